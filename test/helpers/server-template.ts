@@ -6,13 +6,13 @@ import process from 'node:process';
 import {type ServerBinaries, usableBinaries} from '../../source/demo/binaries.ts';
 import {createPassword, runInitdb, type ServerTemplate} from '../../source/demo/server.ts';
 import {createServerFolder, findServerUser} from '../../source/demo/server-folder.ts';
-import {exists, requireOwnFolder} from './debian-packages.ts';
+import {exists, requireOwnFolder} from './cached-folder.ts';
 
 const inUse = new Map<string, Set<number>>();
 
 /**
  * A data folder as initdb leaves it, kept between runs. Servers that one process runs at the same time get different
- * ones: copies of one would have one system identifier. `release` when the server has ended.
+ * ones: copies of one would share its system identifier. Call `release` when the server has ended.
  */
 export async function takeTemplate(
   binaries: ServerBinaries,
@@ -31,7 +31,7 @@ export async function takeTemplate(
   return {template: {data: path.join(folder, 'data'), password}, release: () => taken.delete(number)};
 }
 
-/** Complete or not at all: another worker may be at it as well. */
+/** Complete or not at all: another worker may be making it too. */
 async function makeTemplate(target: string, binaries: ServerBinaries): Promise<void> {
   const user = await findServerUser();
   const folder = await createServerFolder(os.tmpdir(), user);

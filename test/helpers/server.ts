@@ -11,15 +11,15 @@ export type TestServer = ThrowawayServer & {
   major: Major;
   /** As superuser, on a connection of its own that outlives a restart of the server. */
   query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
-  /** A connected client, the superuser's unless a user is given; closed at stop(). */
+  /** A connected client, by default the superuser's; closed by stop(). */
   connect(options?: UrlOptions & {config?: ClientConfig}): Promise<pg.Client>;
 };
 
-/** A real server for a test file; pg_stat_statements is loaded (`CREATE EXTENSION` is the test's to do). */
+/** Starts a real server. pg_stat_statements is loaded but not created in a database. */
 export async function startTestServer(options: {
   major: Major;
   settings?: ServerSettings;
-  /** Those found by themselves, unless given. */
+  /** By default those that `findServerBinaries` finds. */
   binaries?: ServerBinaries;
 }): Promise<TestServer> {
   const settings = {shared_preload_libraries: 'pg_stat_statements', ...options.settings};
@@ -48,7 +48,7 @@ export async function startTestServer(options: {
     },
     async stop() {
       await server.resume();
-      // Not awaited one by one: a client with a statement under way would never end by itself.
+      // Not awaited: a client whose statement is running would not end before the server stops.
       for (const client of clients) client.end().catch(() => {});
       await server.stop();
       release();

@@ -2,14 +2,14 @@ import {execFile} from 'node:child_process';
 import path from 'node:path';
 import {promisify} from 'node:util';
 import {it} from 'vitest';
-import {unpackDebianPackages} from './debian-packages.ts';
+import {unpackDebianPackages} from './cached-folder.ts';
 
 const run = promisify(execFile);
 
-/** A program of others that judges a text: resolves where it is well-formed, rejects with what is wrong. */
+/** Checks a text with a third-party program: resolves if it is well-formed, rejects with what is wrong. */
 export type Validator = (text: string) => Promise<void>;
 
-/** A test with a program of one of Debian's packages, not installed; where it cannot be had it is skipped, and why. */
+/** A test with a program from a Debian package; without it, a skipped test says why. */
 export async function itWithValidator(
   {name, program, args}: {name: string; program: string; args: readonly string[]},
   title: string,
@@ -29,9 +29,9 @@ export async function itWithValidator(
   }
   it(title, () =>
     body(async text => {
-      const judged = run(file, [...args]);
-      judged.child.stdin?.end(text);
-      const {stdout, stderr} = await judged;
+      const checked = run(file, [...args]);
+      checked.child.stdin?.end(text);
+      const {stdout, stderr} = await checked;
       if (stdout + stderr !== '') throw new Error(stdout + stderr);
     }),
   );

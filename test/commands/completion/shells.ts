@@ -4,7 +4,7 @@ import {join} from 'node:path';
 import process from 'node:process';
 import {promisify} from 'node:util';
 import {temporaryFolder} from '../../cli/execution/acting.ts';
-import {unpackDebianPackages} from '../../helpers/debian-packages.ts';
+import {unpackDebianPackages} from '../../helpers/cached-folder.ts';
 
 const run = promisify(execFile);
 
