@@ -1,0 +1,137 @@
+import {afterAll, beforeAll, describe, expect, it} from 'vitest';
+import type {Snapshot} from '../../../source/model/snapshot.ts';
+import type {Connection} from '../../../source/postgres/connect/connect.ts';
+import {emptyRequest, type Reader} from '../../../source/postgres/sampler/reader.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {everything, openReader, watch} from '../watching.ts';
+
+describeEachMajor('statements reader', major => {
+  let server: TestServer;
+  let connection: Connection;
+  let reader: Reader;
+  const numbers = {...emptyRequest, statements: {numbers: true, scan: false, texts: null}};
+
+  beforeAll(async () => {
+    server = await startTestServer({major, settings: {'pg_stat_statements.max': 1000}});
+    await server.query('CREATE SCHEMA extensions');
+    await server.query('CREATE EXTENSION pg_stat_statements SCHEMA extensions');
+    connection = await watch(server.url());
+    reader = await openReader(connection);
+  });
+  afterAll(async () => {
+    await connection?.close();
+    await server?.stop();
+  });
+
+  const run = async (times: number) => {
+    for (let time = 0; time < times; time++) await server.query('SELECT count(*) FROM pg_class AS counted');
+  };
+  const counted = async (snapshot: Snapshot) => {
+    const [row] = await server.query<{queryid: string}>(
+      `SELECT queryid::text FROM extensions.pg_stat_statements WHERE query LIKE '%AS counted'`,
+    );
+    return snapshot.statements.find(({queryid}) => queryid === row?.queryid);
+  };
+
+  it('has rates since the previous read, and fetches requested texts', async () => {
+    await run(2);
+    const first = await counted(await reader.read(numbers));
+    expect(first).toMatchObject({
+      calls: 2,
+      query: null,
+      toplevel: true,
+      datname: 'postgres',
+      usename: 'postgres',
+    });
+    await run(3);
+    const statements = {numbers: true, scan: false, texts: [first?.queryid ?? '']};
+    const second = await counted(await reader.read({...emptyRequest, statements}));
+    expect(second).toMatchObject({calls: 5, query: 'SELECT count(*) FROM pg_class AS counted'});
+    const {rates} = second ?? {};
+    expect(((rates?.calls_per_second ?? 0) * (rates?.interval_ms ?? 0)) / 1000).toBeCloseTo(3, 6);
+    expect(rates?.exec_share_ratio).toBeGreaterThan(0);
+    expect(rates?.mean_exec_time_ms).toBeGreaterThan(0);
+  });
+
+  it('omits its own statements', async () => {
+    const statements = {numbers: true, scan: false, texts: []};
+    const snapshot = await reader.read({...emptyRequest, statements});
+    expect(snapshot.statements.filter(({query}) => query?.includes('/* poolctl */'))).toEqual([]);
+    const own = await server.query<{queryid: string}>(
+      `SELECT queryid::text FROM extensions.pg_stat_statements WHERE query LIKE 'SELECT /* poolctl */ a.pid%'`,
+    );
+    expect(own).toHaveLength(1);
+    expect(snapshot.statements.map(({queryid}) => queryid)).not.toContain(own[0]?.queryid);
+  });
+
+  it('computes no rate from counters that were reset', async () => {
+    // Before 14 only a falling counter shows the reset.
+    await run(major < 14 ? 10 : 1);
+    await reader.read(numbers);
+    await server.query('SELECT extensions.pg_stat_statements_reset()');
+    await run(9);
+    const after = await counted(await reader.read(numbers));
+    expect(after).toMatchObject({calls: 9});
+    expect(after?.rates).toBeUndefined();
+    await run(1);
+    expect((await counted(await reader.read(numbers)))?.rates).toBeDefined();
+  });
+
+  it('reports evictions, and finds a busy statement far down the list', async () => {
+    await reader.read(numbers);
+    const many = Array.from(
+      {length: 1300},
+      (_, index) =>
+        `SELECT ${'1, '.repeat(index % 40)}1 WHERE ${'true AND '.repeat(Math.floor(index / 40))}true`,
+    );
+    const client = await server.connect();
+    for (const text of many) await client.query(text);
+    await reader.read({...emptyRequest, statements: {numbers: true, scan: true, texts: null}});
+    const snapshot = await reader.read(numbers);
+    expect(snapshot.statements_info).toMatchObject({is_evicting: true, max_entries: 1000});
+    expect(snapshot.statements_info?.entries).toBeGreaterThan(snapshot.statements.length);
+    // Little total time, but many calls between two scans.
+    await client.query('SELECT 1, 1');
+    await reader.read({...emptyRequest, statements: {numbers: false, scan: true, texts: null}});
+    for (let call = 0; call < 300; call++) await client.query('SELECT 1, 1');
+    await reader.read({...emptyRequest, statements: {numbers: false, scan: true, texts: null}});
+    const [row] = await server.query<{queryid: string}>(
+      `SELECT queryid::text FROM extensions.pg_stat_statements WHERE query = 'SELECT $1, $2'`,
+    );
+    expect((await reader.read(numbers)).statements.map(({queryid}) => queryid)).toContain(row?.queryid);
+    await client.end();
+  });
+
+  it('continues without statements when the extension is dropped, and reads them once it is back', async () => {
+    await server.query('DROP EXTENSION pg_stat_statements');
+    const snapshot = await reader.read({...numbers, activity: true});
+    expect(snapshot.backends.length).toBeGreaterThan(0);
+    expect(snapshot.unavailable).toContainEqual(expect.objectContaining({section: 'statements'}));
+    await server.query('CREATE EXTENSION pg_stat_statements');
+    // The catalogs have the new schema, and the recorded failure is dropped.
+    await reader.read({...emptyRequest, catalogs: true});
+    const again = await reader.read(numbers);
+    expect(again.statements.length).toBeGreaterThan(0);
+  });
+});
+
+describe('a server without pg_stat_statements loaded', () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({major: 18, settings: {shared_preload_libraries: ''}});
+    await server.query('CREATE EXTENSION pg_stat_statements');
+  });
+  afterAll(() => server?.stop());
+
+  it('is reported with how to load it', async () => {
+    const connection = await watch(server.url());
+    const {unavailable} = await (await openReader(connection)).read(everything);
+    expect(unavailable).toEqual([
+      expect.objectContaining({
+        section: 'statements',
+        remedy: expect.stringContaining('shared_preload_libraries'),
+      }),
+    ]);
+    await connection.close();
+  });
+});
