@@ -35,13 +35,13 @@ describe('slots-nearly-full', () => {
         advice: expect.stringContaining("--set role='o'\\''hare x' --set"),
       },
     ],
-  ])('leads on to the recipes that answer it: %j', (overrides, evidence) => {
+  ])('names the recipes that help: %j', (overrides, evidence) => {
     const held = backends(9).map(backend => ({...backend, ...overrides}));
     const [finding] = slotsNearlyFull.diagnose(createSnapshot({backends: held, max_connections: 13}), {});
     expect(finding?.evidence).toMatchObject(evidence);
   });
 
-  it('frees nothing where all are at work', () => {
+  it('promises no free slots if all sessions are active', () => {
     const held = backends(9).map(backend => ({...backend, state: 'active' as const}));
     const [finding] = slotsNearlyFull.diagnose(createSnapshot({backends: held, max_connections: 13}), {});
     expect(finding?.evidence).not.toHaveProperty('frees_slots_now');
@@ -69,7 +69,7 @@ describe('sessions named by pid', () => {
     backends: [createBackend({pid: 1}), createBackend({pid: 2, state: 'active'})],
   });
 
-  it('cancels only what runs', () => {
+  it('cancels only running statements', () => {
     const plan = cancelStatements.plan?.(snapshot, {pid: '1,2'}, {});
     expect(plan?.steps.map(({subject}) => subject)).toEqual(['backend:2']);
     expect(plan?.skipped).toMatchObject([
@@ -80,7 +80,7 @@ describe('sessions named by pid', () => {
   it.each([
     ['no', true],
     ['yes', false],
-  ])('guards the state unless told otherwise: even_if_changed=%s', (even_if_changed, isGuarded) => {
+  ])('guards the state: even_if_changed=%s', (even_if_changed, isGuarded) => {
     const steps = terminateSessions.plan?.(snapshot, {pid: '1,2', even_if_changed}, {})?.steps ?? [];
     expect(steps).toHaveLength(2);
     for (const step of steps) {

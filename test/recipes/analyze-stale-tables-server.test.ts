@@ -48,7 +48,7 @@ describeEachMajor('analyze-stale-tables', major => {
     return Object.values(row ?? {})[0]?.[0].Plan['Plan Rows'];
   };
 
-  it('analyzes no table that came in its place between the guard and the statement', async () => {
+  it('analyzes no table created in its place between guard and statement', async () => {
     const acting = await createActing(server);
     beforeStatement(acting, server, 'ANALYZE', async () => {
       await server.query('ALTER TABLE orders RENAME TO old_orders');
@@ -62,7 +62,7 @@ describeEachMajor('analyze-stale-tables', major => {
     expect(await server.query("SELECT FROM pg_stats WHERE tablename ~ 'orders'")).toEqual([]);
   });
 
-  it('analyzes what has gone stale, and the planner knows', async () => {
+  it("analyzes a stale table, and the planner's estimate changes", async () => {
     expect(await estimatedRows()).toBeLessThan(1000);
     const acting = await createActing(server, {user: 'app'});
     // It needs no undo, so that --yes covers it on production too.
@@ -84,7 +84,7 @@ describeEachMajor('analyze-stale-tables', major => {
     expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
   });
 
-  it('leaves it to its owner, and says so', async () => {
+  it('skips a table of another owner, with the reason', async () => {
     const acting = await createActing(server, {user: 'oncall'});
     expect(await acting.run('analyze-stale-tables', {yes: true})).toBe(5);
     expect(acting.document().skipped).toMatchObject([
@@ -96,7 +96,7 @@ describeEachMajor('analyze-stale-tables', major => {
     expect(acting.document().steps).toMatchObject([{outcome: 'verified'}]);
   });
 
-  it('does nothing where the table was made anew between preview and act', async () => {
+  it('does nothing if the table was created again since the preview', async () => {
     const acting = await createActing(server, {user: 'app'});
     const ask = async () => {
       await server.query('DROP TABLE orders');
@@ -111,7 +111,7 @@ describeEachMajor('analyze-stale-tables', major => {
     ).toEqual([]);
   });
 
-  it('gives up if another session has locked the table, and says so', async () => {
+  it('fails if another session has locked the table', async () => {
     const client = await server.connect({application_name: 'ddl'});
     await client.query('BEGIN; LOCK orders IN SHARE UPDATE EXCLUSIVE MODE');
     const acting = await createActing(server, {user: 'app'});
@@ -120,7 +120,7 @@ describeEachMajor('analyze-stale-tables', major => {
     await client.end();
   });
 
-  it('names who holds vacuum back: a transaction, a prepared one', async () => {
+  it('names what holds vacuum back: a transaction, a prepared transaction', async () => {
     await server.query('DELETE FROM orders WHERE id > 5000');
     await flush();
     const client = await server.connect({application_name: 'holds-xmin', ...app});
@@ -159,7 +159,7 @@ describeEachMajor('analyze-stale-tables', major => {
     await client.end();
   });
 
-  it('reports its progress, and can be stopped in the middle', async () => {
+  it('reports its progress and can be cancelled', async () => {
     // A sample of some hundred blocks, each of them followed by a sleep.
     await server.query('ALTER DATABASE postgres SET vacuum_cost_limit = 1');
     await server.query("ALTER DATABASE postgres SET vacuum_cost_delay = '100ms'");

@@ -154,7 +154,7 @@ describe('plan', () => {
     expect(step).toMatchObject({text: expect.stringContaining('RESET (autovacuum_enabled)')});
   });
 
-  it('draws what it found, no line too wide', () => {
+  it('draws the tables within 76 columns', () => {
     const {figure = []} = plan([stale('x'.repeat(63), 90_000, {analyze_age_ms: null})]);
     expect(figure[1]).toMatch(/100k {6}90k {8}0 {4}never$/);
     for (const line of figure) expect(line.length).toBeLessThanOrEqual(76);
@@ -165,7 +165,7 @@ describe('diagnose', () => {
   const diagnose = (tables: TableUpkeep[], xmin_holders: XminHolder[] = []) =>
     recipe.diagnose(createSnapshot(), {maintenance: {tables, xmin_holders}});
 
-  it('names the stalest tables, and who holds vacuum back', () => {
+  it('reports the stalest tables and what holds vacuum back', () => {
     expect(
       diagnose([stale('a', 30_000), stale('b', 90_000), table('c', {dead_rows: 50_000})], [holder()]),
     ).toMatchObject([
@@ -177,7 +177,7 @@ describe('diagnose', () => {
     ]);
   });
 
-  it('says nothing of what autovacuum will come to, or of a few rows', () => {
+  it('reports nothing that autovacuum will process, nor a few rows', () => {
     expect(diagnose([stale('a', 15_000), stale('b', 9000, {analyze_threshold: 50})])).toEqual([]);
   });
 });

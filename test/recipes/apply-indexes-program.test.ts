@@ -17,7 +17,7 @@ describeEachMajor('poolctl run apply-indexes', major => {
   });
   afterAll(() => server?.stop());
 
-  it('is killed in the middle of a build, and the next run brings it to its end and undoes it', async () => {
+  it('is killed during a build, and the next run finishes and undoes it', async () => {
     const home = await temporaryFolder();
     const start = startIn(home);
     await writeFile(
@@ -85,7 +85,7 @@ describeEachMajor('poolctl run apply-indexes', major => {
     expect(await journal.verify()).toMatchObject({ok: true, unfinished: []});
   });
 
-  it('builds what the statements seen call for, and proves it by their plan', async () => {
+  it('builds the index that the statements need, and measures their plans', async () => {
     await createOrders(server, 100_000);
     await server.query('CREATE EXTENSION pg_stat_statements');
     for (const user of [1, 2, 3])

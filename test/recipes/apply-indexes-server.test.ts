@@ -28,7 +28,7 @@ describeEachMajor('apply-indexes', major => {
   afterAll(() => server?.stop());
   beforeEach(() => createOrders(server, 2000));
 
-  it('builds what is missing on 500,000 rows, proves it by plan, and takes it back', async () => {
+  it('builds a missing index on 500,000 rows, measures its effect, and undoes it', async () => {
     await createOrders(server, 500_000);
     const query = 'SELECT count(*) FROM shop.orders WHERE user_id = $1';
     await server.query(query, [1]);
@@ -141,7 +141,7 @@ describeEachMajor('apply-indexes', major => {
     for (const [name] of tenIndexes) expect(await indexNamed(server, name)).toBeUndefined();
   });
 
-  it('plans nothing where a valid index, or one that begins with it, is there', async () => {
+  it('plans nothing if a valid index serves it', async () => {
     await server.query('CREATE INDEX wider ON shop.orders (user_id, status)');
     const acting = await createActing(server);
     advise(acting, [await proposalFor(server, '"user_id"')]);
@@ -154,7 +154,7 @@ describeEachMajor('apply-indexes', major => {
     });
   });
 
-  it('advises on a partitioned table and builds nothing there', async () => {
+  it('gives advice for a partitioned table and builds nothing', async () => {
     await server.query('DROP TABLE IF EXISTS shop.parts');
     await server.query('CREATE TABLE shop.parts (user_id int) PARTITION BY RANGE (user_id)');
     const [row] = await server.query<{oid: string}>("SELECT 'shop.parts'::regclass::oid::text AS oid");
@@ -166,7 +166,7 @@ describeEachMajor('apply-indexes', major => {
     ]);
   });
 
-  it('drops what a failed build left, unless a session is building it', async () => {
+  it('drops what a failed build left behind, unless a session is building it', async () => {
     await server.query('UPDATE shop.orders SET n = 0 WHERE id = 7');
     const acting = await createActing(server);
     advise(acting, [await proposalFor(server, '(100 / "n")', {name: 'orders_n_idx'})]);
@@ -182,7 +182,7 @@ describeEachMajor('apply-indexes', major => {
     expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
   });
 
-  it('gives up after lock_timeout, and says that its leftover could not go either', async () => {
+  it('fails after lock_timeout, and says that its leftover could not be dropped', async () => {
     const holder = await holdUp(server);
     const acting = await createActing(server);
     advise(acting, [await proposalFor(server, '"user_id"')]);
@@ -209,7 +209,7 @@ describeEachMajor('apply-indexes', major => {
     expect(await indexNamed(server, 'orders_user_id_idx')).toMatchObject({is_valid: true});
   });
 
-  it('shows the phase and who it waits for, and is cancelled by an interruption', async () => {
+  it('shows the phase and the blocking session, and is cancelled by an interruption', async () => {
     const holder = await holdUp(server);
     const acting = await createActing(server);
     const request = requestTo(server.url());
@@ -270,7 +270,7 @@ describeEachMajor('apply-indexes', major => {
     await watching.close();
   });
 
-  it('stops with exit 6 where the index came in between, and where another poolctl is building', async () => {
+  it('stops with exit 6 if the index was built since, or another poolctl is building', async () => {
     const acting = await createActing(server);
     const proposal = await proposalFor(server, '"user_id"');
     advise(acting, [proposal]);
@@ -294,7 +294,7 @@ describeEachMajor('apply-indexes', major => {
     await other.end();
   });
 
-  it('survives kill -9: the build goes on, the next run adopts it, and the open intent is settled', async () => {
+  it('survives kill -9: the build goes on, the next run adopts it and reconciles the open intent', async () => {
     const holder = await holdUp(server);
     const acting = await createActing(server);
     const proposal = await proposalFor(server, '"user_id"');

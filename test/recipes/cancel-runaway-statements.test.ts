@@ -52,7 +52,7 @@ describe('plan', () => {
     [{otherwise: 'simple', older_than: '10s'}, [1, 2]],
     [{otherwise: 'simple', role: 'web'}, [2, 3]],
     [{otherwise: 'simple', at_most: '2'}, [1, 2]],
-  ])('chooses by %j, the longest first', (params, pids) => {
+  ])('selects by %j, the longest first', (params, pids) => {
     expect(plan(crowd, params).steps.map(({subject}) => subject)).toEqual(pids.map(pid => `backend:${pid}`));
   });
 
@@ -74,7 +74,7 @@ describe('plan', () => {
     });
   });
 
-  it('cancels the statement that was seen, not the next one', () => {
+  it('cancels the previewed statement, not a later one', () => {
     const [step] = plan(crowd).steps;
     if (step?.kind !== 'sql') throw new Error('an SQL step');
     expect(step.apply.text).toContain('pg_cancel_backend');
@@ -82,7 +82,7 @@ describe('plan', () => {
     expect(step.apply.text).toContain('a.query_start IS NOT DISTINCT FROM $7::timestamptz');
   });
 
-  it('says of which class each is', () => {
+  it('names the class of each statement', () => {
     expect(plan(crowd, {otherwise: 'standard', complex: 'role:bi'}).explanation[0]).toBe(
       '3 statements to cancel: 2 standard (over 5s), 1 complex (over 15s).',
     );
@@ -104,7 +104,7 @@ describe('plan', () => {
       {otherwise: 'none', simple: 'pattern:nowhere'},
       [expect.stringMatching(/^No statement exceeds its class/)],
     ],
-  ])('says of %j whom it cannot find', (params, lines) => {
+  ])('reports the names in %j that match no session', (params, lines) => {
     expect(plan(crowd, params).explanation.slice(0, lines.length)).toEqual(lines);
   });
 
@@ -135,7 +135,7 @@ describe('plan', () => {
 });
 
 describe('diagnose', () => {
-  it('names each application beyond the most patient class, with the parameters that answer it', () => {
+  it("reports each application over the longest class limit, with the recipe's parameters", () => {
     const findings = recipe.diagnose(
       createSnapshot({
         backends: [

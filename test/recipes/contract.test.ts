@@ -29,7 +29,7 @@ describe.each(recipes.flatMap(recipe => (recipe.plan ? [[recipe.id, recipe] as c
     const sample = samples[id];
     if (sample === undefined) throw new Error(`test/recipes/samples.ts has no sample for ${id}`);
 
-    it('plans the same steps for the same world and changes nothing while it does', () => {
+    it('plans the same steps for the same data, without changing it', () => {
       const before = structuredClone(sample);
       const plan = planOf(recipe, sample);
       recipe.diagnose(sample.snapshot, sample.facts);
@@ -46,7 +46,7 @@ describe.each(recipes.flatMap(recipe => (recipe.plan ? [[recipe.id, recipe] as c
       expect(Object.keys(plan.params).sort()).toEqual(recipe.parameters.map(({name}) => name).sort());
     });
 
-    it('plans steps that can be written down, and undone or are said not to be', () => {
+    it('plans steps that serialise and declare their undo', () => {
       const plan = planOf(recipe, sample);
       expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
       for (const step of plan.steps) expect(isDeclared(step), step.title).toBe(true);

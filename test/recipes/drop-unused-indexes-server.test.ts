@@ -46,7 +46,7 @@ describeEachMajor('drop-unused-indexes', major => {
     expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
   });
 
-  it('drops none while scans are not counted long enough', async () => {
+  it('drops none while scans have not been counted for stats_age', async () => {
     await server.query('SELECT pg_stat_reset()');
     const acting = await createActing(server);
     expect(await acting.run('drop-unused-indexes', {yes: true})).toBe(0);

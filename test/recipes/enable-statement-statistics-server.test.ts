@@ -19,7 +19,7 @@ describeEachMajor(id, major => {
       "SELECT extversion AS version, extnamespace::regnamespace::text AS schema FROM pg_extension WHERE extname = 'pg_stat_statements'",
     );
 
-  it('creates the extension where the library is loaded, and drops it when undone', async () => {
+  it('creates the extension if the library is loaded, and drops it when undone', async () => {
     const acting = await createActing(server);
     expect(await acting.run(id, {yes: true})).toBe(0);
     expect(acting.document()).toMatchObject({status: 'done', steps: [{outcome: 'verified'}]});
@@ -33,7 +33,7 @@ describeEachMajor(id, major => {
     expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
   });
 
-  it('does not drop what something depends on since', async () => {
+  it('does not drop it if something depends on it', async () => {
     await server.query('CREATE SCHEMA IF NOT EXISTS "sta""ts"');
     const acting = await createActing(server);
     expect(await acting.run(id, {set: ['schema=sta"ts'], yes: true})).toBe(0);
@@ -46,7 +46,7 @@ describeEachMajor(id, major => {
     expect(await installed()).toEqual([]);
   });
 
-  it('does nothing if another session created it between preview and act, and then does not drop it', async () => {
+  it('does nothing if another session created it since the preview, and does not drop it', async () => {
     const acting = await createActing(server);
     const ask = async () => {
       await server.query('CREATE EXTENSION pg_stat_statements');
@@ -57,7 +57,7 @@ describeEachMajor(id, major => {
     expect(await installed()).toHaveLength(1);
   });
 
-  it('updates one that pg_upgrade left behind', async () => {
+  it('updates an extension that pg_upgrade left old', async () => {
     await server.query("CREATE EXTENSION pg_stat_statements VERSION '1.7'");
     const acting = await createActing(server);
     expect(await acting.run(id, {yes: true})).toBe(0);
@@ -65,7 +65,7 @@ describeEachMajor(id, major => {
     expect(await installed()).not.toMatchObject([{version: '1.7'}]);
   });
 
-  it('exits 5 where this role may not create it', async () => {
+  it('exits with 5 if the role may not create it', async () => {
     const acting = await createActing(server, {user: 'oncall'});
     expect(await acting.run(id, {yes: true})).toBe(5);
     expect(acting.document().steps).toMatchObject([{outcome: 'failed', sqlstate: '42501'}]);
@@ -84,7 +84,7 @@ describeEachMajor(`${id}, where a restart is needed`, major => {
   });
   afterAll(() => server?.stop());
 
-  it('says the statement that loads it along with what is loaded, then waits for the restart, then acts', async () => {
+  it('advises the setting, then the restart, then creates it', async () => {
     const acting = await createActing(server, {user: 'oncall'});
     const advice = async () => {
       expect(await acting.run(id, {dryRun: true})).toBe(0);
@@ -106,7 +106,7 @@ describeEachMajor(`${id}, where a restart is needed`, major => {
     ]);
   });
 
-  it('does not know what is loaded where that is hidden, and says so', async () => {
+  it('says if the loaded libraries are hidden', async () => {
     const acting = await createActing(server, {user: 'blind'});
     const {statement_statistics} = await acting.ports.load({statement_statistics: true});
     expect(statement_statistics).toMatchObject({

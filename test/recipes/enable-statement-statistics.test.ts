@@ -32,7 +32,7 @@ it.each<[string, Partial<StatementStatistics>, string[]]>([
     {is_loaded: false, available_version: null},
     ['advice: install the files of pg_stat_statements'],
   ],
-  ['as it should be', {installed: {version: '1.10', schema: 'public'}}, []],
+  ['complete', {installed: {version: '1.10', schema: 'public'}}, []],
   [
     'too old to read',
     {installed: {version: '1.7', schema: 'public'}},
@@ -47,7 +47,7 @@ it.each<[string, Partial<StatementStatistics>, string[]]>([
   expect(plan(lack).steps.map(({kind, title}) => `${kind}: ${title}`)).toEqual(expected);
 });
 
-it('quotes the schema, and refuses one that is not there', () => {
+it('quotes the schema and refuses an unknown one', () => {
   expect(plan({}, {schema: 'we"ird'}).steps).toMatchObject([
     {
       apply: {text: 'CREATE EXTENSION pg_stat_statements WITH SCHEMA "we""ird"'},
@@ -57,7 +57,7 @@ it('quotes the schema, and refuses one that is not there', () => {
   expect(() => plan({}, {schema: 'none'})).toThrow(/schema "none" does not exist/);
 });
 
-it('says exactly what the restart takes', () => {
+it('names the exact setting before the restart', () => {
   expect(plan({is_loaded: false, service_note: 'It is preloaded.'}).steps).toMatchObject([
     {text: `${remedy}\nIt is preloaded.\nThen run this again.`},
   ]);
@@ -68,7 +68,7 @@ it.each<[ManagedService | null, ParameterValues | undefined]>([
   ['heroku', {schema: 'heroku_ext'}],
   ['rds', {}],
   [null, {}],
-])('knows where %s wants it', (managed_service, expected) => {
+])('knows the schema of %s', (managed_service, expected) => {
   const snapshot = createSnapshot();
   const target = {...snapshot.target, managed_service};
   expect(recipe.defaults?.({...snapshot, target}, {})).toEqual(expected);

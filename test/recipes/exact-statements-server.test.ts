@@ -32,7 +32,7 @@ describeEachMajor('statements that look like secrets', major => {
       await server.query(`CREATE INDEX ${name} ON accounts ${definition}`);
   });
 
-  it('are dropped and come back byte for byte, or were told to be irreversible', async () => {
+  it('are dropped and restored byte for byte, or shown as irreversible', async () => {
     const before = new Map<string, unknown>();
     for (const name of exact) before.set(name, await indexNamed(server, name));
     const acting = await createActing(server);
@@ -59,7 +59,7 @@ describeEachMajor('statements that look like secrets', major => {
     expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
   });
 
-  it('are refused one by one where an older journal masked them', async () => {
+  it('are skipped one by one if an older journal masked them', async () => {
     const before = await indexNamed(server, 'key_name');
     const acting = await createActing(server);
     const set = ['stats_age=0s', 'index=public.key_name,public.escape'];
@@ -77,7 +77,7 @@ describeEachMajor('statements that look like secrets', major => {
     expect(await indexNamed(server, 'escape')).toBeUndefined();
   });
 
-  it('build and drop an index on a table whose name holds control characters, shown disarmed', async () => {
+  it('build and drop an index on a table whose name contains control characters, shown escaped', async () => {
     const name = 'or\u001b[31mders\u202e "x"';
     const table = `"${name.replaceAll('"', '""')}"`;
     await server.query('DROP SCHEMA IF EXISTS odd CASCADE');

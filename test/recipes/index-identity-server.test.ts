@@ -7,7 +7,7 @@ import {advise, createOrders, indexNamed, proposalFor} from './indexing.ts';
 const now = ['stats_age=0s', 'index=shop.idle_one'];
 const other = 'the index has changed since the preview: skipped';
 
-describeEachMajor('an index is the one that was meant', major => {
+describeEachMajor('an index is identified by oid and definition', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({major});
@@ -47,7 +47,7 @@ describeEachMajor('an index is the one that was meant', major => {
 
   const outcomes = (acting: Acting) => acting.document().steps.map(({message}) => message);
 
-  it('does not drop the one of a table that came in its place', async () => {
+  it('does not drop the index of a table created in its place', async () => {
     const acting = await built();
     await replaceTable();
     await server.query('CREATE INDEX orders_user_id_idx ON shop.orders (user_id)');
@@ -60,7 +60,7 @@ describeEachMajor('an index is the one that was meant', major => {
     ['unique', 'CREATE UNIQUE INDEX orders_user_id_idx ON shop.orders (user_id, id)'],
     ['on other columns', 'CREATE INDEX orders_user_id_idx ON shop.orders (n)'],
     ['just as it was', 'CREATE INDEX orders_user_id_idx ON shop.orders (user_id)'],
-  ])('does not drop one that somebody has built in its place: %s', async (_, definition) => {
+  ])('does not drop an index built in its place: %s', async (_, definition) => {
     const acting = await built();
     await server.query('DROP INDEX shop.orders_user_id_idx');
     await server.query(definition);
@@ -69,14 +69,14 @@ describeEachMajor('an index is the one that was meant', major => {
     expect(await indexNamed(server, 'orders_user_id_idx')).toBeDefined();
   });
 
-  it('is not dropped any more when it or its table goes by another name or definition', async () => {
+  it('is not dropped if it or its table was renamed or redefined', async () => {
     const acting = await built();
     await server.query('ALTER TABLE shop.orders RENAME COLUMN user_id TO buyer_id');
     expect(await acting.undo('r1', {yes: true})).toBe(6);
     expect(outcomes(acting)).toEqual([other]);
   });
 
-  it('is not told as dropped where another of its name was, in the moment between guard and statement', async () => {
+  it('is not reported as dropped if another of its name was, between guard and statement', async () => {
     const acting = await built();
     beforeStatement(acting, server, 'DROP INDEX', async () => {
       await replaceTable();
@@ -89,7 +89,7 @@ describeEachMajor('an index is the one that was meant', major => {
     });
   });
 
-  it('is not built again on a table that came in its place', async () => {
+  it('is not rebuilt on a table created in its place', async () => {
     const acting = await dropped();
     await replaceTable();
     expect(await acting.undo('r1', {yes: true})).toBe(6);
@@ -97,7 +97,7 @@ describeEachMajor('an index is the one that was meant', major => {
     expect(await indexNamed(server, 'idle_one')).toBeUndefined();
   });
 
-  it('is built, dropped, built and dropped by undo after undo', async () => {
+  it('is built and dropped by undo after undo', async () => {
     const acting = await built();
     for (const [run, isThere] of [
       ['r1', false],
@@ -115,7 +115,7 @@ describeEachMajor('an index is the one that was meant', major => {
     expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
   });
 
-  it('is dropped, built, dropped and built by undo after undo, as it was', async () => {
+  it('is dropped and rebuilt as it was by undo after undo', async () => {
     const acting = await dropped();
     for (const [run, isThere] of [
       ['r1', true],
@@ -132,7 +132,7 @@ describeEachMajor('an index is the one that was meant', major => {
     expect(outcomes(acting)).toEqual([other]);
   });
 
-  it('comes back with all that its definition leaves out', async () => {
+  it('is rebuilt with the attributes that its definition does not include', async () => {
     await server.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');
     await server.query(
       'CREATE INDEX idle_one ON shop.orders (n, (lower(status)), (n + 1)) WITH (fillfactor = 70)',
@@ -194,7 +194,7 @@ describeEachMajor('an index is the one that was meant', major => {
     await server.query('DROP ROLE owner');
   });
 
-  it('is built, although what belongs to it cannot be restored, and that is told', async () => {
+  it('is built even if its attributes cannot be restored, which is reported', async () => {
     await server.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');
     await server.query('CREATE INDEX idle_one ON shop.orders (n)');
     await server.query("COMMENT ON INDEX shop.idle_one IS 'kept'");

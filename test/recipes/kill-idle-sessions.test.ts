@@ -86,7 +86,7 @@ describe('plan', () => {
     expect(subjects(asSuperuser, {pid: '1'})).toEqual(['backend:1']);
   });
 
-  it('says of a named pid that is gone, reused or a worker what it is', () => {
+  it('says why a named pid is skipped: ended, reused, or a worker', () => {
     const worker = {
       pid: 9,
       backend_type: 'walsender',
@@ -134,7 +134,7 @@ describe('plan', () => {
     [{client: 'local'}, [2]],
     [{at_most: '2'}, [1, 4]],
     [{pid: '3,5'}, [3]],
-  ])('chooses by %j, blockers first, then the oldest', (params, pids) => {
+  ])('selects by %j, blockers first, then the oldest', (params, pids) => {
     expect(subjects(crowd, params)).toEqual(pids.map(pid => `backend:${pid}`));
   });
 
@@ -169,7 +169,7 @@ describe('plan', () => {
     ]);
   });
 
-  it('explains in words, without anybody’s data, and watches the groups it ends sessions of', () => {
+  it('explains without literals and watches the groups whose sessions it ends', () => {
     const {explanation, watch_groups, slots_freed} = plan(crowd);
     const text = explanation.join('\n');
     expect(text).toContain('3 sessions to end');
@@ -199,7 +199,7 @@ it('mentions sessions that match except for older_than', () => {
   ]);
 });
 
-it('names each session once beside the statement that ends it', () => {
+it('describes each session once', () => {
   const made = plan(createSnapshot({backends: [leaky(4711), leaky(4712)]}));
   const text = planText(made, {id: 'here'}, 'hash').replace(/^ *\$1 = .*$/gm, '');
   expect(text.match(/shop\/shop_app/g)).toHaveLength(2);
@@ -210,7 +210,7 @@ describe('diagnose', () => {
   const diagnose = (backends: Backend[], max_connections = 100) =>
     recipe.diagnose(createSnapshot({backends, max_connections}), {});
 
-  it('names leaking groups, with the parameters that answer them', () => {
+  it("reports leaking groups with the recipe's parameters", () => {
     const findings = diagnose([leaky(1), leaky(2, {state_age_ms: 31_000}), leaky(3, {state_age_ms: 29_000})]);
     expect(findings).toMatchObject([
       {
@@ -225,7 +225,7 @@ describe('diagnose', () => {
     ).toHaveLength(2);
   });
 
-  it('is critical when slots run out, and then looks at plain idle sessions too', () => {
+  it('is critical when slots run out, and then reports idle sessions too', () => {
     const idle = Array.from({length: 14}, (_, index) =>
       createBackend({pid: 100 + index, state_age_ms: 301_000}),
     );
@@ -237,7 +237,7 @@ describe('diagnose', () => {
     ]);
   });
 
-  it('names no protected session', () => {
+  it('reports no protected session', () => {
     expect(diagnose([leaky(1, {application_name: 'pg_dump'}), leaky(2, {is_superuser: true})])).toEqual([]);
   });
 

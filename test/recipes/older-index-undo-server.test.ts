@@ -89,7 +89,7 @@ describeEachMajor('the undo of index steps that an older poolctl journaled', maj
     await server.query('CREATE TABLE shop.orders (id int PRIMARY KEY, n int)');
   }
 
-  it('drops what was built', async () => {
+  it('drops the built index', async () => {
     await server.query('CREATE INDEX orders_n_idx ON shop.orders (n)');
     const acting = await journaled('build');
     expect(await acting.undo('old', {yes: true, sameServer: true})).toBe(0);
@@ -99,14 +99,14 @@ describeEachMajor('the undo of index steps that an older poolctl journaled', maj
   it.each([
     ['unique', 'CREATE UNIQUE INDEX orders_n_idx ON shop.orders (n)'],
     ['on another column', 'CREATE INDEX orders_n_idx ON shop.orders (id)'],
-  ])('drops none that is %s by now', async (_, definition) => {
+  ])('does not drop an index that is now %s', async (_, definition) => {
     await server.query(definition);
     const acting = await journaled('build');
     expect(await acting.undo('old', {yes: true, sameServer: true})).toBe(6);
     expect(await indexNamed(server, 'orders_n_idx')).toBeDefined();
   });
 
-  it('drops none of a table that came in its place', async () => {
+  it('does not drop the index of a table created in its place', async () => {
     await server.query('CREATE INDEX orders_n_idx ON shop.orders (n)');
     const acting = await journaled('build');
     await replaceTable();
@@ -115,7 +115,7 @@ describeEachMajor('the undo of index steps that an older poolctl journaled', maj
     expect(await server.query("SELECT FROM pg_class WHERE relname = 'orders_n_idx'")).toHaveLength(2);
   });
 
-  it('builds what was dropped, and nothing on a table that came in its place', async () => {
+  it('rebuilds the dropped index, but not on a table created in its place', async () => {
     const acting = await journaled('drop');
     expect(await acting.undo('old', {yes: true, sameServer: true})).toBe(0);
     expect(await indexNamed(server, 'orders_n_idx')).toMatchObject({is_valid: true});

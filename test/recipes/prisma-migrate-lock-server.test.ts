@@ -58,7 +58,7 @@ describeEachMajor('prisma-migrate-lock', major => {
     expect(acting.document()).toMatchObject({steps: [], skipped: [{reason: 'cannot be undone'}]});
   });
 
-  it('knows the key among others, with its sign and both halves', async () => {
+  it('distinguishes the key from others with the same halves or another sign', async () => {
     const client = await open('keys');
     for (const key of ['-1', '4294967296', '9223372036854775807', '-9223372036854775808']) {
       await client.query('SELECT pg_advisory_lock($1)', [key]);
@@ -68,7 +68,7 @@ describeEachMajor('prisma-migrate-lock', major => {
     }
   });
 
-  it('leaves a migration at work alone', async () => {
+  it('skips a running migration', async () => {
     const client = await migrate('at-work');
     const failure = client.query('SELECT pg_sleep(600)').catch((error: {code: string}) => error.code);
     await untilRuns('at-work');
@@ -81,7 +81,7 @@ describeEachMajor('prisma-migrate-lock', major => {
     expect(await failure).toBe('57014');
   });
 
-  it('does nothing where the migration went on between preview and act', async () => {
+  it('does nothing if the migration went on since the preview', async () => {
     const client = await migrate('goes-on');
     const acting = await createActing(server, {user: 'oncall'});
     const ask = async () => {

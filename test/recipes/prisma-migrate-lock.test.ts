@@ -31,7 +31,7 @@ describe('plan', () => {
     ['aborted', {state: 'idle in transaction (aborted)'}],
     ['a pooled session of the application', {application_name: 'PgBouncer', query: 'SELECT 1'}],
     ['by the name of the schema engine', {application_name: 'schema-engine'}],
-  ])('ends a holder that is %s, if it has done nothing since', (_, overrides) => {
+  ])('ends a holder that is %s, if it is unchanged', (_, overrides) => {
     const {steps, skipped} = plan([holder(overrides)], [lock(1), waiter]);
     expect(steps).toMatchObject([
       {subject: 'backend:1', apply: {text: expect.stringContaining('a.state_change = $6::timestamptz')}},
@@ -54,7 +54,7 @@ describe('plan', () => {
       {state: 'active', wait_event_type: 'Lock', blocked_by: [7]},
       /a running migration, blocked by backend:7: see release-blockers/,
     ],
-    ['idle for a moment', {state_age_ms: 5000}, /idle for only 5s/],
+    ['idle for too short a time', {state_age_ms: 5000}, /idle for only 5s/],
     ["a superuser's", {is_superuser: true}, /superuser/],
     ['hidden', {state: null, backend_start: null, state_change: null}, /pg_read_all_stats/],
   ])('skips a holder that is %s', (_, overrides, reason) => {
@@ -64,13 +64,13 @@ describe('plan', () => {
     });
   });
 
-  it('says that a pooler kept the lock where the last statement is another', () => {
+  it("says that a pooler kept the lock if the last statement is not Prisma Migrate's", () => {
     const text = (query: string) => plan([holder({query})], [lock(1)]).explanation.join('\n');
     expect(text('SELECT 1')).toContain('directUrl');
     expect(text('SELECT pg_advisory_lock(72707369)')).not.toContain('directUrl');
   });
 
-  it('keeps to the database asked for, and draws who waits where', () => {
+  it('selects the named database and draws its waiters', () => {
     const locks = [lock(1), lock(3, {database: 'other'}), waiter];
     const backends = [holder(), holder({pid: 3, datname: 'other'})];
     expect(plan(backends, locks, {database: 'other'}).steps.map(({subject}) => subject)).toEqual([
@@ -90,7 +90,7 @@ describe('plan', () => {
     ]);
   });
 
-  it('refuses a database that there is none of, rather than clear it', () => {
+  it('refuses an unknown database', () => {
     expect(() => plan([], [], {database: 'shpo'})).toThrow(
       'database "shpo" does not exist: did you mean "shop"?',
     );
@@ -107,13 +107,13 @@ describe('diagnose', () => {
   it.each([
     ['warning', []],
     ['critical', [waiter]],
-  ])('is %s by who waits', (severity, waiters) => {
+  ])('is %s by its waiters', (severity, waiters) => {
     expect(diagnose(holder(), [lock(1), ...waiters])).toMatchObject([
       {severity, subject: 'database:shop/advisory lock:72707369', params: {database: 'shop'}},
     ]);
   });
 
-  it('says nothing of a migration at work', () => {
+  it('reports no running migration', () => {
     expect(diagnose(holder({state: 'active'}), [lock(1), waiter])).toEqual([]);
     expect(diagnose(holder({state_age_ms: 5000}), [lock(1), waiter])).toEqual([]);
   });

@@ -57,7 +57,7 @@ describeEachMajor('release-blockers', major => {
       )
       .toHaveLength(1);
 
-  it('ends a blocker that is idle in transaction, and those who waited go on', async () => {
+  it('ends a blocker that is idle in transaction, and its waiters continue', async () => {
     await hold('forgotten', 1);
     const {done} = await waitFor(1);
     const acting = await createActing(server, {user: 'oncall'});
@@ -73,7 +73,7 @@ describeEachMajor('release-blockers', major => {
     expect(acting.document()).toMatchObject({steps: [], skipped: [{reason: 'cannot be undone'}]});
   });
 
-  it('cancels what runs, and leaves the session where that was enough', async () => {
+  it('cancels a running statement and keeps the session if that is enough', async () => {
     const blocker = await hold('runs', 2);
     const failure = blocker.query('SELECT pg_sleep(600)').catch((error: {code: string}) => error.code);
     await untilAsleep('runs');
@@ -89,7 +89,7 @@ describeEachMajor('release-blockers', major => {
     expect(await pidsOf(server, 'runs')).toHaveLength(1);
   });
 
-  it('ends the session too where a cancel frees nothing: a savepoint keeps what came before it', async () => {
+  it('ends the session if a cancel frees nothing: a savepoint keeps earlier locks', async () => {
     const blocker = await hold('savepoint', 3);
     await blocker.query('SAVEPOINT s');
     const failure = blocker.query('SELECT pg_sleep(600)').catch((error: {code: string}) => error.code);
@@ -130,7 +130,7 @@ describeEachMajor('release-blockers', major => {
     expect(await again).toMatchObject({rowCount: 1});
   });
 
-  it('does nothing where the world moved between preview and act', async () => {
+  it('does nothing if the sessions changed since the preview', async () => {
     const blocker = await hold('went-on', 5);
     const {done} = await waitFor(5);
     const acting = await createActing(server, {user: 'oncall'});
@@ -145,7 +145,7 @@ describeEachMajor('release-blockers', major => {
     expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
   });
 
-  it('names the prepared transaction that blocks, and the statement that ends it', async () => {
+  it('names the blocking prepared transaction and the statement that ends it', async () => {
     const client = await hold('coordinator', 6);
     await client.query("PREPARE TRANSACTION 'order''s 6'");
     const {done} = await waitFor(6);

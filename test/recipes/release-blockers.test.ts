@@ -42,12 +42,12 @@ const titles = (snapshot: Snapshot, params: ParameterValues = {}, facts: RecipeD
 
 describe('diagnose', () => {
   it.each<[string, Partial<Backend>, number, unknown[]]>([
-    ['a wait that nobody notices', running, 4000, []],
-    ['a wait that somebody does', running, 6000, [['backend:1', 'warning']]],
+    ['a short wait', running, 4000, []],
+    ['a long wait', running, 6000, [['backend:1', 'warning']]],
     ['a long wait', running, 60_000, [['backend:1', 'critical']]],
     ['a leak, however short the wait', leaking, 100, [['backend:1', 'critical']]],
     ['a transaction idle for a moment', {...leaking, state_age_ms: 2000}, 100, []],
-  ])('names the root of %s', (_, root, wait_age_ms, expected) => {
+  ])('reports the root of %s', (_, root, wait_age_ms, expected) => {
     const snapshot = world({1: root, 2: {}, 3: {}}, [
       [2, [1], wait_age_ms],
       [3, [2], 10],
@@ -57,7 +57,7 @@ describe('diagnose', () => {
     for (const {params} of findings) expect(params).toEqual({pid: '1'});
   });
 
-  it('is critical for a crowd', () => {
+  it('is critical for many waiters', () => {
     const waits = [2, 3, 4, 5, 6].map((pid): [number, number[], number] => [pid, [1], 6000]);
     const sessions = {1: running, 2: {}, 3: {}, 4: {}, 5: {}, 6: {}};
     expect(recipe.diagnose(world(sessions, waits), {})).toMatchObject([{severity: 'critical'}]);
@@ -125,7 +125,7 @@ describe('plan', () => {
     ]);
   });
 
-  it('says of a worker that it is none of the client sessions', () => {
+  it('skips a worker that is not a client session', () => {
     const worker = {
       pid: 9,
       backend_type: 'autovacuum worker',
@@ -143,7 +143,7 @@ describe('plan', () => {
     });
   });
 
-  it('advises on the prepared transaction that blocks, with the statement that ends it', () => {
+  it('gives advice for a blocking prepared transaction, with the statement that ends it', () => {
     const prepared = {
       gid: "order's",
       transaction: '741',
@@ -162,7 +162,7 @@ describe('plan', () => {
     expect(figure?.[0]).toContain('prepared transaction  blocks 1');
   });
 
-  it('draws the tree, no line too wide', () => {
+  it('draws the tree within 76 columns', () => {
     const snapshot = world({1: {...running, application_name: 'x'.repeat(100)}, 2: {}, 3: {}, 4: {}}, [
       [2, [1], 9000],
       [3, [2], 8000],

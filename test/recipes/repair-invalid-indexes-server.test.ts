@@ -25,7 +25,7 @@ describeEachMajor('repair-invalid-indexes', major => {
     await holder.end();
   }
 
-  it('builds what a failed build left invalid, is found by check, and is taken back', async () => {
+  it('rebuilds an index that a failed build left invalid, and undoes it', async () => {
     await failBuild('CREATE INDEX CONCURRENTLY half ON shop.orders (status, n DESC)');
     expect(await indexNamed(server, 'half')).toMatchObject({is_valid: false});
     const acting = await createActing(server);
@@ -47,7 +47,7 @@ describeEachMajor('repair-invalid-indexes', major => {
     expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
   });
 
-  it('drops the leftover of a REINDEX CONCURRENTLY beside the valid index, be it unique', async () => {
+  it('drops the leftover of a REINDEX CONCURRENTLY, also of a unique index', async () => {
     await server.query('CREATE UNIQUE INDEX whole ON shop.orders (n)');
     await failBuild('REINDEX INDEX CONCURRENTLY shop.whole');
     expect(await indexNamed(server, 'whole_ccnew')).toMatchObject({is_valid: false});
@@ -58,7 +58,7 @@ describeEachMajor('repair-invalid-indexes', major => {
     expect(await indexNamed(server, 'whole')).toMatchObject({is_valid: true});
   });
 
-  it('leaves a unique one to a person, with the statements that show the duplicates', async () => {
+  it('gives advice for a unique index, with the query for duplicates', async () => {
     const builder = server.query('CREATE UNIQUE INDEX CONCURRENTLY twice ON shop.orders (user_id)');
     expect(await rejection(builder)).toMatchObject({code: '23505'});
     const acting = await createActing(server);

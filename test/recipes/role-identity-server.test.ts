@@ -6,7 +6,7 @@ import {describeEachMajor, startTestServer, type TestServer} from '../helpers/se
 const timeouts = {set: ['role=app', 'statement_timeout=30s'], yes: true};
 const limit = {set: ['role=app', 'apply=role', 'instances=10', 'prisma_major=6'], yes: true};
 
-describeEachMajor('a role is the one that was meant', major => {
+describeEachMajor('a role is identified by its oid', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({major});

@@ -104,7 +104,7 @@ describe('plan', () => {
     expect(statements(params, settings(overrides))).toEqual(expected);
   });
 
-  it('guards what is there, and the undo what was put there', () => {
+  it('guards the current value, and its undo the new one', () => {
     const [step] = plan(
       {role: 'app', statement_timeout: '30s'},
       settings([override('statement_timeout', '1min')]),
@@ -137,7 +137,7 @@ describe('plan', () => {
   it.each([
     ['transaction_timeout', 160_004, /needs PostgreSQL 17 or later; this is 16/],
     ['idle_session_timeout', 130_010, /needs PostgreSQL 14 or later; this is 13/],
-  ])('knows since when there is %s', (name, version, message) => {
+  ])('refuses %s before the version that has it', (name, version, message) => {
     expect(() => plan({role: 'app', [name]: '1min'}, settings(), [], version)).toThrow(message);
   });
 
@@ -148,7 +148,7 @@ describe('plan', () => {
     });
   });
 
-  it('explains what it affects now, what it does not, and what breaks', () => {
+  it('explains what it affects now, what not, and what may break', () => {
     const backends = [
       app(1, {state: 'idle', state_age_ms: 700_000, application_name: 'PgBouncer'}),
       app(2, {state: 'idle in transaction', state_age_ms: 90_000}),
@@ -181,7 +181,7 @@ describe('diagnose', () => {
   const diagnose = (backend: Backend, role_settings?: RoleSettings) =>
     recipe.diagnose(createSnapshot({backends: [backend]}), role_settings ? {role_settings} : {});
 
-  it('names a role whose transactions nothing ends, with the timeout that would', () => {
+  it('reports a role with long idle transactions, and the missing timeout', () => {
     expect(diagnose(leak, settings())).toMatchObject([
       {subject: 'role:app', params: {role: 'app', idle_in_transaction_session_timeout: '1min'}},
     ]);
@@ -194,10 +194,10 @@ describe('diagnose', () => {
       leak,
       settings([override('idle_in_transaction_session_timeout', '1min', 'shop')]),
     ],
-    ['of what is idle for a minute', {...leak, state_age_ms: 60_000}, settings()],
+    ['for a session idle for a minute', {...leak, state_age_ms: 60_000}, settings()],
     ['of a dump', {...leak, application_name: 'pg_dump'}, settings()],
     ["of a superuser's sessions", {...leak, usename: 'postgres'}, settings()],
-  ])('says nothing %s', (_, backend, role_settings) => {
+  ])('reports nothing %s', (_, backend, role_settings) => {
     expect(diagnose(backend, role_settings)).toEqual([]);
   });
 });

@@ -32,7 +32,7 @@ describeEachMajor('a standby', major => {
     ['drop-unused-indexes', ['stats_age=0s', 'standby=drop', 'index=idle_one'], 'DROP INDEX'],
     ['apply-indexes', [], 'CREATE INDEX'],
     ['enable-statement-statistics', [], 'CREATE EXTENSION'],
-  ])('is told at planning where it refuses: %s', async (recipe, set, verb) => {
+  ])('empties the plan of %s', async (recipe, set, verb) => {
     const acting = await createActing(server);
     advise(acting, [await proposalFor(server, '"user_id"')]);
     for (const flags of [{dryRun: true}, {yes: true}]) {
@@ -46,7 +46,7 @@ describeEachMajor('a standby', major => {
     }
   });
 
-  it('has its sessions ended as any other server', async () => {
+  it('allows ending sessions', async () => {
     const {processID} = await leak(server, 'leaking', 'app');
     const acting = await createActing(server, {user: 'oncall'});
     expect(await acting.run('kill-idle-sessions', {set: ['older_than=0s', 'role=app'], yes: true})).toBe(0);
@@ -54,7 +54,7 @@ describeEachMajor('a standby', major => {
     expect(await pidsOf(server, 'leaking')).toEqual([]);
   });
 
-  it('is named where it refuses what it became a standby too late for', async () => {
+  it('is named if it became a standby after planning', async () => {
     const acting = await createActing(server);
     // As if it were read before the switch.
     const {read} = acting.ports;

@@ -52,7 +52,7 @@ describe('the limit', () => {
     expect(urlAdvice(planOf({...params, apply: 'role'}, limited))[0]).toContain('connection_limit=7&');
   });
 
-  it('says with the arithmetic that none fits, and sizes a pooler', () => {
+  it('is none if none fits, with the arithmetic and a pooler', () => {
     const plan = planOf({platform: 'lambda', instances: '5', max_instances: '100', deploy_overlap: '1'});
     expect(textOf(plan)).toContain(
       'No connection_limit fits: 100 instances with 1 connection each need 100 of the 77',
@@ -67,7 +67,7 @@ describe('the limit', () => {
   });
 });
 
-describe('the picture', () => {
+describe('the figure', () => {
   const snapshot = createSnapshot({max_connections: 5000});
   it.each<[ParameterValues, Snapshot]>([
     [{}, createSnapshot()],
@@ -79,12 +79,12 @@ describe('the picture', () => {
         backends: [createBackend({application_name: 'x'.repeat(63), usename: 'y'.repeat(63)})],
       }),
     ],
-  ])('%o is no wider than 76', (params, given) => {
+  ])('%o is at most 76 columns wide', (params, given) => {
     const wide = (planOf(params, facts, given).figure ?? []).filter(line => line.length > 76);
     expect(wide).toEqual([]);
   });
 
-  it('says what happens now, at peak, in a deploy, and at 1, 10, 100, 1,000', () => {
+  it('shows connections now, at peak, in a deploy, and for 1, 10, 100 and 1,000 instances', () => {
     const figure = (planOf({instances: '4', max_instances: '10', deploy_overlap: '2'}).figure ?? []).join(
       '\n',
     );
@@ -97,12 +97,12 @@ describe('the picture', () => {
   });
 });
 
-describe('what others hold now', () => {
+describe('slots used by others', () => {
   const others = Array.from({length: 32}, (_, index) => createBackend({pid: index + 1, usename: 'other'}));
   const snapshot = createSnapshot({backends: others});
   const params = {role: 'shop_app', prisma_major: '6', connection_limit: '70'};
 
-  it('counts in the verdict and in the picture', () => {
+  it('count in the verdict and in the figure', () => {
     const {explanation, figure = []} = planOf(params, facts, snapshot);
     expect(explanation[1]).toBe(
       'It does not fit now: 70 + 32 used by others = 102 of 97 usable slots, so the server would refuse 5 (53300); connection_limit=65 fits until others disconnect: 65 x 1 + 32 = 97.',
@@ -113,7 +113,7 @@ describe('what others hold now', () => {
     expect(figure.filter(line => line.length > 76)).toEqual([]);
   });
 
-  it('changes nothing of what is proposed', () => {
+  it('do not change the proposal', () => {
     const {steps, params: read} = planOf(params, facts, snapshot);
     expect(planOf(params)).toMatchObject({steps, params: read});
     expect(textOf(planOf(params))).not.toContain('tight: others');
@@ -129,12 +129,12 @@ describe('what others hold now', () => {
       {platform: 'pgbouncer'},
       'It does not fit now: 77 + 32 used by others = 109 of 97 usable slots, so the server would refuse 12 (53300); usable_share=0.65 fits until others disconnect.',
     ],
-  ])('is one sentence with its sum, %o', (given, expected) => {
+  ])('are one sentence with a sum, %o', (given, expected) => {
     const {explanation} = planOf({role: 'shop_app', ...given}, facts, snapshot);
     expect(explanation.filter(line => line.includes('fit'))).toContain(expected);
   });
 
-  it('counts one instance as one', () => {
+  it('count one instance as one', () => {
     expect(planOf(params, facts, snapshot).explanation[0]).toBe(
       'connection_limit=70 x 1 instance (during a deploy at peak) = 70 of the 77 connections allotted to them (97 usable x 0.8).',
     );
@@ -169,7 +169,7 @@ describe('the load', () => {
     expect(textOf(planOf({role: 'shop_app'}, facts, snapshot))).toContain('800 statements per second');
   });
 
-  it('is an average since the counters began where there is one reading', () => {
+  it('is an average since the reset with a single snapshot', () => {
     const snapshot = createSnapshot();
     const info = {
       dealloc: 0,
@@ -186,7 +186,7 @@ describe('the load', () => {
   it.each([
     ['no time', createSnapshot(), 'read once'],
     ['no statement', createSnapshot({statements: []}), 'has none of its statements'],
-  ])('is not made up: %s', (_, snapshot, reason) => {
+  ])('is unknown: %s', (_, snapshot, reason) => {
     expect(textOf(planOf({}, facts, snapshot))).toMatch(new RegExp(`Wait time unknown: .*${reason}`));
   });
 });
@@ -225,7 +225,7 @@ describe('Prisma 7', () => {
     );
   });
 
-  it('advises with the patch where a source cannot be changed safely', () => {
+  it('gives advice if a source cannot be changed safely', () => {
     const pools = [{path: '/app/db.ts', line: 3, call: null, settings: {}}];
     const plan = planOf({app: '/app', prisma_major: '7'}, {...facts, application: {...application, pools}});
     expect(plan.steps).toMatchObject([
@@ -233,7 +233,7 @@ describe('Prisma 7', () => {
     ]);
   });
 
-  it('is told by the folder', () => {
+  it('is detected in the folder', () => {
     expect(recipe.defaults?.(createSnapshot(), given)).toMatchObject({prisma_major: '7'});
   });
 });
@@ -242,7 +242,7 @@ describe('an .env file', () => {
   const before = '# pool\nDATABASE_URL="postgresql://app:p#w@h/d?schema=x&connection_limit=5"\n';
   const env_file = readEnvFile('/app/.env', 'DATABASE_URL', before);
 
-  it('is changed in its parameters alone, its password shown nowhere', () => {
+  it('is changed only in its parameters, and its password is not shown', () => {
     const plan = planOf({env_file: '.env', instances: '10', prisma_major: '6'}, {...facts, env_file});
     expect(plan.steps[0]).toMatchObject({
       kind: 'file',
@@ -265,7 +265,7 @@ describe('an .env file', () => {
     expect(JSON.stringify(plan)).not.toContain('p#w');
   });
 
-  it('gives the role, or none where the server has no such role', () => {
+  it('determines the role if the server has it', () => {
     const app = {oid: '2', name: 'app', is_superuser: false, connection_limit: -1};
     const role_limits = [...(facts.role_limits ?? []), app];
     expect(recipe.defaults?.(createSnapshot(), {role_limits, env_file})).toEqual({role: 'app'});
@@ -273,7 +273,7 @@ describe('an .env file', () => {
     expect(recipe.defaults?.(createSnapshot(), facts)).toEqual({role: 'shop_app', instances: '1'});
   });
 
-  it('where it gives none, the busiest role of this database does, not one of another', () => {
+  it('without a role in it, the busiest role of this database is used', () => {
     const session = {usename: 'report_app', datname: 'reports'};
     const backends = [1, 2, 3].map(pid => createBackend({pid, ...(pid < 3 && session)}));
     expect(recipe.defaults?.(createSnapshot({backends}), facts)).toMatchObject({role: 'shop_app'});
@@ -290,7 +290,7 @@ describe('an .env file', () => {
     ['app:x@localhost/shop?host=/run/pg', {}, [/shop at \/run\/pg:5432/]],
     ['$' + '{USER}:x@h/d', {}, []],
     ['app:x@db.example/shop', {role: 'shop_app'}, [/connects as app, not as role=shop_app/]],
-  ])('warns first where %s is not the target, %o', (rest, params, warnings) => {
+  ])('warns if %s is not the target, %o', (rest, params, warnings) => {
     const file = readEnvFile('/app/.env', 'DATABASE_URL', `DATABASE_URL="postgresql://${rest}"\n`);
     const {explanation} = planOf({env_file: '.env', ...params}, {...facts, env_file: file});
     const found = explanation.slice(0, warnings.length);
@@ -310,7 +310,7 @@ describe('an .env file', () => {
     expect(plan).toThrow(expect.objectContaining({exitCode: 2, message: expect.stringMatching(message)}));
   });
 
-  it('is asked for the variable that was named, in the folder too', () => {
+  it('is read for the named variable, in the folder too', () => {
     expect(recipe.planRequires?.({app: '/app', variable: 'NOPE'})).toMatchObject({
       application: {folder: '/app', variable: 'NOPE'},
     });
@@ -323,7 +323,7 @@ describe('an .env file', () => {
 });
 
 describe('a role', () => {
-  it('is limited to the share, guarded by what it is now', () => {
+  it('is limited to the share, guarded by its current limit', () => {
     const [step] = planOf({role: 'shop_app', apply: 'role'}).steps;
     expect(step).toMatchObject({
       kind: 'sql',
@@ -352,7 +352,7 @@ it.each<[ParameterValues, RegExp]>([
 ])('refuses %o', (params, message) => expect(() => planOf(params)).toThrow(message));
 
 describe('findings', () => {
-  it('names a role that is at its own limit', () => {
+  it('reports a role at its own limit', () => {
     const snapshot = createSnapshot();
     const role_and_database_limits = [{kind: 'role' as const, name: 'app', connection_limit: 5, used: 5}];
     expect(

@@ -43,11 +43,11 @@ describe('computeBudget', () => {
   ];
   const budget = computeBudget(settings, sessions, session => session.pid === own.pid);
 
-  it('takes both reserves off and counts every slot, its own too', () => {
+  it('subtracts both reserves and counts every slot, including its own', () => {
     expect(budget).toMatchObject({usable: 15, used: 5, headroom: 10, used_ratio: 5 / 15});
   });
 
-  it('counts its own session in no group, and shows hidden ones as such', () => {
+  it('counts its own session in no group, and hidden ones as hidden', () => {
     expect(budget.by_state).toEqual({
       active: 1,
       idle: 1,
@@ -67,7 +67,7 @@ describe('computeBudget', () => {
     expect(computeBudget(settings, [call], () => false).groups).toMatchObject([{active: 1, idle: 0}]);
   });
 
-  it('counts what own limits are used by, its own session included', () => {
+  it('counts the use of role and database limits, including its own session', () => {
     expect(budget.role_and_database_limits.map(({name, used}) => [name, used])).toEqual([
       ['app', 3],
       ['shop', 4],
@@ -97,7 +97,7 @@ describe('slotForecast', () => {
   const series = (count: number, used: (index: number) => number) =>
     Array.from({length: count}, (_, index) => sample(index * 2, used(index)));
 
-  it('forecasts when slots run out that climb by one every two seconds', () => {
+  it('forecasts when slots run out if one more is used every two seconds', () => {
     const forecast = slotForecast(
       series(30, index => 10 + index),
       100,
@@ -106,7 +106,7 @@ describe('slotForecast', () => {
     expect(forecast.full_in_ms).toBeCloseTo((100 - 39) * 2000, 3);
   });
 
-  it('is not moved by one burst', () => {
+  it('ignores one burst', () => {
     const forecast = slotForecast(
       series(30, index => (index === 15 ? 90 : 10 + index)),
       100,
@@ -116,23 +116,23 @@ describe('slotForecast', () => {
 
   it.each([
     ['nothing', []],
-    ['too few readings', series(4, index => 10 + index)],
+    ['too few samples', series(4, index => 10 + index)],
     ['too short a time', Array.from({length: 10}, (_, index) => sample(index / 2, 10 + index))],
     ['level', series(30, () => 50)],
     ['noise', series(30, index => 50 + (index % 3))],
     ['a single step long ago', series(30, index => (index < 3 ? 10 : 50))],
-    ['a climb that has come to a level', series(30, index => 10 + 3 * Math.min(index, 18))],
+    ['a rise that has levelled off', series(30, index => 10 + 3 * Math.min(index, 18))],
     [
       'bursts on a level that rises little',
       series(30, index => 50 + ((index * 3) % 10) + Math.floor(index / 12)),
     ],
     ['falling', series(30, index => 80 - index)],
-    ['so slowly that it says nothing', series(60, index => 10 + Math.floor(index / 30))],
-  ])('names no time for %s', (_, history) => {
+    ['a rise too slow for a forecast', series(60, index => 10 + Math.floor(index / 30))],
+  ])('gives no time for %s', (_, history) => {
     expect(slotForecast(history, 100).full_in_ms).toBeNull();
   });
 
-  it('is due now where slots are taken already', () => {
+  it('is now if all slots are in use', () => {
     expect(
       slotForecast(
         series(30, index => 90 + index),
@@ -146,7 +146,7 @@ const at = (seconds: number) =>
   createSnapshot({at: new Date(1_700_000_000_000 + seconds * 1000).toISOString()});
 
 describe('pushSample', () => {
-  it('keeps one sample of each reading, the newest last, and forgets the oldest', () => {
+  it('keeps one sample per snapshot, the newest last, and drops the oldest', () => {
     let history: HistorySample[] = [];
     for (let second = 0; second < historyLength + 5; second++) history = pushSample(history, at(second));
     expect(history).toHaveLength(historyLength);
@@ -154,15 +154,15 @@ describe('pushSample', () => {
     expect(history.at(-1)?.at_ms).toBe(1_700_000_000_000 + (historyLength + 4) * 1000);
   });
 
-  it('replaces the sample of the same moment', () => {
+  it('replaces the sample of the same time', () => {
     expect(pushSample(pushSample([], at(1)), at(1))).toHaveLength(1);
   });
 
-  it('starts anew when the clock was set back', () => {
+  it('starts a new history when the clock was set back', () => {
     expect(pushSample(pushSample([], at(5)), at(1))).toHaveLength(1);
   });
 
-  it('adds up the databases, and knows what it does not know', () => {
+  it('sums the databases; unknown values stay unknown', () => {
     const rates = {
       interval_ms: 1000,
       commits_per_second: 10,

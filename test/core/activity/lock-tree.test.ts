@@ -21,10 +21,10 @@ describe('lockTree', () => {
     ['nobody waits', [], []],
     ['one waits', ['2<1'], ['1(2)']],
     ['a chain', ['2<1', '3<2', '4<3'], ['1(2(3(4)))']],
-    ['the root that frees most first', ['2<1', '11<10', '12<10'], ['10(11 12)', '1(2)']],
-    ['the waiter that holds up most first', ['2<1', '3<1', '4<3'], ['1(3(4) 2)']],
-    ['a queue: everybody waits for everybody ahead', ['2<1', '3<1,2', '4<1,2,3'], ['1(2 3 4)']],
-    ['two roots for one waiter: one place', ['3<1', '3<2', '4<2'], ['2(3 4)', '1']],
+    ['the root that blocks most first', ['2<1', '11<10', '12<10'], ['10(11 12)', '1(2)']],
+    ['the waiter that blocks most first', ['2<1', '3<1', '4<3'], ['1(3(4) 2)']],
+    ['a queue: each waits for all ahead of it', ['2<1', '3<1,2', '4<1,2,3'], ['1(2 3 4)']],
+    ['a waiter with two roots appears once', ['3<1', '3<2', '4<2'], ['2(3 4)', '1']],
     ['duplicates of parallel workers', ['2<1,1,1'], ['1(2)']],
     ['a prepared transaction', ['2<0', '3<2'], ['0(2(3))']],
     ['a deadlock', ['1<2', '2<1'], ['1*(2*)']],
@@ -35,7 +35,7 @@ describe('lockTree', () => {
     expect(treeOf(...waits)).toEqual(expected);
   });
 
-  it('counts the sessions that each blocks, and names the other blockers', () => {
+  it('counts the sessions that each blocks and lists the other blockers', () => {
     const [root] = lockTree(
       [
         {pid: 2, blocked_by: [1]},
@@ -47,11 +47,11 @@ describe('lockTree', () => {
     expect(root?.children.find(({pid}) => pid === 3)).toMatchObject({also_blocked_by: [2], waiters_total: 0});
   });
 
-  it('takes a waiter from the lock waits that is no session on show', () => {
+  it('includes a waiter that is only in the lock waits', () => {
     expect(lockTree([], [{pid: 7, blocked_by: [1]}]).map(draw)).toEqual(['1(7)']);
   });
 
-  it('puts each of 300 in a queue into one place', () => {
+  it('places each of 300 queued sessions once', () => {
     const queue = Array.from({length: 300}, (_, index) => ({
       pid: index + 2,
       blocked_by: Array.from({length: index + 1}, (_, ahead) => ahead + 1),

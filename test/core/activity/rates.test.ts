@@ -43,9 +43,9 @@ describe('withStatementRates', () => {
   it.each([
     ['few calls', [1, 2, 3], [10, 20, 60]],
     ['one call', [5, 5], [100]],
-    ['from the first call on', [], [3, 4, 8]],
-    ['after a million even calls', Array(1_000_000).fill(2), [1, 1, 9, 2.5]],
-  ])('knows mean and deviation within the interval: %s', (_, before, within) => {
+    ['from the first call', [], [3, 4, 8]],
+    ['after a million equal calls', Array(1_000_000).fill(2), [1, 1, 9, 2.5]],
+  ])('computes mean and deviation of the interval: %s', (_, before, within) => {
     const [statement] = withStatementRates(
       counters(0, [afterCalls(before)]),
       counters(2000, [afterCalls([...before, ...within])]),
@@ -59,13 +59,13 @@ describe('withStatementRates', () => {
     expect(statement?.rates?.shared_blks_hit_per_second).toBe((within.length * 10) / 2);
   });
 
-  it('shares execution time among statements', () => {
+  it("computes each statement's share of execution time", () => {
     const both = (a: number[], b: number[]) => [afterCalls(a, {queryid: '1'}), afterCalls(b, {queryid: '2'})];
     const rated = withStatementRates(counters(0, both([1], [1])), counters(1000, both([1, 30], [1, 10])));
     expect(rated.map(({rates}) => rates?.exec_share_ratio)).toEqual([0.75, 0.25]);
   });
 
-  it('is zero, not unknown, where nothing was called', () => {
+  it('is zero, not unknown, without calls', () => {
     const [statement] = withStatementRates(counters(0, [afterCalls([4])]), counters(1000, [afterCalls([4])]));
     expect(statement?.rates).toMatchObject({
       calls_per_second: 0,
@@ -78,11 +78,11 @@ describe('withStatementRates', () => {
   const later = afterCalls([1, 2, 3, 4], {stats_since: '2026-01-01T00:00:00.000000Z'});
   it.each([
     ['fewer calls', [afterCalls([1])], {}],
-    ['as many calls in less time', [afterCalls([0.1, 0.1, 0.1])], {}],
+    ['the same calls in less time', [afterCalls([0.1, 0.1, 0.1])], {}],
     ['another stats_since', [{...later, stats_since: '2026-01-02T00:00:00.000000Z'}], {}],
     ['another stats_reset', [later], {stats_reset: 'now'}],
-    ['the same moment', [later], {at_ms: 0}],
-  ])('is void after %s', (_, statements, overrides) => {
+    ['the same time', [later], {at_ms: 0}],
+  ])('has no rates after %s', (_, statements, overrides) => {
     const [statement] = withStatementRates(counters(0, [before]), counters(1000, statements, overrides));
     expect(statement).toBeDefined();
     expect(statement?.rates).toBeUndefined();
@@ -95,7 +95,7 @@ describe('withStatementRates', () => {
     ['a lower maximum', {max_exec_time_ms: 2}],
     ['blocks hit', {shared_blks_hit: 29}],
     ['blocks read', {shared_blks_read: 6}],
-  ])('is void, where the server has no stats_since, after fewer of: %s', (_, fewer) => {
+  ])('has no rates, without stats_since, after a decrease of: %s', (_, fewer) => {
     const counted = {max_exec_time_ms: 3, shared_blks_read: 7};
     const rated = (overrides: Partial<Statement>) =>
       withStatementRates(
@@ -110,7 +110,7 @@ describe('withStatementRates', () => {
     expect(rated(fewer)).toBeUndefined();
   });
 
-  it('takes an entry as new only where all entries had been read', () => {
+  it('treats an entry as new only if all entries had been read', () => {
     const rated = (is_complete: boolean) =>
       withStatementRates(counters(0, [], {is_complete}), counters(1000, [later]))[0]?.rates;
     expect(rated(true)?.calls_per_second).toBe(4);
@@ -148,7 +148,7 @@ describe('withDatabaseRates', () => {
       {at_ms: 4000, databases: [database(later)]},
     )[0]?.rates;
 
-  it('is per second of the server', () => {
+  it("is per second of the server's clock", () => {
     const blocks = {blks_hit: 1400, blks_read: 30, xact_rollback: 14};
     expect(rated({}, blocks)).toMatchObject({
       rollbacks_per_second: 1,
@@ -172,13 +172,13 @@ describe('withDatabaseRates', () => {
     ['fewer blocks hit', {blks_hit: 999}],
     ['fewer blocks read', {blks_read: 9}],
     ['another database', {datname: 'other'}],
-  ])('is void after %s', (_, later) => {
+  ])('has no rates after %s', (_, later) => {
     expect(rated({}, later)).toBeUndefined();
   });
 });
 
 describe('parseScan', () => {
-  it('reads triples, and adds up entries of one queryid', () => {
+  it('parses triples and sums entries of one queryid', () => {
     expect(parseScan('-5 2 1.5 7 1 10 -5 3 0.5')).toEqual(
       new Map([
         ['-5', {calls: 5, total_exec_time_ms: 2}],
@@ -193,7 +193,7 @@ describe('chooseWatched', () => {
   /** A thousand statements with months behind them, by queryid, calls and total time. */
   const longRunning = Array.from({length: 1000}, (_, index) => `${index + 1} 1000000 ${5_000_000 + index}`);
 
-  it('finds the one that has become busy, however little it sums up to', () => {
+  it('finds a statement that has become busy, however small its sum', () => {
     const before = parseScan([...longRunning, '9001 10 5', '9002 10 5'].join(' '));
     const now = parseScan([...longRunning, '9001 12 4000', '9002 50000 15'].join(' '));
     const watched = chooseWatched(before, now);
@@ -201,7 +201,7 @@ describe('chooseWatched', () => {
     expect(watched.length).toBeLessThanOrEqual(80);
   });
 
-  it('finds the slowest on average with the first scan', () => {
+  it('finds the slowest statements in the first scan', () => {
     expect(chooseWatched(null, parseScan([...longRunning, '9003 1 30000'].join(' ')))[0]).toBe('9003');
   });
 });

@@ -80,7 +80,7 @@ describeEachMajor('acting on a server', major => {
     expect(await rejection(two)).toMatchObject({code: '42601'});
   });
 
-  it('says who may signal the session when the server refuses', async () => {
+  it('suggests who may signal the session if the server refuses', async () => {
     const client = await leak(server, 'super');
     const executor = createTestExecutor('oncall');
     const error = await rejection(

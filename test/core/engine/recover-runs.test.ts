@@ -87,16 +87,16 @@ type World = {
 
 describe('an intent without an outcome', () => {
   it.each<[string, Step, World, string | null]>([
-    ['is done where its verification holds', sqlStep, {holding: ['done']}, 'verified'],
-    ['is open while whoever began it may still be at it', sqlStep, {age_ms: 69_000}, null],
-    ['is not done when its time is over', sqlStep, {age_ms: 71_000}, 'failed'],
-    ['is open while a build may go on, however old', build, {age_ms: 1e9}, null],
-    ['is not done where no session builds any more', build, {age_ms: 61_000, holding: ['acting']}, 'failed'],
-    ['is open while a build may not have begun', build, {age_ms: 59_000, holding: ['acting']}, null],
-    ['is not done where a build left an invalid index', build, {holding: ['leftover']}, 'failed'],
-    ['has ended, by whatever, where its session is gone', end, {holding: ['done']}, 'unknown'],
-    ['is not done where its session is still there', end, {age_ms: 71_000}, 'failed'],
-    ['is open while its clock was ahead and nothing came after it', sqlStep, {age_ms: -1e9}, null],
+    ['is done if its verification holds', sqlStep, {holding: ['done']}, 'verified'],
+    ['is open while its process may still execute it', sqlStep, {age_ms: 69_000}, null],
+    ['is not done after its time limit', sqlStep, {age_ms: 71_000}, 'failed'],
+    ['is open while a build may still run, however old', build, {age_ms: 1e9}, null],
+    ['is not done if no session builds it', build, {age_ms: 61_000, holding: ['acting']}, 'failed'],
+    ['is open while a build may not have started', build, {age_ms: 59_000, holding: ['acting']}, null],
+    ['is not done if a build left an invalid index', build, {holding: ['leftover']}, 'failed'],
+    ['has ended if its session is gone', end, {holding: ['done']}, 'unknown'],
+    ['is not done if its session still exists', end, {age_ms: 71_000}, 'failed'],
+    ['is open if its clock was ahead and no entry follows', sqlStep, {age_ms: -1e9}, null],
     [
       'is open while its clock was ahead and what came after it is young',
       sqlStep,
@@ -109,9 +109,9 @@ describe('an intent without an outcome', () => {
       {age_ms: -1e9, later_ms: [-1e9 - 71_000, 2e9]},
       'failed',
     ],
-    ['is done where the file is as it was to be', file, {text: 'max: 5'}, 'verified'],
-    ['is not done where the file is as it was', file, {text: 'max: 10'}, 'failed'],
-    ['is not done where the file is gone', file, {}, 'failed'],
+    ['is done if the file has the new text', file, {text: 'max: 5'}, 'verified'],
+    ['is not done if the file has the old text', file, {text: 'max: 10'}, 'failed'],
+    ['is not done if the file is missing', file, {}, 'failed'],
   ])('%s', async (_title, step, world, outcome) => {
     const {settle, appended} = createWorld(step, world);
     const said = await settle();
@@ -127,13 +127,13 @@ describe('an intent without an outcome', () => {
     expect(appended).toEqual([]);
   });
 
-  it('claims no more than is known about a session that has ended', async () => {
+  it('reports an ended session as unknown, not as ended by poolctl', async () => {
     const {settle, appended} = createWorld(end, {holding: ['done']});
     expect(await settle()).toBe('found ended by a later check; whether poolctl ended it is unknown');
     expect(appended).toMatchObject([{event: 'outcome', run: 'r1', step: 0, outcome: 'unknown'}]);
   });
 
-  it('records nothing when another process was first', async () => {
+  it('records nothing if another process was first', async () => {
     const {settle, appended} = createWorld(sqlStep, {holding: ['done'], isSettled: true});
     expect(await settle()).toBe('another poolctl has recorded its outcome');
     expect(appended).toEqual([]);

@@ -34,24 +34,24 @@ const parameters: FileChange = {
 
 describe('applyChange', () => {
   it.each<[string, string | null, FileChange, string | null | undefined]>([
-    ['creates what is not there', null, {kind: 'create', text: 'a'}, 'a'],
-    ['does not create over another', 'b', {kind: 'create', text: 'a'}, undefined],
-    ['removes what it knows', 'a', {kind: 'remove', text: 'a'}, null],
-    ['does not remove what has changed', 'ab', {kind: 'remove', text: 'a'}, undefined],
-    ['does not remove what is gone', null, {kind: 'remove', text: 'a'}, undefined],
+    ['creates a missing file', null, {kind: 'create', text: 'a'}, 'a'],
+    ['does not overwrite a file', 'b', {kind: 'create', text: 'a'}, undefined],
+    ['removes a file with this text', 'a', {kind: 'remove', text: 'a'}, null],
+    ['does not remove a changed file', 'ab', {kind: 'remove', text: 'a'}, undefined],
+    ['does not remove a missing file', null, {kind: 'remove', text: 'a'}, undefined],
     ['replaces', '{max: 5}', replace, '{max: 7}'],
-    ['does not replace one of two', '{max: 5}{max: 5}', replace, undefined],
-    ['does not replace what is gone', '{max: 6}', replace, undefined],
-    ['does not replace nothing', 'a', {kind: 'replace', before: '', after: 'b'}, undefined],
-    ['does not replace in no file', null, replace, undefined],
-    ['takes $& as it is', 'max: 5', {...replace, after: '$&$1'}, '$&$1'],
+    ['does not replace a text that occurs twice', '{max: 5}{max: 5}', replace, undefined],
+    ['does not replace a missing text', '{max: 6}', replace, undefined],
+    ['does not replace an empty text', 'a', {kind: 'replace', before: '', after: 'b'}, undefined],
+    ['does not replace in a missing file', null, replace, undefined],
+    ['inserts $& literally', 'max: 5', {...replace, after: '$&$1'}, '$&$1'],
     [
       'sets parameters',
       'DATABASE_URL=postgres://h/d',
       parameters,
       'DATABASE_URL=postgres://h/d?connection_limit=7',
     ],
-    ['sets none in no file', null, parameters, undefined],
+    ['sets no parameter in a missing file', null, parameters, undefined],
   ])('%s', (_, text, change, expected) => expect(applyChange(text, change)).toBe(expected));
 });
 
@@ -74,7 +74,7 @@ describe('invertChange', () => {
     ['a removal', 'a', {kind: 'remove', text: 'a'}],
     ['a replacement', 'x {max: 5} y', replace],
     ['parameters', 'A=1\nDATABASE_URL="postgres://u:p@h/d" # c\n', parameters],
-  ])('takes back %s, and that again', (_, text, change) => {
+  ])('inverts %s, and the inversion', (_, text, change) => {
     const changed = applyChange(text, change);
     if (changed === undefined) throw new Error('it fits');
     expect(changed).not.toBe(text);

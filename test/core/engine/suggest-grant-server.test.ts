@@ -20,7 +20,7 @@ function stepOf(text: string, values: number[] = []): SqlStep {
   };
 }
 
-describeEachMajor('the remedy of a refusal', major => {
+describeEachMajor('the suggested grant', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({major});
@@ -61,8 +61,8 @@ describeEachMajor('the remedy of a refusal', major => {
     ['a setting of a role', `ALTER ROLE "ap""p" SET "lock_timeout" = '2s'`],
     ['a setting of a role in a database', `ALTER ROLE "ap""p" IN DATABASE "postgres" RESET "lock_timeout"`],
     ['an index', 'CREATE INDEX CONCURRENTLY "of t" ON "shop ON x"."t" USING btree (id)'],
-    ['the end of an index', 'DROP INDEX CONCURRENTLY "shop ON x"."of t"'],
-  ])('lets %s succeed, once it was followed', async (_, text) => {
+    ['dropping an index', 'DROP INDEX CONCURRENTLY "shop ON x"."of t"'],
+  ])('allows %s', async (_, text) => {
     const [sqlstate, hint] = await hintOf(stepOf(text));
     expect(sqlstate).toBe('42501');
     const [, statements = ''] = String(hint).match(/llow it: (.+)$/) ?? [];
@@ -95,7 +95,7 @@ describeEachMajor('the remedy of a refusal', major => {
     ['ALTER ROLE "postgres" CONNECTION LIMIT 7', /^Role postgres is a superuser: a superuser has to run it/],
     ['CREATE INDEX ON public.mine (id)', /^Its owner postgres, a superuser, has to run it\.$/],
     ['CREATE EXTENSION pg_stat_statements', /^A superuser, or the administrator/],
-  ])('never makes somebody a superuser: %s', async (text, expected) => {
+  ])('never suggests membership in a superuser: %s', async (text, expected) => {
     expect(await hintOf(stepOf(text))).toEqual(['42501', expect.stringMatching(expected)]);
   });
 });

@@ -52,7 +52,7 @@ const undo = (result: Partial<StepResult> | null) => planUndo(findRun(journalOf(
 describe('the undo of a build', () => {
   it.each<[string, Partial<StepResult> | null]>([
     ['that was verified', {outcome: 'verified'}],
-    ['that nobody saw the end of', null],
+    ['whose end is unknown', null],
   ])('%s drops the index if it is still the same, and can be undone in turn', (_title, result) => {
     const [step, ...others] = undo(result).steps;
     expect(others).toEqual([]);
@@ -196,7 +196,7 @@ describe('a file changed on another machine', () => {
   it.each([
     ['by its process', journal([file], {host: 'pod-1'}), /pod-1.*there/],
     ['by the actor of an older journal', journal([file]), /there.*elsewhere/],
-  ])('stays as it is here: exit 6, told %s', (_, entries, message) => {
+  ])('is not undone here: exit 6, identified %s', (_, entries, message) => {
     const undoing = () =>
       plan(entries, entries.some(each => 'process' in each && each.process) ? 'there' : 'elsewhere');
     expect(undoing).toThrow(message);

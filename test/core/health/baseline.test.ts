@@ -35,12 +35,12 @@ function comparison(current: Snapshot, baseline = before) {
   });
 }
 
-describe('compared with before', () => {
-  it('nothing is slower where nothing was called since', () => {
+describe('compare', () => {
+  it('finds nothing slower without calls', () => {
     expect(comparison(later([called(100, 1)]))).toMatchObject({slower: [], new_statements: [], left_out: []});
   });
 
-  it('looks at the calls since then alone', () => {
+  it('compares only the calls since the baseline', () => {
     // 100 calls of 1 ms, and 100 more of 2 ms: 1.5 ms on average, 0.51 of deviation.
     const both = called(200, 1.5, {stddev_exec_time_ms: 0.51});
     expect(comparison(later([both]))).toMatchObject({
@@ -48,17 +48,17 @@ describe('compared with before', () => {
     });
   });
 
-  it('does not call slower what was called too seldom to tell', () => {
+  it('ignores statements with too few calls', () => {
     const few = called(129, (100 + 29 * 9) / 129, {stddev_exec_time_ms: 3.3});
     expect(comparison(later([few])).slower).toEqual([]);
   });
 
-  it('takes all of it where the counters began anew', () => {
+  it('uses all calls if the counters were reset', () => {
     const anew = called(60, 5, {max_exec_time_ms: 9});
     expect(comparison(later([anew])).slower).toMatchObject([{calls_after: 60, ratio: 5}]);
   });
 
-  it('lists new statements, which are not worse', () => {
+  it('lists new statements without calling them worse', () => {
     const result = comparison(later([called(100, 1), called(9, 3, {queryid: '7', query: 'SELECT 7'})]));
     expect(result.new_statements).toEqual([
       {queryid: '7', query: 'SELECT 7', calls: 9, mean_exec_time_ms: 3},
@@ -73,14 +73,14 @@ describe('compared with before', () => {
     expect(result.left_out).toEqual([expect.stringContaining('staging:5432/shop')]);
   });
 
-  it('finds more rollbacks where they are too many for chance', () => {
+  it('finds more rollbacks than chance explains', () => {
     const [shop] = before.databases;
     const databases = (xact_rollback: number) => (shop ? [{...shop, xact_commit: 3000, xact_rollback}] : []);
     expect(comparison(later([], {databases: databases(200)})).errors.is_worse).toBe(true);
     expect(comparison(later([], {databases: databases(5)})).errors.is_worse).toBe(false);
   });
 
-  it('compares with the time of a recording alone, and with all calls of what was seldom called then', () => {
+  it('compares with a period, and with all calls of a statement that was rare in it', () => {
     const seldom = {queryid: '7', query: 'SELECT 7'};
     const first = later([called(1000, 9), called(100, 1, seldom)], {at: '2026-01-01T00:30:00.000000Z'});
     // A hundred more of 1 ms, and two of the other.
@@ -106,7 +106,7 @@ describe('compared with before', () => {
     });
   });
 
-  it('has its baseline from a document', () => {
+  it('reads a baseline from a document', () => {
     expect(parseSnapshotDocument(JSON.stringify(before))).toEqual(before);
     for (const text of ['', '[]', '{"schema_version":1}', '{"schema_version":2}', 'null']) {
       expect(parseSnapshotDocument(text)).toBeNull();

@@ -42,8 +42,8 @@ const rates: StatementRates = {
   stddev_exec_time_ms: 0,
 };
 
-describe('the limits', () => {
-  it('hold for a healthy server', () => {
+describe('limits', () => {
+  it('are met by a healthy server', () => {
     const health = healthOf(createSnapshot());
     expect([health.status, crossed(health)]).toEqual(['ok', []]);
     expect(Object.keys(health)).toEqual(['schema_version', 'status', 'findings', 'metrics', 'thresholds']);
@@ -84,7 +84,7 @@ describe('the limits', () => {
     expect(crossed(health)).toEqual(level === 'ok' ? [] : [name]);
   });
 
-  it('one alone is critical, of two the first is a warning', () => {
+  it('are critical if one is given; of two the first is the warning', () => {
     const snapshot = createSnapshot(blocked(3));
     const only = (limit: string) => {
       const blocked_sessions = parseLimit('blocked_sessions', limit);
@@ -104,11 +104,11 @@ describe('the limits', () => {
     ['longest_transaction_ms', '30'],
     ['slowest_mean_exec_time_ms', 'soon'],
     ['used_ratio', null],
-  ])('%s of %s is none', (name, written) => {
+  ])('are refused: %s %s', (name, written) => {
     expect(parseLimit(name, written)).toBeNull();
   });
 
-  it('leave the hit ratios of a young server alone, unless they are asked for', () => {
+  it('do not apply to the hit ratios of a young server, unless set', () => {
     const young = createSnapshot({
       databases: database({blks_hit: 900, blks_read: 100, cache_hit_ratio: 0.9}),
     });
@@ -121,7 +121,7 @@ describe('the limits', () => {
     expect(crossed(healthOf(young, [], given))).toEqual(['cache_hit_ratio']);
   });
 
-  it('are not crossed by what could not be read', () => {
+  it('are not crossed by an unread metric', () => {
     const unavailable = [{section: 'statements', sqlstate: null, reason: 'not loaded', remedy: 'load it'}];
     const health = healthOf(createSnapshot({unavailable, statements: [], databases: []}));
     expect(health.metrics).toMatchObject({
@@ -135,7 +135,7 @@ describe('the limits', () => {
 });
 
 describe('findings', () => {
-  it('come worst first, without what only the guide needs, and decide the status', () => {
+  it('are critical first, without parameters, and decide the status', () => {
     const findings = [findingOf('warning', 'a'), findingOf('critical', 'b'), findingOf('warning', 'c')];
     const health = healthOf(createSnapshot(), findings);
     expect(health.status).toBe('critical');
@@ -174,7 +174,7 @@ describe('the slowest statement', () => {
     expect(slowest && [slowest.statement.queryid, slowest.mean_exec_time_ms]).toEqual(expected ?? null);
   });
 
-  it('is not what was slow before an interval', () => {
+  it('ignores statements not called in the interval', () => {
     const snapshot = createSnapshot({statements: [createStatement({mean_exec_time_ms: 900})]});
     expect(slowestStatement(snapshot, {is_interval: true})).toBeNull();
   });
@@ -185,16 +185,16 @@ describe('N+1 suspects', () => {
     createStatement({queryid, rates: {...rates, mean_exec_time_ms: 0.1, rows_per_second: 0, ...changes}});
   const others = [called('8', {calls_per_second: 2}), called('9', {calls_per_second: 3})];
   it.each<[string, Partial<StatementRates>, number]>([
-    ['very many calls, tiny time, few rows', {calls_per_second: 60, rows_per_second: 60}, 1],
-    ['many calls of much else', {calls_per_second: 15}, 0],
-    ['calls that take their time', {calls_per_second: 60, mean_exec_time_ms: 3}, 0],
-    ['calls that bring many rows', {calls_per_second: 60, rows_per_second: 600}, 0],
+    ['very many short calls with few rows', {calls_per_second: 60, rows_per_second: 60}, 1],
+    ['many calls of other statements too', {calls_per_second: 15}, 0],
+    ['slow calls', {calls_per_second: 60, mean_exec_time_ms: 3}, 0],
+    ['calls that return many rows', {calls_per_second: 60, rows_per_second: 600}, 0],
   ])('%s', (_, changes, count) => {
     const snapshot = createSnapshot({statements: [called('1', changes), ...others]});
     expect(healthOf(snapshot).metrics.n_plus_one_suspects).toBe(count);
   });
 
-  it('are none where everything is called as often', () => {
+  it('are none if all statements are called equally often', () => {
     const statements = ['1', '2', '3'].map(queryid => called(queryid, {calls_per_second: 60}));
     expect(healthOf(createSnapshot({statements})).metrics.n_plus_one_suspects).toBe(0);
   });

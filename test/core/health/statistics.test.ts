@@ -18,19 +18,19 @@ describe("Welch's t-test", () => {
     },
   );
 
-  it('is one half where both are alike, and finds what is slower by more than asked', () => {
+  it('is one half for equal samples and small for a slower one', () => {
     expect(welchGreater(sample(50, 10, 2), sample(50, 10, 2), 1)).toBeCloseTo(0.5, 6);
     expect(welchGreater(sample(50, 20, 2), sample(50, 10, 2), 1.5)).toBeLessThan(1e-6);
     expect(welchGreater(sample(50, 20, 2), sample(50, 10, 2), 2.5)).toBeGreaterThan(0.99);
   });
 
-  it('wants more calls where times scatter', () => {
+  it('needs more calls for scattered times', () => {
     const p = (n: number) => welchGreater(sample(n, 20, 60), sample(n, 10, 30), 1.5);
     expect(p(30)).toBeGreaterThan(0.2);
     expect(p(3000)).toBeLessThan(1e-3);
   });
 
-  it('needs no scatter at all', () => {
+  it('accepts samples without deviation', () => {
     expect(welchGreater(sample(30, 2, 0), sample(30, 1, 0), 1.5)).toBe(0);
     expect(welchGreater(sample(30, 1, 0), sample(30, 1, 0), 1.5)).toBe(1);
   });

@@ -22,7 +22,7 @@ function watchOf(used: readonly (number | null)[]) {
 }
 
 describe('a watch', () => {
-  it('is well where all was', () => {
+  it('is ok if every snapshot was', () => {
     const result = watchOf([0.1, 0.2, 0.3, 0.4]).result(31_000);
     expect(result).toMatchObject({
       status: 'ok',
@@ -31,7 +31,7 @@ describe('a watch', () => {
     });
   });
 
-  it('fails as soon as a critical limit has held for long enough, and not before', () => {
+  it('fails as soon as a limit has been critical for sustain_ms', () => {
     expect(watchOf([0.95, 0.95]).failure()).toBeNull();
     expect(watchOf([0.95, 0.95, 0.95]).failure()).toBe('used_ratio');
     expect(watchOf([0.95, 0.95, 0.1, 0.95, 0.95]).failure()).toBeNull();
@@ -44,16 +44,16 @@ describe('a watch', () => {
   });
 
   it.each<[string, number[], string]>([
-    ['an average beyond its limit', [0.75, 0.75, 0.75], 'warning'],
+    ['an average over its limit', [0.75, 0.75, 0.75], 'warning'],
     ['a short critical peak', [...Array.from({length: 40}, () => 0.1), 0.95], 'warning'],
-    ['many readings beyond a warning', [0.1, 0.1, 0.85, 0.85, 0.1, 0.1], 'warning'],
-    ['one beyond a warning among many', [...Array.from({length: 40}, () => 0.1), 0.85], 'ok'],
-    ['a tenth beyond what is critical', [0.95, ...Array.from({length: 9}, () => 0.1)], 'critical'],
-  ])('takes %s for what it is', (_, used, status) => {
+    ['many snapshots over a warning limit', [0.1, 0.1, 0.85, 0.85, 0.1, 0.1], 'warning'],
+    ['one of many over a warning limit', [...Array.from({length: 40}, () => 0.1), 0.85], 'ok'],
+    ['a tenth over a critical limit', [0.95, ...Array.from({length: 9}, () => 0.1)], 'critical'],
+  ])('judges %s', (_, used, status) => {
     expect(watchOf(used).result(1000 + used.length * 10_000)?.status).toBe(status);
   });
 
-  it('says how much it saw, and when not', () => {
+  it('reports when the server could be read', () => {
     const watch = watchOf([0.1, 0.1, null, null, 0.1]);
     expect(watch.result(41_000)).toMatchObject({
       status: 'critical',
@@ -63,11 +63,11 @@ describe('a watch', () => {
     });
   });
 
-  it('has nothing to say where nothing was read', () => {
+  it('has no result without a snapshot', () => {
     expect(watchOf([null, null]).result(60_000)).toBeNull();
   });
 
-  it('reports only findings that lasted long enough', () => {
+  it('reports only findings that lasted for sustain_ms', () => {
     const finding = {recipe: 'a', severity: 'critical', subject: 'x', summary: '', evidence: {}} as const;
     const found = (...present: boolean[]) => {
       const watch = watchOf([]);
@@ -84,7 +84,7 @@ describe('a watch', () => {
     expect(found(false, true)).toBe(0);
   });
 
-  it('takes two readings at once for one', () => {
+  it('counts two snapshots in a row as one', () => {
     const watch = createWatch({for_ms: 60_000, every_ms: 10_000, sustain_ms: 20_000}, 0);
     watch.addSample(0, {metrics: slots(0.9), limits, findings: []});
     watch.addSample(5, {metrics: slots(0.1), limits, findings: []});

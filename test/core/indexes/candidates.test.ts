@@ -66,7 +66,7 @@ describe('candidatesFor', () => {
     expect(candidates(sql)).toContain(expected);
   });
 
-  it('never holds a column twice, and four at most', () => {
+  it('has each column once, and at most four', () => {
     const all = candidates(
       'SELECT FROM orders WHERE status = $1 AND id = $2 AND customer_id = $3 AND paid AND created_at > $4 ORDER BY status, created_at LIMIT 5',
     );
@@ -77,7 +77,7 @@ describe('candidatesFor', () => {
     }
   });
 
-  it('has none for what no index answers', () => {
+  it('has none for conditions that no index serves', () => {
     expect(candidates('SELECT FROM orders WHERE status <> $1 AND body LIKE $2')).toEqual([]);
   });
 });
@@ -103,27 +103,27 @@ describe('covers', () => {
     ['a wider one', 'a, b, c', 'a, b', 0, true],
     ['a narrower one', 'a', 'a, b', 2, false],
     ['another order', 'b, a', 'a, b', 0, false],
-    ['another order of what is compared by =', 'b, a', 'a, b', 2, true],
-    ['what is compared by = before the rest', 'b, a, c', 'a, b, c', 2, true],
+    ['another order of the columns compared with =', 'b, a', 'a, b', 2, true],
+    ['columns compared with = before the rest', 'b, a, c', 'a, b, c', 2, true],
     ['a column between', 'a, c, b', 'a, b', 2, false],
-    ['the order turned round', 'a, b, c DESC', 'a, b DESC, c', 1, true],
-    ['half of it turned round', 'a, b, c', 'a, b DESC, c', 1, false],
-    ['an order where = is asked', 'a DESC', 'a', 1, true],
+    ['the reversed order', 'a, b, c DESC', 'a, b DESC, c', 1, true],
+    ['a half reversed order', 'a, b, c', 'a, b DESC, c', 1, false],
+    ['an ordered key compared with =', 'a DESC', 'a', 1, true],
     ['an operator class for patterns', 'a text_pattern_ops', 'a', 0, false],
     ['the same expression', 'lower(a)', 'lower(a)', 1, true],
     ['another expression', 'upper(a)', 'lower(a)', 1, false],
     ['a partial one', 'a) WHERE (x > 0', 'a', 1, false],
-  ])('tells %s', (_, present, wanted, equal_count, expected) => {
+  ])('decides for %s', (_, present, wanted, equal_count, expected) => {
     const [has, wants] = [spec(`CREATE INDEX ON t (${present})`), spec(`CREATE INDEX ON t (${wanted})`)];
     expect(covers(has, wants, equal_count)).toBe(expected);
   });
 
-  it('a unique one whose columns are all compared by =', () => {
+  it('a unique index whose columns are all compared with =', () => {
     expect(covers(spec('CREATE INDEX ON t (b)', true), spec('CREATE INDEX ON t (a, b)'), 2)).toBe(true);
     expect(covers(spec('CREATE INDEX ON t (b)', true), spec('CREATE INDEX ON t (a, b)'), 1)).toBe(false);
   });
 
-  it('a GIN index whose operator class answers more', () => {
+  it('a GIN index whose operator class serves more operators', () => {
     const [all, paths] = ['', 'jsonb_path_ops'].map(opclass =>
       spec(`CREATE INDEX ON t USING gin (a ${opclass})`),
     );
@@ -131,7 +131,7 @@ describe('covers', () => {
     expect([covers(all, paths, 0), covers(paths, all, 0)]).toEqual([true, false]);
   });
 
-  it('an index that is locked by its columns', () => {
+  it('a locked index, by its columns', () => {
     const index = {columns: ['a', null], method: 'btree', included: [], predicate: null, is_unique: false};
     expect(covers(specOf(index as never, undefined), spec('CREATE INDEX ON t (a)'), 1)).toBe(true);
   });
@@ -145,11 +145,11 @@ describe('nameFor', () => {
   it.each([
     ['columns', 'CREATE INDEX ON t (a, "B c")', 'orders_a_B c_idx'],
     ['an expression', 'CREATE INDEX ON t (lower(email))', 'orders_lower_email_idx'],
-  ])('says %s', (_, definition, expected) => {
+  ])('names %s', (_, definition, expected) => {
     expect(named(definition)).toBe(expected);
   });
 
-  it('is free, and no longer than a name may be', () => {
+  it('is unused and within the length limit', () => {
     expect(named('CREATE INDEX ON t (a)', ['orders_a_idx'])).toBe('orders_a_idx1');
     const long = named(`CREATE INDEX ON t ("${'ä'.repeat(31)}", "${'ö'.repeat(31)}")`);
     expect(Buffer.byteLength(long)).toBeLessThanOrEqual(63);
@@ -164,7 +164,7 @@ describe('estimateSize', () => {
     return estimateSize(orders, spec(`CREATE INDEX ON orders (${keys})`), columns);
   };
 
-  it('grows with the columns, and shrinks where rows share a value', () => {
+  it('grows with the columns and shrinks if rows share a value', () => {
     expect(size('id')).toBeGreaterThan(1_500_000);
     expect(size('id')).toBeLessThan(3_000_000);
     expect(size('id, created_at')).toBeGreaterThan(size('id'));

@@ -8,7 +8,7 @@ it.each([
     'CREATE UNIQUE INDEX CONCURRENTLY a ON s.t USING btree (b)',
   ],
   ['create index concurrently if not exists a on t (b)', 'CREATE INDEX CONCURRENTLY a on t (b)'],
-])('builds %s so that everybody goes on writing', (definition, text) => {
+])('builds %s concurrently', (definition, text) => {
   expect(concurrently(definition)).toBe(text);
   expect(ifNotExists(definition)).toBe(text.replace('CONCURRENTLY', 'IF NOT EXISTS'));
 });
@@ -23,7 +23,7 @@ it.each([
     'btree (a, b DESC NULLS LAST, c NULLS FIRST)',
   ],
   ['', null],
-])('takes CREATE INDEX x %s for %s', (text, shape) => {
+])('reads CREATE INDEX x %s as %s', (text, shape) => {
   expect(shapeOf(`CREATE INDEX x ${text}`)).toBe(shape);
 });
 
@@ -32,7 +32,7 @@ it.each([
   'CREATE UNIQUE INDEX CONCURRENTLY "on" ON ONLY t USING btree (a)',
   'create index if not exists ON_ on t using btree (a)',
   'CREATE INDEX ON t (a)',
-])('finds the shape of %s behind its names', definition => {
+])('finds the shape of %s', definition => {
   expect(shapeOf(definition)).toBe('btree (a)');
 });
 

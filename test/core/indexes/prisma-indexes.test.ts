@@ -54,7 +54,7 @@ function addedBy(proposal: IndexProposal): string[] {
 }
 
 describe('a Prisma schema', () => {
-  it('is read model by model: names, tables, columns', () => {
+  it('has models with names, tables and columns', () => {
     expect(
       readModels(schema).map(({name, table, fields}) => [name, table, Object.fromEntries(fields)]),
     ).toEqual([
@@ -67,14 +67,14 @@ describe('a Prisma schema', () => {
     ]);
   });
 
-  it('has no model in a block comment, and keeps the comment of one that has', () => {
+  it('has no model in a block comment, and keeps comments in models', () => {
     const models = `/* once:\nmodel Order {\n  id Int\n}\n*/\nmodel Order { /* now */\n  id Int /* key */\n}\n`;
     const found = readModels({files: [{path, text: models}], migrations: null});
     expect(found.map(({text: own}) => own)).toEqual(['model Order { /* now */\n  id Int /* key */\n}']);
   });
 
   it.each<[string, Partial<IndexProposal>, string[]]>([
-    ['fields by the columns they map', {}, ['@@index([userId])']],
+    ['fields by their columns', {}, ['@@index([userId])']],
     [
       'several, with their order',
       {
@@ -109,26 +109,26 @@ describe('a Prisma schema', () => {
     ['no partial index', {predicate: '(user_id > 5)'}, []],
     ['no expression', {columns: [{expression: 'lower("status")'}]}, []],
     ['no NULLS LAST', {columns: [{expression: '"user_id"', order: 'DESC NULLS LAST'}]}, []],
-    ['no column that is no field', {columns: [{expression: '"hidden"'}]}, []],
-    ['no table that is no model', {table: 'elsewhere'}, []],
-  ])('is told %s', (_what, overrides, lines) => {
+    ['no column without a field', {columns: [{expression: '"hidden"'}]}, []],
+    ['no table without a model', {table: 'elsewhere'}, []],
+  ])('gets %s', (_what, overrides, lines) => {
     expect(addedBy(createProposal(overrides))).toEqual(lines);
   });
 
-  it('gets them at the end of their model, a blank line before the first', () => {
+  it('gets lines at the end of the model, after a blank line', () => {
     const user = createProposal({table: 'User', columns: [{expression: '"id"'}], name: 'User_id_idx'});
     const changed = schemaWith(createProposal(), user);
     expect(changed).toContain('  @@map("orders")\n  @@index([userId])\n}');
     expect(changed).toContain('  orders Order[]\n\n  @@index([id])\n}');
   });
 
-  it('gets all of one model at once, so that none keeps another from its place', () => {
+  it('gets all lines of one model in one step', () => {
     const second = createProposal({columns: [{expression: '"created_at"'}], name: 'orders_created_at_idx'});
     const changed = schemaWith(createProposal(), second);
     expect(changed).toContain('  @@map("orders")\n  @@index([userId])\n  @@index([createdAt])\n}');
   });
 
-  it('is left as it is where it has the index already, whatever it is called', () => {
+  it('is unchanged if it has the index under any name', () => {
     const has = {
       ...schema,
       files: [
@@ -140,7 +140,7 @@ describe('a Prisma schema', () => {
     ]);
   });
 
-  it('gets advice for what it cannot say, and the migration has it all the same', () => {
+  it('gets advice for an index it cannot express, which the migration has', () => {
     const steps = prismaSteps([createProposal({predicate: '(user_id > 5)'})], schema, 'm');
     expect(steps.map(({kind}) => kind)).toEqual(['file', 'advice']);
     expect(steps[0]).toMatchObject({
@@ -155,16 +155,16 @@ describe('a Prisma schema', () => {
 });
 
 describe('a migration', () => {
-  it('comes a second after the last one, at every look', () => {
+  it('is dated one second after the last one, whenever it is planned', () => {
     expect(nextMigration(schema, 'add_indexes')).toBe('20240201000000_add_indexes');
   });
 
-  it('is not written where the application has none', () => {
+  it('is not written if the application has no migrations', () => {
     expect(prismaSteps([createProposal()], {...schema, migrations: null}, 'm')).toHaveLength(1);
   });
 });
 
-it('ends the lines that it adds as the file ends its own', () => {
+it('uses the line ends of the file', () => {
   const windows = {...schema, files: [{path, text: `\ufeff${text.replaceAll('\n', '\r\n')}`}]};
   const [step] = prismaSteps([createProposal()], windows, '');
   if (step?.kind !== 'file') throw new Error('no step of a file');

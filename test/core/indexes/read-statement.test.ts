@@ -11,7 +11,7 @@ describe('readStatement', () => {
       ['orders: status =, id ='],
     ],
     ['a range', 'SELECT * FROM orders WHERE created_at > $1', ['orders: created_at range']],
-    ['a range turned round', 'SELECT * FROM orders WHERE $1 < created_at', ['orders: created_at range']],
+    ['a reversed range', 'SELECT * FROM orders WHERE $1 < created_at', ['orders: created_at range']],
     ['BETWEEN', 'SELECT * FROM orders WHERE created_at BETWEEN $1 AND $2', ['orders: created_at between']],
     ['an IN list', 'SELECT * FROM orders WHERE status IN ($1, $2)', ['orders: status in']],
     ['= ANY', 'SELECT * FROM orders WHERE status = ANY ($1)', ['orders: status in']],
@@ -27,18 +27,18 @@ describe('readStatement', () => {
     ],
     ['<>, which no index answers', 'SELECT * FROM orders WHERE status <> $1', ['orders: ']],
     ['LIKE, whose pattern is not known', 'SELECT * FROM orders WHERE body LIKE $1', ['orders: ']],
-    ['a column compared with its own row', 'SELECT * FROM orders WHERE id = customer_id', ['orders: ']],
+    ['a column compared with its own table', 'SELECT * FROM orders WHERE id = customer_id', ['orders: ']],
     ['an expression', 'SELECT * FROM customer WHERE lower(email) = $1', ['customer: lower(email) =']],
     ['a path of jsonb', "SELECT * FROM orders WHERE data ->> 'k' = $1", ["orders: (data ->> 'k') ="]],
-    ['a path that is not known', 'SELECT * FROM orders WHERE data ->> $1 = $2', ['orders: ']],
-    ['what is volatile or unknown', 'SELECT * FROM orders WHERE f(id) = $1', ['orders: ']],
+    ['an unknown path', 'SELECT * FROM orders WHERE data ->> $1 = $2', ['orders: ']],
+    ['volatile and unknown functions', 'SELECT * FROM orders WHERE f(id) = $1', ['orders: ']],
     ['containment', 'SELECT * FROM orders WHERE data @> $1 AND tags && $2', ['orders: data @>, tags &&']],
     [
       'text search',
       "SELECT * FROM orders WHERE to_tsvector('english', body) @@ to_tsquery($1)",
       ["orders: to_tsvector('english', body) @@"],
     ],
-    ['an operator its type has no index for', 'SELECT * FROM orders WHERE id @> $1', ['orders: ']],
+    ['an operator without an operator class', 'SELECT * FROM orders WHERE id @> $1', ['orders: ']],
   ])('reads %s', (_, sql, uses) => {
     expect(inWords(sql)).toEqual(uses);
   });
@@ -163,7 +163,7 @@ describe('readStatement', () => {
       'SELECT max(created_at) FROM orders WHERE status = $1',
       'orders: status =; order created_at ASC limited',
     ],
-    ['an aggregate, which needs none', 'SELECT count(*) FROM orders ORDER BY 1', 'orders: '],
+    ['an aggregate, which needs no order', 'SELECT count(*) FROM orders ORDER BY 1', 'orders: '],
     [
       'groups, which are made of many rows',
       'SELECT status FROM orders GROUP BY status ORDER BY status',
@@ -174,12 +174,12 @@ describe('readStatement', () => {
       'SELECT * FROM orders ORDER BY created_at, f(id) LIMIT 5',
       'orders: ; order created_at ASC limited',
     ],
-    ['the first keys, where all are', 'SELECT * FROM orders ORDER BY created_at, f(id)', 'orders: '],
-  ])('knows the order of %s', (_, sql, use) => {
+    ['the first keys, with a limit', 'SELECT * FROM orders ORDER BY created_at, f(id)', 'orders: '],
+  ])('reads the order of %s', (_, sql, use) => {
     expect(inWords(sql)).toEqual([use]);
   });
 
-  it('takes a name by the search path, its schema or, where it is there once, as it is', () => {
+  it('resolves a name by search path, by schema, or if it exists once', () => {
     expect(inWords('SELECT * FROM public.orders WHERE status = $1')).toEqual(['orders: status =']);
     expect(inWords('SELECT * FROM other.orders WHERE status = $1')).toEqual([]);
     expect(inWords('SELECT * FROM a_view WHERE status = $1')).toEqual([]);

@@ -49,12 +49,12 @@ describe('patchCall', () => {
     ['a variable', 'new PrismaPg(pool)'],
     ['a handed pool', 'new PrismaPg({pool})'],
     ['a string', 'new PrismaPg("postgresql://x")'],
-    ['a setting that is no number', 'new Pool({max: Number(process.env.MAX ?? 10)})'],
+    ['a setting that is not a number', 'new Pool({max: Number(process.env.MAX ?? 10)})'],
     ['a setting that a spread overrides', 'new Pool({max: 3, ...config})'],
-    ['a setting by its name alone', 'new Pool({max})'],
+    ['a shorthand setting', 'new Pool({max})'],
   ])('null: %s', (_, call) => expect(patchCall(call, settings)).toBeNull());
 
-  it('changes nothing where all is so already', () => {
+  it('changes nothing if all is set', () => {
     const call = `new Pool({${all}})`;
     expect(patchCall(call, settings)).toBe(call);
   });
@@ -69,9 +69,9 @@ describe('findPoolCalls', () => {
       ['new pg.Pool({max: 3})'],
     ],
     ['an adapter whose pool comes from elsewhere', 'new PrismaPg(pool)', ['new PrismaPg(pool)']],
-    ['none in a comment or a string', '// new PrismaPg({})\nconst text = "new PrismaPg({})";', []],
-    ['none that is another pool', 'new Pool({max: 3})', []],
-    ['none that is cut off', 'new PrismaPg({max: 3', []],
+    ['not in a comment or a string', '// new PrismaPg({})\nconst text = "new PrismaPg({})";', []],
+    ['not another pool', 'new Pool({max: 3})', []],
+    ['not a truncated call', 'new PrismaPg({max: 3', []],
   ])('%s', (_, text, expected) => expect(findPoolCalls(text).map(call => call.text)).toEqual(expected));
 
   it('reads the numbers', () => {
@@ -79,7 +79,7 @@ describe('findPoolCalls', () => {
   });
 });
 
-it('blanks what is no code, and moves nothing', () => {
+it('blanks comments and strings without moving code', () => {
   const text = 'a("x\\"}") /* { \n */ + `$' + '{b}` // }\nc';
   const code = codeOnly(text);
   expect(code).toHaveLength(text.length);

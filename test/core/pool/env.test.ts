@@ -27,14 +27,14 @@ describe('findVariable', () => {
     ['single quotes', `DATABASE_URL='${url}'\n`],
     ['backticks', `DATABASE_URL=\`${url}\`\n`],
     ['export', `export DATABASE_URL="${url}"`],
-    ['blanks round it', `  DATABASE_URL = "${url}"\n`],
+    ['blanks around it', `  DATABASE_URL = "${url}"\n`],
     ['a byte order mark before it', `\ufeffDATABASE_URL=${url}\n`],
-    ['a comment behind it', `DATABASE_URL=${url} # the main one\n`],
+    ['a comment after it', `DATABASE_URL=${url} # the main one\n`],
     ['CRLF', `A=1\r\nDATABASE_URL=${url}\r\nB=2\r\n`],
-    ['a commented one beside it', `# DATABASE_URL=other\nDATABASE_URL=${url}\n`],
+    ['a commented one as well', `# DATABASE_URL=other\nDATABASE_URL=${url}\n`],
     ['one inside the quotes of another', `KEY="begin\nDATABASE_URL=other\nend"\nDATABASE_URL=${url}\n`],
     ['an apostrophe before it', `# it's\nA=it's\nDATABASE_URL=${url}\nB='x'\n`],
-    ['a longer name beside it', `MY_DATABASE_URL=x\nDATABASE_URL_2=y\nDATABASE_URL=${url}\n`],
+    ['a longer name as well', `MY_DATABASE_URL=x\nDATABASE_URL_2=y\nDATABASE_URL=${url}\n`],
   ])('%s', (_, text) => {
     const found = findVariable(text, 'DATABASE_URL');
     expect(found?.value).toBe(url);
@@ -46,8 +46,8 @@ describe('findVariable', () => {
     ['only in a comment', `#DATABASE_URL=${url}\n`],
     ['there twice', `DATABASE_URL=a\nexport DATABASE_URL=b\n`],
     ['only inside the quotes of another', `KEY="begin\nDATABASE_URL=${url}\nend" # key\n`],
-    ['a quote behind a backslash', `DATABASE_URL="${url}?a=\\"b&connection_limit=9"\n`],
-    ['words behind it', `DATABASE_URL=${url} and more\n`],
+    ['a quote after a backslash', `DATABASE_URL="${url}?a=\\"b&connection_limit=9"\n`],
+    ['words after it', `DATABASE_URL=${url} and more\n`],
     ['a quote that is never closed', `DATABASE_URL="${url}\n`],
   ])('null: %s', (_, text) => expect(findVariable(text, 'DATABASE_URL')).toBeNull());
 });
@@ -66,7 +66,7 @@ describe('setUrlParameters', () => {
       `DATABASE_URL=${url}?connection_limit=7&schema=x\n`,
     ],
     ['stays before a fragment', `DATABASE_URL="${url}#f"`, `DATABASE_URL="${url}?connection_limit=7#f"`],
-    ['leaves a comment', `DATABASE_URL=${url} # why\n`, `DATABASE_URL=${url}?connection_limit=7 # why\n`],
+    ['keeps a comment', `DATABASE_URL=${url} # why\n`, `DATABASE_URL=${url}?connection_limit=7 # why\n`],
     [
       'leaves other lines, comments and line ends',
       `# top\r\nA='x y'\r\nDATABASE_URL='${url}'\r\n\r\n#DATABASE_URL=old\r\n`,
@@ -86,7 +86,7 @@ describe('setUrlParameters', () => {
     'postgresql://a:1,b:2/shop',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: as .env files have it
     'postgresql://${USER}:${PASSWORD}@${HOST}/shop',
-  ])('leaves the credentials of %s', plain => {
+  ])('keeps the credentials of %s', plain => {
     const changed = set(`DATABASE_URL="${plain}"`, {connection_limit: '7'});
     expect(changed).toBe(`DATABASE_URL="${plain}?connection_limit=7"`);
     expect(set(changed ?? '', {connection_limit: null}, {connection_limit: '7'})).toBe(
@@ -94,7 +94,7 @@ describe('setUrlParameters', () => {
     );
   });
 
-  it('is not misled by an @ in a parameter', () => {
+  it('handles an @ in a parameter', () => {
     const text = `DATABASE_URL="${url}?application_name=a@b"`;
     expect(set(text, {connection_limit: '7'})).toBe(
       `DATABASE_URL="${url}?application_name=a@b&connection_limit=7"`,
@@ -106,10 +106,10 @@ describe('setUrlParameters', () => {
   });
 
   it.each([
-    ['the parameter is another', {connection_limit: '6'}],
-    ['it is not there', {pool_timeout: '10'}],
+    ['the parameter has another value', {connection_limit: '6'}],
+    ['it is not set', {pool_timeout: '10'}],
     ['it is there', {connection_limit: null}],
-  ])('refuses where %s', (_, before) => {
+  ])('refuses if %s', (_, before) => {
     expect(set(`DATABASE_URL=${url}?connection_limit=5`, {connection_limit: '7'}, before)).toBeUndefined();
   });
 
@@ -117,7 +117,7 @@ describe('setUrlParameters', () => {
     `DATABASE_URL="${url}"\n`,
     `DATABASE_URL=${url}?connection_limit=5&schema=x # c\r\n`,
     `DATABASE_URL='${url}?schema=x&pool_timeout=3&connection_limit=5'`,
-  ])('gives back the same bytes when it is taken back: %s', text => {
+  ])('restores the same bytes: %s', text => {
     const parameters = readParameters(findVariable(text, 'DATABASE_URL')?.value ?? '');
     const after = {connection_limit: '7', pool_timeout: '10'};
     const before = Object.fromEntries(Object.keys(after).map(name => [name, parameters.get(name) ?? null]));
@@ -149,7 +149,7 @@ describe('isAmbiguousUrl', () => {
   ])('%s', (plain, expected) => expect(isAmbiguousUrl(plain)).toBe(expected));
 });
 
-describe('an .env file changed and given back', () => {
+describe('an .env file changed and restored', () => {
   const variable = 'DATABASE_URL';
   /** As the recipe plans it: the edits come from what may be shown of the file. */
   const change = (text: string, wanted: Record<string, string>) => {
@@ -160,7 +160,7 @@ describe('an .env file changed and given back', () => {
   };
 
   it.each([
-    ['nothing behind the question mark', '?', '?connection_limit=7'],
+    ['nothing after the question mark', '?', '?connection_limit=7'],
     ['an empty part', '?a=1&&b=2', '?a=1&&b=2&connection_limit=7'],
     ['an ampersand at the end', '?a=1&', '?a=1&connection_limit=7'],
     ['an ampersand alone', '?&', '?&connection_limit=7'],
@@ -183,10 +183,10 @@ describe('an .env file changed and given back', () => {
       '?connection_limit=7&connection_limit=6',
       '?connection_limit=7&connection_limit=7',
     ],
-    ['a longer name beside it', '?connection_limit_x=5', '?connection_limit_x=5&connection_limit=7'],
+    ['a longer name as well', '?connection_limit_x=5', '?connection_limit_x=5&connection_limit=7'],
     ['a fragment', '?a=1#connection_limit=5', '?a=1&connection_limit=7#connection_limit=5'],
     ['blanks before the quote', '?a=1  ', '?a=1&connection_limit=7  '],
-  ])('where its query has %s', (_, query, expected) => {
+  ])('with a query that has %s', (_, query, expected) => {
     const text = `A=1\r\n\texport DATABASE_URL = "${url}${query}" # "it"\r\nB`;
     const planned = change(text, {connection_limit: '7'});
     const changed = applyChange(text, planned.change);
@@ -198,23 +198,23 @@ describe('an .env file changed and given back', () => {
   });
 
   it.each([
-    ['what the preview saw is another', '?connection_limit=5', '?connection_limit=6'],
-    ['another of the name came behind it', '?connection_limit=5', '?connection_limit=5&connection_limit=9'],
-    ['one came that was not there', '?a=1', '?a=1&connection_limit=9'],
-    ['the first parameter came since', '', '?a=1'],
-    ['all parameters went', '?a=1', ''],
-  ])('does not fit where %s', (_, previewed, now) => {
+    ['the previewed value has changed', '?connection_limit=5', '?connection_limit=6'],
+    ['the name was added again after it', '?connection_limit=5', '?connection_limit=5&connection_limit=9'],
+    ['the parameter was added since', '?a=1', '?a=1&connection_limit=9'],
+    ['a first parameter was added since', '', '?a=1'],
+    ['all parameters were removed', '?a=1', ''],
+  ])('does not apply if %s', (_, previewed, now) => {
     const planned = change(`DATABASE_URL=${url}${previewed}`, {connection_limit: '7'});
     expect(applyChange(`DATABASE_URL=${url}${now}`, planned.change)).toBeUndefined();
   });
 
-  it('leaves what came behind the parameter that made the question mark', () => {
+  it('keeps what was added after the first parameter', () => {
     const planned = change(`DATABASE_URL=${url}`, {connection_limit: '7'});
     const later = `DATABASE_URL=${url}?connection_limit=7&a=1`;
     expect(applyChange(later, invertChange(planned.change))).toBeUndefined();
   });
 
-  it('gives back every byte of random files, and changes none but of the query', () => {
+  it('restores every byte of random files and changes only the query', () => {
     const bits = mulberry32(11);
     const random = () => bits() / 2 ** 32;
     const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
@@ -276,7 +276,7 @@ describe('an .env file changed and given back', () => {
     expect(changes).toBeGreaterThan(2000);
   });
 
-  it('knows its way with the edits alone', () => {
+  it('is restored from the edits alone', () => {
     expect(setUrlQuery(`A=${url}`, {variable: 'A', edits: [{before: '', after: 'x=1'}]})).toBeUndefined();
     expect(setUrlQuery(`A=${url}?`, {variable: 'A', edits: [{before: '', after: 'x=1'}]})).toBe(
       `A=${url}?x=1`,

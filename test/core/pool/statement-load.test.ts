@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {busyConnections, waiting} from '../../../source/core/pool/statement-load.ts';
 
-it('has as many at work as arrive in the time that one takes', () => {
+it('busy connections are arrival rate times service time', () => {
   expect(busyConnections({per_second: 800, service_ms: 5})).toBe(4);
 });
 
@@ -18,21 +18,21 @@ describe('waiting', () => {
     expect(found.mean_wait_ms).toBeCloseTo(waits, 12);
   });
 
-  it('has the 95th percentile where 5 of 100 wait longer', () => {
+  it('has a 95th percentile that 5 of 100 exceed', () => {
     const {wait_ratio, p95_wait_ms} = waiting({servers: 3, per_second: 2000, service_ms: 1});
     // Those who wait do so exponentially, with a mean of 1 / (3 - 2) ms.
     expect(wait_ratio * Math.exp(-p95_wait_ms)).toBeCloseTo(0.05, 12);
     expect(waiting({servers: 50, per_second: 2000, service_ms: 1}).p95_wait_ms).toBe(0);
   });
 
-  it('grows without end where the load exceeds the connections', () => {
+  it('is infinite if the load exceeds the connections', () => {
     expect(waiting({servers: 2, per_second: 2000, service_ms: 1})).toMatchObject({
       busy_ratio: 1,
       mean_wait_ms: Number.POSITIVE_INFINITY,
     });
   });
 
-  it('stays a number with a thousand connections, and with no load', () => {
+  it('is finite with a thousand connections and without load', () => {
     const large = waiting({servers: 1000, per_second: 990_000, service_ms: 1});
     expect(large.wait_ratio).toBeGreaterThan(0);
     expect(large.wait_ratio).toBeLessThan(1);

@@ -23,7 +23,7 @@ describe('connectionBudget', () => {
     expect(connectionBudget(slots, limits, share)).toMatchObject({allotted, most, bound_by});
   });
 
-  it('does not lose a connection to binary fractions', () => {
+  it('loses no connection to rounding', () => {
     // 0.7 x 10 is 7 in decimal and 6.999... as doubles have it; 1.1 x 10 is 11.000000000000002.
     expect(connectionBudget({usable: 10}, none, 0.7).allotted).toBe(7);
     expect(countInstances(1, 10, 1.1).deploy).toBe(11);
@@ -56,14 +56,14 @@ it.each([
   [10, 78, 'tight', 0],
   [32, 78, 'overflows', 13],
   [97, 1, 'tight', 1],
-])('others hold %i, %i more: %s, %i refused', (others, connections, fit, refused) => {
+])('others use %i, %i more: %s, %i refused', (others, connections, fit, refused) => {
   const budget = connectionBudget({usable: 97, others}, none, 0.8);
   expect(budget.allotted).toBe(77);
   expect(fitOf(connections, budget)).toBe(fit);
   expect(refusedOf(connections, budget)).toBe(refused);
 });
 
-it('names the max_connections with which as many would fit', () => {
+it('computes the max_connections that would fit', () => {
   const needed = neededMaxConnections(100, {max_connections: 100, usable: 97}, 0.8);
   expect(needed).toBe(128);
   expect(connectionBudget({usable: needed - 3}, none, 0.8).allotted).toBe(100);

@@ -28,6 +28,6 @@ it.each([
   ['0', 0],
   ['1.5s', null],
   ['', null],
-])('knows what PostgreSQL makes of %j', (text, ms) => {
+])('reads %j as PostgreSQL does', (text, ms) => {
   expect(timeoutMs(text)).toBe(ms);
 });

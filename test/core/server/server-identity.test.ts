@@ -25,7 +25,7 @@ describe.each([
     'other',
     /^this is another database of server …028086, .* oid is 16390, not 16384$/,
   ],
-  ['an identifier that is hidden now', {}, hidden, 'same', null],
+  ['an identifier hidden now', {}, hidden, 'same', null],
   ['an identifier hidden both times', hidden, hidden, 'same', null],
   ['an identifier hidden, and a restart', {}, {...hidden, ...later}, 'unknown', /cannot be told without/],
   ['hidden both times, and a restart', hidden, {...hidden, ...later}, 'unknown', /cannot be told without/],
@@ -39,7 +39,7 @@ describe.each([
   });
 });
 
-it('names servers whose identifiers end alike in full', () => {
+it('names servers in full whose identifiers have the same last digits', () => {
   const twin = {...server, system_identifier: '7000000000000028086'};
   expect(serverDifference(server, twin)).toBe(
     'this is server 7000000000000028086, not server 7712856363365028086',

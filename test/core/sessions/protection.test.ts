@@ -12,7 +12,7 @@ it.each([
     'application nightly import is protected by the configuration',
   ],
   ['neither', {usename: 'web', application_name: 'web'}, undefined],
-])('a session that the configuration protects by %s is not swept up, but may be named', (_, who, reason) => {
+])('a session protected in the configuration by %s is skipped unless named by pid', (_, who, reason) => {
   const snapshot = createSnapshot({});
   const configured = {...snapshot, target: {...snapshot.target, protected_sessions}};
   const backend = createBackend(who);

@@ -57,7 +57,7 @@ describeEachMajor('the statement that ends a session', major => {
     return (await (await executor(user)).apply({apply, timeout_ms: 5000, transaction: false})).row_count;
   }
 
-  it('ends a session that has done nothing since', async () => {
+  it('ends an unchanged session', async () => {
     const client = await open('still');
     await client.query('BEGIN');
     await client.query('UPDATE notes SET text = NULL WHERE id = 1');
@@ -67,14 +67,14 @@ describeEachMajor('the statement that ends a session', major => {
 
   it.each<[string, Partial<KnownSession>]>([
     // As after the server's clock was set back: what it did since carries an earlier time than what was read.
-    ['changed its state earlier', {state_change: '2999-01-01T00:00:00.000000Z'}],
-    ['began its transaction earlier', {xact_start: '2999-01-01T00:00:00.000000Z'}],
-    ['began its statement earlier', {query_start: '2999-01-01T00:00:00.000000Z'}],
-    ['is a later one of that pid', {backend_start: '2000-01-01T00:00:00.000000Z'}],
-    ['is in no transaction any more', {xact_start: null}],
+    ['changed its state', {state_change: '2999-01-01T00:00:00.000000Z'}],
+    ['began another transaction', {xact_start: '2999-01-01T00:00:00.000000Z'}],
+    ['began another statement', {query_start: '2999-01-01T00:00:00.000000Z'}],
+    ['reuses the pid', {backend_start: '2000-01-01T00:00:00.000000Z'}],
+    ['is no longer in a transaction', {xact_start: null}],
     ['is of another role', {usesysid: '10'}],
     ['is in another database', {datid: '1'}],
-  ])('leaves one alone that %s', async (_, read_before) => {
+  ])('skips a session that %s', async (_, read_before) => {
     const client = await open('other');
     await client.query('BEGIN');
     await client.query('SELECT 1');
@@ -86,7 +86,7 @@ describeEachMajor('the statement that ends a session', major => {
   it.each<[string, Partial<KnownSession>]>([
     ['xact_start', {xact_start: '2999-01-01T00:00:00.000000Z'}],
     ['backend_xid', {backend_xid: '3'}],
-  ])('leaves one alone whose transaction is another by %s', async (_, read_before) => {
+  ])('skips a session whose transaction differs by %s', async (_, read_before) => {
     const client = await open('transaction');
     await client.query('BEGIN');
     await client.query('UPDATE notes SET text = NULL WHERE id = 1');
@@ -97,7 +97,7 @@ describeEachMajor('the statement that ends a session', major => {
     expect(await signalled(session, {same: 'transaction'})).toBe(1);
   });
 
-  it('knows the statement of a procedure that commits, and its transactions apart', async () => {
+  it('distinguishes the statement of a committing procedure from its transactions', async () => {
     const client = await open('procedure');
     const running = client
       .query('DO $$ BEGIN LOOP PERFORM pg_sleep(0.01); COMMIT; END LOOP; END $$')
@@ -123,14 +123,14 @@ describeEachMajor('the statement that ends a session', major => {
     expect(await running).toBe('57014');
   });
 
-  it('acts on nothing that is hidden from it', async () => {
+  it('skips a session that is hidden from the role', async () => {
     await open('hidden');
     const session = await read('hidden');
     expect(await signalled(session, {same: 'session'}, 'blind')).toBe(0);
     expect(await pidsOf(server, 'hidden')).toHaveLength(1);
   });
 
-  it('acts on no session of poolctl, though it was called something else when it was read', async () => {
+  it("skips a session that has become poolctl's", async () => {
     const client = await open('renamed');
     const session = await read('renamed');
     await client.query("SET application_name = 'poolctl'");
@@ -138,7 +138,7 @@ describeEachMajor('the statement that ends a session', major => {
     expect(await client.query('SELECT 1')).toMatchObject({rowCount: 1});
   });
 
-  it('is verified by a session that is gone, not by one that is hidden', async () => {
+  it('is verified if the session is gone, not if it is hidden', async () => {
     const client = await open('verified');
     const {verify} = terminateStep(await read('verified'), 'session');
     const [seeing, blind] = [await executor(), await executor('blind')];
@@ -148,7 +148,7 @@ describeEachMajor('the statement that ends a session', major => {
     expect(await seeing.verify(verify, 10_000)).toBe(true);
   });
 
-  it('asks what is to hold of the session before it looks at it, and does nothing where it does not', async () => {
+  it('checks the condition before it reads the session, and skips the session if it is false', async () => {
     const client = await open('holding');
     const session = await read('holding');
     expect(await signalled(session, {holding: pid => `${pid} = 0`})).toBe(0);

@@ -8,7 +8,7 @@ describe('quoteIdentifier', () => {
     [' ', '" "'],
   ])('%s', (name, quoted) => expect(quoteIdentifier(name)).toBe(quoted));
 
-  it('refuses what is none', () => {
+  it('refuses an invalid one', () => {
     expect(() => quoteIdentifier('')).toThrow();
     expect(() => quoteIdentifier('a\0b')).toThrow();
   });
@@ -22,5 +22,5 @@ describe('quoteLiteral', () => {
     ["\\'; DROP ROLE x", "E'\\\\''; DROP ROLE x'"],
   ])('%s', (text, quoted) => expect(quoteLiteral(text)).toBe(quoted));
 
-  it('refuses what is none', () => expect(() => quoteLiteral('a\0b')).toThrow());
+  it('refuses an invalid one', () => expect(() => quoteLiteral('a\0b')).toThrow());
 });

@@ -12,7 +12,7 @@ it.each([
   ['app.token=hush'],
   ['postgres://u:hush@h/d'],
   ['password=hush'],
-])('is masked where it is shown as it is withheld from the journal: %s', value => {
+])('is masked for display and withheld from the journal: %s', value => {
   expect(isSecretValue(value)).toBe(true);
   expect(isSecretValue([value])).toBe(true);
   expect(shownValue(value)).not.toContain('hush');
@@ -25,12 +25,12 @@ it.each([
   [null],
   ['lock_timeout=2s'],
   [['a', 'b']],
-])('stays as it is: %s', value => {
+])('is not masked: %s', value => {
   expect(isSecretValue(value)).toBe(false);
   expect(shownValue(value)).toEqual(value);
 });
 
-it('is masked in what is expected and in settings, by their names', () => {
+it('is masked in expectations and settings by name', () => {
   expect(shownExpectation({column: 'password', op: '=', value: 'hush'}).value).toBe('***');
   expect(shownExpectation({column: 'guard', op: '=', value: 'ready'}).value).toBe('ready');
   expect(shownSettings({'app.token': 'hush', lock_timeout: '2s'})).toEqual({

@@ -4,13 +4,13 @@ import {coarseTokens, type SqlToken, sqlTokens} from '../../../source/core/sql/t
 import {secretStatements} from '../../helpers/secret-statements.ts';
 
 describe('shownStatement', () => {
-  it.each(secretStatements)('does not show the secret of %s', sql => {
+  it.each(secretStatements)('hides the secret of %s', sql => {
     expect(sql).toMatch(/hush/);
     expect(shownStatement(sql)).not.toMatch(/hush/i);
     expect(redactLiterals(sql)).not.toMatch(/hush/i);
   });
 
-  it.each(secretStatements)('nor that of it cut off anywhere: %s', sql => {
+  it.each(secretStatements)('hides the secret of the truncated statement: %s', sql => {
     for (let end = 1; end < sql.length; end++) expect(shownStatement(sql.slice(0, end))).not.toMatch(/hush/i);
   });
 
@@ -25,7 +25,7 @@ describe('shownStatement', () => {
     ['SELECT 1::numeric(10,2) LIMIT 5', null],
     ['SELECT "a"."token" FROM a JOIN b ON "a"."token" = "b"."token" WHERE "a"."token" = $1', null],
     ["SELECT 'it\\'s on', 'x'", 'SELECT ?'],
-  ])('leaves of %j what people need', (sql, shown) => expect(shownStatement(sql)).toBe(shown ?? sql));
+  ])('shows the rest of %j', (sql, shown) => expect(shownStatement(sql)).toBe(shown ?? sql));
 });
 
 describe("tokens are cut as PostgreSQL's own scanner cuts them", () => {
@@ -99,7 +99,7 @@ describe('parseTags', () => {
     expect(parseTags(query)).toEqual(expected);
   });
 
-  it('finds the tags behind a comment that is long and has none', () => {
+  it('finds the tags after a long comment without tags', () => {
     expect(parseTags(`SELECT 1 /* ${'y'.repeat(200_000)} */ /*route='a'*/`)).toEqual({route: 'a'});
   });
 });

@@ -15,7 +15,7 @@ it.each([
   expect(JSON.parse(jsonText({[value]: [value]}, 2))).toEqual({[value]: [value]});
 });
 
-it('leaves the layout alone', () => {
+it('does not change the layout', () => {
   expect(jsonText({a: [1]}, 2)).toBe('{\n  "a": [\n    1\n  ]\n}');
   expect(escapeJson('{"a":"\u0085"}\n')).toBe('{"a":"\\u0085"}\n');
 });

@@ -7,15 +7,15 @@ describe.each(hostileNames)('a name such as %j', name => {
     ['in a sentence', `# ${inlineCode(name)}\n\nOn ${inlineCode(name)}, seen.\n\n- ${inlineCode(name)}`],
     ['in a table', `| a | b |\n|---|---|\n| ${tableCode(name)} | x |`],
     ['in a block', codeBlock(name).join('\n')],
-  ])('is not active %s', (_, text) => expect(activeMarkdown(text)).toEqual([]));
+  ])('is not rendered %s', (_, text) => expect(activeMarkdown(text)).toEqual([]));
 
-  it('ends no cell of a table', () => {
+  it('does not end a table cell', () => {
     // A backslash and what follows it belong together, as GFM reads rows.
     const bars = `| ${tableCode(name)} | x |`.replace(/\\./g, '').match(/\|/g);
     expect(bars).toHaveLength(3);
   });
 });
 
-it('would be active otherwise', () => {
+it('would be rendered without escaping', () => {
   for (const name of hostileNames.slice(0, 8)) expect(activeMarkdown(name)).not.toEqual([]);
 });

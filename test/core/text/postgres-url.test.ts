@@ -27,7 +27,7 @@ describe('parsePostgresUrl', () => {
     ['postgres:ann:secret@h/d', /no \/\//],
     ['postgres://ann:secret/1@h/d', /percent-encoded/],
     ['postgres://ann@h:secret/d', /port is not a number/],
-  ])('says what is wrong with %s without its password', (url, problem) => {
+  ])('describes the problem of %s without the password', (url, problem) => {
     const parsed = parsePostgresUrl(url);
     expect(parsed.problem).toMatch(problem);
     expect(parsed.problem).not.toContain('secret');
@@ -53,7 +53,7 @@ describe('hostStart', () => {
     ['postgres://ann:p@ss@|h/d'],
     ['postgres://|h/d?options=a@b'],
     ['|no URL'],
-  ])('finds where the host of %s begins', marked => {
+  ])('finds the start of the host in %s', marked => {
     expect(hostStart(marked.replace('|', ''))).toBe(marked.indexOf('|'));
   });
 });

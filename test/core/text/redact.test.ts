@@ -44,7 +44,7 @@ describe('redactSecrets', () => {
     ['postgres://ann@db:5432/shop', 'postgres://ann@db:5432/shop'],
   ])('%s', (text, redacted) => expect(redactSecrets(text)).toBe(redacted));
 
-  it('reaches into values', () => {
+  it('redacts nested values', () => {
     expect(redactDeep({a: ['password=hush', 1, null], b: {c: true}})).toEqual({
       a: ['password=***', 1, null],
       b: {c: true},
