@@ -168,10 +168,16 @@ function timestampText(bytes: Buffer, zone: string): string | null {
   return day === null ? null : `${day} ${clockText(ofDay_us)}${zone}`;
 }
 
-/** From microseconds, days and months, which do not convert into each other. */
+/**
+ * From microseconds, days and months, which do not convert into each other. As a clock's time with a sign: before
+ * PostgreSQL 15 an interval may not have 2^31 microseconds or more in one field.
+ */
 function intervalText(bytes: Buffer): string {
   const [time_us, days, months] = [bytes.readBigInt64BE(0), bytes.readInt32BE(8), bytes.readInt32BE(12)];
-  return `${months} mons ${days} days ${time_us} us`;
+  if (time_us === 2n ** 63n - 1n && months === 2 ** 31 - 1) return 'infinity';
+  if (time_us === -(2n ** 63n) && months === -(2 ** 31)) return '-infinity';
+  const clock = time_us < 0n ? `-${clockText(-time_us)}` : `+${clockText(time_us)}`;
+  return `${months} mons ${days} days ${clock}`;
 }
 
 function dayText(days: bigint): string | null {

@@ -23,7 +23,7 @@ const literals: Record<string, string[]> = {
   time: ['00:00:00', '23:59:59.999999', '12:30:00.5'],
   timestamp: ['1999-12-31 23:59:59.999999', '2026-11-21 07:00:00', '-infinity'],
   timestamptz: ['2026-11-21 07:00:00.25+00'],
-  interval: ['1 year 2 mons -3 days 04:05:06.7', '-00:00:01'],
+  interval: ['1 year 2 mons -3 days 04:05:06.7', '-00:00:01', '-1 day +100000:00:00.5'],
   'int4[]': ['{}', '{1,NULL,3}', '{{1,2},{3,4}}'],
   'text[]': ['{a,"b c","NULL",NULL,"q\\"\\\\"}'],
   'uuid[]': ['{0f8fad5b-d9cb-469f-a165-70867728950e}'],
@@ -50,30 +50,33 @@ describeEachMajor('values of the binary format', major => {
   });
   afterAll(() => server?.stop());
 
-  it.each(Object.entries(literals).flatMap(([type, texts]) => texts.map(text => [type, text])))(
-    '%s %s',
-    async (type = '', text = '') => {
-      const send = sendNames[type] ?? (/^(int\d|float)/.test(type) ? `${type}send` : `${type}_send`);
-      const [row] = await server.query<{bytes: Buffer; oid: number}>(
-        `SELECT ${send}($1::${type}) AS bytes, '${type}'::regtype::oid::int8::int4 AS oid`.replace(
-          '::int8::int4',
-          '::text::int8',
-        ),
-        [text],
-      );
-      const {param} = decodeValue(row?.bytes ?? null, 1, Number(row?.oid));
-      expect('value' in param, 'decoded').toBe(true);
-      const value = 'value' in param ? String(param.value) : '';
-      // To json, which has no equality, by its text.
-      const cast = type === 'json' ? 'json::text' : type;
-      const [same] = await server.query<{is_same: boolean}>(
-        `SELECT $1::${cast} IS NOT DISTINCT FROM $2::${cast} AS is_same`,
-        [value, text],
-      );
-      expect(same?.is_same, `${value} for ${text}`).toBe(true);
-      expect(typeName(Number(row?.oid))?.replace('"char"', 'char')).toBe(type);
-    },
-  );
+  const cases = Object.entries(literals).flatMap(([type, texts]) => texts.map(text => [type, text]));
+  // Infinite intervals came with PostgreSQL 17.
+  const sinceVersion17 = [
+    ['interval', 'infinity'],
+    ['interval', '-infinity'],
+  ];
+  it.each(major >= 17 ? [...cases, ...sinceVersion17] : cases)('%s %s', async (type = '', text = '') => {
+    const send = sendNames[type] ?? (/^(int\d|float)/.test(type) ? `${type}send` : `${type}_send`);
+    const [row] = await server.query<{bytes: Buffer; oid: number}>(
+      `SELECT ${send}($1::${type}) AS bytes, '${type}'::regtype::oid::int8::int4 AS oid`.replace(
+        '::int8::int4',
+        '::text::int8',
+      ),
+      [text],
+    );
+    const {param} = decodeValue(row?.bytes ?? null, 1, Number(row?.oid));
+    expect('value' in param, 'decoded').toBe(true);
+    const value = 'value' in param ? String(param.value) : '';
+    // To json, which has no equality, by its text.
+    const cast = type === 'json' ? 'json::text' : type;
+    const [same] = await server.query<{is_same: boolean}>(
+      `SELECT $1::${cast} IS NOT DISTINCT FROM $2::${cast} AS is_same`,
+      [value, text],
+    );
+    expect(same?.is_same, `${value} for ${text}`).toBe(true);
+    expect(typeName(Number(row?.oid))?.replace('"char"', 'char')).toBe(type);
+  });
 });
 
 describe('values', () => {
