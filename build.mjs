@@ -1,6 +1,7 @@
 import {chmod, copyFile, cp, readdir, readFile, rm, writeFile} from 'node:fs/promises';
 import {build} from 'esbuild';
 import {startInOneChunk, yogaWithoutFetch} from './build/esbuild-plugins.mjs';
+import {inkOnAGrid} from './build/ink-on-a-grid.mjs';
 import {thirdPartyNotices} from './build/third-party-notices.mjs';
 import {generateClients} from './source/demo/prisma/generate.mjs';
 
@@ -32,7 +33,7 @@ const options = {
   },
   // Written to THIRD-PARTY-NOTICES.txt below.
   legalComments: 'external',
-  plugins: [yogaWithoutFetch],
+  plugins: [yogaWithoutFetch, inkOnAGrid],
   metafile: true,
   logLevel: 'error',
 };

@@ -1,59 +1,135 @@
-import {render} from 'ink';
-import {useLayoutEffect} from 'react';
-import {useStore} from 'zustand';
-import {drawFrame} from './frame.ts';
+import {Box, render} from 'ink';
+import {drawHeader, drawTabs} from './components/chrome.ts';
+import {drawFooter} from './components/footer.ts';
+import {type Frames, FramesContext, Measured} from './components/measured.tsx';
+import {ProductionFrame} from './components/production-frame.tsx';
+import {drawScrubber} from './components/scrubber.ts';
+import {StoreContext, useConsole} from './components/store-context.ts';
+import {Lines} from './components/text.tsx';
+import {ThemeContext, useTheme} from './components/theme-context.ts';
+import {drawBody} from './frame.ts';
+import {isTooSmall, tooSmallLines} from './least-size.ts';
 import type {Line} from './screen/line.ts';
-import type {Screen} from './screen/screen.ts';
 import type {Theme} from './screen/theme.ts';
-import type {ConsoleStore} from './state/state.ts';
+import type {ConsoleState, ConsoleStore} from './state/state.ts';
 
-type AppProps = {store: ConsoleStore; screen: Screen; theme: Theme};
+type AppProps = {store: ConsoleStore; theme: Theme; frames?: Frames};
 
-/**
- * Ink manages React's subscription to the store and its components. Frames are painted on the Screen, cell
- * by cell, instead of through Ink's output: that costs 12 ms and 7 kB a frame at 160x50, a cell grid 2 ms and some
- * hundred bytes. Input comes from `readInput`: Ink takes a lone ESC for the Esc key at once, and the rest of
- * a split sequence for keys.
- */
-export function App({store, screen, theme}: AppProps) {
-  const lines = useStore(store, state => memoFrame(state, theme));
-  return <Frame lines={lines} screen={screen} />;
+/** The console: header, tabs, a view or a dialog, footer. */
+export function App({store, theme, frames = () => () => {}}: AppProps) {
+  return (
+    <ThemeContext value={theme}>
+      <StoreContext value={store}>
+        <FramesContext value={frames}>
+          <Screen />
+        </FramesContext>
+      </StoreContext>
+    </ThemeContext>
+  );
 }
 
-function Frame({lines, screen}: {lines: Line[]; screen: Screen}) {
-  useLayoutEffect(() => screen.paint(lines), [lines, screen]);
-  return null;
+function Screen() {
+  const {columns, rows, isProduction, isSmall} = useConsole(state => ({
+    columns: state.columns,
+    rows: state.rows,
+    isProduction: state.isProduction,
+    isSmall: isTooSmall(state),
+  }));
+  return (
+    <Box flexDirection="column" width={columns} height={rows} overflow="hidden">
+      {isSmall && <Lines lines={tooSmallLines} width={columns} />}
+      {!isSmall && isProduction && (
+        <ProductionFrame columns={columns} rows={rows}>
+          <Inside />
+        </ProductionFrame>
+      )}
+      {!isSmall && !isProduction && <Inside />}
+    </Box>
+  );
 }
 
-let last: {state: unknown; lines: Line[]} | undefined;
-
-/** useStore needs the same object for the same state, or React renders forever. */
-function memoFrame(state: Parameters<typeof drawFrame>[0], theme: Theme): Line[] {
-  if (last?.state !== state) last = {state, lines: drawFrame(state, theme)};
-  return last.lines;
+function Inside() {
+  return (
+    <>
+      <Drawn height={1} draw={(state, width, theme) => [drawHeader(state, width, theme)]} />
+      <Drawn height={1} draw={(state, width, theme) => [drawTabs(state, width, theme)]} />
+      <Body />
+    </>
+  );
 }
 
-/**
- * Mounts the app without output of its own: the Screen writes. `ended` rejects with what a
- * component threw; Ink itself would only stop.
- */
+/** To become components. */
+function Body() {
+  const state = useConsole(whole => whole);
+  const theme = useTheme();
+  return (
+    <Measured>
+      {({width, height}) => {
+        const around = 1 + (state.past === null ? 0 : 1);
+        const body = drawBody(state, {width, height: height - around}, theme);
+        const lines = [
+          ...Array.from({length: height - around}, (_, y) => body.lines[y] ?? {spans: []}),
+          ...(state.past === null ? [] : [drawScrubber(state.past, width, theme)]),
+          drawFooter(state, width, body.below),
+        ];
+        return <Lines lines={lines} width={width} />;
+      }}
+    </Measured>
+  );
+}
+
+/** To become components. */
+function Drawn({
+  draw,
+  height,
+}: {
+  draw(state: ConsoleState, width: number, theme: Theme): Line[];
+  height: number;
+}) {
+  const state = useConsole(whole => whole);
+  const theme = useTheme();
+  return (
+    <Measured flexGrow={0} flexShrink={0} flexBasis={height} height={height}>
+      {({width}) => <Lines lines={draw(state, width, theme)} width={width} />}
+    </Measured>
+  );
+}
+
+/** Where Ink draws: `onFrame` is called after every frame, with the frame's bytes where Ink's own Output made it. */
+export type Canvas = {size(): {columns: number; rows: number}; onFrame(bytes: string): void};
+
+/** Mounts the app. `ended` rejects with what a component threw. */
 export function mountApp(
-  props: AppProps,
+  props: Omit<AppProps, 'frames'>,
   stdin: NodeJS.ReadStream,
-  size: {columns: number; rows: number},
+  canvas: Canvas,
 ): {unmount(): void; ended: Promise<unknown>} {
-  const nowhere = {
-    ...size,
+  const listeners = new Set<() => void>();
+  const frames: Frames = listener => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
+  const stdout = {
+    get columns() {
+      return canvas.size().columns;
+    },
+    get rows() {
+      return canvas.size().rows;
+    },
     isTTY: true,
-    write: () => true,
-    on: () => nowhere,
-    off: () => nowhere,
+    write: (bytes: string) => {
+      for (const listener of listeners) listener();
+      canvas.onFrame(bytes);
+      return true;
+    },
+    on: () => stdout,
+    off: () => stdout,
   } as unknown as NodeJS.WriteStream;
-  const app = render(<App {...props} />, {
+  const app = render(<App {...props} frames={frames} />, {
     stdin,
-    stdout: nowhere,
-    stderr: nowhere,
-    // Ink then hands whole frames to `stdout.write` without touching the cursor, CI or not.
+    stdout,
+    stderr: stdout,
+    // Ink then hands each frame to `stdout.write` as its Output made it, without touching the cursor, CI or not.
     debug: true,
     exitOnCtrlC: false,
     patchConsole: false,

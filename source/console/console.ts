@@ -3,11 +3,11 @@ import {attachFactFindings, diagnoseAll, worstSeverity} from '../core/recipe/dia
 import type {SampleEvent, Sampler} from '../model/ports.ts';
 import type {RunState} from '../model/run.ts';
 import {createEffects} from './effects.ts';
-import {drawFrame} from './frame.ts';
 import type {InputEvent} from './input/decoder.ts';
 import {meaningOf} from './input/key-meaning.ts';
 import {type InputReader, inputOptionsOf, readInput} from './input/read-input.ts';
 import type {ConsolePorts} from './ports.ts';
+import {frameDrawnByInk} from './screen/ink-output.ts';
 import {createScreen} from './screen/screen.ts';
 import {createTheme} from './screen/theme.ts';
 import type {Message} from './state/messages.ts';
@@ -82,7 +82,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     },
     screen,
     quit: isRunning => (isRunning ? interrupts.interrupt('SIGINT') : ending.abort()),
-    repaint: () => screen.paint(drawFrame(store.getState(), theme)),
+    repaint: () => screen.paint(frameDrawnByInk()),
   });
 
   terminal.onResize(() => {
@@ -95,7 +95,6 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   ports.onNotice(warn);
   if (options.notice) warn(options.notice);
 
-  const stopPainting = store.subscribe(state => screen.paint(drawFrame(state, theme)));
   let tellFirst = () => {};
   const firstReading = new Promise<void>(resolve => {
     tellFirst = resolve;
@@ -112,8 +111,16 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   // Once the console has ended, a failure here no longer matters.
   followed.catch(() => {});
   let unmount = () => {};
+  let isPaintDue = false;
   let run: RunState | null = null;
   try {
+    const {mountApp} = await import('./app.tsx');
+    const app = mountApp({store, theme}, options.streams.stdin, {
+      size: terminal.size,
+      onFrame: paintSoon,
+    });
+    unmount = app.unmount;
+    app.ended.catch(() => {});
     await Promise.race([firstReading, delay(inkAfterMs), followed]);
     input = readInput(
       options.streams.stdin,
@@ -121,11 +128,6 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
       inputOptionsOf(options.env),
     );
     ports.onFirstFrame?.();
-    const {mountApp} = await import('./app.tsx');
-    stopPainting();
-    const app = mountApp({store, screen, theme}, options.streams.stdin, terminal.size());
-    unmount = app.unmount;
-    app.ended.catch(() => {});
     effects.perform({kind: 'read-journal'});
     // The user leaves, or a defect ends the readings or the drawing: then the error is reported instead of a frozen screen.
     await Promise.race([aborted(ending.signal), followed, app.ended]);
@@ -140,6 +142,16 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   const {snapshot, link} = store.getState();
   const outcome = snapshot === null && link.kind === 'lost' ? 'never connected' : 'left';
   return {outcome, interruption: run && describeInterruption(run)};
+
+  /** Renders that follow upon each other within one turn, as after a measurement, are painted once. */
+  function paintSoon(): void {
+    if (isPaintDue) return;
+    isPaintDue = true;
+    queueMicrotask(() => {
+      isPaintDue = false;
+      screen.paint(frameDrawnByInk());
+    });
+  }
 
   function takeInput(event: InputEvent): void {
     const meaning = ending.signal.aborted ? null : meaningOf(event, current());

@@ -1,11 +1,10 @@
 import {describe, expect, it} from 'vitest';
 import {drawChart} from '../../source/console/components/chart.ts';
-import {drawFrame} from '../../source/console/frame.ts';
-import {lineWidth} from '../../source/console/screen/line.ts';
 import {viewIds} from '../../source/console/state/browsing.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
 import {open, play, press, read, rowsOf, screenOf, theme} from './played.ts';
+import {expectSameCells} from './rendered.tsx';
 
 const incident = createSnapshot({
   max_connections: 60,
@@ -75,8 +74,6 @@ describe('frames', () => {
   const sizes = [
     [80, 24],
     [160, 50],
-    [300, 100],
-    [60, 15],
     [40, 8],
   ] as const;
   const readings: [string, Snapshot | null][] = [
@@ -88,25 +85,20 @@ describe('frames', () => {
 
   it.each(
     sizes.flatMap(([columns, rows]) => readings.map(([name, snapshot]) => ({columns, rows, name, snapshot}))),
-  )('fill $columns x $rows and no cell more: $name', ({columns, rows, snapshot}) => {
-    for (const isProduction of [false, true]) {
-      const opened = open(columns, rows, {isProduction});
+  )(
+    'are the same cells by stock Ink and by the grid at $columns x $rows: $name',
+    async ({columns, rows, snapshot}) => {
+      const opened = open(columns, rows, {isProduction: columns === 80});
       const start = snapshot ? play(opened, read(snapshot)).state : opened;
+      await expectSameCells(play(start, {kind: 'help'}).state, theme);
       for (const view of viewIds) {
         const browsing = play(start, {kind: 'show-view', view}, {kind: 'move', by: 1}).state;
-        for (const state of [
-          browsing,
-          play(browsing, {kind: 'open'}).state,
-          play(browsing, {kind: 'help'}).state,
-          play(browsing, {kind: 'prompt', purpose: 'filter'}).state,
-        ]) {
-          const lines = drawFrame(state, theme);
-          expect(lines).toHaveLength(rows);
-          for (const line of lines) expect(lineWidth(line)).toBeLessThanOrEqual(columns);
-        }
+        await expectSameCells(browsing, theme);
+        await expectSameCells(play(browsing, {kind: 'open'}).state, theme);
+        await expectSameCells(play(browsing, {kind: 'prompt', purpose: 'filter'}).state, theme);
       }
-    }
-  });
+    },
+  );
 
   it('say on the Overview how many slots are used, free and reserved, and slots by application, role and client', () => {
     const text = screenOf(play(open(), read(incident)).state);

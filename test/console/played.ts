@@ -1,6 +1,7 @@
-import {drawFrame} from '../../source/console/frame.ts';
+import {createElement} from 'react';
+import {createStore} from 'zustand/vanilla';
+import {App} from '../../source/console/app.tsx';
 import {commandOf} from '../../source/console/input/key-meaning.ts';
-import type {Line} from '../../source/console/screen/line.ts';
 import {createTheme, type Theme} from '../../source/console/screen/theme.ts';
 import type {Effect, Message} from '../../source/console/state/messages.ts';
 import {type ConsoleState, createState} from '../../source/console/state/state.ts';
@@ -8,6 +9,7 @@ import {update} from '../../source/console/state/update.ts';
 import type {Finding, Plan, Recipe} from '../../source/model/recipe.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import type {SqlStep} from '../../source/model/step.ts';
+import {renderElement, rowsOfGrid} from './rendered.tsx';
 
 export const theme: Theme = createTheme({LANG: 'C.UTF-8'});
 
@@ -53,15 +55,10 @@ export function read(snapshot: Snapshot, viaRescueUrl = false): Message {
   return {kind: 'read', snapshot, effective_interval_ms: 2000, viaRescueUrl};
 }
 
-function textOf(lines: Line[]): string {
-  return lines.map(({spans}) => spans.map(({text}) => text).join('')).join('\n');
-}
-
 /** The screen's rows, without what is blank at their ends. */
 export function rowsOf(state: ConsoleState): string[] {
-  return textOf(drawFrame(state, theme))
-    .split('\n')
-    .map(row => row.trimEnd());
+  const app = createElement(App, {store: createStore(() => state), theme});
+  return rowsOfGrid(renderElement(app, {...state, theme}).grid);
 }
 
 export function screenOf(state: ConsoleState): string {

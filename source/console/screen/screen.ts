@@ -1,16 +1,11 @@
-import {sanitise} from '../../core/text/sanitise.ts';
-import {isOneCellPerUnit, splitCells} from './cell-width.ts';
-import {type Line, roles} from './line.ts';
-import type {Theme} from './theme.ts';
+import {createGrid, type Grid, styles} from './grid.ts';
 
 /**
- * The terminal as a grid of cells. A frame is painted into it and only the cells that changed are written:
- * at one refresh a second over 160x50 that is about a tenth of what rewriting changed lines costs, and there is
- * no moment at which the screen is blank. All text passes the sanitiser here, so nothing a server says can
- * reach the terminal as a control sequence.
+ * What is on the terminal, in cells. Only the cells in which a frame differs are written: at one refresh a second over
+ * 160x50 that is about a tenth of what rewriting changed lines costs, and there is no moment at which the screen is blank.
  */
 export type Screen = {
-  paint(lines: Line[]): void;
+  paint(frame: Grid): void;
   /** The terminal has taken what was written: the newest frame painted since then is written. */
   resume(): void;
   resize(columns: number, rows: number): void;
@@ -22,35 +17,29 @@ export type Screen = {
 const bridgeCells = 3;
 /** Blank cells at the end of a row that are cheaper to erase than to write. */
 const eraseCells = 4;
-const selectedBit = 64;
-/** UTF-16 units of a span that can matter on the widest terminal. */
-const longestSpan = 8192;
 
 export function createScreen(
   write: (bytes: string) => boolean,
-  theme: Theme,
+  {isUnicode}: {isUnicode: boolean},
   columns: number,
   rows: number,
 ): Screen {
-  let width = columns;
-  let height = rows;
-  let shown = createGrid(width, height);
-  let next = createGrid(width, height);
+  let shown = createGrid(columns, rows);
   let isBlank = false;
   /** The terminal has not taken the last frame yet; of those painted meanwhile only the newest is kept. */
   let isWaiting = false;
-  let newest: Line[] | null = null;
-  const showable = theme.isUnicode ? sanitise : (text: string) => toAscii(sanitise(text));
+  let newest: Grid | null = null;
 
   return {
-    paint(lines) {
-      newest = isWaiting ? lines : null;
+    paint(frame) {
+      // A frame from before the last resize: the next one follows.
+      if (frame.width !== shown.width || frame.height !== shown.height) return;
+      newest = isWaiting ? frame : null;
       if (isWaiting) return;
-      drawGrid(next, lines, width, height, showable);
-      const bytes =
-        (isBlank ? '' : '\u001b[0m\u001b[H\u001b[2J') + difference(shown, next, width, height, theme);
-      if (!isBlank) isBlank = true;
-      [shown, next] = [next, shown];
+      if (!isUnicode) makeAscii(frame);
+      const bytes = (isBlank ? '' : '\u001b[0m\u001b[H\u001b[2J') + difference(shown, frame);
+      isBlank = true;
+      shown = frame;
       // Synchronised output (mode 2026) keeps a large change from being seen half done; others ignore it.
       if (bytes.length > 1500) isWaiting = !write(`\u001b[?2026h${bytes}\u001b[?2026l`);
       else if (bytes !== '') isWaiting = !write(bytes);
@@ -60,55 +49,14 @@ export function createScreen(
       if (newest !== null) this.paint(newest);
     },
     resize(newColumns, newRows) {
-      width = newColumns;
-      height = newRows;
-      shown = createGrid(width, height);
-      next = createGrid(width, height);
+      shown = createGrid(newColumns, newRows);
       isBlank = false;
     },
     invalidate() {
-      shown = createGrid(width, height);
+      shown = createGrid(shown.width, shown.height);
       isBlank = false;
     },
   };
-}
-
-/** `text[i]` is the grapheme at cell i, '' for the second cell of a wide one; `style[i]` its role and selection. */
-type Grid = {text: string[]; style: Uint8Array};
-
-/** As the terminal is after a clear: blank and plain. */
-function createGrid(width: number, height: number): Grid {
-  return {text: new Array<string>(width * height).fill(' '), style: new Uint8Array(width * height)};
-}
-
-const roleIndex = new Map(roles.map((role, index) => [role, index]));
-
-function drawGrid(
-  grid: Grid,
-  lines: Line[],
-  width: number,
-  height: number,
-  showable: (text: string) => string,
-): void {
-  for (let y = 0; y < height; y++) {
-    const line = lines[y];
-    let x = y * width;
-    const end = x + width;
-    const selected = line?.isSelected ? selectedBit : 0;
-    for (const {text, role} of line?.spans ?? []) {
-      x = drawText(
-        grid,
-        showable(text.length > longestSpan ? text.slice(0, longestSpan) : text),
-        (roleIndex.get(role) ?? 0) | selected,
-        x,
-        end,
-      );
-    }
-    for (; x < end; x++) {
-      grid.text[x] = ' ';
-      grid.style[x] = selected;
-    }
-  }
 }
 
 /** Our own signs that have a likeness in ASCII; whatever else is not ASCII becomes `?`, as wide as it was. */
@@ -123,39 +71,15 @@ const likenesses: Record<string, string> = {
 };
 
 /** For terminals that show ASCII alone. */
-function toAscii(clean: string): string {
-  if (!/[^\x20-\x7e]/.test(clean)) return clean;
-  return splitCells(clean)
-    .map(({text, width}) =>
-      text.length === 1 && text <= '~' ? text : (likenesses[text] ?? '?'.repeat(width)),
-    )
-    .join('');
+function makeAscii({text}: Grid): void {
+  for (const [cell, grapheme] of text.entries()) {
+    if (grapheme === '') text[cell] = text[cell - 1] ?? '?';
+    else if (/[^\x20-\x7e]/.test(grapheme)) text[cell] = likenesses[grapheme] ?? '?';
+  }
 }
 
-function drawText(grid: Grid, clean: string, style: number, from: number, end: number): number {
-  let x = from;
-  if (isOneCellPerUnit(clean)) {
-    const stop = Math.min(end, from + clean.length);
-    for (let i = 0; x < stop; i++, x++) {
-      grid.text[x] = clean.charAt(i);
-      grid.style[x] = style;
-    }
-    return x;
-  }
-  for (const {text, width} of splitCells(clean)) {
-    if (width === 0 || x + width > end) continue;
-    grid.text[x] = text;
-    grid.style[x] = style;
-    if (width === 2) {
-      grid.text[x + 1] = '';
-      grid.style[x + 1] = style;
-    }
-    x += width;
-  }
-  return x;
-}
-
-function difference(shown: Grid, next: Grid, width: number, height: number, theme: Theme): string {
+function difference(shown: Grid, next: Grid): string {
+  const {width, height} = next;
   let bytes = '';
   let style = 0;
   let cursor = -1;
@@ -181,7 +105,7 @@ function difference(shown: Grid, next: Grid, width: number, height: number, them
       for (let cell = x; cell < stop; cell++) {
         const cellStyle = next.style[cell] ?? 0;
         if (cellStyle !== style) {
-          bytes += selectStyle(cellStyle, theme);
+          bytes += selectStyle(cellStyle);
           style = cellStyle;
         }
         bytes += next.text[cell] ?? ' ';
@@ -232,9 +156,7 @@ function moveCursor(from: number, to: number, width: number): string {
   return relative !== undefined && relative.length < absolute.length ? relative : absolute;
 }
 
-function selectStyle(style: number, theme: Theme): string {
-  const role = theme.sgr[style & ~selectedBit] ?? '';
-  const selected = style & selectedBit ? theme.selectedSgr : '';
-  const parameters = [role, selected].filter(part => part !== '').join(';');
+function selectStyle(style: number): string {
+  const parameters = styles[style] ?? '';
   return parameters === '' ? '\u001b[0m' : `\u001b[0;${parameters}m`;
 }

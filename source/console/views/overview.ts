@@ -149,7 +149,10 @@ function drawChartRow(slice: OverviewSlice, budget: Budget, area: Area, theme: T
   const width = Math.floor((area.width - 2) / charts.length);
   const drawn = charts.map(chart => drawChart(chart, width, area.height, theme));
   return Array.from({length: area.height}, (_, y) => ({
-    spans: drawn.flatMap(lines => [...fitLine(lines[y] ?? {spans: []}, width).spans, span(' ')]),
+    spans: drawn.flatMap((lines, index) => [
+      span(index === 0 ? '' : ' '),
+      ...fitLine(lines[y] ?? {spans: []}, width).spans,
+    ]),
   }));
 }
 

@@ -1,0 +1,58 @@
+import {Box, type BoxProps, type DOMElement, measureElement} from 'ink';
+import {
+  createContext,
+  type ReactNode,
+  type RefObject,
+  useContext,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from 'react';
+
+/** In cells. */
+export type Size = {width: number; height: number};
+
+/** Calls back after each frame that Ink has laid out; returns how to end it. */
+export type Frames = (listener: () => void) => () => void;
+
+export const FramesContext = createContext<Frames>(() => () => {});
+
+/** Runs after every layout, also one that another component caused. */
+export function useLayout(measure: () => void): void {
+  const frames = useContext(FramesContext);
+  useLayoutEffect(measure);
+  useLayoutEffect(() => frames(measure), [frames, measure]);
+}
+
+/** The size of a box after the last layout; 0x0 before the first. */
+export function useSize(box: RefObject<DOMElement | null>): Size {
+  const [size, setSize] = useState<Size>({width: 0, height: 0});
+  useLayout(() => {
+    const {width, height} = box.current ? measureElement(box.current) : size;
+    if (width !== size.width || height !== size.height) setSize({width, height});
+  });
+  return size;
+}
+
+/** A box that takes the room that is left, whatever it holds, and tells its size to what it shows. */
+export function Measured({
+  children,
+  ...box
+}: Omit<BoxProps, 'children'> & {children: (size: Size) => ReactNode}) {
+  const ref = useRef<DOMElement>(null);
+  const size = useSize(ref);
+  return (
+    <Box
+      ref={ref}
+      flexDirection="column"
+      flexGrow={1}
+      flexShrink={1}
+      flexBasis={0}
+      minHeight={0}
+      overflow="hidden"
+      {...box}
+    >
+      {size.width > 0 && size.height > 0 && children(size)}
+    </Box>
+  );
+}

@@ -1,0 +1,110 @@
+import {Text as InkText, Transform} from 'ink';
+import {Children, type ReactNode} from 'react';
+import {sanitise} from '../../core/text/sanitise.ts';
+import {fitText, type Line, type Role, roles, wrapText} from '../screen/line.ts';
+import type {Theme} from '../screen/theme.ts';
+import {useTheme} from './theme-context.ts';
+
+export type TextProps = {
+  /** What the text means; the theme decides how that looks. `selected` is one look for all that it holds. */
+  role?: Role | 'selected';
+  /** What happens to text wider than its box; `truncate` where it is not given. */
+  wrap?: 'wrap' | 'truncate' | 'truncate-middle' | 'truncate-start';
+  children?: ReactNode;
+};
+
+/**
+ * UTF-16 units of one string that can matter on the widest terminal; the rest is cut before it is measured. What Ink
+ * wraps and cuts with takes seconds for 64 kB: longer text is a `<Paragraph>`.
+ */
+const longestText = 2048;
+
+/**
+ * The only text of the console: all strings pass the sanitiser, so nothing that a server says can reach the
+ * terminal as a control sequence. Inside another `<Text>` it marks a part of it.
+ */
+export function Text({role = 'plain', wrap = 'truncate', children}: TextProps) {
+  const paint = painterOf(useTheme(), role);
+  const shown = clean(children);
+  return (
+    <InkText wrap={wrap}>{paint === null ? shown : <Transform transform={paint}>{shown}</Transform>}</InkText>
+  );
+}
+
+function clean(children: ReactNode): ReactNode {
+  if (typeof children === 'string') return sanitise(children.slice(0, longestText));
+  return Array.isArray(children) ? Children.map(children, clean) : children;
+}
+
+type Painter = (text: string) => string;
+const reset = '\u001b[0m';
+const sgr = /\u001b\[[\d;]*m/g;
+const painters = new WeakMap<Theme, Map<string, Painter | null>>();
+
+/** Puts a role's SGR parameters around text; null where there are none. A part's end does not end the role of the whole. */
+function painterOf(theme: Theme, role: Role | 'selected'): Painter | null {
+  const known = painters.get(theme) ?? new Map<string, Painter | null>();
+  painters.set(theme, known);
+  let painter = known.get(role);
+  if (painter === undefined) {
+    painter = createPainter(theme, role);
+    known.set(role, painter);
+  }
+  return painter;
+}
+
+function createPainter(theme: Theme, role: Role | 'selected'): Painter | null {
+  if (role === 'selected') return text => `\u001b[${theme.selectedSgr}m${text.replace(sgr, '')}${reset}`;
+  const parameters = theme.sgr[roles.indexOf(role)];
+  if (!parameters) return null;
+  const begin = `\u001b[${parameters}m`;
+  return text =>
+    `${begin}${text.replaceAll(reset, reset + begin).replaceAll('\n', `${reset}\n${begin}`)}${reset}`;
+}
+
+/** Text of any length, wrapped at spaces where there are any to `width` cells less `indent` at the left and two at the right. */
+export function Paragraph({
+  text,
+  width,
+  indent = 2,
+  role = 'plain',
+}: {
+  text: string;
+  width: number;
+  indent?: number;
+  role?: Role;
+}) {
+  const margin = ' '.repeat(indent);
+  return <Rows role={role} rows={wrapText(text, width - indent - 2).map(row => margin + row)} />;
+}
+
+/** One Text of several rows, which are cut at the edge of their box. */
+export function Rows({rows, role = 'plain'}: {rows: string[]; role?: Role}) {
+  const paint = painterOf(useTheme(), role);
+  const shown = rows.map(row => sanitise(row.slice(0, longestText))).join('\n');
+  return <InkText wrap="truncate">{paint === null ? shown : paint(shown)}</InkText>;
+}
+
+/** Rows that are laid out already, one Text each. */
+export function Lines({lines, width}: {lines: Line[]; width: number}) {
+  return lines.map((row, index) => <Row key={index} row={row} width={width} />);
+}
+
+function Row({row: {spans, isSelected = false}, width}: {row: Line; width: number}) {
+  const text = spans.map(part => part.text).join('');
+  if (isSelected) return <Text role="selected">{fitText(text, width)}</Text>;
+  if (text === '') return <Text> </Text>;
+  return (
+    <Text>
+      {spans.map(({text: part, role}, index) =>
+        role === 'plain' ? (
+          part
+        ) : (
+          <Text key={index} role={role}>
+            {part}
+          </Text>
+        ),
+      )}
+    </Text>
+  );
+}

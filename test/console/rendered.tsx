@@ -1,0 +1,100 @@
+import {Unicode11Addon} from '@xterm/addon-unicode11';
+import xterm, {type IBufferCell} from '@xterm/headless';
+import {Box, type DOMElement, render} from 'ink';
+import type {ReactNode} from 'react';
+import {expect} from 'vitest';
+import {createStore} from 'zustand/vanilla';
+// Ink's own modules: what it has laid out is drawn a second time, on the console's grid.
+import instances from '../../node_modules/ink/build/instances.js';
+import type Output from '../../node_modules/ink/build/output.js';
+import renderNodeToOutput from '../../node_modules/ink/build/render-node-to-output.js';
+import {App} from '../../source/console/app.tsx';
+import {ThemeContext} from '../../source/console/components/theme-context.ts';
+import type {Grid} from '../../source/console/screen/grid.ts';
+import {GridOutput} from '../../source/console/screen/ink-output.ts';
+import {createScreen} from '../../source/console/screen/screen.ts';
+import {createTheme, type Theme} from '../../source/console/screen/theme.ts';
+import type {ConsoleState} from '../../source/console/state/state.ts';
+
+/** What an element looks like: the bytes of stock Ink, and the cells of the console's grid. */
+export type Rendered = {stock: string; grid: Grid};
+
+const unicode = createTheme({LANG: 'C.UTF-8'});
+
+/** Lays an element out with Ink on a terminal of this size, and draws it twice. */
+export function renderElement(
+  element: ReactNode,
+  {columns, rows, theme = unicode}: {columns: number; rows: number; theme?: Theme},
+): Rendered {
+  let stock = '';
+  const stdout = {
+    columns,
+    rows,
+    isTTY: true,
+    write: (bytes: string) => {
+      stock = bytes;
+      return true;
+    },
+    on: () => stdout,
+    off: () => stdout,
+  } as unknown as NodeJS.WriteStream;
+  const app = render(
+    <ThemeContext value={theme}>
+      <Box flexDirection="column" width={columns} height={rows}>
+        {element}
+      </Box>
+    </ThemeContext>,
+    {stdout, debug: true, exitOnCtrlC: false, patchConsole: false},
+  );
+  const output = new GridOutput({width: columns, height: rows});
+  // Its fields are private in the types.
+  const {rootNode} = instances.get(stdout) as unknown as {rootNode: DOMElement};
+  renderNodeToOutput(rootNode, output as unknown as Output, {skipStaticElements: true});
+  const rendered = {stock, grid: output.grid};
+  app.unmount();
+  return rendered;
+}
+
+/** The grid's rows as text, without what is blank at their ends. */
+export function rowsOfGrid({width, height, text}: Grid): string[] {
+  return Array.from({length: height}, (_, y) =>
+    text
+      .slice(y * width, (y + 1) * width)
+      .join('')
+      .trimEnd(),
+  );
+}
+
+/** What a terminal shows after these bytes: each cell's text and look. */
+async function cellsAfter(
+  bytes: string,
+  {columns, rows}: {columns: number; rows: number},
+): Promise<string[][]> {
+  const terminal = new xterm.Terminal({cols: columns, rows, allowProposedApi: true});
+  terminal.loadAddon(new Unicode11Addon());
+  terminal.unicode.activeVersion = '11';
+  await new Promise<void>(resolve => terminal.write(`\u001b[?7l${bytes}`, resolve));
+  const lookOf = (cell: IBufferCell) =>
+    [cell.isBold(), cell.isDim(), cell.isUnderline(), cell.isInverse(), cell.getFgColor()].join();
+  return Array.from({length: rows}, (_, y) => {
+    const row = terminal.buffer.active.getLine(y);
+    return Array.from({length: columns}, (_, x) => {
+      const cell = row?.getCell(x);
+      return cell === undefined ? '' : `${cell.getChars() || ' '} ${lookOf(cell)}`;
+    });
+  });
+}
+
+/** Fails where stock Ink and the console's grid show this state differently in a cell. */
+export async function expectSameCells(state: ConsoleState, theme: Theme): Promise<void> {
+  const app = <App store={createStore(() => state)} theme={theme} />;
+  const {stock, grid} = renderElement(app, {...state, theme});
+  let painted = '';
+  const write = (bytes: string) => {
+    painted += bytes;
+    return true;
+  };
+  createScreen(write, theme, state.columns, state.rows).paint(grid);
+  const shown = await cellsAfter(painted, state);
+  expect(shown).toEqual(await cellsAfter(stock.replaceAll('\n', '\r\n'), state));
+}
