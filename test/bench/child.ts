@@ -1,12 +1,12 @@
 import {type ChildProcess, fork} from 'node:child_process';
 import {once} from 'node:events';
 
-/** A module of ours in a process of its own, which ends with us. tsx, because Node 20 reads no TypeScript. */
+/** Runs a module in its own process, which ends with this one. Uses tsx, because Node 20 does not run TypeScript. */
 export function forkModule(url: URL): ChildProcess {
   return fork(url, {execArgv: ['--import', 'tsx']});
 }
 
-/** The next message of a forked process; throws when it ends instead of answering. */
+/** The next message of a forked process. Throws if the process ends first. */
 export async function nextMessage<Message>(child: ChildProcess): Promise<Message> {
   const stop = new AbortController();
   const ended = once(child, 'exit', stop).then(() => {
@@ -22,7 +22,7 @@ export async function nextMessage<Message>(child: ChildProcess): Promise<Message
   }
 }
 
-/** A forked process of ours ends when it is let go of. */
+/** Disconnects from a forked process, which then ends. */
 export async function stopChild(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exit = once(child, 'exit');

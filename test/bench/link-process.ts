@@ -2,9 +2,9 @@ import net from 'node:net';
 import process from 'node:process';
 
 /**
- * A link with a round trip of `round_trip_ms`: a TCP proxy on loopback that holds everything back for half of it
- * each way. Loopback completes a connect at once, so the client's first bytes are held one round trip more:
- * the server sees and answers them when it would have. Ends with its parent.
+ * A link with a round trip of `round_trip_ms`: a TCP proxy on loopback that delays everything by half of it in each
+ * direction. Loopback connects at once, so the client's first bytes are delayed by one more round trip, as by a real
+ * connect. Ends with its parent.
  */
 export type LinkMessage = {host: string; port: number; round_trip_ms: number};
 
@@ -19,10 +19,10 @@ process.once('message', ({host, port, round_trip_ms}: LinkMessage) => {
   server.listen(0, '127.0.0.1', () => process.send?.(server.address()));
 });
 
-/** All of one way, its end included, `delay_ms` later; the first bytes no sooner than that after `earliest`. */
+/** Forwards one direction, its end included, `delay_ms` later; the first bytes at the earliest `delay_ms` after `earliest`. */
 function forward(from: net.Socket, to: net.Socket, delay_ms: number, earliest: number): void {
   const queue: (() => void)[] = [];
-  // Each timer does what is first in the queue, so that bytes stay in order however timers fire.
+  // Each timer forwards the first entry of the queue, so that bytes stay in order however timers fire.
   const later = (act: () => void) => {
     const now = Date.now();
     queue.push(act);

@@ -3,7 +3,7 @@ import net from 'node:net';
 import {expect, it} from 'vitest';
 import {startLink} from './link.ts';
 
-it('brings all bytes over in order, both ways, and no sooner than a round trip after a connect', async () => {
+it('forwards all bytes in order in both directions, at the earliest a round trip after a connect', async () => {
   const echo = net.createServer(socket => socket.pipe(socket)).listen(0, '127.0.0.1');
   await once(echo, 'listening');
   const address = echo.address();

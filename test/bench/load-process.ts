@@ -4,8 +4,8 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import pg from 'pg';
 
 /**
- * The applications of the bench, in a process of their own so that 500 sessions do not disturb the clock:
- * `hold` opens them and answers `holding`, `saturate` and `calm` answer with their own name.
+ * The applications of the benchmark, in their own process so that 500 sessions do not disturb its clock. `hold` opens the
+ * sessions and answers `holding`; `saturate` and `calm` answer with their own name.
  * Ends with its parent.
  */
 export type LoadMessage = {type: 'hold'; url: string; sessions: number} | {type: 'saturate'} | {type: 'calm'};
@@ -60,18 +60,18 @@ async function hold(sessions: number): Promise<void> {
 
 async function connect(application_name: string): Promise<pg.Client> {
   const client = new pg.Client({connectionString: url, application_name});
-  // The end of the server is part of the bench.
+  // The benchmark ends the server on purpose.
   client.on('error', () => {});
   await client.connect();
   return client;
 }
 
-/** An active session that costs nothing: short statements that wait, one after the other. */
+/** An active session that costs nothing: short statements that wait, one after another. */
 async function sleepOnServer(client: pg.Client, index: number): Promise<void> {
   while (await succeeds(client.query(`SELECT pg_sleep(${2 + (index % 7) / 3}) /* ${longQuery(index)} */`)));
 }
 
-/** Some 20 small transactions a second each, as pgbench's: an update, a read, an insert. */
+/** About 20 small transactions per second each, like pgbench's: an update, a read, an insert. */
 async function keepWriting(index: number): Promise<void> {
   const client = await connect('worker');
   for (let turn = index; ; turn += 4) {
@@ -83,7 +83,7 @@ async function keepWriting(index: number): Promise<void> {
   }
 }
 
-/** Takes all of a core that it can get. */
+/** Uses as much of a core as it can get. */
 async function burn(client: pg.Client): Promise<void> {
   while (
     isSaturating &&

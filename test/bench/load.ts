@@ -4,7 +4,7 @@ import type {LoadAnswer, LoadMessage} from './load-process.ts';
 
 export type Load = {saturate(): Promise<void>; calm(): Promise<void>; stop(): Promise<void>};
 
-/** Holds `sessions` sessions of ordinary applications, with light traffic beside them; see load-process.ts. */
+/** Opens `sessions` sessions of ordinary applications, with light traffic (load-process.ts). */
 export async function startLoad(options: {url: string; sessions: number}): Promise<Load> {
   const child = forkModule(new URL('./load-process.ts', import.meta.url));
   const stop = () => stopChild(child);

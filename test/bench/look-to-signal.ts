@@ -7,13 +7,13 @@ import {type KnownSession, signalSql} from '../../source/core/sessions/session-s
 import {startServer} from '../../source/demo/server.ts';
 
 /**
- * How often a session moves on between the look at it and the signal, both of one statement: a session that runs a
- * short statement every millisecond or two is read and at once ended, if it is unchanged. Counted is each one that had
- * answered a later statement than the one that was looked at. By pg_stat_get_activity(pid), as poolctl looks, beside
- * the view pg_stat_activity, turn by turn. Markdown on stdout.
+ * How often a session starts a new statement between the check and the signal of one statement that does both. Sessions
+ * that run a short statement every millisecond or two are checked and terminated if unchanged; counts those that had
+ * already answered a later statement than the one checked. Compares pg_stat_get_activity(pid), which poolctl uses, with
+ * the view pg_stat_activity, alternately. Markdown on stdout.
  */
 const trials = Number(process.argv[2] === 'session' ? 0 : (process.argv[2] ?? 800));
-/** Sessions of others, idle: the look reads them all. */
+/** Idle sessions of other clients, all of which the check reads. */
 const others = 50;
 const betweenMs = 2;
 
@@ -26,21 +26,21 @@ async function measure(): Promise<void> {
     const idle = await Promise.all(Array.from({length: others}, () => connect(server.superuserUrl)));
     const acting = await connect(server.superuserUrl);
     await acting.query('SET search_path = pg_catalog');
-    const rows = {function: {ended: 0, moved: 0}, view: {ended: 0, moved: 0}};
+    const rows = {function: {ended: 0, continued: 0}, view: {ended: 0, continued: 0}};
     for (let trial = 0; trial < trials * 2; trial++) {
-      const way = trial % 2 === 0 ? 'function' : 'view';
+      const source = trial % 2 === 0 ? 'function' : 'view';
       sessions.send('open');
       const [{pid}] = (await once(sessions, 'message')) as [{pid: number}];
-      const looked = await endUnchanged(acting, pid, way);
+      const checked = await endUnchanged(acting, pid, source);
       const [{answered}] = (await once(sessions, 'message')) as [Ended];
-      rows[way].ended++;
-      if (answered > looked) rows[way].moved++;
+      rows[source].ended++;
+      if (answered > checked) rows[source].continued++;
     }
     const text = Object.entries(rows).map(
-      ([way, {ended, moved}]) => `| ${names[way as Way]} | ${ended} | ${moved} |`,
+      ([source, {ended, continued}]) => `| ${names[source as Source]} | ${ended} | ${continued} |`,
     );
     process.stdout.write(
-      `| looked at by | sessions ended | moved on before the signal |\n|---|---|---|\n${text.join('\n')}\n`,
+      `| checked at by | sessions ended | continued before the signal |\n|---|---|---|\n${text.join('\n')}\n`,
     );
     for (const client of idle) await client.end();
     await acting.end();
@@ -50,11 +50,11 @@ async function measure(): Promise<void> {
   }
 }
 
-type Way = 'function' | 'view';
-const names: Record<Way, string> = {function: 'pg_stat_get_activity(pid)', view: 'pg_stat_activity'};
+type Source = 'function' | 'view';
+const names: Record<Source, string> = {function: 'pg_stat_get_activity(pid)', view: 'pg_stat_activity'};
 
-/** Until it is met unchanged; the number of the statement that was looked at. */
-async function endUnchanged(acting: pg.Client, pid: number, way: Way): Promise<number> {
+/** Tries until the session is unchanged; returns the number of the checked statement. */
+async function endUnchanged(acting: pg.Client, pid: number, source: Source): Promise<number> {
   for (;;) {
     const {rows} = await acting.query<KnownSession>(read, [pid]);
     const [session] = rows;
@@ -64,7 +64,7 @@ async function endUnchanged(acting: pg.Client, pid: number, way: Way): Promise<n
       .replace('SELECT a.pid', 'SELECT a.query, a.pid')
       .replace(
         'pg_stat_get_activity($1::int4) a WHERE',
-        way === 'function' ? '$&' : 'pg_stat_activity a WHERE a.pid = $1::int4 AND',
+        source === 'function' ? '$&' : 'pg_stat_activity a WHERE a.pid = $1::int4 AND',
       );
     const acted = await acting.query<{query: string}>(query, values);
     if (acted.rows[0] !== undefined) return Number(acted.rows[0].query.replace('SELECT ', ''));
@@ -82,7 +82,7 @@ async function connect(connectionString: string): Promise<pg.Client> {
   return client;
 }
 
-/** In a process of its own: each message opens a session, which runs statements until it is ended. */
+/** In its own process: each message opens a session, which runs statements until it is terminated. */
 async function runSessions(url: string): Promise<void> {
   process.on('message', async () => {
     const client = await connect(url);
@@ -102,7 +102,7 @@ async function runSessions(url: string): Promise<void> {
   });
 }
 
-/** A timer has milliseconds. */
+/** A timer is precise to milliseconds. */
 async function pause(ms: number): Promise<void> {
   const until = performance.now() + ms;
   while (performance.now() < until) await new Promise(resolve => setImmediate(resolve));

@@ -23,7 +23,7 @@ FIGURE: first_frame, view_switch, steady, frozen, recovery. NAME: ${knownProgram
 --before DIR: also measures the build of another checkout of poolctl, beside this one, as "before".
 The report goes to stdout, progress to stderr.`;
 
-/** In this order: each leaves the stage as the next needs it, recovery without its load. */
+/** In this order: each leaves the server as the next one needs it; recovery leaves it without its load. */
 const figures: Record<string, {conditions: Condition[]; measure(setting: Setting): Promise<void>}> = {
   first_frame: {conditions: ['quiet', 'saturated', '50 ms link'], measure: measureFirstFrame},
   view_switch: {conditions: ['quiet', 'saturated', '50 ms link'], measure: measureViewSwitch},
@@ -60,7 +60,7 @@ async function main(): Promise<void> {
   try {
     await bench(chosen, wanted);
   } catch (error) {
-    // What is cut off in the middle fails; that is no news.
+    // What is interrupted fails, as expected.
     if (!isLeaving) throw error;
   } finally {
     clearTimeout(timer);

@@ -1,20 +1,20 @@
 export type Unit = 'ms' | 'MB' | 's/min' | 'kB/min' | 'per refresh' | 'ms per refresh';
 
-/** How the server and the way to it were while it was measured. */
+/** The state of the server and of the link to it during the measurement. */
 export type Condition = 'quiet' | 'saturated' | '50 ms link';
 
 export type Measurement = {
-  /** What a reader sees as the row's name. */
+  /** The title of the row in the report. */
   figure: string;
   condition: Condition;
   program: string;
   unit: Unit;
   samples: number[];
-  /** One line for each sample that could not be had, and why. */
+  /** One line for each failed sample, with the reason. */
   failures: string[];
 };
 
-/** The middle one, or the mean of the two in the middle; null of none. */
+/** The median; null for no samples. */
 export function median(samples: number[]): number | null {
   const sorted = samples.toSorted((a, b) => a - b);
   const [low, high] = [sorted[Math.ceil(sorted.length / 2) - 1], sorted[Math.floor(sorted.length / 2)]];
@@ -23,7 +23,7 @@ export function median(samples: number[]): number | null {
 
 export type Results = {
   add(key: Omit<Measurement, 'samples' | 'failures'>, sample: number | {failure: string}): void;
-  /** In the order in which they were first added to. */
+  /** In the order in which they were first used. */
   all(): Measurement[];
 };
 

@@ -1,7 +1,7 @@
 import {execFileSync} from 'node:child_process';
 import {readdirSync, readFileSync} from 'node:fs';
 
-/** What a process and its living descendants have used so far, from /proc; descendants that ended count too. */
+/** What a process and its descendants, ended ones included, have used so far, from /proc. */
 export function readUsage(pid: number): {cpu_s: number; peakMemory_MB: number} {
   const all = processes();
   const family = [pid];
@@ -25,7 +25,7 @@ function processes(): Map<number, Process> {
   for (const name of readdirSync('/proc')) {
     const stat = /^\d+$/.test(name) ? readIfThere(`/proc/${name}/stat`) : null;
     if (stat === null) continue;
-    // The second field is the command in parentheses and may hold anything: count from the last one.
+    // The second field is the command in parentheses and may contain any character, so count from the last parenthesis.
     const [, parent, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     // utime, stime, cutime, cstime: fields 14 to 17 of proc(5).
     const ticks = rest.slice(9, 13).reduce((sum, field) => sum + Number(field), 0);

@@ -6,25 +6,25 @@ import {fileURLToPath} from 'node:url';
 import {promisify} from 'node:util';
 import type {Address} from './stage.ts';
 
-/** A program to measure: how it is started, and what its screen looks like. All that is known of each is here. */
+/** A program to measure: how to start it and how to recognise its screens. */
 export type Program = {
   name: string;
-  /** The role it connects as: one each, so that the server's statistics tell them apart. */
+  /** The role it connects as; each has its own, so that the server's statistics distinguish them. */
   role: string;
-  /** What it says its version is; null where it is not installed. */
+  /** Its version; null if it is not installed. */
   version(): Promise<string | null>;
   /** At a refresh of 1 s. */
   command(at: Address): {command: string; args: string[]; env: Record<string, string>};
-  /** A complete frame: the header and a screen full of what the server says, not a frame that waits for it. */
+  /** Recognises a complete frame: the header and the server's data, not a frame that waits for them. */
   isComplete(screen: string[]): boolean;
-  /** Two views to go to and fro between, the second shown first; neither may fulfil the other's predicate. */
+  /** Two views to switch between, the second one shown first; neither may fulfil the other's predicate. */
   views: [View, View];
   quit: string;
 };
 
 export type View = {name: string; key: string; isShown(screen: string[]): boolean};
 
-/** This build, and an earlier one that it may be compared with: `name` and role tell the two apart. */
+/** This build, or another one to compare with; `name` and role distinguish them. */
 function poolctlBuild(name: string, role: string, cli: string): Program {
   return {
     name,
@@ -47,7 +47,7 @@ const poolctl = poolctlBuild(
   fileURLToPath(new URL('../../dist/cli.js', import.meta.url)),
 );
 
-/** The build of another checkout, measured beside this one in the same run. */
+/** The build of another checkout, measured in the same run. */
 export function poolctlBefore(checkout: string): Program {
   return poolctlBuild('before', 'bench_poolctl_before', resolve(checkout, 'dist/cli.js'));
 }
@@ -86,7 +86,7 @@ const pgTop: Program = {
   quit: 'q',
 };
 
-/** What no program in Node can be faster than: it answers a key with the name of a view, and knows no server. */
+/** The lower bound for a program in Node: answers a key with the name of a view, without a server. */
 export const bareNode: Program = {
   name: 'node',
   role: 'bench_poolctl',
@@ -128,7 +128,7 @@ function urlOf(at: Address): string {
   return `postgresql://${at.user}:${at.password}@${at.host}:${at.port}/${at.database}`;
 }
 
-/** null where the program is not there. */
+/** null if the program is not installed. */
 async function firstLine(command: string, args: string[]): Promise<string | null> {
   try {
     const {stdout, stderr} = await promisify(execFile)(command, args, {timeout: 10_000});

@@ -28,7 +28,7 @@ describe('the report', () => {
     return toMarkdown({facts: [{label: 'node', text: 'v1'}], programs, measurements: results.all()});
   }
 
-  it('gives medians with their spread, ratios to the peers that are there, and names the absent', () => {
+  it('shows medians with their spread, ratios to the installed peers, and names the missing ones', () => {
     const text = report([
       ['poolctl', 120],
       ['poolctl', 100],
@@ -41,7 +41,7 @@ describe('the report', () => {
     expect(text).toContain('| start, quiet | ms | 110 (100 - 120, 3) | 1,230 | 60 | 0.09 |');
   });
 
-  it('prints failures as failures, beside what did succeed', () => {
+  it('prints failures beside what succeeded', () => {
     const text = report([
       ['poolctl', 7],
       ['poolctl', {failure: 'not seen within 9 ms'}],

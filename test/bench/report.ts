@@ -4,16 +4,16 @@ export type Facts = {label: string; text: string}[];
 
 export type Report = {
   facts: Facts;
-  /** Name and version, or null where it is not installed. */
+  /** Name and version; null if it is not installed. */
   programs: {name: string; version: string | null}[];
   measurements: Measurement[];
 };
 
-/** Ours, to which the others are compared. */
+/** poolctl, to which the others are compared. */
 const own = 'poolctl';
 const floor = 'node';
 
-/** Medians with their spread, the number of samples, and how ours stands to each peer's; failures by name. */
+/** Medians with their spread, the number of samples, poolctl's ratio to each peer, and failures by name. */
 export function toMarkdown({facts, programs, measurements}: Report): string {
   const present = programs.filter(({version}) => version !== null).map(({name}) => name);
   const peers = present.filter(name => name !== own);
@@ -84,7 +84,7 @@ function tableRow(cells: string[]): string {
   return `| ${cells.join(' | ')} |`;
 }
 
-/** Three digits say all that a bench on a shared machine knows. */
+/** Three significant digits: a benchmark on a shared machine is no more precise. */
 function number(value: number): string {
   return Number(value.toPrecision(3)).toLocaleString('en', {maximumFractionDigits: 3});
 }

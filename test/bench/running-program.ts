@@ -8,13 +8,13 @@ export const rows = 50;
 const open = new Set<Terminal>();
 let isOver = false;
 
-/** Ends every program that still runs and lets none start: for the end of the bench, whatever the reason. */
+/** Ends every running program and lets no other start, when the benchmark ends for any reason. */
 export async function closeAllPrograms(): Promise<void> {
   isOver = true;
   await Promise.all([...open].map(close));
 }
 
-/** Opens a program on a terminal, hands it to `use`, and ends it afterwards as a person would. */
+/** Starts a program on a terminal, passes it to `use`, and quits it afterwards as a user would. */
 export async function withProgram<Result>(
   program: Program,
   at: Address,
@@ -27,7 +27,7 @@ export async function withProgram<Result>(
   });
 }
 
-/** For what is no program of ours to quit: it is killed when `use` is done. */
+/** Like `withProgram`, but kills the program when `use` is done. */
 export async function withTerminal<Result>(
   command: {command: string; args: string[]; env: Record<string, string>},
   use: (terminal: Terminal) => Promise<Result>,
@@ -42,7 +42,7 @@ export async function withTerminal<Result>(
   }
 }
 
-/** One line of an error that waiting for a screen gave, without the screen. */
+/** The error of waiting for a screen in one line, without the screen. */
 export function reasonOf(error: unknown): string {
   const [line = ''] = String(error instanceof Error ? error.message : error).split('\n');
   return line.replace(/^waited for [\s\S]*: (?=not seen|the program)/, '');

@@ -7,7 +7,7 @@ import {type Load, startLoad} from './load.ts';
 
 export const sessions = 500;
 export const roundTrip_ms = 50;
-/** Where a program finds the server, and as whom. */
+/** The address and role that a program connects with. */
 export type Address = {host: string; port: number; user: string; password: string; database: string};
 
 export type Stage = {
@@ -15,14 +15,14 @@ export type Stage = {
   load: Load;
   /** The server itself, or the far end of the slow link to it. */
   address(role: string, way: 'direct' | 'link'): Address;
-  /** As superuser, each on a connection of its own: a server that comes and goes leaves none behind. */
+  /** Runs statements as superuser, each on its own connection, because the server restarts. */
   query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
   stop(): Promise<void>;
 };
 
 /**
- * A server with its load, a role for each program (pg_monitor, as a person on call has it) and a slow link.
- * PostgreSQL 15 where it is installed, because the peers' published figures are from there; else what there is.
+ * A server with its load, a role for each program (pg_monitor, like a person on call) and a slow link. Uses PostgreSQL 15
+ * if installed, because the peers published their figures for it.
  */
 export async function setStage(roles: string[], onStop: (stop: () => Promise<void>) => void): Promise<Stage> {
   const stops: (() => Promise<void>)[] = [];
@@ -32,7 +32,7 @@ export async function setStage(roles: string[], onStop: (stop: () => Promise<voi
   onStop(stop);
   const server = await startServer({binaries: await findBinaries(), settings});
   stops.push(async () => {
-    // One that a figure froze would not hear that it is to stop.
+    // A server that a figure has paused would not react to being stopped.
     await server.resume();
     await server.stop();
   });
@@ -61,7 +61,7 @@ export async function setStage(roles: string[], onStop: (stop: () => Promise<voi
   return {server, load, address, query, stop};
 }
 
-/** Of throwaway roles on a loopback server that lives for minutes. */
+/** The password of throwaway roles on a loopback server that runs for minutes. */
 const password = 'bench';
 
 const settings = {

@@ -25,7 +25,7 @@ describeEachMajor('the demo during its incident', major => {
     await demo?.stop();
   });
 
-  test('is used by a role that is no superuser, sees every session and may end them', async () => {
+  test('is used by a role that is not a superuser, sees every session and may end them', async () => {
     const [role] = await rows(
       client,
       `SELECT rolname, rolsuper, pg_has_role('pg_monitor', 'MEMBER') AS monitors,
@@ -238,7 +238,7 @@ async function heldBy(client: pg.Client, application: string): Promise<number> {
   return rowCount ?? 0;
 }
 
-/** Pid of each session that waits for a lock -> whom it waits for. */
+/** Pid of each session that waits for a lock -> pids that block it. */
 async function blockedBy(client: pg.Client): Promise<Map<number, number[]>> {
   const waiting = await rows(
     client,

@@ -11,7 +11,7 @@ test('a folder is removed if its owner has ended, and kept if its pid namespace 
     const own = await createServerFolder(parent, null);
     expect(await reapServerFolders(parent)).toEqual([]);
 
-    // The same owner, said to have started at another time: a process that is gone.
+    // The same pid with another start time: the owner has ended.
     const gone = own.path.replace(/\.\d+\./, '.1.');
     await rename(own.path, gone);
     const elsewhere = gone.replace(/\.\d+-/, '.1-');

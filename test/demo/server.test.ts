@@ -219,7 +219,7 @@ test.skipIf(!isRoot || embedded === null)(
   },
 );
 
-/** As npm leaves the package when it runs no install scripts. */
+/** The package as npm installs it without install scripts. */
 async function copyWithoutLinks(found: ServerBinaries | null) {
   const root = path.join(await mkdtemp(path.join(parent, 'copy-')), 'native');
   await chmod(path.dirname(root), 0o755);

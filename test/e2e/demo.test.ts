@@ -5,13 +5,13 @@ import {afterEach, beforeEach, expect, it} from 'vitest';
 import {openProgram} from '../helpers/console.ts';
 import type {Terminal} from '../helpers/terminal.ts';
 
-/** The demo's temporary folder, so that what it leaves behind is seen. */
+/** The demo's temporary folder, to check that it leaves nothing behind. */
 let folder: string;
 let terminal: Terminal | null = null;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'poolctl-demo-test-'));
-  // The server runs as a user of its own, who must get through to its data.
+  // The server runs as another user, who must be able to traverse this folder.
   chmodSync(folder, 0o755);
 });
 afterEach(async () => {
@@ -20,7 +20,7 @@ afterEach(async () => {
   rmSync(folder, {recursive: true, force: true});
 });
 
-it('shows its incident in the console, and the recipe that answers the leak ends it', async () => {
+it('shows its incident in the console, and the recipe for the leak ends it', async () => {
   terminal = openProgram(['demo', '--journal', join(folder, 'journal.jsonl')], {
     columns: 160,
     rows: 50,
@@ -30,7 +30,7 @@ it('shows its incident in the console, and the recipe that answers the leak ends
   await terminal.waitFor(/(critical|warning) +\d+ of 57 slots are in use/);
   const leak =
     /assessments-import\/assessments_app leaks \d+ sessions idle in transaction.*kill-idle-sessions +\[(\w)\]/;
-  // A session counts as leaked once it was idle in its transaction for half a minute.
+  // A session counts as leaked after half a minute idle in transaction.
   await terminal.waitFor(leak, {timeout_ms: 90_000});
   const [, key = ''] = leak.exec(terminal.text()) ?? [];
   terminal.press(key);

@@ -30,7 +30,7 @@ function open(args: string[], rows = 24): Terminal {
   return terminal;
 }
 
-it('tells on a terminal how far it is, in one line, which is gone at the end', async () => {
+it('shows its progress on a terminal in one line, and clears it at the end', async () => {
   const terminal = open(['replay', 'slow.sql', server.url(), '--duration', '2s', '--connection-limit', '2']);
   await terminal.waitFor(/1\/1 main, connection_limit 2, 10 users: [\d.]+k? requests\/s/);
   await terminal.waitFor('GET /slow');
@@ -38,7 +38,7 @@ it('tells on a terminal how far it is, in one line, which is gone at the end', a
   expect(terminal.text()).not.toContain('poolctl replay:');
 });
 
-it('is ended by Ctrl-C, and shows what was measured', async () => {
+it('ends at Ctrl-C and shows what was measured', async () => {
   const terminal = open(['replay', 'slow.sql', server.url(), '--duration', '60s']);
   await terminal.waitFor(/[\d.]+k? requests\/s/);
   terminal.press('ctrl-c');
@@ -57,7 +57,7 @@ async function openReplay(rows: number): Promise<Terminal> {
   return terminal;
 }
 
-it('measures an endpoint in the console, recommends a limit, and hands it on', async () => {
+it('measures an endpoint in the console, and passes the recommended limit on', async () => {
   const terminal = await openReplay(40);
   terminal.press('tab', 'tab');
   await terminal.waitFor('> connection_limit');
@@ -93,7 +93,7 @@ it('ends a replay by Esc with what was measured, and leaves no session behind', 
   await terminal.waitFor('Enter measure');
 });
 
-it('says in the console what is wrong with an endpoint file', async () => {
+it('reports a mistake in an endpoint file in the console', async () => {
   const terminal = await openReplay(24);
   terminal.type('.nope', 'enter');
   await terminal.waitFor('Enter measure');

@@ -1,13 +1,13 @@
 import type {Nodes} from 'mdast';
 import {fromMarkdown} from 'mdast-util-from-markdown';
 
-/** What a renderer would make active of a Markdown text: links, images, tags, and bare addresses or mentions outside code. */
+/** The active parts of a Markdown text: links, images, HTML tags, and bare addresses or mentions outside code. */
 export function activeMarkdown(text: string): string[] {
   const found: string[] = [];
   const visit = (node: Nodes) => {
     if (['link', 'linkReference', 'image', 'imageReference', 'definition', 'html'].includes(node.type))
       found.push(node.type);
-    // GFM makes links of bare addresses, and a forge of mentions.
+    // GFM links bare addresses, and a forge links mentions.
     if (node.type === 'text') found.push(...(node.value.match(/\w+:\/\/\S+|www\.\S+|\S*@\w+|<\w+/gi) ?? []));
     if ('children' in node) for (const child of node.children) visit(child);
   };
@@ -15,7 +15,7 @@ export function activeMarkdown(text: string): string[] {
   return found;
 }
 
-/** Names that others choose, and what each would like to be. */
+/** Hostile names, each of which tries to become something active. */
 export const hostileNames = [
   'https://evil.example/x',
   'www.evil.example',

@@ -4,7 +4,7 @@ import type {Acting} from '../cli/execution/acting.ts';
 import {requestTo} from '../postgres/requests.ts';
 import type {TestServer} from './server.ts';
 
-/** Calls `happens` after the guard of a step and right before its statement, which begins with `statement`, is sent. */
+/** Calls `happens` right before a statement that begins with `statement` is sent, after the step's guard has passed. */
 export function beforeStatement(
   acting: Acting,
   server: TestServer,

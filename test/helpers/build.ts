@@ -4,10 +4,10 @@ import {promisify} from 'node:util';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** The built program, as `npm run build` makes it. */
+/** The program that `npm run build` builds. */
 export const program = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
-/** Once per run, before any test: what is tested from outside is built from these very sources. */
+/** Builds the program once per run, before the tests that start it. */
 export default async function buildOnce(): Promise<void> {
   await promisify(execFile)(process.execPath, ['build.mjs'], {cwd: root});
 }

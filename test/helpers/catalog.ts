@@ -71,7 +71,7 @@ export function createForeignKey(overrides: Partial<ForeignKey> = {}): ForeignKe
   };
 }
 
-/** Counters of three months, no standby. */
+/** Statistics of three months, no standby. */
 export function createCatalog(overrides: Partial<Catalog> = {}): Catalog {
   return {
     stats_reset: null,
@@ -85,7 +85,7 @@ export function createCatalog(overrides: Partial<Catalog> = {}): Catalog {
   };
 }
 
-/** Its definition follows from the rest. */
+/** Its definition is derived from the other fields. */
 export function createProposal(overrides: Partial<IndexProposal> = {}): IndexProposal {
   const proposal = {
     schema: 'public',

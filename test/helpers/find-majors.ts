@@ -17,8 +17,8 @@ declare module 'vitest' {
 }
 
 /**
- * Once per run, before any test that needs a server. Puts the selected majors that were fetched on PATH, where poolctl
- * finds them as it finds installed ones. Throws where one is neither.
+ * Runs once, before the tests that need a server. Adds downloaded servers of the selected major versions to PATH, where
+ * poolctl finds them like installed ones. Throws if one is neither downloaded nor installed.
  */
 export default async function findMajors({provide}: TestProject): Promise<void> {
   const selected = selectedMajors();

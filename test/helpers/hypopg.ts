@@ -8,7 +8,7 @@ import {startTestServer, type TestServer} from './server.ts';
 /** Debian's PostgreSQL, which has a package of HypoPG. */
 const major = 15;
 
-/** A real server on which `CREATE EXTENSION hypopg` works (the test's to do). */
+/** A server on which the test can run `CREATE EXTENSION hypopg`. */
 export async function startHypopgServer(): Promise<TestServer> {
   if ('missing' in found) throw new Error(`no HypoPG: ${found.missing}`);
   return startTestServer({major, binaries: found.binaries});
@@ -39,8 +39,7 @@ function shareOf(bin: string): string {
 }
 
 /**
- * A server looks for its extensions beside its own program, wherever that lies: a copy of it next to the package's
- * files finds both.
+ * A server finds its extensions relative to its own binary, so a copy of the binary next to the package's files finds both.
  */
 async function withServer(unpacked: string, bin: string): Promise<string> {
   const complete = path.join(unpacked, 'complete');

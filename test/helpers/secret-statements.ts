@@ -1,4 +1,4 @@
-/** Statements as pg_stat_activity may have them; the secret of each is `hush`, in one form or another. */
+/** Statements that pg_stat_activity may show. Each contains the secret `hush` in some form. */
 export const secretStatements: readonly string[] = [
   "ALTER ROLE app PASSWORD 'hush'",
   "ALTER ROLE app WITH ENCRYPTED PASSWORD 'hush' VALID UNTIL 'infinity'",

@@ -9,7 +9,7 @@ import {takeTemplate} from './server-template.ts';
 
 export type TestServer = ThrowawayServer & {
   major: Major;
-  /** As superuser, on a connection of its own that outlives a restart of the server. */
+  /** Runs a statement as superuser on its own connection, which reconnects after a restart of the server. */
   query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
   /** A connected client, by default the superuser's; closed by stop(). */
   connect(options?: UrlOptions & {config?: ClientConfig}): Promise<pg.Client>;
@@ -31,7 +31,7 @@ export async function startTestServer(options: {
 
   const connect: TestServer['connect'] = async ({config, ...url} = {}) => {
     const client = new pg.Client({connectionString: server.url(url), ...config});
-    // A connection that a test ends on purpose must not end the test's process.
+    // A connection that a test ends deliberately must not end the process.
     client.on('error', () => clients.delete(client));
     client.on('end', () => clients.delete(client));
     await client.connect();
@@ -61,7 +61,7 @@ export function availableMajors(): Major[] {
   return inject('majors');
 }
 
-/** A describe block for each of them. */
+/** A describe block for each major version. */
 export function describeEachMajor(name: string, body: (major: Major) => void): void {
   for (const major of availableMajors()) describe(`${name} (PostgreSQL ${major})`, () => body(major));
 }

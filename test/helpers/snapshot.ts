@@ -2,7 +2,7 @@ import {computeBudget} from '../../source/core/activity/budget.ts';
 import type {Backend, Database, Snapshot, Statement} from '../../source/model/snapshot.ts';
 import {exampleServer} from './identity.ts';
 
-/** A client session that does nothing wrong. */
+/** A healthy client session. */
 export function createBackend(overrides: Partial<Backend> = {}): Backend {
   const pid = overrides.pid ?? 4711;
   return {
@@ -81,7 +81,7 @@ const database: Database = {
   stats_reset: null,
 };
 
-/** A healthy server with 100 slots; the budget follows from the backends. */
+/** A healthy server with 100 slots; its budget is computed from the backends. */
 export function createSnapshot(overrides: Partial<Snapshot> & {max_connections?: number} = {}): Snapshot {
   const {max_connections = 100, ...rest} = overrides;
   const backends = overrides.backends ?? [createBackend()];
@@ -126,7 +126,7 @@ export function createSnapshot(overrides: Partial<Snapshot> & {max_connections?:
   };
 }
 
-/** The same as a role without pg_read_all_stats reads it, where a session is hidden. */
+/** The same snapshot as read by a role without pg_read_all_stats, from which one session is hidden. */
 export function seenByRole(overrides: Parameters<typeof createSnapshot>[0]): Snapshot {
   const snapshot = createSnapshot(overrides);
   const read_all_stats = snapshot.backends.every(({state}) => state !== null);

@@ -1,6 +1,6 @@
 /**
- * What a terminal sends for a key: one character as it is, any other by its name (`enter`, `ctrl-c`, `pageup`). An
- * arrow's sequence depends on the mode the program asked for (DECCKM). Throws on a name it does not know.
+ * The bytes that a terminal sends for a key: a single character, or a name (`enter`, `ctrl-c`, `pageup`). The sequence of
+ * an arrow depends on the cursor key mode (DECCKM) that the program has set. Throws for an unknown name.
  */
 export function keySequence(name: KeyName, modes: {readonly applicationCursorKeysMode: boolean}): string {
   if (name in keys) return keys[name as keyof typeof keys];

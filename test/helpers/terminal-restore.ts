@@ -2,7 +2,7 @@ import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import type {Terminal as Emulator} from '@xterm/headless';
 
-/** What the emulator was left in that it did not start with, one line each. */
+/** Each terminal mode that differs from the initial one, one line per mode. */
 export function emulatorLeftovers(emulator: Emulator, isCursorHidden: boolean): string[] {
   const {modes, buffer} = emulator;
   const checks: [boolean, string][] = [
@@ -20,8 +20,8 @@ export function emulatorLeftovers(emulator: Emulator, isCursorHidden: boolean): 
 }
 
 /**
- * $1 is the folder, the rest the program. The traps keep the shell alive through the Ctrl-C and hang-up of its
- * program without making the program ignore them, as `trap ''` would. stty's settings are compared whole.
+ * $1 is the folder, the other arguments are the program. The traps keep the shell alive when its program gets Ctrl-C or a
+ * hang-up; `trap ''` would make the program ignore them too. Compares all of stty's settings.
  */
 export const restoreCheckingShell = `
 folder=$1; shift
@@ -32,7 +32,7 @@ status=$?
 stty -g >"$folder/settings-after"; stty -a >"$folder/settings-after-in-words"
 exit $status`;
 
-/** Whether the terminal's settings (stty) are as `restoreCheckingShell` found them; one line if not. */
+/** Whether the terminal's settings (stty) are those that `restoreCheckingShell` recorded; one line if not. */
 export function settingsLeftovers(folder: string): string[] {
   const read = (name: string) => readFileSync(join(folder, name), 'utf8');
   if (read('settings-before') === read('settings-after')) return [];

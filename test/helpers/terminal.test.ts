@@ -7,7 +7,7 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map(terminal => terminal.close()));
 });
 
-/** A small program of ours, as JavaScript, on a terminal that is closed after the test. */
+/** Runs a small JavaScript program on a terminal that is closed after the test. */
 function run(program: string, options: Partial<TerminalOptions> = {}): Terminal {
   const terminal = openTerminal({command: process.execPath, args: ['-e', program], ...options});
   open.push(terminal);
@@ -23,7 +23,7 @@ process.stdin.on('data', data => {
 process.stdout.write('ready ');`;
 
 describe('the screen', () => {
-  it('is what a person sees, not what was written', async () => {
+  it('shows what a person sees, not what was written', async () => {
     const terminal = run(`process.stdout.write('wrong\\x1b[2J\\x1b[2;3Hright'); setTimeout(() => {}, 60000)`);
     await terminal.waitFor('right');
     expect(terminal.screen().slice(0, 3)).toEqual(['', '  right', '']);
@@ -51,7 +51,7 @@ describe('the screen', () => {
     expect(terminal.cell(4, 0).char).toBe('.');
   });
 
-  it('answers the questions a terminal is asked', async () => {
+  it('answers queries to the terminal', async () => {
     const terminal = run(`
       process.stdin.setRawMode(true);
       process.stdin.once('data', data => { console.log(JSON.stringify(data.toString())); process.exit() });
@@ -62,7 +62,7 @@ describe('the screen', () => {
 });
 
 describe('the environment', () => {
-  it('is clean: nothing of the caller, no CI, a home of its own', async () => {
+  it('has nothing of the caller, no CI and its own home folder', async () => {
     process.env.DATABASE_URL = 'postgresql://nobody@127.0.0.1/none';
     const terminal = run('console.log(Object.keys(process.env).sort().join(" "), process.cwd())', {
       columns: 300,
@@ -101,7 +101,7 @@ describe('keys', () => {
 });
 
 describe('waitFor', () => {
-  it('tells what was on the screen when the time is over', async () => {
+  it('reports what was on the screen at the timeout', async () => {
     const terminal = run(echoKeys);
     await terminal.waitFor(/^ready/);
     await expect(terminal.waitFor('never', {timeout_ms: 20})).rejects.toThrow(
@@ -116,7 +116,7 @@ describe('waitFor', () => {
     await terminal.waitFor('last words');
   });
 
-  it('gives the time of the output that fulfilled it', async () => {
+  it('returns the time of the output that fulfilled it', async () => {
     const terminal = run(echoKeys);
     const ready_ms = await terminal.waitFor('ready');
     expect(ready_ms).toBeGreaterThan(terminal.startedAt_ms);
@@ -128,7 +128,7 @@ describe('waitFor', () => {
 });
 
 describe('resize', () => {
-  it('is told to the program', async () => {
+  it('is passed to the program', async () => {
     const terminal = run(`
       const show = () => process.stdout.write('[' + process.stdout.columns + 'x' + process.stdout.rows + ']');
       process.stdout.on('resize', show); show(); setTimeout(() => {}, 60000)`);
@@ -140,7 +140,7 @@ describe('resize', () => {
 });
 
 describe('the end', () => {
-  it('by a signal is told as one', async () => {
+  it('by a signal is reported as such', async () => {
     const terminal = run(echoKeys);
     await terminal.waitFor('ready');
     terminal.kill('SIGKILL');
@@ -154,7 +154,7 @@ describe('the end', () => {
     expect((await terminal.onExit).signal).toBe(1);
   });
 
-  it('leaves no folder behind, nor a program', async () => {
+  it('leaves neither a folder nor a process', async () => {
     const terminal = run(`console.log(process.env.HOME); setTimeout(() => {}, 60000)`);
     await terminal.waitFor('poolctl-terminal-');
     const home = terminal.text().trim();
@@ -165,11 +165,11 @@ describe('the end', () => {
   });
 });
 
-describe('what is left over', () => {
+describe('leftovers', () => {
   const enter = `process.stdin.setRawMode(true); process.stdin.resume();
     process.stdout.write('\\x1b[?1049h\\x1b[?25l\\x1b[?2004h\\x1b[?1002hshown');`;
 
-  it('is nothing for a program that puts the terminal back', async () => {
+  it('are none for a program that restores the terminal', async () => {
     const leave = `process.stdin.once('data', () => {
       process.stdin.setRawMode(false);
       process.stdout.write('\\x1b[?1002l\\x1b[?2004l\\x1b[?25h\\x1b[?1049l', () => process.exit(5)); })`;
@@ -182,7 +182,7 @@ describe('what is left over', () => {
     expect(await terminal.onExit).toEqual({exitCode: 5, signal: null});
   });
 
-  it('is everything for one that was killed', async () => {
+  it('are all modes of a program that was killed', async () => {
     const terminal = run(`${enter}`, {checksRestore: true});
     await terminal.waitFor('shown');
     terminal.kill('SIGKILL');
@@ -196,7 +196,7 @@ describe('what is left over', () => {
     expect((await terminal.onExit).exitCode).toBe(128 + 9);
   });
 
-  it('is told after Ctrl-C too, which the shell around it survives', async () => {
+  it('are reported after Ctrl-C too, which the shell around it survives', async () => {
     const terminal = run(`console.log('waiting'); setTimeout(() => {}, 60000)`, {checksRestore: true});
     await terminal.waitFor('waiting');
     terminal.press('ctrl-c');

@@ -11,14 +11,14 @@ import {emulatorLeftovers, restoreCheckingShell, settingsLeftovers} from './term
 /**
  * Starts a program on a real pseudo-terminal and shows what a person in front of it would see.
  *
- * The environment is built from nothing (no DATABASE_URL, no CI: Ink goes silent in CI, chalk loses its
- * colours for any value of it) and HOME, XDG_STATE_HOME and the working directory are a folder of its own,
- * gone after `close`. So give absolute paths, or a `cwd`.
+ * The environment has nothing of the caller's (no DATABASE_URL; no CI, with which Ink draws nothing and chalk uses no
+ * colours). HOME, XDG_STATE_HOME and the working directory are a temporary folder, which `close` removes, so use absolute
+ * paths or set `cwd`.
  *
- * With `checksRestore` the program runs under a shell that outlives it and keeps the terminal's settings of
- * before and after; `leftovers` needs it. Exit codes are then the shell's: 128 + the signal's number.
+ * With `checksRestore` the program runs under a shell that outlives it and records the terminal's settings before
+ * and after, which `leftovers` needs. Exit codes are then the shell's: 128 plus the signal's number.
  *
- * Every open terminal must be closed: `close` ends what still runs.
+ * Every terminal must be closed: `close` ends what still runs.
  */
 export function openTerminal(options: TerminalOptions): Terminal {
   const {columns = 80, rows = 24} = options;
@@ -58,16 +58,16 @@ export function openTerminal(options: TerminalOptions): Terminal {
     const at_ms = performance.now();
     output.push(data);
     outputBytes += Buffer.byteLength(data);
-    // The callback runs right after this very chunk was parsed, before the next one.
+    // The callback runs after this chunk was parsed and before the next one.
     emulator.write(data, () => settle(at_ms));
   });
-  // A real terminal answers what it is asked (cursor position, device attributes); so does this one.
+  // Answers queries (cursor position, device attributes) like a real terminal.
   emulator.onData(answer => {
     if (!exit && !isHungUp) pty.write(answer);
   });
   const onExit = new Promise<TerminalExit>(resolve => {
     pty.onExit(({exitCode, signal}) => {
-      // An empty write comes back when all output before it is on the screen.
+      // The callback of an empty write runs when all output before it is on the screen.
       emulator.write('', () => {
         exit = {exitCode, signal: signal || null};
         settle(performance.now());
@@ -179,13 +179,13 @@ export function openTerminal(options: TerminalOptions): Terminal {
 export type TerminalOptions = {
   command: string;
   args?: string[];
-  /** Added to the clean environment; `undefined` removes a variable of it. */
+  /** Added to the clean environment; `undefined` removes a variable. */
   env?: Record<string, string | undefined>;
   columns?: number;
   rows?: number;
   cwd?: string;
   checksRestore?: boolean;
-  /** GNU screen as installed and the Linux console have none. */
+  /** GNU screen by default and the Linux console have none. */
   hasAlternateScreen?: boolean;
 };
 
@@ -194,44 +194,44 @@ type TerminalExit = {exitCode: number; signal: number | null};
 type Expected = string | RegExp | ((terminal: Terminal) => boolean);
 
 export type Terminal = {
-  /** The program's own, under `checksRestore` too; there it is known from its first output on. */
+  /** The program's process ID, with `checksRestore` too, where it is known after the first output. */
   readonly pid: number;
   /** On performance.now()'s clock, right before the program was forked. */
   readonly startedAt_ms: number;
   readonly onExit: Promise<TerminalExit>;
-  /** The rows of the screen, trailing blanks cut. */
+  /** The rows of the screen without trailing blanks. */
   screen(): string[];
   text(): string;
-  /** Zero-based, as `cursor`. */
+  /** Zero-based, like `cursor`. */
   cell(x: number, y: number): Cell;
   cursor(): {x: number; y: number; isVisible: boolean};
   isAlternateBuffer(): boolean;
   /**
-   * Resolves when the screen fulfils `expected` (a string it contains, a RegExp over its rows joined by \n, a
-   * predicate), now or after any output, with the time on performance.now()'s clock at which the output that
-   * did it arrived. Rejects with the last screen in the message after `timeout_ms` or when the program ends.
+   * Resolves when the screen fulfils `expected`: a string it contains, a RegExp for its rows joined by \n, or a predicate.
+   * Returns the time (performance.now()) of the output that fulfilled it. Rejects after `timeout_ms` or when the program
+   * ends, with the last screen in the message.
    */
   waitFor(expected: Expected, options?: {timeout_ms?: number}): Promise<number>;
-  /** Bytes as they are; returns the time (performance.now()) at which they were written. */
+  /** Writes bytes unchanged; returns the time (performance.now()) of the write. */
   write(bytes: string): number;
-  /** Keys by their names, in one write. */
+  /** Presses keys by name, in one write. */
   press(...names: KeyName[]): number;
-  /** Text, and keys by their names after it, in one write. */
+  /** Types a text and then keys by name, in one write. */
   type(text: string, ...names: KeyName[]): number;
-  /** As a terminal with bracketed paste on sends it. */
+  /** Pastes a text like a terminal in bracketed paste mode. */
   paste(text: string): number;
   resize(columns: number, rows: number): void;
   /** Bytes the program has written to the terminal so far. */
   bytesWritten(): number;
   rawOutput(): string;
-  /** To the program; SIGTERM unless told. */
+  /** Sends a signal to the program; default SIGTERM. */
   kill(signal?: NodeJS.Signals): void;
-  /** Reads no output until `readOn`, as a terminal does in which text is selected, or a serial line that is held. */
+  /** Reads no output until `readOn`, like a terminal in which text is selected, or a serial line with flow control. */
   stopReading(): void;
   readOn(): void;
-  /** The terminal's other side is closed, as when an ssh connection drops. */
+  /** Closes the terminal's other side, like a dropped ssh connection. */
   hangUp(): void;
-  /** After the end: what was not put back as it was (alternate buffer, cursor, raw mode, mouse...); [] is well. */
+  /** After the end: the modes that were not restored (alternate buffer, cursor, raw mode, mouse); [] if all were. */
   leftovers(): Promise<string[]>;
   close(): Promise<void>;
 };
@@ -268,7 +268,7 @@ function readCell(emulator: Emulator, x: number, y: number): Cell {
   };
 }
 
-/** xterm's public modes lack the cursor's visibility (DECTCEM, `CSI ? 25 h|l`): it is read off the stream. */
+/** Reads the cursor's visibility (DECTCEM, `CSI ? 25 h|l`) from the output, because xterm's public modes lack it. */
 function followCursorVisibility(emulator: Emulator): () => boolean {
   let isHidden = false;
   const follow = (hidden: boolean) => (params: (number | number[])[]) => {

@@ -7,7 +7,7 @@ import {sortIntoTiers} from './tiers.ts';
 let folder = '';
 afterEach(() => rm(folder, {recursive: true}));
 
-/** The tier of a test file with these lines, beside a helper that starts servers and one that builds. */
+/** The tier of a test file with these lines, in a folder with a helper that starts servers and one that builds. */
 async function tierOf(...lines: string[]): Promise<string | undefined> {
   folder = await mkdtemp(path.join(os.tmpdir(), 'poolctl-tiers-'));
   await mkdir(path.join(folder, 'test', 'helpers'), {recursive: true});

@@ -1,12 +1,12 @@
 import {existsSync, readdirSync, readFileSync} from 'node:fs';
 import path from 'node:path';
 
-/** `unit` opens no connection and starts no process, `e2e` runs the built program, `server` is the rest. */
+/** `unit` tests open no connection and start no process, `e2e` tests run the built program, `server` tests are all others. */
 export type Tier = 'unit' | 'server' | 'e2e';
 
 /**
  * Sorts the test files below `folder` into tiers by what they import, directly or through other files of `folder`.
- * A file whose subject starts a process by itself begins with `// tier: server`.
+ * A test whose subject itself starts a process begins with `// tier: server`.
  */
 export function sortIntoTiers(folder: string): Record<Tier, string[]> {
   const tiers: Record<Tier, string[]> = {unit: [], server: [], e2e: []};
@@ -19,7 +19,7 @@ export function sortIntoTiers(folder: string): Record<Tier, string[]> {
   return tiers;
 }
 
-/** What makes a test a server's, beside a built-in module that connects or starts processes. */
+/** Modules that make a test a `server` test, beside built-in ones that connect or start processes. */
 const serverModules =
   /\/(?:test\/helpers\/(?:server|terminal)|source\/(?:demo\/(?:server|demo|processes)|cli\/replay\/load-endpoint))\.ts$/;
 const builtIns = /^node:(?:child_process|cluster|dgram|http|https|http2|net|tls|worker_threads)$/;
@@ -31,7 +31,7 @@ function tierOf(file: string, importsOf: (file: string) => Set<string>): Tier {
   return readFileSync(file, 'utf8').startsWith('// tier: server\n') ? 'server' : 'unit';
 }
 
-/** Reads import declarations; those of types only are left out. */
+/** Reads import declarations, except those of types only. */
 function createImportReader(folder: string): (file: string) => Set<string> {
   const direct = new Map<string, string[]>();
   const read = (file: string): string[] => {

@@ -3,10 +3,10 @@ import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 import type {TestServer} from './server.ts';
 
-/** A certificate or key of the tests' own authority, as a path. */
+/** The path of a certificate or key, signed by the tests' own authority. */
 export const tlsFile = (name: string) => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url));
 
-/** Restarts it with a certificate of its own, and no entry in pg_hba.conf for `app` in plain text. */
+/** Restarts the server with its own certificate, and without an entry in pg_hba.conf for `app` in plain text. */
 export async function demandTls(server: TestServer): Promise<void> {
   const [row] = await server.query<{folder: string; hba: string}>(
     `SELECT current_setting('data_directory') AS folder, current_setting('hba_file') AS hba`,

@@ -2,7 +2,7 @@ import childProcess from 'node:child_process';
 import {syncBuiltinESMExports} from 'node:module';
 import net from 'node:net';
 
-/** A unit test that connects, listens or starts a process fails: it belongs to another tier (see tiers.ts). */
+/** Fails a unit test that connects, listens or starts a process: it belongs to another tier (tiers.ts). */
 function refuse(what: string): () => never {
   return () => {
     throw new Error(`a unit test may not ${what}: begin the file with "// tier: server"`);

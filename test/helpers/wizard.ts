@@ -8,7 +8,7 @@ export async function openRecipe(terminal: Terminal, name: string): Promise<void
   await terminal.waitFor('Enter next');
 }
 
-/** Opens kill-idle-sessions at its parameters, with every session selected that is idle in transaction. */
+/** Opens kill-idle-sessions at its parameters, with all sessions selected that are idle in transaction. */
 export async function openKillIdleSessions(terminal: Terminal): Promise<void> {
   await openRecipe(terminal, 'kill-idle-sessions');
   terminal.press('enter');
@@ -17,7 +17,7 @@ export async function openKillIdleSessions(terminal: Terminal): Promise<void> {
   await terminal.waitFor(/older_than +0s/);
 }
 
-/** Stops a run: the first Esc asks, the second one confirms. */
+/** Stops a run: the first Esc asks, the second confirms. */
 export async function stopRun(terminal: Terminal): Promise<void> {
   terminal.press('escape');
   await terminal.waitFor('Press Esc again');

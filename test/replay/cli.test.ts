@@ -5,7 +5,7 @@ import type {ReplayDocument} from '../../source/model/replay-report.ts';
 import {createCliRoles, failing, password, runProgram, temporaryHome, urlOf} from '../cli/run-program.ts';
 import {startTestServer, type TestServer} from '../helpers/server.ts';
 
-/** `poolctl replay` as built, on a server with 37 slots for others than superusers. */
+/** The built `poolctl replay`, on a server with 37 slots for roles that are not superusers. */
 describe('poolctl replay', () => {
   let server: TestServer;
   let url: string;
@@ -97,7 +97,7 @@ SELECT * FROM t;
     expect(code).toBe(0);
     const [result] = document.results;
     expect(result).toMatchObject({rate_per_second: 40, requests: 30});
-    // 30 of 100 ms at one connection, which come within a second: the last one waits for most of the others.
+    // 30 requests of 100 ms arrive within a second at one connection: the last one waits for most of the others.
     expect(result?.latency_ms.max).toBeGreaterThan(1000);
     expect(result?.wait_ms.p95).toBeGreaterThan(result?.execute_ms.p95 ?? 0);
     expect(document.notes).toEqual([
@@ -105,7 +105,7 @@ SELECT * FROM t;
     ]);
   });
 
-  it('finds a knee, draws it and recommends', async () => {
+  it('finds a knee, draws it and recommends it', async () => {
     const flags = ['--sweep', 'connection_limit=1..4', '--concurrency', '6', '--requests', '20'];
     const slow = 'SELECT pg_sleep(0.004);';
     const {code, stdout} = await replay(slow, flags);

@@ -11,7 +11,7 @@ import {
 import {toResult} from '../../source/replay/measure/results.ts';
 import type {TestServer} from '../helpers/server.ts';
 
-/** Sessions of a measurement are told from the test's own by this. */
+/** Distinguishes sessions of a measurement from the test's own. */
 const application_name = 'poolctl-replay-test';
 
 export type Given = Partial<Omit<BenchmarkCase, 'variant'>> &
@@ -25,7 +25,7 @@ export function fromFunction(run: (context: Context) => Promise<unknown>, file =
   return {route: 'GET /x', file, samples: [{}], variants: [{name: 'main', run}]};
 }
 
-/** Measures an endpoint's first variant: 20 requests of one user at connection_limit 2, unless told otherwise. */
+/** Measures an endpoint's first variant; by default 20 requests of one user at connection_limit 2. */
 export async function measureOne(server: TestServer, endpoint: Endpoint, given: Given = {}) {
   const [variant] = endpoint.variants;
   if (variant === undefined) throw new Error('no variant');

@@ -15,7 +15,7 @@ describe('the measured pools on a server that requires TLS', () => {
   });
   afterAll(() => server?.stop());
 
-  // Of a session in plain text it is a division by zero.
+  // Divides by zero if the session is in plain text.
   const isEncrypted = 'SELECT 1 / (SELECT count(*) FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl);';
 
   it.each([

@@ -158,7 +158,7 @@ function reasonOf(knee: ReplayResult, measured: readonly ReplayResult[]): string
   if (above === undefined || above === knee) {
     return `${reached}${less}; it is the highest measured limit, so more may help: sweep further`;
   }
-  return `${reached}${less}; more gain almost nothing: ${above.connection_limit} gives ${describe(above)}`;
+  return `${reached}${less}; higher limits gain almost nothing: ${above.connection_limit} gives ${describe(above)}`;
 }
 
 function describe(result: ReplayResult): string {

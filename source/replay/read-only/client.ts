@@ -1,9 +1,8 @@
 import type net from 'node:net';
 import type pg from 'pg';
 import {type AbortError, usageError} from '../../core/errors.ts';
-import {scanStatement} from '../endpoint/scan-statement.ts';
 import {createReadOnlyWire} from './session.ts';
-import {readOnlyStatement} from './statement.ts';
+import {rejectionReason} from './statement.ts';
 import type {ReadOnlyWire} from './wire.ts';
 
 /** Parts of pg's client that its types leave out. */
@@ -72,69 +71,11 @@ export function withheldBytes(client: pg.PoolClient): number {
   return wires.get(client)?.withheld_bytes ?? 0;
 }
 
-/** Whether a text of one or more statements would let later ones write in a read-only session. */
-export function disablesReadOnly(text: string, values: readonly unknown[] = []): boolean {
-  // Most statements end here.
-  if (!/transaction_read_only|set_config|write/i.test(text)) return false;
-  return statementsOf(text).some(statement => disables(statement, values));
-}
-
-const setting = /transaction_read_only/i;
-const isOn = /(?:=|\bto)\s*'?(?:on|true|yes|1)'?\s*;?\s*$/i;
-
-/** RESET and DISCARD do not: they restore the session's initial settings, which are read-only. */
-function disables(statement: string, values: readonly unknown[]): boolean {
-  if (/set_config/i.test(statement)) return [statement, ...values].some(each => setting.test(String(each)));
-  const word = /^\w*/.exec(statement)?.[0]?.toLowerCase();
-  switch (word) {
-    case 'set':
-      return setting.test(statement) ? !isOn.test(statement) : /\bread\s+write\b/i.test(statement);
-    case 'begin':
-    case 'start':
-      return /\bread\s+write\b/i.test(statement);
-    case 'do':
-    case 'call':
-      return setting.test(statement) || /\bread\s+write\b/i.test(statement);
-    default:
-      return false;
-  }
-}
-
-function statementsOf(text: string): string[] {
-  const statements: string[] = [];
-  for (let at = 0; at < text.length; ) {
-    const {end} = scanStatement(text, at);
-    statements.push(withoutComments(text.slice(at, end)).trim());
-    at = end;
-  }
-  return statements;
-}
-
-/** Skips strings and quoted identifiers, which may contain `--`. */
-function withoutComments(statement: string): string {
-  const token = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\//g;
-  return statement.replace(token, found => (/^(--|\/\*)/.test(found) ? ' ' : found));
-}
-
 /** Why a call of pg's `query` is rejected, or null. Its arguments are a text or a config, and values. */
 function rejectionReasonOf([config, values]: unknown[]): string | null {
   const {text, values: own = values} =
     typeof config === 'string' ? {text: config} : ((config ?? {}) as {text?: unknown; values?: unknown});
   return typeof text === 'string' ? rejectionReason(text, Array.isArray(own) ? own : []) : null;
-}
-
-/** Why a read-only session rejects a text; null if it does not. */
-export function rejectionReason(text: string, values: readonly unknown[] = []): string | null {
-  if (disablesReadOnly(text, values)) return 'it would switch read-only off: refused without --allow-writes';
-  // Most statements end here.
-  if (!/;|prepare|copy|dblink|lo_export|pg_/i.test(text)) return null;
-  const statements = statementsOf(text).map(readOnlyStatement);
-  for (const statement of statements)
-    if (statement.kind === 'refused') return `${statement.what} is refused without --allow-writes`;
-  const own = statements.map(({kind}) => kind).filter(kind => kind !== 'empty');
-  return own.length > 1 && own.some(kind => kind === 'begin' || kind === 'end')
-    ? 'BEGIN or COMMIT in a text of several statements is refused without --allow-writes: send each separately'
-    : null;
 }
 
 /** Rejects as pg does for an ended client: through the callback, the query object or the promise. */

@@ -1,4 +1,4 @@
-import {afterBlanks, wordAt} from '../endpoint/scan-statement.ts';
+import {afterBlanks, scanStatement, wordAt} from '../endpoint/scan-statement.ts';
 
 /**
  * How a read-only session treats a text:
@@ -40,13 +40,13 @@ export function readOnlyStatement(text: string): ReadOnlyStatement {
   switch (word) {
     case 'begin':
     case 'start':
-      if (begin.test(withoutComments(body))) return {kind: 'begin'};
+      if (begin.test(collapseBlanks(body))) return {kind: 'begin'};
       break;
     case 'commit':
     case 'end':
     case 'rollback':
     case 'abort': {
-      const [, , rest] = end.exec(withoutComments(body)) ?? [];
+      const [, , rest] = end.exec(collapseBlanks(body)) ?? [];
       const isCommit = word === 'commit' || word === 'end';
       if (rest !== undefined) return {kind: 'end', text: `ROLLBACK${rest}`, isCommit};
       break;
@@ -64,8 +64,8 @@ export function readOnlyStatement(text: string): ReadOnlyStatement {
   return {kind: 'plain', keepsSettings, isOne};
 }
 
-/** Only for a statement without strings. */
-function withoutComments(statement: string): string {
+/** With one space for white space and comments; only for a statement without strings. */
+function collapseBlanks(statement: string): string {
   let stripped = '';
   for (let at = 0; at < statement.length; ) {
     const next = afterBlanks(statement, at);
@@ -104,3 +104,62 @@ const call = new RegExp(
 
 /** COPY FROM writes a table, which the server itself refuses. */
 const copyOut = /(?:^|;|\bbegin\b)\s*copy\b[^;]*\bto\b(?!\s+stdout\b)/i;
+
+/** Why a read-only session rejects a text; null if it does not. */
+export function rejectionReason(text: string, values: readonly unknown[] = []): string | null {
+  if (disablesReadOnly(text, values)) return 'it would switch read-only off: refused without --allow-writes';
+  // Most statements end here.
+  if (!/;|prepare|copy|dblink|lo_export|pg_/i.test(text)) return null;
+  const statements = statementsOf(text).map(readOnlyStatement);
+  for (const statement of statements)
+    if (statement.kind === 'refused') return `${statement.what} is refused without --allow-writes`;
+  const own = statements.map(({kind}) => kind).filter(kind => kind !== 'empty');
+  return own.length > 1 && own.some(kind => kind === 'begin' || kind === 'end')
+    ? 'BEGIN or COMMIT in a text of several statements is refused without --allow-writes: send each separately'
+    : null;
+}
+
+/** Whether a text of one or more statements would let later ones write in a read-only session. */
+export function disablesReadOnly(text: string, values: readonly unknown[] = []): boolean {
+  // Most statements end here.
+  if (!/transaction_read_only|set_config|write/i.test(text)) return false;
+  return statementsOf(text).some(statement => disables(statement, values));
+}
+
+const readOnlySetting = /transaction_read_only/i;
+const isOn = /(?:=|\bto)\s*'?(?:on|true|yes|1)'?\s*;?\s*$/i;
+
+/** RESET and DISCARD do not: they restore the session's initial settings, which are read-only. */
+function disables(statement: string, values: readonly unknown[]): boolean {
+  if (/set_config/i.test(statement))
+    return [statement, ...values].some(each => readOnlySetting.test(String(each)));
+  const word = /^\w*/.exec(statement)?.[0]?.toLowerCase();
+  switch (word) {
+    case 'set':
+      return readOnlySetting.test(statement) ? !isOn.test(statement) : /\bread\s+write\b/i.test(statement);
+    case 'begin':
+    case 'start':
+      return /\bread\s+write\b/i.test(statement);
+    case 'do':
+    case 'call':
+      return readOnlySetting.test(statement) || /\bread\s+write\b/i.test(statement);
+    default:
+      return false;
+  }
+}
+
+function statementsOf(text: string): string[] {
+  const statements: string[] = [];
+  for (let at = 0; at < text.length; ) {
+    const {end} = scanStatement(text, at);
+    statements.push(withoutComments(text.slice(at, end)).trim());
+    at = end;
+  }
+  return statements;
+}
+
+/** Skips strings and quoted identifiers, which may contain `--`. */
+function withoutComments(statement: string): string {
+  const token = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\//g;
+  return statement.replace(token, found => (/^(--|\/\*)/.test(found) ? ' ' : found));
+}

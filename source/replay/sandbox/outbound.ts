@@ -72,7 +72,7 @@ export function takeRefusals(): string[] {
 export function refusalOf(what: string): Error {
   const line = `the endpoint ${what}`;
   refused.set(line, (refused.get(line) ?? 0) + 1);
-  return Object.assign(new Error(`poolctl replay: ${line}, which it cannot measure: refused`), {
+  return Object.assign(new Error(`poolctl replay: ${line}, which poolctl cannot measure: refused`), {
     code: 'EACCES',
   });
 }

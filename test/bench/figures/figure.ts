@@ -2,7 +2,7 @@ import type {Condition, Results} from '../measurement.ts';
 import type {Program} from '../programs.ts';
 import type {Address, Stage} from '../stage.ts';
 
-/** What a figure is given: the programs that are there, and where its samples go. */
+/** The input of a figure: the installed programs, and where to add its samples. */
 export type Setting = {
   stage: Stage;
   programs: readonly Program[];
@@ -16,7 +16,7 @@ export function addressOf({stage, condition}: Setting, program: Program): Addres
   return stage.address(program.role, condition === '50 ms link' ? 'link' : 'direct');
 }
 
-/** Interleaved, each round beginning with another one, so that what drifts on the machine hits all alike. */
+/** Interleaves the programs, each round starting with another one, so that drift of the machine affects all alike. */
 export function rotate<Item>(items: readonly Item[], round: number): Item[] {
   const start = items.length === 0 ? 0 : round % items.length;
   return [...items.slice(start), ...items.slice(0, start)];

@@ -14,7 +14,7 @@ const recorded: CapturedStatement = {
   skipReason: null,
 };
 
-it('is bounded, and says when it is full', () => {
+it('is bounded, and notes when it is full', () => {
   const log = createCaptureLog();
   for (let index = 0; index < 10_050; index++) log.add(recorded, 10);
   expect(toEndpoint(log, 'GET /x')).toMatchObject({

@@ -49,7 +49,7 @@ describeEachMajor('a captured endpoint', major => {
     expect(captured()).toEqual(nodes);
   });
 
-  it('finds a parallel N+1, beyond what the pool ran at the same time', async () => {
+  it('finds a parallel N+1 of more statements than the pool ran at the same time', async () => {
     const pool = new pg.Pool({connectionString: capture.through(server.superuserUrl), max: 2});
     onTestFinished(() => pool.end());
     const {rows} = await pool.query(schools);
@@ -126,7 +126,7 @@ describeEachMajor('a captured endpoint', major => {
     expect(body.at(-1)).toEqual({kind: 'think', ms: expect.toSatisfy((ms: number) => ms >= 19)});
   });
 
-  it('skips what cannot be replayed or is secret, and says so', async () => {
+  it('skips what cannot be replayed or is secret, and notes it', async () => {
     const client = await connect();
     await client.query(`CREATE ROLE hidden LOGIN PASSWORD 'sesame-open'`);
     expect(await rejection(client.query('SELECT nothing FROM school'))).toMatchObject({code: '42703'});

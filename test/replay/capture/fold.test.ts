@@ -102,8 +102,8 @@ describe('timelineOf', () => {
   });
   it.each<[string, ReturnType<typeof unit>[], string]>([
     ['one after the other', [unit('a', 0, 1), unit('b', 1, 2)], 'a; b'],
-    ['time between', [unit('a', 0, 1), unit('b', 5, 6)], 'a; think 4; b'],
-    ['somebody between two clicks', [unit('a', 0, 1), unit('b', 9000, 9001)], 'a; b'],
+    ['a pause', [unit('a', 0, 1), unit('b', 5, 6)], 'a; think 4; b'],
+    ['a user between two clicks', [unit('a', 0, 1), unit('b', 9000, 9001)], 'a; b'],
     ['two at once', [unit('a', 0, 3), unit('b', 1, 2, 2), unit('c', 3, 4)], 'parallel[a; b]; c'],
     [
       'a sequence beside a long one',

@@ -8,7 +8,7 @@ import {openCapture} from './through.ts';
 
 const folder = fileURLToPath(new URL('../../../recipes/endpoints', import.meta.url));
 
-/** Endpoints of the demo, before they are fixed, and what is to be found in what they send. */
+/** Endpoints of the demo before the fix, and what the captured file has to contain. */
 const endpoints: [string, {queries: number; words: string[]}][] = [
   ['students-list', {queries: 53, words: ['@each']}],
   ['reports-dashboard', {queries: 22, words: ['@parallel']}],

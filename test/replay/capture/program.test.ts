@@ -26,7 +26,7 @@ describe('poolctl replay --capture', () => {
   });
   afterAll(() => server?.stop());
 
-  /** The program until Ctrl-C, with `use` while it listens. */
+  /** Runs the program, calls `use` while it listens, and ends it with Ctrl-C. */
   const captureWith = async (args: string[], use: (url: string) => Promise<unknown>) => {
     const home = await temporaryHome();
     const child = spawn(process.execPath, [program, 'replay', '--capture', 'GET /api/x', ...args], {
@@ -81,7 +81,7 @@ describe('poolctl replay --capture', () => {
     await terminal.waitFor('Enter discards');
     const [url = ''] = /postgresql:\S+/.exec(terminal.text()) ?? [];
     const client = new pg.Client({connectionString: url.replace('PASSWORD', encodeURIComponent(password))});
-    // The capture's end is the end of what it carries.
+    // Ending the capture ends the connections it forwards.
     client.on('error', () => {});
     await client.connect();
     await client.query(`SELECT 'cold'`);

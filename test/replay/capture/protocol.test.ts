@@ -3,7 +3,7 @@ import {afterAll, beforeAll, beforeEach, expect, it, onTestFinished} from 'vites
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {type Capture, openCapture, outputOf, pgbench, statementsOf} from './through.ts';
 
-/** pg's own connection, which sends each message of the protocol as it is told. */
+/** pg's own connection, which sends single messages of the protocol. */
 type Wire = {
   parse(options: {name?: string; text: string; types?: number[]}): void;
   bind(options: {portal?: string; statement?: string; values?: unknown[]; binary?: boolean}): void;
@@ -33,7 +33,7 @@ describeEachMajor('captured from the extended protocol', major => {
     await client.connect();
     onTestFinished(() => client.end());
     const wire = (client as unknown as {connection: Wire}).connection;
-    // The client itself has no query under way and minds answers to none.
+    // The client has no running query, so it would reject the answers.
     (client as unknown as {connection: NodeJS.EventEmitter}).connection.removeAllListeners('rowDescription');
     for (const event of ['dataRow', 'commandComplete', 'parseComplete', 'portalSuspended', 'errorMessage'])
       (client as unknown as {connection: NodeJS.EventEmitter}).connection.removeAllListeners(event);
@@ -104,7 +104,7 @@ describeEachMajor('captured from the extended protocol', major => {
     ]);
   });
 
-  it('knows what an error skipped, and continues after the Sync', async () => {
+  it('marks what the server skipped after an error, and continues after the Sync', async () => {
     const {wire, ready} = await connect();
     for (const text of ['SELECT 1', 'SELECT 1/0', 'SELECT 3']) {
       wire.parse({text});
@@ -127,7 +127,7 @@ describeEachMajor('captured from the extended protocol', major => {
     await outputOf(pgbench, ['-i', '-q', '-s', '1', capture.through(server.superuserUrl)]);
     capture.log.clear();
     await outputOf(pgbench, ['-n', '-M', 'prepared', '-t', '3', capture.through(server.superuserUrl)]);
-    // Before them, pgbench asks for the size of its tables.
+    // First, pgbench queries the size of its tables.
     const transactions = statementsOf(capture.read()).slice(-3) as {kind: string; body: unknown[][]}[];
     expect(transactions.map(({kind}) => kind)).toEqual(['transaction', 'transaction', 'transaction']);
     for (const {body} of transactions) {

@@ -160,7 +160,7 @@ describeEachMajor('the capture, carrying', major => {
     }
   });
 
-  it('tells a client that the server cannot be reached', async () => {
+  it('reports to a client that the server cannot be reached', async () => {
     const other = await startTestServer({major});
     const orphan = await openCapture(other.superuserUrl);
     await other.stop();
@@ -188,9 +188,9 @@ BEGIN; DECLARE c CURSOR FOR SELECT * FROM item ORDER BY id; FETCH 3 FROM c; COMM
 `;
       const shell = (url: string) => outputOf(psql, ['-X', '-a', url], {input: script});
       expect(await shell(through)).toBe(await shell(direct));
-      // pg_dump refuses a newer server than itself.
+      // pg_dump refuses a server newer than itself.
       if (major > 15) return;
-      // Later ones of 15 write a key of their own at each run.
+      // Later minor versions of 15 write a random key in each dump.
       const dump = async (url: string) =>
         (await outputOf(pgDump, [url])).replace(/^\\(un)?restrict .*$/gm, '');
       const dumped = await dump(through);

@@ -12,18 +12,18 @@ import {requestTo} from '../../postgres/requests.ts';
 
 export type Capture = {
   port: number;
-  /** An address of the server's, by way of the capture. */
+  /** A URL of the server with the capture's address. */
   through(url: string): string;
   log: CaptureLog;
   told: string[];
   /** The file's text. */
   text(): string;
-  /** What the file's own parser makes of it. */
+  /** The file, parsed. */
   read(): SqlEndpoint;
   close(): Promise<void>;
 };
 
-/** A capture before the server at `url`, as poolctl sets it up. */
+/** Starts a capture in front of the server at `url`, as poolctl does. */
 export async function openCapture(url: string): Promise<Capture> {
   const request = requestTo(url);
   const dial = await findDial(request);
@@ -58,7 +58,7 @@ export function nodesOf({variants}: SqlEndpoint): unknown[] {
   return brief(variants[0]?.body ?? []);
 }
 
-/** The same without what depends on how fast the machine was: time between statements, and what it is a group for. */
+/** The same without what depends on the machine's speed: pauses, and groups that exist only for them. */
 export function statementsOf({variants}: SqlEndpoint): unknown[] {
   return brief((variants[0]?.body ?? []).flatMap(withoutThink));
 }
@@ -82,7 +82,7 @@ function paramText(param: Extract<SqlNode, {kind: 'statement'}>['params'][number
   return 'bytes' in param ? `\\x${Buffer.from(param.bytes).toString('hex')}` : param.value;
 }
 
-/** PostgreSQL's own clients, where the machine has them. */
+/** PostgreSQL's own clients, if installed. */
 export const psql = await where('psql');
 export const pgDump = await where('pg_dump');
 export const pgbench = await where('pgbench');
@@ -98,7 +98,7 @@ async function where(name: string): Promise<string | null> {
   return null;
 }
 
-/** A program's output; what it says besides, when it fails. */
+/** A program's output. Throws with its stderr if it fails. */
 export function outputOf(
   program: string | null,
   args: string[],

@@ -2,7 +2,7 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {decodeValue, typeName} from '../../../source/replay/capture/values.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 
-/** Literals by type; what the server sends of each in the binary format has to read as the same value. */
+/** Literals by type. The server's binary format of each must decode to the same value. */
 const literals: Record<string, string[]> = {
   bool: ['t', 'f'],
   int2: ['-32768', '7'],
@@ -68,7 +68,7 @@ describeEachMajor('values of the binary format', major => {
     const {param} = decodeValue(row?.bytes ?? null, 1, Number(row?.oid));
     expect('value' in param, 'decoded').toBe(true);
     const value = 'value' in param ? String(param.value) : '';
-    // To json, which has no equality, by its text.
+    // json has no equality, so compare its text.
     const cast = type === 'json' ? 'json::text' : type;
     const [same] = await server.query<{is_same: boolean}>(
       `SELECT $1::${cast} IS NOT DISTINCT FROM $2::${cast} AS is_same`,

@@ -14,7 +14,7 @@ describe('the guard', () => {
     expect(await createGuard(async () => ({usable: 10, used: 10, own: 0}), true).room()).toBe(0);
   });
 
-  it('stops when other clients run short, and says why', async () => {
+  it('stops when other clients run short, with the reason', async () => {
     let used = 50;
     const guard = createGuard(async () => ({usable: 97, used, own: 20}), true);
     expect(await guard.count()).toBe(20);

@@ -3,7 +3,7 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {startTestServer, type TestServer} from '../../helpers/server.ts';
 import {countSessions, fromFunction, measureOne} from '../measuring.ts';
 
-/** What Prisma's adapter is given is the pool itself: here it is used as the adapter does. */
+/** Prisma's adapter gets the pool itself; these tests use it as the adapter does. */
 describe('the pool as an adapter uses it', () => {
   let server: TestServer;
   beforeAll(async () => {

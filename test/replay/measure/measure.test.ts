@@ -126,7 +126,7 @@ SELECT id, 1 / (id - 20) FROM t;
     expect(refused.peak_connections).toBe(2);
   });
 
-  it('counts errors by SQLSTATE and line, and none of their time', async () => {
+  it('counts errors by SQLSTATE and line, without their times', async () => {
     const result = await measureOne(server, fromSql('SELECT 1;\n\nSELECT * FROM nope;'), {requests: 3});
     expect(result).toMatchObject({
       requests: 3,
@@ -139,7 +139,7 @@ SELECT id, 1 / (id - 20) FROM t;
     ]);
   });
 
-  it('holds one connection through a transaction, and rolls back what fails', async () => {
+  it('uses one connection for a transaction, and rolls back if it fails', async () => {
     // Long enough that the second connection is open before the first has served them all.
     const endpoint = fromSql('-- @transaction\nSELECT pg_sleep(0.2);\nSELECT 2;\n-- @end');
     const result = await measureOne(server, endpoint, {concurrency: 4, requests: 12});
@@ -188,7 +188,7 @@ SELECT id, 1 / (id - 20) FROM t;
   });
 
   describe('with a faulty endpoint', () => {
-    it('reports what throws, and continues', async () => {
+    it('reports its errors, and continues', async () => {
       let count = 0;
       const endpoint = fromFunction(
         async ({sql}) => {
@@ -204,8 +204,8 @@ SELECT id, 1 / (id - 20) FROM t;
       ]);
     });
 
-    it('abandons requests that never end, and says what they wait for and on which line', async () => {
-      // The second connection is wanted while the first is held: Prisma 7 waits for it for ever.
+    it('abandons requests that never end, and reports what they wait for and on which line', async () => {
+      // Requests a second connection while the first is checked out: Prisma 7 waits forever.
       const endpoint = fromFunction(({sql}) => sql.transaction(() => sql({text: 'SELECT 1', line: 7})));
       const result = await measureOne(server, endpoint, {
         connection_limit: 1,
@@ -219,7 +219,7 @@ SELECT id, 1 / (id - 20) FROM t;
       await expect.poll(() => countSessions(server)).toBe(0);
     });
 
-    it('ends at the signal, with what was measured', async () => {
+    it('ends at the signal with the results so far', async () => {
       const controller = new AbortController();
       const measuring = measureOne(server, fromSql('SELECT pg_sleep(0.01);'), {
         requests: null,

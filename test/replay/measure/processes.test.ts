@@ -22,7 +22,7 @@ const benchmark: BenchmarkCase = {
 };
 
 describe('a case split among processes', () => {
-  it('adds up again, each instance with its users', () => {
+  it('adds up to the whole, each instance with its users', () => {
     const parts = splitCase(benchmark, 2);
     expect(parts.map(({instances, concurrency}) => [instances, concurrency])).toEqual([
       [3, 6],
@@ -101,7 +101,7 @@ describe('measurements of several processes', () => {
   });
 });
 
-/** Where there is one core alone, so is the process. */
+/** On a machine with one core there is one process. */
 describe.runIf(os.availableParallelism() > 1)('poolctl replay --instances', () => {
   let server: TestServer;
   let url: string;
@@ -123,7 +123,7 @@ describe.runIf(os.availableParallelism() > 1)('poolctl replay --instances', () =
   }
   const processes = Math.min(3, os.availableParallelism());
 
-  it('measures in separate processes, and says so', async () => {
+  it('measures in separate processes, and notes it', async () => {
     const text = 'SELECT id FROM generate_series(1, 4) id;\n-- @each\nSELECT pg_sleep(0.005), $id::int;';
     const {code, document} = await replay('x.sql', text, [
       '--concurrency',
@@ -158,7 +158,7 @@ describe.runIf(os.availableParallelism() > 1)('poolctl replay --instances', () =
     ]);
   });
 
-  it('ends at Ctrl-C with what was measured, and leaves no session', async () => {
+  it('ends at Ctrl-C with the results so far, and leaves no session', async () => {
     const flags = ['--concurrency', '6', '--duration', '60s'];
     const {code, document} = await replay('x.sql', 'SELECT 1;', flags, /1\/1 main/);
     expect([code, document.is_complete]).toEqual([130, false]);
@@ -167,7 +167,7 @@ describe.runIf(os.availableParallelism() > 1)('poolctl replay --instances', () =
     await expect.poll(left).toEqual([]);
   });
 
-  it('reports a process that ends early, and keeps the rest', async () => {
+  it('reports a process that ends early, and keeps the other results', async () => {
     const text = `import {defineEndpoint} from 'poolctl';
 export default defineEndpoint<unknown>({
   route: 'GET /x', samples: [{}],

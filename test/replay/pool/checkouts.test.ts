@@ -30,7 +30,7 @@ describe('connections of the measured pool', () => {
   const pidOf = async (client: pg.PoolClient) =>
     (await client.query<{pid: number}>('SELECT pg_backend_pid() AS pid')).rows[0]?.pid;
 
-  it('reuses the connection released last, and opens connection_limit at most', async () => {
+  it('reuses the connection released last, and opens at most connection_limit', async () => {
     const pool = poolOf({max: 2});
     const [first, second] = await Promise.all([pool.connect(), pool.connect()]);
     first.release();

@@ -8,7 +8,7 @@ import {startTestServer, type TestServer} from '../../helpers/server.ts';
 import {application} from './application.ts';
 import {endpointOf, replayOn} from './stage.ts';
 
-/** An application of Prisma 6 with a generated client, where one is at hand: it cannot be installed beside 7. */
+/** The folder of an application with a generated client of Prisma 6, which cannot be installed beside Prisma 7. */
 const prisma6 = process.env.POOLCTL_TEST_PRISMA_6;
 
 describe("an application's own client", () => {

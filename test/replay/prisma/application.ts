@@ -8,7 +8,7 @@ import {promisify} from 'node:util';
 const require = createRequire(import.meta.url);
 const dependencies = dirname(dirname(require.resolve('prisma/package.json')));
 
-/** An application that has Prisma installed, and generated both kinds of client. */
+/** An application with Prisma installed and both kinds of client generated. */
 export async function application(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'poolctl-application-'));
   await mkdir(join(folder, 'prisma'));

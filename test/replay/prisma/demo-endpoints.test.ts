@@ -10,8 +10,8 @@ const folder = fileURLToPath(new URL('../../../recipes/endpoints', import.meta.u
 type Known = [statements: number, connections: number, ofThemSurely?: number];
 
 /**
- * Statements of one request, and connections at work at once; the cache is warm where there is one. Statements of an
- * `include` may or may not meet those sent beside it.
+ * Statements of one request, and connections in use at once; an endpoint's cache is warm. Statements of an `include` may
+ * or may not overlap with those sent at the same time.
  */
 const expected: Record<string, {before: Known; after: Known}> = {
   'admin-stats': {before: [8, 6], after: [8, 3]},
@@ -52,7 +52,7 @@ describe('the demo endpoints through Prisma', () => {
       const prisma = await demoPrisma(endpoint.demoDatabase === 'taskdesk' ? 'taskdesk' : 'assessments');
       const [sample] = endpoint.samples;
       const one = {...endpoint, samples: sample === undefined ? [] : [sample]};
-      // The first request fills the cache: it is told from the second, which is what is looked at.
+      // The first request fills the cache; the second one is checked.
       const [first, both] = [
         await replayOn(server, {endpoint: one, prisma}, {requests: 1}),
         await replayOn(server, {endpoint: one, prisma}, {requests: 2}),

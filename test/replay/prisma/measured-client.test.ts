@@ -52,7 +52,7 @@ test('for the proxy it is plain text and has no other option', () => {
   );
 });
 
-/** A client by URL, as the engine's class is, whose connections poolctl does not see. */
+/** A client class that connects by URL like the engine's, outside the measured pool. */
 function engineOf(PrismaClient: unknown): ClientClass {
   class OfUrl {
     constructor({datasourceUrl, log}: {datasourceUrl: string; log: never}) {
@@ -71,8 +71,8 @@ function engineOf(PrismaClient: unknown): ClientClass {
 }
 
 /**
- * The engine is a download. What is proven here is the counting by a client's own log, on a client that has the same
- * log and another way to the server.
+ * The real engine has to be downloaded. These tests use a client that logs its statements in the same way and connects
+ * through pg.
  */
 describe('a client with the Rust engine', () => {
   let server: TestServer;

@@ -8,8 +8,8 @@ import {createCliRoles, runProgram, urlOf} from '../../cli/run-program.ts';
 import {startTestServer, type TestServer} from '../../helpers/server.ts';
 import {application} from './application.ts';
 
-/** Endpoints of applications that keep a client of their own, through the built program. */
-describe('an endpoint with a client of its own', () => {
+/** Endpoints of applications that create their own client, with the built program. */
+describe('an endpoint with its own client', () => {
   let server: TestServer;
   let folder: string;
   let url: string;
@@ -26,7 +26,7 @@ describe('an endpoint with a client of its own', () => {
     await rm(folder, {recursive: true, force: true});
   });
 
-  /** An endpoint of that body; what it imports, and files beside it. */
+  /** Writes an endpoint with this body and imports, and files next to it. */
   async function replay(
     {head, body, files = {}}: {head: string; body: string; files?: Record<string, string>},
     flags: string[] = [],
@@ -54,7 +54,7 @@ ${body}
     return {code, document: JSON.parse(stdout) as ReplayDocument, text: stdout};
   }
 
-  /** Of statements that bear this comment, as the server counts them. */
+  /** How often the server ran statements with this comment. */
   async function callsOf(comment: string): Promise<number> {
     const [row] = await server.query<{calls: number}>(
       'SELECT coalesce(sum(calls), 0)::int4 AS calls FROM pg_stat_statements WHERE query LIKE $1',
@@ -162,7 +162,7 @@ export const extended = prisma.$extends({model: {user: {async seenToo() {
     expect(document.is_complete).toBe(true);
     expect(code).toBe(0);
     const [{statements = [], queries_per_request = 0} = {}] = document.results;
-    // A setting up of connections is counted in the request that was the first on each.
+    // Queries that set up a connection count for the first request on it.
     expect(Math.floor(queries_per_request)).toBe(queries);
     const seen = statements.filter(({query}) => query.includes('/* seen */'));
     expect(seen.reduce((sum, {calls}) => sum + calls, 0)).toBe(await callsOf('seen'));

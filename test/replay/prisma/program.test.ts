@@ -17,7 +17,7 @@ const quick = [
   '--json',
 ];
 
-describe('poolctl replay of endpoint files, as built', () => {
+describe('the built poolctl replay with endpoint files', () => {
   test('replays a demo endpoint by its name, on a throwaway server', async () => {
     const {code, stdout} = await runProgram(['replay', 'manager-metrics', '--demo', ...quick]);
     const document: ReplayDocument = JSON.parse(stdout);

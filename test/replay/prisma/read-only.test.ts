@@ -4,7 +4,7 @@ import {startTestServer, type TestServer} from '../../helpers/server.ts';
 import {measureOne} from '../measuring.ts';
 import {bodyLine, demoPrisma, endpointOf} from './stage.ts';
 
-/** Read-only sessions under a real Prisma Client, which brings its own way of saying things. */
+/** Read-only sessions with a real Prisma Client, whose SQL and protocol messages are its own. */
 describe('a read-only replay through Prisma', () => {
   let server: TestServer;
   beforeAll(async () => {

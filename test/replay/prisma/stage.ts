@@ -11,20 +11,20 @@ import {loadEndpointFile} from '../../../source/replay/prisma/endpoint-file.ts';
 import {bundledPrisma, type ClientClass, type Prisma} from '../../../source/replay/prisma/measured-client.ts';
 import {startTestServer, type TestServer} from '../../helpers/server.ts';
 
-/** A server with the demo's rows, in health and without traffic. */
+/** A server with the calm demo's rows and without traffic. */
 export async function startFilledServer(): Promise<TestServer> {
   const server = await startTestServer({major: 18});
   await createDatabases(server, {seed: 1, calm: true, onProgress: () => {}});
   return server;
 }
 
-/** The demo's own client of that database. */
+/** The demo's generated client for a database. */
 export async function demoPrisma(database: keyof typeof demoClients): Promise<Prisma> {
   const {PrismaClient, Prisma: namespace} = await demoClients[database]();
   return bundledPrisma(PrismaClient as unknown as ClientClass, namespace.prismaVersion.client);
 }
 
-/** One result per variant: five requests of one user unless told. On a loaded machine a request may take seconds. */
+/** One result per variant; by default five requests of one user. On a loaded machine a request may take seconds. */
 export async function replayOn(
   server: TestServer,
   {endpoint, prisma}: {endpoint: Endpoint; prisma: Prisma},
@@ -49,7 +49,7 @@ export async function replayOn(
       endpoint,
       connection: {connectionString: server.url({database})},
       pool_timeout_ms,
-      // As on the demo's own server, which is thrown away.
+      // As on the demo's throwaway server.
       allowWrites: true,
       guard: createGuard(async () => ({usable: 100, used: 0, own: 0}), false),
       signal: new AbortController().signal,
@@ -61,7 +61,7 @@ export async function replayOn(
   return results;
 }
 
-/** An endpoint file of these lines, its single variant's body, in a folder of its own. */
+/** An endpoint file in its own folder, with these lines as the body of its single variant. */
 export async function endpointOf(body: string, head = ''): Promise<Endpoint> {
   const folder = await mkdtemp(join(tmpdir(), 'poolctl-endpoint-'));
   const file = join(folder, 'an-endpoint.ts');

@@ -6,8 +6,8 @@ import {describeEachMajor, startTestServer, type TestServer} from '../../helpers
 import {fromFunction, measureOne} from '../measuring.ts';
 
 /**
- * What reads as an attempt to write, through a real client on a real server as superuser. `raw` goes around the check of
- * a query's text, so that what is held is held by the wire alone.
+ * Attempts to write, through a real client on a real server as superuser. `raw` bypasses the check of a query's text, so
+ * that only the rewritten messages prevent the write.
  */
 describeEachMajor('read-only by construction', major => {
   let server: TestServer;
@@ -48,7 +48,7 @@ describeEachMajor('read-only by construction', major => {
     Reflect.apply(pg.Client.prototype.query as () => unknown, client, [
       config,
     ] as never) as Promise<pg.QueryResult>;
-  /** Each on its own, whatever became of the one before. */
+  /** Runs each attempt on its own, whether or not the one before failed. */
   const attempt = async (texts: readonly (string | pg.QueryConfig)[]) => {
     const failures: string[] = [];
     for (const text of texts) await raw(text).catch(error => failures.push((error as Error).message));
@@ -156,7 +156,7 @@ describeEachMajor('read-only by construction', major => {
   ])('%s', (name, texts) => {
     it('writes nothing', async () => {
       const failures = await attempt(texts);
-      // Up to 15 a read-only transaction may write large objects: it is the rollback that undoes them.
+      // Up to 15 a read-only transaction may write large objects; only the rollback undoes them.
       if (name !== 'large objects' || major >= 16) expect(failures).not.toEqual([]);
       expect(await written()).toEqual(nothing);
       const [row] = await server.query('SELECT count(*)::int4 FROM pg_prepared_xacts');
@@ -192,7 +192,7 @@ describeEachMajor('read-only by construction', major => {
     await server.query("ROLLBACK PREPARED 'other'");
   });
 
-  it('reads each message of one write, and refuses what hides among them', async () => {
+  it('reads each message of a write, and refuses one hidden among them', async () => {
     const {connection} = client as unknown as {connection: {stream: {write(bytes: Buffer): void}}};
     const ended = new Promise(resolve => client.once('end', resolve));
     const message = (type: string, body: string) => {
@@ -224,7 +224,7 @@ describeEachMajor('read-only by construction', major => {
     expect(heard).toEqual(['own']);
   });
 
-  it('cuts a session whose setting was committed anyway, where the server reports it', async () => {
+  it('disconnects a session that became read-write anyway, if the server reports it', async () => {
     const ended = new Promise(resolve => client.once('end', resolve));
     const [failure] = await attempt(["SELECT set_config('a.b', 'c', false), lift()"]);
     if (major < 14) return;

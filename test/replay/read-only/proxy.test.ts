@@ -5,7 +5,7 @@ import {sessionSettings} from '../../../source/replay/measure/guard.ts';
 import {startReadOnlyProxy} from '../../../source/replay/read-only/proxy.ts';
 import {startTestServer, type TestServer} from '../../helpers/server.ts';
 
-/** A client that connects to the proxy as a native engine does: nothing of it is in poolctl's hands. */
+/** Connects to the proxy like a native engine, with a client that poolctl does not modify. */
 describe('the read-only proxy', () => {
   let server: TestServer;
   let proxy: LoopbackServer;
@@ -39,7 +39,7 @@ describe('the read-only proxy', () => {
     return client;
   };
 
-  it('opens sessions by its own configuration, whatever the client asks for', async () => {
+  it('opens sessions with its own configuration, not the one the client requests', async () => {
     const client = await connect();
     const {rows} = await client.query("SELECT current_user, current_setting('application_name') AS name");
     expect(rows).toEqual([{current_user: 'postgres', name: 'proxied'}]);

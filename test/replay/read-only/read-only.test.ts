@@ -2,7 +2,7 @@ import type pg from 'pg';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {Endpoint} from '../../../source/replay/endpoint/endpoint.ts';
 import {sessionSettings} from '../../../source/replay/measure/guard.ts';
-import {disablesReadOnly, rejectionReason} from '../../../source/replay/read-only/client.ts';
+import {disablesReadOnly, rejectionReason} from '../../../source/replay/read-only/statement.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {countSessions, fromFunction, fromSql, type Given, measureOne} from '../measuring.ts';
 

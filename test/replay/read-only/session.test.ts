@@ -8,9 +8,9 @@ function messageOf(type: string): Buffer {
 
 describe('a read-only session', () => {
   it.each([
-    // A function by its oid, which no transaction is put around.
+    // Calls a function by its OID, outside any added transaction.
     ['a function call', 'F'],
-    ['a message it does not know', 'z'],
+    ['an unknown message', 'z'],
   ])('refuses %s, and sends nothing after it', (_, type) => {
     const written: Buffer[] = [];
     const refused: string[] = [];
@@ -23,7 +23,7 @@ describe('a read-only session', () => {
     expect([written, refused]).toEqual([[], [`a message of type ${type}`]]);
   });
 
-  it.each(['X', 'd', 'c', 'f'])('passes on the end of a session and the rows of a COPY: %s', type => {
+  it.each(['X', 'd', 'c', 'f'])('forwards the end of a session and the rows of a COPY: %s', type => {
     const session = createReadOnlySession({write: () => {}, refuse: () => {}});
     expect(session.take([messageOf(type)])).toEqual(messageOf(type));
   });

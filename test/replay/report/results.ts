@@ -2,7 +2,7 @@ import type {ReplayDocument, ReplayResult} from '../../../source/model/replay-re
 
 type Given = Partial<Omit<ReplayResult, 'errors'>> & {p95_ms?: number; pool_timeout?: number};
 
-/** A result of 100 requests, healthy but for what is given. */
+/** A healthy result of 100 requests, with the given fields changed. */
 export function resultOf({p95_ms = 10, pool_timeout = 0, ...given}: Given): ReplayResult {
   return {
     variant: 'before',

@@ -29,7 +29,7 @@ describe('the simulation', () => {
   });
 
   it("keeps the bounds of a closed network: throughput and Little's law", () => {
-    // Five users and one connection: the connection never rests, and each waits for four others.
+    // Five users and one connection: the connection is always busy, and each user waits for four others.
     const result = run({users: 5, server_parallelism: 4});
     expect(perSecond(result)).toBeCloseTo(100, 0);
     expect(mean(result.latencies_ms)).toBeCloseTo(50, 0);
@@ -52,14 +52,14 @@ describe('the simulation', () => {
   });
 
   it('agrees with M/M/1 for nearly random arrivals', () => {
-    // 400 users who think 10 s each: some 40 arrivals a second, exponential service of 10 ms.
+    // 400 users who pause 10 s each: about 40 arrivals per second, exponential service of 10 ms.
     const random = randomFrom(7);
     const service_ms = Array.from({length: 5000}, () => -Math.log(1 - random()) * 10);
     const result = simulate(
       {...model, users: 400, application_ms: 10_000, service_ms},
       {duration_ms: 300_000, events: 5_000_000, random},
     );
-    // A user's own time is constant: the arrivals of 400 of them are near enough to random.
+    // A user's pause is constant, but the arrivals of 400 users are nearly random.
     const busy = (perSecond(result) * 10) / 1000;
     const waits = (busy / (1 - busy)) * 10;
     expect(mean(result.waits_ms)).toBeGreaterThan(waits * 0.7);
