@@ -70,7 +70,9 @@ export async function startServer(options: ServerOptions = {}): Promise<Throwawa
     findServerUser(),
     reapServerFolders(parent),
   ]);
-  const folder = await createServerFolder(parent, user);
+  const folder = await createServerFolder(parent, user).catch(error => {
+    throw startError(`cannot create a folder in ${parent}: ${error.message}`, error);
+  });
   const watchdog = startWatchdog(folder);
   const discard = async () => {
     await stopPostmaster(folder.data);

@@ -1,7 +1,7 @@
 import {spawn} from 'node:child_process';
-import {mkdtemp, readdir, readFile, rm} from 'node:fs/promises';
+import {chmod, cp, mkdtemp, readdir, readFile, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
-import {join} from 'node:path';
+import {basename, dirname, join} from 'node:path';
 import {expect, onTestFinished} from 'vitest';
 import {program} from '../helpers/build.ts';
 import type {TestServer} from '../helpers/server.ts';
@@ -12,9 +12,11 @@ export const password = 'Zq7/unlikely@secret';
 export type Ended = {code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string};
 
 export type ProgramOptions = {
-  env?: Record<string, string>;
+  env?: Record<string, string | undefined>;
   /** HOME, XDG folders and the working directory; one of its own, gone after the test, by default. */
   home?: string;
+  /** The user that runs it, by number, from a copy of the program that this user can read. */
+  uid?: number;
   /** Sent when stderr matches. */
   interrupt?: {when: RegExp; signal: NodeJS.Signals};
   onStderr?: (text: string) => void;
@@ -26,7 +28,10 @@ export type ProgramOptions = {
  */
 export async function runProgram(args: string[], options: ProgramOptions = {}): Promise<Ended> {
   const home = options.home ?? (await temporaryHome());
-  const child = spawn(process.execPath, [program, ...args], {
+  const {uid} = options;
+  const file = uid === undefined ? program : await readableCopy(home);
+  const child = spawn(process.execPath, [file, ...args], {
+    ...(uid !== undefined && {uid, gid: uid}),
     cwd: home,
     env: {PATH: process.env.PATH, HOME: home, ...options.env},
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -51,6 +56,12 @@ export async function runProgram(args: string[], options: ProgramOptions = {}): 
   expect(stderr, 'a stack trace').not.toMatch(/^\s+at .+:\d+/m);
   expect(stderr, 'internal error').not.toContain('poolctl: internal error');
   return {code, signal, stdout, stderr};
+}
+
+async function readableCopy(folder: string): Promise<string> {
+  await chmod(folder, 0o755);
+  await cp(dirname(program), join(folder, 'dist'), {recursive: true});
+  return join(folder, 'dist', basename(program));
 }
 
 /** Exit code and stderr of a call that has nothing for stdout. */

@@ -23,12 +23,18 @@ export function localMachine(env: Machine['env'], cwd: string): Machine {
   return {
     env,
     cwd,
-    home: env.HOME || os.homedir(),
+    home: homeOf(env),
     os_user: osUser(env),
     platform: process.platform,
     readFile: path => orNull(() => readFileSync(path, 'utf8')),
     fileMode: path => statSync(path, {throwIfNoEntry: false})?.mode ?? null,
   };
+}
+
+/** Without a slash at its end. As for login(1), `/` where a container runs as a user id without a name. */
+function homeOf(env: Machine['env']): string {
+  const home = env.HOME || orNull(() => os.userInfo().homedir) || '/';
+  return home.replace(/\/+$/, '');
 }
 
 function osUser(env: Machine['env']): string {

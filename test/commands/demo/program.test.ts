@@ -27,6 +27,14 @@ describe.skipIf(majors.length === 0)('poolctl demo without a terminal', () => {
     expect(await readdir(home)).toEqual([]);
   });
 
+  it('says that TMPDIR does not exist', async () => {
+    const {code, stderr} = await runProgram(['demo', '--once'], {env: {TMPDIR: '/no/such/folder'}});
+    expect(code).toBe(3);
+    expect(stderr).toMatch(
+      /poolctl: cannot create a folder in \/no\/such\/folder: ENOENT.*\n {2}Set TMPDIR to a folder/,
+    );
+  });
+
   it('exits 130 when interrupted while starting, and removes its server', async () => {
     const home = await temporaryFolder();
     const {code, stderr} = await runProgram(['demo', '--once'], {

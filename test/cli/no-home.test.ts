@@ -1,0 +1,41 @@
+import {afterAll, beforeAll, describe, expect, it} from 'vitest';
+import {startTestServer, type TestServer} from '../helpers/server.ts';
+import {createCliRoles, leak, runProgram, urlOf} from './run-program.ts';
+
+/** Without an entry in /etc/passwd, as in many containers. */
+const uid = 54_321;
+const nothing = {HOME: undefined};
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await startTestServer({major: 18});
+  await createCliRoles(server);
+});
+afterAll(() => server?.stop());
+
+describe.runIf(process.getuid?.() === 0)('a user id without a name and a home', () => {
+  it.each([['snapshot'], ['check'], ['doctor']])('can read: %s', async command => {
+    const {code, stdout} = await runProgram([command, urlOf(server, 'oncall')], {uid, env: nothing});
+    expect(code).toBeLessThan(2);
+    expect(stdout).not.toBe('');
+  });
+
+  it('cannot act, and is told where the journal would be', async () => {
+    const client = await leak(server, {application_name: 'leaky'});
+    const args = ['run', 'kill-idle-sessions', urlOf(server, 'oncall'), '--set', 'older_than=0s', '--yes'];
+    const {code, stderr} = await runProgram(args, {uid, env: nothing});
+    expect(code).toBe(8);
+    expect(stderr).toMatch(
+      /cannot write the journal \/\.local\/state\/poolctl\/journal\.jsonl: EACCES.*\n.*--journal FILE or POOLCTL_JOURNAL/,
+    );
+    await expect(client.query('SELECT 1')).resolves.toBeDefined();
+  });
+});
+
+it.each([undefined, ''])(
+  'a home that is not set (%j) is that of the user, not the current folder',
+  async HOME => {
+    const {stderr} = await runProgram(['journal'], {env: {HOME}});
+    expect(stderr).toMatch(/no entries in \/(?:\w+\/)*\.local\/state\/poolctl\/journal\.jsonl/);
+  },
+);
