@@ -48,7 +48,10 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
       case 'show':
         return ports.sampler.setVisible(effect);
       case 'copy':
-        return terminal.write(osc52(effect.text));
+        return void ports.copy(effect.text, terminal.write).then(
+          done => dispatch({kind: 'notice', notice: {text: copyNotice(effect.text, done), severity: 'info'}}),
+          error => dispatch(warning(messageOf(error).join('. '))),
+        );
       case 'describe-session':
         return void describeSession(ports, effect.backend, effect.isPast)
           .catch(messageOf)
@@ -211,7 +214,9 @@ function messageOf(error: unknown): string[] {
   return [error.message, ...hint];
 }
 
-/** The terminal's clipboard sequence (OSC 52), which works through SSH and tmux. */
-function osc52(text: string): string {
-  return `\u001b]52;c;${Buffer.from(text.slice(0, 100_000)).toString('base64')}\u0007`;
+/** A snapshot holds this much of a session's statement; the detail reads all of it. */
+const longestRead = 2048;
+
+function copyNotice({length}: string, done: string): string {
+  return length >= longestRead ? `the first ${length} characters: ${done}` : done;
 }

@@ -33,6 +33,8 @@ export type ConsolePorts = {
   readJournal(): Promise<JournalState>;
   /** Reads what recipes require beyond the snapshot. */
   loadData(needs: DataRequirements): Promise<RecipeData>;
+  /** Copies text by way of the terminal, to which `write` writes; resolves to what was done. */
+  copy(text: string, write: (bytes: string) => void): Promise<string>;
   past: PastPort;
   /** Called after the first frame, for work that would have delayed it. */
   onFirstFrame?(): void;

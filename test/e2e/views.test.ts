@@ -199,7 +199,7 @@ describe('statements', () => {
     terminal.type('/nextval', 'enter');
     await terminal.waitFor('/nextval');
     terminal.press('j', 'y');
-    await terminal.waitFor('copied');
+    await terminal.waitFor('sent to the terminal');
     const [, encoded = ''] = /\u001b\]52;c;([A-Za-z0-9+/=]+)\u0007/.exec(terminal.rawOutput()) ?? [];
     expect(Buffer.from(encoded, 'base64').toString()).toContain('nextval($1)');
   });

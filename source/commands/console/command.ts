@@ -65,6 +65,10 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
         const {loadRecipeData} = await loadExecution();
         return loadRecipeData(requireConnection(watching), needs);
       },
+      copy: async (text, write) => {
+        const {copyText} = await import('../../cli/clipboard.ts');
+        return copyText(context, text, write);
+      },
       explain: async statement => {
         const {explainStatement} = await import('../../postgres/planner/explain.ts');
         const connection = requireConnection(watching);

@@ -1,4 +1,5 @@
 import type {Call} from '../../cli/call/usage.ts';
+import {copyText} from '../../cli/clipboard.ts';
 import {consoleStreams, requireConsoleTerminal} from '../../cli/console-terminal.ts';
 import type {CliContext} from '../../cli/context.ts';
 import {catchInterrupts, untilAborted} from '../../cli/interrupts.ts';
@@ -35,6 +36,7 @@ export async function run(
       onConnecting: () => {},
       onNotice: () => {},
       loadData: () => Promise.reject(notLive()),
+      copy: (text, write) => copyText(context, text, write),
       explain: () => Promise.reject(notLive()),
       describeSession: () => Promise.reject(notLive()),
       execute: () => {

@@ -173,12 +173,8 @@ function submitPrompt(state: ConsoleState): UpdateResult {
   return 'command' in entered ? handleCommand(closed, entered.command) : entered;
 }
 
-/** A snapshot holds this much of a session's statement; the detail reads all of it. */
-const longestRead = 2048;
-
 function copy(state: ConsoleState): UpdateResult {
   const text = copyText(state);
   if (text === null) return noEffects(inform(state, 'y: no row selected'));
-  const notice = text.length >= longestRead ? `copied the first ${text.length} characters` : 'copied';
-  return {state: inform(state, notice), effects: [{kind: 'copy', text}]};
+  return {state, effects: [{kind: 'copy', text}]};
 }
