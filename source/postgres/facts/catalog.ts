@@ -141,14 +141,10 @@ LEFT JOIN (
 WHERE c.relkind IN ('r', 'p', 'm') AND c.relpersistence <> 't' AND ${userSchema('n.nspname')}
 ORDER BY n.nspname, c.relname`;
 
-export const catalogTablesQuery: Query = {
-  name: 'poolctl_catalog_tables',
-  versioned_by: 'server',
-  variants: [
-    {floor: 130_000, text: tablesText('c.reltuples = 0 AND c.relpages = 0')},
-    {floor: 140_000, text: tablesText('c.reltuples < 0')},
-  ],
-};
+export const catalogTablesQuery = serverQuery('poolctl_catalog_tables', {
+  13: tablesText('c.reltuples = 0 AND c.relpages = 0'),
+  14: tablesText('c.reltuples < 0'),
+});
 
 type CatalogTableRow = [
   oid: string,

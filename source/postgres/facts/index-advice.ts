@@ -10,10 +10,10 @@ import type {IndexAdvice, IndexAdviceNeed, SkippedIndex} from '../../model/recip
 import type {Connection} from '../connect/connect.ts';
 import {createIndexPlanner} from '../planner/index-planner.ts';
 import {
+  extensionQuery,
   extensionVersionNum,
   oldestVersionNum,
   pickVariant,
-  type Query,
   serverQuery,
 } from '../queries/query.ts';
 import {expandLists, loadSqlParser, type SqlParser} from '../reach/parse-sql.ts';
@@ -187,13 +187,8 @@ type ColumnStatisticsRow = [
  * The statements of this database with the most total execution time, of all roles, without utility statements and
  * poolctl's own.
  */
-export const costlyStatementsQuery: Query = {
-  name: 'poolctl_costly_statements',
-  versioned_by: 'pg_stat_statements',
-  variants: [
-    {
-      floor: 108,
-      text: `
+export const costlyStatementsQuery = extensionQuery('poolctl_costly_statements', {
+  '1.8': `
 SELECT /* poolctl */ p.queryid::text, min(p.query), sum(p.calls)::int8, sum(p.total_exec_time)
 FROM {schema}.pg_stat_statements(true) p
 WHERE p.dbid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
@@ -203,9 +198,7 @@ WHERE p.dbid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_databa
 GROUP BY p.queryid
 ORDER BY sum(p.total_exec_time) DESC, p.queryid
 LIMIT $1`,
-    },
-  ],
-};
+});
 
 type CostlyStatementRow = [queryid: string, query: string, calls: number, total_exec_time_ms: number];
 

@@ -1,7 +1,7 @@
 import type {AdvisoryLock, AdvisoryLockNeed, PreparedTransaction} from '../../model/recipe-data.ts';
 import {isoTime} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
-import {pickVariant, type Query, serverQuery} from '../queries/query.ts';
+import {pickVariant, serverQuery} from '../queries/query.ts';
 
 /** The sessions of every database that hold or await one advisory lock, holders first. Throws the server's errors. */
 export async function readAdvisoryLocks(
@@ -24,14 +24,10 @@ WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.pid IS NOT NULL
   AND l.classid = (($1::int8 >> 32) & 4294967295)::oid AND l.objid = ($1::int8 & 4294967295)::oid
 ORDER BY l.granted DESC, l.pid`;
 
-export const advisoryLocksQuery: Query = {
-  name: 'poolctl_advisory_locks',
-  versioned_by: 'server',
-  variants: [
-    {floor: 130_000, text: advisoryLocksText('NULL::int8')},
-    {floor: 140_000, text: advisoryLocksText("(date_part('epoch', now() - l.waitstart) * 1000)::int8")},
-  ],
-};
+export const advisoryLocksQuery = serverQuery('poolctl_advisory_locks', {
+  13: advisoryLocksText('NULL::int8'),
+  14: advisoryLocksText("(date_part('epoch', now() - l.waitstart) * 1000)::int8"),
+});
 
 /** The prepared transactions of every database, oldest first. Throws the server's errors. */
 export async function readPreparedTransactions({

@@ -1,7 +1,7 @@
 import {redactSecrets} from '../../core/text/redact.ts';
 import type {Maintenance, TableUpkeep, XminHolder} from '../../model/recipe-data.ts';
 import type {Connection} from '../connect/connect.ts';
-import {pickVariant, type Query, serverQuery, userSchema} from '../queries/query.ts';
+import {pickVariant, serverQuery, userSchema} from '../queries/query.ts';
 
 /** Tables that need vacuum or analyze, and what holds back the xmin horizon, in one round trip. Throws the server's errors. */
 export async function readMaintenance({client, server_version_num}: Connection): Promise<Maintenance> {
@@ -48,14 +48,10 @@ WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND ${userSchema('n.ns
   AND greatest(s.n_mod_since_analyze, s.n_dead_tup) >= 1000
 ORDER BY n.nspname, c.relname`;
 
-export const tableUpkeepQuery: Query = {
-  name: 'poolctl_table_upkeep',
-  versioned_by: 'server',
-  variants: [
-    {floor: 130_000, text: text('false')},
-    {floor: 170_000, text: text("has_table_privilege(c.oid, 'MAINTAIN')")},
-  ],
-};
+export const tableUpkeepQuery = serverQuery('poolctl_table_upkeep', {
+  13: text('false'),
+  17: text("has_table_privilege(c.oid, 'MAINTAIN')"),
+});
 
 /**
  * What keeps dead rows of this database from being removed (GetOldestNonRemovableTransactionId in procarray.c):

@@ -1,4 +1,4 @@
-import type {Query} from './query.ts';
+import {serverQuery} from './query.ts';
 
 /**
  * Every process of pg_stat_activity, background processes included. It calls the function behind the view, without the
@@ -30,14 +30,10 @@ SELECT /* poolctl */ a.pid, a.datid, a.usesysid, a.application_name, a.client_ad
   a.backend_xid::text AS backend_xid
 FROM pg_stat_get_activity(NULL) a`;
 
-export const activityQuery: Query = {
-  name: 'poolctl_activity',
-  versioned_by: 'server',
-  variants: [
-    {floor: 130_000, text: text('NULL::text')},
-    {floor: 140_000, text: text('a.query_id::text')},
-  ],
-};
+export const activityQuery = serverQuery('poolctl_activity', {
+  13: text('NULL::text'),
+  14: text('a.query_id::text'),
+});
 
 /**
  * `query` is null if it is not repeated (see `$1`). Without pg_read_all_stats all but pid, datid, usesysid,
@@ -106,15 +102,11 @@ LEFT JOIN l t ON t.pid = w.pid AND t.locktype = 'tuple' AND t.granted AND w.rela
 WHERE NOT w.granted AND w.pid IS NOT NULL
 ORDER BY w.pid`;
 
-export const lockWaitsQuery: Query = {
-  name: 'poolctl_lock_waits',
-  versioned_by: 'server',
-  variants: [
-    {floor: 130_000, text: lockWaitsText('NULL::int8')},
-    // waitstart is NULL for a moment after the wait began.
-    {floor: 140_000, text: lockWaitsText("(date_part('epoch', now() - w.waitstart) * 1000)::int8")},
-  ],
-};
+export const lockWaitsQuery = serverQuery('poolctl_lock_waits', {
+  13: lockWaitsText('NULL::int8'),
+  // waitstart is NULL for a moment after the wait began.
+  14: lockWaitsText("(date_part('epoch', now() - w.waitstart) * 1000)::int8"),
+});
 
 export type LockWaitRow = [
   pid: number,

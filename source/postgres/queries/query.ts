@@ -16,9 +16,20 @@ export type Query = {
   variants: {floor: number; text: string}[];
 };
 
-/** A query with one text for every version of the server. Its columns are those of `text`. */
-export function serverQuery(name: string, text: string): Query {
-  return {name, versioned_by: 'server', variants: [{floor: oldestVersionNum, text}]};
+/** A query of the server: one text for every version, or by the major version from which each text is used. */
+export function serverQuery(name: string, texts: string | Record<number, string>): Query {
+  const byMajor = typeof texts === 'string' ? {13: texts} : texts;
+  const variants = Object.entries(byMajor).map(([major, text]) => ({floor: Number(major) * 10_000, text}));
+  return {name, versioned_by: 'server', variants};
+}
+
+/** A query of pg_stat_statements, by the extension's version (`1.8`) from which each text is used. */
+export function extensionQuery(name: string, texts: Record<string, string>): Query {
+  const variants = Object.entries(texts).map(([version, text]) => ({
+    floor: extensionVersionNum(version),
+    text,
+  }));
+  return {name, versioned_by: 'pg_stat_statements', variants};
 }
 
 /** Reads one query's rows as arrays, in the order of its columns. */

@@ -1,4 +1,4 @@
-import {type Query, serverQuery} from './query.ts';
+import {serverQuery} from './query.ts';
 
 /**
  * Names of roles and databases, as activity and statements have oids; and their connection limits. A superuser's limit
@@ -51,14 +51,10 @@ WHERE d.datname <> 'template0'
 ORDER BY d.datname`;
 
 /** Counters of every database since its statistics were reset. The row of shared relations, which has no name, is left out. */
-export const databasesQuery: Query = {
-  name: 'poolctl_databases',
-  versioned_by: 'server',
-  variants: [
-    {floor: 130_000, text: databasesText('NULL::int8 AS sessions_fatal')},
-    {floor: 140_000, text: databasesText('d.sessions_fatal')},
-  ],
-};
+export const databasesQuery = serverQuery('poolctl_databases', {
+  13: databasesText('NULL::int8 AS sessions_fatal'),
+  14: databasesText('d.sessions_fatal'),
+});
 
 export type DatabaseRow = [
   datname: string,

@@ -1,4 +1,4 @@
-import type {Query} from './query.ts';
+import {extensionQuery} from './query.ts';
 
 /**
  * The counters of up to `$1` statements without their texts: the queryids in `$2` first, then those with most execution
@@ -38,23 +38,16 @@ const before1_11 = {
 };
 
 /** pg_stat_statements 1.10 and 1.12 add columns that are not read here. */
-export const statementsQuery: Query = {
-  name: 'poolctl_statements',
-  versioned_by: 'pg_stat_statements',
-  variants: [
-    {floor: 108, text: countersText({...before1_11, toplevel: 'true'})},
-    {floor: 109, text: countersText(before1_11)},
-    {
-      floor: 111,
-      text: countersText({
-        toplevel: 'p.toplevel',
-        read_time: 'p.shared_blk_read_time',
-        write_time: 'p.shared_blk_write_time',
-        stats_since: 'p.stats_since',
-      }),
-    },
-  ],
-};
+export const statementsQuery = extensionQuery('poolctl_statements', {
+  '1.8': countersText({...before1_11, toplevel: 'true'}),
+  '1.9': countersText(before1_11),
+  '1.11': countersText({
+    toplevel: 'p.toplevel',
+    read_time: 'p.shared_blk_read_time',
+    write_time: 'p.shared_blk_write_time',
+    stats_since: 'p.stats_since',
+  }),
+});
 
 export type StatementRow = [
   queryid: string,
@@ -86,17 +79,10 @@ SELECT /* poolctl */ ${dealloc} AS dealloc, ${stats_reset} AS stats_reset,
   coalesce(current_setting('pg_stat_statements.max', true)::int8, 0) AS max_entries,
   date_part('epoch', now()) * 1000 AS at_ms${from}`;
 
-export const statementsInfoQuery: Query = {
-  name: 'poolctl_statements_info',
-  versioned_by: 'pg_stat_statements',
-  variants: [
-    {floor: 108, text: infoText('NULL::int8', 'NULL::text', '')},
-    {
-      floor: 109,
-      text: infoText('i.dealloc', 'i.stats_reset::text', '\nFROM {schema}.pg_stat_statements_info() i'),
-    },
-  ],
-};
+export const statementsInfoQuery = extensionQuery('poolctl_statements_info', {
+  '1.8': infoText('NULL::int8', 'NULL::text', ''),
+  '1.9': infoText('i.dealloc', 'i.stats_reset::text', '\nFROM {schema}.pg_stat_statements_info() i'),
+});
 
 export type StatementsInfoRow = [
   dealloc: number | null,
@@ -110,20 +96,13 @@ export type StatementsInfoRow = [
  * text of `queryid calls total_exec_time` triples. As rows, 5,000 entries would cost this process 4 ms instead of 1. One
  * queryid may have several roles or databases, which `statementsQuery` separates.
  */
-export const statementsScanQuery: Query = {
-  name: 'poolctl_statements_scan',
-  versioned_by: 'pg_stat_statements',
-  variants: [
-    {
-      floor: 108,
-      text: `
+export const statementsScanQuery = extensionQuery('poolctl_statements_scan', {
+  '1.8': `
 SELECT /* poolctl */ count(*)::int8 AS entries,
   coalesce(string_agg(p.queryid || ' ' || p.calls || ' ' || p.total_exec_time, ' '), '') AS triples
 FROM {schema}.pg_stat_statements(false) p
 WHERE p.queryid IS NOT NULL`,
-    },
-  ],
-};
+});
 
 export type StatementsScanRow = [entries: number, triples: string];
 
@@ -132,13 +111,8 @@ export type StatementsScanRow = [entries: number, triples: string];
  * ones are requested, once each. poolctl's own are returned too, so that they can be left out: on an idle server they
  * would be the costliest.
  */
-export const statementTextsQuery: Query = {
-  name: 'poolctl_statement_texts',
-  versioned_by: 'pg_stat_statements',
-  variants: [
-    {
-      floor: 108,
-      text: `
+export const statementTextsQuery = extensionQuery('poolctl_statement_texts', {
+  '1.8': `
 SELECT /* poolctl */ p.queryid::text, p.dbid, p.userid,
   CASE WHEN octet_length(p.query) > 100000 THEN left(p.query, 100000) ELSE p.query END AS query,
   o.is_own
@@ -148,9 +122,7 @@ CROSS JOIN LATERAL (
     AND p.userid = (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user) AS is_own
 ) o
 WHERE p.queryid = ANY ($1::int8[]) OR o.is_own`,
-    },
-  ],
-};
+});
 
 export type StatementTextRow = [
   queryid: string,

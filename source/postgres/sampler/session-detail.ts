@@ -2,7 +2,7 @@ import {shownStatement} from '../../core/sql/shown-sql.ts';
 import {formatAge} from '../../core/text/format.ts';
 import type {SessionIdentity} from '../../model/snapshot.ts';
 import {type PgClient, withDeadline} from '../connect/client.ts';
-import {pickVariant, type Query, serverQuery} from '../queries/query.ts';
+import {pickVariant, serverQuery} from '../queries/query.ts';
 
 type SessionLock = {
   locktype: string;
@@ -92,14 +92,10 @@ WHERE l.pid = $1 AND l.locktype <> 'virtualxid'
 ORDER BY l.granted, relation NULLS LAST, l.mode
 LIMIT 200`;
 
-export const sessionLocksQuery: Query = {
-  name: 'poolctl_session_locks',
-  versioned_by: 'server',
-  variants: [
-    {floor: 130_000, text: text('NULL::int8')},
-    {floor: 140_000, text: text("(date_part('epoch', now() - l.waitstart) * 1000)::int8")},
-  ],
-};
+export const sessionLocksQuery = serverQuery('poolctl_session_locks', {
+  13: text('NULL::int8'),
+  14: text("(date_part('epoch', now() - l.waitstart) * 1000)::int8"),
+});
 
 type SessionLockRow = [
   locktype: string,
