@@ -17,11 +17,11 @@ export type Sampler = {
   /** Ends when `signal` aborts. The next tick starts after the last ended. */
   events(signal: AbortSignal): AsyncIterable<SampleEvent>;
   setInterval(interval_ms: number): void;
-  /** How long it waits between reads: longer than `setInterval` says where reading is slow. */
+  /** The wait between reads: longer than the set interval if reading is slow. */
   effectiveIntervalMs(): number;
-  /** Whether statements are visible, and so read at each tick; and whose texts to fetch, by `queryid`. */
+  /** Whether statements are shown, and so read at each tick; `queryids`: the statements whose texts to fetch. */
   setVisible(options: {statements: boolean; queryids: string[]}): void;
-  /** Reads everything now, also what is read rarely, as a change was made. */
+  /** Reads everything now, including what is read rarely; called after a change. */
   refresh(): void;
 };
 
@@ -32,7 +32,7 @@ export type Executor = {
    * before a step is sent: AbortError (exit 6).
    */
   bind(server: ServerIdentity): void;
-  /** `row_count` is null for a command that returns no rows, 0 where the step's guard did not hold. */
+  /** `row_count` is null for a command that returns no rows, 0 if the step's guard did not hold. */
   apply(step: Executable): Promise<ExecutionResult>;
   /** Polls until the verification holds (true) or `timeout_ms` has passed (false). */
   verify(verification: Verification, timeout_ms: number): Promise<boolean>;

@@ -17,7 +17,7 @@ export type RecipeData = {
   maintenance?: Maintenance;
   statement_statistics?: StatementStatistics;
   role_limits?: RoleLimit[];
-  /** What an application's folder says of its pool. */
+  /** The pool settings found in an application's folder. */
   application?: Application;
   env_file?: EnvFile;
   /** A pgbouncer.ini. */
@@ -55,7 +55,7 @@ export type AdvisoryLock = {
   wait_age_ms: number | null;
 };
 
-/** `pg_advisory_lock(bigint)`; a decimal text, as JavaScript's numbers end before it does. */
+/** The key of `pg_advisory_lock(bigint)` as decimal text: it may exceed JavaScript's safe integers. */
 export type AdvisoryLockNeed = {key: string};
 
 /** Tables of the connected database that autovacuum is behind on, and what holds back vacuum. */
@@ -79,10 +79,10 @@ export type TableUpkeep = {
   vacuum_threshold: number;
   /** The table's own setting. */
   is_autovacuum_enabled: boolean;
-  /** Since the last ANALYZE, by hand or by itself; null is never. */
+  /** Since the last manual or automatic ANALYZE; null if never. */
   analyze_age_ms: number | null;
   vacuum_age_ms: number | null;
-  /** How often it was analyzed by hand; verifies an ANALYZE. */
+  /** Number of manual ANALYZEs; verifies an ANALYZE. */
   analyze_count: number;
   /** This role may ANALYZE it: it owns the table or database, or has MAINTAIN (PG17+). */
   may_analyze: boolean;
@@ -118,7 +118,7 @@ export type PreparedTransaction = {
 export type StatementStatistics = {
   /** The library is loaded in the running server. */
   is_loaded: boolean;
-  /** It is among shared_preload_libraries, which take effect with the next start; null where hidden. */
+  /** It is among shared_preload_libraries, which take effect at the next start; null if hidden. */
   is_restart_pending: boolean | null;
   /** How to preload it: the exact statement, or where the managed service has the setting. */
   preload_remedy: string;

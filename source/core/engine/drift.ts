@@ -27,7 +27,7 @@ export type DriftPorts = {
 export function createDriftCheck(
   recipe: Recipe,
   params: ParameterValues,
-  {read, load: gather}: DriftPorts,
+  {read, load: loadData}: DriftPorts,
 ): Pick<EnginePorts, 'slots' | 'recheck'> {
   let protectedNow = new Map<string, string>();
   let planned: ReadonlySet<string> | null = null;
@@ -36,7 +36,7 @@ export function createDriftCheck(
       const snapshot = await read();
       const isFirst = planned === null;
       if (isFirst || recipe.planRequires === undefined) {
-        const facts = recipe.planRequires ? await gather(recipe.planRequires(params)) : {};
+        const facts = recipe.planRequires ? await loadData(recipe.planRequires(params)) : {};
         const plan = canAct(recipe) ? planRecipe(recipe, snapshot, params, facts) : undefined;
         protectedNow = new Map(plan?.skipped.map(({subject, reason}) => [subject, reason]));
         planned = new Set(plan?.steps.map(canonicalJson));
@@ -85,10 +85,10 @@ export function detectReconnect(
   if (before === null || now === null) return null;
   for (const group of plan.watch_groups) {
     if (!group.steps.some(index => steps[index]?.result?.outcome === 'verified')) continue;
-    const was = countOf(before, group);
-    const is = countOf(now, group);
-    if (was > 0 && is >= was)
-      return `${describeGroup(group)} holds ${is} sessions again, ${was} before: it reconnects at once`;
+    const countBefore = countOf(before, group);
+    const countNow = countOf(now, group);
+    if (countBefore > 0 && countNow >= countBefore)
+      return `${describeGroup(group)} holds ${countNow} sessions again, ${countBefore} before: it reconnects at once`;
   }
   return null;
 }

@@ -27,7 +27,7 @@ const expireMs = 7000;
 const briefMs = 1500;
 
 export class NoAnswerError extends Error {
-  override readonly name = 'GaveUp';
+  override readonly name = 'NoAnswerError';
 
   constructor() {
     super('the server did not answer in time after the interruption');
@@ -38,14 +38,18 @@ export function createInterruption(
   signal: AbortSignal | undefined,
   {sleep}: Pick<Clock, 'sleep'>,
 ): Interruption {
-  const [overdue, over, disposed] = [new AbortController(), new AbortController(), new AbortController()];
-  const asked = signal ?? disposed.signal;
+  const [cancelDue, expired, disposed] = [
+    new AbortController(),
+    new AbortController(),
+    new AbortController(),
+  ];
+  const requested = signal ?? disposed.signal;
   const begin = async () => {
     try {
       await sleep(shortStepMs, disposed.signal);
-      overdue.abort();
+      cancelDue.abort();
       await sleep(expireMs - shortStepMs, disposed.signal);
-      over.abort();
+      expired.abort();
     } catch {
       // Disposed.
     }
@@ -53,10 +57,10 @@ export function createInterruption(
   if (signal?.aborted) void begin();
   else signal?.addEventListener('abort', begin, {once: true, signal: disposed.signal});
   return {
-    requested: asked,
-    cancelDue: overdue.signal,
-    expired: over.signal,
-    waitFor: promise => rejectOnAbort(over.signal, promise),
+    requested,
+    cancelDue: cancelDue.signal,
+    expired: expired.signal,
+    waitFor: promise => rejectOnAbort(expired.signal, promise),
     async waitBriefly(promise) {
       if (!signal?.aborted) return promise;
       const done = new AbortController();
@@ -86,10 +90,10 @@ export function anyAborted(...signals: AbortSignal[]): Promise<void> {
 
 function rejectOnAbort<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const giveUp = () => reject(new NoAnswerError());
-    if (signal.aborted) giveUp();
-    signal.addEventListener('abort', giveUp, {once: true});
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
+    const rejectNow = () => reject(new NoAnswerError());
+    if (signal.aborted) rejectNow();
+    signal.addEventListener('abort', rejectNow, {once: true});
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', rejectNow));
   });
 }
 

@@ -42,7 +42,7 @@ export async function reconcileIntent(
   if (doubt !== null) return `unknown, ${doubt}`;
   ports.executor.bind(server);
   const now_ms = ports.clock.now().getTime();
-  const seen = await observe(intent.content, now_ms - begunAtMs(intent, entries, now_ms), ports);
+  const seen = await observe(intent.content, now_ms - startedAtMs(intent, entries, now_ms), ports);
   if (seen === null) return 'unknown, may still be executing';
   const {outcome, message, ...leftover} = results[seen];
   const pins = seen === 'done' ? await pinsOf(intent.content, ports.executor) : {};
@@ -84,7 +84,7 @@ const results: Record<Observation, Pick<StepResult, 'outcome' | 'has_leftover'> 
 };
 
 /** When the step started. An intent dated in the future (wrong clock) is as old as the oldest entry after it. */
-function begunAtMs({seq, at}: JournalEntry, entries: readonly JournalEntry[], now_ms: number): number {
+function startedAtMs({seq, at}: JournalEntry, entries: readonly JournalEntry[], now_ms: number): number {
   const at_ms = Date.parse(at);
   if (at_ms <= now_ms) return at_ms;
   return entries
@@ -107,13 +107,13 @@ async function observe(
   if (step.cleanup && (await executor.verify(step.cleanup.guard, 0))) return 'left behind';
   if (age_ms <= step.timeout_ms + graceMs) return null;
   // Without a time limit only the server knows whether it is still executing.
-  const mayGoOn =
-    step.timeout_ms === 0 && (isWithheld(step.apply) || !(await executor.verify(isOver(step), 0)));
-  return mayGoOn ? null : 'not done';
+  const mayStillRun =
+    step.timeout_ms === 0 && (isWithheld(step.apply) || !(await executor.verify(hasEnded(step), 0)));
+  return mayStillRun ? null : 'not done';
 }
 
 /** Holds if no session executes this statement; pg_stat_activity.query may be truncated (track_activity_query_size). */
-function isOver({apply: {text}}: SqlStep): Verification {
+function hasEnded({apply: {text}}: SqlStep): Verification {
   return {
     query: {
       text: "SELECT count(*)::int4 AS acting FROM pg_catalog.pg_stat_activity WHERE state = 'active' AND pid <> pg_catalog.pg_backend_pid() AND query <> '' AND pg_catalog.starts_with($1, query)",

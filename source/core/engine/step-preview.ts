@@ -73,7 +73,7 @@ export function stepLines(
   }
   const values = valueLines('values', step.apply);
   if (isRepeated(step, before)) return [...values, ...verifiedValues(step)];
-  return [...actLines(step, {isFolded}), ...values, ...endLines(step, {isFolded})];
+  return [...statementLines(step, {isFolded}), ...values, ...effectLines(step, {isFolded})];
 }
 
 /** Whether folding shortens any of these steps. */
@@ -99,7 +99,7 @@ function constantOf({title: _t, subject: _s, apply, verify, ...rest}: SqlStep): 
 }
 
 /** Guard, settings and statement. */
-function actLines({guard, settings = {}, apply}: SqlStep, {isFolded}: Folding): StepLine[] {
+function statementLines({guard, settings = {}, apply}: SqlStep, {isFolded}: Folding): StepLine[] {
   return [
     ...(guard === undefined ? [] : checkLines('guard', 'only if ', guard, isFolded)),
     ...settingLines('setting', '', settings),
@@ -108,7 +108,7 @@ function actLines({guard, settings = {}, apply}: SqlStep, {isFolded}: Folding): 
 }
 
 /** Everything after the statement: proof, follow-ups, verification, cleanup, limits and undo. */
-function endLines(step: SqlStep, folding: Folding): StepLine[] {
+function effectLines(step: SqlStep, folding: Folding): StepLine[] {
   const {proof, afterwards = [], pins, verify, measures = [], cleanup, lock, timeout_ms} = step;
   const {isFolded} = folding;
   const undo = undoOf(step);
@@ -158,7 +158,7 @@ function measureLines({name, query, kind}: Measure): StepLine[] {
   return queryLines('measure', `before and after, ${name}: ${kind === 'plan' ? 'EXPLAIN ' : ''}`, query);
 }
 
-/** Of a repeated step only what differs; the act's values say it all where they have the verification's among them. */
+/** The values of a repeated step's verification, unless its statement has the same values. */
 function verifiedValues({apply, verify}: SqlStep): StepLine[] {
   const shown = new Set(apply.values.map(value => JSON.stringify(value)));
   if (verify.query.values.every(value => shown.has(JSON.stringify(value)))) return [];

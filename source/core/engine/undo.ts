@@ -52,9 +52,9 @@ export function undoStateOf(
   const run = entries.find((entry): entry is RunEntry => entry.event === 'run' && entry.run === id);
   if (run === undefined) return {undone_by: [], is_undoable: false};
   const journaled = journaledRun(run, entries);
-  const standing = journaled.steps.flatMap(({undone_by}) => undone_by ?? []).sort((a, b) => a.seq - b.seq);
+  const activeUndos = journaled.steps.flatMap(({undone_by}) => undone_by ?? []).sort((a, b) => a.seq - b.seq);
   return {
-    undone_by: [...new Set(standing.map(each => each.run))],
+    undone_by: [...new Set(activeUndos.map(each => each.run))],
     is_undoable: planSteps(journaled).steps.length > 0,
   };
 }

@@ -1,7 +1,7 @@
 import {formatBytes} from '../text/format.ts';
 import {writeDuration} from '../text/time.ts';
 
-/** How a value is counted: `ratio` from 0 to 1, `ms` milliseconds, `times` a factor. */
+/** The unit of a value: `ratio` from 0 to 1, `ms` milliseconds, `times` a factor. */
 export type ThresholdUnit = 'ratio' | 'ms' | 'count' | 'rows' | 'bytes' | 'times';
 
 /** A level that is left out is never reported. */
@@ -17,7 +17,7 @@ export type Threshold = {
 
 /**
  * Every threshold of poolctl. Findings, the console's colours, `check` and its help, recipe parameters and
- * docs/thresholds.md read this table; a threshold stands nowhere else.
+ * docs/thresholds.md read this table; no threshold is defined elsewhere.
  */
 export const thresholds = {
   used_ratio: {
@@ -248,7 +248,7 @@ export const thresholds = {
 
 export type ThresholdName = keyof typeof thresholds;
 
-/** Blocks read before a hit ratio says more than that the cache is cold. */
+/** Minimum number of blocks read for a meaningful hit ratio. */
 export const minimumBlocks = {
   /** Since the counters were reset, for a default threshold to apply. */
   since_reset: 100_000,

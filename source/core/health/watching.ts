@@ -10,7 +10,7 @@ export type WatchOptions = {
   sustain_ms: number;
 };
 
-/** Of one metric over all snapshots; `p95` counts from the good side, `peak` is the worst value. */
+/** One metric over all snapshots. `p95`: 95 % of the values are as good or better; `peak`: the worst. */
 type Series = {average: number; p95: number; peak: number};
 
 /** A period in which the server could not be read. */

@@ -111,7 +111,7 @@ function toProposals(
   keys: readonly ForeignKeyNeed[],
   {catalog, planner, existing}: AdviceInput,
 ): IndexProposal[] {
-  const taken = new Set([...catalog.tables, ...catalog.indexes].map(({schema, name}) => `${schema}.${name}`));
+  const taken = takenNames(catalog);
   const proposals: IndexProposal[] = [];
   // Sorted, so that the same choice always gets the same names.
   for (const candidate of [...chosen].sort((a, b) => (a.id < b.id ? -1 : 1))) {
@@ -136,22 +136,40 @@ function toProposals(
       .filter(({statement}) => statement.source === 'statements')
       .map(each => toServed(each, is_verified));
     proposals.push({
-      schema: table.schema,
-      table: table.name,
-      table_oid: table.oid,
-      name,
-      method: spec.method,
-      columns: spec.keys.map(({expression, order}) => (order === '' ? {expression} : {expression, order})),
-      predicate: spec.predicate,
+      ...describeCandidate(candidate, name, planner, is_verified),
       definition: definitionOf(table, spec, name),
-      estimated_size_bytes: planner.sizeOf(candidate),
-      confidence: is_verified ? 'planner-verified' : 'heuristic',
       reasons: reasonsFor(candidate, own, needed, is_verified),
       serves,
       source: serves.length > 0 ? 'statements' : 'foreign_key',
     });
   }
   return proposals.sort((a, b) => savedBy(b) - savedBy(a) || (a.name < b.name ? -1 : 1));
+}
+
+/** The names of tables and indexes, as `schema.name`. */
+export function takenNames({tables, indexes}: Catalog): Set<string> {
+  return new Set([...tables, ...indexes].map(({schema, name}) => `${schema}.${name}`));
+}
+
+/** The part of a proposal that its index determines. */
+export function describeCandidate(
+  candidate: Candidate,
+  name: string,
+  planner: Planner,
+  is_verified: boolean,
+): Omit<IndexProposal, 'definition' | 'reasons' | 'serves' | 'source'> {
+  const {table, spec} = candidate;
+  return {
+    schema: table.schema,
+    table: table.name,
+    table_oid: table.oid,
+    name,
+    method: spec.method,
+    columns: spec.keys.map(({expression, order}) => (order === '' ? {expression} : {expression, order})),
+    predicate: spec.predicate,
+    estimated_size_bytes: planner.sizeOf(candidate),
+    confidence: is_verified ? 'planner-verified' : 'heuristic',
+  };
 }
 
 export function toServed({statement, cost_before, cost_after}: Benefit, is_verified: boolean): Served {
@@ -226,7 +244,7 @@ function foreignKeyNeeds(
     const spec = btree(foreign_key.columns.map(name => key(quoteIdentifier(name))));
     const candidate = toCandidate(table, spec, spec.keys.length);
     if (findCovering(candidate, existing) !== null) return [];
-    const reason = whyNot(table);
+    const reason = reasonToSkip(table);
     if (reason !== null) {
       skipped.push({what, reason});
       return [];
@@ -235,7 +253,7 @@ function foreignKeyNeeds(
   });
 }
 
-function whyNot(table: Table): string | null {
+function reasonToSkip(table: Table): string | null {
   if (!isIndexable(table)) {
     return 'its table is partitioned, where an index cannot be built concurrently: build one on each partition, then on the parent';
   }

@@ -2,7 +2,7 @@ import type {Table} from '../../model/catalog.ts';
 import type {IndexAdvice, IndexProposal, SkippedIndex} from '../../model/recipe-data.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import type {AdviceInput} from './advise-indexes.ts';
-import {toServed} from './advise-indexes.ts';
+import {describeCandidate, takenNames, toServed} from './advise-indexes.ts';
 import {benefitsOf, cachePlans} from './choose.ts';
 import {type Candidate, covers, type IndexSpec, nameFor, specId, toCandidate} from './index-spec.ts';
 
@@ -15,33 +15,24 @@ export async function adviseFromFile(
   input: AdviceInput,
 ): Promise<IndexAdvice> {
   const skipped: SkippedIndex[] = [];
-  const wanted = nameAll(indexes, input).filter(index => {
-    const reason = whyNot(index, input);
+  const missing = nameAll(indexes, input).filter(index => {
+    const reason = reasonToSkip(index, input);
     if (reason !== null) skipped.push({what: `${index.name} on ${index.table.name}`, reason});
     return reason === null;
   });
   const benefits = await benefitsOf(
-    wanted.map(({candidate}) => candidate),
+    missing.map(({candidate}) => candidate),
     input.statements,
     cachePlans(input.planner),
   );
-  const proposals = wanted.map((index): IndexProposal => {
+  const proposals = missing.map((index): IndexProposal => {
     const own = benefits.get(index.candidate.id) ?? [];
     const is_verified =
       input.planner.costSource === 'hypopg' && index.spec.method === 'btree' && own.length > 0;
-    const {table, spec, name} = index;
     return {
-      schema: table.schema,
-      table: table.name,
-      table_oid: table.oid,
-      name,
-      method: spec.method,
-      columns: spec.keys.map(({expression, order}) => (order === '' ? {expression} : {expression, order})),
-      predicate: spec.predicate,
+      ...describeCandidate(index.candidate, index.name, input.planner, is_verified),
       definition: definitionOf(index),
-      estimated_size_bytes: input.planner.sizeOf(index.candidate),
-      confidence: is_verified ? 'planner-verified' : 'heuristic',
-      reasons: reasonsFor(index, own.length, wanted, input),
+      reasons: reasonsFor(index, own.length, missing, input),
       serves: own.map(each => toServed(each, is_verified)),
       source: 'file',
     };
@@ -52,7 +43,7 @@ export async function adviseFromFile(
 type Named = FileIndex & {name: string; candidate: Candidate};
 
 function nameAll(indexes: readonly FileIndex[], {catalog}: AdviceInput): Named[] {
-  const taken = new Set([...catalog.tables, ...catalog.indexes].map(({schema, name}) => `${schema}.${name}`));
+  const taken = takenNames(catalog);
   return indexes.map(index => {
     const {table, spec} = index;
     const name = index.name ?? nameFor(table, spec, each => taken.has(`${table.schema}.${each}`));
@@ -62,7 +53,7 @@ function nameAll(indexes: readonly FileIndex[], {catalog}: AdviceInput): Named[]
 }
 
 /** Why an index cannot be built: it exists, or its name is taken. */
-function whyNot({name, table, candidate}: Named, {catalog, existing}: AdviceInput): string | null {
+function reasonToSkip({name, table, candidate}: Named, {catalog, existing}: AdviceInput): string | null {
   const isSame = (other: AdviceInput['existing'][number]) =>
     other.table_oid === table.oid && specId(table, other.spec) === candidate.id;
   const named = catalog.indexes.find(each => each.schema === table.schema && each.name === name);
@@ -84,12 +75,12 @@ function definitionOf({name, table, spec, tail}: Named): string {
 function reasonsFor(
   index: Named,
   served: number,
-  wanted: readonly Named[],
+  missing: readonly Named[],
   {existing}: AdviceInput,
 ): string[] {
   const {table, spec, candidate} = index;
   const others = [
-    ...wanted.filter(each => each !== index && each.table.oid === table.oid),
+    ...missing.filter(each => each !== index && each.table.oid === table.oid),
     ...existing.filter(each => each.is_valid && each.table_oid === table.oid),
   ];
   const wider = spec.is_unique

@@ -158,12 +158,12 @@ export function readParameters(url: string): Map<string, string> {
 }
 
 /**
- * Where a postgresql:// URL leads; null where it leaves that open, names several hosts, a proxy (prisma+postgres://) or
- * variables (`${DB_HOST}`).
+ * The address of a postgresql:// URL; null if it is incomplete, names several hosts or a proxy (prisma+postgres://), or
+ * contains variables (`${DB_HOST}`).
  */
 function readAddress(url: string): UrlAddress | null {
   if (!/^postgres(ql)?:/.test(url)) return null;
-  // Masked, as a password may hold what ends it.
+  // Masked first, because a password may contain a delimiter.
   const [head] = splitQuery(maskUrl(url, []));
   const parsed = parsePostgresUrl(head);
   if (parsed.problem !== null) return null;

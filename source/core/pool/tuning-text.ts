@@ -16,9 +16,9 @@ export function explainTuning(
 ): string[] {
   return [
     ...addressText(tuning, snapshot, facts),
-    ...answer(tuning, snapshot),
+    ...proposalText(tuning, snapshot),
     ...todayText(tuning),
-    ...holders(tuning, snapshot),
+    ...usageText(tuning, snapshot),
     ...loadText(tuning, load),
     tuning.choices.platform.note,
     ...prismaText(tuning, facts),
@@ -53,35 +53,35 @@ function isSameHost(host: string, other: string): boolean {
   return host.toLowerCase() === other.toLowerCase() || (isLocal(host) && isLocal(other));
 }
 
-function answer(tuning: Tuning, {budget: slots}: Snapshot): string[] {
+function proposalText(tuning: Tuning, {budget: slots}: Snapshot): string[] {
   const {settings, instances, budget, choices, pooler, pooled} = tuning;
-  const may = `the ${budget.allotted} connections allotted to them (${boundText(tuning)})`;
+  const allotment = `the ${budget.allotted} connections allotted to them (${boundText(tuning)})`;
   if (choices.platform.id === 'pgbouncer') {
     return [
-      `PgBouncer opens at most ${pooler.max_db_connections} connections: ${may}.`,
-      ...verdict(pooler.max_db_connections, tuning),
+      `PgBouncer opens at most ${pooler.max_db_connections} connections: ${allotment}.`,
+      ...fitNow(pooler.max_db_connections, tuning),
       `Clients: ${counted(instances.deploy, 'instance')} x connection_limit=${pooled.connection_limit} = ${instances.deploy * pooled.connection_limit}, so max_client_conn=${pooler.max_client_conn}.`,
     ];
   }
   if (settings === null) {
     const needed = neededMaxConnections(instances.deploy, slots, choices.usable_share);
     return [
-      `No connection_limit fits: ${counted(instances.deploy, 'instance')} with 1 connection each ${instances.deploy === 1 ? 'needs' : 'need'} ${instances.deploy} of ${may}. You need a pooler.`,
+      `No connection_limit fits: ${counted(instances.deploy, 'instance')} with 1 connection each ${instances.deploy === 1 ? 'needs' : 'need'} ${instances.deploy} of ${allotment}. You need a pooler.`,
       `Without one: max_connections=${needed} and a restart, with some MB of memory per connection; or at most ${counted(budget.allotted, 'instance')}.`,
     ];
   }
   const {connection_limit, pool_timeout_s, connect_timeout_s} = settings;
   const total = instances.deploy * connection_limit;
   return [
-    `connection_limit=${connection_limit} x ${counted(instances.deploy, 'instance')} (during a deploy at peak) = ${total} of ${may}.`,
-    ...verdict(total, tuning),
+    `connection_limit=${connection_limit} x ${counted(instances.deploy, 'instance')} (during a deploy at peak) = ${total} of ${allotment}.`,
+    ...fitNow(total, tuning),
     `pool_timeout=${pool_timeout_s}: seconds a request waits for a connection of its pool; connect_timeout=${connect_timeout_s}: seconds to open one.`,
     ...presetText(tuning),
   ];
 }
 
 /** Whether the connections fit beside others' now, and what would. */
-function verdict(connections: number, {budget, choices, instances}: Tuning): string[] {
+function fitNow(connections: number, {budget, choices, instances}: Tuning): string[] {
   const {others, usable} = budget;
   if (choices.role === null) return [];
   const sum = `${connections} + ${others} used by others = ${connections + others} of ${usable} usable slots`;
@@ -104,11 +104,11 @@ function boundText({budget}: Tuning): string {
 }
 
 function presetText({choices, largest, settings}: Tuning): string[] {
-  const asked = choices.connection_limit;
-  if (asked !== null) {
+  const requested = choices.connection_limit;
+  if (requested !== null) {
     return [
-      asked > largest
-        ? `You asked for ${asked}; only ${largest} fits.`
+      requested > largest
+        ? `You asked for ${requested}; only ${largest} fits.`
         : `As you asked; up to ${largest} would fit.`,
     ];
   }
@@ -137,7 +137,7 @@ function todayText({today, instances, budget, choices}: Tuning): string[] {
 }
 
 /** For information only: the plan must not depend on current sessions. */
-function holders({choices: {role}, budget}: Tuning, {budget: slots}: Snapshot): string[] {
+function usageText({choices: {role}, budget}: Tuning, {budget: slots}: Snapshot): string[] {
   const used = `${slots.used} of ${slots.usable} usable slots are in use now`;
   if (role === null) return [`${used}; set role to separate its sessions from others'.`];
   const {others} = budget;
@@ -181,7 +181,7 @@ function prismaText({kind, choices}: Tuning, facts: RecipeData): string[] {
     ...(found && choices.prisma_major !== null && found.major !== choices.prisma_major
       ? [`prisma_major=${choices.prisma_major} differs from the application folder.`]
       : []),
-    ...(kind === 'adapter' ? [adapterText, ...deadParameters(file)] : []),
+    ...(kind === 'adapter' ? [adapterText, ...ignoredParameters(file)] : []),
     ...(kind === null ? ['prisma_major is unknown, so the advice covers both the URL and the adapter.'] : []),
     ...(application?.is_partial ? ['The folder has too many source files: not all were read.'] : []),
   ];
@@ -190,10 +190,10 @@ function prismaText({kind, choices}: Tuning, facts: RecipeData): string[] {
 const adapterText =
   "With an adapter, the pool is node-postgres's: 10 connections by default, and connectionTimeoutMillis=0 waits forever.";
 
-function deadParameters(file: EnvFile | null): string[] {
-  const dead = Object.entries(file?.parameters ?? {}).filter(([name]) => ignored.has(name));
-  if (file === null || dead.length === 0) return [];
-  const text = dead.map(([name, value]) => `${name}=${value}`).join(', ');
+function ignoredParameters(file: EnvFile | null): string[] {
+  const found = Object.entries(file?.parameters ?? {}).filter(([name]) => ignored.has(name));
+  if (file === null || found.length === 0) return [];
+  const text = found.map(([name, value]) => `${name}=${value}`).join(', ');
   return [`Warning: ${file.variable} still has ${text}, which the adapter silently ignores.`];
 }
 

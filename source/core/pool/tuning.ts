@@ -50,15 +50,15 @@ export function tunePool(snapshot: Snapshot, choices: TuningChoices, facts: Reci
   const {platform, usable_share, role, apply} = choices;
   const instances = countInstances(choices.instances, choices.max_instances, choices.deploy_overlap);
   const database_limit = databaseLimit(snapshot);
-  const slots = {usable: snapshot.budget.usable, others: heldByOthers(role?.name ?? null, snapshot.budget)};
-  const free = connectionBudget(slots, {role_limit: null, database_limit}, usable_share);
+  const slots = {usable: snapshot.budget.usable, others: usedByOthers(role?.name ?? null, snapshot.budget)};
+  const withoutRoleLimit = connectionBudget(slots, {role_limit: null, database_limit}, usable_share);
   const isRoleFree =
     role === null || role.is_superuser || role.connection_limit < 0 || apply.includes('role');
   const role_limit = isRoleFree ? null : role.connection_limit;
   const budget = connectionBudget(slots, {role_limit, database_limit}, usable_share);
   const largest = largestLimit(budget, instances.deploy);
-  const wish = wishOf(choices);
-  const pooled = wish ?? production;
+  const preferred = preferredSettings(choices);
+  const pooled = preferred ?? production;
   const kind = kindOf(choices, facts);
   return {
     choices,
@@ -67,24 +67,24 @@ export function tunePool(snapshot: Snapshot, choices: TuningChoices, facts: Reci
     kind,
     today: limitToday(kind, facts, snapshot),
     largest,
-    settings: platform.id === 'pgbouncer' ? pooled : settingsWithin(largest, wish),
+    settings: platform.id === 'pgbouncer' ? pooled : settingsWithin(largest, preferred),
     pooled,
     pooler: sizePooler(budget, instances.deploy * pooled.connection_limit),
-    role_limit: free.allotted,
+    role_limit: withoutRoleLimit.allotted,
   };
 }
 
 const [production] = presets as readonly [Preset, ...Preset[]];
 
-function wishOf({preset, connection_limit}: TuningChoices): PoolSettings | null {
-  const wish = presets.find(({id}) => id === preset) ?? null;
-  return connection_limit === null ? wish : {...(wish ?? production), connection_limit};
+function preferredSettings({preset, connection_limit}: TuningChoices): PoolSettings | null {
+  const preferred = presets.find(({id}) => id === preset) ?? null;
+  return connection_limit === null ? preferred : {...(preferred ?? production), connection_limit};
 }
 
-function settingsWithin(largest: number, wish: PoolSettings | null): PoolSettings | null {
+function settingsWithin(largest: number, preferred: PoolSettings | null): PoolSettings | null {
   if (largest === 0) return null;
-  const limit = Math.min(largest, wish?.connection_limit ?? largest);
-  return {...(wish ?? production), connection_limit: limit};
+  const limit = Math.min(largest, preferred?.connection_limit ?? largest);
+  return {...(preferred ?? production), connection_limit: limit};
 }
 
 /** Prisma 7 always uses node-postgres's pool; earlier versions only with an adapter. */
@@ -201,7 +201,7 @@ export function refusedOf(connections: number, {most, usable, others}: Connectio
 }
 
 /** Slots used by other roles; 0 if the role is unknown. */
-function heldByOthers(role: string | null, {used, groups}: Pick<Budget, 'used' | 'groups'>): number {
+function usedByOthers(role: string | null, {used, groups}: Pick<Budget, 'used' | 'groups'>): number {
   if (role === null) return 0;
   return groups.reduce((left, {usename, count}) => left - (usename === role ? count : 0), used);
 }

@@ -95,7 +95,7 @@ export type TimeoutsPreview = {
   settings: RoleSettings;
 };
 
-/** Explains what the new timeouts do, whom they affect and whom they do not. */
+/** Explains what the new timeouts do, and what they affect. */
 export function explainTimeouts(preview: TimeoutsPreview): Pick<Plan, 'explanation' | 'figure'> {
   const {role, database, changes, sessions} = preview;
   if (changes.length === 0) return {explanation: ['Nothing to change.']};

@@ -11,9 +11,9 @@ export type Protection = {reason: string; is_forbidden: boolean};
  * dumps, migrations and the like, but not a missing identity or what the server would refuse.
  */
 export function protectionOf(backend: Backend, snapshot: Snapshot, isNamed: boolean): Protection | null {
-  const always = unconditional(backend, snapshot);
+  const always = unconditionalProtection(backend, snapshot);
   if (always !== null || isNamed) return always;
-  const reason = sweepReason(backend, snapshot);
+  const reason = conditionalReason(backend, snapshot);
   return reason === null ? null : {reason, is_forbidden: false};
 }
 
@@ -33,7 +33,7 @@ export function describeBackend(backend: Backend): string {
   return `${application_name || '(no name)'}/${usename ?? '?'} ${state ?? 'hidden'}`;
 }
 
-function unconditional(backend: Backend, {target}: Snapshot): Protection | null {
+function unconditionalProtection(backend: Backend, {target}: Snapshot): Protection | null {
   if (isOwn(backend))
     return {reason: "its application_name is poolctl: it may be poolctl's own", is_forbidden: false};
   if (backend.backend_start === null || backend.state === null || backend.state_change === null) {
@@ -58,7 +58,7 @@ function isOwn({application_name}: Backend): boolean {
   return application_name === 'poolctl';
 }
 
-function sweepReason(backend: Backend, snapshot: Snapshot): string | null {
+function conditionalReason(backend: Backend, snapshot: Snapshot): string | null {
   const {application_name, usename} = backend;
   if (backend.is_superuser) return 'superuser session';
   const {roles = [], applications = []} = snapshot.target.protected_sessions ?? {};

@@ -156,7 +156,7 @@ function isValue(word: SqlToken, {before, after, isBackward, words}: Around): bo
   if (word.kind === 'number' || word.kind === 'parameter') return true;
   if (isBackward) return false;
   if (word.kind === 'quoted') return after?.text !== '.';
-  // PASSWORD hush, without quotes: a syntax error that shows up all the same.
+  // PASSWORD hush without quotes is a syntax error, but its text is shown too.
   const [first, second] = words;
   const isRole =
     /^(?:alter|create)$/i.test(first?.text ?? '') && /^(?:role|user|group)$/i.test(second?.text ?? '');

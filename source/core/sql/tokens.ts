@@ -47,12 +47,12 @@ export function coarseTokens(sql: string): SqlToken[] {
   return tokens;
 }
 
-/** Found in whatever holds a string or a comment: most of an application's statements have parameters and nothing else. */
+/** Matches any SQL with a string or a comment. Most statements of an application have parameters only. */
 export const literalMark = /'|--|\/\*|\$(?!\d)/;
 
 /**
- * How many characters precede the first comment; 0 where a quote or a dollar sign comes before it. An application's
- * statement is mostly free of both, with sqlcommenter's comment at its end.
+ * Number of characters before the first comment; 0 if a quote or a dollar sign precedes it. Most statements of an
+ * application have neither, only sqlcommenter's comment at the end.
  */
 function plainLength(sql: string): number {
   const at = sql.search(literalMark);

@@ -1,4 +1,4 @@
-/** Short, fixed-meaning texts for people; JSON carries the numbers themselves. */
+/** Numbers as short text for people; JSON has the numbers themselves. */
 
 /** `0.4s`, `12s`, `3m12s`, `2h05m`, `4d03h`: at most two units, at most six characters below 100 days. */
 export function formatAge(ms: number | null): string {
@@ -28,14 +28,14 @@ export function formatCount(count: number | null): string {
   return scaled(count, 1000, ['k', 'M', 'G', 'T', 'P']);
 }
 
-/** `512B`, `8.0K`, `1.2M`: powers of 1024, as PostgreSQL's own sizes are. */
+/** `512B`, `8.0K`, `1.2M`: powers of 1024, as in PostgreSQL's size functions. */
 export function formatBytes(bytes: number | null): string {
   if (bytes === null || !Number.isFinite(bytes)) return '-';
   if (bytes < 1000) return `${Math.round(bytes)}B`;
   return scaled(bytes, 1024, ['K', 'M', 'G', 'T', 'P']);
 }
 
-/** `99.2%`; null where there is nothing to divide by. */
+/** `99.2%`; `-` for null. */
 export function formatRatio(ratio: number | null, digits = 1): string {
   return ratio === null || !Number.isFinite(ratio) ? '-' : `${(ratio * 100).toFixed(digits)}%`;
 }
@@ -54,7 +54,7 @@ function pad2(value: number): string {
   return String(value).padStart(2, '0');
 }
 
-/** `1 session`, `3 sessions`; `2 entries` where the plural is given. */
+/** `1 session`, `3 sessions`; `2 entries` with an irregular plural. */
 export function counted(count: number, noun: string, plural = `${noun}s`): string {
   return `${count} ${count === 1 ? noun : plural}`;
 }

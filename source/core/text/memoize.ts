@@ -1,4 +1,4 @@
-/** Remembers what `make` returned for each text; forgets all of it when there are more than `most` texts. */
+/** Caches the result of `make` for each text; clears the cache when it holds more than `most` texts. */
 export function memoize<T>(make: (text: string) => T, most: number): (text: string) => T {
   const made = new Map<string, T>();
   return text => {

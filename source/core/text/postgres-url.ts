@@ -42,7 +42,7 @@ export function writePostgresUrl(parameters: ConnectionParameters): string {
 }
 
 /**
- * Where host and port begin: behind the `@` that ends the credentials, also where a password holds `/`, `?`, `#` or `@`
+ * Where host and port begin: after the `@` that ends the credentials, even if a password contains `/`, `?`, `#` or `@`
  * unencoded. 0 for a text without `://`.
  */
 export function hostStart(url: string): number {
@@ -58,7 +58,7 @@ export function hostStart(url: string): number {
   return Math.max(start, at + 1);
 }
 
-/** As `hostStart`, and takes a `?` before an `@` for a part of the credentials. */
+/** Like `hostStart`, but treats a `?` before an `@` as part of the credentials. */
 function parametersStart(url: string): number {
   const start = url.indexOf('://') + 3;
   const authority = url.slice(start).split('/', 1)[0] ?? '';
@@ -67,7 +67,7 @@ function parametersStart(url: string): number {
   return end === -1 ? hostStart(url) : start + end + 1;
 }
 
-/** Of `name=value` in a URL's query, as it is written. */
+/** The name in `name=value` of a URL's query, not decoded. */
 export function parameterName(pair: string): string {
   const at = pair.indexOf('=');
   return at === -1 ? pair : pair.slice(0, at);
@@ -78,7 +78,7 @@ export function parameterValue(pair: string): string {
   return at === -1 ? '' : decodePercent(pair.slice(at + 1));
 }
 
-/** Percent-decodes what is well-formed and leaves the rest as it is. */
+/** Percent-decodes well-formed sequences; the rest is unchanged. */
 function decodePercent(text: string): string {
   return text.replace(/(?:%[0-9a-f]{2})+/gi, run => {
     try {

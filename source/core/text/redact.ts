@@ -39,7 +39,7 @@ export function redactBesideSql(text: Showable): string {
   return besideSql.reduce((shown: string, [pattern, by]) => shown.replace(pattern, by), text);
 }
 
-/** Masks a quoted name that is an address, by mistake or for dblink; a truncated address has no `@`. */
+/** Masks a quoted name that contains an address, by mistake or for dblink; a truncated address has no `@`. */
 export function redactQuotedName(name: Showable): string {
   return redactBesideSql(name).replace(cutOffCredentials, '$1***');
 }
@@ -59,8 +59,8 @@ const cutOffCredentials = /(:\/\/[^\s/:@"]{0,200}:)(?!\*\*\*@)[^"]+$/;
 const urlParameter =
   /([?&](?:password|sslpassword|passfile|(?:api|access|secret|auth)[_-]?key|(?:access_|auth_|refresh_)?token|client_secret|secret|signature|sig)=)[^&\s"']+/gi;
 /**
- * What may stand between PASSWORD and its literal, and the literal in each of its spellings, cut off ones too. Behind
- * a quote it is a key: `payload->>'password'`.
+ * PASSWORD, what may separate it from its literal, and the literal in any spelling, also truncated. After a quote,
+ * `password` is a key: `payload->>'password'`.
  */
 const passwordClause =
   /((?<!['])\bpassword\b"?(?:\s|--[^\n]{0,1000}\n|\/\*[\s\S]{0,1000}?\*\/|\bto\b)*)(?:(?:[eE]|[uU]&)?'(?:[^'\\]|\\[\s\S]|'')*(?:'|$)(?:\s*\n\s*'(?:[^']|'')*(?:'|$))*|\$(\w*)\$[\s\S]*?(?:\$\2\$|$))/gi;
