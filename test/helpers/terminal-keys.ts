@@ -8,12 +8,18 @@ export function keySequence(name: KeyName, modes: {readonly applicationCursorKey
     return `\x1b${modes.applicationCursorKeysMode ? 'O' : '['}${cursorKeys[name as keyof typeof cursorKeys]}`;
   }
   if ([...name].length === 1) return name;
+  if (name.startsWith('alt-')) return `\x1b${keySequence(name.slice('alt-'.length), modes)}`;
   const letter = /^ctrl-([a-z\\\]])$/.exec(name)?.[1];
   if (!letter) throw new Error(`no key is named ${name}`);
   return String.fromCharCode(letter.charCodeAt(0) & 0x1f);
 }
 
-export type KeyName = keyof typeof keys | keyof typeof cursorKeys | `ctrl-${string}` | (string & {});
+export type KeyName =
+  | keyof typeof keys
+  | keyof typeof cursorKeys
+  | `ctrl-${string}`
+  | `alt-${string}`
+  | (string & {});
 
 const keys = {
   enter: '\r',

@@ -3,9 +3,10 @@ import {isAct, keyName, labelOf, whyDisabled} from '../input/key-meaning.ts';
 import {bindings} from '../input/keymap.ts';
 import {modeOf} from '../input/modes.ts';
 import {blankLine, fitText, type Line, lineWidth, type Span, span, spread} from '../screen/line.ts';
-import type {Notice} from '../state/dialog.ts';
+import type {Notice, Prompt} from '../state/dialog.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {wizardKeys} from '../wizard/pages.ts';
+import {inputSpans} from './input-line.ts';
 import {replayKeys} from './replay-page.ts';
 
 /** The prompt, or the notice, or the keys of this view. */
@@ -79,19 +80,15 @@ function footerHints(state: ConsoleState): Hint[] {
   );
 }
 
-type Prompt = {purpose: 'filter' | 'command'; text: string; error: string | null};
-
-/** The end of the text typed is always visible. */
-function drawPrompt({purpose, text, error}: Prompt, width: number): Line {
+function drawPrompt(prompt: Prompt, width: number): Line {
+  const {purpose, error} = prompt;
   const sign = purpose === 'filter' ? '/' : ':';
   const hint =
     error ??
     (purpose === 'filter'
       ? 'words, column:value, !word   Enter keeps the filter, Esc cancels'
       : 'sessions, recipe NAME, sort, filter, interval, at, quit   Esc cancels');
-  const longest = width - 4;
-  const shown = text.length > longest ? `…${text.slice(1 - longest)}` : text;
-  const typed: Line = {spans: [span(` ${sign}`, 'key'), span(shown, 'strong'), span('▏', 'accent')]};
+  const typed: Line = {spans: [span(` ${sign}`, 'key'), ...inputSpans(prompt, width - 3, 'strong')]};
   const room = width - lineWidth(typed) - 2;
   if (room < 8) return spread(typed, blankLine, width);
   const right = lineWidth({spans: [span(hint)]}) > room ? fitText(hint, room) : hint;

@@ -2,7 +2,7 @@ import {compareServers, serverDifference} from '../../core/server/server-identit
 import {parseSessionId} from '../../core/sessions/session.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import {findingOf} from '../state/findings.ts';
-import {blockerOf, canBeUnfolded, choicesOf, hasEnded} from '../state/run.ts';
+import {blockerOf, canBeUnfolded, hasEnded} from '../state/run.ts';
 import {selectedRun, selectedSession, targetSessions} from '../state/selection.ts';
 import type {ConsoleState} from '../state/state.ts';
 
@@ -79,13 +79,6 @@ export function needsUndoable(state: ConsoleState): string | null {
   if (run.server === undefined || server === undefined) return null;
   if (compareServers(run.server, server) !== 'other') return null;
   return `run ${selected}: ${serverDifference(run.server, server)}`;
-}
-
-export function needsChoices(state: ConsoleState): string | null {
-  const {wizard} = state;
-  return wizard && choicesOf(state, wizard).length > 0
-    ? null
-    : 'this parameter has no list of values: type one';
 }
 
 export function needsBlocker(state: ConsoleState): string | null {

@@ -74,9 +74,12 @@ const names: Record<string, string> = {
   pagedown: 'PgDn',
   home: 'Home',
   end: 'End',
+  delete: 'Del',
 };
 
 /** The display name of a key: `pagedown` is `PgDn`, `ctrl-l` is `Ctrl-L`. */
 export function keyName(key: string): string {
-  return key.startsWith('ctrl-') ? `Ctrl-${key.slice('ctrl-'.length).toUpperCase()}` : (names[key] ?? key);
+  const [, modifier, plain = key] = /^(ctrl|alt)-(.+)$/.exec(key) ?? [];
+  if (modifier === undefined) return names[key] ?? key;
+  return `${modifier === 'ctrl' ? 'Ctrl' : 'Alt'}-${names[plain] ?? plain.toUpperCase()}`;
 }

@@ -4,7 +4,6 @@ import type {Command} from '../state/messages.ts';
 import {viewOf} from '../views/index.ts';
 import {
   needsBlocker,
-  needsChoices,
   needsEscape,
   needsFilterable,
   needsFinding,
@@ -19,7 +18,8 @@ import {
   needsTaggable,
   needsUndoable,
 } from './availability.ts';
-import {type Binding, everyMode, pageModes, typingModes} from './modes.ts';
+import {fieldBindings} from './field-keys.ts';
+import {type Binding, everyMode, formModes, pageModes, typingModes} from './modes.ts';
 
 /** A key of the views that the footer does not list. */
 const inViews: Pick<Binding, 'modes' | 'label'> = {modes: ['browse'], label: ''};
@@ -47,6 +47,18 @@ export const bindings: Binding[] = [
     [
       [['down', 'j'], {kind: 'move', by: 1}, 'down; selects a row and freezes the order'],
       [['up', 'k'], {kind: 'move', by: -1}, 'up'],
+    ] satisfies [string[], Command, string][]
+  ).map(
+    ([keys, command, help]): Binding => ({
+      keys,
+      modes: ['browse', ...pageModes, ...formModes],
+      command,
+      label: '',
+      help,
+    }),
+  ),
+  ...(
+    [
       [['pagedown', 'ctrl-f', 'ctrl-d'], {kind: 'page', by: 1}, 'page down'],
       [['pageup', 'ctrl-b', 'ctrl-u'], {kind: 'page', by: -1}, 'page up'],
       [['home', 'g'], {kind: 'edge', to: 'first'}, 'first row'],
@@ -241,34 +253,6 @@ export const bindings: Binding[] = [
     help: 'confirm the input; next page of a recipe',
   },
   {
-    keys: ['backspace'],
-    modes: typingModes,
-    command: {kind: 'erase'},
-    label: '',
-    help: 'delete the last character',
-  },
-  ...(
-    [
-      ['tab', {kind: 'move', by: 1}, 'next parameter'],
-      ['shift-tab', {kind: 'move', by: -1}, 'previous parameter'],
-    ] satisfies [string, Command, string][]
-  ).map(([key, command, help]): Binding => ({keys: [key], modes: ['form'], command, label: '', help})),
-  ...(
-    [
-      ['right', 1, 'next value of this parameter'],
-      ['left', -1, 'previous value'],
-    ] satisfies [string, 1 | -1, string][]
-  ).map(
-    ([key, by, help]): Binding => ({
-      keys: [key],
-      modes: ['form'],
-      command: {kind: 'choose', by},
-      label: '',
-      help,
-      disabledBecause: needsChoices,
-    }),
-  ),
-  {
     keys: ['w'],
     modes: ['wizard'],
     command: {kind: 'open-blocker'},
@@ -292,4 +276,5 @@ export const bindings: Binding[] = [
     help: 'suspend to the shell; fg resumes',
   },
   {keys: ['ctrl-c'], modes: everyMode, command: {kind: 'quit'}, label: '', help: 'quit at once'},
+  ...fieldBindings,
 ];

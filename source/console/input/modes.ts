@@ -1,24 +1,29 @@
 import type {Command} from '../state/messages.ts';
+import {isChoosing} from '../state/run.ts';
 import type {ConsoleState} from '../state/state.ts';
 
 /**
- * What the keys act on: a view, a page on top of it, or a field. `sessionPreview` is a session opened from a
- * wizard: no key there leaves the wizard.
+ * What the keys act on: a view, a page on top of it, or a field. `choice` is a field of a form whose value is one of a
+ * list. `sessionPreview` is a session opened from a wizard: no key there leaves the wizard.
  */
-export type Mode = 'browse' | 'help' | 'detail' | 'prompt' | 'wizard' | 'form' | 'sessionPreview';
+export type Mode = 'browse' | 'help' | 'detail' | 'prompt' | 'wizard' | 'form' | 'choice' | 'sessionPreview';
 
+/** The fields of a wizard. */
+export const formModes: Mode[] = ['form', 'choice'];
 /** Modes in which characters are text. */
-export const typingModes: Mode[] = ['prompt', 'form'];
-/** Modes with a page that may be longer than the screen. */
-export const pageModes: Mode[] = ['help', 'detail', 'wizard', 'form', 'sessionPreview'];
-export const everyMode: Mode[] = ['browse', 'prompt', ...pageModes];
+export const typingModes: Mode[] = ['prompt', ...formModes];
+/** Modes with a page that may be longer than the screen, and without a field. */
+export const pageModes: Mode[] = ['help', 'detail', 'wizard', 'sessionPreview'];
+export const everyMode: Mode[] = ['browse', ...pageModes, ...typingModes];
 
-export function modeOf({overlay, replay, wizard}: ConsoleState): Mode {
+export function modeOf(state: ConsoleState): Mode {
+  const {overlay, replay, wizard} = state;
   if (overlay?.kind === 'prompt' || overlay?.kind === 'help') return overlay.kind;
   if (overlay !== null) return wizard === null ? 'detail' : 'sessionPreview';
   if (replay !== null) return 'wizard';
   if (wizard === null) return 'browse';
-  return wizard.stage === 'parameters' || wizard.stage === 'confirm' ? 'form' : 'wizard';
+  if (wizard.stage !== 'parameters' && wizard.stage !== 'confirm') return 'wizard';
+  return isChoosing(state, wizard) ? 'choice' : 'form';
 }
 
 export type Binding = {

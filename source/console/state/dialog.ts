@@ -1,9 +1,12 @@
 import type {Backend, Statement} from '../../model/snapshot.ts';
+import {atEnd, type InputLine} from './line-editor.ts';
 
 /** What lies on top of a view: a page or a prompt, and a notice in the last row. */
 export type DialogSlice = {
   overlay: Overlay | null;
   notice: Notice | null;
+  /** What was entered into the prompts, oldest first. */
+  entered: Record<Prompt['purpose'], readonly string[]>;
 };
 
 export type Overlay =
@@ -13,13 +16,14 @@ export type Overlay =
   | {kind: 'statement'; id: string; scroll: number; text: string[] | null; explain: string[] | null}
   | {kind: 'run'; run: string; scroll: number};
 
-/** `before`: the filter that Esc restores. */
-export type Prompt = {
+export type Prompt = InputLine & {
   kind: 'prompt';
   purpose: 'filter' | 'command';
-  text: string;
+  /** The filter that Esc restores. */
   before: string;
   error: string | null;
+  /** Which of `entered` is shown, and what had been typed before it; null while none is. */
+  recalled: {index: number; typed: string} | null;
 };
 
 export type Notice = {text: string; severity: 'info' | 'warning' | 'danger'};
@@ -40,7 +44,7 @@ export type DialogEffect =
 type Opened<State> = {state: State; effects: DialogEffect[]};
 
 export function createDialog(): DialogSlice {
-  return {overlay: null, notice: null};
+  return {overlay: null, notice: null, entered: {filter: [], command: []}};
 }
 
 export function openHelp<State extends DialogSlice>(state: State): State {
@@ -116,15 +120,40 @@ export function openPrompt<State extends DialogSlice>(
   purpose: Prompt['purpose'],
   filter: string,
 ): State {
-  const text = purpose === 'filter' ? filter : '';
-  return {...state, overlay: {kind: 'prompt', purpose, text, before: filter, error: null}};
+  const line = atEnd(purpose === 'filter' ? filter : '');
+  const prompt: Prompt = {kind: 'prompt', purpose, ...line, before: filter, error: null, recalled: null};
+  return {...state, overlay: prompt};
 }
 
-export function editPrompt<State extends DialogSlice>(state: State, edit: (text: string) => string): State {
+export function editPrompt<State extends DialogSlice>(
+  state: State,
+  change: (line: InputLine) => InputLine,
+): State {
   const {overlay} = state;
-  return overlay?.kind === 'prompt'
-    ? {...state, overlay: {...overlay, text: edit(overlay.text), error: null}}
-    : state;
+  if (overlay?.kind !== 'prompt') return state;
+  const line = change(overlay);
+  return {...state, overlay: {...overlay, text: line.text, cursor: line.cursor, error: null}};
+}
+
+/** Shows what was entered before (-1) or after (1) what is shown; after the newest comes what was being typed. */
+export function recall<State extends DialogSlice>(state: State, by: 1 | -1): State {
+  const {overlay, entered} = state;
+  if (overlay?.kind !== 'prompt') return state;
+  const lines = entered[overlay.purpose];
+  const {index, typed} = overlay.recalled ?? {index: lines.length, typed: overlay.text};
+  const to = index + by;
+  if (to < 0 || to > lines.length) return state;
+  const recalled = to === lines.length ? null : {index: to, typed};
+  return {...state, overlay: {...overlay, ...atEnd(lines[to] ?? typed), recalled, error: null}};
+}
+
+const mostEntered = 100;
+
+/** Keeps what is being entered, unless it was the last time, too. */
+export function remember<State extends DialogSlice>(state: State, {purpose, text}: Prompt): State {
+  const lines = state.entered[purpose];
+  if (text.trim() === '' || lines.at(-1) === text) return state;
+  return {...state, entered: {...state.entered, [purpose]: [...lines, text].slice(-mostEntered)}};
 }
 
 export function closeOverlay<State extends DialogSlice>(state: State): State {

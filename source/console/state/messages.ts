@@ -1,5 +1,6 @@
 import type {ViewId} from './browsing.ts';
 import type {DialogEffect, DialogEvent} from './dialog.ts';
+import type {LineEdit} from './line-editor.ts';
 import type {PastEffect, PastEvent} from './past.ts';
 import type {ReadingEffect, ReadingEvent} from './reading.ts';
 import type {RunEffect, RunEvent} from './run.ts';
@@ -20,7 +21,8 @@ export type Command =
   | {kind: 'prompt'; purpose: 'filter' | 'command'}
   | {kind: 'type'; text: string}
   | {kind: 'paste'; text: string}
-  | {kind: 'erase'}
+  | {kind: 'edit'; how: LineEdit}
+  | {kind: 'recall'; by: 1 | -1}
   | {kind: 'submit'}
   | {kind: 'choose'; by: 1 | -1}
   | {kind: 'open-blocker'}

@@ -1,6 +1,7 @@
 import {pageStep} from '../components/page.ts';
 import {scrollTop, showField} from '../components/scrolling.ts';
 import {inform} from './dialog.ts';
+import {edit, type InputLine, insert} from './line-editor.ts';
 import {type Command, noEffects, type UpdateResult} from './messages.ts';
 import {openBlocker, openWizard, withRun} from './opening.ts';
 import {anotherServer} from './reading.ts';
@@ -23,11 +24,11 @@ export function handleWizardCommand(
     case 'back':
       return withRun(state, goBack(state, wizard));
     case 'paste':
-      return isForm ? edited(state, wizard, text => text + command.text) : refusePaste(state, wizard);
+      return isForm ? edited(state, wizard, line => insert(line, command.text)) : refusePaste(state, wizard);
     case 'type':
-      return edited(state, wizard, text => text + command.text);
-    case 'erase':
-      return edited(state, wizard, withoutLast);
+      return edited(state, wizard, line => insert(line, command.text));
+    case 'edit':
+      return edited(state, wizard, line => edit(line, command.how));
     case 'choose':
       return noEffects(showField({...state, wizard: choose(state, wizard, command.by)}));
     case 'move':
@@ -49,8 +50,12 @@ export function handleWizardCommand(
   }
 }
 
-function edited(state: ConsoleState, wizard: RecipeWizard, edit: (text: string) => string): UpdateResult {
-  return noEffects(showField({...state, wizard: editField(state, wizard, edit)}));
+function edited(
+  state: ConsoleState,
+  wizard: RecipeWizard,
+  change: (line: InputLine) => InputLine,
+): UpdateResult {
+  return noEffects(showField({...state, wizard: editField(state, wizard, change)}));
 }
 
 /** The confirmation has to be typed. */
@@ -86,8 +91,4 @@ function openRecommended(state: ConsoleState, page: ReplayPage): UpdateResult {
   return params === null
     ? noEffects({...state, wizard: null, replay: null})
     : openWizard(state, 'tune-connection-limit', null, params);
-}
-
-export function withoutLast(text: string): string {
-  return [...text].slice(0, -1).join('');
 }

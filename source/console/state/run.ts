@@ -9,6 +9,7 @@ import type {RunState, RunStep} from '../../model/run.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import type {Step} from '../../model/step.ts';
 import type {ServerIdentity} from '../../model/target.ts';
+import type {InputLine} from './line-editor.ts';
 
 /** What changes the server: the recipe being walked through, a replay, and the journal of runs. */
 export type RunSlice = {
@@ -51,6 +52,8 @@ export type RecipeWizard = {
   server: ServerIdentity | null;
   /** The confirmation typed so far. */
   typed: string;
+  /** In the text of the parameter or the confirmation being edited; null is its end. */
+  cursor: number | null;
   run: RunState | null;
   /** Esc was pressed during a run: the next one stops it. */
   asksToStop: boolean;
@@ -150,6 +153,21 @@ export function choicesOf(known: Known, wizard: RecipeWizard): readonly string[]
   if (parameter?.choices !== undefined) return parameter.choices;
   if (parameter === null || known.snapshot === null || !['text', 'path'].includes(parameter.kind)) return [];
   return parameter.suggest?.(known.snapshot, dataOf(known, wizard)) ?? [];
+}
+
+/** Whether the arrows walk through the parameter's values: none of its own has been typed. */
+export function isChoosing(known: Known, wizard: RecipeWizard): boolean {
+  const choices = choicesOf(known, wizard);
+  const value = editedLine(known, wizard)?.text ?? '';
+  return choices.length > 0 && (value === '' || choices.includes(value));
+}
+
+/** The parameter or the confirmation being edited; null at other stages. */
+export function editedLine(known: Known, wizard: RecipeWizard): InputLine | null {
+  const parameter = editedParameter(known, wizard);
+  if (wizard.stage !== 'confirm' && parameter === null) return null;
+  const text = parameter === null ? wizard.typed : (valuesOf(wizard)[parameter.name] ?? '');
+  return {text, cursor: Math.min(wizard.cursor ?? text.length, text.length)};
 }
 
 /** The problem with a parameter's current value; null where there is none. */

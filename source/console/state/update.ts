@@ -14,9 +14,10 @@ import {
   type ViewId,
 } from './browsing.ts';
 import {enterCommandLine} from './command-line.ts';
-import {closeOverlay, editPrompt, inform, openHelp, openPrompt} from './dialog.ts';
+import {closeOverlay, editPrompt, inform, openHelp, openPrompt, recall, remember} from './dialog.ts';
 import {handleEvent, isEvent, showEffect} from './events.ts';
 import {diagnose} from './findings.ts';
+import {edit, insert} from './line-editor.ts';
 import {type Command, type Effect, type Message, noEffects, type UpdateResult} from './messages.ts';
 import {
   explainSelected,
@@ -28,7 +29,7 @@ import {
 } from './opening.ts';
 import {backToNow, changeSpeed, goInTime, togglePlaying} from './past.ts';
 import {nextInterval, setInterval} from './reading.ts';
-import {handleReplayCommand, handleWizardCommand, withoutLast} from './run-commands.ts';
+import {handleReplayCommand, handleWizardCommand} from './run-commands.ts';
 import {copyText} from './selection.ts';
 import type {ConsoleState} from './state.ts';
 
@@ -75,13 +76,15 @@ function handleCommand(state: ConsoleState, command: Command): UpdateResult {
     case 'prompt':
       return noEffects(openPrompt(state, command.purpose, state.tables[state.view].filter));
     case 'type':
-      return noEffects(typeInPrompt(state, text => text + command.text));
+      return noEffects(filterAsTyped(editPrompt(state, line => insert(line, command.text))));
     case 'paste':
       return state.overlay?.kind === 'prompt'
-        ? noEffects(typeInPrompt(state, text => text + command.text))
+        ? noEffects(filterAsTyped(editPrompt(state, line => insert(line, command.text))))
         : noEffects(inform(state, pasteRefused));
-    case 'erase':
-      return noEffects(typeInPrompt(state, withoutLast));
+    case 'edit':
+      return noEffects(filterAsTyped(editPrompt(state, line => edit(line, command.how))));
+    case 'recall':
+      return noEffects(filterAsTyped(recall(state, command.by)));
     case 'submit':
       return submitPrompt(state);
     case 'pause':
@@ -156,20 +159,20 @@ function leave(state: ConsoleState): ConsoleState {
 }
 
 /** A filter is applied with every character. */
-function typeInPrompt(state: ConsoleState, edit: (text: string) => string): ConsoleState {
-  const edited = editPrompt(state, edit);
-  const {overlay} = edited;
+function filterAsTyped(state: ConsoleState): ConsoleState {
+  const {overlay, tables, view} = state;
   const isFilter = overlay?.kind === 'prompt' && overlay.purpose === 'filter';
-  return isFilter ? setFilter(edited, overlay.text) : edited;
+  return isFilter && overlay.text !== tables[view].filter ? setFilter(state, overlay.text) : state;
 }
 
 function submitPrompt(state: ConsoleState): UpdateResult {
   const {overlay} = state;
   if (overlay?.kind !== 'prompt') return noEffects(state);
-  const closed = closeOverlay(state);
+  const closed = remember(closeOverlay(state), overlay);
   if (overlay.purpose === 'filter') return noEffects(closed);
   const entered = enterCommandLine(closed, overlay.text);
-  if ('error' in entered) return noEffects({...state, overlay: {...overlay, error: entered.error}});
+  if ('error' in entered)
+    return noEffects({...closed, overlay: {...overlay, error: entered.error, recalled: null}});
   return 'command' in entered ? handleCommand(closed, entered.command) : entered;
 }
 

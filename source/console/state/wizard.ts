@@ -6,12 +6,14 @@ import {serverOf} from '../../core/server/server-identity.ts';
 import type {Parameter, ParameterValues, Recipe} from '../../model/recipe.ts';
 import type {RunState} from '../../model/run.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
+import type {InputLine} from './line-editor.ts';
 import {
   canBeCancelled,
   canBeExecuted,
   choicesOf,
   confirmationWord,
   type DataRequest,
+  editedLine,
   editedParameter,
   type JournalState,
   type Known,
@@ -42,6 +44,7 @@ export const newWizard: RecipeWizard = {
   plan: null,
   server: null,
   typed: '',
+  cursor: null,
   run: null,
   asksToStop: false,
   stopping: null,
@@ -83,14 +86,14 @@ export function goForward(known: Known & Target, wizard: RecipeWizard, refusal: 
     case 'evidence':
       if (!recipe?.plan) return close;
       return recipe.parameters.length > 0
-        ? show({...wizard, stage: 'parameters', error: null, scroll: 0})
+        ? show({...wizard, stage: 'parameters', cursor: null, error: null, scroll: 0})
         : planWizard(known, wizard);
     case 'parameters':
       return planWizard(known, wizard);
     case 'preview':
       if (recipe?.isBenchmark && wizard.plan) return startReplay(wizard.plan);
       return canBeExecuted(wizard.plan)
-        ? show({...wizard, stage: 'confirm', typed: '', error: null, scroll: 0})
+        ? show({...wizard, stage: 'confirm', typed: '', cursor: null, error: null, scroll: 0})
         : close;
     case 'confirm':
       return confirm(known, wizard, refusal);
@@ -125,7 +128,7 @@ export function goBack(known: Known, wizard: RecipeWizard): RunUpdate {
   if (wizard.dataRequest?.isForPlan) return show({...wizard, dataRequest: null});
   if (wizard.stage === 'running') return stopRunning(wizard);
   const stage = pageBefore(known, wizard);
-  return stage === null ? close : show({...wizard, stage, error: null, scroll: 0});
+  return stage === null ? close : show({...wizard, stage, cursor: null, error: null, scroll: 0});
 }
 
 /** A single Esc may be a slip, or the remains of an arrow key over a bad line: the second one stops the run. */
@@ -143,17 +146,25 @@ function pageBefore(known: Known, wizard: RecipeWizard): WizardStage | null {
 }
 
 /** Changes the parameter being edited, or the confirmation. */
-export function editField(known: Known, wizard: RecipeWizard, edit: (text: string) => string): RecipeWizard {
-  if (wizard.stage === 'confirm') return {...wizard, typed: edit(wizard.typed), error: null};
+export function editField(
+  known: Known,
+  wizard: RecipeWizard,
+  change: (line: InputLine) => InputLine,
+): RecipeWizard {
+  const before = editedLine(known, wizard);
+  if (before === null) return wizard;
+  const {text, cursor} = change(before);
+  if (text === before.text) return {...wizard, cursor};
   const parameter = editedParameter(known, wizard);
-  return parameter === null ? wizard : setParameter(wizard, parameter, edit);
+  return parameter === null
+    ? {...wizard, typed: text, cursor, error: null}
+    : {...setParameter(wizard, parameter, text), cursor};
 }
 
 /** A changed value makes the data that is being read for the plan useless. */
-function setParameter(wizard: RecipeWizard, {name}: Parameter, edit: (text: string) => string): RecipeWizard {
+function setParameter(wizard: RecipeWizard, {name}: Parameter, value: string): RecipeWizard {
   const dataRequest = wizard.dataRequest?.isForPlan ? null : wizard.dataRequest;
-  const params = {...wizard.params, [name]: edit(valuesOf(wizard)[name] ?? '')};
-  return {...wizard, params, dataRequest, error: null};
+  return {...wizard, params: {...wizard.params, [name]: value}, cursor: null, dataRequest, error: null};
 }
 
 /** Selects the next or previous value of a parameter with choices or suggestions. */
@@ -161,17 +172,15 @@ export function choose(known: Known, wizard: RecipeWizard, by: 1 | -1): RecipeWi
   const parameter = editedParameter(known, wizard);
   const choices = choicesOf(known, wizard);
   if (parameter === null || choices.length === 0) return wizard;
-  return setParameter(wizard, parameter, value => {
-    const at = choices.indexOf(value);
-    const next = at === -1 ? (by === 1 ? 0 : -1) : (at + by) % choices.length;
-    return choices.at(next) ?? value;
-  });
+  const at = choices.indexOf(valuesOf(wizard)[parameter.name] ?? '');
+  const next = at === -1 ? (by === 1 ? 0 : -1) : (at + by) % choices.length;
+  return setParameter(wizard, parameter, choices.at(next) ?? '');
 }
 
 /** Selects the next or previous field. */
 export function moveField(known: Known, wizard: RecipeWizard, by: number): RecipeWizard {
   const count = recipeOf(known, wizard)?.parameters.length ?? 0;
-  return {...wizard, field: count === 0 ? 0 : (wizard.field + by + count) % count};
+  return {...wizard, field: count === 0 ? 0 : (wizard.field + by + count) % count, cursor: null};
 }
 
 export function updateRun(wizard: RecipeWizard, run: RunState): RecipeWizard {
@@ -246,7 +255,7 @@ function refuse(known: Known, wizard: RecipeWizard, {parameters}: Recipe): RunUp
   const parameter = parameters[field];
   if (parameter === undefined) return null;
   const error = `${parameter.name}: ${parameterProblem(known, wizard, parameter)?.text}`;
-  return show({...wizard, stage: 'parameters', field, error});
+  return show({...wizard, stage: 'parameters', field, cursor: null, error});
 }
 
 function withError(wizard: RecipeWizard, {parameters}: Recipe, error: unknown): RecipeWizard {

@@ -1,21 +1,24 @@
 import {nameServer} from '../../core/server/server-identity.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Finding, Plan, Recipe} from '../../model/recipe.ts';
+import {inputSpans} from '../components/input-line.ts';
 import {type Page, pageOf} from '../components/page.ts';
 import {indented, paragraph, shorten, signed, withUnit} from '../components/text-lines.ts';
 import {textWidth} from '../screen/cell-width.ts';
 import {blankLine, type Line, line, lineWidth, type Span, span, wrapText} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import {findingId} from '../state/findings.ts';
+import {atEnd} from '../state/line-editor.ts';
 import {
   blockerOf,
   canBeCancelled,
   canBeExecuted,
   canBeUnfolded,
-  choicesOf,
   confirmationWord,
   currentStep,
   type DataRequest,
+  editedLine,
+  isChoosing,
   isCleaningUp,
   type RecipeWizard,
   recipeOf,
@@ -153,7 +156,7 @@ export function wizardKeys(state: ConsoleState, wizard: RecipeWizard): Span[] {
       ? []
       : keySpans(wizard.asksToStop ? 'Esc again' : 'Esc', back[stage])),
     ...(canBeUnfolded(wizard) ? keySpans('o', wizard.isUnfolded ? 'fold guards' : 'show guards') : []),
-    ...(choicesOf(state, wizard).length > 0 ? keySpans('← →', 'choose') : []),
+    ...(isChoosing(state, wizard) ? keySpans('← →', 'choose') : []),
     ...(waits === null ? [] : keySpans('w', `session ${waits.pid}`)),
   ];
 }
@@ -247,23 +250,16 @@ function confirmationLines(state: ConsoleState, wizard: RecipeWizard, width: num
 
 /** The confirmation to type and what was typed so far, on one line where that fits. */
 function typedLines(state: ConsoleState, wizard: RecipeWizard, width: number): Line[] {
-  const {typed} = wizard;
+  const typed = editedLine(state, wizard) ?? atEnd('');
   const word = confirmationWord(state, wizard);
   const asked = line(span('  type '), span(word, 'strong'), span(' to run it:  '));
   const room = width - lineWidth(asked) - 2;
-  if (textWidth(sanitise(word)) <= room && textWidth(sanitise(typed)) <= room)
-    return [{spans: [...asked.spans, span(typed, 'accent'), span('▏', 'accent')]}];
+  if (textWidth(sanitise(word)) <= room && textWidth(sanitise(typed.text)) <= room)
+    return [{spans: [...asked.spans, ...inputSpans(typed, room + 2, 'accent')]}];
   return [
     ...indented(`type ${word} to run it:`, width, 2),
-    line(span('  > '), span(tailOf(typed, width - 6), 'accent'), span('▏', 'accent')),
+    {spans: [span('  > '), ...inputSpans(typed, width - 5, 'accent')]},
   ];
-}
-
-/** As much of the end of a text as fits. */
-function tailOf(text: string, width: number): string {
-  const characters = [...sanitise(text)];
-  while (textWidth(characters.join('')) > width) characters.shift();
-  return characters.join('');
 }
 
 /** More steps than this are not listed. */

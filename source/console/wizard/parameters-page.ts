@@ -1,9 +1,11 @@
 import type {ParameterProblem} from '../../core/recipe/parameters.ts';
 import type {Parameter} from '../../model/recipe.ts';
+import {inputSpans} from '../components/input-line.ts';
 import {indented} from '../components/text-lines.ts';
 import {textWidth} from '../screen/cell-width.ts';
 import {type Line, line, type Span, span} from '../screen/line.ts';
-import {dataOf, parameterProblem, type RecipeWizard, recipeOf, valuesOf} from '../state/run.ts';
+import type {InputLine} from '../state/line-editor.ts';
+import {dataOf, editedLine, parameterProblem, type RecipeWizard, recipeOf, valuesOf} from '../state/run.ts';
 import type {ConsoleState} from '../state/state.ts';
 
 /** Fits PostgreSQL's longest setting, `idle_in_transaction_session_timeout`. */
@@ -18,35 +20,40 @@ export function parameterBlocks(state: ConsoleState, wizard: RecipeWizard, width
   return parameters.map((parameter, index) => {
     const isEdited = index === wizard.field;
     const problem = parameterProblem(state, wizard, parameter);
-    const field = fieldLine(wizard, parameter, {isEdited, nameWidth, problem, width});
+    const edited = isEdited ? editedLine(state, wizard) : null;
+    const field = fieldLine(wizard, parameter, {edited, nameWidth, problem, width});
     return isEdited ? [field, ...explanation(state, wizard, parameter, narrowestName + 2, width)] : [field];
   });
 }
 
-type FieldLook = {isEdited: boolean; nameWidth: number; problem: ParameterProblem | null; width: number};
+/** `edited`: the value with its cursor; null in the other fields. */
+type FieldLook = {
+  edited: InputLine | null;
+  nameWidth: number;
+  problem: ParameterProblem | null;
+  width: number;
+};
 
-/** `> older_than      5mi▏  not a duration: 90s, 10min, 1h30m`; of a long value the end is shown. */
+/** `> older_than      5mi▏  not a duration: 90s, 10min, 1h30m`; of a long value the part around the cursor is shown. */
 function fieldLine(wizard: RecipeWizard, {name, is_required}: Parameter, look: FieldLook): Line {
-  const {isEdited, nameWidth, problem, width} = look;
+  const {edited, nameWidth, problem, width} = look;
+  const isEdited = edited !== null;
   const value = valuesOf(wizard)[name] ?? '';
   const sign = is_required ? '*' : '';
   const remark = problem === null ? '' : `  ${problem.text}`;
   const room = Math.max(8, width - nameWidth - 4 - textWidth(remark));
-  const shown = value.length > room && isEdited ? `…${value.slice(1 - room)}` : value;
   return line(
     span(isEdited ? '> ' : '  ', 'key'),
     span(`${name}${sign}`.padEnd(nameWidth - 1), isEdited ? 'strong' : 'plain'),
     ' ',
-    valueSpan(shown, {isEdited, isSet: name in wizard.params}),
-    span(isEdited ? '▏' : '', 'accent'),
+    ...(edited === null ? [valueSpan(value, name in wizard.params)] : inputSpans(edited, room + 1, 'accent')),
     span(remark, problem?.severity === 'error' ? 'danger' : 'warning'),
   );
 }
 
 /** Values that were set stand out from defaults. */
-function valueSpan(value: string, {isEdited, isSet}: {isEdited: boolean; isSet: boolean}): Span {
-  if (value === '') return span(isEdited ? '' : '(not set)', 'muted');
-  return span(value, isSet || isEdited ? 'accent' : 'plain');
+function valueSpan(value: string, isSet: boolean): Span {
+  return value === '' ? span('(not set)', 'muted') : span(value, isSet ? 'accent' : 'plain');
 }
 
 const mostSuggestions = 6;

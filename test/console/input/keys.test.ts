@@ -5,6 +5,7 @@ import {bindings} from '../../../source/console/input/keymap.ts';
 import type {RecipeWizard} from '../../../source/console/state/run.ts';
 import {createState} from '../../../source/console/state/state.ts';
 import {newWizard} from '../../../source/console/state/wizard.ts';
+import {press} from '../played.ts';
 
 const state = createState({
   columns: 80,
@@ -53,15 +54,13 @@ describe('keymap', () => {
   });
 
   it('types what would be a command while a filter is typed, and still leaves on Ctrl-C', () => {
-    const typing = {
-      ...state,
-      overlay: {kind: 'prompt' as const, purpose: 'filter' as const, text: '', before: '', error: null},
-    };
+    const typing = press(state, '2', '/');
     expect(commandOf('q', typing)).toEqual({command: {kind: 'type', text: 'q'}});
     expect(commandOf('2', typing)).toEqual({command: {kind: 'type', text: '2'}});
     expect(commandOf('space', typing)).toEqual({command: {kind: 'type', text: ' '}});
     expect(commandOf('ctrl-c', typing)).toEqual({command: {kind: 'quit'}});
-    expect(commandOf('up', typing)).toBeNull();
+    expect(commandOf('up', typing)).toEqual({command: {kind: 'recall', by: -1}});
+    expect(commandOf('pageup', typing)).toBeNull();
   });
 });
 

@@ -141,10 +141,68 @@ describe('the line being typed', () => {
     expect(holds(state)).toBe(true);
   });
 
+  it('is edited at the cursor, and the filter follows', () => {
+    const shown = press(play(start, read(1, 2)).state, '2', '/');
+    const typed = press(shown, ...'pid=10x', 'left', 'delete', '1', 'home', '!');
+    expect(typed.overlay).toMatchObject({text: '!pid=101', cursor: 1});
+    expect(pidsOf(typed)).toEqual([100]);
+    expect(pidsOf(press(typed, 'ctrl-k'))).toHaveLength(2);
+    expect(pidsOf(press(typed, 'backspace', 'enter'))).toEqual([101]);
+  });
+
+  it('takes a paste at the cursor', () => {
+    const typed = press(start, ':', ...'interval', 'ctrl-a');
+    const {state} = play(typed, {kind: 'paste', text: 'sort '});
+    expect(state.overlay).toMatchObject({text: 'sort interval', cursor: 5});
+  });
+
+  it('leaves the selection alone while only the cursor moves', () => {
+    const filtered = press(play(start, read(1, 2)).state, '2', '/', ...'active', 'enter', 'j', '/');
+    expect(filtered.tables.sessions.cursor).not.toBeNull();
+    expect(press(filtered, 'left', 'ctrl-e').tables.sessions.cursor).toBe(filtered.tables.sessions.cursor);
+  });
+
   it('leaves on :q', () => {
     expect(
       play(start, {kind: 'prompt', purpose: 'command'}, ...type('q'), {kind: 'submit'}).effects,
     ).toContainEqual({kind: 'quit'});
+  });
+});
+
+describe('what was entered', () => {
+  const entered = (...lines: string[]) =>
+    lines.reduce((state, line) => press(state, ':', ...line, 'enter'), play(start, read(1)).state);
+  const textOf = ({overlay}: ConsoleState) => (overlay?.kind === 'prompt' ? overlay.text : null);
+
+  it('comes back on Up, the newest first, and Down ends at what was being typed', () => {
+    const prompt = press(entered('locks', 'journal'), ':', ...'ses');
+    expect(textOf(press(prompt, 'up'))).toBe('journal');
+    expect(textOf(press(prompt, 'up', 'up'))).toBe('locks');
+    expect(textOf(press(prompt, 'up', 'up', 'up'))).toBe('locks');
+    expect(textOf(press(prompt, 'up', 'up', 'down'))).toBe('journal');
+    expect(textOf(press(prompt, 'up', 'down'))).toBe('ses');
+    expect(textOf(press(prompt, 'down'))).toBe('ses');
+    expect(textOf(press(prompt, 'ctrl-p', 'ctrl-n'))).toBe('ses');
+  });
+
+  it('is edited and entered like anything typed', () => {
+    expect(press(entered('locks', 'overview'), ':', 'up', 'up', 'enter').view).toBe('locks');
+    expect(textOf(press(entered('locks'), ':', 'up', 'backspace'))).toBe('lock');
+  });
+
+  it('is kept once where it was entered twice in a row, and with its mistake', () => {
+    const prompt = press(entered('overview', 'locks', 'locks'), ':');
+    expect(textOf(press(prompt, 'up', 'up'))).toBe('overview');
+    const refused = press(start, ':', ...'lokcs', 'enter');
+    expect(textOf(refused)).toBe('lokcs');
+    expect(textOf(press(refused, 'escape', ':', 'up'))).toBe('lokcs');
+  });
+
+  it('is kept for filters apart, and one that comes back filters at once', () => {
+    const filtered = press(entered('locks'), '2', '/', ...'pid=100', 'enter', '/', 'ctrl-u', 'enter');
+    expect(pidsOf(filtered)).toEqual([100]);
+    expect(press(filtered, '/', 'up').tables.sessions.filter).toBe('pid=100');
+    expect(press(filtered, '/', 'up', 'escape').tables.sessions.filter).toBe('');
   });
 });
 

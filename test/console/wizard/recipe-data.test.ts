@@ -130,7 +130,19 @@ describe('parameters', () => {
     expect(values('right')).toBe('safe');
     expect(values('right', 'right', 'right')).toBe('fast');
     expect(values('left')).toBe('dry');
-    expect(screenOf(press(form, 'right'))).toContain('→: this parameter has no list of values: type one');
+  });
+
+  it('are walked through by the arrows only as long as nothing of their own is typed', () => {
+    const mode = press(form, 'up');
+    expect(press(mode, 'x', 'left', 'y').wizard?.params.mode).toBe('fastyx');
+    expect(screenOf(press(mode, 'x'))).not.toContain('← → choose');
+    expect(press(form, 'left', '1').wizard?.params.limit).toBe('15');
+  });
+
+  it('count as typed only once their text is changed', () => {
+    const moved = press(form, 'home', 'end', 'left', 'ctrl-k', 'ctrl-u');
+    expect(moved.wizard?.params).toEqual({limit: ''});
+    expect(press(form, 'home', 'end', 'left', 'alt-f').wizard?.params).toEqual({});
   });
 
   it('walk through the names that were seen, too', () => {
