@@ -2,8 +2,7 @@ import pg from 'pg';
 import {AbortError} from '../../source/core/errors.ts';
 import {findServerBinaries} from '../../source/demo/binaries.ts';
 import {startServer, type ThrowawayServer} from '../../source/demo/server.ts';
-import {startLink} from './link.ts';
-import {type Load, startLoad} from './load.ts';
+import {type Load, startLink, startLoad} from './child.ts';
 
 export const sessions = 500;
 export const roundTrip_ms = 50;

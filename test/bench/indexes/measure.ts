@@ -1,7 +1,21 @@
 import {adviseIndexes} from '../../../source/core/indexes/advise-indexes.ts';
 import type {WorkloadStatement} from '../../../source/core/indexes/candidates.ts';
-import type {ExistingIndex} from '../../../source/core/indexes/index-spec.ts';
-import {covers, type IndexKey, key} from '../../../source/core/indexes/index-spec.ts';
+import {
+  btree,
+  covers,
+  definitionOf,
+  type ExistingIndex,
+  findCovering,
+  type IndexKey,
+  type IndexSpec,
+  key,
+  minimumRows,
+  toCandidate,
+} from '../../../source/core/indexes/index-spec.ts';
+import type {Condition} from '../../../source/core/indexes/statement-shape.ts';
+import {rowsOf} from '../../../source/core/indexes/statistics.ts';
+import type {Table} from '../../../source/model/catalog.ts';
+
 import type {IndexAdvice, IndexProposal} from '../../../source/model/recipe-data.ts';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
 import {readAdviceInput} from '../../../source/postgres/facts/index-advice.ts';
@@ -9,10 +23,10 @@ import {planHypothetically} from '../../../source/postgres/planner/index-planner
 import {loadSqlParser, type SqlParser} from '../../../source/postgres/reach/parse-sql.ts';
 import type {TestServer} from '../../helpers/server.ts';
 import {watch} from '../../postgres/watching.ts';
-import {oneColumnPerPredicate} from './one-column-rule.ts';
+
 import type {Workload} from './workloads.ts';
 
-/** A statement's cost with nothing, with the rule's indexes, and with poolctl's. */
+/** A statement's cost without new indexes, with the rule's and with poolctl's. */
 export type StatementCosts = {query: string; calls: number; before: number; rule: number; poolctl: number};
 
 export type Measured = {
@@ -26,7 +40,7 @@ export type Measured = {
   seconds: number;
 };
 
-/** Runs a workload, takes the advice and weighs it against the rule: by HypoPG, or built on copies of the database. */
+/** Runs a workload and compares poolctl's advice with the rule, by HypoPG or with indexes built on copies of the database. */
 export async function measure(
   server: TestServer,
   workload: Workload,
@@ -79,7 +93,7 @@ export async function measure(
   };
 }
 
-/** An index that is there begins with the very same keys. */
+/** Whether an existing index begins with the same keys. */
 function isDuplicate(
   {table_oid, method, columns, predicate}: IndexProposal,
   existing: readonly ExistingIndex[],
@@ -89,7 +103,7 @@ function isDuplicate(
   return existing.some(each => each.table_oid === table_oid && each.is_valid && covers(each.spec, wanted, 0));
 }
 
-/** What the server asks of a foreign key's table when a row of its parent goes. */
+/** The query that the server sends to a foreign key's table when a row of its parent is deleted. */
 function lookUp({schema, table, columns}: IndexProposal): WorkloadStatement {
   const where = columns.map(({expression}, index) => `${expression} = $${index + 1}`).join(' AND ');
   const query = `SELECT 1 FROM ONLY "${schema}"."${table}" WHERE ${where}`;
@@ -120,7 +134,7 @@ function withHypopg({rawClient: bare}: Connection, parser: SqlParser): Planning 
   };
 }
 
-/** Where HypoPG is not to be had, the indexes are built, on a copy that is dropped again. */
+/** Without HypoPG: builds the indexes on a copy of the database, which is then dropped. */
 function withCopies(server: TestServer, {name}: Workload, parser: SqlParser, original: Connection): Planning {
   return async (statements, definitions) => {
     const copy = `${name}_copy`;
@@ -156,4 +170,27 @@ function withCopies(server: TestServer, {name}: Workload, parser: SqlParser, ori
     await server.query(`DROP DATABASE ${copy} WITH (FORCE)`);
     return costs;
   };
+}
+
+/** The rule that poolctl is compared with: a separate index for every column in a predicate. */
+function oneColumnPerPredicate(
+  statements: readonly WorkloadStatement[],
+  existing: readonly ExistingIndex[],
+): {table: Table; definition: string; method: string}[] {
+  const found = statements
+    .flatMap(({shape}) => shape.uses)
+    .filter(({table}) => rowsOf(table) >= minimumRows)
+    .flatMap(({table, conditions}) => conditions.flatMap(specsOf).map(spec => toCandidate(table, spec, 0)))
+    .filter(candidate => findCovering(candidate, existing) === null);
+  return [...new Map(found.map(each => [each.id, each])).values()].map(({table, spec}) => ({
+    table,
+    definition: definitionOf(table, spec, null),
+    method: spec.method,
+  }));
+}
+
+function specsOf(condition: Condition): IndexSpec[] {
+  if (condition.kind === 'any') return condition.arms.flatMap(arm => arm.flatMap(specsOf));
+  const spec = btree([key(condition.term.expression)]);
+  return [condition.kind === 'contains' ? {...spec, method: 'gin'} : spec];
 }

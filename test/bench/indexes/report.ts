@@ -3,7 +3,7 @@ import type {Measured, StatementCosts} from './measure.ts';
 
 export type Section = {title: string; measured: readonly Measured[]};
 
-/** The tables of the bench, as they stand in report.md. */
+/** The tables of report.md. */
 export function toMarkdown(sections: readonly Section[]): string {
   return [
     '# What the index finder proposes, and what it is worth',
@@ -33,7 +33,7 @@ function total({statements}: Pick<Measured, 'statements'>, which: 'before' | 'ru
   return statements.reduce((sum, each) => sum + each[which] * each.calls, 0);
 }
 
-/** Percent of the cost before, as it is shown. */
+/** Percent of the cost before. */
 function share(each: Measured, which: 'rule' | 'poolctl'): number {
   return Number(((100 * total(each, which)) / total(each, 'before')).toFixed(1));
 }
@@ -42,7 +42,7 @@ function nameOf({workload}: Measured): string {
   return workload.name + (workload.held_out ? ' (held out)' : '');
 }
 
-/** Where poolctl does worse than the rule or proposes what no plan reads. */
+/** Statements for which poolctl is worse than the rule, and indexes that no plan reads. */
 function shortcomings(each: Measured): string[] {
   const [rule, poolctl] = [share(each, 'rule'), share(each, 'poolctl')];
   const found = [

@@ -23,7 +23,7 @@ export function few(salt: number, count: number): string {
   return `pg_temp.few(i, ${salt}, ${count})`;
 }
 
-/** A value in so many of a hundred rows, the last one in the rest. */
+/** Each value with its percentage of the rows; the last one has the rest. */
 export function shares(salt: number, of: Record<string, number>): string {
   const values = Object.entries(of).flatMap(([value, percent]) => Array(percent).fill(`'${value}'`));
   return `(ARRAY[${values.join(', ')}])[1 + ${below(salt, values.length)}]`;

@@ -1,6 +1,6 @@
 import type {Random} from '../../../source/core/random.ts';
 
-/** What an application sends so many times, with values of its own each time. */
+/** A statement that an application sends `calls` times, with other values each time. */
 export type Statement = {calls: number; text: string; values(random: Random): unknown[]};
 
 const dayMs = 86_400_000;
@@ -9,7 +9,7 @@ export function daysAgo(days: number): Date {
   return new Date(Date.now() - days * dayMs);
 }
 
-/** 1 to count, the first ones mostly, as the rows are. */
+/** A number from 1 to count, low ones more often, like in the rows. */
 export function oftenFirst(random: Random, count: number): number {
   return 1 + Math.floor(count * (random.below(10_000) / 10_000) ** 3);
 }

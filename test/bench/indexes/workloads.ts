@@ -6,13 +6,10 @@ import {calmScoringRequests, scoringRequests} from '../../../source/demo/request
 import {calmTaskdeskRequests, taskdeskRequests} from '../../../source/demo/requests/taskdesk.ts';
 import {pickFunction} from '../../../source/demo/rows.ts';
 import type {TestServer} from '../../helpers/server.ts';
-import {shopRows, shopSchema} from './shop-data.ts';
-import {shopStatements} from './shop-queries.ts';
+import {shopRows, shopSchema, shopStatements} from './shop.ts';
 import type {Statement} from './statement.ts';
-import {ticketsRows, ticketsSchema} from './tickets-data.ts';
-import {ticketsStatements} from './tickets-queries.ts';
-import {tpchRows, tpchSchema} from './tpch-data.ts';
-import {tpchQueries} from './tpch-queries.ts';
+import {ticketsRows, ticketsSchema, ticketsStatements} from './tickets.ts';
+import {tpchQueries, tpchRows, tpchSchema} from './tpch.ts';
 
 type Client = Awaited<ReturnType<TestServer['connect']>>;
 
@@ -73,7 +70,7 @@ function demo(name: string, requests: readonly Request[]): Workload {
   };
 }
 
-/** All the databases of the workloads, filled and analyzed. */
+/** Creates, fills and analyzes the databases of all workloads. */
 export async function fillDatabases(server: TestServer, progress: (text: string) => void): Promise<void> {
   await createDatabases(server, {seed: 1, calm: false, onProgress: progress});
   await fill(server, 'tpch', [tpchSchema, pickFunction(1), ...tpchRows]);
@@ -98,7 +95,7 @@ async function sendAll(client: Client, statements: readonly string[]): Promise<v
   for (const statement of statements) await client.query(statement);
 }
 
-/** As `pgbench -i -s 2` makes them. */
+/** The tables of `pgbench -i -s 2`. */
 const pgbenchTables = `
 CREATE TABLE pgbench_history (tid int, bid int, aid int, delta int, mtime timestamp, filler char(22));
 CREATE TABLE pgbench_tellers (tid int NOT NULL, bid int, tbalance int, filler char(84));

@@ -14,7 +14,7 @@ import {type Connection, connect} from '../../../source/postgres/connect/connect
 import {localMachine} from '../../../source/postgres/connect/machine.ts';
 import {createSampler} from '../../../source/postgres/sampler/sampler.ts';
 import {openRecordingFile} from '../../../source/recording/recording-file.ts';
-import {startLoad} from '../load.ts';
+import {startLoad} from '../child.ts';
 
 /**
  * How large a recording becomes: `tsx test/bench/recording/main.ts [SECONDS]` records a real server with 200 sessions

@@ -1,7 +1,7 @@
 import {once} from 'node:events';
 import net from 'node:net';
 import {expect, it} from 'vitest';
-import {startLink} from './link.ts';
+import {startLink} from './child.ts';
 
 it('forwards all bytes in order in both directions, at the earliest a round trip after a connect', async () => {
   const echo = net.createServer(socket => socket.pipe(socket)).listen(0, '127.0.0.1');
