@@ -14,9 +14,9 @@ import {
   subjectOf,
   toSkipped,
 } from '../source/core/sessions/protection.ts';
+import {holdsAdvisoryLock} from '../source/core/sessions/session.ts';
 import {describeSessions} from '../source/core/sessions/session-plan.ts';
 import {
-  holdsAdvisoryLock,
   isKnownSession,
   type KnownSession,
   terminateHolderStep,

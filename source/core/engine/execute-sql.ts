@@ -165,7 +165,7 @@ function sqlstateOf(error: unknown): string | null {
 }
 
 /**
- * Whether an error leaves open if the step took effect: class 08 is a connection exception, 57P01 to 57P05 a shutdown, a
+ * Whether the step may have taken effect in spite of this error: class 08 is a connection exception, 57P01 to 57P05 a shutdown, a
  * crash or a terminated session. 57014 (cancel or timeout) can arrive after a signal was sent; in a transaction it means
  * rollback.
  */

@@ -1,6 +1,6 @@
 import type {IndexAttributes} from '../../model/catalog.ts';
 import type {Cleanup, Pin, Sql, SqlWith, Verification} from '../../model/step.ts';
-import {holdsAdvisoryLock} from '../sessions/session-steps.ts';
+import {holdsAdvisoryLock} from '../sessions/session.ts';
 import {createPlaceholders, quoteIdentifier, quoteLiteral} from '../sql/quote.ts';
 
 /** An index by name; it is in its table's schema. */

@@ -6,7 +6,7 @@ import {ifNotExists, isUnique, type PlainKey, plainKeysOf} from './index-catalog
 
 /**
  * Steps that keep a Prisma application's schema and migrations in line with new indexes: `@@index`
- * lines in the models, a migration that is a no-op where the indexes exist (none if its name is ''),
+ * lines in the models, a migration that is a no-op if the indexes exist (none if its name is ''),
  * and advice for the rest.
  */
 export function prismaSteps(

@@ -18,7 +18,7 @@ export function inlineCode(text: Showable): string {
   return fence.length === 1 ? `\`${clean}\`` : `${fence} ${clean} ${fence}`;
 }
 
-/** The same for a table cell, where `|` ends a cell even in code unless an odd number of backslashes precedes it. */
+/** Inline code for a table cell: there `|` ends the cell even in code, unless an odd number of backslashes precedes it. */
 export function tableCode(text: Showable): string {
   return inlineCode(text).replace(
     /(\\*)\|/g,
