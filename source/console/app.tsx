@@ -7,11 +7,12 @@ import {drawScrubber} from './components/scrubber.ts';
 import {StoreContext, useConsole} from './components/store-context.ts';
 import {Lines} from './components/text.tsx';
 import {ThemeContext, useTheme} from './components/theme-context.ts';
-import {drawBody} from './frame.ts';
+import {drawBody, showsView} from './frame.ts';
 import {isTooSmall, tooSmallLines} from './least-size.ts';
 import type {Line} from './screen/line.ts';
 import type {Theme} from './screen/theme.ts';
 import type {ConsoleState, ConsoleStore} from './state/state.ts';
+import {viewOf} from './views/index.ts';
 
 type AppProps = {store: ConsoleStore; theme: Theme; frames?: Frames};
 
@@ -62,6 +63,16 @@ function Inside() {
 function Body() {
   const state = useConsole(whole => whole);
   const theme = useTheme();
+  if (showsView(state)) {
+    const {Component} = viewOf(state.view);
+    return (
+      <>
+        <Component />
+        {state.past !== null && <Drawn height={1} draw={drawPast} />}
+        <Drawn height={1} draw={(shown, width) => [drawFooter(shown, width, 0)]} />
+      </>
+    );
+  }
   return (
     <Measured>
       {({width, height}) => {
@@ -76,6 +87,10 @@ function Body() {
       }}
     </Measured>
   );
+}
+
+function drawPast({past}: ConsoleState, width: number, theme: Theme): Line[] {
+  return past === null ? [] : [drawScrubber(past, width, theme)];
 }
 
 /** To become components. */

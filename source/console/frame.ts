@@ -4,19 +4,23 @@ import {replayLines} from './components/replay-page.ts';
 import {blankLine, type Line, line, span, wrapText} from './screen/line.ts';
 import type {Theme} from './screen/theme.ts';
 import type {ConsoleState} from './state/state.ts';
-import {viewOf} from './views/index.ts';
 import type {Area} from './views/view.ts';
 import {drawWizard} from './wizard/pages.ts';
 
-/** To become components. */
+/** Whether a view is shown, and no page or dialog on top of it. */
+export function showsView({overlay, replay, wizard, snapshot, view}: ConsoleState): boolean {
+  if ((overlay !== null && overlay.kind !== 'prompt') || replay !== null || wizard !== null) return false;
+  return snapshot !== null || view === 'journal';
+}
+
+/** The page or dialog on top of the views. To become components. */
 export function drawBody(state: ConsoleState, area: Area, theme: Theme): Page {
   const {overlay, replay, wizard} = state;
   if (overlay && overlay.kind !== 'prompt')
     return pageOf(overlayLines(state, overlay, area.width, theme), overlay.scroll, area.height);
   if (replay) return pageOf(replayLines(replay, area.width, theme), replay.scroll, area.height);
   if (wizard) return drawWizard(state, wizard, area, theme);
-  if (state.snapshot === null && state.view !== 'journal') return {lines: drawWaiting(state, area), below: 0};
-  return {lines: viewOf(state.view).draw(state, area, theme), below: 0};
+  return {lines: drawWaiting(state, area), below: 0};
 }
 
 /** Before the first snapshot: what the console waits for, and how to quit. */

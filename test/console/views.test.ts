@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {statementDetailLines} from '../../source/console/components/detail.ts';
 import {statementId} from '../../source/console/state/reading.ts';
-import {oneLine} from '../../source/console/views/sessions.ts';
+import {oneLine} from '../../source/console/views/sessions.tsx';
 import type {LockWait, Statement} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
 import {open, play, press, read, rowsOf, screenOf, theme} from './played.ts';

@@ -6,7 +6,7 @@ import type {StepResult} from '../../model/run.ts';
 import {blankLine, type Line, line, type Role, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState} from '../state/state.ts';
-import {timeOf} from '../views/journal.ts';
+import {timeOf} from '../views/journal.tsx';
 import {stepLines} from './step-lines.ts';
 import {facts, heading, indented} from './text-lines.ts';
 

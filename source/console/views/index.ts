@@ -1,10 +1,10 @@
 import type {ViewId} from '../state/browsing.ts';
-import journal from './journal.ts';
-import locks from './locks.ts';
-import overview from './overview.ts';
-import recipes from './recipes.ts';
-import sessions from './sessions.ts';
-import statements from './statements.ts';
+import journal from './journal.tsx';
+import locks from './locks.tsx';
+import overview from './overview.tsx';
+import recipes from './recipes.tsx';
+import sessions from './sessions.tsx';
+import statements from './statements.tsx';
 import type {View} from './view.ts';
 
 /** In tab order. */

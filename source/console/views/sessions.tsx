@@ -5,7 +5,8 @@ import type {Backend} from '../../model/snapshot.ts';
 import {arrangeRows, type Column, drawTable} from '../components/table.ts';
 import type {Role} from '../screen/line.ts';
 import type {ConsoleState} from '../state/state.ts';
-import {defineView} from './view.ts';
+import {drawn} from './drawn.tsx';
+import type {View} from './view.ts';
 
 const sessionColumns: Column<Backend>[] = [
   {
@@ -119,24 +120,28 @@ export function sessionRows(state: ConsoleState): Backend[] {
   return arrangeRows(state.snapshot?.backends ?? [], state.tables.sessions, sessionColumns, sessionId);
 }
 
-export default defineView({
+const view: View = {
   id: 'sessions',
   title: 'Sessions',
   key: '2',
   sortColumns: sessionColumns.map(({id, title}) => ({id, title})),
   badge: state => (state.snapshot ? {text: String(state.snapshot.backends.length), isBad: false} : null),
   ids: state => sessionRows(state).map(sessionId),
-  select: state => ({
-    rows: sessionRows(state),
-    table: state.tables.sessions,
-    columns: sessionColumns,
-    idOf: sessionId,
-    emptyText: state.tables.sessions.filter
-      ? 'no session matches the filter'
-      : 'no client session but poolctl',
+  Component: drawn({
+    select: state => ({
+      rows: sessionRows(state),
+      table: state.tables.sessions,
+      columns: sessionColumns,
+      idOf: sessionId,
+      emptyText: state.tables.sessions.filter
+        ? 'no session matches the filter'
+        : 'no client session but poolctl',
+    }),
+    drawSlice: (slice, area, theme) => drawTable(slice, area.width, area.height, theme),
   }),
-  drawSlice: (slice, area, theme) => drawTable(slice, area.width, area.height, theme),
-});
+};
+
+export default view;
 
 function isInTransaction(backend: Backend): boolean {
   return backend.state?.startsWith('idle in transaction') ?? false;

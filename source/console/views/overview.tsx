@@ -10,8 +10,9 @@ import {fitLine, type Line, line, padLines, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import {findingId, findingLetters} from '../state/findings.ts';
 import type {ConsoleState} from '../state/state.ts';
-import {oneLine} from './sessions.ts';
-import {type Area, defineView} from './view.ts';
+import {drawn} from './drawn.tsx';
+import {oneLine} from './sessions.tsx';
+import type {Area, View} from './view.ts';
 
 /** Title, one row per letter, "more" and a blank row. */
 const mostFindingRows = findingLetters.length + 3;
@@ -20,32 +21,36 @@ type OverviewSlice = Pick<ConsoleState, 'snapshot' | 'findings' | 'letters' | 'h
   cursor: string | null;
 };
 
-export default defineView<OverviewSlice>({
+const view: View = {
   id: 'overview',
   title: 'Overview',
   key: '1',
   sortColumns: [],
   badge: state => (state.findings.length > 0 ? {text: `${state.findings.length}!`, isBad: true} : null),
   ids: state => orderedFindings(state).map(findingId),
-  select: state => ({
-    snapshot: state.snapshot,
-    findings: orderedFindings(state),
-    letters: state.letters,
-    history: state.history,
-    cursor: state.tables.overview.cursor,
+  Component: drawn<OverviewSlice>({
+    select: state => ({
+      snapshot: state.snapshot,
+      findings: orderedFindings(state),
+      letters: state.letters,
+      history: state.history,
+      cursor: state.tables.overview.cursor,
+    }),
+    drawSlice(slice, area, theme) {
+      if (slice.snapshot === null) return [];
+      const head = drawServerHead(slice.snapshot, slice.history, area.width, theme);
+      const rest = {width: area.width, height: area.height - head.length};
+      return [
+        ...head,
+        ...(area.width >= 120
+          ? drawWide(slice, slice.snapshot, rest, theme)
+          : drawNarrow(slice, slice.snapshot, rest, theme)),
+      ];
+    },
   }),
-  drawSlice(slice, area, theme) {
-    if (slice.snapshot === null) return [];
-    const head = drawServerHead(slice.snapshot, slice.history, area.width, theme);
-    const rest = {width: area.width, height: area.height - head.length};
-    return [
-      ...head,
-      ...(area.width >= 120
-        ? drawWide(slice, slice.snapshot, rest, theme)
-        : drawNarrow(slice, slice.snapshot, rest, theme)),
-    ];
-  },
-});
+};
+
+export default view;
 
 function orderedFindings({findings, tables}: ConsoleState): OverviewSlice['findings'] {
   return freezeOrder(findings, tables.overview.frozenOrder, findingId);

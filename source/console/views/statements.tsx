@@ -6,8 +6,9 @@ import {type Line, type Role, span} from '../screen/line.ts';
 import type {TableState} from '../state/browsing.ts';
 import {statementId} from '../state/reading.ts';
 import type {ConsoleState} from '../state/state.ts';
-import {oneLine} from './sessions.ts';
-import {defineView} from './view.ts';
+import {drawn} from './drawn.tsx';
+import {oneLine} from './sessions.tsx';
+import type {View} from './view.ts';
 
 /** Rates once there are two snapshots, until then totals since the last reset. */
 const statementColumns: Column<Statement>[] = [
@@ -177,7 +178,7 @@ function statementsTable({snapshot, tables: {statements}}: ConsoleState): TableS
 
 type StatementsSlice = TableSlice<Statement> & {badge: string | null};
 
-export default defineView<StatementsSlice>({
+const view: View = {
   id: 'statements',
   title: 'Statements',
   key: '3',
@@ -190,20 +191,24 @@ export default defineView<StatementsSlice>({
         }
       : null,
   ids: state => statementRows(state).map(statementId),
-  select: state => ({
-    rows: statementRows(state),
-    table: statementsTable(state),
-    columns: statementColumns,
-    idOf: statementId,
-    emptyText: emptyText(state),
-    badge: evictionText(state),
+  Component: drawn<StatementsSlice>({
+    select: state => ({
+      rows: statementRows(state),
+      table: statementsTable(state),
+      columns: statementColumns,
+      idOf: statementId,
+      emptyText: emptyText(state),
+      badge: evictionText(state),
+    }),
+    drawSlice(slice, area, theme) {
+      const lines: Line[] =
+        slice.badge === null ? [] : [{spans: [span(` ${theme.symbols.warning} ${slice.badge}`, 'warning')]}];
+      return [...lines, ...drawTable(slice, area.width, area.height - lines.length, theme)];
+    },
   }),
-  drawSlice(slice, area, theme) {
-    const lines: Line[] =
-      slice.badge === null ? [] : [{spans: [span(` ${theme.symbols.warning} ${slice.badge}`, 'warning')]}];
-    return [...lines, ...drawTable(slice, area.width, area.height - lines.length, theme)];
-  },
-});
+};
+
+export default view;
 
 function emptyText(state: ConsoleState): string {
   const missing = state.snapshot?.unavailable.find(({section}) => section === 'statements');

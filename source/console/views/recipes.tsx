@@ -5,12 +5,13 @@ import {blankLine, fitText, type Line, line, padLines, span} from '../screen/lin
 import type {Theme} from '../screen/theme.ts';
 import {whyNotInPast} from '../state/past.ts';
 import type {ConsoleState} from '../state/state.ts';
-import {type Area, defineView} from './view.ts';
+import {drawn} from './drawn.tsx';
+import type {Area, View} from './view.ts';
 
 type RecipeRow = {recipe: Recipe; findings: Finding[]};
 type RecipesSlice = {rows: RecipeRow[]; cursor: string | null; gaps: string[]; why: string | null};
 
-export default defineView<RecipesSlice>({
+const view: View = {
   id: 'recipes',
   title: 'Recipes',
   key: '5',
@@ -20,21 +21,25 @@ export default defineView<RecipesSlice>({
       ? {text: `${new Set(state.findings.map(f => f.recipe)).size}!`, isBad: true}
       : null,
   ids: state => recipeRows(state).map(idOf),
-  select: state => ({
-    rows: recipeRows(state),
-    cursor: state.tables.recipes.cursor,
-    gaps: gapsOf(state),
-    why: state.past && whyNotInPast(state.past),
+  Component: drawn<RecipesSlice>({
+    select: state => ({
+      rows: recipeRows(state),
+      cursor: state.tables.recipes.cursor,
+      gaps: gapsOf(state),
+      why: state.past && whyNotInPast(state.past),
+    }),
+    drawSlice({rows, cursor, gaps, why}, area, theme) {
+      const head = [
+        line(span('  recipes', 'heading'), span(`   ${why ?? 'Enter opens the selected recipe'}`, 'muted')),
+        ...gaps.map(text => drawGap(text, area, theme)),
+      ];
+      const blocks = rows.map(row => drawRecipe(row, cursor, area, theme));
+      return padLines([...head, ...aroundCursor(blocks, area.height - head.length)], area.height);
+    },
   }),
-  drawSlice({rows, cursor, gaps, why}, area, theme) {
-    const head = [
-      line(span('  recipes', 'heading'), span(`   ${why ?? 'Enter opens the selected recipe'}`, 'muted')),
-      ...gaps.map(text => drawGap(text, area, theme)),
-    ];
-    const blocks = rows.map(row => drawRecipe(row, cursor, area, theme));
-    return padLines([...head, ...aroundCursor(blocks, area.height - head.length)], area.height);
-  },
-});
+};
+
+export default view;
 
 /** Recipes with findings come first, by severity and then by the number of findings. */
 function recipeRows({recipes, findings, tables}: ConsoleState): RecipeRow[] {

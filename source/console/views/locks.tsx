@@ -6,8 +6,9 @@ import {type Column, drawTable, freezeOrder, type TableSlice} from '../component
 import type {Theme} from '../screen/theme.ts';
 import type {TableState} from '../state/browsing.ts';
 import type {ConsoleState} from '../state/state.ts';
-import {oneLine} from './sessions.ts';
-import {defineView} from './view.ts';
+import {drawn} from './drawn.tsx';
+import {oneLine} from './sessions.tsx';
+import type {View} from './view.ts';
 
 /** One node of the tree: the session, what it waits for, and how many sessions it blocks in total. */
 type LockRow = {
@@ -97,7 +98,7 @@ const lockColumns = ({symbols}: Theme): Column<LockRow>[] => [
 
 type LocksSlice = Omit<TableSlice<LockRow>, 'columns'>;
 
-export default defineView<LocksSlice>({
+const view: View = {
   id: 'locks',
   title: 'Locks',
   key: '4',
@@ -107,15 +108,19 @@ export default defineView<LocksSlice>({
     return waiting > 0 ? {text: String(waiting), isBad: true} : null;
   },
   ids: state => lockRows(state).map(row => row.id),
-  select: state => ({
-    rows: lockRows(state),
-    table: unsorted(state.tables.locks),
-    idOf: row => row.id,
-    emptyText: 'no session waits for a lock',
+  Component: drawn<LocksSlice>({
+    select: state => ({
+      rows: lockRows(state),
+      table: unsorted(state.tables.locks),
+      idOf: row => row.id,
+      emptyText: 'no session waits for a lock',
+    }),
+    drawSlice: (slice, area, theme) =>
+      drawTable({...slice, columns: lockColumns(theme)}, area.width, area.height, theme),
   }),
-  drawSlice: (slice, area, theme) =>
-    drawTable({...slice, columns: lockColumns(theme)}, area.width, area.height, theme),
-});
+};
+
+export default view;
 
 /**
  * The lock waits as trees, depth first: the root that blocks most comes first. While a row is selected, siblings keep their

@@ -4,7 +4,8 @@ import {arrangeRows, type Column, drawTable, type TableSlice} from '../component
 import {type Line, line, type Role, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState} from '../state/state.ts';
-import {defineView} from './view.ts';
+import {drawn} from './drawn.tsx';
+import type {View} from './view.ts';
 
 /** An entry with its subject and recipe, which only the intent and the start of its run name. */
 type JournalRow = {entry: JournalEntry; subject: string; recipe: string};
@@ -92,7 +93,7 @@ const columns: Column<JournalRow>[] = [
 type JournalSlice = TableSlice<JournalRow> & {journal: ConsoleState['journal']};
 
 /** Newest first. */
-export default defineView<JournalSlice>({
+const view: View = {
   id: 'journal',
   title: 'Journal',
   key: '6',
@@ -100,19 +101,23 @@ export default defineView<JournalSlice>({
   badge: ({journal}) =>
     journal && journal.unfinished > 0 ? {text: `${journal.unfinished}?`, isBad: true} : null,
   ids: state => journalRows(state).map(idOf),
-  select: state => ({
-    journal: state.journal,
-    rows: journalRows(state),
-    table: state.tables.journal,
-    columns,
-    idOf,
-    emptyText: emptyTextOf(state),
+  Component: drawn<JournalSlice>({
+    select: state => ({
+      journal: state.journal,
+      rows: journalRows(state),
+      table: state.tables.journal,
+      columns,
+      idOf,
+      emptyText: emptyTextOf(state),
+    }),
+    drawSlice(slice, area, theme) {
+      const lines = warningLines(slice.journal, theme);
+      return [...lines, ...drawTable(slice, area.width, area.height - lines.length, theme)];
+    },
   }),
-  drawSlice(slice, area, theme) {
-    const lines = warningLines(slice.journal, theme);
-    return [...lines, ...drawTable(slice, area.width, area.height - lines.length, theme)];
-  },
-});
+};
+
+export default view;
 
 /** `2026-11-21 06:34:48`, UTC. */
 export function timeOf(entry: JournalEntry | undefined): string {
