@@ -169,9 +169,9 @@ async function guarded<T>(file: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-function otherTarget(file: string, theirs: string, ours: string): AbortError {
+function otherTarget(file: string, recorded: string, current: string): AbortError {
   return usageError(
-    `${file} is a recording of ${theirs}, this is ${ours}`,
+    `${file} is a recording of ${recorded}, this is ${current}`,
     'Use a separate file for each target.',
   );
 }

@@ -93,7 +93,7 @@ const severities = ['warning', 'critical'];
 
 type Names = {known: readonly string[]; report: Report};
 
-/** Reports the string constant `':name'`, which is probably meant as `:'name'`. */
+/** Reports the string constant `':name'`, which should probably be `:'name'`. */
 function reportQuotedNames(node: Node, statement: Statement, {known, report}: Names): void {
   for (const constant of constantsIn(node)) {
     const name = /^[:$](.+)$/.exec(constant.text)?.[1] ?? '';

@@ -9,7 +9,7 @@ describeEachMajor('a server without a free slot', major => {
   let server: TestServer;
   let held: pg.Client[];
   beforeAll(async () => {
-    // Three of them are the superuser's.
+    // Three slots are reserved for superusers.
     server = await startTestServer({major, settings: {max_connections: 8, max_wal_senders: 0}});
     await createCliRoles(server);
   });
@@ -182,7 +182,7 @@ describe('an address without PostgreSQL', () => {
   afterAll(() => silent?.close());
   const url = (rest: string) => `postgres://me:${encodeURIComponent(password)}@${rest}`;
 
-  it('exits 3 where nothing listens or answers', async () => {
+  it('exits 3 if nothing listens or answers', async () => {
     expect(await failing(['snapshot', url('127.0.0.1:1/shop')])).toEqual([
       3,
       expect.stringMatching(/refused/),

@@ -6,13 +6,13 @@ import {describeEachMajor, startTestServer, type TestServer} from '../helpers/se
 import {authentication, listen} from '../postgres/connect/listeners.ts';
 import {createCliRoles, failing, password, runProgram, temporaryHome, urlOf} from './run-program.ts';
 
-/** Takes whoever comes, and asks for the password in clear text. */
+/** Accepts every client and asks for its password in clear text. */
 async function startThief() {
   const heard: Buffer[] = [];
   const listener = await listen(socket => {
     socket.on('data', bytes => {
       heard.push(bytes);
-      // The answer to an SSLRequest is one byte; to the startup packet it is the question.
+      // Answers an SSLRequest with one byte, and a startup packet with the request for a password.
       const isTlsAsked = bytes.length === 8 && bytes.readUInt32BE(4) === 80_877_103;
       socket.write(isTlsAsked ? 'N' : authentication(3));
     });
@@ -32,7 +32,7 @@ describe("a folder's .env that names a host of its own", () => {
   it.each([
     ['PGPASSWORD', {PGPASSWORD: password}, undefined],
     ['a line with *', {}, `*:*:*:*:${password}\n`],
-  ])('gets no password from %s; the user is told, and what to do', async (place, env, pgpass) => {
+  ])('gets no password from %s; the error says so, and what to do', async (place, env, pgpass) => {
     const thief = await startThief();
     const home = await homeWith(`DATABASE_URL=postgres://app@127.0.0.1:${thief.port}/shop\n`, pgpass);
     const [code, stderr] = await failing(['snapshot'], {home, env});

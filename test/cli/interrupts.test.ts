@@ -5,14 +5,14 @@ import type {ExitCode} from '../../source/model/run.ts';
 
 let interrupts: typeof Interrupts;
 let exits: ExitCode[];
-let said: string[];
+let messages: string[];
 
-/** The first signal counts for the whole process: each test has a process's module of its own. */
+/** The module remembers the first signal of the process, so each test imports a new copy of it. */
 beforeEach(async () => {
   vi.resetModules();
   interrupts = await import('../../source/cli/interrupts.ts');
   vi.useFakeTimers();
-  [exits, said] = [[], []];
+  [exits, messages] = [[], []];
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -21,7 +21,7 @@ afterEach(() => {
 function take(within_ms?: number) {
   return interrupts.catchInterrupts(
     {
-      output: {stderr: text => said.push(text)},
+      output: {stderr: text => messages.push(text)},
       exit: (code => exits.push(code)) as (code: ExitCode) => never,
     },
     within_ms === undefined ? {} : {within_ms},
@@ -47,15 +47,15 @@ it('ends at once at a second signal, after the message that it is finishing', ()
   const taken = take();
   taken.interrupt('SIGTERM');
   taken.interrupt('SIGTERM');
-  expect([exits, said]).toEqual([[], []]);
+  expect([exits, messages]).toEqual([[], []]);
   vi.advanceTimersByTime(500);
-  expect(said).toEqual(['poolctl: interrupted, finishing (press Ctrl-C again to end at once)']);
-  // The hang-up of a closing terminal is no wish of its own.
+  expect(messages).toEqual(['poolctl: interrupted, finishing (press Ctrl-C again to end at once)']);
+  // A closing terminal also sends a SIGHUP, which is not a second request.
   taken.interrupt('SIGHUP');
   expect(exits).toEqual([]);
   taken.interrupt('SIGINT');
   expect(exits).toEqual([143]);
-  expect(said.at(-1)).toMatch(
+  expect(messages.at(-1)).toMatch(
     /ended at once\. The outcome of a running step is unknown: 'poolctl journal verify'/,
   );
   taken.release();
@@ -68,7 +68,7 @@ it('ends by itself after within_ms', () => {
   expect(exits).toEqual([]);
   vi.advanceTimersByTime(1);
   expect(exits).toEqual([129]);
-  expect(said.at(-1)).toMatch(/^poolctl: not finished within 10 s\. /);
+  expect(messages.at(-1)).toMatch(/^poolctl: not finished within 10 s\. /);
   taken.release();
 });
 
@@ -79,5 +79,5 @@ it('releases the signal handlers and prints nothing more', () => {
   taken.interrupt('SIGTERM');
   taken.release();
   vi.advanceTimersByTime(60_000);
-  expect([exits, said, process.listenerCount('SIGTERM')]).toEqual([[], [], before]);
+  expect([exits, messages, process.listenerCount('SIGTERM')]).toEqual([[], [], before]);
 });

@@ -19,7 +19,7 @@ import {localFiles} from '../../source/cli/local-files.ts';
 import {AbortError} from '../../source/core/errors.ts';
 import {temporaryFolder} from './execution/acting.ts';
 
-/** A BOM, Latin-1 bytes, CRLF, NUL and no line end at the end. */
+/** A BOM, Latin-1 bytes, CRLF, NUL and no newline at the end. */
 const bytes = Buffer.from('\xef\xbb\xbfA=caf\xe9\r\nmax: 5\r\n\x00\xff', 'latin1');
 
 const isRoot = process.getuid?.() === 0;
@@ -65,7 +65,7 @@ describe('changing a file', () => {
     expect(await readdir(app)).toEqual(['.env']);
   });
 
-  it.runIf(isRoot)("keeps another's owner and group where root changes it", async () => {
+  it.runIf(isRoot)("keeps another's owner and group if root changes it", async () => {
     const path = join(await temporaryFolder(), '.env');
     await writeFile(path, bytes);
     await chown(path, someoneElse, someoneElse + 1);
@@ -75,15 +75,15 @@ describe('changing a file', () => {
     expect((await stat(path)).mode & 0o7777).toBe(0o600);
   });
 
-  it.runIf(isRoot)('changes nothing where the owner cannot be preserved', async () => {
+  it.runIf(isRoot)('changes nothing if the owner cannot be preserved', async () => {
     const folder = await temporaryFolder();
     const path = join(folder, '.env');
     await writeFile(path, bytes);
     await chmod(path, 0o644);
     await chmod(folder, 0o777);
     const before = await stat(path);
-    const said = await replaceAs(someoneElse, path);
-    expect(said).toMatch(
+    const message = await replaceAs(someoneElse, path);
+    expect(message).toMatch(
       /^7 cannot write .*: it belongs to user 0, group \d+, and poolctl cannot preserve that/,
     );
     expect(await readFile(path)).toEqual(bytes);
@@ -97,8 +97,8 @@ describe('changing a file', () => {
       'a byte that is not UTF-8',
       path => writeFile(path, Buffer.from(bytes.map(each => (each === 0xe9 ? 0xe8 : each)))),
     ],
-    ['whether it is there', path => import('node:fs/promises').then(({rm}) => rm(path))],
-  ])('is left alone where somebody changed %s meanwhile', async (_, meanwhile) => {
+    ['whether it exists', path => import('node:fs/promises').then(({rm}) => rm(path))],
+  ])('is not changed if another process changed %s meanwhile', async (_, meanwhile) => {
     const folder = await temporaryFolder();
     const path = join(folder, '.env');
     await writeFile(path, bytes);
@@ -146,7 +146,7 @@ describe('creating a file', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('keeps the folder where it has other files by then', async () => {
+  it('keeps the folder if it has other files by then', async () => {
     const folder = await temporaryFolder();
     const path = join(folder, '2026_add', 'migration.sql');
     await made(path, 'new');
@@ -156,7 +156,7 @@ describe('creating a file', () => {
   });
 
   it('keeps a folder that existed before, even empty', async () => {
-    const folder = join(await temporaryFolder(), 'kept');
+    const folder = join(await temporaryFolder(), 'existing');
     await mkdir(folder);
     const path = join(folder, 'file');
     expect(await made(path, 'new')).toBe(false);
@@ -190,7 +190,7 @@ describe('creating a file', () => {
   });
 });
 
-/** The same change by a process of that user; its refusal as `exitCode message`. */
+/** Makes the same change as that user, in another process. Returns its error as `exitCode message`. */
 async function replaceAs(uid: number, path: string): Promise<string> {
   const module = new URL('../../source/cli/local-files.ts', import.meta.url).href;
   const script = `
@@ -198,8 +198,8 @@ async function replaceAs(uid: number, path: string): Promise<string> {
     process.setgroups([]); process.setgid(${uid}); process.setuid(${uid});
     const path = ${JSON.stringify(path)};
     const before = await localFiles.read(path);
-    const said = await localFiles.replace(path, {before, after: before + 'x'}).then(String, error => error.exitCode + ' ' + error.message);
-    process.stdout.write(said);
+    const message = await localFiles.replace(path, {before, after: before + 'x'}).then(String, error => error.exitCode + ' ' + error.message);
+    process.stdout.write(message);
   `;
   const args = ['--import', 'tsx', '--input-type=module', '-e', script];
   return (await promisify(execFile)(process.execPath, args)).stdout;

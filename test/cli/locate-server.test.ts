@@ -15,21 +15,21 @@ protected.roles = ["billing"]
 thresholds.max_used = "90%"
 `;
 
-function find({files = {}, ...given}: MachineSetup, toml: string) {
-  return locateServerOn(machineOf({...given, files: {[file]: toml, ...files}}), {
-    url: given.url,
-    flags: given.flags ?? {},
+function find({files = {}, ...setup}: MachineSetup, toml: string) {
+  return locateServerOn(machineOf({...setup, files: {[file]: toml, ...files}}), {
+    url: setup.url,
+    flags: setup.flags ?? {},
   });
 }
 
-async function refusal(given: MachineSetup, toml: string): Promise<AbortError> {
+async function refusal(setup: MachineSetup, toml: string): Promise<AbortError> {
   try {
-    await find(given, toml);
+    await find(setup, toml);
   } catch (error) {
     if (error instanceof AbortError) return error;
     throw error;
   }
-  throw new Error('it was taken');
+  throw new Error('it was accepted');
 }
 
 describe('a target of the configuration', () => {
@@ -66,11 +66,17 @@ describe('a target of the configuration', () => {
       /^the URL of target "a" comes from SHOP, which is not set/,
     ],
     ['a command that fails', {}, 'url_command = "echo postgres://u:secret@h; exit 3"', 3, /exited with 3$/],
-    ['a command that says nothing', {}, 'url_command = "true"', 3, /printed nothing$/],
-    ['what is no address', {}, 'url_command = "echo secret"', 2, /^target "a" in .*config.toml is no/],
-  ])('says what is off: %s', async (_, env, url, exitCode, message) => {
-    const given = {flags: {target: 'a'}, env: {PATH: process.env.PATH ?? '', ...env}};
-    const error = await refusal(given, `[targets.a]\n${url}`);
+    ['a command that prints nothing', {}, 'url_command = "true"', 3, /printed nothing$/],
+    [
+      'text that is not an address',
+      {},
+      'url_command = "echo secret"',
+      2,
+      /^target "a" in .*config.toml is no/,
+    ],
+  ])('reports %s', async (_, env, url, exitCode, message) => {
+    const setup = {flags: {target: 'a'}, env: {PATH: process.env.PATH ?? '', ...env}};
+    const error = await refusal(setup, `[targets.a]\n${url}`);
     expect(error.message).toMatch(message);
     expect(error.exitCode).toBe(exitCode);
     expect(`${error.message} ${error.hint}`).not.toMatch(/secret|\n/);
@@ -92,11 +98,11 @@ describe('settings of the configuration for a server', () => {
 
   it.each<[string, MachineSetup]>([
     ['by its name', {flags: {target: 'prod'}}],
-    ['by its address, whoever connects', {url: 'postgres://me@prod/shop'}],
+    ['by its address, for every role', {url: 'postgres://me@prod/shop'}],
     ['by the address in ./.env', {files: {'/app/.env': 'DATABASE_URL=postgres://me@prod/shop'}}],
     ['by flags', {flags: {host: 'prod', database: 'shop'}}],
-  ])('holds %s', async (_, given) => {
-    const request = await find(given, prod);
+  ])('are found %s', async (_, setup) => {
+    const request = await find(setup, prod);
     expect(request.is_production).toBe(true);
     expect(request.settings).toEqual(settings);
   });
@@ -111,19 +117,19 @@ describe('settings of the configuration for a server', () => {
     expect(request.settings.recipe_folders).toEqual([]);
   });
 
-  it('apply to every server where they belong to no target', async () => {
+  it('apply to every server if they belong to no target', async () => {
     const request = await find({url: 'postgres://me@h/d'}, `recipes = ["/r"]\n${prod}`);
     expect(request.settings.recipe_folders).toEqual(['/r']);
   });
 
-  it('mark production where one of several targets of the server does', async () => {
+  it('mark production if one of several targets of the server does', async () => {
     const both = `[targets.reader]\nurl = "postgres://r@prod/shop"\n${prod}`;
     expect((await find({flags: {target: 'reader'}}, both)).is_production).toBe(true);
     const request = await find({url: 'postgres://me@prod/shop'}, both);
     expect(request.settings).toEqual(settings);
   });
 
-  it('says which environment it is, which is never another than production where that is', async () => {
+  it('name the environment; production wins over any other', async () => {
     const staging = '[targets.stage]\nenvironment = "staging"\nurl = "postgres://s@prod/shop"';
     const found = async (flags: NonNullable<MachineSetup['flags']>, text: string) => {
       const {is_production, environment, rescue} = await find({url: 'postgres://me@prod/shop', flags}, text);

@@ -10,7 +10,7 @@ import {temporaryFolder} from './execution/acting.ts';
 const entry = fileURLToPath(new URL('../../source/cli/node-floor.js', import.meta.url));
 const run = promisify(execFile);
 
-/** The entry in a folder of its own, beside a program that a Node of this version would load. */
+/** A copy of the entry, next to a program for it to load. */
 async function runOn(version: string) {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'package.json'), '{"type":"module"}');
@@ -46,6 +46,6 @@ it('has no syntax that an old Node cannot parse', async () => {
   const lowered = await transform(text, {target: 'es5', supported: {'dynamic-import': true}});
   const plain = await transform(text, {target: 'esnext'});
   expect(lowered.code).toBe(plain.code);
-  // As a script too: before Node 12.17 "type": "module" is not read.
+  // Also as a script: Node before 12.17 ignores "type": "module".
   expect(text).not.toMatch(/^\s*(import|export)\s+(?!\()/m);
 });

@@ -25,8 +25,8 @@ describeEachMajor('snapshot and doctor', major => {
   beforeAll(async () => {
     server = await startTestServer({major});
     await createCliRoles(server);
-    await server.query('CREATE TABLE held (id int)');
-    await server.query('GRANT ALL ON held TO app');
+    await server.query('CREATE TABLE locked_table (id int)');
+    await server.query('GRANT ALL ON locked_table TO app');
   });
   afterAll(() => server?.stop());
 
@@ -38,9 +38,9 @@ describeEachMajor('snapshot and doctor', major => {
 
   it('print a snapshot with every documented field', async () => {
     const blocker = await leak(server, {application_name: 'web'});
-    await blocker.query("/*route='%2Fshop'*/ LOCK TABLE held");
+    await blocker.query("/*route='%2Fshop'*/ LOCK TABLE locked_table");
     const blocked = await server.connect({user: 'app', password, application_name: 'web'});
-    const waiting = blocked.query('SELECT * FROM held');
+    const waiting = blocked.query('SELECT * FROM locked_table');
     await expect
       .poll(() => server.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
       .toHaveLength(1);
@@ -97,12 +97,14 @@ describeEachMajor('snapshot and doctor', major => {
     for (const age of ['xact_age_ms', 'query_age_ms', 'state_age_ms'])
       expect(holder[age]).toBeGreaterThanOrEqual(0);
     const waiter = backends.find(({blocked_by}: {blocked_by: number[]}) => blocked_by.length > 0);
-    expect(waiter).toMatchObject({query: 'SELECT * FROM held', blocked_by: [blocker.processID]});
+    expect(waiter).toMatchObject({query: 'SELECT * FROM locked_table', blocked_by: [blocker.processID]});
     expect(lock_waits).toEqual([
       expect.objectContaining({pid: waiter.pid, blocked_by: [blocker.processID], locktype: 'relation'}),
     ]);
 
-    const created = statements.find(({query}: {query: string}) => query === 'CREATE TABLE held (id int)');
+    const created = statements.find(
+      ({query}: {query: string}) => query === 'CREATE TABLE locked_table (id int)',
+    );
     expect(created).toMatchObject({
       queryid: expect.stringMatching(int8),
       dbid: expect.stringMatching(int8),
@@ -130,7 +132,7 @@ describeEachMajor('snapshot and doctor', major => {
   it('names every field in snake_case', async () => {
     const {stdout} = await snapshotOf([urlOf(server, 'oncall')]);
     const keys = new Set<string>();
-    // What was said of by_state and tags are other people's words.
+    // The keys of by_state and tags come from the server and the applications.
     JSON.parse(stdout, (key, value) => {
       if (
         key !== 'by_state' &&
@@ -178,7 +180,7 @@ describeEachMajor('snapshot and doctor', major => {
       const {user, is_production} = JSON.parse(stdout).target;
       return [user, is_production];
     };
-    // An address that a target marks as production stays that, however it was found.
+    // A server that a target marks as production is production, however its address was found.
     expect(await userOf([])).toEqual(['viewer', true]);
     expect(await userOf(['--target', 'prod'])).toEqual(['oncall', true]);
     expect(await userOf([], {DATABASE_URL: urlOf(server, 'blind')})).toEqual(['blind', true]);

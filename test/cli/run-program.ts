@@ -6,14 +6,14 @@ import {expect, onTestFinished} from 'vitest';
 import {program} from '../helpers/build.ts';
 import type {TestServer} from '../helpers/server.ts';
 
-/** The password of every role here. It is looked for in whatever the program says and writes. */
+/** The password of every role here. Tests search for it in everything that the program prints and writes. */
 export const password = 'Zq7/unlikely@secret';
 
 export type Ended = {code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string};
 
 export type ProgramOptions = {
   env?: Record<string, string | undefined>;
-  /** HOME, XDG folders and the working directory; one of its own, gone after the test, by default. */
+  /** HOME, XDG folders and the working directory; a temporary folder by default. */
   home?: string;
   /** The user that runs it, by number, from a copy of the program that this user can read. */
   uid?: number;
@@ -23,8 +23,8 @@ export type ProgramOptions = {
 };
 
 /**
- * The built program as a script runs it: no terminal, no environment but what is given. Whatever comes of it, a
- * stack trace or a password in its words fails the test.
+ * Runs the built program as a script does: without a terminal, with only the given environment. A stack trace or a
+ * password in its output fails the test.
  */
 export async function runProgram(args: string[], options: ProgramOptions = {}): Promise<Ended> {
   const home = options.home ?? (await temporaryHome());
@@ -64,14 +64,14 @@ async function readableCopy(folder: string): Promise<string> {
   return join(folder, 'dist', basename(program));
 }
 
-/** Exit code and stderr of a call that has nothing for stdout. */
+/** Exit code and stderr of a call that prints nothing on stdout. */
 export async function failing(
   args: string[],
   options: ProgramOptions = {},
 ): Promise<[number | null, string]> {
   const {code, stdout, stderr} = await runProgram(args, options);
   expect(stdout, 'an error is no data').toBe('');
-  // One line of what is wrong, and at most one of what helps.
+  // A line with the error, and at most one with the hint.
   expect(
     stderr
       .trimEnd()
@@ -93,7 +93,7 @@ export function expectNoSecret(text: string): void {
   }
 }
 
-/** Whatever the program left in a folder. */
+/** The text of every file in a folder. */
 export async function everyFileIn(folder: string): Promise<string> {
   const entries = await readdir(folder, {recursive: true, withFileTypes: true});
   const files = entries.filter(entry => entry.isFile());
@@ -101,14 +101,14 @@ export async function everyFileIn(folder: string): Promise<string> {
   return texts.join('\n');
 }
 
-/** The roles poolctl is run as, and one for an application; all with `password`. */
+/** Creates the roles that poolctl runs as, and one of an application, each with `password`. */
 export async function createCliRoles(server: TestServer): Promise<void> {
   const roles = {
     app: '',
     other_app: '',
     oncall: 'IN ROLE pg_monitor, pg_signal_backend',
     viewer: 'IN ROLE pg_monitor',
-    // Sees everybody, and may end its own application's sessions alone.
+    // Sees every session, and may end only those of its own application.
     owner: 'IN ROLE pg_monitor, app',
     blind: '',
     capped: 'CONNECTION LIMIT 1',
@@ -125,7 +125,7 @@ export function urlOf(server: TestServer, user: string, parameters = ''): string
 
 export type SessionOptions = {application_name: string; user?: string};
 
-/** A session left idle in transaction, as a leaking application leaves it. */
+/** Opens a session that stays idle in transaction, as an application with a leak does. */
 export async function leak(server: TestServer, {application_name, user = 'app'}: SessionOptions) {
   const client = await server.connect({user, password, application_name});
   await client.query('BEGIN');

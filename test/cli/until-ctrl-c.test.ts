@@ -11,11 +11,11 @@ beforeAll(async () => {
 });
 afterAll(() => server?.stop());
 
-/** Ctrl-C is their documented end; a script must see that TERM or HUP came instead. */
+/** Ctrl-C is how they end, with exit 0; after TERM or HUP a script must see the signal. */
 describe.each([
   ['record', () => ['record', 'out.poolctl', server.url()], /until Ctrl-C/, /1 snapshot|\d snapshots/],
   ['check --metrics', () => ['check', '--metrics', ':0', server.url()], /until Ctrl-C/, /until Ctrl-C/],
-] as const)('%s', (_, args, when, said) => {
+] as const)('%s', (_, args, when, output) => {
   it.each([
     ['SIGINT', 0],
     ['SIGTERM', 143],
@@ -26,7 +26,7 @@ describe.each([
       code,
       signal: null,
       stdout: '',
-      stderr: expect.stringMatching(said),
+      stderr: expect.stringMatching(output),
     });
   });
 });
@@ -36,14 +36,14 @@ it('opens no debugger at a SIGUSR1', async () => {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));
-  let said = '';
+  let output = '';
   child.stderr.setEncoding('utf8').on('data', text => {
-    said += text;
+    output += text;
   });
-  await expect.poll(() => said).toMatch(/until Ctrl-C/);
+  await expect.poll(() => output).toMatch(/until Ctrl-C/);
   const ended = once(child, 'close');
   child.kill('SIGUSR1');
   child.kill('SIGTERM');
   expect(await ended).toEqual([143, null]);
-  expect(said).not.toMatch(/[Dd]ebugger/);
+  expect(output).not.toMatch(/[Dd]ebugger/);
 });

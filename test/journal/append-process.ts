@@ -1,7 +1,7 @@
 import {openJournal} from '../../source/journal/journal-file.ts';
 import {draftOf} from './drafts.ts';
 
-/** Appends entries as a second poolctl on this host: `append-process.ts FILE NAME COUNT`. */
+/** Appends entries, as a second poolctl on this host would: `append-process.ts FILE NAME COUNT`. */
 const [file = '', name = '', count = '0'] = process.argv.slice(2);
 const journal = openJournal(file);
 process.stdout.write('ready\n');

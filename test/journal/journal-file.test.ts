@@ -159,7 +159,7 @@ describe('between processes', () => {
   it('keeps one valid chain when two processes append 200 entries each', async () => {
     const file = await newFile();
     const children = ['a', 'b'].map(name => startChild(appendProcess, file, name, '200'));
-    await Promise.all(children.map(child => child.says('ready')));
+    await Promise.all(children.map(child => child.prints('ready')));
     for (const child of children) child.process.stdin.write('go\n');
     expect(await Promise.all(children.map(({exited}) => exited))).toEqual([0, 0]);
     const journal = openJournal(file);
@@ -177,7 +177,7 @@ describe('between processes', () => {
   it('distinguishes a running step from one whose process was killed', async () => {
     const file = await newFile();
     const child = startChild(actProcess, file);
-    await child.says('acting');
+    await child.prints('acting');
     const journal = openJournal(file);
     const {pid} = child.process;
     expect(await journal.unfinished()).toMatchObject([{run: 'killed', step: 0, acting_pid: pid}]);
@@ -196,7 +196,7 @@ describe('between processes', () => {
     const file = await newFile();
     await fill(file, 1);
     const child = startChild(appendProcess, file, 'x', '0');
-    await child.says('ready');
+    await child.prints('ready');
     child.process.kill('SIGKILL');
     await child.exited;
     await symlink(ownerText({pid: child.process.pid ?? 0}), `${file}.lock.2.0`);

@@ -19,13 +19,13 @@ describe('journaled', () => {
   });
 
   it('withholds what contains a secret and keeps the rest', () => {
-    const kept = contentOf(stepOf({apply: secret}));
-    expect(kept).toMatchObject({
+    const stored = contentOf(stepOf({apply: secret}));
+    expect(stored).toMatchObject({
       apply: {text: '', values: [], withheld: true},
       undo: {apply: plain, verify: verification(plain)},
     });
-    expect(JSON.stringify(kept)).not.toContain('hush');
-    expect(contentOf(kept)).toEqual(kept);
+    expect(JSON.stringify(stored)).not.toContain('hush');
+    expect(contentOf(stored)).toEqual(stored);
   });
 
   it.each([
@@ -77,7 +77,7 @@ describe('wasRedacted', () => {
 });
 
 it('is checked by the types: executable text cannot be redacted', () => {
-  // @ts-expect-error An intent holds executable text.
+  // @ts-expect-error An intent contains executable text.
   const refuse = (draft: JournalDraft) => redactDeep(draft);
   expect(refuse).toBeTypeOf('function');
   expect(isWithheld(contentOf(stepOf({apply: plain})))).toBe(false);

@@ -129,7 +129,7 @@ it.runIf(isRoot && canMount())('is refused if it is a mount point: its lock is n
   const program = fileURLToPath(new URL('./append-process.ts', import.meta.url));
   const script = 'mount --bind "$1" "$2" && echo go | "$3" --import tsx "$4" "$2" r 1 2>&1; true';
   const args = ['--mount', 'sh', '-c', script, 'sh', file, name, process.execPath, program];
-  const said = execFileSync('unshare', args, {encoding: 'utf8'});
-  expect(said).toMatch(/AbortError: the journal \S+\/a b\/journal.jsonl is a mount point/);
+  const output = execFileSync('unshare', args, {encoding: 'utf8'});
+  expect(output).toMatch(/AbortError: the journal \S+\/a b\/journal.jsonl is a mount point/);
   expect((await readFile(file, 'utf8')).trimEnd().split('\n')).toHaveLength(1);
 });

@@ -5,8 +5,8 @@ import {onTestFinished} from 'vitest';
 
 export type Child = {
   process: ChildProcessByStdio<Writable, Readable, null>;
-  /** Resolves when it has printed the word. */
-  says(word: string): Promise<void>;
+  /** Resolves when it has printed the word; rejects if it exits first. */
+  prints(word: string): Promise<void>;
   /** Resolves with its exit code; null if a signal ended it. */
   exited: Promise<number | null>;
 };
@@ -17,20 +17,20 @@ export function startChild(program: URL, ...args: string[]): Child {
   const child = spawn(process.execPath, ['--import', 'tsx', path, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
-  let said = '';
+  let output = '';
   child.stdout.on('data', text => {
-    said += text;
+    output += text;
   });
   const exited = new Promise<number | null>(resolve => child.once('exit', resolve));
   onTestFinished(() => void child.kill('SIGKILL'));
   return {
     process: child,
     exited,
-    says: word =>
+    prints: word =>
       new Promise((resolve, reject) => {
-        const look = () => said.includes(word) && resolve();
+        const look = () => output.includes(word) && resolve();
         child.stdout.on('data', look);
-        child.once('exit', code => reject(new Error(`it ended with ${code} and had not said ${word}`)));
+        child.once('exit', code => reject(new Error(`it exited with ${code} before it printed ${word}`)));
         look();
       }),
   };

@@ -120,8 +120,8 @@ describe('a chain', () => {
     const {file, journal} = await createJournal(3);
     const {size} = await stat(file);
     await truncate(file, size - 20);
-    const kept = (await readFile(file, 'utf8')).split('\n').at(-1)?.length;
-    expect(await journal.verify()).toMatchObject({ok: true, entries: 2, torn_bytes: kept});
+    const torn = (await readFile(file, 'utf8')).split('\n').at(-1)?.length;
+    expect(await journal.verify()).toMatchObject({ok: true, entries: 2, torn_bytes: torn});
   });
 });
 

@@ -302,7 +302,7 @@ describeEachMajor('apply-indexes', major => {
       new URL('./build-process.ts', import.meta.url),
       ...[server.url(), acting.journal.file, JSON.stringify(proposal)],
     );
-    await child.says('acting');
+    await child.prints('acting');
     await expect.poll(() => buildPhase(server)).toBe('waiting for writers before build');
     child.process.kill('SIGKILL');
     await child.exited;

@@ -118,7 +118,7 @@ describe('a rollout whose process is killed', () => {
   });
 
   it.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])(
-    'after line %i of what it says: goes on, and promotes once or says that it does twice',
+    'after line %i of its output: resumes, and promotes once or reports that it does so again',
     async count => {
       const {home, run, killed, done} = await prepare(`
   - {name: one, promote: echo one >> done, rollback: echo back >> done, watch: 1s}
@@ -146,7 +146,7 @@ describe('a rollout whose process is killed', () => {
   );
 });
 
-/** A command that outlived its run ends soon. */
+/** Waits for a command that is still running after its rollout was killed. */
 async function untilOver(run: () => Promise<Ended>): Promise<Ended> {
   const ended = await run();
   return ended.stderr.includes('still running') ? untilOver(run) : ended;

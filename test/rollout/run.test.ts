@@ -9,7 +9,7 @@ import {type ProgramOptions, runProgram, temporaryHome} from '../cli/run-program
 const limits =
   '{max_mean: 1h, max_used: 100%, max_blocked: 100, max_idle_in_transaction: 1h, max_transaction: 1h}';
 
-/** Leaves eight sessions idle in transaction behind, as a new version with a leak does; they end with the file `stop`. */
+/** Opens eight sessions that stay idle in transaction, like a new version with a leak, until the file `stop` exists. */
 const badVersion = `
 import pg from '${new URL('../../node_modules/pg/lib/index.js', import.meta.url).pathname}';
 import {existsSync, writeFileSync} from 'node:fs';
@@ -27,7 +27,7 @@ setInterval(() => existsSync('stop') && process.exit(0), 50);
 
 const free = {timeout_ms: 0, isWritten: async () => false};
 
-/** As in the name of a rollout's lock. */
+/** The hash of a plan, as the name of its lock has it. */
 function hashOf(journal: string): string {
   return String(/"plan":"(\w{12})/.exec(journal)?.[1]);
 }

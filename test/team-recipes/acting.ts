@@ -5,7 +5,7 @@ import type {ExitCode} from '../../source/model/run.ts';
 import {loadFolder} from '../../source/team-recipes/folder.ts';
 import {type Acting, exitCode, noFlags} from '../cli/execution/acting.ts';
 
-/** The run command with the recipes of a team's folder instead of poolctl's. */
+/** The run command with the recipes of a team's folder only. */
 export async function actingWith(acting: Acting, folder: string) {
   const files = await loadFolder(folder, []);
   const recipes = files.flatMap(({recipe}) => recipe ?? []);
@@ -16,7 +16,7 @@ export async function actingWith(acting: Acting, folder: string) {
     ...acting,
     run: (id: string, flags: Partial<RunFlags>): Promise<ExitCode> =>
       exitCode(runRecipe(fresh(), id, {...noFlags, ...flags})),
-    /** Approved on the terminal, after `meanwhile`. */
+    /** Runs `meanwhile`, then approves on the terminal. */
     runAsked: (id: string, flags: Partial<RunFlags>, meanwhile: () => Promise<void>): Promise<ExitCode> =>
       exitCode(
         runRecipe({...fresh(), ask: async () => meanwhile().then(() => 'yes')}, id, {...noFlags, ...flags}),

@@ -100,7 +100,7 @@ describeEachMajor('what a Markdown recipe may read', major => {
       '(WITH w AS (DELETE FROM public.notes RETURNING id) SELECT * FROM w) w',
       'it is not a SELECT that only reads',
     ],
-  ])('is not run where it %s', async (_, columns, from, objection) => {
+  ])('is not run if it %s', async (_, columns, from, objection) => {
     const isAlive = await startVictim();
     const team = await teamWith(diagnosing(columns, from));
     await expect(team.findings('looks')).rejects.toMatchObject({

@@ -9,22 +9,22 @@ import {actingWith} from './acting.ts';
 
 /** One step for each table without a comment. Uses every kind of placeholder. */
 const comments = `---
-title: Say what a table is
-why: Nobody knows what these tables are
+title: Comment on tables
+why: These tables have no comment
 parameters:
   prefix:
     description: of the tables' names
     default: "odd"
   text:
-    description: what is said
+    description: the comment
 ---
 
-Every table wants a word.
+Every table needs a comment.
 
 \`\`\`sql diagnose
 SELECT 'table:' || relname AS subject, relname || ' has no comment' AS summary, 'warning' AS severity,
   relname AS table, oid, coalesce(obj_description(oid), '') AS before,
-  CASE WHEN relname LIKE '%kept' THEN 'it is to be kept' END AS left_alone
+  CASE WHEN relname LIKE '%kept' THEN 'it is excluded' END AS left_alone
 FROM pg_class
 WHERE relkind = 'r' AND starts_with(relname, $prefix) AND obj_description(oid) IS NULL
 ORDER BY relname
@@ -175,7 +175,7 @@ describeEachMajor("a team's own recipes", major => {
       ['verified', "table:odd's", 'share'],
     ]);
     expect(document.params).toEqual({prefix: 'odd', text, subject: ''});
-    expect(document.skipped).toMatchObject([{subject: 'table:odd_kept', reason: 'it is to be kept'}]);
+    expect(document.skipped).toMatchObject([{subject: 'table:odd_kept', reason: 'it is excluded'}]);
     expect(await commentsNow()).toEqual([text, text, null]);
     expect(await team.undo('r1')).toBe(0);
     expect(await commentsNow()).toEqual([null, null, null]);
@@ -287,7 +287,7 @@ describeEachMajor("a team's own recipes", major => {
       'step 1: lock must be none, share or',
     ],
     ['no steps', (step: string) => step.replace('steps: [', 'stesp: ['), 'steps must be a list'],
-  ])('are refused where their plan has %s', async (_, change, message) => {
+  ])('are refused if their plan has %s', async (_, change, message) => {
     const own = await temporaryFolder();
     await writeFile(join(own, 'asking.ts'), change(asking));
     const [loaded] = await loadFolder(own, []);

@@ -14,17 +14,17 @@ export type ParsedCall =
  * invalid value, or an unexpected argument. No message quotes an argument that could be a URL.
  */
 export function parseCall(argv: readonly string[], commands: readonly Command[]): ParsedCall {
-  const {input, given} = readTokens(argv, commands);
+  const {input, rawFlags} = readTokens(argv, commands);
   const isHelp = input[0] === 'help';
   const [first = '', ...rest] = isHelp ? input.slice(1) : input;
   const named = commands.find(({name}) => name === first && name !== 'console');
   if (named === undefined && isPlainWord(first)) throw unknownCommand(first, commands);
   const command = named ?? findConsole(commands);
   const words = named === undefined ? input : rest;
-  if (isHelp || given.has('help')) {
-    return {kind: 'help', command, words: rest, flags: Object.fromEntries(textsOf(given))};
+  if (isHelp || rawFlags.has('help')) {
+    return {kind: 'help', command, words: rest, flags: Object.fromEntries(textsOf(rawFlags))};
   }
-  if (given.has('version')) return {kind: 'version'};
+  if (rawFlags.has('version')) return {kind: 'version'};
   const extra = words.length - command.arguments.length;
   if (extra > 0) {
     throw usageError(
@@ -32,17 +32,20 @@ export function parseCall(argv: readonly string[], commands: readonly Command[])
       `Usage: ${synopsisOf(command)}.`,
     );
   }
-  return {kind: 'run', command, words, flags: readFlags(command, given)};
+  return {kind: 'run', command, words, flags: readFlags(command, rawFlags)};
 }
 
 /** The values of each flag as typed, in order; `true` for a boolean. */
-type Given = Map<string, (string | true)[]>;
+type RawFlags = Map<string, (string | true)[]>;
 
 /**
  * Splits a call into arguments and the flags of any command. Throws if a value is missing, or given to a boolean:
  * `--yes=false` must never mean yes.
  */
-function readTokens(argv: readonly string[], commands: readonly Command[]): {input: string[]; given: Given} {
+function readTokens(
+  argv: readonly string[],
+  commands: readonly Command[],
+): {input: string[]; rawFlags: RawFlags} {
   const known = new Map(
     [answerFlags, ...commands.map(({flags}) => flags)].flatMap(flags => Object.entries<Flag>(flags)),
   );
@@ -60,16 +63,19 @@ function readTokens(argv: readonly string[], commands: readonly Command[]): {inp
     tokens: true,
   });
   const input: string[] = [];
-  const given: Given = new Map();
+  const rawFlags: RawFlags = new Map();
   for (const token of tokens) {
     if (token.kind === 'positional') input.push(token.value);
     if (token.kind !== 'option') continue;
     // An unknown flag keeps its dashes, so it matches no name.
     const name = nameOf.get(token.name) ?? token.rawName;
     const flag = known.get(name);
-    given.set(name, [...(given.get(name) ?? []), flag === undefined ? true : readValue(name, flag, token)]);
+    rawFlags.set(name, [
+      ...(rawFlags.get(name) ?? []),
+      flag === undefined ? true : readValue(name, flag, token),
+    ]);
   }
-  return {input, given};
+  return {input, rawFlags};
 }
 
 function optionOf({type, alias}: Flag) {
@@ -114,16 +120,16 @@ function findConsole(commands: readonly Command[]): Command {
 }
 
 /** The values of a call for help, whose flags are not validated. */
-function textsOf(given: Given): [string, string][] {
-  return [...given].flatMap(([name, values]) => {
+function textsOf(rawFlags: RawFlags): [string, string][] {
+  return [...rawFlags].flatMap(([name, values]) => {
     const text = values.findLast(each => typeof each === 'string');
     return text === undefined ? [] : [[name, text]];
   });
 }
 
-function readFlags(command: Command, given: Given): Record<string, FlagValue> {
+function readFlags(command: Command, rawFlags: RawFlags): Record<string, FlagValue> {
   return Object.fromEntries(
-    [...given].map(([name, values]) => {
+    [...rawFlags].map(([name, values]) => {
       const flag = command.flags[name];
       if (flag === undefined) throw unknownFlag(command, name.startsWith('-') ? name : flagAsTyped(name));
       return [name, readFlag(name, flag, values)];

@@ -18,7 +18,7 @@ import type {RunState, RunStep, SlotUsage} from '../../model/run.ts';
 import type {Cleanup, PinnedSql, Sql, Step, Undo, Verification} from '../../model/step.ts';
 import type {ServerIdentity, Target} from '../../model/target.ts';
 
-/** A plan as text: what is wrong, the exact statements, what is skipped, and the plan's hash. */
+/** A plan as text: its explanation, the exact statements, what is skipped, and its hash. */
 export function planText(plan: Plan, target: Pick<Target, 'id' | 'server'>, hash: string): string {
   const server = target.server === undefined ? '' : ` (${nameServer(target.server)})`;
   return [
@@ -42,7 +42,7 @@ function skippedLines({reason, members}: SkippedGroup): string[] {
     : [`  ${reason}:`, ...names.map(name => `    ${name}`)];
 }
 
-/** Prints only the values of a step whose statement is that of the step before. */
+/** Prints only the values if the step before has the same statement. */
 function numberedLines(step: Step, index: number, {steps, explanation}: Plan): string[] {
   const {head, body} = stepText(step, steps[index - 1], explanation);
   return [...(head === null ? [] : ['', `${index + 1}. ${head}`]), ...body.map(text => `   ${text}`)];

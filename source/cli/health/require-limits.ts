@@ -34,12 +34,14 @@ export function requireMeasuredLimits(
   for (const name of metricNames) {
     if (given[name] === undefined || thresholds[name].is_crossed) continue;
     const {section: source} = metricOf(name);
-    const lack = unavailable.find(({section}) => section === source);
+    const missing = unavailable.find(({section}) => section === source);
     const reason =
-      lack?.reason ?? unread.find(({fact}) => fact === source)?.reason ?? versionReason(name, metrics[name]);
+      missing?.reason ??
+      unread.find(({fact}) => fact === source)?.reason ??
+      versionReason(name, metrics[name]);
     if (reason === null) continue;
     throw new AbortError(`${toLimitFlag(name)} cannot be checked: ${reason}`, {
-      ...(lack && {hint: lack.remedy}),
+      ...(missing && {hint: missing.remedy}),
       exitCode: exitCodes.privilege,
     });
   }

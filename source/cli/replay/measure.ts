@@ -153,8 +153,8 @@ function semanticsOf(
   const timeout_ms = pool_timeout_ms ?? 0;
   const wait =
     timeout_ms === 0 ? 'waits for a connection without limit' : `connectionTimeoutMillis ${timeout_ms}`;
-  const whose = major === null ? 'node-postgres pool' : `node-postgres pool of Prisma ${major}`;
-  return {pool_timeout_ms: timeout_ms, prisma: {major, semantics: `${whose}: ${wait}`, is_emulated: false}};
+  const pool = major === null ? 'node-postgres pool' : `node-postgres pool of Prisma ${major}`;
+  return {pool_timeout_ms: timeout_ms, prisma: {major, semantics: `${pool}: ${wait}`, is_emulated: false}};
 }
 
 /** A client with a Rust engine uses its own pool, so nothing is emulated. */

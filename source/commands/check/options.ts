@@ -30,13 +30,13 @@ export async function readCheckOptions(
   flags: CheckFlags,
   configured: GivenLimits,
 ): Promise<CheckOptions & {watch: WatchTimes | null}> {
-  const asked = readLimits(flags);
-  const limits = {...configured, ...asked};
+  const ownLimits = readLimits(flags);
+  const limits = {...configured, ...ownLimits};
   const watch = readWatchTimes(flags);
   if (watch !== null && flags.rates !== undefined)
     throw usageError('--rates and --for cannot be used together', '--for measures rates itself.');
   // A limit in config.toml is skipped if it cannot be measured; a limit given as a flag must be measurable.
-  requireMeasurableLimits(asked, {has_pooler: flags.pooler !== undefined, is_watched: watch !== null});
+  requireMeasurableLimits(ownLimits, {has_pooler: flags.pooler !== undefined, is_watched: watch !== null});
   return {
     limits,
     watch,
@@ -87,9 +87,9 @@ function needsRates(limits: GivenLimits): boolean {
 
 function readLimits(flags: CheckFlags): GivenLimits {
   const limits: GivenLimits = {};
-  const given: Record<string, unknown> = flags;
+  const values: Record<string, unknown> = flags;
   for (const [limit_name, name] of metricByLimitName) {
-    const value = given[limit_name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())];
+    const value = values[limit_name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())];
     if (value === undefined) continue;
     const limit = parseLimit(name, value);
     if (limit === null) {
@@ -104,13 +104,13 @@ function readLimits(flags: CheckFlags): GivenLimits {
 }
 
 function readFormat({json, markdown, nagios}: CheckFlags): CheckFormat {
-  const asked = Object.entries({json, markdown, nagios}).filter(([, isAsked]) => isAsked);
-  if (asked.length > 1)
+  const chosen = Object.entries({json, markdown, nagios}).filter(([, isChosen]) => isChosen);
+  if (chosen.length > 1)
     throw usageError(
-      `${asked.map(([name]) => `--${name}`).join(' and ')} cannot be used together`,
+      `${chosen.map(([name]) => `--${name}`).join(' and ')} cannot be used together`,
       'Leave out all but one.',
     );
-  return (asked[0]?.[0] as CheckFormat | undefined) ?? 'text';
+  return (chosen[0]?.[0] as CheckFormat | undefined) ?? 'text';
 }
 
 function readSlower({slower = String(thresholds.slower_times.warning)}: CheckFlags): number {

@@ -54,13 +54,13 @@ export async function replayForConsole(
 
 /** The parameters as the command's flags. */
 function flagsOf(params: ParameterValues): MeasurementFlags {
-  const given = (name: string) => params[name]?.trim() || undefined;
-  const limit = given('connection_limit');
+  const textOf = (name: string) => params[name]?.trim() || undefined;
+  const limit = textOf('connection_limit');
   const [variant, concurrency, requests, client] = [
-    given('variant'),
-    given('concurrency'),
-    given('requests'),
-    readText(given('client') ?? '') ?? undefined,
+    textOf('variant'),
+    textOf('concurrency'),
+    textOf('requests'),
+    readText(textOf('client') ?? '') ?? undefined,
   ];
   return {
     ...(limit !== undefined && (limit.includes('..') ? {sweep: limit} : {connectionLimit: limit})),

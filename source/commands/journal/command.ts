@@ -102,16 +102,16 @@ async function verify(
   {journal, output}: JournalPorts,
   flags: {json: boolean; head: string | undefined},
 ): Promise<ExitCode> {
-  const asked = flags.head === undefined ? null : await findHead(journal, flags.head);
+  const required = flags.head === undefined ? null : await findHead(journal, flags.head);
   const {ok: isUnbroken, entries, head, broken_at, reason, torn_bytes, unfinished} = await journal.verify();
   // The chain alone verifies even if it was truncated and continued, or rewritten as a whole.
-  const hasHead = asked === null || (asked.seq !== null && asked.seq <= entries);
+  const hasHead = required === null || (required.seq !== null && required.seq <= entries);
   const ok = isUnbroken && hasHead;
   if (flags.json) {
-    const askedHead = asked === null ? {} : {kept_head: asked};
+    const requiredHead = required === null ? {} : {kept_head: required};
     printJson(output, {
       ...{schema_version: 1, ok, entries, head, broken_at, reason, torn_bytes, unfinished},
-      ...askedHead,
+      ...requiredHead,
     });
   } else {
     const verdict = isUnbroken
@@ -121,7 +121,7 @@ async function verify(
     const lines = [
       verdict,
       ...(torn_bytes > 0 && isUnbroken ? [torn] : []),
-      ...(asked === null ? [] : [describeHead(asked, {hasHead, entries})]),
+      ...(required === null ? [] : [describeHead(required, {hasHead, entries})]),
     ];
     output.stdout([...lines, ...unfinished.map(describeUnfinished)].map(sanitise).join('\n'));
   }

@@ -51,13 +51,13 @@ export function resultText({outcome, message}: Pick<Event<'outcome'>, 'outcome' 
 
 function startLines(entry: Event<'run'>): string[] {
   const {run, recipe, target, server, actor, at, plan, params, undoes, seq, hash} = entry;
-  const given = Object.entries(params).filter(([, value]) => value !== '');
+  const parameters = Object.entries(params).filter(([, value]) => value !== '');
   return [
     `run ${run}: ${recipe} on ${target}`,
     ...(server === undefined ? [] : [`${nameServer(server)}, database oid ${server.database_oid}`]),
     `by ${actor}, ${at}`,
     ...(undoes === undefined ? [] : [`undoes run ${undoes}`]),
-    ...given.map(([name, value]) => `  ${name}=${value}`),
+    ...parameters.map(([name, value]) => `  ${name}=${value}`),
     `plan ${plan}`,
     `entry ${seq}, hash ${hash}`,
   ];
@@ -97,7 +97,7 @@ function stepLines(
   return [`${step + 1}. ${first}`, ...rest.map(line => `   ${line}`)];
 }
 
-/** The statements; only the values of a step whose statement is that of the step before. */
+/** The statements; if the step before has the same statement, only the values. */
 function contentLines(content: Content, before: Content | undefined): string[] {
   const {body} = stepText(content, before);
   return content.kind === 'sql' ? [`on ${content.subject}`, ...body] : body;

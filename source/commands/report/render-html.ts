@@ -128,7 +128,7 @@ function definitions(facts: readonly [string, string][]): string {
   return `<dl>${facts.map(([name, value]) => `<dt>${name}</dt><dd>${escaped(value)}</dd>`).join('')}</dl>`;
 }
 
-/** A step; only its values if the statement is that of the step before. */
+/** A step; if the step before has the same statement, only its values. */
 function stepItem(step: ReportStep, before: ReportStep | undefined, clock: Clock): string {
   const {apply, undo, note} = sqlOf(step.intent);
   const measures = (step.outcome?.measures ?? []).map(

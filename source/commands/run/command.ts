@@ -46,9 +46,9 @@ export async function runRecipe(ports: RunPorts, id: string | undefined, flags: 
   const params = readParams(flags.set);
   requireConsent(ports, flags);
   const snapshot = await ports.read();
-  const asked = await askForMissing(ports, recipe, params, snapshot);
-  const facts = recipe.planRequires ? await ports.load(recipe.planRequires(asked)) : {};
-  const plan = planRecipe(recipe, snapshot, {...recipe.defaults?.(snapshot, facts), ...asked}, facts);
+  const completed = await askForMissing(ports, recipe, params, snapshot);
+  const facts = recipe.planRequires ? await ports.load(recipe.planRequires(completed)) : {};
+  const plan = planRecipe(recipe, snapshot, {...recipe.defaults?.(snapshot, facts), ...completed}, facts);
   const drift = createDriftCheck(recipe, plan.params, ports);
   return executePlan(ports, plan, {target: snapshot.target, drift}, flags);
 }
@@ -91,7 +91,7 @@ async function askForMissing(
   if (first === undefined) return params;
   if (ask === undefined)
     throw usageError(`${first.name} is not set: ${first.description}`, `Add --set ${first.name}=VALUE.`);
-  const facts = await load(readNeeds(planRequires, params));
+  const facts = await load(suggestionsRequire(planRequires, params));
   const answers: ParameterValues = {};
   for (const parameter of missing) {
     answers[parameter.name] = await askFor(parameter, {ask, output, snapshot, facts});
@@ -100,9 +100,9 @@ async function askForMissing(
 }
 
 /** The data that suggestions need. Empty if the recipe throws because parameters are missing. */
-function readNeeds(needs: Recipe['planRequires'], params: ParameterValues): DataRequirements {
+function suggestionsRequire(planRequires: Recipe['planRequires'], params: ParameterValues): DataRequirements {
   try {
-    return needs?.(params) ?? {};
+    return planRequires?.(params) ?? {};
   } catch {
     return {};
   }

@@ -29,7 +29,7 @@ describe('a call', () => {
       ['snapshot', '-h', 'db', '-p', '6432'],
       {command: 'snapshot', words: [], flags: {host: 'db', port: 6432}},
     ],
-    // As psql takes them.
+    // The forms that psql accepts.
     [
       ['doctor', '-hdb', '-p6432', '-Ume', '-dshop'],
       {command: 'doctor', words: [], flags: {host: 'db', port: 6432, username: 'me', dbname: 'shop'}},

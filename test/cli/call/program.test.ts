@@ -48,7 +48,7 @@ describe('help of a recipe', () => {
     },
   );
 
-  it('lists the recipes that can be run where none is named', async () => {
+  it('lists the recipes that can be run if none is named', async () => {
     const {stdout} = await runProgram(['run', '--help']);
     for (const {id, plan} of recipes) expect(stdout.includes(`  ${id}  `)).toBe(plan !== undefined);
   });
@@ -84,7 +84,7 @@ describe('a call that is wrong', () => {
     expect(code).toBe(2);
   });
 
-  it('names the commands for scripts where the console has no terminal', async () => {
+  it('names the commands for scripts if the console has no terminal', async () => {
     expect(await failing([address])).toEqual([
       2,
       expect.stringMatching(/needs a terminal\n.*'poolctl snapshot'/),
@@ -105,7 +105,7 @@ describe('a call that is wrong', () => {
     [['snapshot', address, address]],
     [[`${address} `, address]],
   ])('is reported without the password in it: %#', async words => {
-    // runProgram looks for it.
+    // runProgram fails if the password is in the output.
     expect((await failing(words))[0]).toBeGreaterThan(1);
   });
 });

@@ -40,7 +40,7 @@ export const noFlags: RunFlags = {
   json: true,
 };
 
-/** A folder that is gone after the test. */
+/** A folder that is removed after the test. */
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'poolctl-test-'));
   onTestFinished(() => rm(folder, {recursive: true, force: true}));
@@ -50,17 +50,17 @@ export async function temporaryFolder(): Promise<string> {
 export type Acting = {
   ports: RunPorts;
   journal: JournalFile;
-  /** What went to stdout and stderr. */
+  /** The lines on stdout and stderr. */
   stdout: string[];
   stderr: string[];
-  /** Runs are `r1`, `r2`, ... in their order. */
+  /** The runs are `r1`, `r2` and so on. */
   run(recipe: string, flags: Partial<RunFlags>): Promise<ExitCode>;
   undo(run: string, flags: Partial<ConsentFlags>): Promise<ExitCode>;
   /** The last JSON document. */
   document(): Record<string, unknown> & {steps: Record<string, unknown>[]};
 };
 
-/** The run command with everything real: connections of its own as `user`, a journal in a folder of its own. */
+/** `run` and `undo` with real parts: their own connections as `user`, and a journal in a temporary folder. */
 export async function createActing(
   server: TestServer,
   options: {user?: string; journal?: string; recipes?: readonly Recipe[]} = {},
@@ -100,7 +100,7 @@ export async function createActing(
   };
 }
 
-/** As the program's outermost frame does: an AbortError becomes its exit code. */
+/** The exit code, also of an AbortError, as in cli.tsx. */
 export async function exitCode(running: Promise<ExitCode>): Promise<ExitCode> {
   return running.catch((error: unknown) => {
     if (error instanceof AbortError) return error.exitCode;
@@ -117,7 +117,7 @@ export function output(stdout: string[], stderr: string[]): Output {
   };
 }
 
-/** A session left idle in transaction, as a leaking application leaves it. */
+/** Opens a session that stays idle in transaction, as an application with a leak does. */
 export async function leak(
   server: TestServer,
   application_name: string,
@@ -130,7 +130,7 @@ export async function leak(
   return client as pg.Client & {processID: number};
 }
 
-/** Roles that tests act as and on; `oncall` is what poolctl is meant to be. */
+/** Roles of the tests; `oncall` has the privileges that poolctl needs. */
 export async function createRoles(server: TestServer): Promise<void> {
   await server.query("CREATE ROLE app LOGIN PASSWORD 'secret'");
   await server.query("CREATE ROLE oncall LOGIN PASSWORD 'secret' IN ROLE pg_monitor, pg_signal_backend");

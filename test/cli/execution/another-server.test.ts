@@ -109,7 +109,7 @@ describeEachMajor('another server at the same address', major => {
     expect(await rejection(executor.verify(limitStep('app').verify, 0))).toMatchObject({exitCode: 6});
   });
 
-  it('is not changed where the rescue URL leads to it', async () => {
+  it('is not changed if the rescue URL leads to it', async () => {
     const request = requestTo(servers.first.url({user: 'admin', password: 'secret'}));
     const rescue = requestTo(servers.second.superuserUrl);
     const watching = await connect(request, {purpose: 'watch'});
@@ -130,7 +130,7 @@ describeEachMajor('another server at the same address', major => {
     ]);
   });
 
-  it('leaves the step to the read-only connection where the rescue URL names another database', async () => {
+  it('leaves the step to the read-only connection if the rescue URL names another database', async () => {
     const request = requestTo(servers.first.url({user: 'admin', password: 'secret'}));
     const rescue = requestTo(servers.first.url({database: 'template1'}));
     const watching = await connect(request, {purpose: 'watch'});

@@ -37,7 +37,7 @@ describeEachMajor('executing on a server without a free slot', major => {
     await executor.close();
     expect(await timeoutOf()).toBe(before);
 
-    // With a slot free again, an act has a connection of its own.
+    // With a free slot, a step gets its own connection.
     const next = openEngine(createCliContext(), request, {flags: {}, watching: () => watching}).engine
       .executor;
     next.bind(here);

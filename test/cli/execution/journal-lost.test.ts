@@ -24,7 +24,7 @@ describeEachMajor('a run that loses its journal', major => {
         await rename(`${file}.copy`, file);
       },
     ],
-  ])('ends with 8 before its next act, and tells what was done: %s', async (how, lose) => {
+  ])('exits 8 before its next step, and reports what was executed: %s', async (how, lose) => {
     const application = `lost-${how}`;
     await leak(server, application, 'app');
     await leak(server, application, 'app');
@@ -50,7 +50,7 @@ describeEachMajor('a run that loses its journal', major => {
     expect(acting.stdout.at(-1)).toMatch(/failed: 1 verified, 1 not started/);
   });
 
-  it('is not started where its chain is broken far from its end', async () => {
+  it('is not started if its chain is broken far from its end', async () => {
     await leak(server, 'broken', 'app');
     const acting = await createActing(server, {user: 'oncall'});
     for (let step = 0; step < 100; step++) await acting.journal.append(intentOf('padding', step));

@@ -28,7 +28,7 @@ describeEachMajor('run, undo and journal', major => {
   });
   afterAll(() => server?.stop());
 
-  /** Of one application alone, so that a test finds what it leaked and nothing else. */
+  /** A run on one application, so that a test ends only its own sessions. */
   const argsFor = (application: string, user: string, ...more: string[]) => {
     const parameters = ['older_than=0s', `application=${application}`].flatMap(each => ['--set', each]);
     return ['run', recipe, urlOf(server, user), ...parameters, ...more];
@@ -148,10 +148,10 @@ describeEachMajor('run, undo and journal', major => {
   });
 
   it('prints progress on stderr and the result on stdout', async () => {
-    await leakMany('told', 1);
-    const {code, stdout, stderr} = await runProgram(argsFor('told', 'oncall', '--yes'));
+    await leakMany('progress', 1);
+    const {code, stdout, stderr} = await runProgram(argsFor('progress', 'oncall', '--yes'));
     expect(code).toBe(0);
-    expect(stderr).toMatch(/^verified end session \d+ \(told\/app idle in transaction\), \d/);
+    expect(stderr).toMatch(/^verified end session \d+ \(progress\/app idle in transaction\), \d/);
     expect(stdout).toMatch(/^run [0-9a-f]+ done: 1 verified\nslots used: \d+ before, \d+ after\n$/);
   });
 
@@ -183,7 +183,7 @@ describeEachMajor('run, undo and journal', major => {
     expect(await countOf('asked')).toBe(0);
   });
 
-  it('exits 5 where the server refuses, and 7 where it refuses part', async () => {
+  it('exits 5 if the server refuses, and 7 if it refuses part', async () => {
     await leak(server, {application_name: 'refused', user: 'app'});
     await leak(server, {application_name: 'refused', user: 'other_app'});
     const refused = await documentOf(argsFor('refused', 'viewer', '--yes'));
@@ -199,18 +199,18 @@ describeEachMajor('run, undo and journal', major => {
     expect((await documentOf(argsFor('refused', 'oncall', '--yes'))).code).toBe(0);
   });
 
-  it('exits 8 and executes nothing where the journal cannot be written', async () => {
+  it('exits 8 and executes nothing if the journal cannot be written', async () => {
     await leakMany('unrecorded', 1);
     const home = await temporaryHome();
     await writeFile(join(home, 'file'), '');
-    // A folder, a place below a file, and what is no file at all.
+    // A folder, a path below a file, and a device.
     for (const file of [home, join(home, 'file', 'journal.jsonl'), '/dev/null']) {
       const args = argsFor('unrecorded', 'oncall', '--yes', '--journal', file);
       const {code, stdout, stderr} = await runProgram(args, {home});
       expect([code, stdout + stderr]).toEqual([8, expect.stringContaining(file)]);
     }
     expect(await countOf('unrecorded')).toBe(1);
-    // A dry run needs none.
+    // A dry run needs no journal.
     const dry = await runProgram(argsFor('unrecorded', 'oncall', '--dry-run'), {
       env: {POOLCTL_JOURNAL: home},
     });
@@ -226,7 +226,7 @@ describeEachMajor('run, undo and journal', major => {
   it.each(signals)('stops between two steps at %s with %i, and reports it', async (signal, exitCode) => {
     await leakMany('interrupted', 17);
     const home = await temporaryHome();
-    // Batches of five with a pause between them: the first step's line comes long before the last step.
+    // Steps run in batches of five with a pause between them, so the signal comes long before the last step.
     const interrupt = {when: /^verified/, signal};
     const args = argsFor('interrupted', 'oncall', '--yes');
     const {code, stderr, document} = await documentOf(args, {home, interrupt});
@@ -280,7 +280,7 @@ describeEachMajor('run, undo and journal', major => {
     await openJournal(file).append(intentOf('crashed', 2));
     const env = {POOLCTL_JOURNAL: file};
     for (const flag of ['--dry-run', '--yes']) {
-      const {code, stderr} = await runProgram(argsFor('nobody', 'oncall', flag), {home, env});
+      const {code, stderr} = await runProgram(argsFor('no_such_app', 'oncall', flag), {home, env});
       expect([code, stderr]).toEqual([0, expect.stringMatching(/unknown, verify.*run crashed step 3/)]);
     }
     const {code, stdout} = await runProgram(['journal', 'verify'], {home, env});

@@ -24,7 +24,7 @@ export function useTwoServers(major: Major): {first: TestServer; second: TestSer
     for (const server of both()) {
       await createRoles(server);
       await server.query("CREATE ROLE admin LOGIN PASSWORD 'secret' CREATEROLE IN ROLE pg_monitor");
-      // PG16+: who may create roles may alter those it administers.
+      // PG16+: a role with CREATEROLE may alter the roles it administers.
       await server.query('GRANT app, viewer TO admin WITH ADMIN OPTION');
     }
   });

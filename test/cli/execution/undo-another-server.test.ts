@@ -25,7 +25,7 @@ describeEachMajor('another server at the same address, for an undo', major => {
     expect((await there.journal.read()).filter(({event}) => event === 'run')).toHaveLength(1);
   });
 
-  it('needs --same-server for an undo where its identifier is hidden', async () => {
+  it('needs --same-server for an undo if its identifier is hidden', async () => {
     for (const each of [servers.first, servers.second])
       await each.query('REVOKE EXECUTE ON FUNCTION pg_catalog.pg_control_system() FROM PUBLIC');
     const there = await runThenSwitch(servers.first, servers.second);
@@ -45,7 +45,7 @@ describeEachMajor('another server at the same address, for an undo', major => {
     expect(await limitsOn(servers.first)).toEqual([-1, -1]);
   });
 
-  it('asks for the name of the target where an older journal has no server identity', async () => {
+  it('asks for the name of the target if an older journal has no server identity', async () => {
     const file = `${await temporaryFolder()}/journal.jsonl`;
     const old = openJournal(file);
     const done = {outcome: 'verified', row_count: 1, sqlstate: null, message: null, duration_ms: 1} as const;

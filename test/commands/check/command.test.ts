@@ -9,7 +9,7 @@ import {createFinding, createRecipe} from '../../console/played.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {requestTo} from '../../postgres/requests.ts';
 
-/** Finds something as soon as its query answers. */
+/** Has a finding if its query was read. */
 function asking(id: string, text: string): Recipe {
   return createRecipe({
     id,
@@ -78,7 +78,7 @@ describeEachMajor('check', major => {
     expect(stderr).toMatch(/poolctl: incomplete check, hidden: .*permission denied for table secrets/);
   });
 
-  it('fails where the connection is lost meanwhile', async () => {
+  it('fails if the connection is lost meanwhile', async () => {
     const end = () =>
       server.query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'poolctl'",

@@ -24,7 +24,7 @@ describeEachMajor('poolctl check writes', async major => {
   beforeAll(async () => {
     server = await startTestServer({major, settings: {max_connections: 20, max_wal_senders: 0}});
     await createCliRoles(server);
-    // What an XML parser or a Markdown renderer would choke on, in the name of an application.
+    // An application's name that breaks XML and Markdown unless it is escaped.
     await leak(server, {application_name: '<a> & "b" ]]> | `c`'});
   });
   afterAll(() => server?.stop());
@@ -66,7 +66,7 @@ describeEachMajor('poolctl check writes', async major => {
     expect(text).toMatch(/^poolctl_limit_level\{metric="used_ratio"\} 0$/m);
     expect(text).toMatch(/^# EOF$/m);
     expect((await fetch(new URL('/', address))).status).toBe(404);
-    // A server that is gone is no server at 0 of everything.
+    // Without a server there are no figures, rather than zeros.
     await server.stop();
     await expect.poll(isRead).toMatch(/^poolctl_up 0$/m);
     expect(await isRead()).not.toContain('poolctl_slots');
@@ -95,8 +95,8 @@ describeEachMajor('poolctl check writes', async major => {
     await leaking.end();
     const down = await runProgram(['check', 'postgres://u@127.0.0.1:1/x', '--nagios']);
     expect([down.code, down.stdout]).toEqual([2, expect.stringMatching(/^POOLCTL CRITICAL - [^\n]+\n$/)]);
-    const off = await nagios('--max-used', 'much');
-    expect([off.code, off.stdout]).toEqual([
+    const invalid = await nagios('--max-used', 'much');
+    expect([invalid.code, invalid.stdout]).toEqual([
       3,
       expect.stringMatching(/^POOLCTL UNKNOWN - invalid limit "much" for --max-used/),
     ]);
@@ -125,7 +125,7 @@ describeEachMajor('poolctl check writes', async major => {
   });
 });
 
-/** Where it says that it serves. */
+/** The address that it prints. */
 function serveMetrics(args: string[]): Promise<string> {
   const child = spawn(process.execPath, [program, ...args], {stdio: ['ignore', 'ignore', 'pipe']});
   onTestFinished(
@@ -135,12 +135,12 @@ function serveMetrics(args: string[]): Promise<string> {
         child.kill('SIGINT');
       }),
   );
-  let said = '';
+  let output = '';
   return new Promise((resolve, reject) => {
-    child.once('exit', () => reject(new Error(said)));
+    child.once('exit', () => reject(new Error(output)));
     child.stderr.setEncoding('utf8').on('data', text => {
-      said += text;
-      const [address] = /http:\S+/.exec(said) ?? [];
+      output += text;
+      const [address] = /http:\S+/.exec(output) ?? [];
       if (address !== undefined) resolve(address);
     });
   });

@@ -12,7 +12,7 @@ import {
 } from '../../cli/run-program.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 
-/** Limits that nothing here comes near. */
+/** Limits that no test reaches. */
 const wide = {
   '--max-used': '100%',
   '--max-idle-in-transaction': '1h',
@@ -64,7 +64,7 @@ describeEachMajor('poolctl check', major => {
       5,
       expect.stringMatching(/--max-transaction cannot be checked: .*hidden.*\n.*GRANT pg_monitor TO "blind"/),
     ]);
-    // Limits nobody asked for are told of, and do not fail.
+    // A default limit that cannot be measured is reported and does not fail the check.
     const {code, stderr} = await runProgram(args);
     expect([code, stderr]).toEqual([0, expect.stringMatching(/incomplete check, backends: .*GRANT/)]);
     await client.end();
@@ -102,7 +102,7 @@ describeEachMajor('poolctl check', major => {
     const client = await server.connect({user: 'app', password});
     onTestFinished(() => client.end());
     const busy = keepBusy(async turn => {
-      // Statements of as many shapes, and one that is called for each of them ten times and more.
+      // Many different statements, and one that is called at least ten times for each of them.
       if (turn % 20 === 0) await client.query(`SELECT ${Array(1 + ((turn / 20) % 1000)).fill(1)}`);
       await client.query('SELECT $1::int', [turn]);
     });
@@ -132,13 +132,13 @@ describeEachMajor('poolctl check', major => {
   });
 
   it('lists findings with their recipe, the worst first', async () => {
-    const held: Awaited<ReturnType<typeof leak>>[] = [];
+    const clients: Awaited<ReturnType<typeof leak>>[] = [];
     const used = async () => {
       const sessions = "SELECT FROM pg_stat_activity WHERE backend_type = 'client backend'";
       return (await server.query(sessions)).length;
     };
-    // With its own session 16 of 17, and one left for a session that is just ending.
-    while ((await used()) < 15) held.push(await leak(server, {application_name: 'web'}));
+    // With poolctl's session 16 of 17 slots; one stays free for a session that is still ending.
+    while ((await used()) < 15) clients.push(await leak(server, {application_name: 'web'}));
     const {code, document} = await check();
     expect([code, document.status]).toEqual([1, 'critical']);
     expect(document.findings).toContainEqual({
@@ -152,7 +152,7 @@ describeEachMajor('poolctl check', major => {
     expect(stdout).toMatch(
       /^critical: .*\n\n(critical .*\n)*critical +slots-nearly-full +\d+ of 17 slots are in use/,
     );
-    for (const client of held) await client.end();
+    for (const client of clients) await client.end();
   });
 
   it.each([
@@ -177,7 +177,7 @@ describeEachMajor('poolctl check', major => {
     ]);
   });
 
-  it('applies a limit of config.toml only where the call can measure it', async () => {
+  it('applies a limit of config.toml only if the call can measure it', async () => {
     const home = await temporaryHome();
     await mkdir(join(home, '.config', 'poolctl'), {recursive: true});
     const text = '[thresholds]\nmax_average_used = "1%"\nmax_pooler_waiting = 5\n';
@@ -202,7 +202,7 @@ describeEachMajor('poolctl check', major => {
   });
 });
 
-/** Calls `work` again and again, until it is stopped. */
+/** Calls `work` repeatedly until the returned function is called. */
 function keepBusy(work: (turn: number) => Promise<void>): {stop(): Promise<void>} {
   let isStopped = false;
   const running = (async () => {
@@ -224,7 +224,7 @@ async function makeEveryLimitCrossable(server: TestServer): Promise<void> {
   await reader.query('SET enable_seqscan = off');
   for (let each = 0; each < 20; each++) await reader.query('SELECT count(n) FROM numbers WHERE n > 0');
   for (let each = 0; each < 3; each++) await reader.query('SELECT pg_sleep(0.05)');
-  // Its end hands over what it counted.
+  // The session reports its statistics when it ends.
   await reader.end();
   const counted =
     'SELECT sum(idx_blks_hit)::int AS hit, sum(idx_blks_read)::int AS read FROM pg_statio_user_indexes';
@@ -232,7 +232,7 @@ async function makeEveryLimitCrossable(server: TestServer): Promise<void> {
     .poll(async () => (await server.query<{hit: number; read: number}>(counted))[0])
     .toSatisfy(({hit, read}) => hit > 1000 && read > 0);
   await server.query('GRANT ALL ON numbers TO app');
-  // What a failed CREATE INDEX CONCURRENTLY leaves: a duplicate stopped it.
+  // A duplicate makes CREATE INDEX CONCURRENTLY fail, which leaves an invalid index.
   await server.query('CREATE TABLE doubled AS SELECT 1 AS n FROM generate_series(1, 2)');
   await server.query('CREATE UNIQUE INDEX CONCURRENTLY doubled_n ON doubled (n)').catch(() => {});
   await server.query('CREATE TABLE stale (n int) WITH (autovacuum_enabled = off)');

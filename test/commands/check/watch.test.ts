@@ -5,7 +5,7 @@ import {createCliRoles, leak, password, runProgram, temporaryHome, urlOf} from '
 import {describePgBouncer, startPgBouncer} from '../../helpers/pgbouncer.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 
-/** Limits of the time that a fresh server without traffic says nothing about. */
+/** Wide limits for what a new server without traffic cannot pass or fail. */
 const quiet = ['--max-mean', '1h', '--min-cache-hit', '0%', '--min-index-hit', '0%'];
 
 describeEachMajor('poolctl check --for', major => {
@@ -23,7 +23,7 @@ describeEachMajor('poolctl check --for', major => {
     return {code, stderr, document: stdout === '' ? null : JSON.parse(stdout)};
   };
 
-  /** Watches for 3 s, and for longer each time that what happens meanwhile did not fit in: a busy machine is slow. */
+  /** Watches for 3 s, and again for longer if a busy machine was too slow for what happens meanwhile. */
   async function watchUntil(
     isSeen: (document: {metrics: Record<string, number>; watch: {losses: unknown[]}}) => boolean,
     args: string[],
@@ -34,7 +34,7 @@ describeEachMajor('poolctl check --for', major => {
       let happening: Promise<void> | null = null;
       const watched = await watch(['--for', `${seconds}s`, ...args], {
         onStderr: text => {
-          // The first line of progress comes with the first reading.
+          // The first progress line follows the first snapshot.
           if (text.includes('readable')) happening ??= happens();
         },
       });
@@ -63,7 +63,7 @@ describeEachMajor('poolctl check --for', major => {
     expect(document.watch.elapsed_ms).toBeLessThan(600_000);
   });
 
-  it('fails where the average is too high, whatever each snapshot was', async () => {
+  it('fails if the average is too high, even if no snapshot was', async () => {
     const {code, document} = await watch(['--for', '2s', '--max-average-used', '1%']);
     expect([code, document.thresholds.average_used_ratio.level]).toEqual([1, 'critical']);
   });
@@ -94,7 +94,7 @@ describeEachMajor('poolctl check --for', major => {
     expect(code).toBe(0);
   });
 
-  it('fails where the availability is too low', async () => {
+  it('fails if the availability is too low', async () => {
     const {code, document} = await watchUntil(
       ({metrics}) => (metrics.availability_ratio ?? 1) < 0.9,
       ['--min-availability', '90%'],
@@ -153,7 +153,7 @@ describeEachMajor('poolctl check --for', major => {
     await client.end();
   });
 
-  it('counts sessions that a timeout ended, where the server does', async () => {
+  it('counts sessions that a timeout ended, if the server does', async () => {
     const {code, document, stderr} = await watchUntil(
       ({metrics}) => (metrics.fatal_sessions_per_minute ?? 0) > 0,
       ['--max-fatal-sessions', '0'],
@@ -217,7 +217,7 @@ describeEachMajor('poolctl check --for', major => {
   });
 });
 
-/** One session that is idle in a transaction for too long, and gone. */
+/** A session that is idle in transaction longer than the limit, then ends. */
 async function endByTimeout(server: TestServer): Promise<void> {
   const client = await leak(server, {application_name: 'web'});
   await client.query('SET idle_in_transaction_session_timeout = 1');

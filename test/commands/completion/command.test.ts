@@ -42,7 +42,7 @@ describe.each(shells)('the script for %s', name => {
     }
     for (const id of acting) expect(script).toContain(id);
     expect(script).toContain('prod');
-    // A name that a shell would have to quote is left out.
+    // A name that a shell would have to quote is omitted.
     expect(script).not.toMatch(/two words|\$\(id\)/);
   });
 
@@ -56,7 +56,7 @@ describe.each(shells)('the script for %s', name => {
   });
 });
 
-/** The words of a line, of which the last is being typed, and what is offered for it. */
+/** The words of a line, the last of them incomplete, and its completions. */
 const offers: [string[], string[]][] = [
   [
     ['poolctl', ''],
@@ -83,7 +83,7 @@ const offers: [string[], string[]][] = [
 ];
 
 describe('bash', () => {
-  /** What bash offers where the last word is being typed; words as its COMP_WORDS has them. */
+  /** The completions that bash offers for the last word of COMP_WORDS. */
   const offered = async (words: string[], cwd?: string) => {
     const quoted = words.map(word => `'${word}'`).join(' ');
     const call = `COMP_WORDS=(${quoted}); COMP_CWORD=${words.length - 1}; _poolctl; printf '%s\\n' "\${COMPREPLY[@]}"`;
@@ -107,7 +107,7 @@ describe('bash', () => {
     expect(await offered(words)).toEqual(expected);
   });
 
-  it('offers files where a flag or an argument takes one', async () => {
+  it('offers files if a flag or an argument takes one', async () => {
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'before one.json'), '');
     await mkdir(join(folder, 'before-two'));

@@ -8,7 +8,7 @@ import {unpackDebianPackages} from '../../helpers/cached-folder.ts';
 
 const run = promisify(execFile);
 
-/** A shell: `root` is the folder its packages are unpacked in, null where it is installed. */
+/** A shell. `root` is the folder with its unpacked packages; null if it is installed. */
 export type Shell = {program: string; root: string | null};
 
 const packages = {
@@ -17,7 +17,7 @@ const packages = {
 };
 const programs = {zsh: 'bin/zsh', fish: 'usr/bin/fish'};
 
-/** The machine's shell, otherwise Debian's without installing it. A string says why there is none. */
+/** The machine's shell, else Debian's, unpacked without installing it. A string is the reason why there is none. */
 export async function findShell(name: 'zsh' | 'fish'): Promise<Shell | string> {
   try {
     await run(name, ['-c', 'exit 0']);
@@ -41,10 +41,10 @@ export function environmentOf({root}: Shell): NodeJS.ProcessEnv {
   };
 }
 
-/** What each line is offered at its end. */
+/** The completions at the end of each line. */
 export type Offers = (lines: readonly string[], cwd?: string) => Promise<string[][]>;
 
-/** Asks fish, which prints what it would offer. */
+/** Runs fish, which prints the completions of a line. */
 export function offersOfFish(shell: Shell, script: string): Offers {
   return async (lines, cwd) => {
     const folder = await temporaryFolder();
@@ -67,7 +67,7 @@ export function offersOfFish(shell: Shell, script: string): Offers {
   };
 }
 
-/** Asks zsh in a terminal of its own, because it completes only while a line is edited. */
+/** Runs zsh in a terminal, as it completes only while a line is edited. */
 export function offersOfZsh({program, root}: Shell, script: string): Offers {
   return async (lines, cwd) => {
     const folder = await temporaryFolder();

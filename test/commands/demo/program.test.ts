@@ -43,7 +43,7 @@ describe.skipIf(majors.length === 0)('poolctl demo without a terminal', () => {
       interrupt: {when: /creating the databases/, signal: 'SIGINT'},
     });
     expect([code, stderr]).toEqual([130, expect.stringMatching(/poolctl: interrupted\n$/)]);
-    // By a watchdog of its own, a moment after the program has ended.
+    // The watchdog removes it after the program has exited.
     await expect.poll(() => readdir(home)).toEqual([]);
   });
   it.each([
@@ -74,7 +74,7 @@ describe.skipIf(majors.length === 0)('poolctl demo without a terminal', () => {
   });
 });
 
-/** Run by root, PostgreSQL becomes another user, who has to get there. */
+/** If root runs the tests, PostgreSQL runs as another user, who needs access to the folder. */
 async function temporaryFolder(): Promise<string> {
   const folder = await temporaryHome();
   await chmod(folder, 0o755);

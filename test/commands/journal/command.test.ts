@@ -41,7 +41,7 @@ it('reports an empty journal', async () => {
   expect(document()).toMatchObject({entries: [], head: '0'.repeat(64)});
 });
 
-it('verifies, lists unfinished steps, and exits 8 where the chain is broken', async () => {
+it('verifies, lists unfinished steps, and exits 8 if the chain is broken', async () => {
   const {journal, show, document, stdout, file} = await createJournal();
   await journal.append(draftOf('r1', 0));
   const {hash} = await journal.append(intentOf('r1', 1));
@@ -72,11 +72,11 @@ it('lets no control character through', async () => {
 describe('verify --head', () => {
   it('exits 0 while the chain contains the head', async () => {
     const {journal, show, document, stdout} = await createJournal();
-    const kept = await journal.append(draftOf('r1', 0));
+    const earlier = await journal.append(draftOf('r1', 0));
     await journal.append(draftOf('r1', 1));
-    expect(await show(['verify'], true, {head: kept.hash})).toBe(0);
-    expect(document()).toMatchObject({ok: true, kept_head: {hash: kept.hash, seq: 1}});
-    expect(await show(['verify'], false, {head: kept.hash})).toBe(0);
+    expect(await show(['verify'], true, {head: earlier.hash})).toBe(0);
+    expect(document()).toMatchObject({ok: true, kept_head: {hash: earlier.hash, seq: 1}});
+    expect(await show(['verify'], false, {head: earlier.hash})).toBe(0);
     expect(stdout.at(-1)).toContain('is entry 1; 1 entry since');
     expect(await show(['verify'], false, {head: 'abc'})).toBe(2);
   });
@@ -85,11 +85,11 @@ describe('verify --head', () => {
     const {journal, file, show, document} = await createJournal();
     await journal.append(draftOf('r1', 0));
     const before = await readFile(file);
-    const kept = await journal.append(draftOf('r1', 1));
+    const earlier = await journal.append(draftOf('r1', 1));
     await writeFile(file, before);
     await openJournal(file).append(draftOf('r2', 0));
     expect(await show(['verify'])).toBe(0);
-    expect(await show(['verify'], true, {head: kept.hash})).toBe(8);
+    expect(await show(['verify'], true, {head: earlier.hash})).toBe(8);
     expect(document()).toMatchObject({ok: false, broken_at: null, kept_head: {seq: null}});
   });
 });

@@ -14,7 +14,7 @@ describe('poolctl journal', () => {
     return file;
   };
 
-  it('exits 8 where the chain is broken, and names the entry', async () => {
+  it('exits 8 if the chain is broken, and names the entry', async () => {
     const file = await broken();
     const text = await runProgram(['journal', 'verify', '--journal', file]);
     expect([text.code, text.stdout]).toEqual([
@@ -28,7 +28,7 @@ describe('poolctl journal', () => {
     ]);
   });
 
-  it('exits 8 where the journal cannot be read', async () => {
+  it('exits 8 if the journal cannot be read', async () => {
     const home = await temporaryHome();
     for (const verb of ['list', 'verify'])
       expect(await failing(['journal', verb, '--journal', home])).toEqual([
@@ -41,7 +41,7 @@ describe('poolctl journal', () => {
     expect((await failing(['journal', 'list', '--journal', file]))[0]).toBe(8);
   });
 
-  it('reports no entries where there is no journal yet', async () => {
+  it('reports no entries if there is no journal yet', async () => {
     expect(await failing(['journal'])).toEqual([
       0,
       expect.stringMatching(/^poolctl: no entries in .*journal.jsonl\n$/),

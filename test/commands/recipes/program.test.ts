@@ -33,7 +33,7 @@ const own = `import {defineRecipe} from 'poolctl';
 export default defineRecipe({id: 'own', title: 'Our own', summary: 'Ours', parameters: [], diagnose: () => []});
 `;
 
-/** A home with a folder of recipes, and the configuration that is given. */
+/** A home with a folder of recipes and this configuration. */
 async function homeWith(files: Record<string, string>, config?: string): Promise<string> {
   const home = await temporaryHome();
   await mkdir(join(home, 'team'));
@@ -147,7 +147,7 @@ describe("a team's recipes and configuration at work", () => {
     expect(stderr).toContain('skipped team/broken.md:13: unknown block "sql paln"');
     const {run, steps} = JSON.parse(stdout);
     expect(steps).toMatchObject([{outcome: 'verified', subject: 'role:blind'}]);
-    // From the journal alone: the runbook may be gone by then.
+    // From the journal alone: the recipe's file may not exist any more.
     expect(await runProgram(['undo', run, server.url(), '--yes'], {home})).toMatchObject({code: 0});
     expect(
       await server.query(

@@ -22,7 +22,7 @@ const recording: Recording = {
 };
 const scope: ReportScope = {target, from_ms, to_ms, run: null};
 
-/** Finds something in the readings from the tenth to the twentieth. */
+/** Has a finding in the tenth to the twentieth snapshot. */
 const recipe: Recipe = {
   ...createRecipe(),
   diagnose: ({at}) => {
@@ -31,7 +31,7 @@ const recipe: Recipe = {
   },
 };
 
-/** Breaks out of code, tables and tags, mentions somebody, moves the cursor, and has a password. */
+/** Breaks out of code, tables and tags, mentions a user, moves the cursor, and has a password. */
 const hostile = '``` | <script>alert(1)</script> @everyone \u001b[2J postgres://u:s3cret@h/db';
 
 const content = createStep(4711, {
@@ -213,7 +213,7 @@ describe('a rollout in a report', () => {
 });
 
 describe('as HTML', () => {
-  it('interrupts its lines where the server was not observed', async () => {
+  it('interrupts its lines if the server was not observed', async () => {
     const html = htmlOf(await createReport({recording, entries, recipes: [], underWay: new Map()}, scope));
     expect(html.match(/<polyline/g)).toHaveLength(8);
     expect(html.match(/class="gap"/g)).toHaveLength(4);
@@ -236,7 +236,7 @@ describe('as HTML', () => {
     );
     const charts = html.match(/<svg/g) ?? [];
     expect(charts).toHaveLength(4);
-    // And one in the lane of what was found.
+    // One more in the lane of the finding.
     expect(html.match(/class="act"/g)).toHaveLength(charts.length + 1);
     expect(html.match(/class="bar critical"/g)).toHaveLength(1);
     expect(html.match(/class="mark" style="left:[\d.]+%">1</g)).toHaveLength(1);

@@ -85,9 +85,9 @@ describeEachMajor('poolctl undo', major => {
     );
     expect((await stat(env)).mode & 0o777).toBe(0o600);
 
-    // Another day, another process: the same journal, and nothing of the recipe.
+    // Later, in another process: with the same journal and without the recipe.
     const later = await createActing(server, {recipes: [], journal: acting.journal.file});
-    later.ports.identity = {run: 'later', actor: 'somebody@else'};
+    later.ports.identity = {run: 'later', actor: 'someone@another-host'};
     expect(await later.undo('r1', {dryRun: true})).toBe(0);
     expect(later.document().steps.map(({title}) => title)).toEqual([
       'undo: limit the pool',
@@ -114,7 +114,7 @@ describeEachMajor('poolctl undo', major => {
     });
     expect(await roleLimit()).toBe(-1);
     expect(await readFile(env, 'utf8')).toBe(changed);
-    // What is left of the run is there alone.
+    // The plan has only the rest of the run.
     expect(await acting.undo('r1', {yes: true})).toBe(6);
     expect(await readFile(env, 'utf8')).toBe(changed);
   });
@@ -163,7 +163,7 @@ describeEachMajor('poolctl undo', major => {
   });
 
   it('reports what cannot be undone', async () => {
-    const client = await leak(server, 'gone', 'app');
+    const client = await leak(server, 'ended', 'app');
     const acting = await createActing(server, {user: 'oncall'});
     await acting.run('kill-idle-sessions', {set: ['older_than=0s', 'application=gone'], yes: true});
     expect(await acting.undo('r1', {yes: true})).toBe(0);
@@ -179,7 +179,7 @@ describeEachMajor('poolctl undo', major => {
     await acting.undo('r1', {yes: true});
     expect(await acting.undo('r2', {yes: true})).toBe(0);
     expect(await roleLimit()).toBe(7);
-    // What was undone and done again can be undone again.
+    // After the undo was undone, the run can be undone again.
     expect(await acting.undo('r1', {yes: true})).toBe(0);
     expect(await roleLimit()).toBe(-1);
   });
