@@ -1,10 +1,11 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
+import type {Sampler} from '../model/ports.ts';
 import type {ExitCode} from '../model/run.ts';
 import type {Snapshot} from '../model/snapshot.ts';
 import {type Connection, connect, type WaitState} from '../postgres/connect/connect.ts';
 import {toAbortError} from '../postgres/connect/errors.ts';
 import {type ConnectionRequest, hostAndPort} from '../postgres/connect/request.ts';
-import {readOnce} from '../postgres/sampler/sampler.ts';
+import {createSampler, readOnce} from '../postgres/sampler/sampler.ts';
 import {UnreadableAnswerError} from '../postgres/wire/answer-limits.ts';
 import {type CliContext, printMessage} from './context.ts';
 import {readWait} from './flag-values.ts';
@@ -71,6 +72,34 @@ export async function withConnection(
     await connection?.close();
     release();
   }
+}
+
+type SamplerOptions = ConnectOptions & {
+  interval_ms: number;
+  /** How long a reconnection waits for a free slot; by default not at all. */
+  waitFor_ms?: number;
+};
+
+/**
+ * Opens a sampler, which reconnects after a loss. The first connection is opened at once, as the URL may be wrong: throws
+ * AbortError (exit 3 or 4) if it fails. `connection` returns the latest one.
+ */
+export async function openSampler(
+  context: CliContext,
+  request: ConnectionRequest,
+  {interval_ms, waitFor_ms = 0, ...options}: SamplerOptions,
+): Promise<{sampler: Sampler; connection(): Connection}> {
+  let current = await connectToWatch(context, request, options);
+  let isFirst = true;
+  const sampler = createSampler({
+    interval_ms,
+    connect: async signal => {
+      if (!isFirst) current = await connect(request, {purpose: 'watch', signal, waitFor_ms});
+      isFirst = false;
+      return current;
+    },
+  });
+  return {sampler, connection: () => current};
 }
 
 /** Reads one snapshot. Throws AbortError: exit 3 if the connection or the server failed, 130 when interrupted. */

@@ -13,7 +13,7 @@ export type RecordingFile = {
   addFailure(failure: ReadFailure): Promise<void>;
   /** Resolves when everything is on disk. */
   close(): Promise<void>;
-  written(): {readings: number; bytes: number};
+  written(): {snapshots: number; bytes: number};
 };
 
 /** Documented in `poolctl record --help`. */
@@ -35,7 +35,7 @@ export async function openRecordingFile(
 ): Promise<RecordingFile> {
   const now = options.now ?? (() => performance.now());
   const encoder = createEncoder();
-  const written = {readings: 0, bytes: 0};
+  const written = {snapshots: 0, bytes: 0};
   let current = await guarded(file, () => openExisting(file));
   let lastSyncMs = now();
   let hasFailed = false;
@@ -67,7 +67,7 @@ export async function openRecordingFile(
       guarded(file, async () => {
         current = await fileFor(snapshot.target.id);
         await append(await encoder.encode(snapshot, severity));
-        written.readings++;
+        written.snapshots++;
         hasFailed = false;
       }),
     addFailure: failure =>

@@ -146,7 +146,7 @@ describe('a rollout whose process is killed', () => {
   );
 });
 
-/** Waits for a command that is still running after its rollout was killed. */
+/** Runs it again until the command of the killed rollout has ended. */
 async function untilOver(run: () => Promise<Ended>): Promise<Ended> {
   const ended = await run();
   return ended.stderr.includes('still running') ? untilOver(run) : ended;

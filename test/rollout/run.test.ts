@@ -27,7 +27,7 @@ setInterval(() => existsSync('stop') && process.exit(0), 50);
 
 const free = {timeout_ms: 0, isWritten: async () => false};
 
-/** The hash of a plan, as the name of its lock has it. */
+/** The first characters of a plan's hash, as in the name of its lock. */
 function hashOf(journal: string): string {
   return String(/"plan":"(\w{12})/.exec(journal)?.[1]);
 }

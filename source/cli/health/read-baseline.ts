@@ -1,8 +1,12 @@
 import {readFile} from 'node:fs/promises';
 import {resolve} from 'node:path';
 import {usageError} from '../../core/errors.ts';
-import type {Baseline} from '../../core/health/baseline.ts';
-import {baselineBetween, baselineOf, parseSnapshotDocument} from '../../core/health/baseline.ts';
+import {
+  type Baseline,
+  baselineBetween,
+  baselineOf,
+  parseSnapshotDocument,
+} from '../../core/health/baseline.ts';
 import type {Recording} from '../../model/ports.ts';
 import {type CliContext, printMessage} from '../context.ts';
 

@@ -5,18 +5,15 @@ import {measure, slowestStatement} from '../../core/health/measure.ts';
 import {metricOf} from '../../core/health/metrics.ts';
 import {statsBetween} from '../../core/health/statistics.ts';
 import {createWatch, type Watch, type WatchedHealth, type WatchOptions} from '../../core/health/watching.ts';
-import type {DiagnosisData} from '../../core/recipe/diagnose.ts';
-import {diagnoseAll} from '../../core/recipe/diagnose.ts';
+import {type DiagnosisData, diagnoseAll} from '../../core/recipe/diagnose.ts';
 import {formatAge, formatRatio} from '../../core/text/format.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {SampleEvent} from '../../model/ports.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
-import {type Connection, connect} from '../../postgres/connect/connect.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
-import {createSampler} from '../../postgres/sampler/sampler.ts';
-import {connectToWatch} from '../connection.ts';
+import {openSampler} from '../connection.ts';
 import {type CliContext, printMessage} from '../context.ts';
 import {catchInterrupts} from '../interrupts.ts';
 import {cacheDiagnosisData, readRecipeData} from '../recipe-data.ts';
@@ -62,32 +59,18 @@ export async function openWatching(
   {flags, every_ms, for_ms, signal: outer}: WatchingOptions,
 ): Promise<Watching> {
   const {signal, release} = outer ? {signal: outer, release: () => {}} : catchInterrupts(context);
-  let first: Connection | null;
-  try {
-    first = await connectToWatch(context, request, {flags, signal});
-  } catch (error) {
+  const opened = await openSampler(context, request, {flags, interval_ms: every_ms, signal}).catch(error => {
     release();
     throw error;
-  }
-  let current = first;
-  const sampler = createSampler({
-    interval_ms: every_ms,
-    connect: async each => {
-      current = first ?? (await connect(request, {purpose: 'watch', signal: each}));
-      first = null;
-      return current;
-    },
   });
+  const {sampler, connection} = opened;
   sampler.setVisible({statements: true, queryids: []});
   const end = for_ms === null ? signal : AbortSignal.any([signal, AbortSignal.timeout(for_ms)]);
   return {
     release,
     ports: {
       events: sampler.events(end),
-      load: async needs => {
-        if (current === null) throw new AbortError('not connected', {exitCode: exitCodes.connection});
-        return readRecipeData(current, needs);
-      },
+      load: required => readRecipeData(connection(), required),
       now: () => performance.now(),
       progress: createProgress(context),
       signal,

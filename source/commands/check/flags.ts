@@ -1,124 +1,70 @@
-import type {Flags, Usage} from '../../cli/call/usage.ts';
-import {jsonFlag, poolerFlag, ratesFlag, recipesFlag, serverFlags} from '../../cli/call/usage.ts';
-import {describeDefault, thresholds, watchDefaults} from '../../core/health/thresholds.ts';
+import {
+  type Flags,
+  jsonFlag,
+  poolerFlag,
+  ratesFlag,
+  recipesFlag,
+  serverFlags,
+  type Usage,
+} from '../../cli/call/usage.ts';
+import {
+  describeDefault,
+  type ThresholdName,
+  thresholds,
+  watchDefaults,
+} from '../../core/health/thresholds.ts';
 import {writeDuration} from '../../core/text/time.ts';
 
 /** The limits of `check`, each named as `limit_name` of its metric. */
 const limitFlags = {
-  maxUsed: {
-    type: 'string',
-    value: 'SHARE',
-    group: 'Limits',
-    help: 'Max share of connection slots in use',
-    default: describeDefault('used_ratio'),
-  },
-  maxAverageUsed: {
-    type: 'string',
-    value: 'SHARE',
-    group: 'Limits',
-    help: 'With --for: max average share of connection slots in use',
-    default: describeDefault('average_used_ratio'),
-  },
-  maxIdleInTransaction: {
-    type: 'string',
-    value: 'TIME',
-    group: 'Limits',
-    help: 'Max time a session is idle in transaction',
-    default: describeDefault('longest_idle_in_transaction_ms'),
-  },
-  maxTransaction: {
-    type: 'string',
-    value: 'TIME',
-    group: 'Limits',
-    help: 'Max age of a transaction',
-    default: describeDefault('longest_transaction_ms'),
-  },
-  maxBlocked: {
-    type: 'string',
-    value: 'N',
-    group: 'Limits',
-    help: 'Max sessions waiting for a lock',
-    default: describeDefault('blocked_sessions'),
-  },
-  maxMean: {
-    type: 'string',
-    value: 'TIME',
-    group: 'Limits',
-    help: 'Max mean execution time of a statement',
-    default: describeDefault('slowest_mean_exec_time_ms'),
-  },
-  minCacheHit: {
-    type: 'string',
-    value: 'SHARE',
-    group: 'Limits',
-    help: 'Min cache hit ratio of the database',
-    default: describeDefault('cache_hit_ratio'),
-  },
-  minIndexHit: {
-    type: 'string',
-    value: 'SHARE',
-    group: 'Limits',
-    help: "Min cache hit ratio of the database's indexes",
-    default: describeDefault('index_hit_ratio'),
-  },
-  maxInvalidIndexes: {
-    type: 'string',
-    value: 'N',
-    group: 'Limits',
-    help: 'Max invalid indexes',
-    default: describeDefault('invalid_indexes'),
-  },
-  maxStaleTables: {
-    type: 'string',
-    value: 'N',
-    group: 'Limits',
-    help: 'Max tables with stale statistics',
-    default: describeDefault('stale_tables'),
-  },
-  maxEvictions: {
-    type: 'string',
-    value: 'N',
-    group: 'Limits',
-    help: 'Max evictions from pg_stat_statements per minute',
-    default: describeDefault('statement_evictions_per_minute'),
-  },
-  maxN1: {
-    type: 'string',
-    value: 'N',
-    group: 'Limits',
-    help: 'Max statements that look like N+1 queries',
-    default: describeDefault('n_plus_one_suspects'),
-  },
-  maxFatalSessions: {
-    type: 'string',
-    value: 'N',
-    group: 'Limits',
-    help: 'Max sessions ended by errors or timeouts per minute',
-    default: describeDefault('fatal_sessions_per_minute'),
-  },
-  maxRefused: {
-    type: 'string',
-    value: 'N',
-    group: 'Limits',
-    help: 'With --for: max connections refused to poolctl (SQLSTATE 53300) per minute',
-    default: describeDefault('refused_connections_per_minute'),
-  },
-  maxPoolerWaiting: {
-    type: 'string',
-    value: 'N',
-    group: 'Limits',
-    help: 'With --pooler: max clients waiting in PgBouncer',
-    default: describeDefault('pooler_waiting_clients'),
-  },
+  maxUsed: limit('used_ratio', 'SHARE', 'Max share of connection slots in use'),
+  maxAverageUsed: limit(
+    'average_used_ratio',
+    'SHARE',
+    'With --for: max average share of connection slots in use',
+  ),
+  maxIdleInTransaction: limit(
+    'longest_idle_in_transaction_ms',
+    'TIME',
+    'Max time a session is idle in transaction',
+  ),
+  maxTransaction: limit('longest_transaction_ms', 'TIME', 'Max age of a transaction'),
+  maxBlocked: limit('blocked_sessions', 'N', 'Max sessions waiting for a lock'),
+  maxMean: limit('slowest_mean_exec_time_ms', 'TIME', 'Max mean execution time of a statement'),
+  minCacheHit: limit('cache_hit_ratio', 'SHARE', 'Min cache hit ratio of the database'),
+  minIndexHit: limit('index_hit_ratio', 'SHARE', "Min cache hit ratio of the database's indexes"),
+  maxInvalidIndexes: limit('invalid_indexes', 'N', 'Max invalid indexes'),
+  maxStaleTables: limit('stale_tables', 'N', 'Max tables with stale statistics'),
+  maxEvictions: limit(
+    'statement_evictions_per_minute',
+    'N',
+    'Max evictions from pg_stat_statements per minute',
+  ),
+  maxN1: limit('n_plus_one_suspects', 'N', 'Max statements that look like N+1 queries'),
+  maxFatalSessions: limit(
+    'fatal_sessions_per_minute',
+    'N',
+    'Max sessions ended by errors or timeouts per minute',
+  ),
+  maxRefused: limit(
+    'refused_connections_per_minute',
+    'N',
+    'With --for: max connections refused to poolctl (SQLSTATE 53300) per minute',
+  ),
+  maxPoolerWaiting: limit('pooler_waiting_clients', 'N', 'With --pooler: max clients waiting in PgBouncer'),
   minAvailability: {
-    type: 'string',
+    ...limit(
+      'availability_ratio',
+      'SHARE',
+      'With --for: min share of the time in which the server could be read',
+    ),
     formerName: 'minSeen',
-    value: 'SHARE',
-    group: 'Limits',
-    help: 'With --for: min share of the time in which the server could be read',
-    default: describeDefault('availability_ratio'),
   },
 } as const satisfies Flags;
+
+function limit(metric: ThresholdName, value: 'SHARE' | 'TIME' | 'N', help: string) {
+  return {type: 'string', value, group: 'Limits', help, default: describeDefault(metric)} as const;
+}
 
 export const usage = {
   name: 'check',

@@ -1,5 +1,4 @@
-import type {Usage} from '../../cli/call/usage.ts';
-import {recipesFlag} from '../../cli/call/usage.ts';
+import {recipesFlag, type Usage} from '../../cli/call/usage.ts';
 
 export const shells = ['bash', 'zsh', 'fish'] as const;
 

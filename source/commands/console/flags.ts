@@ -1,5 +1,10 @@
-import type {Usage} from '../../cli/call/usage.ts';
-import {intervalFlag, journalFlag, recipesFlag, waitingServerFlags} from '../../cli/call/usage.ts';
+import {
+  intervalFlag,
+  journalFlag,
+  recipesFlag,
+  type Usage,
+  waitingServerFlags,
+} from '../../cli/call/usage.ts';
 
 export const usage = {
   name: 'console',

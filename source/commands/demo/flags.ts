@@ -1,5 +1,4 @@
-import type {Usage} from '../../cli/call/usage.ts';
-import {intervalFlag, journalFlag, jsonFlag} from '../../cli/call/usage.ts';
+import {intervalFlag, journalFlag, jsonFlag, type Usage} from '../../cli/call/usage.ts';
 
 export const usage = {
   name: 'demo',

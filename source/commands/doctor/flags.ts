@@ -1,5 +1,4 @@
-import type {Usage} from '../../cli/call/usage.ts';
-import {jsonFlag, serverFlags} from '../../cli/call/usage.ts';
+import {jsonFlag, serverFlags, type Usage} from '../../cli/call/usage.ts';
 
 export const usage = {
   name: 'doctor',

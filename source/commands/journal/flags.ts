@@ -1,5 +1,4 @@
-import type {Usage} from '../../cli/call/usage.ts';
-import {journalFlag, jsonFlag} from '../../cli/call/usage.ts';
+import {journalFlag, jsonFlag, type Usage} from '../../cli/call/usage.ts';
 
 export const exportFormats = ['jsonl', 'csv', 'markdown'] as const;
 

@@ -1,5 +1,4 @@
-import type {Usage} from '../../cli/call/usage.ts';
-import {jsonFlag, recipesFlag} from '../../cli/call/usage.ts';
+import {jsonFlag, recipesFlag, type Usage} from '../../cli/call/usage.ts';
 
 export const usage = {
   name: 'recipes',

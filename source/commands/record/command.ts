@@ -1,20 +1,18 @@
 import type {Call} from '../../cli/call/usage.ts';
-import {connectToWatch} from '../../cli/connection.ts';
+import {openSampler} from '../../cli/connection.ts';
 import {type CliContext, type Output, printMessage} from '../../cli/context.ts';
 import {readDuration, readInterval, readWait} from '../../cli/flag-values.ts';
 import {catchInterrupts, exitCodeOfNormalEnd, raceInterrupt} from '../../cli/interrupts.ts';
 import {locateServer} from '../../cli/locate-server.ts';
 import {cacheDiagnosisData, readRecipeData} from '../../cli/recipe-data.ts';
 import {loadRecipesAndReport} from '../../cli/recipes.ts';
-import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
+import {usageError} from '../../core/errors.ts';
 import {attachFactFindings, diagnoseAll, worstSeverity} from '../../core/recipe/diagnose.ts';
 import {counted, formatBytes} from '../../core/text/format.ts';
 import type {ReadFailure, RecordedSnapshot, Sampler} from '../../model/ports.ts';
 import type {Recipe, Severity} from '../../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
 import type {ExitCode} from '../../model/run.ts';
-import {type Connection, connect} from '../../postgres/connect/connect.ts';
-import {createSampler} from '../../postgres/sampler/sampler.ts';
 import {openRecordingFile} from '../../recording/recording-file.ts';
 import {defaultMaxSize_mb, type usage} from './flags.ts';
 
@@ -35,22 +33,9 @@ export async function run(
   const recipes = await loadRecipesAndReport(context.output, flags, request.settings);
   try {
     const recording = await openRecordingFile(file, {max_bytes});
-    // The first connection fails at once, as the URL may be wrong. Later poolctl waits for a lost server.
-    let first: Connection | null = await connectToWatch(context, request, {flags, signal: ending});
-    let current = first;
-    const sampler = createSampler({
-      interval_ms,
-      connect: async signal => {
-        const opened = first ?? (await connect(request, {purpose: 'watch', signal, waitFor_ms}));
-        first = null;
-        current = opened;
-        return opened;
-      },
-    });
-    const load = async (needs: DataRequirements) => {
-      if (current === null) throw new AbortError('not connected', {exitCode: exitCodes.connection});
-      return raceInterrupt(readRecipeData(current, needs), ending);
-    };
+    const options = {flags, interval_ms, waitFor_ms, signal: ending};
+    const {sampler, connection} = await openSampler(context, request, options);
+    const load = (needs: DataRequirements) => raceInterrupt(readRecipeData(connection(), needs), ending);
     const ports = {sampler, recipes, recording, load, output: context.output, now: Date.now};
     await record(ports, file, ending);
     return exitCodeOfNormalEnd();
@@ -77,7 +62,7 @@ type RecordPorts = {
     add(snapshot: RecordedSnapshot, severity: Severity | null): Promise<void>;
     addFailure(failure: ReadFailure): Promise<void>;
     close(): Promise<void>;
-    written(): {readings: number; bytes: number};
+    written(): {snapshots: number; bytes: number};
   };
   /** Reads what diagnoses need beyond the snapshot. */
   load(needs: DataRequirements): Promise<RecipeData>;
@@ -112,6 +97,6 @@ export async function record(ports: RecordPorts, file: string, signal: AbortSign
   } finally {
     await recording.close();
   }
-  const {readings, bytes} = recording.written();
-  printMessage(output, `${counted(readings, 'snapshot')}, ${formatBytes(bytes)} written to ${file}`);
+  const {snapshots, bytes} = recording.written();
+  printMessage(output, `${counted(snapshots, 'snapshot')}, ${formatBytes(bytes)} written to ${file}`);
 }

@@ -1,5 +1,4 @@
-import type {Usage} from '../../cli/call/usage.ts';
-import {intervalFlag, recipesFlag, waitingServerFlags} from '../../cli/call/usage.ts';
+import {intervalFlag, recipesFlag, type Usage, waitingServerFlags} from '../../cli/call/usage.ts';
 
 export const defaultMaxSize_mb = 100;
 

@@ -1,5 +1,4 @@
-import type {Usage} from '../../cli/call/usage.ts';
-import {jsonFlag, serverFlags} from '../../cli/call/usage.ts';
+import {jsonFlag, serverFlags, type Usage} from '../../cli/call/usage.ts';
 import {measurementFlags} from '../../cli/replay/options.ts';
 
 export const usage = {

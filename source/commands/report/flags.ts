@@ -1,5 +1,4 @@
-import type {Usage} from '../../cli/call/usage.ts';
-import {journalFlag, recipesFlag} from '../../cli/call/usage.ts';
+import {journalFlag, recipesFlag, type Usage} from '../../cli/call/usage.ts';
 
 export const usage = {
   name: 'report',

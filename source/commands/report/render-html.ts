@@ -35,7 +35,7 @@ export function htmlOf(report: Report): string {
 ${unfinished.length === 0 ? '<p>Nothing.</p>' : list(unfinished)}
 ${series.length === 0 ? '' : `<h2>Figures</h2>\n${chartsOf({...report, changes, clockOf: clock})}`}
 <h2>Findings</h2>
-${findings.length === 0 ? `<p>${report.readings === 0 ? 'No recording.' : 'Nothing.'}</p>` : findingsTable(report)}
+${findings.length === 0 ? `<p>${report.snapshot_count === 0 ? 'No recording.' : 'Nothing.'}</p>` : findingsTable(report)}
 ${losses.length === 0 ? '' : `<h2>Not observed</h2>\n${list(losses.map(({at_ms, message}) => `${clock(at_ms)}: ${message}`))}`}
 <h2>Changes</h2>
 ${changes.length === 0 ? '<p>Nothing.</p>' : changes.map(({number, section}) => section(number)).join('\n')}

@@ -20,7 +20,7 @@ export function markdownOf(report: Report): string {
     '## Findings',
     '',
     ...(findings.length === 0
-      ? [report.readings === 0 ? 'No recording.' : 'Nothing.']
+      ? [report.snapshot_count === 0 ? 'No recording.' : 'Nothing.']
       : [
           '| from | to | for | severity | recipe | finding |',
           '|---|---|---|---|---|---|',
@@ -47,12 +47,12 @@ export function markdownOf(report: Report): string {
 }
 
 /** What the report is based on: snapshots, findings, runs and rollouts. */
-export function summaryOf({readings, stride, findings, runs, rollouts}: Report): string {
+export function summaryOf({snapshot_count, stride, findings, runs, rollouts}: Report): string {
   const critical = findings.filter(({severity}) => severity === 'critical').length;
   const observed =
-    readings === 0
+    snapshot_count === 0
       ? 'From the journal only.'
-      : `${counted(readings, 'snapshot')}${stride > 1 ? `, one in ${stride} evaluated` : ''}: ` +
+      : `${counted(snapshot_count, 'snapshot')}${stride > 1 ? `, one in ${stride} evaluated` : ''}: ` +
         `${counted(findings.length, 'finding')}, ${critical} critical.`;
   const rolled = rollouts.length === 0 ? '' : ` and ${counted(rollouts.length, 'rollout')}`;
   return `${observed} ${counted(runs.length, 'run')}${rolled} in the journal.`;

@@ -11,7 +11,7 @@ export type Report = {
   from_ms: number;
   to_ms: number;
   /** Number of recorded snapshots in that time; 0 without a recording. */
-  readings: number;
+  snapshot_count: number;
   /** poolctl evaluated one snapshot in this many. */
   stride: number;
   series: Series[];
@@ -71,7 +71,7 @@ export async function createReport(sources: ReportSources, scope: ReportScope): 
         '-'),
     from_ms,
     to_ms,
-    readings: indexes.length,
+    snapshot_count: indexes.length,
     stride,
     series: series.all(),
     findings: spans,
@@ -102,7 +102,7 @@ export type FindingSpan = {
   summary: string;
   first_ms: number;
   last_ms: number;
-  readings: number;
+  snapshot_count: number;
   /** Whether the last snapshot has it. */
   isOpen: boolean;
 };
@@ -171,7 +171,7 @@ function findingSpans(recipes: readonly Recipe[]): {
           summary,
           first_ms: known?.first_ms ?? last_ms,
           last_ms,
-          readings: (known?.readings ?? 0) + 1,
+          snapshot_count: (known?.snapshot_count ?? 0) + 1,
           isOpen: false,
         });
       }

@@ -1,4 +1,3 @@
-import type {Usage} from '../../cli/call/usage.ts';
 import {
   consentFlags,
   journalFlag,
@@ -6,6 +5,7 @@ import {
   poolerFlag,
   recipesFlag,
   serverFlags,
+  type Usage,
 } from '../../cli/call/usage.ts';
 
 export const usage = {

@@ -1,5 +1,11 @@
-import type {Usage} from '../../cli/call/usage.ts';
-import {consentFlags, journalFlag, jsonFlag, recipesFlag, serverFlags} from '../../cli/call/usage.ts';
+import {
+  consentFlags,
+  journalFlag,
+  jsonFlag,
+  recipesFlag,
+  serverFlags,
+  type Usage,
+} from '../../cli/call/usage.ts';
 
 export const usage = {
   name: 'run',

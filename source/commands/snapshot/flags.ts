@@ -1,5 +1,4 @@
-import type {Usage} from '../../cli/call/usage.ts';
-import {jsonFlag, ratesFlag, serverFlags} from '../../cli/call/usage.ts';
+import {jsonFlag, ratesFlag, serverFlags, type Usage} from '../../cli/call/usage.ts';
 
 export const usage = {
   name: 'snapshot',

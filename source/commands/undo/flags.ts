@@ -1,5 +1,4 @@
-import type {Usage} from '../../cli/call/usage.ts';
-import {consentFlags, journalFlag, jsonFlag, serverFlags} from '../../cli/call/usage.ts';
+import {consentFlags, journalFlag, jsonFlag, serverFlags, type Usage} from '../../cli/call/usage.ts';
 
 export const usage = {
   name: 'undo',

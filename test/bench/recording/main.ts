@@ -34,12 +34,12 @@ try {
   const load = await startLoad({url: server.url({user: 'app', password: 'bench'}), sessions});
   const ending = AbortSignal.timeout(seconds * 1000);
   const stirred = stir(server, ending);
-  const {readings, bytes, cpu_ms} = await recordUntil(ending);
+  const {snapshots, bytes, cpu_ms} = await recordUntil(ending);
   await Promise.all([stirred, load.stop()]);
-  const perHour = ((bytes / readings) * 3_600_000) / interval_ms;
+  const perHour = ((bytes / snapshots) * 3_600_000) / interval_ms;
   console.log(
-    `${readings} readings, ${bytes} bytes, ${Math.round(bytes / readings)} a reading, ` +
-      `${(perHour / 1e6).toFixed(2)} MB an hour; ${(cpu_ms / readings).toFixed(1)} ms of CPU a reading, reading included`,
+    `${snapshots} snapshots, ${bytes} bytes, ${Math.round(bytes / snapshots)} a reading, ` +
+      `${(perHour / 1e6).toFixed(2)} MB an hour; ${(cpu_ms / snapshots).toFixed(1)} ms of CPU a reading, reading included`,
   );
 } finally {
   await server.stop();
@@ -70,7 +70,7 @@ async function stir(of: ThrowawayServer, signal: AbortSignal): Promise<void> {
   await client.end();
 }
 
-async function recordUntil(signal: AbortSignal): Promise<{readings: number; bytes: number; cpu_ms: number}> {
+async function recordUntil(signal: AbortSignal): Promise<{snapshots: number; bytes: number; cpu_ms: number}> {
   const request = await locateServerOn(localMachine({}, folder), {url: server.superuserUrl, flags: {}});
   const recording = await openRecordingFile(join(folder, 'out.poolctl'), {max_bytes: 2 ** 30});
   let current: Connection | null = null;

@@ -94,7 +94,7 @@ describe('report', () => {
   it('has findings with their time, changes, and what is unfinished', async () => {
     const report = await createReport({recording, entries, recipes: [recipe], underWay: new Map()}, scope);
     expect(report.findings).toMatchObject([
-      {first_ms: from_ms + 20_000, last_ms: from_ms + 40_000, readings: 11, isOpen: false},
+      {first_ms: from_ms + 20_000, last_ms: from_ms + 40_000, snapshot_count: 11, isOpen: false},
     ]);
     expect(report.runs.map(({run}) => run.run)).toEqual(['r1']);
     expect(report.unfinished).toEqual([
@@ -111,7 +111,7 @@ describe('report', () => {
       {recording, entries, recipes: [recipe], underWay: new Map()},
       {...scope, to_ms: from_ms + 8000},
     );
-    expect(early).toMatchObject({readings: 5, findings: [], runs: []});
+    expect(early).toMatchObject({snapshot_count: 5, findings: [], runs: []});
     const tried = entriesOf('r3', [{...opening, undoes: 'r1'}]);
     const undoing = entriesOf('r4', [
       {...opening, undoes: 'r1'},
@@ -143,7 +143,7 @@ describe('report', () => {
       {recording: long, entries: [], recipes: [], underWay: new Map()},
       scope,
     );
-    expect(report).toMatchObject({readings: 5001, stride: 3});
+    expect(report).toMatchObject({snapshot_count: 5001, stride: 3});
     expect(read).toBeLessThanOrEqual(2000);
     expect(report.series[0]?.points.at(-1)?.at_ms).toBe(from_ms + 5000);
   });

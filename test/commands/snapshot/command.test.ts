@@ -3,8 +3,7 @@ import type {Output} from '../../../source/cli/context.ts';
 import {printSnapshot} from '../../../source/commands/snapshot/command.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {readOnce} from '../../../source/postgres/sampler/sampler.ts';
-import type {TestServer} from '../../helpers/server.ts';
-import {describeEachMajor, startTestServer} from '../../helpers/server.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {createSnapshot} from '../../helpers/snapshot.ts';
 import {requestTo} from '../../postgres/requests.ts';
 
