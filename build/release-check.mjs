@@ -9,8 +9,8 @@ import {brokenLinks, changelogProblems, packageProblems, secretsIn} from './rele
 import {bundledPackages} from './third-party-notices.mjs';
 
 /**
- * `npm run release:check [-- --tag vX.Y.Z]`: everything about a release that can be checked without a network. Prints a
- * line per check; exit 1 when one fails. With a tag, the version and the changelog have to be final.
+ * `npm run release:check [-- --tag vX.Y.Z]`: checks of a release that need no network. Prints a
+ * line per check; exit 1 if one fails. With a tag, version and changelog must be final.
  */
 const checks = {
   'the working tree is clean': async () => {
@@ -23,7 +23,7 @@ const checks = {
       ? ['package.json has no "repository", which provenance needs']
       : []),
   ],
-  'licence and readme are there, and links lead somewhere': async ({manifest}) => {
+  'LICENSE matches package.json, and links resolve': async ({manifest}) => {
     const files = (await output('git', ['ls-files'])).split('\n');
     const documents = files.filter(file => /\.md$/.test(file) && !file.startsWith('test/fixtures/'));
     const broken = await Promise.all(
@@ -37,7 +37,7 @@ const checks = {
       ...broken.flat(),
     ];
   },
-  'the package holds what it should, and no secret': async ({packed}) => {
+  'the package has the expected files, and no secret': async ({packed}) => {
     const texts = packed.files.filter(({path}) => !path.endsWith('.wasm'));
     const secrets = await Promise.all(
       texts.map(async ({path}) => secretsIn(await readFile(path, 'utf8')).map(found => `${path}: ${found}`)),

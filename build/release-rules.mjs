@@ -1,9 +1,9 @@
 import {posix} from 'node:path';
 
-/** Bounds of the package, in bytes; raise them when there is a reason to. */
+/** Maximum sizes of the package, in bytes. */
 export const bounds = {size: 3_500_000, unpackedSize: 11_000_000};
 
-/** Every path that the package may have. */
+/** The paths that the package may contain. */
 const allowedPaths = [
   /^(package\.json|LICENSE|README\.md|CHANGELOG\.md)$/,
   /^dist\/(cli|main|poolctl|replay-worker|demo-traffic)\.js$/,
@@ -29,7 +29,7 @@ const requiredPaths = [
   'dist/THIRD-PARTY-NOTICES.txt',
 ];
 
-/** What is wrong with an entry of `npm pack --json`: paths that should not or have to be there, sizes over the bounds. */
+/** The problems of an entry of `npm pack --json`: unexpected and missing paths, sizes over the bounds. */
 export function packageProblems({files, size, unpackedSize}) {
   const paths = files.map(({path}) => path);
   return [
@@ -55,8 +55,8 @@ export function secretsIn(text) {
 }
 
 /**
- * What keeps the changelog from describing `version`. Without a tag it needs a section of the version; with one the
- * tag names the version, its section has a date, and nothing is left under "Unreleased".
+ * The problems of the changelog for `version`. It needs a section of the version. With a tag, the tag must name the
+ * version, its section needs a date, and "Unreleased" must be empty.
  */
 export function changelogProblems(text, version, tag) {
   const sections = new Map();
@@ -77,7 +77,7 @@ export function changelogProblems(text, version, tag) {
   return problems;
 }
 
-/** Relative links of a Markdown file that lead to none of `files`, the repository's. */
+/** Relative links of a Markdown file to paths that are not among `files`, those of the repository. */
 export function brokenLinks(file, text, files) {
   const prose = text.replace(/^(`{3,}).*?^\1/gms, '').replace(/`[^`\n]*`/g, '');
   const links = [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link);

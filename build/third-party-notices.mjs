@@ -32,7 +32,7 @@ const compiledIn = {
   ],
 };
 
-/** Copyright lines of packages that declare a licence and ship no text of it; the standard text follows the line. */
+/** Copyright lines of packages without a licence text, above the standard text of their licence. */
 const copyrightLines = {
   '@assemblyscript/loader': 'Copyright The AssemblyScript Authors, Daniel Wirtz and contributors',
   'yoga-layout': 'Copyright (c) Meta Platforms, Inc. and affiliates.',
@@ -82,7 +82,7 @@ export function bundledPackages({outputs}) {
   return [...folders].sort();
 }
 
-/** Whether an SPDX expression allows the use; with both AND and OR in it every licence has to be allowed. */
+/** Whether the licences of an SPDX expression are allowed. If it has both AND and OR, all of them must be. */
 export function isAllowed(expression) {
   const identifiers = expression
     .replace(/[()]/g, ' ')
@@ -109,7 +109,7 @@ async function noticesOf(folder) {
   return [own, ...(await Promise.all(others))];
 }
 
-/** From the package's licence files, else from its README, else the standard text below its copyright line. */
+/** The package's licence files, otherwise its README's section, otherwise the standard text below its copyright line. */
 async function licenseTextOf(folder, name, license) {
   const files = (await readdir(folder)).filter(file => /^(licen[cs]e|copying|notice)/i.test(file));
   if (files.length > 0) {
@@ -130,7 +130,7 @@ function standardText(file) {
   return readFile(new URL(`licenses/${file}`, import.meta.url), 'utf8');
 }
 
-/** The licence of a package that declares none, by its text. */
+/** The licence of a package that declares none, recognised by its text. */
 function recognise(text) {
   if (/Permission is hereby granted, free of charge/.test(text)) return 'MIT';
   if (/Apache License\s+Version 2\.0/.test(text)) return 'Apache-2.0';
