@@ -110,7 +110,7 @@ function diagnose(_snapshot: Snapshot, {catalog}: RecipeData) {
 function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: RecipeData): Plan {
   const criteria = resolved(criteriaOf(params), catalog);
   const {chosen, skipped} = catalog === undefined ? nothingChosen : choose(catalog, criteria);
-  const patience = {
+  const options = {
     lock_timeout_ms: criteria.lock_timeout_ms,
     server_version_num: snapshot.target.server_version_num,
   };
@@ -118,7 +118,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: RecipeData
     recipe: recipe.id,
     params: completeParams(params, parameters),
     explanation: explain(snapshot, chosen, criteria, skipped),
-    steps: chosen.map(index => dropStep(index, {kind: 'unused', max_scans: criteria.max_scans}, patience)),
+    steps: chosen.map(index => dropStep(index, {kind: 'unused', max_scans: criteria.max_scans}, options)),
     skipped,
     batch_size: Math.max(1, chosen.length),
     pause_ms: 0,
@@ -176,7 +176,7 @@ function choose(catalog: Catalog, criteria: Criteria): Choice {
   );
   const rest = without(catalog, idle);
   const skipped = candidates.flatMap(index => {
-    const skipReason = idle.includes(index) ? reason : (whyNot(rest, index) ?? usedOf(index));
+    const skipReason = idle.includes(index) ? reason : (reasonToKeep(rest, index) ?? usedOf(index));
     // A primary key is reported as skipped only if the user named it.
     const isReported = criteria.named.length > 0 || whyNotDroppable(index, null) === null;
     return skipReason === null || !isReported ? [] : [protectedIndex(index, skipReason)];
@@ -212,7 +212,7 @@ function droppable(catalog: Catalog, indexes: readonly Index[]): Index[] {
   const chosen: Index[] = [];
   for (const index of largestFirst) {
     const own = staying.get(index.table_oid) ?? new Set();
-    if (whyNot({...catalog, indexes: [...own]}, index) !== null) continue;
+    if (reasonToKeep({...catalog, indexes: [...own]}, index) !== null) continue;
     own.delete(index);
     chosen.push(index);
   }
@@ -240,7 +240,7 @@ function without(catalog: Catalog, gone: readonly Index[]): Catalog {
   return {...catalog, indexes: catalog.indexes.filter(index => !dropped.has(index))};
 }
 
-function whyNot(catalog: Catalog, index: Index): string | null {
+function reasonToKeep(catalog: Catalog, index: Index): string | null {
   if (!index.is_valid) return 'it is invalid: use repair-invalid-indexes';
   const key = lastForeignKeyOf(catalog, index);
   if (key !== null) return `no other index covers foreign key ${key.name}`;

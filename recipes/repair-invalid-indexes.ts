@@ -6,7 +6,7 @@ import {
   whyNotDroppable,
 } from '../source/core/indexes/index-catalog.ts';
 import {lockTimeoutParameter, preflightLines, readLockTimeout} from '../source/core/indexes/index-preview.ts';
-import {buildStep, dropStep, type Patience} from '../source/core/indexes/index-steps.ts';
+import {buildStep, dropStep, type IndexStepOptions} from '../source/core/indexes/index-steps.ts';
 import {
   completeParams,
   qualified,
@@ -81,12 +81,11 @@ function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: RecipeData
   const named = new Set(names.map(name => resolveName('index', name, indexes)));
   const method = readChoice('method', read('method'), methods);
   const lock_timeout_ms = readLockTimeout(read('lock_timeout'));
-  const patience = {lock_timeout_ms, server_version_num: snapshot.target.server_version_num};
+  const options = {lock_timeout_ms, server_version_num: snapshot.target.server_version_num};
   const selected = indexes.filter(index => named.size === 0 || named.has(qualified(index)));
   const broken = selected.filter(({is_valid}) => !is_valid);
   const healthy = named.size === 0 ? [] : selected.filter(({is_valid}) => is_valid);
-  const steps =
-    catalog === undefined ? [] : broken.flatMap(index => repair(catalog, index, method, patience));
+  const steps = catalog === undefined ? [] : broken.flatMap(index => repair(catalog, index, method, options));
   return {
     recipe: recipe.id,
     params: completeParams(params, parameters),
@@ -116,14 +115,14 @@ function repair(
   catalog: Catalog,
   index: Index,
   method: (typeof methods)[number],
-  patience: Patience,
+  options: IndexStepOptions,
 ): Step[] {
   if (buildOf(catalog, index) !== null) return [];
   const reason = whyNotRepaired(catalog, index);
   if (reason !== null) return index.is_unique ? [uniqueAdvice(index)] : [];
-  const drop = dropStep(index, {kind: 'invalid'}, patience);
+  const drop = dropStep(index, {kind: 'invalid'}, options);
   if (method === 'drop' || twinOf(catalog, index) !== null) return [drop];
-  return [drop, buildStep({...index, shape: shapeOf(index.definition)}, patience)];
+  return [drop, buildStep({...index, shape: shapeOf(index.definition)}, options)];
 }
 
 /** A unique index is kept, unless a valid twin enforces the same. */

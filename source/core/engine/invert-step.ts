@@ -1,5 +1,5 @@
 import type {Pin, PinnedSql, Pins, SqlStep, Step, Undo, Verification} from '../../model/step.ts';
-import {sharpenOlderUndo} from '../indexes/index-steps.ts';
+import {upgradeOlderUndo} from '../indexes/index-steps.ts';
 import {canonicalJson} from '../text/json.ts';
 import {invertChange, undoOf} from './step.ts';
 import {isWithheld, wasRedacted} from './step-secrets.ts';
@@ -12,7 +12,7 @@ export function invertStep(step: Step, pins: Pins | undefined): Step {
   }
   const undo = step.kind === 'sql' ? undoOf(step) : null;
   if (step.kind !== 'sql' || undo === null) return {...step, title};
-  const {guard, verify, proof, undo: next, ...means} = sharpenOlderUndo(step, undo);
+  const {guard, verify, proof, undo: next, ...means} = upgradeOlderUndo(step, undo);
   const redo = next ?? redoOf(step);
   const back = isWithheld(redo) ? {undo: 'irreversible' as const, holds_secret: true as const} : {undo: redo};
   return {

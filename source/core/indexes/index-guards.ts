@@ -129,10 +129,10 @@ export function presentVerification(
   const {values, put} = createPlaceholders<Sql['values'][number]>();
   const place = `i.indrelid = ${put(table_oid, 'oid')} AND n.nspname = ${put(schema, 'text')} AND c.relname = ${put(name, 'text')}`;
   const where = [place, ...createdConditions(created, put)];
-  const whole = ['i.indisvalid', ...(attributes === undefined ? [] : hasAttributes(attributes, put))];
+  const conditions = ['i.indisvalid', ...(attributes === undefined ? [] : hasAttributes(attributes, put))];
   return {
     query: {
-      text: `SELECT ${whole.join('\n  AND ')} AS is_valid\nFROM ${indexes}\nWHERE ${where.join('\n  AND ')}`,
+      text: `SELECT ${conditions.join('\n  AND ')} AS is_valid\nFROM ${indexes}\nWHERE ${where.join('\n  AND ')}`,
       values,
     },
     expect: {column: 'is_valid', op: '=', value: true},

@@ -18,8 +18,8 @@ import {
   tablespaceSetting,
 } from './index-guards.ts';
 
-/** How long a step may wait for other transactions, and the server's version. */
-export type Patience = {lock_timeout_ms: number; server_version_num: number};
+/** The longest wait for other transactions, and the server's version. */
+export type IndexStepOptions = {lock_timeout_ms: number; server_version_num: number};
 
 /** An index to build; `definition` is any CREATE INDEX statement. */
 export type NewIndex = IndexPlace & {
@@ -38,12 +38,12 @@ export type KnownIndex = IndexPlace & {oid: string; definition: string; attribut
  * Builds one index concurrently. If the build fails, the invalid index that it leaves is dropped,
  * unless another session is building it.
  */
-export function buildStep(index: NewIndex, patience: Patience): SqlStep {
+export function buildStep(index: NewIndex, options: IndexStepOptions): SqlStep {
   return {
     kind: 'sql',
     title: `build index ${index.name} on ${index.schema}.${index.table}`,
     subject: `index:${index.schema}.${index.name}`,
-    ...building(index, patience),
+    ...building(index, options),
     undo: dropping(index, pinned),
     ...(index.measures !== undefined && index.measures.length > 0 && {measures: index.measures}),
     ...unlimited,
@@ -54,7 +54,7 @@ export function buildStep(index: NewIndex, patience: Patience): SqlStep {
 export type DropReason = {kind: 'unused'; max_scans: number} | {kind: 'invalid'};
 
 /** Drops one index concurrently; its undo rebuilds it, which can be undone in turn. */
-export function dropStep(index: KnownIndex, reason: DropReason, patience: Patience): SqlStep {
+export function dropStep(index: KnownIndex, reason: DropReason, options: IndexStepOptions): SqlStep {
   const {oid, definition} = index;
   const when = reason.kind === 'unused' ? {max_scans: reason.max_scans} : {mustBeInvalid: true};
   const again = {...index, shape: shapeOf(definition)};
@@ -63,10 +63,10 @@ export function dropStep(index: KnownIndex, reason: DropReason, patience: Patien
     title: `drop ${reason.kind} index ${index.name} of ${index.schema}.${index.table}`,
     subject: `index:${index.schema}.${index.name}`,
     guard: dropGuard(index, {oid, definition}, when),
-    settings: settingsOf(patience),
+    settings: settingsOf(options),
     apply: sql(dropSql(index)),
     verify: goneVerification(index, oid),
-    undo: {...building(again, patience), undo: dropping(again, pinned)},
+    undo: {...building(again, options), undo: dropping(again, pinned)},
     progress: 'drop_index',
     ...unlimited,
   };
@@ -76,7 +76,7 @@ export function dropStep(index: KnownIndex, reason: DropReason, patience: Patien
 export type RunningBuild = IndexPlace & {oid: string; definition: string; pid: number};
 
 /** Waits for a build in another session and verifies its result. */
-export function adoptStep(index: RunningBuild, patience: Patience): SqlStep {
+export function adoptStep(index: RunningBuild, options: IndexStepOptions): SqlStep {
   const {oid, definition} = index;
   const again = {...index, shape: shapeOf(definition)};
   return {
@@ -87,7 +87,7 @@ export function adoptStep(index: RunningBuild, patience: Patience): SqlStep {
     verify: presentVerification(index, createdOf(again)),
     undo: {
       ...dropping(again, {oid, definition}),
-      undo: {...building(again, patience), undo: dropping(again, pinned)},
+      undo: {...building(again, options), undo: dropping(again, pinned)},
     },
     cleanup: leftoverCleanup(index, dropSql(index)),
     progress: 'create_index',
@@ -97,12 +97,12 @@ export function adoptStep(index: RunningBuild, patience: Patience): SqlStep {
 }
 
 /** Builds an index, restores its attributes, and pins the result. */
-function building(index: NewIndex, patience: Patience) {
+function building(index: NewIndex, options: IndexStepOptions) {
   const {definition, attributes} = index;
   const afterwards = attributes === undefined ? [] : restoreAttributes(index, attributes);
   return {
     guard: buildGuard(index),
-    settings: {...settingsOf(patience), ...(attributes !== undefined && tablespaceSetting(attributes))},
+    settings: {...settingsOf(options), ...(attributes !== undefined && tablespaceSetting(attributes))},
     apply: sql(concurrently(definition)),
     ...(afterwards.length > 0 && {afterwards}),
     pins: identityPins(index),
@@ -132,7 +132,7 @@ const unlimited = {lock: 'share', transaction: false, timeout_ms: 0} as const;
  * lock_timeout also limits the waits for other transactions, not only for the table's lock. A role's
  * transaction_timeout (PostgreSQL 17) would end a long build.
  */
-function settingsOf({lock_timeout_ms, server_version_num}: Patience): Record<string, string> {
+function settingsOf({lock_timeout_ms, server_version_num}: IndexStepOptions): Record<string, string> {
   return {
     lock_timeout: `${lock_timeout_ms}ms`,
     ...(server_version_num >= 170_000 && {transaction_timeout: '0'}),
@@ -172,7 +172,7 @@ function sql(text: string): Sql {
  * index by name, but the statement takes a schema and a name, which are another index's
  * if the table was moved to another schema.
  */
-export function sharpenOlderUndo(step: SqlStep, undo: Undo): Undo {
+export function upgradeOlderUndo(step: SqlStep, undo: Undo): Undo {
   const values = undo.guard?.query.values ?? [];
   if (undo.guard === undefined || undo.guard.query.text.includes('nspname')) return undo;
   const [table_oid] = values;

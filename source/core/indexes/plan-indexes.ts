@@ -5,7 +5,7 @@ import type {AdviceStep, Measure, Step} from '../../model/step.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import {redactLiterals} from '../sql/shown-sql.ts';
 import {describeIndex, isUnique, plainKeysOf, shapeOf, tableOf, tailOf} from './index-catalog.ts';
-import {adoptStep, buildStep, dropStep, type Patience} from './index-steps.ts';
+import {adoptStep, buildStep, dropStep, type IndexStepOptions} from './index-steps.ts';
 
 export type IndexWork = {
   steps: Step[];
@@ -20,7 +20,7 @@ export type IndexWork = {
 export function planIndexes(
   proposals: readonly IndexProposal[],
   {catalog, statement_statistics}: RecipeData,
-  patience: Patience,
+  options: IndexStepOptions,
 ): IndexWork {
   const work: IndexWork = {steps: [], skipped: [], built: [], emitted: []};
   if (catalog === undefined) return work;
@@ -31,8 +31,8 @@ export function planIndexes(
       skipped = [],
       built = [],
       emitted = [],
-    } = planWithoutBuild(proposal, catalog, patience) ??
-    planBuild(proposal, catalog, {patience, statements_schema});
+    } = planWithoutBuild(proposal, catalog, options) ??
+    planBuild(proposal, catalog, {options, statements_schema});
     work.steps.push(...steps);
     work.skipped.push(...skipped);
     work.built.push(...built);
@@ -45,7 +45,7 @@ export function planIndexes(
 function planWithoutBuild(
   proposal: IndexProposal,
   catalog: Catalog,
-  patience: Patience,
+  options: IndexStepOptions,
 ): Partial<IndexWork> | null {
   const table = tableOf(catalog, proposal.table_oid);
   if (table === null) return toSkipped(proposal, 'its table does not exist');
@@ -59,7 +59,7 @@ function planWithoutBuild(
   const runningBuild = builds.find(({index_oid}) => index_oid === invalidTwin?.oid);
   if (invalidTwin !== null && runningBuild !== undefined) {
     const emitted = {...proposal, name: invalidTwin.name, definition: invalidTwin.definition};
-    return {steps: [adoptStep({...invalidTwin, pid: runningBuild.pid}, patience)], emitted: [emitted]};
+    return {steps: [adoptStep({...invalidTwin, pid: runningBuild.pid}, options)], emitted: [emitted]};
   }
   // Before its first commit no other session sees which index it is: it may be this one.
   const unidentifiedBuild = builds.find(({index_oid}) => !catalog.indexes.some(({oid}) => oid === index_oid));
@@ -79,14 +79,14 @@ function planWithoutBuild(
 function planBuild(
   proposal: IndexProposal,
   catalog: Catalog,
-  {patience, statements_schema}: {patience: Patience; statements_schema: string | null},
+  {options, statements_schema}: {options: IndexStepOptions; statements_schema: string | null},
 ): Partial<IndexWork> {
   const leftover = findInvalidTwin(proposal, catalog);
   const measures = measuresOf(proposal, statements_schema);
   return {
     steps: [
-      ...(leftover === null ? [] : [dropStep(leftover, {kind: 'invalid'}, patience)]),
-      buildStep({...proposal, shape: knownShape(proposal), measures}, patience),
+      ...(leftover === null ? [] : [dropStep(leftover, {kind: 'invalid'}, options)]),
+      buildStep({...proposal, shape: knownShape(proposal), measures}, options),
     ],
     built: [proposal],
     emitted: [proposal],

@@ -1,7 +1,7 @@
 import type {ExecutableText} from '../../model/step.ts';
 import {redactQuotedName, redactSecrets, type Showable} from '../text/redact.ts';
 import {isSecretName, maskSecrets, secretsByPlace} from './secrets.ts';
-import {coarseTokens, literalMark, mayGoOn, type SqlToken, sqlTokens} from './tokens.ts';
+import {coarseTokens, literalMark, mayContinue, type SqlToken, sqlTokens} from './tokens.ts';
 
 /**
  * A statement without literals, comments and line breaks: strings, numbers, bit strings and dollar quotes become `?`. What
@@ -60,7 +60,7 @@ function render(
     else if (!isMasked(token)) shown += token.kind === 'quoted' ? redactQuotedName(token.text) : token.text;
     else {
       shown += '?';
-      if (mayGoOn(token)) break;
+      if (mayContinue(token)) break;
     }
   }
   return shown;

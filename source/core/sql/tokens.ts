@@ -64,7 +64,7 @@ function plainLength(sql: string): number {
  * Whether a string may continue after this token: with standard_conforming_strings = off, a backslash escapes the closing
  * quote.
  */
-export function mayGoOn({kind, text}: SqlToken): boolean {
+export function mayContinue({kind, text}: SqlToken): boolean {
   return kind === 'string' && /^'/.test(text) && /(?:^|[^\\])(?:\\\\)*\\'$/.test(text);
 }
 
