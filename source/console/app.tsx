@@ -1,16 +1,20 @@
 import {Box, render} from 'ink';
-import {drawHeader, drawTabs} from './components/chrome.ts';
-import {drawFooter} from './components/footer.ts';
-import {type Frames, FramesContext, Measured} from './components/measured.tsx';
+import {useMemo, useState} from 'react';
+import {BelowContext, useBelow} from './components/below-context.ts';
+import {Footer} from './components/footer.tsx';
+import {Header} from './components/header.tsx';
+import {type Frames, FramesContext, Measured, type Size} from './components/measured.tsx';
 import {ProductionFrame} from './components/production-frame.tsx';
-import {drawScrubber} from './components/scrubber.ts';
+import {Scrubber} from './components/scrubber.tsx';
 import {StoreContext, useConsole} from './components/store-context.ts';
+import {Tabs} from './components/tabs.tsx';
 import {Lines} from './components/text.tsx';
 import {ThemeContext, useTheme} from './components/theme-context.ts';
-import {drawBody, showsView} from './frame.ts';
+import {Waiting} from './components/waiting.tsx';
+import {drawDialog} from './frame.ts';
 import {isTooSmall, tooSmallLines} from './least-size.ts';
-import type {Line} from './screen/line.ts';
 import type {Theme} from './screen/theme.ts';
+import type {ViewId} from './state/browsing.ts';
 import type {ConsoleState, ConsoleStore} from './state/state.ts';
 import {viewOf} from './views/index.ts';
 
@@ -50,64 +54,39 @@ function Screen() {
 }
 
 function Inside() {
+  const past = useConsole(state => state.past);
+  const [below, setBelow] = useState(0);
   return (
-    <>
-      <Drawn height={1} draw={(state, width, theme) => [drawHeader(state, width, theme)]} />
-      <Drawn height={1} draw={(state, width, theme) => [drawTabs(state, width, theme)]} />
+    <BelowContext value={useMemo(() => ({below, setBelow}), [below])}>
+      <Header />
+      <Tabs />
       <Body />
-    </>
+      {past !== null && <Scrubber past={past} />}
+      <Footer />
+    </BelowContext>
   );
 }
 
-/** To become components. */
 function Body() {
-  const state = useConsole(whole => whole);
-  const theme = useTheme();
-  if (showsView(state)) {
-    const {Component} = viewOf(state.view);
-    return (
-      <>
-        <Component />
-        {state.past !== null && <Drawn height={1} draw={drawPast} />}
-        <Drawn height={1} draw={(shown, width) => [drawFooter(shown, width, 0)]} />
-      </>
-    );
-  }
-  return (
-    <Measured>
-      {({width, height}) => {
-        const around = 1 + (state.past === null ? 0 : 1);
-        const body = drawBody(state, {width, height: height - around}, theme);
-        const lines = [
-          ...Array.from({length: height - around}, (_, y) => body.lines[y] ?? {spans: []}),
-          ...(state.past === null ? [] : [drawScrubber(state.past, width, theme)]),
-          drawFooter(state, width, body.below),
-        ];
-        return <Lines lines={lines} width={width} />;
-      }}
-    </Measured>
-  );
+  const shown = useConsole(shownBy);
+  if (shown === 'dialog') return <Measured>{size => <Drawn size={size} />}</Measured>;
+  if (shown === 'waiting') return <Waiting />;
+  const {Component} = viewOf(shown);
+  return <Component />;
 }
 
-function drawPast({past}: ConsoleState, width: number, theme: Theme): Line[] {
-  return past === null ? [] : [drawScrubber(past, width, theme)];
+/** What stands between the tabs and the footer: a view, a dialog on top of it, or neither before the first snapshot. */
+function shownBy({overlay, replay, wizard, snapshot, view}: ConsoleState): ViewId | 'dialog' | 'waiting' {
+  if ((overlay !== null && overlay.kind !== 'prompt') || replay !== null || wizard !== null) return 'dialog';
+  return snapshot !== null || view === 'journal' ? view : 'waiting';
 }
 
 /** To become components. */
-function Drawn({
-  draw,
-  height,
-}: {
-  draw(state: ConsoleState, width: number, theme: Theme): Line[];
-  height: number;
-}) {
+function Drawn({size}: {size: Size}) {
   const state = useConsole(whole => whole);
-  const theme = useTheme();
-  return (
-    <Measured flexGrow={0} flexShrink={0} flexBasis={height} height={height}>
-      {({width}) => <Lines lines={draw(state, width, theme)} width={width} />}
-    </Measured>
-  );
+  const {lines, below} = drawDialog(state, size, useTheme());
+  useBelow(below);
+  return <Lines lines={lines} width={size.width} />;
 }
 
 /** Where Ink draws: `onFrame` is called after every frame, with the frame's bytes where Ink's own Output made it. */

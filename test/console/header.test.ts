@@ -1,13 +1,7 @@
 import {expect, it} from 'vitest';
-import {drawHeader} from '../../source/console/components/chrome.ts';
-import {createTheme} from '../../source/console/screen/theme.ts';
-import {createState} from '../../source/console/state/state.ts';
+import {open, rowsOf} from './played.ts';
 
-const header = (source: string | null, address: string) => {
-  const options = {columns: 80, rows: 24, isProduction: false, interval_ms: 2000, recipes: []};
-  const line = drawHeader(createState({...options, address, source}), 80, createTheme({LANG: 'C.UTF-8'}));
-  return line.spans.map(({text}) => text).join('');
-};
+const header = (source: string | null, address: string) => rowsOf(open(80, 24, {address, source}))[0];
 
 it('shows where the address is from, unless the call names it', () => {
   expect(header('DATABASE_URL', 'ann@db:5432/shop')).toContain('ann@db:5432/shop (DATABASE_URL)');
@@ -17,4 +11,8 @@ it('shows where the address is from, unless the call names it', () => {
 it("keeps the mark of a folder's .env where a long address is cut off", () => {
   const long = `ann@${'x'.repeat(90)}.rds.amazonaws.com:5432/shop`;
   expect(header('.env', long)).toMatch(/^poolctl \(\.env\) ann@x/);
+});
+
+it('never cuts the current tab', () => {
+  expect(rowsOf(open(40, 10, {view: 'journal'}))[1]).toBe('1 2 3 4 5 6 Journal');
 });

@@ -1,7 +1,7 @@
 import {Text as InkText, Transform} from 'ink';
 import {Children, type ReactNode} from 'react';
 import {sanitise} from '../../core/text/sanitise.ts';
-import {fitText, type Line, type Role, roles, wrapText} from '../screen/line.ts';
+import {fitText, type Line, type Role, roles, type Span, wrapText} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import {useTheme} from './theme-context.ts';
 
@@ -93,18 +93,14 @@ export function Lines({lines, width}: {lines: Line[]; width: number}) {
 function Row({row: {spans, isSelected = false}, width}: {row: Line; width: number}) {
   const text = spans.map(part => part.text).join('');
   if (isSelected) return <Text role="selected">{fitText(text, width)}</Text>;
-  if (text === '') return <Text> </Text>;
-  return (
-    <Text>
-      {spans.map(({text: part, role}, index) =>
-        role === 'plain' ? (
-          part
-        ) : (
-          <Text key={index} role={role}>
-            {part}
-          </Text>
-        ),
-      )}
+  return <Text>{text === '' ? ' ' : <Spans spans={spans} />}</Text>;
+}
+
+/** The parts of a Text. */
+export function Spans({spans}: {spans: Span[]}) {
+  return spans.map(({text, role}, index) => (
+    <Text key={index} role={role}>
+      {text}
     </Text>
-  );
+  ));
 }

@@ -1,15 +1,30 @@
 import {indexAt} from '../../core/text/time.ts';
 import type {RecordedAt} from '../../model/ports.ts';
-import {type Line, type Span, span} from '../screen/line.ts';
+import {type Span, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import {clockOf, type Past} from '../state/past.ts';
+import {Measured} from './measured.tsx';
+import {Spans, Text} from './text.tsx';
+import {useTheme} from './theme-context.ts';
 
 /**
  * The recorded time from left to right: findings, gaps and the current position.
  * `12:00:00 ──▲▲✖✖──●──── 13:00:00`.
  */
-export function drawScrubber(past: Past, width: number, theme: Theme): Line {
-  const {moments, at_ms} = past;
+export function Scrubber({past}: {past: Past}) {
+  const theme = useTheme();
+  return (
+    <Measured flexGrow={0} flexShrink={0} flexBasis={1} height={1}>
+      {({width}) => (
+        <Text>
+          <Spans spans={spansOf(past, width, theme)} />
+        </Text>
+      )}
+    </Measured>
+  );
+}
+
+function spansOf({moments, at_ms}: Past, width: number, theme: Theme): Span[] {
   const [first, last] = [moments[0]?.at_ms ?? at_ms, moments.at(-1)?.at_ms ?? at_ms];
   const [from, to] = [` ${clockOf(first)} `, ` ${clockOf(last)} `];
   const cells = Math.max(1, width - from.length - to.length);
@@ -19,7 +34,18 @@ export function drawScrubber(past: Past, width: number, theme: Theme): Line {
     const span_ms = (last - first) / cells;
     return cellOf(moments, first + cell * span_ms, first + (cell + 1) * span_ms, theme);
   });
-  return {spans: [span(from, 'muted'), ...spans, span(to, 'muted')]};
+  return [span(from, 'muted'), ...joinEqual(spans), span(to, 'muted')];
+}
+
+/** Neighbours of one role as one span. */
+function joinEqual(spans: Span[]): Span[] {
+  const joined: Span[] = [];
+  for (const {text, role} of spans) {
+    const before = joined.at(-1);
+    if (before?.role === role) joined[joined.length - 1] = span(before.text + text, role);
+    else joined.push(span(text, role));
+  }
+  return joined;
 }
 
 /** Snapshots further apart than this leave a gap. */

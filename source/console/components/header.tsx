@@ -1,0 +1,99 @@
+import {Box} from 'ink';
+import {formatBytes, formatMs, formatVersion} from '../../core/text/format.ts';
+import type {Past} from '../state/past.ts';
+import {useConsole} from './store-context.ts';
+import {Text} from './text.tsx';
+import {useTheme} from './theme-context.ts';
+
+/** Environment, role, server, and how fresh: `poolctl staging oncall@db:5432/shop  PG 16.4   ● 2s 3.1ms 34K 14:03:20`. */
+export function Header() {
+  return (
+    <Box height={1} flexShrink={0} justifyContent="space-between">
+      <Box flexShrink={1000}>
+        <Server />
+      </Box>
+      <Box flexShrink={1}>
+        <Freshness />
+      </Box>
+    </Box>
+  );
+}
+
+function Server() {
+  const {target, address, environment, source} = useConsole(state => ({
+    target: state.snapshot?.target ?? null,
+    address: state.address,
+    environment: state.environment,
+    source: state.source,
+  }));
+  return (
+    <Text>
+      <Text role="key">poolctl </Text>
+      {/* First, because a long address is cut at its end. */}
+      {environment !== null && <Text role="accent">{environment} </Text>}
+      {/* The address is from a file of the folder, not from the user. */}
+      {source === '.env' && <Text role="warning">(.env) </Text>}
+      <Text role="strong">{target ? `${target.user}@${target.id}` : address}</Text>
+      {target && (
+        <Text role="muted">
+          {`  PG ${formatVersion(target.server_version_num)}${target.is_in_recovery ? ' standby' : ''}`}
+        </Text>
+      )}
+      {source !== null && source !== '.env' && <Text role="muted">{` (${source})`}</Text>}
+    </Text>
+  );
+}
+
+/** The state of the connection, what a reading costs, and when the last one was. */
+function Freshness() {
+  const {link, past, snapshot, isPaused, interval_ms, effective_interval_ms} = useConsole(state => ({
+    link: state.link,
+    past: state.past,
+    snapshot: state.snapshot,
+    isPaused: state.isPaused,
+    interval_ms: state.interval_ms,
+    effective_interval_ms: state.effective_interval_ms,
+  }));
+  const {symbols} = useTheme();
+  if (past !== null) return <PastTime past={past} />;
+  const clock = snapshot?.at.slice(11, 19);
+  if (link.kind === 'connecting')
+    return <Text role="warning">{` ${symbols.stale} ${clock ? `stale ${clock}, ` : ''}connecting `}</Text>;
+  if (link.kind === 'lost')
+    return (
+      <Text role="danger">
+        {` ${symbols.stale} ${clock ? `stale ${clock} ${link.message}` : 'not connected'} `}
+      </Text>
+    );
+  const cost = snapshot
+    ? ` ${formatMs(snapshot.cost.round_trip_ms)} ${formatBytes(snapshot.cost.response_bytes)}`
+    : '';
+  const isSlowed = effective_interval_ms > interval_ms;
+  return (
+    <Text>
+      {link.another_server !== null && <Text role="danger"> another server</Text>}
+      {link.viaRescueUrl && <Text role="warning"> via rescue</Text>}
+      {isPaused ? <Text role="warning"> paused </Text> : <Text role="good">{` ${symbols.live} `}</Text>}
+      <Text role={isSlowed ? 'warning' : 'muted'}>
+        {`${effective_interval_ms / 1000}s${isSlowed ? ' (slowed)' : ''}${cost} `}
+      </Text>
+      <Text role="muted">{clock ?? ''}</Text>
+    </Text>
+  );
+}
+
+/** `past  ▶ 10x  2026-11-21 14:03:20`. */
+function PastTime({past: {now, isPlaying, speed, at_ms}}: {past: Past}) {
+  const {symbols} = useTheme();
+  return (
+    <Text>
+      <Text role="warning">{now === null ? ' recording ' : ' past '}</Text>
+      {isPlaying ? (
+        <Text role="good">{`${symbols.live} playing ${speed}x `}</Text>
+      ) : (
+        <Text role="muted">{`stopped ${speed === 1 ? '' : `${speed}x `}`}</Text>
+      )}
+      <Text role="strong">{new Date(at_ms).toISOString().slice(0, 19).replace('T', ' ')}</Text>
+    </Text>
+  );
+}

@@ -1,0 +1,112 @@
+import {Box} from 'ink';
+import {Fragment} from 'react';
+import {textWidth} from '../screen/cell-width.ts';
+import {views} from '../views/index.ts';
+import {Measured} from './measured.tsx';
+import {useConsole} from './store-context.ts';
+import {Text} from './text.tsx';
+import {useTheme} from './theme-context.ts';
+
+/** How the tabs are written: the first that fits is taken. The current tab is never shortened. */
+type Style = {
+  gap: string;
+  hasCounts: boolean;
+  titleLength: number;
+  /** What says that the order is frozen. */
+  frozen: 'words' | 'sign';
+};
+
+const styles: Style[] = [
+  {gap: '  ', hasCounts: true, titleLength: 99, frozen: 'words'},
+  {gap: ' ', hasCounts: true, titleLength: 99, frozen: 'words'},
+  {gap: ' ', hasCounts: true, titleLength: 99, frozen: 'sign'},
+  {gap: ' ', hasCounts: false, titleLength: 99, frozen: 'sign'},
+  {gap: ' ', hasCounts: false, titleLength: 4, frozen: 'sign'},
+  {gap: ' ', hasCounts: false, titleLength: 0, frozen: 'sign'},
+];
+
+type Tab = {key: string; title: string; isCurrent: boolean; count: string; isBad: boolean};
+
+/** The views with their counts, and the filter, tags and frozen order of the one that is open. */
+export function Tabs() {
+  const tabs = useTabs();
+  const {filter, tagged, isFrozen} = useConsole(({tables, view}) => ({
+    filter: tables[view].filter,
+    tagged: tables[view].tagged.length,
+    isFrozen: tables[view].frozenOrder !== null,
+  }));
+  const {symbols} = useTheme();
+  const order = (style: Style) =>
+    isFrozen ? (style.frozen === 'words' ? ' order frozen' : ` ${symbols.frozen}`) : '';
+  const tableText = `${filter && ` /${filter}`}${tagged > 0 ? ` ${tagged} tagged` : ''}`;
+  const widthOf = (style: Style) =>
+    tabs.reduce(
+      (sum, tab) => sum + textWidth(style.gap + tab.key + titleOf(tab, style) + countOf(tab, style)),
+      0,
+    ) -
+    style.gap.length +
+    textWidth(tableText + order(style));
+  return (
+    <Measured flexGrow={0} flexShrink={0} flexBasis={1} height={1}>
+      {({width}) => {
+        const style = styles.find(each => widthOf(each) <= width) ?? (styles.at(-1) as Style);
+        return (
+          <Box justifyContent="space-between">
+            <Box flexShrink={0}>
+              <Text>
+                {tabs.map((tab, index) => (
+                  <Fragment key={tab.key}>
+                    {index === 0 ? '' : style.gap}
+                    <Text role="key">{tab.key}</Text>
+                    <TabTitle title={titleOf(tab, style)} isCurrent={tab.isCurrent} />
+                    <Text role={tab.isBad ? 'danger' : 'muted'}>{countOf(tab, style)}</Text>
+                  </Fragment>
+                ))}
+              </Text>
+            </Box>
+            <Text>
+              {filter !== '' && <Text role="accent">{` /${filter}`}</Text>}
+              {tagged > 0 && <Text role="warning">{` ${tagged} tagged`}</Text>}
+              {isFrozen && <Text role="muted">{order(style)}</Text>}
+            </Text>
+          </Box>
+        );
+      }}
+    </Measured>
+  );
+}
+
+/** The current title is underlined, the space before it is not. */
+function TabTitle({title, isCurrent}: {title: string; isCurrent: boolean}) {
+  if (!isCurrent) return title;
+  return (
+    <>
+      {' '}
+      <Text role="heading">{title.trimStart()}</Text>
+    </>
+  );
+}
+
+function titleOf({title, isCurrent}: Tab, {titleLength}: Style): string {
+  const shown = isCurrent ? title : title.slice(0, titleLength);
+  return shown === '' ? '' : ` ${shown}`;
+}
+
+function countOf({count, isBad}: Tab, {hasCounts}: Style): string {
+  return count !== '' && (hasCounts || isBad) ? ` ${count}` : '';
+}
+
+function useTabs(): Tab[] {
+  const badges = useConsole(state => views.map(({badge}) => badgeText(badge(state))));
+  const current = useConsole(({view}) => view);
+  return views.map(({id, key, title}, index) => {
+    const badge = badges[index] ?? '';
+    const isBad = badge.startsWith('!');
+    return {key, title, isCurrent: id === current, count: isBad ? badge.slice(1) : badge, isBad};
+  });
+}
+
+/** One string, so that an unchanged badge is the same; a bad one begins with `!`. */
+function badgeText(badge: ReturnType<(typeof views)[number]['badge']>): string {
+  return badge === null ? '' : `${badge.isBad ? '!' : ''}${badge.text}`;
+}
