@@ -20,6 +20,7 @@ const acts = ', a function that does more than read';
 const outside = ', a function outside pg_catalog';
 
 describeEachMajor('what a Markdown recipe may read', major => {
+  const terminate = `pg_catalog.pg_terminate_backend(${major < 14 ? 'integer' : 'integer, bigint'})`;
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({major});
@@ -51,12 +52,7 @@ describeEachMajor('what a Markdown recipe may read', major => {
   }
 
   it.each([
-    [
-      'ends sessions',
-      'pg_terminate_backend(pid)',
-      victims,
-      `pg_catalog.pg_terminate_backend(integer, bigint)${acts}`,
-    ],
+    ['ends sessions', 'pg_terminate_backend(pid)', victims, `${terminate}${acts}`],
     [
       'cancels queries',
       'pg_catalog.pg_cancel_backend(pid)',
@@ -65,12 +61,7 @@ describeEachMajor('what a Markdown recipe may read', major => {
     ],
     ['ends them behind a function', 'public.ending()', 'notes', `public.ending()${outside}`],
     ['ends them behind a view', 'n', 'public.ended', `public.ending()${outside}`],
-    [
-      'ends them in a view',
-      'n',
-      'public.ended_by_itself',
-      `pg_catalog.pg_terminate_backend(integer, bigint)${acts}`,
-    ],
+    ['ends them in a view', 'n', 'public.ended_by_itself', `${terminate}${acts}`],
     [
       'ends them in a text',
       `query_to_xml('SELECT public.ending()', true, true, '')`,
@@ -164,7 +155,7 @@ describeEachMajor('what a Markdown recipe may read', major => {
     const [step] = team.document().steps;
     expect(step).toMatchObject({
       outcome: 'applied',
-      message: expect.stringContaining(`pg_terminate_backend(integer, bigint)${acts}`),
+      message: expect.stringContaining(`${terminate}${acts}`),
     });
     await isAlive();
     await team.undo('r2').catch(() => {});

@@ -159,7 +159,7 @@ describeEachMajor('poolctl check --for', major => {
       ['--max-fatal-sessions', '0'],
       () => endByTimeout(server),
     );
-    if (major < 14) expect([code, stderr]).toEqual([5, expect.stringContaining('from 14 on')]);
+    if (major < 14) expect([code, stderr]).toEqual([5, expect.stringContaining('it requires PostgreSQL 14')]);
     else expect([code, document.thresholds.fatal_sessions_per_minute.level]).toEqual([1, 'critical']);
   });
 
