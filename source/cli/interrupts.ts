@@ -9,6 +9,8 @@ const signals = {
   // on the server, and the console's screen on the terminal.
   SIGQUIT: exitCodes.terminated,
   SIGABRT: exitCodes.terminated,
+  // The same signal by another name, at which Ink would end.
+  SIGIOT: exitCodes.terminated,
   SIGALRM: exitCodes.terminated,
   SIGUSR2: exitCodes.terminated,
   SIGXCPU: exitCodes.terminated,
