@@ -80,7 +80,10 @@ async function cellsAfter(
     const row = terminal.buffer.active.getLine(y);
     return Array.from({length: columns}, (_, x) => {
       const cell = row?.getCell(x);
-      return cell === undefined ? '' : `${cell.getChars() || ' '} ${lookOf(cell)}`;
+      if (cell === undefined) return '';
+      const text = cell.getChars() || ' ';
+      // The grid gives a blank no look, unless it is reversed.
+      return text === ' ' && !cell.isInverse() ? text : `${text} ${lookOf(cell)}`;
     });
   });
 }

@@ -8,6 +8,8 @@ export type Cell = {text: string; width: 0 | 1 | 2};
  */
 const isSingleCells =
   /^[\x20-\x7e\u00a1-\u00ac\u00ae-\u02ff\u0370-\u0482\u048a-\u052f\u2010-\u2027\u2030-\u205e\u2190-\u22ff\u2500-\u25fc\u2713-\u2718]*$/;
+/** Ideographs, Hangul syllables and kana are two cells wide everywhere. */
+const isWideEverywhere = /^[\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3]$/;
 let segmenter: Intl.Segmenter | undefined;
 
 /** Cells that sanitised text takes on a terminal. */
@@ -23,18 +25,39 @@ export function isOneCellPerUnit(text: string): boolean {
   return isSingleCells.test(text);
 }
 
-/** Graphemes with their widths: what a person takes for one character is one cell, or two. */
+/** Whether all terminals agree on the width of a cell's text. */
+export function isSureOfWidth(text: string): boolean {
+  return text <= '~' || (text.length === 1 && (isSingleCells.test(text) || isWideEverywhere.test(text)));
+}
+
+/**
+ * What a terminal puts into one cell, or into two: a character with the marks that take no room. Most terminals count
+ * characters and know no clusters: a Thai vowel, a Devanagari one and the mark of half-width kana have a cell of their own.
+ */
 export function splitCells(text: string): Cell[] {
   if (isSingleCells.test(text)) return text.split('').map(character => ({text: character, width: 1}));
   segmenter ??= new Intl.Segmenter(undefined, {granularity: 'grapheme'});
-  return Array.from(segmenter.segment(text), ({segment}) => ({text: segment, width: graphemeWidth(segment)}));
+  return Array.from(segmenter.segment(text), ({segment}) => cellsOf(segment)).flat();
 }
 
-function graphemeWidth(grapheme: string): 0 | 1 | 2 {
-  const codePoint = grapheme.codePointAt(0) ?? 0;
+function cellsOf(grapheme: string): Cell[] {
+  if (grapheme.length === 1) return [{text: grapheme, width: characterWidth(grapheme)}];
+  // An emoji sequence (regional indicators, keycaps, skin tones) is drawn as one.
+  if (/\p{Extended_Pictographic}|\p{Regional_Indicator}/u.test(grapheme)) return [{text: grapheme, width: 2}];
+  // A syllable of conjoining Hangul letters.
+  if (/^[\u1100-\u115f]/.test(grapheme)) return [{text: grapheme, width: 2}];
+  const cells: Cell[] = [];
+  for (const character of grapheme) {
+    const width = characterWidth(character);
+    const last = cells.at(-1);
+    if (width === 0 && last) last.text += character;
+    else cells.push({text: character, width});
+  }
+  return cells;
+}
+
+function characterWidth(character: string): 0 | 1 | 2 {
+  const codePoint = character.codePointAt(0) ?? 0;
   if (codePoint < 0x300) return 1;
-  if (/^\p{Mark}/u.test(grapheme)) return 0;
-  // An emoji sequence (ZWJ, regional indicators, keycaps) is drawn two cells wide whatever its first code point.
-  if (grapheme.length > 2 && /\p{Extended_Pictographic}|\p{Regional_Indicator}/u.test(grapheme)) return 2;
-  return eastAsianWidth(codePoint);
+  return /^[\p{Mn}\p{Me}]/u.test(character) ? 0 : eastAsianWidth(codePoint);
 }

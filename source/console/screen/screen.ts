@@ -1,3 +1,4 @@
+import {isSureOfWidth} from './cell-width.ts';
 import {createGrid, type Grid, styles} from './grid.ts';
 
 /**
@@ -78,67 +79,147 @@ function makeAscii({text}: Grid): void {
   }
 }
 
+/** The bytes that turn the frame on the terminal into the next one. */
 function difference(shown: Grid, next: Grid): string {
   const {width, height} = next;
-  let bytes = '';
-  let style = 0;
-  let cursor = -1;
+  const pen: Pen = {bytes: '', style: 0, cell: -1};
   for (let y = 0; y < height; y++) {
-    const rowEnd = (y + 1) * width;
-    const blankFrom = blankTail(next, y * width, rowEnd);
-    let x = y * width;
-    while (x < rowEnd) {
-      if (shown.text[x] === next.text[x] && shown.style[x] === next.style[x]) {
-        x++;
-        continue;
-      }
-      // Half a wide character cannot be written: begin at its first cell.
-      while (x > y * width && next.text[x] === '') x--;
-      bytes += moveCursor(cursor, x, width);
-      if (x >= blankFrom && rowEnd - x > eraseCells) {
-        bytes += style === 0 ? '\u001b[K' : '\u001b[0m\u001b[K';
-        style = 0;
-        cursor = x;
-        break;
-      }
-      const stop = changeEnd(shown, next, x, Math.max(x + 1, Math.min(rowEnd, blankFrom)));
-      for (let cell = x; cell < stop; cell++) {
-        const cellStyle = next.style[cell] ?? 0;
-        if (cellStyle !== style) {
-          bytes += selectStyle(cellStyle);
-          style = cellStyle;
-        }
-        bytes += next.text[cell] ?? ' ';
-      }
-      // After the last column the cursor's place differs between terminals: say it anew.
-      cursor = stop === rowEnd ? -1 : stop;
-      x = stop;
-    }
+    const row = {from: y * width, to: (y + 1) * width};
+    const from = firstChange(shown, next, row.from, row.to);
+    if (from === row.to) continue;
+    if (isSureOfWidths(shown, row) && isSureOfWidths(next, row))
+      writeChanges(pen, shown, next, {...row, from});
+    else writeRow(pen, next, row);
   }
-  return style === 0 ? bytes : `${bytes}\u001b[0m`;
+  return pen.style === 0 ? pen.bytes : `${pen.bytes}\u001b[0m`;
+}
+
+/** What has been written, the style that is selected, and the cell that the cursor is on; -1 if that is not known. */
+type Pen = {bytes: string; style: number; cell: number};
+type Stretch = {from: number; to: number};
+
+/** Writes the cells of a row that differ. */
+function writeChanges(pen: Pen, shown: Grid, next: Grid, {from, to}: Stretch): void {
+  const rowStart = to - next.width;
+  const blankFrom = blankTail(next, rowStart, to);
+  let cell = from;
+  while (cell < to) {
+    // Half a wide character cannot be written: begin at its first cell.
+    while (cell > rowStart && next.text[cell] === '') cell--;
+    moveTo(pen, cell, next.width);
+    if (cell >= blankFrom && to - cell > eraseCells) {
+      erase(pen);
+      return;
+    }
+    const stop = changeEnd(shown, next, cell, Math.max(cell + 1, Math.min(to, blankFrom)));
+    for (; cell < stop; cell++) writeCell(pen, next, cell);
+    // After the last column the cursor's place differs between terminals: say it anew.
+    pen.cell = stop === to ? -1 : stop;
+    cell = firstChange(shown, next, stop, to);
+  }
+}
+
+/**
+ * Writes a whole row with text that terminals may count otherwise (Thai, half-width kana, emoji): after it the cursor's
+ * place is said anew, so that nothing else moves, and what was there before is erased, so that no half of it stays.
+ */
+function writeRow(pen: Pen, next: Grid, {from, to}: Stretch): void {
+  const blankFrom = blankTail(next, from, to);
+  moveTo(pen, from, next.width);
+  erase(pen);
+  for (let cell = from; cell < blankFrom; cell++) {
+    const text = next.text[cell] ?? ' ';
+    if (text === '') continue;
+    if (pen.cell === -1) pen.bytes += `\u001b[${cell - from + 1}G`;
+    writeCell(pen, next, cell);
+    pen.cell = isSureOfWidth(text) ? cell : -1;
+  }
+  // Drawn wider than it is, the last of it would stand in the blank cells.
+  if (pen.cell === -1 && blankFrom < to) {
+    pen.bytes += `\u001b[${blankFrom - from + 1}G`;
+    erase(pen);
+  }
+  pen.cell = -1;
+}
+
+function writeCell(pen: Pen, grid: Grid, cell: number): void {
+  const style = shownStyle(grid, cell);
+  const text = grid.text[cell] ?? ' ';
+  if (style !== pen.style && (text !== ' ' || style !== 0 || showsOnBlanks(pen.style))) {
+    pen.bytes += selectStyle(style);
+    pen.style = style;
+  }
+  pen.bytes += text;
+}
+
+/** To the end of the row. */
+function erase(pen: Pen): void {
+  pen.bytes += pen.style === 0 ? '\u001b[K' : '\u001b[0m\u001b[K';
+  pen.style = 0;
+}
+
+function firstChange(shown: Grid, next: Grid, from: number, to: number): number {
+  let cell = from;
+  while (cell < to && isSame(shown, next, cell)) cell++;
+  return cell;
+}
+
+function isSame(shown: Grid, next: Grid, cell: number): boolean {
+  return shown.text[cell] === next.text[cell] && shownStyle(shown, cell) === shownStyle(next, cell);
+}
+
+function isSureOfWidths({text}: Grid, {from, to}: Stretch): boolean {
+  for (let cell = from; cell < to; cell++) if (!isSureOfWidth(text[cell] ?? ' ')) return false;
+  return true;
+}
+
+/** A blank has no look, unless its row is selected: an underlined or reversed blank is a bar that means nothing. */
+function shownStyle({text, style}: Grid, cell: number): number {
+  const own = style[cell] ?? 0;
+  return own !== 0 && text[cell] === ' ' && !isReversed(own) ? 0 : own;
+}
+
+function isReversed(style: number): boolean {
+  return has(style, reversed);
+}
+
+function showsOnBlanks(style: number): boolean {
+  return has(style, reversed) || has(style, underlined);
+}
+
+const reversed = /(?:^|;)7(?:;|$)/;
+const underlined = /(?:^|;)4(?:;|$)/;
+
+function has(style: number, parameter: RegExp): boolean {
+  return style !== 0 && parameter.test(styles[style] ?? '');
 }
 
 /** Where the row has nothing but plain spaces from there on. */
 function blankTail(grid: Grid, rowStart: number, rowEnd: number): number {
-  let x = rowEnd;
-  while (x > rowStart && grid.text[x - 1] === ' ' && grid.style[x - 1] === 0) x--;
-  return x;
+  let cell = rowEnd;
+  while (cell > rowStart && grid.text[cell - 1] === ' ' && shownStyle(grid, cell - 1) === 0) cell--;
+  return cell;
 }
 
 /** The end of a run of changes, short unchanged stretches of the same style included. */
 function changeEnd(shown: Grid, next: Grid, from: number, rowEnd: number): number {
   let stop = from + 1;
   let same = 0;
-  for (let x = from + 1; x < rowEnd; x++) {
-    if (shown.text[x] !== next.text[x] || shown.style[x] !== next.style[x]) {
-      stop = x + 1;
+  for (let cell = from + 1; cell < rowEnd; cell++) {
+    if (!isSame(shown, next, cell)) {
+      stop = cell + 1;
       same = 0;
-    } else if (++same > bridgeCells || next.style[x] !== next.style[from]) {
+    } else if (++same > bridgeCells || shownStyle(next, cell) !== shownStyle(next, from)) {
       break;
     }
   }
   while (stop < rowEnd && next.text[stop] === '') stop++;
   return stop;
+}
+
+function moveTo(pen: Pen, cell: number, width: number): void {
+  pen.bytes += moveCursor(pen.cell, cell, width);
+  pen.cell = cell;
 }
 
 /** The shortest way there: nothing, a step down or right, or the whole address. */
