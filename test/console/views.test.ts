@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {statementDetailLines} from '../../source/console/components/detail.ts';
+import {oneLine} from '../../source/console/rows/one-line.ts';
 import {statementId} from '../../source/console/state/reading.ts';
-import {oneLine} from '../../source/console/views/sessions.tsx';
 import type {LockWait, Statement} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
 import {open, play, press, read, rowsOf, screenOf, theme} from './played.ts';
@@ -160,5 +160,24 @@ describe('a statement in a list', () => {
     const {state} = play(open(), read(createSnapshot({statements})), {kind: 'show-view', view: 'statements'});
     expect(screenOf(press(state, '/', ...'secret_col', 'enter'))).toContain('SELECT id… FROM a');
     expect(screenOf(press(state, '/', ...'nowhere', 'enter'))).not.toContain('SELECT id');
+  });
+});
+
+describe('a narrow terminal', () => {
+  const backends = [
+    createBackend({application_name: 'shop-worker', usename: 'shop_app', query: 'SELECT 42'}),
+  ];
+  const snapshot = createSnapshot({backends, statements: [createStatement({query: 'SELECT 42'})]});
+  const shown = (columns: number, key: string) =>
+    screenOf(press(play(open(columns, 15), read(snapshot)).state, key));
+
+  it('shows who runs a session before what it runs', () => {
+    expect(shown(60, '2')).toMatch(/shop-worker +shop_app/);
+    expect(shown(60, '2')).not.toContain('SELECT 42');
+    expect(shown(80, '2')).toMatch(/shop-worker +shop_app +SELECT 42/);
+  });
+
+  it.each([40, 42])('shows statements at %i columns', columns => {
+    expect(shown(columns, '3')).toContain('SELECT 42');
   });
 });

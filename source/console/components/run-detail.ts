@@ -3,10 +3,10 @@ import {nameServer} from '../../core/server/server-identity.ts';
 import {counted, formatMs} from '../../core/text/format.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {StepResult} from '../../model/run.ts';
+import {timeOf} from '../rows/journal.ts';
 import {blankLine, type Line, line, type Role, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import type {ConsoleState} from '../state/state.ts';
-import {timeOf} from '../views/journal.tsx';
 import {stepLines} from './step-lines.ts';
 import {facts, heading, indented} from './text-lines.ts';
 

@@ -28,7 +28,7 @@ export function createBrowsing({columns, rows}: {columns: number; rows: number})
       overview: createTable('severity'),
       sessions: createTable('xact'),
       statements: createTable('load'),
-      locks: createTable('waiters'),
+      locks: createTable(''),
       recipes: createTable('severity'),
       journal: createTable('seq'),
     },

@@ -1,6 +1,6 @@
 import {parseDurationMs, parseTimestamp} from '../../core/text/time.ts';
 import {needsFilterable} from '../input/availability.ts';
-import {viewOf} from '../views/index.ts';
+import {lists} from '../rows/lists.ts';
 import {setFilter, sortBy, viewIds} from './browsing.ts';
 import {type Command, noEffects, type UpdateResult} from './messages.ts';
 import {openRecipeByName} from './opening.ts';
@@ -62,7 +62,7 @@ function openRecipe(state: ConsoleState, name: string): Entered {
 }
 
 function sortByName(state: ConsoleState, name: string): Entered {
-  const columns = viewOf(state.view).sortColumns;
+  const columns = lists[state.view].sortColumns;
   const column = columns.find(({id}) => name !== '' && id.startsWith(name));
   if (columns.length === 0) return {error: 'this view has a fixed order'};
   if (!column) {

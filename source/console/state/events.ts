@@ -1,5 +1,5 @@
 import {showStep} from '../components/scrolling.ts';
-import {statementRows} from '../views/statements.tsx';
+import {statementRows} from '../rows/statements.ts';
 import {releaseJournal} from './browsing.ts';
 import {handleDialogEvent, inform} from './dialog.ts';
 import {type Effect, type Event, type Message, noEffects, type UpdateResult} from './messages.ts';

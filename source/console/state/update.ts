@@ -1,6 +1,6 @@
 import {pageStep} from '../components/page.ts';
 import {scrollTop} from '../components/scrolling.ts';
-import {viewOf} from '../views/index.ts';
+import {lists} from '../rows/lists.ts';
 import {
   clearSelection,
   moveCursor,
@@ -68,9 +68,9 @@ function handleCommand(state: ConsoleState, command: Command): UpdateResult {
     case 'open':
       return openSelected(state);
     case 'sort-next':
-      return noEffects(sortByNext(state, 1, viewOf(state.view).sortColumns));
+      return noEffects(sortByNext(state, 1, lists[state.view].sortColumns));
     case 'sort-previous':
-      return noEffects(sortByNext(state, -1, viewOf(state.view).sortColumns));
+      return noEffects(sortByNext(state, -1, lists[state.view].sortColumns));
     case 'sort-reverse':
       return noEffects(reverseSort(state));
     case 'prompt':
@@ -146,7 +146,7 @@ function showView(state: ConsoleState, view: ViewId): UpdateResult {
 
 /** Scrolls the open page, or moves the cursor. */
 function moveBy(state: ConsoleState, by: number): ConsoleState {
-  return state.overlay === null ? moveCursor(state, by, viewOf(state.view).ids(state)) : scrollTop(state, by);
+  return state.overlay === null ? moveCursor(state, by, lists[state.view].ids(state)) : scrollTop(state, by);
 }
 
 /** One step back: closes the page on top, or clears the selection, the tags or the filter. */

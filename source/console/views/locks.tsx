@@ -1,27 +1,49 @@
-import {type LockNode, lockTree} from '../../core/activity/lock-tree.ts';
-import {sessionId} from '../../core/sessions/session.ts';
+import {useMemo} from 'react';
 import {formatAge} from '../../core/text/format.ts';
 import type {Backend, LockWait} from '../../model/snapshot.ts';
-import {type Column, drawTable, freezeOrder, type TableSlice} from '../components/table.ts';
+import {useConsole} from '../components/store-context.ts';
+import {Table} from '../components/table.tsx';
+import {useTheme} from '../components/theme-context.ts';
+import type {Column} from '../rows/arrange.ts';
+import {type LockRow, lockRows} from '../rows/locks.ts';
+import {oneLine} from '../rows/one-line.ts';
 import type {Theme} from '../screen/theme.ts';
-import type {TableState} from '../state/browsing.ts';
-import type {ConsoleState} from '../state/state.ts';
-import {drawn} from './drawn.tsx';
-import {oneLine} from './sessions.tsx';
 import type {View} from './view.ts';
 
-/** One node of the tree: the session, what it waits for, and how many sessions it blocks in total. */
-type LockRow = {
-  id: string;
-  /** From below the root down to itself: whether each is the last of its siblings. */
-  path: boolean[];
-  waiters: number;
-  pid: number;
-  backend: Backend | null;
-  wait: LockWait | null;
+const view: View = {
+  id: 'locks',
+  title: 'Locks',
+  key: '4',
+  badge({snapshot}) {
+    const waiting = snapshot?.lock_waits.length ?? 0;
+    return waiting > 0 ? {text: String(waiting), isBad: true} : null;
+  },
+  Component: Locks,
 };
 
-const lockColumns = ({symbols}: Theme): Column<LockRow>[] => [
+export default view;
+
+function Locks() {
+  const {symbols} = useTheme();
+  const {snapshot, tables} = useConsole(state => ({snapshot: state.snapshot, tables: state.tables}));
+  const rows = useMemo(() => lockRows({snapshot, tables}), [snapshot, tables]);
+  const columns = useMemo(() => lockColumns(symbols), [symbols]);
+  return (
+    <Table
+      rows={rows}
+      table={tables.locks}
+      columns={columns}
+      idOf={idOf}
+      emptyText="no session waits for a lock"
+    />
+  );
+}
+
+function idOf({id}: LockRow): string {
+  return id;
+}
+
+const lockColumns = (symbols: Theme['symbols']): Column<LockRow>[] => [
   {
     id: 'pid',
     title: 'PID',
@@ -44,8 +66,8 @@ const lockColumns = ({symbols}: Theme): Column<LockRow>[] => [
   {
     id: 'state',
     title: 'STATE',
-    width: 11,
-    priority: 4,
+    width: 10,
+    priority: 6,
     text: row => shortState(row.backend),
     sortValue: () => null,
   },
@@ -53,7 +75,7 @@ const lockColumns = ({symbols}: Theme): Column<LockRow>[] => [
     id: 'age',
     title: 'WAITS',
     width: 6,
-    priority: 3,
+    priority: 4,
     align: 'right',
     text: row => (row.wait ? formatAge(row.wait.wait_age_ms) : ''),
     sortValue: () => null,
@@ -62,7 +84,7 @@ const lockColumns = ({symbols}: Theme): Column<LockRow>[] => [
     id: 'xact',
     title: 'XACT',
     width: 6,
-    priority: 6,
+    priority: 8,
     align: 'right',
     text: row => formatAge(row.backend?.xact_age_ms ?? null),
     sortValue: () => null,
@@ -72,16 +94,16 @@ const lockColumns = ({symbols}: Theme): Column<LockRow>[] => [
     title: 'WAITS FOR',
     width: 22,
     widest: 60,
-    priority: 5,
+    priority: 7,
     text: row => (row.wait ? waitTarget(row.wait) : ''),
     sortValue: () => null,
   },
   {
     id: 'application',
     title: 'APPLICATION',
-    width: 15,
+    width: 12,
     widest: 40,
-    priority: 7,
+    priority: 3,
     text: row => row.backend?.application_name ?? '',
     sortValue: () => null,
   },
@@ -90,66 +112,11 @@ const lockColumns = ({symbols}: Theme): Column<LockRow>[] => [
     title: 'STATEMENT',
     width: 16,
     grows: true,
-    priority: 2,
+    priority: 5,
     text: row => oneLine(row.backend?.query ?? ''),
     sortValue: () => null,
   },
 ];
-
-type LocksSlice = Omit<TableSlice<LockRow>, 'columns'>;
-
-const view: View = {
-  id: 'locks',
-  title: 'Locks',
-  key: '4',
-  sortColumns: [],
-  badge(state) {
-    const waiting = state.snapshot?.lock_waits.length ?? 0;
-    return waiting > 0 ? {text: String(waiting), isBad: true} : null;
-  },
-  ids: state => lockRows(state).map(row => row.id),
-  Component: drawn<LocksSlice>({
-    select: state => ({
-      rows: lockRows(state),
-      table: unsorted(state.tables.locks),
-      idOf: row => row.id,
-      emptyText: 'no session waits for a lock',
-    }),
-    drawSlice: (slice, area, theme) =>
-      drawTable({...slice, columns: lockColumns(theme)}, area.width, area.height, theme),
-  }),
-};
-
-export default view;
-
-/**
- * The lock waits as trees, depth first: the root that blocks most comes first. While a row is selected, siblings keep their
- * order among each other: freezing the whole list would put new waiters under the wrong blocker.
- */
-function lockRows({snapshot, tables}: ConsoleState): LockRow[] {
-  if (snapshot === null) return [];
-  const backends = new Map(snapshot.backends.map(backend => [backend.pid, backend]));
-  const waits = new Map(snapshot.lock_waits.map(wait => [wait.pid, wait]));
-  const idOf = ({pid}: {pid: number}) => {
-    const backend = backends.get(pid);
-    return backend ? sessionId(backend) : `${pid}@`;
-  };
-  const inOrder = (nodes: LockNode[]) => freezeOrder(nodes, tables.locks.frozenOrder, idOf);
-  const rowsOf = (node: LockNode, path: boolean[]): LockRow[] => [
-    {
-      id: idOf(node),
-      path,
-      waiters: node.waiters_total,
-      pid: node.pid,
-      backend: backends.get(node.pid) ?? null,
-      wait: waits.get(node.pid) ?? null,
-    },
-    ...inOrder(node.children).flatMap((child, index, {length}) =>
-      rowsOf(child, [...path, index === length - 1]),
-    ),
-  ];
-  return inOrder(lockTree(snapshot.backends, snapshot.lock_waits)).flatMap(root => rowsOf(root, []));
-}
 
 /** Deeper nodes are drawn without their first ancestors, so that the pid stays readable. */
 const deepest = 5;
@@ -171,10 +138,6 @@ function waitTarget({locktype, mode, relation, transactionid, blocked_by}: LockW
   if (locktype !== 'transactionid') return `${mode.replace(/Lock$/, '')} ${what ?? locktype}`;
   const whose = transactionid === undefined ? `of ${blocked_by[0] ?? '?'}` : transactionid;
   return `transaction ${whose}${what === null ? '' : `, row of ${what}`}`;
-}
-
-function unsorted(table: TableState): TableState {
-  return {...table, sort: {column: '', isDescending: true}};
 }
 
 function shortState(backend: Backend | null): string {

@@ -5,13 +5,13 @@ import {drawFindings} from '../components/findings-list.ts';
 import {gaugeRole} from '../components/gauge.ts';
 import {drawGroups} from '../components/groups-list.ts';
 import {drawServerHead} from '../components/server-head.ts';
-import {freezeOrder} from '../components/table.ts';
+import {orderedFindings} from '../rows/findings.ts';
+import {oneLine} from '../rows/one-line.ts';
 import {fitLine, type Line, line, padLines, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import {findingId, findingLetters} from '../state/findings.ts';
+import {findingLetters} from '../state/findings.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {drawn} from './drawn.tsx';
-import {oneLine} from './sessions.tsx';
 import type {Area, View} from './view.ts';
 
 /** Title, one row per letter, "more" and a blank row. */
@@ -25,9 +25,7 @@ const view: View = {
   id: 'overview',
   title: 'Overview',
   key: '1',
-  sortColumns: [],
   badge: state => (state.findings.length > 0 ? {text: `${state.findings.length}!`, isBad: true} : null),
-  ids: state => orderedFindings(state).map(findingId),
   Component: drawn<OverviewSlice>({
     select: state => ({
       snapshot: state.snapshot,
@@ -51,10 +49,6 @@ const view: View = {
 };
 
 export default view;
-
-function orderedFindings({findings, tables}: ConsoleState): OverviewSlice['findings'] {
-  return freezeOrder(findings, tables.overview.frozenOrder, findingId);
-}
 
 function drawNarrow(slice: OverviewSlice, snapshot: Snapshot, area: Area, theme: Theme): Line[] {
   const chartHeight = area.height >= 17 ? Math.min(9, area.height - 12) : 0;

@@ -1,90 +1,67 @@
-import type {Finding, Recipe} from '../../model/recipe.ts';
-import {freezeOrder} from '../components/table.ts';
+import {Box} from 'ink';
+import {useMemo} from 'react';
+import {Measured, type Size} from '../components/measured.tsx';
+import {useConsole} from '../components/store-context.ts';
+import {Text} from '../components/text.tsx';
 import {shorten} from '../components/text-lines.ts';
-import {blankLine, fitText, type Line, line, padLines, span} from '../screen/line.ts';
-import type {Theme} from '../screen/theme.ts';
+import {useTheme} from '../components/theme-context.ts';
+import {type RecipeRow, recipeId, recipeRows, weightOf} from '../rows/recipes.ts';
+import {fitText} from '../screen/line.ts';
 import {whyNotInPast} from '../state/past.ts';
 import type {ConsoleState} from '../state/state.ts';
-import {drawn} from './drawn.tsx';
-import type {Area, View} from './view.ts';
-
-type RecipeRow = {recipe: Recipe; findings: Finding[]};
-type RecipesSlice = {rows: RecipeRow[]; cursor: string | null; gaps: string[]; why: string | null};
+import type {View} from './view.ts';
 
 const view: View = {
   id: 'recipes',
   title: 'Recipes',
   key: '5',
-  sortColumns: [],
-  badge: state =>
-    state.findings.length > 0
-      ? {text: `${new Set(state.findings.map(f => f.recipe)).size}!`, isBad: true}
-      : null,
-  ids: state => recipeRows(state).map(idOf),
-  Component: drawn<RecipesSlice>({
-    select: state => ({
-      rows: recipeRows(state),
-      cursor: state.tables.recipes.cursor,
-      gaps: gapsOf(state),
-      why: state.past && whyNotInPast(state.past),
-    }),
-    drawSlice({rows, cursor, gaps, why}, area, theme) {
-      const head = [
-        line(span('  recipes', 'heading'), span(`   ${why ?? 'Enter opens the selected recipe'}`, 'muted')),
-        ...gaps.map(text => drawGap(text, area, theme)),
-      ];
-      const blocks = rows.map(row => drawRecipe(row, cursor, area, theme));
-      return padLines([...head, ...aroundCursor(blocks, area.height - head.length)], area.height);
-    },
-  }),
+  badge: ({findings}) =>
+    findings.length > 0 ? {text: `${new Set(findings.map(({recipe}) => recipe)).size}!`, isBad: true} : null,
+  Component: Recipes,
 };
 
 export default view;
 
-/** Recipes with findings come first, by severity and then by the number of findings. */
-function recipeRows({recipes, findings, tables}: ConsoleState): RecipeRow[] {
-  const rows = recipes
-    .map(recipe => ({recipe, findings: findings.filter(finding => finding.recipe === recipe.id)}))
-    .sort((a, b) => weightOf(b) - weightOf(a) || b.findings.length - a.findings.length);
-  const ordered = freezeOrder(rows, tables.recipes.frozenOrder, idOf);
-  // Also where a recipe finds something only after a row was taken hold of.
-  return ordered.toSorted((a, b) => Number(weightOf(b) > 0) - Number(weightOf(a) > 0));
-}
-
-function weightOf({findings}: RecipeRow): number {
-  if (findings.length === 0) return 0;
-  return findings.some(({severity}) => severity === 'critical') ? 2 : 1;
-}
-
-function idOf({recipe}: RecipeRow): string {
-  return recipe.id;
-}
-
-/** Severity, name, number of findings and summary, and below it the first finding. */
-function drawRecipe(row: RecipeRow, cursor: string | null, area: Area, theme: Theme): Line[] {
-  const {recipe, findings} = row;
-  const {critical, warning, ellipsis} = theme.symbols;
-  const weight = weightOf(row);
-  const role = weight === 2 ? 'danger' : 'warning';
-  const [first] = findings;
-  const remark = first === undefined ? (recipe.plan ? '' : 'advice') : `${findings.length} found`;
-  const head = line(
-    span(`${weight === 2 ? critical : weight === 1 ? warning : ' '} `, role),
-    span(fitText(recipe.id, 28), first ? 'strong' : 'plain'),
-    ' ',
-    span(fitText(remark, 9), first ? role : 'muted'),
-    fitText(recipe.summary, Math.max(0, area.width - 41), 'left', ellipsis),
+function Recipes() {
+  const past = useConsole(state => state.past);
+  return (
+    <>
+      <Box flexShrink={0}>
+        <Text>
+          {'  '}
+          <Text role="heading">recipes</Text>
+          <Text role="muted">{`   ${past ? whyNotInPast(past) : 'Enter opens the selected recipe'}`}</Text>
+        </Text>
+      </Box>
+      <Gaps />
+      <Measured>{size => <RecipeList {...size} />}</Measured>
+    </>
   );
-  const text = first && shorten(first.summary, area.width - 6, ellipsis);
-  return [
-    cursor === recipe.id ? {...head, isSelected: true} : head,
-    ...(text === undefined ? [] : [line(span(`    ${text}`, role))]),
-    ...(area.height > 40 ? [blankLine] : []),
-  ];
 }
 
 /** Why findings may be missing: data that could not be read. */
-function gapsOf({diagnosisData, undiagnosed}: ConsoleState): string[] {
+function Gaps() {
+  const {symbols} = useTheme();
+  const {diagnosisData, undiagnosed} = useConsole(state => ({
+    diagnosisData: state.diagnosisData,
+    undiagnosed: state.undiagnosed,
+  }));
+  const gaps = gapsOf({diagnosisData, undiagnosed});
+  if (gaps.length === 0) return null;
+  return (
+    <Measured flexGrow={0} flexShrink={0} flexBasis={gaps.length}>
+      {({width}) =>
+        gaps.map(text => (
+          <Text key={text} role="warning">
+            {`${symbols.stale} ${shorten(text, width - 2, symbols.ellipsis)}`}
+          </Text>
+        ))
+      }
+    </Measured>
+  );
+}
+
+function gapsOf({diagnosisData, undiagnosed}: Pick<ConsoleState, 'diagnosisData' | 'undiagnosed'>): string[] {
   return [
     ...diagnosisData.unread.map(
       ({fact, reason}) =>
@@ -94,15 +71,61 @@ function gapsOf({diagnosisData, undiagnosed}: ConsoleState): string[] {
   ];
 }
 
-function drawGap(text: string, area: Area, {symbols}: Theme): Line {
-  return line(span(`${symbols.stale} ${shorten(text, area.width - 2, symbols.ellipsis)}`, 'warning'));
+/** On higher screens a blank row follows each recipe. */
+const leastForBlankRows = 40;
+
+function RecipeList({width, height}: Size) {
+  const {recipes, findings, tables} = useConsole(state => ({
+    recipes: state.recipes,
+    findings: state.findings,
+    tables: state.tables,
+  }));
+  const rows = useMemo(() => recipeRows({recipes, findings, tables}), [recipes, findings, tables]);
+  const hasBlanks = height >= leastForBlankRows;
+  const {cursor} = tables.recipes;
+  const heights = rows.map(row => (row.findings.length > 0 ? 2 : 1) + (hasBlanks ? 1 : 0));
+  const selected = rows.findIndex(row => recipeId(row) === cursor);
+  return rows.slice(firstInSight(heights, selected, height)).map(row => (
+    <Box key={recipeId(row)} flexDirection="column" flexShrink={0}>
+      <RecipeItem row={row} isSelected={recipeId(row) === cursor} width={width} />
+      {hasBlanks && <Text> </Text>}
+    </Box>
+  ));
 }
 
-/** Whole recipes, from the first that leaves room for the selected one. */
-function aroundCursor(blocks: Line[][], height: number): Line[] {
-  const selected = blocks.findIndex(block => block.some(({isSelected}) => isSelected));
+/** The first item of a list that leaves room for the selected one; items are shown whole. */
+function firstInSight(heights: number[], selected: number, height: number): number {
   let first = 0;
-  const needed = () => blocks.slice(first, selected + 1).reduce((sum, block) => sum + block.length, 0);
+  const needed = () => heights.slice(first, selected + 1).reduce((sum, item) => sum + item, 0);
   while (first < selected && needed() > height) first++;
-  return blocks.slice(first).flat();
+  return first;
+}
+
+/** Severity, name, number of findings and summary, and below it the first finding. */
+function RecipeItem({row, isSelected, width}: {row: RecipeRow; isSelected: boolean; width: number}) {
+  const {critical, warning, ellipsis} = useTheme().symbols;
+  const {recipe, findings} = row;
+  const weight = weightOf(row);
+  const role = weight === 2 ? 'danger' : 'warning';
+  const sign = weight === 2 ? critical : weight === 1 ? warning : ' ';
+  const [first] = findings;
+  const remark = first === undefined ? (recipe.plan ? '' : 'advice') : `${findings.length} found`;
+  const name = fitText(recipe.id, 28);
+  const found = fitText(remark, 9);
+  const summary = fitText(recipe.summary, Math.max(0, width - 41), 'left', ellipsis);
+  return (
+    <>
+      {isSelected ? (
+        <Text role="selected">{fitText(`${sign} ${name} ${found}${summary}`, width)}</Text>
+      ) : (
+        <Text>
+          <Text role={role}>{`${sign} `}</Text>
+          <Text role={first ? 'strong' : 'plain'}>{name}</Text>{' '}
+          <Text role={first ? role : 'muted'}>{found}</Text>
+          {summary}
+        </Text>
+      )}
+      {first && <Text role={role}>{`    ${shorten(first.summary, width - 6, ellipsis)}`}</Text>}
+    </>
+  );
 }

@@ -1,227 +1,64 @@
-import {thresholds} from '../../core/health/thresholds.ts';
-import {counted, formatBytes, formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
-import type {Statement} from '../../model/snapshot.ts';
-import {arrangeRows, type Column, drawTable, type TableSlice} from '../components/table.ts';
-import {type Line, type Role, span} from '../screen/line.ts';
-import type {TableState} from '../state/browsing.ts';
+import {Box} from 'ink';
+import {useMemo} from 'react';
+import {counted, formatCount} from '../../core/text/format.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
+import {useConsole} from '../components/store-context.ts';
+import {Table} from '../components/table.tsx';
+import {Text} from '../components/text.tsx';
+import {useTheme} from '../components/theme-context.ts';
+import {statementColumns, statementRows, statementsTable} from '../rows/statements.ts';
 import {statementId} from '../state/reading.ts';
-import type {ConsoleState} from '../state/state.ts';
-import {drawn} from './drawn.tsx';
-import {oneLine} from './sessions.tsx';
 import type {View} from './view.ts';
-
-/** Rates once there are two snapshots, until then totals since the last reset. */
-const statementColumns: Column<Statement>[] = [
-  {
-    id: 'load',
-    title: 'LOAD',
-    width: 6,
-    priority: 1,
-    align: 'right',
-    text: s => (s.rates ? formatRatio(s.rates.exec_share_ratio) : '-'),
-    role: s => ((s.rates?.exec_share_ratio ?? 0) > thresholds.exec_share_ratio.critical ? 'danger' : 'plain'),
-    sortValue: s => s.rates?.exec_ms_per_second ?? null,
-  },
-  {
-    id: 'exec',
-    title: 'EXEC/s',
-    width: 8,
-    priority: 5,
-    align: 'right',
-    text: s => formatMs(s.rates?.exec_ms_per_second ?? null),
-    sortValue: s => s.rates?.exec_ms_per_second ?? null,
-  },
-  {
-    id: 'calls',
-    title: 'CALLS/s',
-    width: 7,
-    priority: 3,
-    align: 'right',
-    text: s => formatCount(s.rates?.calls_per_second ?? null),
-    sortValue: s => s.rates?.calls_per_second ?? null,
-  },
-  {
-    id: 'mean',
-    title: 'MEAN',
-    width: 8,
-    priority: 2,
-    align: 'right',
-    text: s => formatMs(timesOf(s).mean_exec_time_ms),
-    role: s => slownessRole(timesOf(s).mean_exec_time_ms),
-    sortValue: s => timesOf(s).mean_exec_time_ms,
-  },
-  {
-    id: 'deviation',
-    title: '±DEV',
-    width: 8,
-    priority: 9,
-    align: 'right',
-    text: s => formatMs(timesOf(s).stddev_exec_time_ms),
-    sortValue: s => timesOf(s).stddev_exec_time_ms,
-  },
-  {
-    id: 'total',
-    title: 'TOTAL',
-    width: 7,
-    priority: 4,
-    align: 'right',
-    text: s => formatMs(s.total_exec_time_ms),
-    sortValue: s => s.total_exec_time_ms,
-  },
-  {
-    id: 'count',
-    title: 'CALLS',
-    width: 5,
-    priority: 6,
-    align: 'right',
-    text: s => formatCount(s.calls),
-    sortValue: s => s.calls,
-  },
-  {
-    id: 'rows',
-    title: 'ROWS/s',
-    width: 6,
-    priority: 7,
-    align: 'right',
-    text: s => formatCount(s.rates?.rows_per_second ?? null),
-    sortValue: s => s.rates?.rows_per_second ?? null,
-  },
-  {
-    id: 'hit',
-    title: 'HIT/s',
-    width: 6,
-    priority: 10,
-    align: 'right',
-    text: s => formatCount(s.rates?.shared_blks_hit_per_second ?? null),
-    sortValue: s => s.rates?.shared_blks_hit_per_second ?? null,
-  },
-  {
-    id: 'read',
-    title: 'READ/s',
-    width: 6,
-    priority: 11,
-    align: 'right',
-    text: s => formatCount(s.rates?.shared_blks_read_per_second ?? null),
-    sortValue: s => s.rates?.shared_blks_read_per_second ?? null,
-  },
-  {
-    id: 'temp',
-    title: 'TEMP/s',
-    width: 6,
-    priority: 13,
-    align: 'right',
-    text: s => formatCount(s.rates?.temp_blks_per_second ?? null),
-    sortValue: s => s.rates?.temp_blks_per_second ?? null,
-  },
-  {
-    id: 'wal',
-    title: 'WAL/s',
-    width: 6,
-    priority: 12,
-    align: 'right',
-    text: s => formatBytes(s.rates?.wal_bytes_per_second ?? null),
-    sortValue: s => s.rates?.wal_bytes_per_second ?? null,
-  },
-  {
-    id: 'role',
-    title: 'ROLE',
-    width: 13,
-    widest: 30,
-    priority: 8,
-    text: s => s.usename ?? s.userid,
-    sortValue: s => s.usename,
-  },
-  {
-    id: 'database',
-    title: 'DATABASE',
-    width: 11,
-    priority: 14,
-    text: s => s.datname ?? s.dbid,
-    sortValue: s => s.datname,
-  },
-  {
-    id: 'query',
-    title: 'STATEMENT',
-    width: 34,
-    grows: true,
-    leastShare: 0.4,
-    priority: 2,
-    text: s => (s.query === null ? `(${s.queryid})` : oneLine(s.query)),
-    aliases: s => (s.query === null ? [] : [s.query]),
-    role: s => (s.query === null ? 'muted' : 'plain'),
-    sortValue: s => s.query,
-  },
-];
-
-/** Times of the calls between two snapshots, or of all calls since the last reset where there were none. */
-function timesOf(statement: Statement): Pick<Statement, 'mean_exec_time_ms' | 'stddev_exec_time_ms'> {
-  return statement.rates && statement.rates.calls_per_second > 0 ? statement.rates : statement;
-}
-
-function slownessRole(mean_ms: number): Role {
-  const {warning, critical} = thresholds.slowest_mean_exec_time_ms;
-  if (mean_ms > critical) return 'danger';
-  return mean_ms > warning ? 'warning' : 'plain';
-}
-
-export function statementRows(state: ConsoleState): Statement[] {
-  return arrangeRows(state.snapshot?.statements ?? [], statementsTable(state), statementColumns, statementId);
-}
-
-/** Before the second snapshot there are no rates: totals decide, so that the first screen is already useful. */
-function statementsTable({snapshot, tables: {statements}}: ConsoleState): TableState {
-  const hasRates = snapshot?.statements.some(({rates}) => rates) ?? false;
-  return hasRates || statements.sort.column !== 'load'
-    ? statements
-    : {...statements, sort: {...statements.sort, column: 'total'}};
-}
-
-type StatementsSlice = TableSlice<Statement> & {badge: string | null};
 
 const view: View = {
   id: 'statements',
   title: 'Statements',
   key: '3',
-  sortColumns: statementColumns.map(({id, title}) => ({id, title})),
-  badge: state =>
-    state.snapshot?.statements_info
-      ? {
-          text: formatCount(state.snapshot.statements_info.entries),
-          isBad: state.snapshot.statements_info.is_evicting,
-        }
-      : null,
-  ids: state => statementRows(state).map(statementId),
-  Component: drawn<StatementsSlice>({
-    select: state => ({
-      rows: statementRows(state),
-      table: statementsTable(state),
-      columns: statementColumns,
-      idOf: statementId,
-      emptyText: emptyText(state),
-      badge: evictionText(state),
-    }),
-    drawSlice(slice, area, theme) {
-      const lines: Line[] =
-        slice.badge === null ? [] : [{spans: [span(` ${theme.symbols.warning} ${slice.badge}`, 'warning')]}];
-      return [...lines, ...drawTable(slice, area.width, area.height - lines.length, theme)];
-    },
-  }),
+  badge({snapshot}) {
+    const info = snapshot?.statements_info;
+    return info ? {text: formatCount(info.entries), isBad: info.is_evicting} : null;
+  },
+  Component: Statements,
 };
 
 export default view;
 
-function emptyText(state: ConsoleState): string {
-  const missing = state.snapshot?.unavailable.find(({section}) => section === 'statements');
+function Statements() {
+  const {symbols} = useTheme();
+  const {snapshot, tables} = useConsole(state => ({snapshot: state.snapshot, tables: state.tables}));
+  const rows = useMemo(() => statementRows({snapshot, tables}), [snapshot, tables]);
+  const table = useMemo(() => statementsTable({snapshot, tables}), [snapshot, tables]);
+  const eviction = evictionText(snapshot);
+  return (
+    <>
+      {eviction !== null && (
+        <Box flexShrink={0}>
+          <Text role="warning">{` ${symbols.warning} ${eviction}`}</Text>
+        </Box>
+      )}
+      <Table
+        rows={rows}
+        table={table}
+        columns={statementColumns}
+        idOf={statementId}
+        emptyText={emptyText(snapshot, table.filter)}
+      />
+    </>
+  );
+}
+
+function emptyText(snapshot: Snapshot | null, filter: string): string {
+  const missing = snapshot?.unavailable.find(({section}) => section === 'statements');
   if (missing) return `${missing.reason}: ${missing.remedy}`;
-  if (state.tables.statements.filter) return 'no statement matches the filter';
-  const recorded = state.snapshot?.statements_info?.entries ?? 0;
+  if (filter !== '') return 'no statement matches the filter';
+  const recorded = snapshot?.statements_info?.entries ?? 0;
   if (recorded === 0) return 'no statement has been recorded yet';
-  const hidden = state.snapshot?.unavailable.find(({section}) => section === 'backends');
+  const hidden = snapshot?.unavailable.find(({section}) => section === 'backends');
   return `${counted(recorded, 'statement')} recorded, none that this role may see${hidden ? `: ${hidden.remedy}` : ''}`;
 }
 
-function evictionText(state: ConsoleState): string | null {
-  const info = state.snapshot?.statements_info;
+function evictionText(snapshot: Snapshot | null): string | null {
+  const info = snapshot?.statements_info;
   if (!info?.is_evicting) return null;
   return `entries are being evicted (${info.entries} of ${info.max_entries}): this list is lossy; raise pg_stat_statements.max`;
 }

@@ -12,10 +12,6 @@ export type View = {
   key: string;
   /** Beside the title in the tab row: how much there is, and whether it is bad. */
   badge(state: ConsoleState): {text: string; isBad: boolean} | null;
-  /** Ids of what the cursor can rest on, in the order shown. */
-  ids(state: ConsoleState): string[];
-  /** Columns that `s` walks through; [] where there is nothing to sort. */
-  sortColumns: {id: string; title: string}[];
   /** Takes the room that is left; what it shows it selects from the state. */
   Component: ComponentType;
 };

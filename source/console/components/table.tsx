@@ -1,0 +1,200 @@
+import {Box} from 'ink';
+import {memo, type ReactNode, useMemo} from 'react';
+import type {Column} from '../rows/arrange.ts';
+import {textWidth} from '../screen/cell-width.ts';
+import {fitText, type Span, span} from '../screen/line.ts';
+import type {Theme} from '../screen/theme.ts';
+import type {TableState} from '../state/browsing.ts';
+import {Measured, type Size} from './measured.tsx';
+import {Paragraph, Text} from './text.tsx';
+import {useTheme} from './theme-context.ts';
+
+type TableProps<Row> = {
+  /** In the order shown. */
+  rows: Row[];
+  table: TableState;
+  columns: Column<Row>[];
+  idOf: (row: Row) => string;
+  /** Shown in an empty table. */
+  emptyText: string;
+};
+
+/** The titles and the rows around the cursor, in the room that is left. */
+export function Table<Row>(props: TableProps<Row>) {
+  return <Measured>{size => <Rows {...props} {...size} />}</Measured>;
+}
+
+function Rows<Row>({rows, table, columns, idOf, emptyText, width, height}: TableProps<Row> & Size) {
+  const {symbols} = useTheme();
+  const fitted = useMemo(() => fitColumns(columns, width, rows), [columns, width, rows]);
+  const first = firstVisible(rows, table, idOf, height - 1);
+  return (
+    <>
+      <Titles columns={columns} fitted={fitted} sort={table.sort} />
+      {rows.slice(first, first + height - 1).map(row => {
+        const id = idOf(row);
+        const marker = span(table.tagged.includes(id) ? `${symbols.tagged} ` : '  ', 'warning');
+        return (
+          <TableRow
+            key={id}
+            parts={joinPlain([marker, ...cellsOf(row, fitted, symbols.ellipsis)])}
+            selectedWidth={id === table.cursor ? width : null}
+          />
+        );
+      })}
+      {rows.length === 0 && <Paragraph text={emptyText} width={width} role="muted" />}
+    </>
+  );
+}
+
+type Fitted<Row> = {column: Column<Row>; width: number}[];
+
+/** The titles of the columns, and at the right the column that decides the order where it is not shown. */
+function Titles<Row>({
+  columns,
+  fitted,
+  sort,
+}: {
+  columns: Column<Row>[];
+  fitted: Fitted<Row>;
+  sort: TableState['sort'];
+}) {
+  const {symbols} = useTheme();
+  const arrow = sort.isDescending ? symbols.descending : symbols.ascending;
+  const isShown = fitted.some(({column}) => column.id === sort.column);
+  const unseen = isShown ? undefined : columns.find(({id}) => id === sort.column);
+  const titles = fitted.flatMap(({column, width}, index) => {
+    const isSorted = column.id === sort.column;
+    const title = isSorted ? `${column.title.slice(0, Math.max(1, width - 1))}${arrow}` : column.title;
+    const shown = fitText(title, width, column.align, '');
+    return [span(index === 0 ? '  ' : ' '), span(shown, isSorted ? 'strong' : 'muted')];
+  });
+  return (
+    <Box flexShrink={0} height={1}>
+      <Box flexGrow={1}>
+        <Text>{paint(titles)}</Text>
+      </Box>
+      {unseen && (
+        <Box flexShrink={0}>
+          <Text role="strong">{`  by ${unseen.title}${arrow}`}</Text>
+        </Box>
+      )}
+    </Box>
+  );
+}
+
+type TableRowProps = {
+  parts: Span[];
+  /** Cells that the selected row fills; null where the row is not selected. */
+  selectedWidth: number | null;
+};
+
+const TableRow = memo(
+  function TableRow({parts, selectedWidth}: TableRowProps) {
+    if (selectedWidth === null) {
+      return <Text>{paint(parts)}</Text>;
+    }
+    return <Text role="selected">{fitText(parts.map(({text}) => text).join(''), selectedWidth)}</Text>;
+  },
+  (before, now) =>
+    before.selectedWidth === now.selectedWidth &&
+    before.parts.length === now.parts.length &&
+    before.parts.every(({text, role}, index) => {
+      const part = now.parts[index];
+      return part !== undefined && part.text === text && part.role === role;
+    }),
+);
+
+/** What a `<Text>` holds for these parts; its own strings are sanitised there. */
+function paint(parts: Span[]): ReactNode[] {
+  return parts.map(({text, role}, index) =>
+    role === 'plain' ? (
+      text
+    ) : (
+      <Text key={index} role={role}>
+        {text}
+      </Text>
+    ),
+  );
+}
+
+/** The cells of a row with the gaps between them; what is blank has no role, so that no look is given to nothing. */
+function cellsOf<Row>(row: Row, fitted: Fitted<Row>, ellipsis: Theme['symbols']['ellipsis']): Span[] {
+  return fitted.flatMap(({column, width}, index) => {
+    const cell = fitText(column.text(row), width, column.align, ellipsis);
+    const text = cell.trim();
+    const begin = cell.length - cell.trimStart().length;
+    return [
+      span((index === 0 ? '' : ' ') + cell.slice(0, begin)),
+      span(text, text === '' ? 'plain' : column.role?.(row)),
+      span(cell.slice(begin + text.length)),
+    ];
+  });
+}
+
+/** The same text in fewer parts: what is plain stays with what is plain before it. */
+function joinPlain(parts: Span[]): Span[] {
+  const joined: Span[] = [];
+  let plain = '';
+  for (const part of parts) {
+    if (part.role === 'plain' || part.text.trim() === '') {
+      plain += part.text;
+      continue;
+    }
+    if (plain !== '') joined.push(span(plain));
+    joined.push(part);
+    plain = '';
+  }
+  return plain === '' ? joined : [...joined, span(plain)];
+}
+
+const gap = 1;
+const markerWidth = 2;
+
+/**
+ * The columns that fit, in their order: those with the lowest priority number first, and after one that does not fit
+ * those that still do. Up to half of the remaining width goes to columns whose texts in `rows` would be cut, the rest to
+ * the growing one.
+ */
+export function fitColumns<Row>(columns: Column<Row>[], width: number, rows: Row[] = []): Fitted<Row> {
+  const leastOf = (column: Column<Row>) =>
+    Math.max(column.width, Math.floor(width * (column.leastShare ?? 0)));
+  const kept = new Set<Column<Row>>();
+  let spare = width - markerWidth + gap;
+  for (const column of columns.toSorted((a, b) => a.priority - b.priority)) {
+    const needed = leastOf(column) + gap;
+    if (needed > spare && kept.size > 0) continue;
+    kept.add(column);
+    spare = Math.max(0, spare - needed);
+  }
+  let added = 0;
+  const fitted = columns
+    .filter(column => kept.has(column))
+    .map(column => {
+      const more = Math.min(Math.floor(spare / 2) - added, wantedWidth(column, rows) - column.width);
+      added += more;
+      return {column, width: leastOf(column) + more};
+    });
+  return fitted.map(({column, width: own}) => ({column, width: own + (column.grows ? spare - added : 0)}));
+}
+
+function wantedWidth<Row>({width, widest = width, text}: Column<Row>, rows: Row[]): number {
+  if (widest === width) return width;
+  return rows.reduce(
+    (most, row) => Math.max(most, Math.min(widest, textWidth(text(row).slice(0, widest)))),
+    width,
+  );
+}
+
+/** The first row shown: scrolls as little as needed to keep the cursor visible. */
+function firstVisible<Row>(
+  rows: Row[],
+  table: TableState,
+  idOf: (row: Row) => string,
+  bodyHeight: number,
+): number {
+  const cursor = table.cursor === null ? -1 : rows.findIndex(row => idOf(row) === table.cursor);
+  if (cursor < bodyHeight) return 0;
+  const margin = Math.min(3, Math.floor(bodyHeight / 4));
+  return Math.min(rows.length - bodyHeight, cursor - bodyHeight + 1 + margin);
+}

@@ -1,0 +1,28 @@
+import {sessionId} from '../../core/sessions/session.ts';
+import type {ViewId} from '../state/browsing.ts';
+import {findingId} from '../state/findings.ts';
+import {statementId} from '../state/reading.ts';
+import type {ConsoleState} from '../state/state.ts';
+import {orderedFindings} from './findings.ts';
+import {entryId, journalRows} from './journal.ts';
+import {lockRows} from './locks.ts';
+import {recipeId, recipeRows} from './recipes.ts';
+import {sessionColumns, sessionRows} from './sessions.ts';
+import {statementColumns, statementRows} from './statements.ts';
+
+type List = {
+  /** Ids of what the cursor can rest on, in the order shown. */
+  ids(state: ConsoleState): string[];
+  /** Columns that `s` walks through; [] where the order is fixed. */
+  sortColumns: readonly {id: string}[];
+};
+
+/** The list of each view: what its keys need to know of it. */
+export const lists: Record<ViewId, List> = {
+  overview: {ids: state => orderedFindings(state).map(findingId), sortColumns: []},
+  sessions: {ids: state => sessionRows(state).map(sessionId), sortColumns: sessionColumns},
+  statements: {ids: state => statementRows(state).map(statementId), sortColumns: statementColumns},
+  locks: {ids: state => lockRows(state).map(({id}) => id), sortColumns: []},
+  recipes: {ids: state => recipeRows(state).map(recipeId), sortColumns: []},
+  journal: {ids: state => journalRows(state).map(entryId), sortColumns: []},
+};

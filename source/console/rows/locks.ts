@@ -1,0 +1,45 @@
+import {type LockNode, lockTree} from '../../core/activity/lock-tree.ts';
+import {sessionId} from '../../core/sessions/session.ts';
+import type {Backend, LockWait} from '../../model/snapshot.ts';
+import type {ConsoleState} from '../state/state.ts';
+import {freezeOrder} from './arrange.ts';
+
+/** One node of the tree: the session, what it waits for, and how many sessions it blocks in total. */
+export type LockRow = {
+  id: string;
+  /** From below the root down to itself: whether each is the last of its siblings. */
+  path: boolean[];
+  waiters: number;
+  pid: number;
+  backend: Backend | null;
+  wait: LockWait | null;
+};
+
+/**
+ * The lock waits as trees, depth first: the root that blocks most comes first. While a row is selected, siblings keep their
+ * order among each other: freezing the whole list would put new waiters under the wrong blocker.
+ */
+export function lockRows({snapshot, tables}: Pick<ConsoleState, 'snapshot' | 'tables'>): LockRow[] {
+  if (snapshot === null) return [];
+  const backends = new Map(snapshot.backends.map(backend => [backend.pid, backend]));
+  const waits = new Map(snapshot.lock_waits.map(wait => [wait.pid, wait]));
+  const idOf = ({pid}: {pid: number}) => {
+    const backend = backends.get(pid);
+    return backend ? sessionId(backend) : `${pid}@`;
+  };
+  const inOrder = (nodes: LockNode[]) => freezeOrder(nodes, tables.locks.frozenOrder, idOf);
+  const rowsOf = (node: LockNode, path: boolean[]): LockRow[] => [
+    {
+      id: idOf(node),
+      path,
+      waiters: node.waiters_total,
+      pid: node.pid,
+      backend: backends.get(node.pid) ?? null,
+      wait: waits.get(node.pid) ?? null,
+    },
+    ...inOrder(node.children).flatMap((child, index, {length}) =>
+      rowsOf(child, [...path, index === length - 1]),
+    ),
+  ];
+  return inOrder(lockTree(snapshot.backends, snapshot.lock_waits)).flatMap(root => rowsOf(root, []));
+}

@@ -1,0 +1,144 @@
+import {thresholds} from '../../core/health/thresholds.ts';
+import {sessionId} from '../../core/sessions/session.ts';
+import {formatAge} from '../../core/text/format.ts';
+import type {Backend} from '../../model/snapshot.ts';
+import type {Role} from '../screen/line.ts';
+import type {ConsoleState} from '../state/state.ts';
+import {arrangeRows, type Column} from './arrange.ts';
+import {oneLine} from './one-line.ts';
+
+/** Who (application, role) before what (statement), where columns are dropped: `K` ends the session. */
+export const sessionColumns: Column<Backend>[] = [
+  {
+    id: 'pid',
+    title: 'PID',
+    width: 7,
+    priority: 1,
+    align: 'right',
+    text: b => String(b.pid),
+    sortValue: b => b.pid,
+  },
+  {
+    id: 'state',
+    title: 'STATE',
+    width: 10,
+    priority: 2,
+    text: shortState,
+    aliases: b => (b.state === null ? [] : [b.state]),
+    role: stateRole,
+    sortValue: b => b.state,
+  },
+  {
+    id: 'age',
+    title: 'FOR',
+    width: 6,
+    priority: 5,
+    align: 'right',
+    text: b => formatAge(b.state === 'active' ? b.query_age_ms : b.state_age_ms),
+    role: b =>
+      isInTransaction(b) && (b.state_age_ms ?? 0) > thresholds.longest_idle_in_transaction_ms.warning
+        ? 'warning'
+        : 'plain',
+    sortValue: b => (b.state === 'active' ? b.query_age_ms : b.state_age_ms),
+  },
+  {
+    id: 'xact',
+    title: 'XACT',
+    width: 6,
+    priority: 7,
+    align: 'right',
+    text: b => formatAge(b.xact_age_ms),
+    role: b => ((b.xact_age_ms ?? 0) > thresholds.open_transaction_ms.warning ? 'warning' : 'plain'),
+    sortValue: b => b.xact_age_ms,
+  },
+  {
+    id: 'application',
+    title: 'APPLICATION',
+    width: 12,
+    widest: 40,
+    priority: 3,
+    text: b => b.application_name,
+    sortValue: b => b.application_name,
+  },
+  {
+    id: 'role',
+    title: 'ROLE',
+    width: 10,
+    widest: 30,
+    priority: 4,
+    text: b => b.usename ?? '-',
+    sortValue: b => b.usename,
+  },
+  {
+    id: 'database',
+    title: 'DATABASE',
+    width: 11,
+    priority: 11,
+    text: b => b.datname ?? '-',
+    sortValue: b => b.datname,
+  },
+  {
+    id: 'client',
+    title: 'CLIENT',
+    width: 15,
+    priority: 10,
+    text: b => b.client_addr ?? (b.state === null ? '-' : 'local'),
+    sortValue: b => b.client_addr,
+  },
+  {
+    id: 'wait',
+    title: 'WAIT',
+    width: 14,
+    priority: 9,
+    text: waitText,
+    role: b => (b.wait_event_type === 'Lock' ? 'danger' : 'muted'),
+    sortValue: b => b.wait_event,
+  },
+  {
+    id: 'blocked',
+    title: 'BLOCKED BY',
+    width: 10,
+    priority: 8,
+    text: b => [...new Set(b.blocked_by)].join(','),
+    role: () => 'danger',
+    sortValue: b => (b.blocked_by.length > 0 ? (b.blocked_by[0] ?? null) : null),
+  },
+  {
+    id: 'query',
+    title: 'STATEMENT (last if idle)',
+    width: 20,
+    grows: true,
+    priority: 6,
+    text: b => oneLine(b.query ?? ''),
+    aliases: b => (b.query === null ? [] : [b.query]),
+    role: b => (b.state === 'active' ? 'plain' : 'muted'),
+    sortValue: b => b.query,
+  },
+];
+
+export function sessionRows({snapshot, tables}: Pick<ConsoleState, 'snapshot' | 'tables'>): Backend[] {
+  return arrangeRows(snapshot?.backends ?? [], tables.sessions, sessionColumns, sessionId);
+}
+
+function isInTransaction(backend: Backend): boolean {
+  return backend.state?.startsWith('idle in transaction') ?? false;
+}
+
+/** PostgreSQL's words, shortened where a column is narrow: `idle in transaction (aborted)` is `aborted tx`. */
+function shortState(backend: Backend): string {
+  if (backend.state === null) return 'hidden';
+  if (backend.state === 'idle in transaction') return 'idle in tx';
+  if (backend.state === 'idle in transaction (aborted)') return 'aborted tx';
+  return backend.state;
+}
+
+function stateRole(backend: Backend): Role {
+  if (backend.state === 'active') return backend.wait_event_type === 'Lock' ? 'danger' : 'good';
+  if (backend.state === 'idle' || backend.state === null) return 'muted';
+  return 'warning';
+}
+
+function waitText(backend: Backend): string {
+  if (backend.wait_event === null || backend.wait_event === 'ClientRead') return '';
+  return `${backend.wait_event_type}:${backend.wait_event}`;
+}
