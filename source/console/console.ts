@@ -2,6 +2,7 @@ import {describeInterruption} from '../core/engine/run-state.ts';
 import {attachFactFindings, diagnoseAll, worstSeverity} from '../core/recipe/diagnose.ts';
 import type {SampleEvent, Sampler} from '../model/ports.ts';
 import type {RunState} from '../model/run.ts';
+import {mountApp} from './app.tsx';
 import {createEffects} from './effects.ts';
 import type {InputEvent} from './input/decoder.ts';
 import {meaningOf} from './input/key-meaning.ts';
@@ -114,7 +115,6 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   let isPaintDue = false;
   let run: RunState | null = null;
   try {
-    const {mountApp} = await import('./app.tsx');
     const app = mountApp({store, theme}, options.streams.stdin, {
       size: terminal.size,
       onFrame: paintSoon,

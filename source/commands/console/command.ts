@@ -6,7 +6,6 @@ import {readInterval, readWait} from '../../cli/flag-values.ts';
 import {catchInterrupts} from '../../cli/interrupts.ts';
 import {locateServer} from '../../cli/locate-server.ts';
 import {loadRecipes} from '../../cli/recipes.ts';
-import {openConsole} from '../../console/console.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import type {ExitCode} from '../../model/run.ts';
 import {type Connection, connect, type WaitState} from '../../postgres/connect/connect.ts';
@@ -43,7 +42,11 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
       return watching;
     },
   });
-  const {recipes, skipped} = await loadRecipes(flags, request.settings);
+  // Ink is loaded while the server answers, and only by the console.
+  const [{openConsole}, {recipes, skipped}] = await Promise.all([
+    import('../../console/console.ts'),
+    loadRecipes(flags, request.settings),
+  ]);
   let journalNotice: string | null = null;
   const keepNotice = (text: string) => {
     journalNotice = text;

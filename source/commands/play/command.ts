@@ -5,7 +5,6 @@ import type {CliContext} from '../../cli/context.ts';
 import {catchInterrupts, untilAborted} from '../../cli/interrupts.ts';
 import {openConfiguredJournal} from '../../cli/journal.ts';
 import {loadRecipes} from '../../cli/recipes.ts';
-import {openConsole} from '../../console/console.ts';
 import {noSettings} from '../../core/configuration.ts';
 import {type AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import type {Sampler} from '../../model/ports.ts';
@@ -24,6 +23,7 @@ export async function run(
   const {recipes, skipped} = await loadRecipes(flags, noSettings);
   const notices = [...(problem === null ? [] : [problem]), ...skipped];
   const interrupts = catchInterrupts(context, {within_ms: 10_000});
+  const {openConsole} = await import('../../console/console.ts');
   await openConsole(
     {
       sampler: silentSampler,
