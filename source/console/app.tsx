@@ -1,32 +1,36 @@
 import {Box, render} from 'ink';
-import {useMemo, useState} from 'react';
-import {BelowContext, useBelow} from './components/below-context.ts';
+import {useState} from 'react';
 import {Footer} from './components/footer.tsx';
 import {Header} from './components/header.tsx';
-import {type Frames, FramesContext, Measured, type Size} from './components/measured.tsx';
+import {type Frames, FramesContext} from './components/measured.tsx';
+import {ScrollerContext} from './components/page.tsx';
 import {ProductionFrame} from './components/production-frame.tsx';
+import {createScroller, type Scroller} from './components/scroller.ts';
 import {Scrubber} from './components/scrubber.tsx';
 import {StoreContext, useConsole} from './components/store-context.ts';
 import {Tabs} from './components/tabs.tsx';
 import {Lines} from './components/text.tsx';
-import {ThemeContext, useTheme} from './components/theme-context.ts';
+import {ThemeContext} from './components/theme-context.ts';
 import {Waiting} from './components/waiting.tsx';
-import {drawDialog} from './frame.ts';
+import {Dialog, isDialogOpen} from './dialogs/dialog.tsx';
 import {isTooSmall, tooSmallLines} from './least-size.ts';
 import type {Theme} from './screen/theme.ts';
 import type {ViewId} from './state/browsing.ts';
 import type {ConsoleState, ConsoleStore} from './state/state.ts';
 import {viewOf} from './views/index.ts';
 
-type AppProps = {store: ConsoleStore; theme: Theme; frames?: Frames};
+type AppProps = {store: ConsoleStore; theme: Theme; scroller?: Scroller; frames?: Frames};
 
 /** The console: header, tabs, a view or a dialog, footer. */
-export function App({store, theme, frames = () => () => {}}: AppProps) {
+export function App({store, theme, scroller, frames = () => () => {}}: AppProps) {
+  const ownScroller = useState(createScroller)[0];
   return (
     <ThemeContext value={theme}>
       <StoreContext value={store}>
         <FramesContext value={frames}>
-          <Screen />
+          <ScrollerContext value={scroller ?? ownScroller}>
+            <Screen />
+          </ScrollerContext>
         </FramesContext>
       </StoreContext>
     </ThemeContext>
@@ -55,38 +59,29 @@ function Screen() {
 
 function Inside() {
   const past = useConsole(state => state.past);
-  const [below, setBelow] = useState(0);
   return (
-    <BelowContext value={useMemo(() => ({below, setBelow}), [below])}>
+    <>
       <Header />
       <Tabs />
       <Body />
       {past !== null && <Scrubber past={past} />}
       <Footer />
-    </BelowContext>
+    </>
   );
 }
 
 function Body() {
   const shown = useConsole(shownBy);
-  if (shown === 'dialog') return <Measured>{size => <Drawn size={size} />}</Measured>;
+  if (shown === 'dialog') return <Dialog />;
   if (shown === 'waiting') return <Waiting />;
   const {Component} = viewOf(shown);
   return <Component />;
 }
 
 /** What stands between the tabs and the footer: a view, a dialog on top of it, or neither before the first snapshot. */
-function shownBy({overlay, replay, wizard, snapshot, view}: ConsoleState): ViewId | 'dialog' | 'waiting' {
-  if ((overlay !== null && overlay.kind !== 'prompt') || replay !== null || wizard !== null) return 'dialog';
-  return snapshot !== null || view === 'journal' ? view : 'waiting';
-}
-
-/** To become components. */
-function Drawn({size}: {size: Size}) {
-  const state = useConsole(whole => whole);
-  const {lines, below} = drawDialog(state, size, useTheme());
-  useBelow(below);
-  return <Lines lines={lines} width={size.width} />;
+function shownBy(state: ConsoleState): ViewId | 'dialog' | 'waiting' {
+  if (isDialogOpen(state)) return 'dialog';
+  return state.snapshot !== null || state.view === 'journal' ? state.view : 'waiting';
 }
 
 /** Where Ink draws: `onFrame` is called after every frame, with the frame's bytes where Ink's own Output made it. */

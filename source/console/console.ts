@@ -3,6 +3,7 @@ import {attachFactFindings, diagnoseAll, worstSeverity} from '../core/recipe/dia
 import type {SampleEvent, Sampler} from '../model/ports.ts';
 import type {RunState} from '../model/run.ts';
 import {mountApp} from './app.tsx';
+import {createScroller} from './components/scroller.ts';
 import {createEffects} from './effects.ts';
 import type {InputEvent} from './input/decoder.ts';
 import {meaningOf} from './input/key-meaning.ts';
@@ -70,6 +71,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     createState({columns, rows, ...options, recipes: ports.recipes}),
     effect => effects.perform(effect),
   );
+  const scroller = createScroller();
   let input: InputReader | null = null;
   const effects = createEffects(ports, {
     dispatch,
@@ -82,6 +84,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
       },
     },
     screen,
+    scroll: scroller.scroll,
     quit: isRunning => (isRunning ? interrupts.interrupt('SIGINT') : ending.abort()),
     repaint: () => screen.paint(frameDrawnByInk()),
   });
@@ -115,7 +118,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   let isPaintDue = false;
   let run: RunState | null = null;
   try {
-    const app = mountApp({store, theme}, options.streams.stdin, {
+    const app = mountApp({store, theme, scroller}, options.streams.stdin, {
       size: terminal.size,
       onFrame: paintSoon,
     });

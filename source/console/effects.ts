@@ -6,12 +6,13 @@ import type {ReplayUpdate} from '../model/replay-report.ts';
 import type {RunState} from '../model/run.ts';
 import type {Backend, Snapshot} from '../model/snapshot.ts';
 import type {ConsolePorts} from './ports.ts';
-import type {Effect, Message} from './state/messages.ts';
+import type {Effect, Message, ScrollBy} from './state/messages.ts';
 
 export type EffectContext = {
   dispatch(message: Message): void;
   terminal: {write(bytes: string): void; suspend(): Promise<void>};
   screen: {invalidate(): void};
+  scroll(by: ScrollBy): void;
   /** `isRunning`: a run has to be ended first. */
   quit(isRunning: boolean): void;
   repaint(): void;
@@ -43,6 +44,8 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
         return void terminal.suspend().then(redraw);
       case 'redraw':
         return redraw();
+      case 'scroll':
+        return context.scroll(effect.by);
       case 'set-interval':
         return ports.sampler.setInterval(effect.interval_ms);
       case 'show':

@@ -13,6 +13,7 @@ it('shows a statement as it came where an upgrade has taken the formatter away',
       dispatch: resolve,
       terminal: {write: () => {}, suspend: async () => {}},
       screen: {invalidate: () => {}},
+      scroll: () => {},
       quit: () => {},
       repaint: () => {},
     });

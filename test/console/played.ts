@@ -1,15 +1,18 @@
 import {createElement} from 'react';
+import {onTestFinished} from 'vitest';
 import {createStore} from 'zustand/vanilla';
 import {App} from '../../source/console/app.tsx';
+import {createScroller} from '../../source/console/components/scroller.ts';
 import {commandOf} from '../../source/console/input/key-meaning.ts';
 import {createTheme, type Theme} from '../../source/console/screen/theme.ts';
 import type {Effect, Message} from '../../source/console/state/messages.ts';
 import {type ConsoleState, createState} from '../../source/console/state/state.ts';
+import {createConsoleStore} from '../../source/console/state/store.ts';
 import {update} from '../../source/console/state/update.ts';
 import type {Finding, Plan, Recipe} from '../../source/model/recipe.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import type {SqlStep} from '../../source/model/step.ts';
-import {renderElement, rowsOfGrid} from './rendered.tsx';
+import {mountElement, renderElement, rowsOfGrid} from './rendered.tsx';
 
 export const theme: Theme = createTheme({LANG: 'C.UTF-8'});
 
@@ -38,16 +41,45 @@ export function play(state: ConsoleState, ...messages: Message[]): {state: Conso
   return {state, effects};
 }
 
+/** An App on the screen, which keeps what its components hold, such as where a page is scrolled to. */
+export function mount(state: ConsoleState): {
+  /** Names of keys, or messages. */
+  play(...inputs: (string | Message)[]): void;
+  rows(): string[];
+  state(): ConsoleState;
+} {
+  const scroller = createScroller();
+  const {store, dispatch} = createConsoleStore(state, effect => {
+    if (effect.kind === 'scroll') scroller.scroll(effect.by);
+  });
+  const app = mountElement(frames => createElement(App, {store, theme, scroller, frames}), {...state, theme});
+  onTestFinished(app.unmount);
+  return {
+    play(...inputs) {
+      for (const input of inputs) {
+        const message = typeof input === 'string' ? messageOf(input, store.getState()) : input;
+        if (message !== null) dispatch(message);
+        app.draw();
+      }
+    },
+    rows: () => rowsOfGrid(app.draw().grid),
+    state: store.getState,
+  };
+}
+
+function messageOf(key: string, state: ConsoleState): Message | null {
+  const meaning = commandOf(key, state);
+  if (meaning === null) return null;
+  return 'blocked' in meaning
+    ? {kind: 'notice', notice: {text: meaning.blocked, severity: 'info'}}
+    : meaning.command;
+}
+
 /** After keys, by their names; one that is blocked says why in the notice, as in the console. */
 export function press(state: ConsoleState, ...keys: string[]): ConsoleState {
   return keys.reduce((current, key) => {
-    const meaning = commandOf(key, current);
-    if (meaning === null) return current;
-    const message: Message =
-      'blocked' in meaning
-        ? {kind: 'notice', notice: {text: meaning.blocked, severity: 'info'}}
-        : meaning.command;
-    return update(current, message).state;
+    const message = messageOf(key, current);
+    return message === null ? current : update(current, message).state;
   }, state);
 }
 

@@ -7,8 +7,10 @@ import {createStore} from 'zustand/vanilla';
 // Ink's own modules: what it has laid out is drawn a second time, on the console's grid.
 import instances from '../../node_modules/ink/build/instances.js';
 import type Output from '../../node_modules/ink/build/output.js';
+import reconciler from '../../node_modules/ink/build/reconciler.js';
 import renderNodeToOutput from '../../node_modules/ink/build/render-node-to-output.js';
 import {App} from '../../source/console/app.tsx';
+import type {Frames} from '../../source/console/components/measured.tsx';
 import {ThemeContext} from '../../source/console/components/theme-context.ts';
 import type {Grid} from '../../source/console/screen/grid.ts';
 import {GridOutput} from '../../source/console/screen/ink-output.ts';
@@ -21,38 +23,59 @@ export type Rendered = {stock: string; grid: Grid};
 
 const unicode = createTheme({LANG: 'C.UTF-8'});
 
+type Terminal = {columns: number; rows: number; theme?: Theme};
+
 /** Lays an element out with Ink on a terminal of this size, and draws it twice. */
-export function renderElement(
-  element: ReactNode,
-  {columns, rows, theme = unicode}: {columns: number; rows: number; theme?: Theme},
-): Rendered {
+export function renderElement(element: ReactNode, terminal: Terminal): Rendered {
+  const mounted = mountElement(() => element, terminal);
+  const rendered = mounted.draw();
+  mounted.unmount();
+  return rendered;
+}
+
+/** An element that stays mounted. `frames`: what calls back after each of them. */
+export function mountElement(
+  elementOf: (frames: Frames) => ReactNode,
+  {columns, rows, theme = unicode}: Terminal,
+): {draw(): Rendered; unmount(): void} {
   let stock = '';
+  const listeners = new Set<() => void>();
   const stdout = {
     columns,
     rows,
     isTTY: true,
     write: (bytes: string) => {
       stock = bytes;
+      for (const listener of listeners) listener();
       return true;
     },
     on: () => stdout,
     off: () => stdout,
   } as unknown as NodeJS.WriteStream;
+  const frames: Frames = listener => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
   const app = render(
     <ThemeContext value={theme}>
       <Box flexDirection="column" width={columns} height={rows}>
-        {element}
+        {elementOf(frames)}
       </Box>
     </ThemeContext>,
     {stdout, debug: true, exitOnCtrlC: false, patchConsole: false},
   );
-  const output = new GridOutput({width: columns, height: rows});
   // Its fields are private in the types.
   const {rootNode} = instances.get(stdout) as unknown as {rootNode: DOMElement};
-  renderNodeToOutput(rootNode, output as unknown as Output, {skipStaticElements: true});
-  const rendered = {stock, grid: output.grid};
-  app.unmount();
-  return rendered;
+  return {
+    draw() {
+      // What a message has changed is otherwise rendered in the next microtask.
+      reconciler.flushSyncWork();
+      const output = new GridOutput({width: columns, height: rows});
+      renderNodeToOutput(rootNode, output as unknown as Output, {skipStaticElements: true});
+      return {stock, grid: output.grid};
+    },
+    unmount: () => app.unmount(),
+  };
 }
 
 /** The grid's rows as text, without what is blank at their ends. */

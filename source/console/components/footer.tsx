@@ -1,15 +1,14 @@
 import {Box} from 'ink';
-import {useContext} from 'react';
 import {counted, formatMs} from '../../core/text/format.ts';
 import {isAct, keyName, labelOf, whyDisabled} from '../input/key-meaning.ts';
 import {bindings} from '../input/keymap.ts';
 import {modeOf} from '../input/modes.ts';
 import type {Notice, Prompt} from '../state/dialog.ts';
 import type {ConsoleState} from '../state/state.ts';
-import {wizardKeys} from '../wizard/pages.ts';
-import {BelowContext} from './below-context.ts';
+import {wizardKeys} from '../wizard/wizard.tsx';
 import {inputSpans} from './input-line.ts';
 import {Measured} from './measured.tsx';
+import {useLinesBelow} from './page.tsx';
 import {replayKeys} from './replay-page.ts';
 import {useConsole} from './store-context.ts';
 import {Spans, Text} from './text.tsx';
@@ -48,7 +47,7 @@ function NoticeText({notice: {text, severity}}: {notice: Notice}) {
 
 /** What stands at the right: the next attempt to connect, lines below the screen, help and quit. */
 function Status({state}: {state: ConsoleState}) {
-  const {below} = useContext(BelowContext);
+  const below = useLinesBelow();
   const {link} = state;
   return (
     <Text>

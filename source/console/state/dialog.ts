@@ -160,18 +160,6 @@ export function closeOverlay<State extends DialogSlice>(state: State): State {
   return {...state, overlay: null};
 }
 
-/** `mostScroll`: where the end of the page is shown. */
-export function scrollOverlay<State extends DialogSlice>(
-  state: State,
-  by: number,
-  mostScroll: number,
-): State {
-  const {overlay} = state;
-  if (overlay === null || !('scroll' in overlay)) return state;
-  const scroll = Math.max(0, Math.min(mostScroll, overlay.scroll + by));
-  return {...state, overlay: {...overlay, scroll}};
-}
-
 export function inform<State extends DialogSlice>(
   state: State,
   text: string,

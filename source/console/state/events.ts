@@ -1,4 +1,3 @@
-import {showStep} from '../components/scrolling.ts';
 import {statementRows} from '../rows/statements.ts';
 import {releaseJournal} from './browsing.ts';
 import {handleDialogEvent, inform} from './dialog.ts';
@@ -136,7 +135,7 @@ function takeRecipeData(
 /** After a run the data may have changed: it is read again with the next snapshot. */
 function takeRun(state: ConsoleState, {run}: Extract<Event, {kind: 'run'}>): UpdateResult {
   const {wizard} = state;
-  const shown = wizard === null ? state : showStep({...state, wizard: updateRun(wizard, run)}, wizard);
+  const shown = wizard === null ? state : {...state, wizard: updateRun(wizard, run)};
   if (run.phase !== 'ended') return noEffects(shown);
   return {
     state: {...releaseJournal(shown), diagnosis_data_at_ms: null},

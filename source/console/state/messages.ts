@@ -45,6 +45,21 @@ export type Command =
   | {kind: 'suspend'}
   | {kind: 'quit'};
 
+/** How far to scroll a page, downwards; to an edge by infinite lines. */
+export type ScrollBy = {lines: number} | {pages: number};
+
+/** How far the keys of movement go. */
+export function distanceOf(command: Extract<Command, {kind: 'move' | 'page' | 'edge'}>): ScrollBy {
+  switch (command.kind) {
+    case 'move':
+      return {lines: command.by};
+    case 'page':
+      return {pages: command.by};
+    case 'edge':
+      return {lines: command.to === 'first' ? -Infinity : Infinity};
+  }
+}
+
 /** What the server, the terminal and effects report. */
 export type Event =
   | ReadingEvent
@@ -61,6 +76,8 @@ export type Effect =
   | DialogEffect
   | RunEffect
   | PastEffect
+  /** Of the page on top, which holds its own position. */
+  | {kind: 'scroll'; by: ScrollBy}
   | {kind: 'quit'}
   | {kind: 'suspend'}
   | {kind: 'redraw'};

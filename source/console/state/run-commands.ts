@@ -1,8 +1,6 @@
-import {pageStep} from '../components/page.ts';
-import {scrollTop, showField} from '../components/scrolling.ts';
 import {inform} from './dialog.ts';
 import {edit, type InputLine, insert} from './line-editor.ts';
-import {type Command, noEffects, type UpdateResult} from './messages.ts';
+import {type Command, distanceOf, noEffects, type UpdateResult} from './messages.ts';
 import {openBlocker, openWizard, withRun} from './opening.ts';
 import {anotherServer} from './reading.ts';
 import {hasEnded, leaveReplay, type RecipeWizard, type ReplayPage, recommended} from './run.ts';
@@ -30,21 +28,18 @@ export function handleWizardCommand(
     case 'edit':
       return edited(state, wizard, line => edit(line, command.how));
     case 'choose':
-      return noEffects(showField({...state, wizard: choose(state, wizard, command.by)}));
+      return noEffects({...state, wizard: choose(state, wizard, command.by)});
     case 'move':
-      return noEffects(
-        isForm
-          ? showField({...state, wizard: moveField(state, wizard, command.by)})
-          : scrollTop(state, command.by),
-      );
+      return isForm
+        ? noEffects({...state, wizard: moveField(state, wizard, command.by)})
+        : scrolled(state, command);
     case 'page':
-      return noEffects(scrollTop(state, command.by * pageStep(state)));
     case 'edge':
-      return noEffects(scrollTop(state, command.to === 'first' ? -Infinity : Infinity));
+      return scrolled(state, command);
     case 'open-blocker':
       return openBlocker(state, wizard);
     case 'toggle-guards':
-      return noEffects(scrollTop({...state, wizard: {...wizard, isUnfolded: !wizard.isUnfolded}}, 0));
+      return noEffects({...state, wizard: {...wizard, isUnfolded: !wizard.isUnfolded}});
     default:
       return noEffects(state);
   }
@@ -55,7 +50,11 @@ function edited(
   wizard: RecipeWizard,
   change: (line: InputLine) => InputLine,
 ): UpdateResult {
-  return noEffects(showField({...state, wizard: editField(state, wizard, change)}));
+  return noEffects({...state, wizard: editField(state, wizard, change)});
+}
+
+function scrolled(state: ConsoleState, command: Parameters<typeof distanceOf>[0]): UpdateResult {
+  return {state, effects: [{kind: 'scroll', by: distanceOf(command)}]};
 }
 
 /** The confirmation has to be typed. */
@@ -76,11 +75,9 @@ export function handleReplayCommand(state: ConsoleState, page: ReplayPage, comma
     case 'submit':
       return hasEnded(page) ? openRecommended(state, page) : noEffects(state);
     case 'move':
-      return noEffects(scrollTop(state, command.by));
     case 'page':
-      return noEffects(scrollTop(state, command.by * pageStep(state)));
     case 'edge':
-      return noEffects(scrollTop(state, command.to === 'first' ? -Infinity : Infinity));
+      return scrolled(state, command);
     default:
       return noEffects(state);
   }

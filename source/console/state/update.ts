@@ -1,5 +1,3 @@
-import {pageStep} from '../components/page.ts';
-import {scrollTop} from '../components/scrolling.ts';
 import {lists} from '../rows/lists.ts';
 import {
   clearSelection,
@@ -18,7 +16,15 @@ import {closeOverlay, editPrompt, inform, openHelp, openPrompt, recall, remember
 import {handleEvent, isEvent, showEffect} from './events.ts';
 import {diagnose} from './findings.ts';
 import {edit, insert} from './line-editor.ts';
-import {type Command, type Effect, type Message, noEffects, type UpdateResult} from './messages.ts';
+import {
+  type Command,
+  distanceOf,
+  type Effect,
+  type Message,
+  noEffects,
+  type ScrollBy,
+  type UpdateResult,
+} from './messages.ts';
 import {
   explainSelected,
   openLettered,
@@ -58,13 +64,11 @@ function handleCommand(state: ConsoleState, command: Command): UpdateResult {
     case 'cycle-view':
       return showView(state, neighbour(state, command.by));
     case 'move':
-      return noEffects(moveBy(state, command.by));
     case 'page':
-      return noEffects(moveBy(state, command.by * pageStep(state)));
     case 'edge':
-      return noEffects(moveBy(state, command.to === 'first' ? -Infinity : Infinity));
+      return moveBy(state, distanceOf(command));
     case 'tag':
-      return noEffects(moveBy(tagSelected(state), 1));
+      return moveBy(tagSelected(state), {lines: 1});
     case 'open':
       return openSelected(state);
     case 'sort-next':
@@ -145,8 +149,15 @@ function showView(state: ConsoleState, view: ViewId): UpdateResult {
 }
 
 /** Scrolls the open page, or moves the cursor. */
-function moveBy(state: ConsoleState, by: number): ConsoleState {
-  return state.overlay === null ? moveCursor(state, by, lists[state.view].ids(state)) : scrollTop(state, by);
+function moveBy(state: ConsoleState, by: ScrollBy): UpdateResult {
+  if (state.overlay !== null) return {state, effects: [{kind: 'scroll', by}]};
+  const rows = 'pages' in by ? by.pages * pageStep(state) : by.lines;
+  return noEffects(moveCursor(state, rows, lists[state.view].ids(state)));
+}
+
+/** How many rows PgDn moves the cursor: a page less a few rows of overlap. */
+function pageStep({rows}: {rows: number}): number {
+  return Math.max(1, rows - 8);
 }
 
 /** One step back: closes the page on top, or clears the selection, the tags or the filter. */

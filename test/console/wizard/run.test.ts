@@ -6,7 +6,18 @@ import type {RunState, StepProgress} from '../../../source/model/run.ts';
 import type {Step} from '../../../source/model/step.ts';
 import {exampleServer} from '../../helpers/identity.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
-import {createPlan, createRecipe, createStep, open, play, press, read, rowsOf, screenOf} from '../played.ts';
+import {
+  createPlan,
+  createRecipe,
+  createStep,
+  mount,
+  open,
+  play,
+  press,
+  read,
+  rowsOf,
+  screenOf,
+} from '../played.ts';
 
 const holder = createBackend({pid: 77, application_name: 'web'});
 const snapshot = createSnapshot({backends: [holder]});
@@ -168,10 +179,15 @@ describe('a long run', () => {
   });
 
   it('stays where somebody reads until it comes to another step', () => {
-    const middle = showing(state, acting(steps, 40));
-    const reading = press(middle, 'g');
-    expect(showing(reading, acting(steps, 40, {...waiting, waiting_for: null})).wizard?.scroll).toBe(0);
-    expect(showing(reading, acting(steps, 41)).wizard?.scroll).toBeGreaterThan(0);
+    const shown = mount(state);
+    const isAtTop = () => shown.rows().some(row => row.startsWith('  slots  '));
+    shown.play({kind: 'run', run: acting(steps, 40)});
+    expect(isAtTop()).toBe(false);
+    shown.play('g', {kind: 'run', run: acting(steps, 40, {...waiting, waiting_for: null})});
+    expect(isAtTop()).toBe(true);
+    shown.play({kind: 'run', run: acting(steps, 41)});
+    expect(isAtTop()).toBe(false);
+    expect(shown.rows().some(row => /1041 .* running/.test(row))).toBe(true);
   });
 });
 

@@ -1,9 +1,13 @@
+import {Box} from 'ink';
 import {nameServer} from '../../core/server/server-identity.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Finding, Plan, Recipe} from '../../model/recipe.ts';
 import {inputSpans} from '../components/input-line.ts';
-import {type Page, pageOf} from '../components/page.ts';
+import {Anchor, Page} from '../components/page.tsx';
+import {useConsole} from '../components/store-context.ts';
+import {Lines} from '../components/text.tsx';
 import {indented, paragraph, shorten, signed, withUnit} from '../components/text-lines.ts';
+import {useTheme} from '../components/theme-context.ts';
 import {textWidth} from '../screen/cell-width.ts';
 import {blankLine, type Line, line, lineWidth, type Span, span, wrapText} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
@@ -25,7 +29,6 @@ import {
   type WizardStage,
 } from '../state/run.ts';
 import type {ConsoleState} from '../state/state.ts';
-import type {Area} from '../views/view.ts';
 import {parameterBlocks} from './parameters-page.ts';
 import {planLines, planSummary} from './preview-page.ts';
 import {runBlocks} from './run-page.ts';
@@ -46,23 +49,49 @@ const stagesOfMeasured: typeof stages = [
   ['running', 'measurement'],
 ];
 
-/** One page of a wizard: the path of stages, the page, and messages and input at its foot. */
-export function drawWizard(state: ConsoleState, wizard: RecipeWizard, area: Area, theme: Theme): Page {
-  // On a small terminal the end of the foot is kept: the input is always visible.
-  const foot = footLines(state, wizard, area.width, theme).slice(-area.height);
-  const room = Math.max(0, area.height - headRows - foot.length);
-  const page = pageOf(wizardLines(state, wizard, area.width, theme), wizard.scroll, room);
-  const padding = Array.from({length: room - page.lines.length}, () => blankLine);
-  const head = [drawPath(state, wizard), blankLine].slice(0, area.height - foot.length);
-  return {lines: [...head, ...page.lines, ...padding, ...foot], below: page.below};
+/**
+ * A recipe being walked through: the path of stages, the page of the current one, and messages and input at its foot. On a
+ * small terminal the end of the foot is kept: what is typed is always shown.
+ */
+export function Wizard({wizard, width}: {wizard: RecipeWizard; width: number}) {
+  const state = useConsole(whole => whole);
+  const theme = useTheme();
+  const {stage} = wizard;
+  return (
+    <Box flexDirection="column" flexGrow={1} flexBasis={0} minHeight={0} justifyContent="flex-end">
+      <Box flexDirection="column" height={1} flexShrink={1} overflow="hidden">
+        <Lines lines={[drawPath(state, wizard)]} width={width} />
+      </Box>
+      <Box height={1} flexShrink={1000} />
+      <Page key={stage === 'done' ? 'running' : stage} follow={followed(wizard)}>
+        {wizardBlocks(state, wizard, width, theme).map((lines, index) =>
+          index === anchored(wizard) ? (
+            <Anchor key={index}>
+              <Lines lines={lines} width={width} />
+            </Anchor>
+          ) : (
+            <Lines key={index} lines={lines} width={width} />
+          ),
+        )}
+      </Page>
+      <Box flexDirection="column" flexShrink={0}>
+        <Lines lines={footLines(state, wizard, width, theme)} width={width} />
+      </Box>
+    </Box>
+  );
 }
 
-/** The path of stages and a blank line. */
-const headRows = 2;
+/** A change of the field being edited or of its value, and another step, are brought in sight. */
+function followed({stage, field, params, run}: RecipeWizard): unknown {
+  if (stage === 'parameters') return `${field} ${JSON.stringify(params)}`;
+  return run && `${run.current} ${run.phase === 'ended'}`;
+}
 
-/** How many rows of a wizard are not its page. */
-export function wizardRows(state: ConsoleState, wizard: RecipeWizard, width: number, theme: Theme): number {
-  return headRows + footLines(state, wizard, width, theme).length;
+function anchored({stage, field, run}: RecipeWizard): number | null {
+  if (stage === 'parameters') return field;
+  // The blocks of a run are the head, one per step, and the end.
+  if (run === null) return null;
+  return run.phase === 'ended' ? run.steps.length + 1 : run.current === null ? 0 : run.current + 1;
 }
 
 /** The error, what is being read, that the run is being stopped, and the confirmation. */
@@ -165,21 +194,21 @@ function keySpans(key: string, label: string): Span[] {
   return [span(`  ${key}`, 'key'), span(` ${label}`)];
 }
 
-/** All lines of the page. */
-export function wizardLines(state: ConsoleState, wizard: RecipeWizard, width: number, theme: Theme): Line[] {
+/** The page in blocks. */
+function wizardBlocks(state: ConsoleState, wizard: RecipeWizard, width: number, theme: Theme): Line[][] {
   switch (wizard.stage) {
     case 'evidence':
-      return evidenceLines(state, wizard, width, theme);
+      return [evidenceLines(state, wizard, width, theme)];
     case 'parameters':
-      return parameterBlocks(state, wizard, width).flat();
+      return parameterBlocks(state, wizard, width);
     case 'preview':
-      return wizard.plan ? planLines(wizard.plan, width, theme, wizard.isUnfolded) : [];
+      return wizard.plan ? [planLines(wizard.plan, width, theme, wizard.isUnfolded)] : [];
     case 'confirm':
-      return confirmationLines(state, wizard, width, theme);
+      return [confirmationLines(state, wizard, width, theme)];
     case 'running':
     case 'done':
-      if (wizard.run) return runBlocks(wizard.run, width, theme, isCleaningUp(wizard)).flat();
-      return [line(span(wizard.stage === 'done' ? '  nothing was done' : '  starting', 'muted'))];
+      if (wizard.run) return runBlocks(wizard.run, width, theme, isCleaningUp(wizard));
+      return [[line(span(wizard.stage === 'done' ? '  nothing was done' : '  starting', 'muted'))]];
   }
 }
 

@@ -1,0 +1,101 @@
+import {Box, type DOMElement, measureElement} from 'ink';
+import {
+  createContext,
+  type ReactNode,
+  type RefObject,
+  useContext,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from 'react';
+import {useStore} from 'zustand';
+import {createStore} from 'zustand/vanilla';
+import {useLayout} from './measured.tsx';
+import {createScroller} from './scroller.ts';
+
+export const ScrollerContext = createContext(createScroller());
+
+/** How many lines of the page on the screen follow below it. */
+export function useLinesBelow(): number {
+  return useStore(useContext(ScrollerContext).linesBelow);
+}
+
+const AnchorContext = createContext<RefObject<DOMElement | null>>({current: null});
+
+/** Lines that two pages have in common. */
+const overlap = 3;
+
+/**
+ * Content of any height in the room that is left, scrolled by the console's Scroller. Whenever `follow` is another value
+ * than before, the page shows its `<Anchor>`; where nothing is to be followed it stays where the user scrolled it.
+ */
+export function Page({follow, children}: {follow?: unknown; children: ReactNode}) {
+  const scroller = useContext(ScrollerContext);
+  const viewport = useRef<DOMElement>(null);
+  const content = useRef<DOMElement>(null);
+  const anchor = useRef<DOMElement>(null);
+  const followed = useRef<unknown>(undefined);
+  const room = useRef({height: 0, last: 0});
+  // Not a state of React's: what changes it is no event of React's, which would render it later than the store's changes.
+  const [position] = useState(() => createStore(() => 0));
+  const offset = useStore(position);
+
+  useLayout(() => {
+    if (viewport.current === null || content.current === null) return;
+    const {height} = measureElement(viewport.current);
+    const {height: length} = measureElement(content.current);
+    const last = Math.max(0, length - height);
+    room.current = {height, last};
+    let shown = offset;
+    if (followed.current !== follow) {
+      followed.current = follow;
+      if (anchor.current !== null) shown = inSight(offset, anchor.current, content.current, height);
+    }
+    shown = Math.min(shown, last);
+    position.setState(shown);
+    scroller.linesBelow.setState(Math.max(0, length - shown - height));
+  });
+
+  useLayoutEffect(
+    () =>
+      scroller.mount(by => {
+        const {height, last} = room.current;
+        const lines = 'pages' in by ? by.pages * Math.max(1, height - overlap) : by.lines;
+        position.setState(before => Math.max(0, Math.min(last, before + lines)));
+      }),
+    [scroller, position],
+  );
+
+  return (
+    <AnchorContext value={anchor}>
+      <Box ref={viewport} flexDirection="column" flexGrow={1} flexBasis={0} minHeight={0} overflow="hidden">
+        <Box ref={content} flexDirection="column" flexShrink={0} marginTop={-offset}>
+          {children}
+        </Box>
+      </Box>
+    </AnchorContext>
+  );
+}
+
+/** The part of a page that `follow` keeps in sight. */
+export function Anchor({children}: {children: ReactNode}) {
+  const anchor = useContext(AnchorContext);
+  return (
+    <Box ref={anchor} flexDirection="column" flexShrink={0}>
+      {children}
+    </Box>
+  );
+}
+
+/** The position nearest to `offset` that shows an element, or its first lines where it is higher than the page. */
+function inSight(offset: number, element: DOMElement, content: DOMElement, height: number): number {
+  const top = topWithin(content, element);
+  return Math.min(top, Math.max(offset, top + measureElement(element).height - height));
+}
+
+function topWithin(content: DOMElement, element: DOMElement): number {
+  let top = 0;
+  for (let node: DOMElement | undefined = element; node && node !== content; node = node.parentNode)
+    top += node.yogaNode?.getComputedTop() ?? 0;
+  return top;
+}
