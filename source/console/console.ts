@@ -12,9 +12,9 @@ import type {ConsolePorts} from './ports.ts';
 import {frameDrawnByInk} from './screen/ink-output.ts';
 import {createScreen} from './screen/screen.ts';
 import {createTheme} from './screen/theme.ts';
-import type {Message} from './state/messages.ts';
 import {type ConsoleState, createState} from './state/state.ts';
 import {createConsoleStore} from './state/store.ts';
+import type {Message} from './state/update.ts';
 import {type TerminalStreams, takeTerminal} from './terminal.ts';
 
 /** How the program is ended by signals, and how the console asks for its end. */

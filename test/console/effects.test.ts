@@ -1,7 +1,7 @@
 import {expect, it, vi} from 'vitest';
 import {createEffects} from '../../source/console/effects.ts';
 import type {ConsolePorts} from '../../source/console/ports.ts';
-import type {Message} from '../../source/console/state/messages.ts';
+import type {Message} from '../../source/console/state/update.ts';
 
 vi.mock('../../source/console/format-sql.ts', () => {
   throw new Error('Cannot find module');

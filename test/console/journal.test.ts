@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest';
-import type {Message} from '../../source/console/state/messages.ts';
 import type {ConsoleState} from '../../source/console/state/state.ts';
+import type {Message} from '../../source/console/state/update.ts';
 import type {JournalEntry, JournalEvent} from '../../source/model/journal-entry.ts';
 import type {StepResult} from '../../source/model/run.ts';
 import {createStep, mount, open, play, press, rowsOf, screenOf} from './played.ts';

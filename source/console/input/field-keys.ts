@@ -1,5 +1,5 @@
 import type {LineEdit} from '../state/line-editor.ts';
-import type {Command} from '../state/messages.ts';
+import type {Command} from '../state/update.ts';
 import {type Binding, formModes, type Mode, typingModes} from './modes.ts';
 
 /** Keys that edit a line of text. */

@@ -1,7 +1,7 @@
 import {isTooSmall} from '../least-size.ts';
-import type {Command} from '../state/messages.ts';
 import {whyNotInPast} from '../state/past.ts';
 import type {ConsoleState} from '../state/state.ts';
+import type {Command} from '../state/update.ts';
 import type {InputEvent} from './decoder.ts';
 import {bindings} from './keymap.ts';
 import {type Binding, modeOf, typingModes} from './modes.ts';

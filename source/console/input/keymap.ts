@@ -1,6 +1,6 @@
 import {viewIds} from '../state/browsing.ts';
 import {findingLetters} from '../state/findings.ts';
-import type {Command} from '../state/messages.ts';
+import type {Command} from '../state/update.ts';
 import {viewOf} from '../views/index.ts';
 import {
   needsBlocker,

@@ -1,6 +1,6 @@
-import type {Command} from '../state/messages.ts';
 import {isChoosing} from '../state/run.ts';
 import type {ConsoleState} from '../state/state.ts';
+import type {Command} from '../state/update.ts';
 
 /**
  * What the keys act on: a view, a page on top of it, or a field. `choice` is a field of a form whose value is one of a

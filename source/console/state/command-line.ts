@@ -1,14 +1,20 @@
 import {parseDurationMs, parseTimestamp} from '../../core/text/time.ts';
 import {needsFilterable} from '../input/availability.ts';
 import {lists} from '../rows/lists.ts';
-import {setFilter, sortBy, viewIds} from './browsing.ts';
-import {type Command, noEffects, type UpdateResult} from './messages.ts';
+import {setFilter, sortBy, type ViewId, viewIds} from './browsing.ts';
+import {noEffects, type UpdateResult} from './messages.ts';
 import {openRecipeByName} from './opening.ts';
 import {goInTime, setSpeed} from './past.ts';
 import {setInterval} from './reading.ts';
 import type {ConsoleState} from './state.ts';
 
-type Entered = {error: string} | {command: Command} | UpdateResult;
+/** A mistake, a command by its name, or what has become of the state. */
+type Entered = {error: string} | {command: NamedCommand} | UpdateResult;
+
+type NamedCommand =
+  | {kind: 'quit' | 'help' | 'pause' | 'back-to-now'}
+  | {kind: 'show-view'; view: ViewId}
+  | {kind: 'write-out'; file: string | null};
 
 const leastIntervalMs = 500;
 const greatestIntervalMs = 60_000;

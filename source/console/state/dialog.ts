@@ -10,11 +10,11 @@ export type DialogSlice = {
 };
 
 export type Overlay =
-  | {kind: 'help'; scroll: number}
+  | {kind: 'help'}
   | Prompt
-  | {kind: 'session'; id: string; scroll: number; detail: string[] | null}
-  | {kind: 'statement'; id: string; scroll: number; text: string[] | null; explain: string[] | null}
-  | {kind: 'run'; run: string; scroll: number};
+  | {kind: 'session'; id: string; detail: string[] | null}
+  | {kind: 'statement'; id: string; text: string[] | null; explain: string[] | null}
+  | {kind: 'run'; run: string};
 
 export type Prompt = InputLine & {
   kind: 'prompt';
@@ -48,11 +48,11 @@ export function createDialog(): DialogSlice {
 }
 
 export function openHelp<State extends DialogSlice>(state: State): State {
-  return {...state, overlay: {kind: 'help', scroll: 0}};
+  return {...state, overlay: {kind: 'help'}};
 }
 
 export function openRun<State extends DialogSlice>(state: State, run: string): State {
-  return {...state, overlay: {kind: 'run', run, scroll: 0}};
+  return {...state, overlay: {kind: 'run', run}};
 }
 
 export function openSession<State extends DialogSlice>(
@@ -62,7 +62,7 @@ export function openSession<State extends DialogSlice>(
   isPast: boolean,
 ): Opened<State> {
   return {
-    state: {...state, overlay: {kind: 'session', id, scroll: 0, detail: null}},
+    state: {...state, overlay: {kind: 'session', id, detail: null}},
     effects: [{kind: 'describe-session', id, backend, isPast}],
   };
 }
@@ -73,7 +73,7 @@ export function openStatement<State extends DialogSlice>(
   {query}: Statement,
 ): Opened<State> {
   return {
-    state: {...state, overlay: {kind: 'statement', id, scroll: 0, text: null, explain: null}},
+    state: {...state, overlay: {kind: 'statement', id, text: null, explain: null}},
     effects: query === null ? [] : [{kind: 'format-statement', id, query}],
   };
 }
@@ -88,7 +88,7 @@ export function explainStatement<State extends DialogSlice>(
   return {
     state: {
       ...state,
-      overlay: {kind: 'statement', id, scroll: 0, text, explain: ['waiting for the plan']},
+      overlay: {kind: 'statement', id, text, explain: ['waiting for the plan']},
     },
     effects: [{kind: 'explain', id, statement}],
   };

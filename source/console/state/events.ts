@@ -1,8 +1,7 @@
 import {statementRows} from '../rows/statements.ts';
 import {releaseJournal} from './browsing.ts';
 import {handleDialogEvent, inform} from './dialog.ts';
-import {type Effect, type Event, type Message, noEffects, type UpdateResult} from './messages.ts';
-import {withRun} from './opening.ts';
+import {type Effect, type Event, noEffects, type UpdateResult, withRun} from './messages.ts';
 import {keepNow, type Past, playOn, showPast} from './past.ts';
 import {
   chartsOf,
@@ -17,7 +16,7 @@ import {unfinishedNotice, updateReplay} from './run.ts';
 import type {ConsoleState} from './state.ts';
 import {handleRecipeData, updateRun} from './wizard.ts';
 
-const kinds = new Set<Message['kind']>([
+const kinds = new Set<string>([
   'read',
   'lost',
   'connecting',
@@ -39,7 +38,7 @@ const kinds = new Set<Message['kind']>([
   'play-on',
 ] satisfies Event['kind'][]);
 
-export function isEvent(message: Message): message is Event {
+export function isEvent(message: {kind: string}): message is Event {
   return kinds.has(message.kind);
 }
 

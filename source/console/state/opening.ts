@@ -3,10 +3,10 @@ import type {Finding, ParameterValues} from '../../model/recipe.ts';
 import {releaseRecipes} from './browsing.ts';
 import {explainStatement, inform, openRun, openSession, openStatement} from './dialog.ts';
 import {findingId, findingOf} from './findings.ts';
-import {noEffects, type UpdateResult} from './messages.ts';
+import {noEffects, type UpdateResult, withRun} from './messages.ts';
 import {whyNotInPast} from './past.ts';
 import {anotherServer} from './reading.ts';
-import {blockerOf, type RecipeWizard, type RunUpdate} from './run.ts';
+import {blockerOf, type RecipeWizard} from './run.ts';
 import {selectedRun, selectedSession, selectedStatement, targetSessions} from './selection.ts';
 import type {ConsoleState} from './state.ts';
 import {openRecipe, openUndo, planWizard} from './wizard.ts';
@@ -126,8 +126,4 @@ export function openBlocker(state: ConsoleState, wizard: RecipeWizard): UpdateRe
   const pid = blockerOf(wizard)?.pid;
   const backend = state.snapshot?.backends.find(each => each.pid === pid);
   return backend === undefined ? noEffects(state) : openSession(state, sessionId(backend), backend, false);
-}
-
-export function withRun(state: ConsoleState, {changes, effects}: RunUpdate): UpdateResult {
-  return {state: {...state, ...changes}, effects};
 }

@@ -1,90 +1,65 @@
 import {inform} from './dialog.ts';
-import {edit, type InputLine, insert} from './line-editor.ts';
-import {type Command, distanceOf, noEffects, type UpdateResult} from './messages.ts';
-import {openBlocker, openWizard, withRun} from './opening.ts';
+import {edit, type InputLine, insert, type LineEdit} from './line-editor.ts';
+import {type CommandTable, noEffects, scroll, toEdge, type UpdateResult, withRun} from './messages.ts';
+import {openBlocker, openWizard} from './opening.ts';
 import {anotherServer} from './reading.ts';
 import {hasEnded, leaveReplay, type RecipeWizard, type ReplayPage, recommended} from './run.ts';
 import type {ConsoleState} from './state.ts';
 import {choose, editField, goBack, goForward, moveField} from './wizard.ts';
 
-/** One key in a wizard. Esc goes back at every stage; during a run the second Esc in a row interrupts it. */
-export function handleWizardCommand(
-  before: ConsoleState,
-  open: RecipeWizard,
-  command: Command,
-): UpdateResult {
-  const wizard = {...open, asksToStop: open.asksToStop && command.kind === 'back'};
-  const state = {...before, wizard};
-  const isForm = wizard.stage === 'parameters';
-  switch (command.kind) {
-    case 'submit':
-      return withRun(state, goForward(state, wizard, anotherServer(state)));
-    case 'back':
-      return withRun(state, goBack(state, wizard));
-    case 'paste':
-      return isForm ? edited(state, wizard, line => insert(line, command.text)) : refusePaste(state, wizard);
-    case 'type':
-      return edited(state, wizard, line => insert(line, command.text));
-    case 'edit':
-      return edited(state, wizard, line => edit(line, command.how));
-    case 'choose':
-      return noEffects({...state, wizard: choose(state, wizard, command.by)});
-    case 'move':
-      return isForm
-        ? noEffects({...state, wizard: moveField(state, wizard, command.by)})
-        : scrolled(state, command);
-    case 'page':
-    case 'edge':
-      return scrolled(state, command);
-    case 'open-blocker':
-      return openBlocker(state, wizard);
-    case 'toggle-guards':
-      return noEffects({...state, wizard: {...wizard, isUnfolded: !wizard.isUnfolded}});
+type InWizard = ConsoleState & {wizard: RecipeWizard};
+type InReplay = ConsoleState & {replay: ReplayPage};
+
+/** What commands do in a wizard. */
+export const wizardCommands = {
+  submit: state => withRun(state, goForward(state, state.wizard, anotherServer(state))),
+  back: state => withRun(state, goBack(state, state.wizard)),
+  type: (state, {text}: {text: string}) => editLine(state, line => insert(line, text)),
+  paste: (state, {text}: {text: string}) => paste(state, text),
+  edit: (state, {how}: {how: LineEdit}) => editLine(state, line => edit(line, how)),
+  choose: (state, {by}: {by: 1 | -1}) => show(state, choose(state, state.wizard, by)),
+  move: (state, {by}: {by: number}) =>
+    state.wizard.stage === 'parameters'
+      ? show(state, moveField(state, state.wizard, by))
+      : scroll(state, {lines: by}),
+  page: (state, {by}: {by: 1 | -1}) => scroll(state, {pages: by}),
+  edge: (state, {to}: {to: 'first' | 'last'}) => scroll(state, toEdge(to)),
+  'open-blocker': state => openBlocker(state, state.wizard),
+  'toggle-guards': state => show(state, {...state.wizard, isUnfolded: !state.wizard.isUnfolded}),
+} satisfies CommandTable<InWizard>;
+
+/** What commands do on the page of a replay. */
+export const replayCommands = {
+  submit: state => (hasEnded(state.replay) ? openRecommended(state) : noEffects(state)),
+  back: state => withRun(state, leaveReplay(state.replay)),
+  move: (state, {by}: {by: number}) => scroll(state, {lines: by}),
+  page: (state, {by}: {by: 1 | -1}) => scroll(state, {pages: by}),
+  edge: (state, {to}: {to: 'first' | 'last'}) => scroll(state, toEdge(to)),
+} satisfies CommandTable<InReplay>;
+
+function show(state: ConsoleState, wizard: RecipeWizard): UpdateResult {
+  return noEffects({...state, wizard});
+}
+
+/** Changes the parameter being edited, or the confirmation. */
+function editLine(state: InWizard, change: (line: InputLine) => InputLine): UpdateResult {
+  return show(state, editField(state, state.wizard, change));
+}
+
+/** Into a parameter; the confirmation has to be typed. */
+function paste(state: InWizard, text: string): UpdateResult {
+  switch (state.wizard.stage) {
+    case 'parameters':
+      return editLine(state, line => insert(line, text));
+    case 'confirm':
+      return noEffects(inform(state, 'Pasted text does not confirm: type the word'));
     default:
-      return noEffects(state);
+      return noEffects(inform(state, 'Pasted text is ignored here'));
   }
 }
 
-function edited(
-  state: ConsoleState,
-  wizard: RecipeWizard,
-  change: (line: InputLine) => InputLine,
-): UpdateResult {
-  return noEffects({...state, wizard: editField(state, wizard, change)});
-}
-
-function scrolled(state: ConsoleState, command: Parameters<typeof distanceOf>[0]): UpdateResult {
-  return {state, effects: [{kind: 'scroll', by: distanceOf(command)}]};
-}
-
-/** The confirmation has to be typed. */
-function refusePaste(state: ConsoleState, {stage}: RecipeWizard): UpdateResult {
-  return noEffects(
-    inform(
-      state,
-      stage === 'confirm' ? 'Pasted text does not confirm: type the word' : 'Pasted text is ignored here',
-    ),
-  );
-}
-
-/** One key on the page of a replay. */
-export function handleReplayCommand(state: ConsoleState, page: ReplayPage, command: Command): UpdateResult {
-  switch (command.kind) {
-    case 'back':
-      return withRun(state, leaveReplay(page));
-    case 'submit':
-      return hasEnded(page) ? openRecommended(state, page) : noEffects(state);
-    case 'move':
-    case 'page':
-    case 'edge':
-      return scrolled(state, command);
-    default:
-      return noEffects(state);
-  }
-}
-
-function openRecommended(state: ConsoleState, page: ReplayPage): UpdateResult {
-  const params = recommended(page);
+function openRecommended(state: InReplay): UpdateResult {
+  const params = recommended(state.replay);
   return params === null
     ? noEffects({...state, wizard: null, replay: null})
     : openWizard(state, 'tune-connection-limit', null, params);

@@ -62,7 +62,6 @@ export type RecipeWizard = {
   /** Whether the preview has guards too long for one line, and whether they are shown in full. */
   hasFolded: boolean;
   isUnfolded: boolean;
-  scroll: number;
 };
 
 /** The page of a replay: its progress, then its results. */
@@ -78,7 +77,6 @@ export type ReplayPage = {
   document: ReplayDocument | null;
   error: string | null;
   isStopping: boolean;
-  scroll: number;
 };
 
 export type JournalState = {
@@ -240,7 +238,6 @@ export function startReplay({params}: Plan): RunUpdate {
     document: null,
     error: null,
     isStopping: false,
-    scroll: 0,
   };
   return {changes: {replay}, effects: [{kind: 'replay', params}]};
 }
@@ -259,9 +256,9 @@ export function updateReplay(
     case 'replay-update':
       return withProgress(page, event.update);
     case 'replayed':
-      return {...page, document: event.document, scroll: 0};
+      return {...page, document: event.document};
     case 'replay-failed':
-      return {...page, error: event.message, scroll: 0};
+      return {...page, error: event.message};
   }
 }
 

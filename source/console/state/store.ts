@@ -1,6 +1,7 @@
 import {createStore} from 'zustand/vanilla';
-import type {Effect, Message} from './messages.ts';
+import type {Effect} from './messages.ts';
 import type {ConsoleState, ConsoleStore} from './state.ts';
+import type {Message} from './update.ts';
 import {update} from './update.ts';
 
 type Dispatch = {

@@ -12,17 +12,28 @@ import {
   type ViewId,
 } from './browsing.ts';
 import {enterCommandLine} from './command-line.ts';
-import {closeOverlay, editPrompt, inform, openHelp, openPrompt, recall, remember} from './dialog.ts';
+import {
+  closeOverlay,
+  editPrompt,
+  inform,
+  openHelp,
+  openPrompt,
+  type Prompt,
+  recall,
+  remember,
+} from './dialog.ts';
 import {handleEvent, isEvent, showEffect} from './events.ts';
 import {diagnose} from './findings.ts';
-import {edit, insert} from './line-editor.ts';
+import {edit, type InputLine, insert, type LineEdit} from './line-editor.ts';
 import {
-  type Command,
-  distanceOf,
+  type CommandOf,
+  type CommandTable,
   type Effect,
-  type Message,
+  type Event,
   noEffects,
   type ScrollBy,
+  scroll,
+  toEdge,
   type UpdateResult,
 } from './messages.ts';
 import {
@@ -35,9 +46,62 @@ import {
 } from './opening.ts';
 import {backToNow, changeSpeed, goInTime, togglePlaying} from './past.ts';
 import {nextInterval, setInterval} from './reading.ts';
-import {handleReplayCommand, handleWizardCommand} from './run-commands.ts';
+import {replayCommands, wizardCommands} from './run-commands.ts';
 import {copyText} from './selection.ts';
 import type {ConsoleState} from './state.ts';
+
+/**
+ * What commands do on a view and on the pages on top of it. A key with its effect is a line here and a row in
+ * `input/keymap.ts`.
+ */
+const viewCommands = {
+  'show-view': (state, {view}: {view: ViewId}) => showView(state, view),
+  'cycle-view': (state, {by}: {by: 1 | -1}) => showView(state, neighbour(state, by)),
+  move: (state, {by}: {by: number}) => moveBy(state, {lines: by}),
+  page: (state, {by}: {by: 1 | -1}) => moveBy(state, {pages: by}),
+  edge: (state, {to}: {to: 'first' | 'last'}) => moveBy(state, toEdge(to)),
+  tag: state => moveBy(tagSelected(state), {lines: 1}),
+  open: openSelected,
+  'sort-next': state => noEffects(sortByNext(state, 1, lists[state.view].sortColumns)),
+  'sort-previous': state => noEffects(sortByNext(state, -1, lists[state.view].sortColumns)),
+  'sort-reverse': state => noEffects(reverseSort(state)),
+  prompt: (state, {purpose}: {purpose: Prompt['purpose']}) =>
+    noEffects(openPrompt(state, purpose, state.tables[state.view].filter)),
+  type: (state, {text}: {text: string}) => noEffects(editLine(state, line => insert(line, text))),
+  paste: (state, {text}: {text: string}) => noEffects(paste(state, text)),
+  edit: (state, {how}: {how: LineEdit}) => noEffects(editLine(state, line => edit(line, how))),
+  recall: (state, {by}: {by: 1 | -1}) => noEffects(filterAsTyped(recall(state, by))),
+  submit: submitPrompt,
+  pause: togglePause,
+  'change-interval': (state, {faster}: {faster: boolean}) => changePace(state, faster),
+  'step-time': (state, {by}: {by: number}) => goInTime(state, {by}),
+  'leap-time': (state, {by_ms}: {by_ms: number}) => goInTime(state, {by_ms}),
+  'back-to-now': state => noEffects(backToNow(state)),
+  'write-out': (state, {file}: {file: string | null}) => ({state, effects: [{kind: 'write-out', file}]}),
+  copy: copySelected,
+  'end-sessions': (state, {how}: {how: 'cancel' | 'terminate'}) => openSessionWizard(state, how),
+  explain: explainSelected,
+  'open-recipe': state => openRecipeOfRow(state) ?? showView(state, 'recipes'),
+  'open-finding': (state, {letter}: {letter: string}) => openLettered(state, letter),
+  'undo-run': openUndoOfRow,
+  help: state => noEffects(openHelp(state)),
+  back: state => noEffects(leave(state)),
+} satisfies CommandTable<ConsoleState>;
+
+/** What commands do wherever they are given. */
+const globalCommands = {
+  redraw: state => ({state, effects: [{kind: 'redraw'}]}),
+  suspend: state => ({state, effects: [{kind: 'suspend'}]}),
+  quit: state => ({state, effects: [{kind: 'quit'}]}),
+} satisfies CommandTable<ConsoleState>;
+
+/** What a key means: the name of a command, and what it takes. */
+export type Command =
+  | CommandOf<typeof viewCommands>
+  | CommandOf<typeof globalCommands>
+  | CommandOf<typeof wizardCommands>;
+
+export type Message = Command | Event;
 
 /** The next state for a message, and the effects to perform. Pure. Findings belong to the snapshot shown. */
 export function update(before: ConsoleState, message: Message): UpdateResult {
@@ -51,94 +115,26 @@ export function update(before: ConsoleState, message: Message): UpdateResult {
   return {state: isDiagnosed ? state : diagnose(state, state.past !== null), effects};
 }
 
-/** What the keys do on a view and on the pages on top of it; a wizard and a replay have their own meaning for some. */
+/** What is on top decides what a command does. */
 function handleCommand(state: ConsoleState, command: Command): UpdateResult {
-  if (!isEverywhere(command)) {
-    if (state.replay !== null) return handleReplayCommand(state, state.replay, command);
-    if (state.wizard !== null && state.overlay === null)
-      return handleWizardCommand(state, state.wizard, command);
-  }
-  switch (command.kind) {
-    case 'show-view':
-      return showView(state, command.view);
-    case 'cycle-view':
-      return showView(state, neighbour(state, command.by));
-    case 'move':
-    case 'page':
-    case 'edge':
-      return moveBy(state, distanceOf(command));
-    case 'tag':
-      return moveBy(tagSelected(state), {lines: 1});
-    case 'open':
-      return openSelected(state);
-    case 'sort-next':
-      return noEffects(sortByNext(state, 1, lists[state.view].sortColumns));
-    case 'sort-previous':
-      return noEffects(sortByNext(state, -1, lists[state.view].sortColumns));
-    case 'sort-reverse':
-      return noEffects(reverseSort(state));
-    case 'prompt':
-      return noEffects(openPrompt(state, command.purpose, state.tables[state.view].filter));
-    case 'type':
-      return noEffects(filterAsTyped(editPrompt(state, line => insert(line, command.text))));
-    case 'paste':
-      return state.overlay?.kind === 'prompt'
-        ? noEffects(filterAsTyped(editPrompt(state, line => insert(line, command.text))))
-        : noEffects(inform(state, pasteRefused));
-    case 'edit':
-      return noEffects(filterAsTyped(editPrompt(state, line => edit(line, command.how))));
-    case 'recall':
-      return noEffects(filterAsTyped(recall(state, command.by)));
-    case 'submit':
-      return submitPrompt(state);
-    case 'pause':
-      return state.past === null
-        ? noEffects({...state, isPaused: !state.isPaused})
-        : togglePlaying(state, state.past);
-    case 'change-interval':
-      return state.past === null
-        ? setInterval(state, nextInterval(state, command.faster))
-        : changeSpeed(state, state.past, command.faster);
-    case 'step-time':
-      return goInTime(state, {by: command.by});
-    case 'leap-time':
-      return goInTime(state, {by_ms: command.by_ms});
-    case 'back-to-now':
-      return noEffects(backToNow(state));
-    case 'copy':
-      return copy(state);
-    case 'end-sessions':
-      return openSessionWizard(state, command.how);
-    case 'explain':
-      return explainSelected(state);
-    case 'open-recipe':
-      return openRecipeOfRow(state) ?? showView(state, 'recipes');
-    case 'open-finding':
-      return openLettered(state, command.letter);
-    case 'undo-run':
-      return openUndoOfRow(state);
-    case 'help':
-      return noEffects(openHelp(state));
-    case 'back':
-      return noEffects(leave(state));
-    case 'choose':
-    case 'open-blocker':
-    case 'toggle-guards':
-      return noEffects(state);
-    case 'write-out':
-    case 'redraw':
-    case 'suspend':
-    case 'quit':
-      return {state, effects: [command]};
-  }
+  const {overlay, replay, wizard} = state;
+  if (command.kind in globalCommands) return run(globalCommands, state, command);
+  if (overlay !== null) return run(viewCommands, state, command);
+  if (replay !== null) return run(replayCommands, {...state, replay}, command);
+  if (wizard === null) return run(viewCommands, state, command);
+  // During a run only a second Esc in a row stops it.
+  const asksToStop = wizard.asksToStop && command.kind === 'back';
+  return run(wizardCommands, {...state, wizard: {...wizard, asksToStop}}, command);
 }
 
-/** Keys that mean the same everywhere. */
-function isEverywhere({kind}: Command): boolean {
-  return kind === 'quit' || kind === 'suspend' || kind === 'redraw';
+function run<State extends ConsoleState>(
+  table: CommandTable<State>,
+  state: State,
+  command: Command,
+): UpdateResult {
+  const change = table[command.kind] as ((state: State, command: Command) => UpdateResult) | undefined;
+  return change?.(state, command) ?? noEffects(state);
 }
-
-const pasteRefused = 'Pasted text is ignored here. Paste it into a filter (/) or a command (:)';
 
 /** Shows a view, and closes what lies on top. */
 function showView(state: ConsoleState, view: ViewId): UpdateResult {
@@ -150,7 +146,7 @@ function showView(state: ConsoleState, view: ViewId): UpdateResult {
 
 /** Scrolls the open page, or moves the cursor. */
 function moveBy(state: ConsoleState, by: ScrollBy): UpdateResult {
-  if (state.overlay !== null) return {state, effects: [{kind: 'scroll', by}]};
+  if (state.overlay !== null) return scroll(state, by);
   const rows = 'pages' in by ? by.pages * pageStep(state) : by.lines;
   return noEffects(moveCursor(state, rows, lists[state.view].ids(state)));
 }
@@ -169,11 +165,22 @@ function leave(state: ConsoleState): ConsoleState {
   return isFilter ? restoreFilter(closed, overlay.before) : closed;
 }
 
+function editLine(state: ConsoleState, change: (line: InputLine) => InputLine): ConsoleState {
+  return filterAsTyped(editPrompt(state, change));
+}
+
 /** A filter is applied with every character. */
 function filterAsTyped(state: ConsoleState): ConsoleState {
   const {overlay, tables, view} = state;
   const isFilter = overlay?.kind === 'prompt' && overlay.purpose === 'filter';
   return isFilter && overlay.text !== tables[view].filter ? setFilter(state, overlay.text) : state;
+}
+
+/** Pasted text is text in a prompt, and runs no keys elsewhere. */
+function paste(state: ConsoleState, text: string): ConsoleState {
+  return state.overlay?.kind === 'prompt'
+    ? editLine(state, line => insert(line, text))
+    : inform(state, 'Pasted text is ignored here. Paste it into a filter (/) or a command (:)');
 }
 
 function submitPrompt(state: ConsoleState): UpdateResult {
@@ -187,7 +194,21 @@ function submitPrompt(state: ConsoleState): UpdateResult {
   return 'command' in entered ? handleCommand(closed, entered.command) : entered;
 }
 
-function copy(state: ConsoleState): UpdateResult {
+/** Pauses the screen; in the past, stops or plays. */
+function togglePause(state: ConsoleState): UpdateResult {
+  return state.past === null
+    ? noEffects({...state, isPaused: !state.isPaused})
+    : togglePlaying(state, state.past);
+}
+
+/** Reads more or less often; in the past, plays faster or slower. */
+function changePace(state: ConsoleState, faster: boolean): UpdateResult {
+  return state.past === null
+    ? setInterval(state, nextInterval(state, faster))
+    : changeSpeed(state, state.past, faster);
+}
+
+function copySelected(state: ConsoleState): UpdateResult {
   const text = copyText(state);
   if (text === null) return noEffects(inform(state, 'y: no row selected'));
   return {state, effects: [{kind: 'copy', text}]};

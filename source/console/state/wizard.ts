@@ -50,7 +50,6 @@ export const newWizard: RecipeWizard = {
   stopping: null,
   hasFolded: false,
   isUnfolded: false,
-  scroll: 0,
 };
 
 /** Opens a recipe at its findings and loads what the defaults of its parameters depend on. */
@@ -86,14 +85,14 @@ export function goForward(known: Known & Target, wizard: RecipeWizard, refusal: 
     case 'evidence':
       if (!recipe?.plan) return close;
       return recipe.parameters.length > 0
-        ? show({...wizard, stage: 'parameters', cursor: null, error: null, scroll: 0})
+        ? show({...wizard, stage: 'parameters', cursor: null, error: null})
         : planWizard(known, wizard);
     case 'parameters':
       return planWizard(known, wizard);
     case 'preview':
       if (recipe?.isBenchmark && wizard.plan) return startReplay(wizard.plan);
       return canBeExecuted(wizard.plan)
-        ? show({...wizard, stage: 'confirm', typed: '', cursor: null, error: null, scroll: 0})
+        ? show({...wizard, stage: 'confirm', typed: '', cursor: null, error: null})
         : close;
     case 'confirm':
       return confirm(known, wizard, refusal);
@@ -111,7 +110,7 @@ function confirm(target: Target, wizard: RecipeWizard, refusal: string | null): 
   const {plan, server} = wizard;
   if (plan === null || server === null) return show(wizard);
   if (refusal !== null) return show({...wizard, error: refusal});
-  return show({...wizard, stage: 'running', error: null, scroll: 0}, {kind: 'execute-plan', plan, server});
+  return show({...wizard, stage: 'running', error: null}, {kind: 'execute-plan', plan, server});
 }
 
 const stageBefore: Record<WizardStage, WizardStage | null> = {
@@ -128,7 +127,7 @@ export function goBack(known: Known, wizard: RecipeWizard): RunUpdate {
   if (wizard.dataRequest?.isForPlan) return show({...wizard, dataRequest: null});
   if (wizard.stage === 'running') return stopRunning(wizard);
   const stage = pageBefore(known, wizard);
-  return stage === null ? close : show({...wizard, stage, cursor: null, error: null, scroll: 0});
+  return stage === null ? close : show({...wizard, stage, cursor: null, error: null});
 }
 
 /** A single Esc may be a slip, or the remains of an arrow key over a bad line: the second one stops the run. */
@@ -240,7 +239,7 @@ function makePlan(known: Known, wizard: RecipeWizard, recipe: Recipe): RunUpdate
     return show({
       ...wizard,
       ...{plan, hasFolded: hasFolded(plan.steps), server: snapshot.target.server ?? null},
-      ...{stage: 'preview', error: null, scroll: 0},
+      ...{stage: 'preview', error: null},
     });
   } catch (error) {
     return show(withError(wizard, recipe, error));

@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {commandOf} from '../../../source/console/input/key-meaning.ts';
-import type {Message} from '../../../source/console/state/messages.ts';
 import type {ConsoleState} from '../../../source/console/state/state.ts';
+import type {Message} from '../../../source/console/state/update.ts';
 import type {RecordedAt} from '../../../source/model/ports.ts';
 import {createSnapshot} from '../../helpers/snapshot.ts';
 import {createFinding, createRecipe, open, play, press, read, rowsOf, screenOf} from '../played.ts';

@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {sessionRows} from '../../../source/console/rows/sessions.ts';
-import type {Message} from '../../../source/console/state/messages.ts';
 import type {ConsoleState} from '../../../source/console/state/state.ts';
+import type {Message} from '../../../source/console/state/update.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
 import {open, play, press, rowsOf, screenOf} from '../played.ts';
 

@@ -1,7 +1,8 @@
 import {describe, expect, it} from 'vitest';
-import type {Effect, Message} from '../../../source/console/state/messages.ts';
+import type {Effect} from '../../../source/console/state/messages.ts';
 import type {DataRequest} from '../../../source/console/state/run.ts';
 import type {ConsoleState} from '../../../source/console/state/state.ts';
+import type {Message} from '../../../source/console/state/update.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../../../source/model/recipe.ts';
 import type {RecipeData} from '../../../source/model/recipe-data.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
