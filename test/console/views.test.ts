@@ -1,10 +1,9 @@
 import {describe, expect, it} from 'vitest';
-import {statementDetailLines} from '../../source/console/components/detail.ts';
 import {oneLine} from '../../source/console/rows/one-line.ts';
 import {statementId} from '../../source/console/state/reading.ts';
 import type {LockWait, Statement} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
-import {open, play, press, read, rowsOf, screenOf, theme} from './played.ts';
+import {mount, open, play, press, read, rowsOf, screenOf} from './played.ts';
 
 describe('locks', () => {
   /** `[pid, blocker]`, in the order in which they came. */
@@ -102,26 +101,30 @@ describe('statements', () => {
     const lines = ['Seq Scan on orders', '(generic plan: the statement was not executed)'];
     const text = Array.from({length: 60}, (_, index) => `line ${index}`);
     for (const keys of [['x'], ['enter', 'G', 'x']]) {
-      const state = play(
-        press(held, ...keys),
-        {kind: 'explained', id, lines},
-        {kind: 'statement-formatted', id, lines: text},
-      ).state;
-      expect(screenOf(state)).toContain('Seq Scan on orders');
+      const shown = mount(held);
+      shown.play(...keys, {kind: 'explained', id, lines}, {kind: 'statement-formatted', id, lines: text});
+      expect(shown.rows().join('\n')).toContain('Seq Scan on orders');
     }
   });
 
   it('of a megabyte are wrapped once for a width, not for every frame', () => {
     const text = Array.from({length: 20_000}, (_, index) => `select ${index} from somewhere`);
-    const state = play(open(80, 24), read(createSnapshot({statements: [statement]}))).state;
-    const lineOf = (width: number) =>
-      statementDetailLines(state, {id, text, explain: null}, width, theme).find(({spans}) =>
-        spans[0]?.text.includes('select 19999 '),
-      );
-    const first = lineOf(80);
-    expect(first).toBeDefined();
-    expect(lineOf(80)).toBe(first);
-    expect(lineOf(60)).not.toBe(first);
+    let walks = 0;
+    const counted = new Proxy(text, {
+      get(target, key) {
+        if (key === 'flatMap') walks++;
+        return Reflect.get(target, key);
+      },
+    });
+    const shown = mount(held);
+    shown.play('enter', {kind: 'statement-formatted', id, lines: counted});
+    const walked = walks;
+    expect(walked).toBeGreaterThan(0);
+    shown.play('j', read(createSnapshot({statements: [createStatement({rates})]})), 'G');
+    expect(shown.rows().join('\n')).toContain('select 19999 ');
+    expect(walks).toBe(walked);
+    shown.play({kind: 'resized', columns: 60, rows: 24});
+    expect(walks).toBeGreaterThan(walked);
   });
 });
 

@@ -1,6 +1,6 @@
 import {readFile, writeFile} from 'node:fs/promises';
 import {pathToFileURL} from 'node:url';
-import {keyList} from '../../source/console/components/overlay-lines.ts';
+import {keyList} from '../../source/console/input/key-meaning.ts';
 
 const readme = new URL('../../README.md', import.meta.url);
 const section = /(<!-- keys: [^\n]*-->\n)[\s\S]*?(<!-- \/keys -->)/;

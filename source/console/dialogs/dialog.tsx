@@ -1,13 +1,16 @@
 import {Measured} from '../components/measured.tsx';
-import {overlayLines} from '../components/overlay-lines.ts';
 import {Page} from '../components/page.tsx';
+import {PageWidth, usePageWidth} from '../components/prose.tsx';
 import {replayLines} from '../components/replay-page.ts';
 import {useConsole} from '../components/store-context.ts';
 import {Lines} from '../components/text.tsx';
 import {useTheme} from '../components/theme-context.ts';
-import type {Line} from '../screen/line.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {Wizard} from '../wizard/wizard.tsx';
+import {Help} from './help.tsx';
+import {RunDetail} from './run-detail.tsx';
+import {SessionDetail} from './session-detail.tsx';
+import {StatementDetail} from './statement-detail.tsx';
 
 /** Whether something covers the view: a page of its own, a replay or a wizard. */
 export function isDialogOpen({overlay, replay, wizard}: ConsoleState): boolean {
@@ -16,39 +19,48 @@ export function isDialogOpen({overlay, replay, wizard}: ConsoleState): boolean {
 
 /** What covers the view. */
 export function Dialog() {
-  return <Measured>{({width}) => <Top width={width} />}</Measured>;
+  return (
+    <Measured>
+      {({width}) => (
+        <PageWidth value={width}>
+          <Open />
+        </PageWidth>
+      )}
+    </Measured>
+  );
 }
 
-/** To become components. */
-function Top({width}: {width: number}) {
-  const state = useConsole(whole => whole);
-  const theme = useTheme();
-  const {overlay, replay, wizard} = state;
-  if (overlay !== null && overlay.kind !== 'prompt') {
-    const explain = overlay.kind === 'statement' ? overlay.explain : null;
-    return (
-      <LinePage
-        key={`${overlay.kind} ${explain === null}`}
-        lines={overlayLines(state, overlay, width, theme)}
-        width={width}
-      />
-    );
+/** What is on top: a page of its own also covers a wizard, whose run goes on. */
+function Open() {
+  const width = usePageWidth();
+  const {overlay, replay, wizard} = useConsole(state => ({
+    overlay: state.overlay,
+    replay: state.replay,
+    wizard: state.wizard,
+  }));
+  switch (overlay?.kind) {
+    case 'help':
+      return <Help />;
+    case 'session':
+      return <SessionDetail key={overlay.id} {...overlay} />;
+    case 'statement':
+      return <StatementDetail key={overlay.id} {...overlay} />;
+    case 'run':
+      return <RunDetail key={overlay.run} {...overlay} />;
   }
-  if (replay !== null)
-    return (
-      <LinePage
-        key={`replay ${replay.document === null}`}
-        lines={replayLines(replay, width, theme)}
-        width={width}
-      />
-    );
+  if (replay !== null) return <Replay />;
   return wizard && <Wizard wizard={wizard} width={width} />;
 }
 
-function LinePage({lines, width}: {lines: Line[]; width: number}) {
+function Replay() {
+  const replay = useConsole(state => state.replay);
+  const width = usePageWidth();
+  const theme = useTheme();
   return (
-    <Page>
-      <Lines lines={lines} width={width} />
-    </Page>
+    replay && (
+      <Page key={String(replay.document === null)}>
+        <Lines lines={replayLines(replay, width, theme)} width={width} />
+      </Page>
+    )
   );
 }

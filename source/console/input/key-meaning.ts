@@ -83,3 +83,8 @@ export function keyName(key: string): string {
   if (modifier === undefined) return names[key] ?? key;
   return `${modifier === 'ctrl' ? 'Ctrl' : 'Alt'}-${names[plain] ?? plain.toUpperCase()}`;
 }
+
+/** Rows of the help and of README's key list, one per binding. */
+export function keyList(): {keys: string; help: string}[] {
+  return bindings.map(({keys, help}) => ({keys: keys.map(keyName).join(' '), help}));
+}

@@ -1,6 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {keyList} from '../../../source/console/components/overlay-lines.ts';
-import {commandOf, meaningOf} from '../../../source/console/input/key-meaning.ts';
+import {commandOf, keyList, meaningOf} from '../../../source/console/input/key-meaning.ts';
 import {bindings} from '../../../source/console/input/keymap.ts';
 import type {RecipeWizard} from '../../../source/console/state/run.ts';
 import {createState} from '../../../source/console/state/state.ts';

@@ -3,35 +3,39 @@ import {nameServer} from '../../core/server/server-identity.ts';
 import {counted, formatMs} from '../../core/text/format.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {StepResult} from '../../model/run.ts';
+import {Page} from '../components/page.tsx';
+import {BlankRow, type Fact, Facts, Heading, Prose} from '../components/prose.tsx';
+import {StepText} from '../components/step-text.tsx';
+import {useConsole} from '../components/store-context.ts';
+import {Text} from '../components/text.tsx';
+import {useTheme} from '../components/theme-context.ts';
 import {timeOf} from '../rows/journal.ts';
-import {blankLine, type Line, line, type Role, span} from '../screen/line.ts';
+import type {Role} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import type {ConsoleState} from '../state/state.ts';
-import {stepLines} from './step-lines.ts';
-import {facts, heading, indented} from './text-lines.ts';
 
 type Entry<Kind> = Extract<JournalEntry, {event: Kind}>;
 
 /** Everything the journal holds about one run: actor, times, statements, outcomes and undo. */
-export function runDetailLines(
-  {journal}: Pick<ConsoleState, 'journal'>,
-  overlay: {run: string},
-  width: number,
-  theme: Theme,
-): Line[] {
-  const entries = (journal?.entries ?? []).filter(({run}) => run === overlay.run);
-  const acting_pid = journal?.underWay?.get(overlay.run) ?? null;
+export function RunDetail({run}: {run: string}) {
+  const journal = useConsole(state => state.journal);
+  const all = journal?.entries ?? [];
+  const entries = all.filter(entry => entry.run === run);
+  const acting_pid = journal?.underWay?.get(run) ?? null;
   const outcomes = new Map(entries.filter(isOutcome).map(entry => [entry.step, entry]));
-  return [
-    heading(`run ${overlay.run}`),
-    ...facts([...runFacts(entries, acting_pid), ...undoFacts(journal?.entries ?? [], overlay.run)], width),
-    ...entries
-      .filter(isIntent)
-      .flatMap(intent => [
-        blankLine,
-        ...recordLines(intent, {outcome: outcomes.get(intent.step), acting_pid}, width, theme),
-      ]),
-  ];
+  return (
+    <Page>
+      <Heading>{`run ${run}`}</Heading>
+      <Facts facts={[...runFacts(entries, acting_pid), ...undoFacts(all, run)]} />
+      {entries.filter(isIntent).map(intent => (
+        <StepRecord
+          key={intent.seq}
+          intent={intent}
+          outcome={outcomes.get(intent.step)}
+          acting_pid={acting_pid}
+        />
+      ))}
+    </Page>
+  );
 }
 
 function isIntent(entry: JournalEntry): entry is Entry<'intent'> {
@@ -42,7 +46,7 @@ function isOutcome(entry: JournalEntry): entry is Entry<'outcome'> {
   return entry.event === 'outcome';
 }
 
-function runFacts(entries: JournalEntry[], acting_pid: number | null): [string, string][] {
+function runFacts(entries: JournalEntry[], acting_pid: number | null): Fact[] {
   const [first] = entries;
   const start = entries.find(entry => entry.event === 'run');
   const end = entries.find(entry => entry.event === 'end');
@@ -52,8 +56,8 @@ function runFacts(entries: JournalEntry[], acting_pid: number | null): [string, 
     ['who', first?.actor ?? 'unknown'],
     ['when', `${timeOf(first)} to ${end ? timeOf(end) : '(no end recorded)'} UTC`],
     ['target', first?.target ?? 'unknown'],
-    ...(start?.server === undefined ? [] : [['server', nameServer(start.server)] as [string, string]]),
-    ...actedAs(entries).map((who): [string, string] => ['acted as', who]),
+    ...(start?.server === undefined ? [] : [['server', nameServer(start.server)] as Fact]),
+    ...actedAs(entries).map((who): Fact => ['acted as', who]),
     ['recipe', `${start?.recipe ?? 'unknown'}${start?.undoes ? `, undoing run ${start.undoes}` : ''}`],
     ['parameters', start ? parametersText(start.params) : 'unknown'],
     ['plan', start?.plan ?? 'unknown'],
@@ -65,7 +69,7 @@ function runFacts(entries: JournalEntry[], acting_pid: number | null): [string, 
 }
 
 /** The runs that undid it and were not undone themselves. */
-function undoFacts(entries: readonly JournalEntry[], run: string): [string, string][] {
+function undoFacts(entries: readonly JournalEntry[], run: string): Fact[] {
   const {undone_by, is_undoable} = undoStateOf(entries, run);
   if (undone_by.length === 0) return [];
   return [['undone', `${is_undoable ? 'partly ' : ''}by run ${undone_by.join(', ')}`]];
@@ -84,30 +88,35 @@ function countsText(counts: Record<string, number>): string {
   );
 }
 
-function recordLines(
-  {step, content, at}: Entry<'intent'>,
-  {outcome, acting_pid}: {outcome: Entry<'outcome'> | undefined; acting_pid: number | null},
-  width: number,
-  theme: Theme,
-): Line[] {
-  const {sign, role, text} = describeOutcome(outcome, acting_pid, theme);
-  const message = outcome?.message ?? null;
-  return [
-    ...indented(`${step + 1}  ${content.title}`, width, 2, 'strong'),
-    line(span(`    ${sign} ${text}`, role), span(`, ${at.slice(11, 19)}, ${content.subject}`, 'muted')),
-    ...(message === null ? [] : indented(message, width, 6, role)),
-    ...(outcome?.hint === undefined ? [] : indented(outcome.hint, width, 6)),
-    ...measureLines(outcome?.measures ?? [], width),
-    ...stepLines(content, width),
-  ];
+type StepRecordProps = {
+  intent: Entry<'intent'>;
+  outcome: Entry<'outcome'> | undefined;
+  acting_pid: number | null;
+};
+
+function StepRecord({intent: {step, content, at}, outcome, acting_pid}: StepRecordProps) {
+  const {sign, role, text} = describeOutcome(outcome, acting_pid, useTheme());
+  return (
+    <>
+      <BlankRow />
+      <Prose text={`${step + 1}  ${content.title}`} role="strong" />
+      <Text>
+        <Text role={role}>{`    ${sign} ${text}`}</Text>
+        <Text role="muted">{`, ${at.slice(11, 19)}, ${content.subject}`}</Text>
+      </Text>
+      {outcome?.message != null && <Prose text={outcome.message} indent={6} role={role} />}
+      {outcome?.hint !== undefined && <Prose text={outcome.hint} indent={6} />}
+      <Prose text={describeMeasures(outcome?.measures ?? [])} indent={6} role="muted" />
+      <StepText step={content} />
+    </>
+  );
 }
 
-function measureLines(measures: NonNullable<StepResult['measures']>, width: number): Line[] {
-  return measures.flatMap(({name, before, after}) =>
-    ['before', 'after'].flatMap((when, index) =>
-      indented(`${name} ${when}: ${[before, after][index] ?? 'not read'}`, width, 6, 'muted'),
-    ),
-  );
+function describeMeasures(measures: NonNullable<StepResult['measures']>): string[] {
+  return measures.flatMap(({name, before, after}) => [
+    `${name} before: ${before ?? 'not read'}`,
+    `${name} after: ${after ?? 'not read'}`,
+  ]);
 }
 
 function describeOutcome(

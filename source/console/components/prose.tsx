@@ -1,0 +1,75 @@
+import {createContext, memo, useContext} from 'react';
+import {type Role, wrapText} from '../screen/line.ts';
+import {Rows, Text} from './text.tsx';
+
+/** The cells that a page is wide, which its paragraphs are wrapped to. */
+export const PageWidth = createContext(80);
+
+export function usePageWidth(): number {
+  return useContext(PageWidth);
+}
+
+/** The title of a part of a page. */
+export function Heading({children}: {children: string}) {
+  return <Text role="heading">{`  ${children}`}</Text>;
+}
+
+export function BlankRow() {
+  return <Text> </Text>;
+}
+
+type ProseProps = {
+  /** One paragraph, or several. */
+  text: string | readonly string[];
+  /** Cells at the left; at the right there are two. */
+  indent?: number;
+  role?: Role;
+};
+
+/** Paragraphs of any length, wrapped to the page. They are wrapped again only where text or page have changed. */
+export const Prose = memo(function Prose({text, indent = 2, role = 'plain'}: ProseProps) {
+  const width = usePageWidth();
+  const margin = ' '.repeat(indent);
+  const paragraphs = typeof text === 'string' ? [text] : text;
+  const rows = paragraphs.flatMap(paragraph => wrapText(paragraph, width - indent - 2));
+  return rows.length > 0 && <Rows role={role} rows={rows.map(row => margin + row)} />;
+});
+
+type SignedProps = {sign: string; signRole: Role; text: string; role?: Role};
+
+/** A sign, and a paragraph beside it. */
+export const Signed = memo(function Signed({sign, signRole, text, role = 'plain'}: SignedProps) {
+  const margin = `  ${sign} `;
+  return wrapText(text, usePageWidth() - margin.length - 2).map((row, index) => (
+    <Text key={index}>
+      <Text role={signRole}>{index === 0 ? margin : ' '.repeat(margin.length)}</Text>
+      <Text role={role}>{row}</Text>
+    </Text>
+  ));
+});
+
+/** A name and a value: of the value as many rows as it takes. */
+export type Fact = [name: string, value: string];
+
+type FactRowsProps = {name: string; value: string; indent?: number; nameWidth?: number; nameRole?: Role};
+
+export const FactRows = memo(function FactRows({
+  name,
+  value,
+  indent = 2,
+  nameWidth = 14,
+  nameRole = 'muted',
+}: FactRowsProps) {
+  const left = indent + nameWidth;
+  return wrapText(value, usePageWidth() - left - 2).map((row, index) => (
+    <Text key={index}>
+      <Text role={nameRole}>{(' '.repeat(indent) + (index === 0 ? name : '')).padEnd(left)}</Text>
+      {row}
+    </Text>
+  ));
+});
+
+/** Names and values in two columns. */
+export function Facts({facts}: {facts: Fact[]}) {
+  return facts.map(([name, value]) => <FactRows key={name} name={name} value={value} />);
+}

@@ -1,0 +1,69 @@
+import {sessionId} from '../../core/sessions/session.ts';
+import {formatAge, formatCount} from '../../core/text/format.ts';
+import type {Backend} from '../../model/snapshot.ts';
+import {Page} from '../components/page.tsx';
+import {BlankRow, type Fact, Facts, Heading, Prose} from '../components/prose.tsx';
+import {useConsole} from '../components/store-context.ts';
+import {Text} from '../components/text.tsx';
+
+/**
+ * Everything known about one session; `detail` is its whole statement and its locks once they have been read. The page
+ * stays open when the session ends, and says so.
+ */
+export function SessionDetail({id, detail}: {id: string; detail: string[] | null}) {
+  const {backend, blocks} = useConsole(({snapshot}) => {
+    const backends = snapshot?.backends ?? [];
+    const found = backends.find(candidate => sessionId(candidate) === id);
+    const blocked = backends.filter(other => found && other.blocked_by.includes(found.pid));
+    return {backend: found, blocks: blocked.map(({pid}) => pid).join(', ')};
+  });
+  if (!backend)
+    return (
+      <Page>
+        <Heading>session</Heading>
+        <Text role="warning">{'  this session has ended'}</Text>
+      </Page>
+    );
+  return (
+    <Page>
+      <Heading>{`session ${backend.pid}`}</Heading>
+      <Facts facts={factsOf(backend, blocks)} />
+      <BlankRow />
+      <Heading>{backend.state === 'active' ? 'statement' : 'last statement'}</Heading>
+      <Prose text={detail ?? backend.query ?? '(hidden from this role: GRANT pg_monitor)'} />
+    </Page>
+  );
+}
+
+function factsOf(backend: Backend, blocks: string): Fact[] {
+  return [
+    [
+      'state',
+      `${backend.state ?? 'hidden'} for ${formatAge(backend.state === 'active' ? backend.query_age_ms : backend.state_age_ms)}`,
+    ],
+    [
+      'transaction',
+      backend.xact_age_ms === null
+        ? 'none'
+        : `open for ${formatAge(backend.xact_age_ms)}${backend.xmin_age === null ? '' : `, holds back vacuum by ${formatCount(backend.xmin_age)} transactions`}`,
+    ],
+    [
+      'connected',
+      `${formatAge(backend.backend_age_ms)} ago, as ${backend.usename ?? '?'}${backend.is_superuser ? ' (superuser)' : ''} to ${backend.datname ?? '?'}`,
+    ],
+    ['application', backend.application_name || '(no name)'],
+    [
+      'client',
+      backend.client_addr === null
+        ? 'local or hidden'
+        : `${backend.client_addr}:${backend.client_port ?? '?'}`,
+    ],
+    [
+      'waits for',
+      backend.wait_event === null ? 'nothing' : `${backend.wait_event_type}: ${backend.wait_event}`,
+    ],
+    ['blocked by', backend.blocked_by.length === 0 ? 'none' : [...new Set(backend.blocked_by)].join(', ')],
+    ['blocks', blocks || 'none'],
+    ...Object.entries(backend.tags).map(([key, value]): Fact => [key, value]),
+  ];
+}

@@ -1,0 +1,97 @@
+import {formatBytes, formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
+import type {Statement} from '../../model/snapshot.ts';
+import {drawChart} from '../components/chart.ts';
+import {Anchor, Page} from '../components/page.tsx';
+import {BlankRow, type Fact, Facts, Heading, Prose, usePageWidth} from '../components/prose.tsx';
+import {useConsole} from '../components/store-context.ts';
+import {Lines, Text} from '../components/text.tsx';
+import {useTheme} from '../components/theme-context.ts';
+import {statementId} from '../state/reading.ts';
+
+type StatementDetailProps = {
+  id: string;
+  /** Formatted; null until it is. */
+  text: string[] | null;
+  /** The plan, once requested. */
+  explain: string[] | null;
+};
+
+/** One statement: its cost, the trend since the console started, and its plan, which comes first: the user asked for it. */
+export function StatementDetail({id, text, explain}: StatementDetailProps) {
+  const statement = useConsole(({snapshot}) =>
+    snapshot?.statements.find(candidate => statementId(candidate) === id),
+  );
+  if (!statement)
+    return (
+      <Page>
+        <Heading>statement</Heading>
+        <Text role="warning">{'  this statement is no longer among the costliest'}</Text>
+      </Page>
+    );
+  return (
+    <Page follow={explain}>
+      <Heading>{`statement ${statement.queryid}`}</Heading>
+      {explain !== null && (
+        <>
+          <Anchor>
+            <Heading>plan</Heading>
+            <Prose text={explain} />
+          </Anchor>
+          <BlankRow />
+        </>
+      )}
+      <Facts facts={factsOf(statement)} />
+      <BlankRow />
+      <Trend id={id} />
+      <BlankRow />
+      <Heading>text</Heading>
+      <Prose text={text ?? statement.query ?? '(its text has not been read yet)'} />
+      {explain === null && (
+        <>
+          <BlankRow />
+          <Text>
+            <Text role="key">{'  x'}</Text>
+            <Text role="muted"> shows the plan without executing the statement</Text>
+          </Text>
+        </>
+      )}
+    </Page>
+  );
+}
+
+const widestChart = 90;
+const chartRows = 7;
+
+function Trend({id}: {id: string}) {
+  const values = useConsole(({trends}) => trends[id]) ?? [];
+  const width = usePageWidth();
+  const chart = {title: '  execution ms per second since start', values, role: 'accent' as const};
+  return (
+    <Lines lines={drawChart(chart, Math.min(width, widestChart), chartRows, useTheme())} width={width} />
+  );
+}
+
+function factsOf(s: Statement): Fact[] {
+  const {rates} = s;
+  const hits = s.shared_blks_hit + s.shared_blks_read;
+  return [
+    ['now', ratesText(rates)],
+    [
+      'since reset',
+      `${formatCount(s.calls)} ${s.calls === 1 ? 'call' : 'calls'}, ${formatMs(s.total_exec_time_ms)} in total, mean ${formatMs(s.mean_exec_time_ms)} ± ${formatMs(s.stddev_exec_time_ms)}, ${formatMs(s.min_exec_time_ms)} to ${formatMs(s.max_exec_time_ms)}`,
+    ],
+    ['rows', `${formatCount(s.rows)}, ${formatCount(s.calls === 0 ? null : s.rows / s.calls)} per call`],
+    [
+      'blocks',
+      `${formatCount(s.shared_blks_hit)} hit, ${formatCount(s.shared_blks_read)} read (${formatRatio(hits === 0 ? null : s.shared_blks_hit / hits)} hit), ${formatCount(s.temp_blks_written)} temp written`,
+    ],
+    ['WAL', formatBytes(s.wal_bytes)],
+    ['as', `${s.usename ?? s.userid} in ${s.datname ?? s.dbid}`],
+  ];
+}
+
+function ratesText(rates: Statement['rates']): string {
+  if (!rates) return 'known from the second snapshot on';
+  if (rates.calls_per_second === 0) return '0 calls/s, idle';
+  return `${formatCount(rates.calls_per_second)} calls/s, ${formatRatio(rates.exec_share_ratio)} of all execution time, mean ${formatMs(rates.mean_exec_time_ms)} ± ${formatMs(rates.stddev_exec_time_ms)}`;
+}
