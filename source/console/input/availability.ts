@@ -20,19 +20,6 @@ export function needsRow(state: ConsoleState): string | null {
   return state.tables[state.view].cursor === null ? 'no row selected (use the arrow keys)' : null;
 }
 
-export function needsTable(state: ConsoleState): string | null {
-  return state.view === 'sessions' || state.view === 'statements'
-    ? null
-    : 'works in Sessions (2) and Statements (3)';
-}
-
-/** The Journal can be filtered but not sorted. */
-export function needsFilterable(state: ConsoleState): string | null {
-  return state.view === 'journal' || needsTable(state) === null
-    ? null
-    : 'works in Sessions (2), Statements (3) and Journal (6)';
-}
-
 export function needsTaggable(state: ConsoleState): string | null {
   return state.view === 'sessions' || state.view === 'locks'
     ? needsRow(state)

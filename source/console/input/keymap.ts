@@ -1,11 +1,10 @@
-import {viewIds} from '../state/browsing.ts';
+import {needsFilterable, needsTable, viewIds} from '../state/browsing.ts';
 import {findingLetters} from '../state/findings.ts';
 import type {Command} from '../state/update.ts';
 import {viewOf} from '../views/index.ts';
 import {
   needsBlocker,
   needsEscape,
-  needsFilterable,
   needsFinding,
   needsLongGuard,
   needsNow,
@@ -14,7 +13,6 @@ import {
   needsRow,
   needsSessions,
   needsStatement,
-  needsTable,
   needsTaggable,
   needsUndoable,
 } from './availability.ts';

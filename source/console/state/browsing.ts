@@ -127,3 +127,15 @@ export function releaseJournal<State extends BrowsingSlice>(state: State): State
   const journal = {...state.tables.journal, frozenOrder: null};
   return {...state, tables: {...state.tables, journal}};
 }
+
+/** Why the view that is open cannot be sorted; null where it can. */
+export function needsTable({view}: Pick<BrowsingSlice, 'view'>): string | null {
+  return view === 'sessions' || view === 'statements' ? null : 'works in Sessions (2) and Statements (3)';
+}
+
+/** Why it cannot be filtered. The Journal can be filtered but not sorted. */
+export function needsFilterable(state: Pick<BrowsingSlice, 'view'>): string | null {
+  return state.view === 'journal' || needsTable(state) === null
+    ? null
+    : 'works in Sessions (2), Statements (3) and Journal (6)';
+}

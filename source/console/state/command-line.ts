@@ -1,7 +1,6 @@
 import {parseDurationMs, parseTimestamp} from '../../core/text/time.ts';
-import {needsFilterable} from '../input/availability.ts';
 import {lists} from '../rows/lists.ts';
-import {setFilter, sortBy, type ViewId, viewIds} from './browsing.ts';
+import {needsFilterable, setFilter, sortBy, type ViewId, viewIds} from './browsing.ts';
 import {noEffects, type UpdateResult} from './messages.ts';
 import {openRecipeByName} from './opening.ts';
 import {goInTime, setSpeed} from './past.ts';
