@@ -6,7 +6,7 @@ import {modeOf} from '../input/modes.ts';
 import type {Notice, Prompt} from '../state/dialog.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {wizardKeys} from '../wizard/wizard.tsx';
-import {inputSpans} from './input-line.ts';
+import {Field} from './field.tsx';
 import {Measured} from './measured.tsx';
 import {useLinesBelow} from './page.tsx';
 import {replayKeys} from './replay-page.ts';
@@ -122,7 +122,7 @@ function PromptLine({prompt}: {prompt: Prompt}) {
           <Box flexShrink={0} marginRight={2}>
             <Text>
               <Text role="key">{purpose === 'filter' ? ' /' : ' :'}</Text>
-              <Spans spans={inputSpans(prompt, width - 4, 'strong')} />
+              <Field line={prompt} width={width - 4} role="strong" />
             </Text>
           </Box>
           <Text role={error ? 'danger' : 'muted'}>{`${error ?? promptHints[purpose]} `}</Text>

@@ -1,43 +1,9 @@
-import {sanitise} from '../../core/text/sanitise.ts';
-import {splitCells, textWidth} from '../screen/cell-width.ts';
 import {type Role, type Span, span} from '../screen/line.ts';
 import type {InputLine} from '../state/line-editor.ts';
+import {aroundCursor} from './field.tsx';
 
-/** A line being typed, with its cursor, in at most `width` cells: what does not fit is cut far from the cursor. */
+/** A `<Field>` for what is not a component yet. */
 export function inputSpans(line: InputLine, width: number, role: Role): Span[] {
   const {before, after} = aroundCursor(line, width - 1);
   return [span(before, role), span('▏', 'accent'), span(after, role)];
-}
-
-/** The text around the cursor that fits into `width` cells, `…` where it is cut. Of what follows, a third is kept in sight. */
-export function aroundCursor({text, cursor}: InputLine, width: number): {before: string; after: string} {
-  const before = sanitise(text.slice(0, cursor));
-  const after = sanitise(text.slice(cursor));
-  if (textWidth(before) + textWidth(after) <= width) return {before, after};
-  const least = Math.min(textWidth(after), Math.floor(width / 3));
-  const left = endOf(before, width - least);
-  return {before: left, after: startOf(after, width - textWidth(left))};
-}
-
-function endOf(text: string, width: number): string {
-  if (textWidth(text) <= width) return text;
-  return `…${takeCells(splitCells(text).reverse(), width - 1)
-    .reverse()
-    .join('')}`;
-}
-
-function startOf(text: string, width: number): string {
-  if (textWidth(text) <= width) return text;
-  return width < 1 ? '' : `${takeCells(splitCells(text), width - 1).join('')}…`;
-}
-
-function takeCells(cells: {text: string; width: number}[], width: number): string[] {
-  const taken: string[] = [];
-  let used = 0;
-  for (const cell of cells) {
-    used += cell.width;
-    if (used > width) break;
-    taken.push(cell.text);
-  }
-  return taken;
 }

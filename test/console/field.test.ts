@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {aroundCursor} from '../../source/console/components/input-line.ts';
+import {aroundCursor} from '../../source/console/components/field.tsx';
 import {textWidth} from '../../source/console/screen/cell-width.ts';
 
 describe('the text around the cursor', () => {
