@@ -131,8 +131,9 @@ export function editPrompt<State extends DialogSlice>(
 ): State {
   const {overlay} = state;
   if (overlay?.kind !== 'prompt') return state;
-  const line = change(overlay);
-  return {...state, overlay: {...overlay, text: line.text, cursor: line.cursor, error: null}};
+  const {text, cursor} = change(overlay);
+  const error = text === overlay.text ? overlay.error : null;
+  return {...state, overlay: {...overlay, text, cursor, error}};
 }
 
 /** Shows what was entered before (-1) or after (1) what is shown; after the newest comes what was being typed. */

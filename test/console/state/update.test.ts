@@ -195,6 +195,8 @@ describe('what was entered', () => {
     expect(textOf(press(prompt, 'up', 'up'))).toBe('overview');
     const refused = press(start, ':', ...'lokcs', 'enter');
     expect(textOf(refused)).toBe('lokcs');
+    expect(press(refused, 'left').overlay).toMatchObject({error: expect.stringContaining('no command')});
+    expect(press(refused, 'backspace').overlay).toMatchObject({error: null});
     expect(textOf(press(refused, 'escape', ':', 'up'))).toBe('lokcs');
   });
 
