@@ -5,7 +5,7 @@ import type {Theme} from '../screen/theme.ts';
 import {findingId} from '../state/findings.ts';
 import type {ConsoleState} from '../state/state.ts';
 import type {Area} from '../views/view.ts';
-import {shorten} from './text-lines.ts';
+import {shorten} from './shorten.ts';
 
 type FindingsSlice = Pick<ConsoleState, 'findings' | 'letters'> & {
   unavailable: Unavailable[];

@@ -1,17 +1,18 @@
 import {Box} from 'ink';
+import {Fragment} from 'react';
 import {counted, formatMs} from '../../core/text/format.ts';
+import {replayKeys} from '../dialogs/replay.tsx';
 import {isAct, keyName, labelOf, whyDisabled} from '../input/key-meaning.ts';
 import {bindings} from '../input/keymap.ts';
 import {modeOf} from '../input/modes.ts';
 import type {Notice, Prompt} from '../state/dialog.ts';
 import type {ConsoleState} from '../state/state.ts';
-import {wizardKeys} from '../wizard/wizard.tsx';
+import {wizardKeys} from '../wizard/wizard-keys.ts';
 import {Field} from './field.tsx';
 import {Measured} from './measured.tsx';
 import {useLinesBelow} from './page.tsx';
-import {replayKeys} from './replay-page.ts';
 import {useConsole} from './store-context.ts';
-import {Spans, Text} from './text.tsx';
+import {Text} from './text.tsx';
 
 /** The prompt, or the notice, or the keys that work now. */
 export function Footer() {
@@ -22,8 +23,8 @@ export function Footer() {
   if (notice && !hasWizard && replay === null) return <NoticeText notice={notice} />;
   return (
     <Box height={1} flexShrink={0} justifyContent="space-between">
-      {hasWizard && <Keys spans={wizardKeys(state, wizard)} />}
-      {overlay === null && replay !== null && <Keys spans={replayKeys(replay)} />}
+      {hasWizard && <Keys keys={wizardKeys(state, wizard)} />}
+      {overlay === null && replay !== null && <Keys keys={replayKeys(replay)} />}
       {!hasWizard && (overlay !== null || replay === null) && <Hints hints={hintsOf(state)} />}
       <Box flexShrink={0}>
         {/* A notice does not cover the keys of the wizard. */}
@@ -33,10 +34,15 @@ export function Footer() {
   );
 }
 
-function Keys({spans}: {spans: ReturnType<typeof wizardKeys>}) {
+function Keys({keys}: {keys: [key: string, label: string][]}) {
   return (
     <Text>
-      <Spans spans={spans} />
+      {keys.map(([key, label]) => (
+        <Fragment key={key}>
+          <Text role="key">{`  ${key}`}</Text>
+          {` ${label}`}
+        </Fragment>
+      ))}
     </Text>
   );
 }

@@ -71,5 +71,5 @@ export const FactRows = memo(function FactRows({
 
 /** Names and values in two columns. */
 export function Facts({facts}: {facts: Fact[]}) {
-  return facts.map(([name, value]) => <FactRows key={name} name={name} value={value} />);
+  return facts.map(([name, value], index) => <FactRows key={index} name={name} value={value} />);
 }

@@ -3,7 +3,7 @@ import {type StepLine, stepLines} from '../../core/engine/step-preview.ts';
 import type {Step} from '../../model/step.ts';
 import type {Role} from '../screen/line.ts';
 import {Prose, usePageWidth} from './prose.tsx';
-import {shorten} from './text-lines.ts';
+import {shorten} from './shorten.ts';
 
 const indent = 6;
 

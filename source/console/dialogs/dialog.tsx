@@ -1,13 +1,10 @@
 import {Measured} from '../components/measured.tsx';
-import {Page} from '../components/page.tsx';
-import {PageWidth, usePageWidth} from '../components/prose.tsx';
-import {replayLines} from '../components/replay-page.ts';
+import {PageWidth} from '../components/prose.tsx';
 import {useConsole} from '../components/store-context.ts';
-import {Lines} from '../components/text.tsx';
-import {useTheme} from '../components/theme-context.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {Wizard} from '../wizard/wizard.tsx';
 import {Help} from './help.tsx';
+import {Replay} from './replay.tsx';
 import {RunDetail} from './run-detail.tsx';
 import {SessionDetail} from './session-detail.tsx';
 import {StatementDetail} from './statement-detail.tsx';
@@ -32,7 +29,6 @@ export function Dialog() {
 
 /** What is on top: a page of its own also covers a wizard, whose run goes on. */
 function Open() {
-  const width = usePageWidth();
   const {overlay, replay, wizard} = useConsole(state => ({
     overlay: state.overlay,
     replay: state.replay,
@@ -48,19 +44,6 @@ function Open() {
     case 'run':
       return <RunDetail key={overlay.run} {...overlay} />;
   }
-  if (replay !== null) return <Replay />;
-  return wizard && <Wizard wizard={wizard} width={width} />;
-}
-
-function Replay() {
-  const replay = useConsole(state => state.replay);
-  const width = usePageWidth();
-  const theme = useTheme();
-  return (
-    replay && (
-      <Page key={String(replay.document === null)}>
-        <Lines lines={replayLines(replay, width, theme)} width={width} />
-      </Page>
-    )
-  );
+  if (replay !== null) return <Replay replay={replay} />;
+  return wizard && <Wizard wizard={wizard} />;
 }

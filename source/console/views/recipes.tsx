@@ -1,9 +1,9 @@
 import {Box} from 'ink';
 import {useMemo} from 'react';
 import {Measured, type Size} from '../components/measured.tsx';
+import {shorten} from '../components/shorten.ts';
 import {useConsole} from '../components/store-context.ts';
 import {Text} from '../components/text.tsx';
-import {shorten} from '../components/text-lines.ts';
 import {useTheme} from '../components/theme-context.ts';
 import {type RecipeRow, recipeId, recipeRows, weightOf} from '../rows/recipes.ts';
 import {fitText} from '../screen/line.ts';

@@ -1,6 +1,7 @@
 import {describe, expect, it} from 'vitest';
-import {shorten, withUnit} from '../../../source/console/components/text-lines.ts';
+import {shorten} from '../../../source/console/components/shorten.ts';
 import type {ConsoleState} from '../../../source/console/state/state.ts';
+import {withUnit} from '../../../source/console/wizard/evidence-page.tsx';
 import type {Finding} from '../../../source/model/recipe.ts';
 import {createSnapshot} from '../../helpers/snapshot.ts';
 import {createFinding, createRecipe, open, play, press, read, rowsOf, screenOf} from '../played.ts';

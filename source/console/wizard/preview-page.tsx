@@ -1,0 +1,125 @@
+import {memo} from 'react';
+import {groupSkipped, type SkippedGroup} from '../../core/engine/plan.ts';
+import {titleBeside} from '../../core/engine/step-preview.ts';
+import {counted} from '../../core/text/format.ts';
+import type {Plan} from '../../model/recipe.ts';
+import type {Step} from '../../model/step.ts';
+import {Page} from '../components/page.tsx';
+import {BlankRow, Heading, Prose, Signed} from '../components/prose.tsx';
+import {StepText} from '../components/step-text.tsx';
+import {Text} from '../components/text.tsx';
+import {useTheme} from '../components/theme-context.ts';
+
+type PreviewPageProps = {
+  plan: Plan;
+  /** Long guards are shown in full. */
+  isUnfolded: boolean;
+};
+
+/** A summary, then every statement as it will run and everything skipped. */
+export const PreviewPage = memo(function PreviewPage({plan, isUnfolded}: PreviewPageProps) {
+  const {steps, skipped, explanation, figure} = plan;
+  return (
+    <Page>
+      <PlanSummary plan={plan} />
+      <BlankRow />
+      <Prose text={explanation} />
+      {figure && <BlankRow />}
+      {figure?.map((row, index) => (
+        <Text key={index}>{`  ${row}`}</Text>
+      ))}
+      <BlankRow />
+      {steps.map((step, index) => (
+        <NumberedStep
+          key={index}
+          number={index + 1}
+          step={step}
+          before={steps[index - 1]}
+          title={titleBeside(step, explanation)}
+          isFolded={!isUnfolded}
+        />
+      ))}
+      {skipped.length > 0 && (
+        <>
+          <BlankRow />
+          <Heading>skipped</Heading>
+        </>
+      )}
+      {groupSkipped(skipped).map(group => (
+        <Skipped key={group.reason} group={group} />
+      ))}
+    </Page>
+  );
+});
+
+/** The number of steps and of skipped subjects, and what cannot be undone. */
+export function PlanSummary({plan: {steps, skipped}}: {plan: Plan}) {
+  if (steps.length === 0)
+    return (
+      <Text>
+        <Text role="good">{'  nothing to do'}</Text>
+        {`; skipped: ${skipped.length}`}
+      </Text>
+    );
+  const {text, isWarning} = undoSummary(steps);
+  return (
+    <>
+      <Text role="strong">{`  ${counted(steps.length, 'step')}; skipped: ${skipped.length}`}</Text>
+      <Prose text={text} role={isWarning ? 'warning' : 'plain'} />
+    </>
+  );
+}
+
+function undoSummary(steps: Step[]): {text: string; isWarning: boolean} {
+  const having = (undo: 'irreversible' | 'unneeded') =>
+    steps.flatMap((step, index) => (step.kind === 'sql' && step.undo === undo ? [index + 1] : []));
+  const irreversible = having('irreversible');
+  const isOne = steps.length === 1;
+  if (irreversible.length > 0) {
+    const isAll = irreversible.length === steps.length;
+    const text = isAll
+      ? `${isOne ? 'it cannot' : 'none of them can'} be undone`
+      : `${irreversible.length} of ${steps.length} cannot be undone: ${irreversible.join(', ')}`;
+    return {text, isWarning: true};
+  }
+  return {text: describeReversible(steps, having('unneeded')), isWarning: false};
+}
+
+/** `unneeded`: the numbers of the steps that need no undo. */
+function describeReversible(steps: Step[], unneeded: number[]): string {
+  const isOne = steps.length === 1;
+  if (steps.every(({kind}) => kind === 'advice')) return 'advice: nothing is changed';
+  if (unneeded.length === 0) return isOne ? 'it can be undone' : 'each of them can be undone';
+  const isAll = steps.every((step, index) => step.kind === 'advice' || unneeded.includes(index + 1));
+  if (!isAll) return `each of them can be undone, or needs no undo: ${unneeded.join(', ')}`;
+  return isOne ? 'it needs no undo' : 'none of them needs an undo';
+}
+
+type NumberedStepProps = {
+  number: number;
+  step: Step;
+  before: Step | undefined;
+  title: string;
+  isFolded: boolean;
+};
+
+function NumberedStep({number, step, before, title, isFolded}: NumberedStepProps) {
+  return (
+    <>
+      <Signed sign={String(number).padStart(3)} signRole="muted" text={title} role="strong" />
+      <StepText step={step} before={before} isFolded={isFolded} />
+    </>
+  );
+}
+
+function Skipped({group: {reason, members}}: {group: SkippedGroup}) {
+  const {symbols} = useTheme();
+  const [first = '', ...others] = members.map(({subject, description}) => `${subject} ${description}`);
+  const isOne = others.length === 0;
+  return (
+    <>
+      <Signed sign={symbols.bullet} signRole="muted" text={isOne ? `${first}: ${reason}` : `${reason}:`} />
+      {!isOne && <Prose text={[first, ...others]} indent={6} />}
+    </>
+  );
+}
