@@ -92,7 +92,7 @@ export function mountApp(
   props: Omit<AppProps, 'frames'>,
   stdin: NodeJS.ReadStream,
   canvas: Canvas,
-): {unmount(): void; ended: Promise<unknown>} {
+): {unmount(): void; setTheme(theme: Theme): void; ended: Promise<unknown>} {
   const listeners = new Set<() => void>();
   const frames: Frames = listener => {
     listeners.add(listener);
@@ -123,5 +123,9 @@ export function mountApp(
     exitOnCtrlC: false,
     patchConsole: false,
   });
-  return {unmount: () => app.unmount(), ended: app.waitUntilExit()};
+  return {
+    unmount: () => app.unmount(),
+    setTheme: theme => app.rerender(<App {...props} theme={theme} frames={frames} />),
+    ended: app.waitUntilExit(),
+  };
 }

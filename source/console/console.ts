@@ -9,9 +9,10 @@ import type {InputEvent} from './input/decoder.ts';
 import {meaningOf} from './input/key-meaning.ts';
 import {type InputReader, inputOptionsOf, readInput} from './input/read-input.ts';
 import type {ConsolePorts} from './ports.ts';
+import {askAmbiguousWidth} from './screen/ambiguous-width.ts';
 import {frameDrawnByInk} from './screen/ink-output.ts';
 import {createScreen} from './screen/screen.ts';
-import {createTheme} from './screen/theme.ts';
+import {createTheme, withoutAmbiguous} from './screen/theme.ts';
 import {type ConsoleState, createState} from './state/state.ts';
 import {createConsoleStore} from './state/store.ts';
 import type {Message} from './state/update.ts';
@@ -43,6 +44,9 @@ export type ConsoleOptions = {
 /** Input is read after the first snapshot, or after this time while the server is still awaited. */
 const inkAfterMs = 60;
 
+/** How long leaving may wait for what the terminal still has to say. */
+const leaveAfterMs = 300;
+
 /** How the console ended, and the result of an interrupted run in one line. */
 export type Leaving = {outcome: 'left' | 'never connected'; interruption: string | null};
 
@@ -72,6 +76,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     effect => effects.perform(effect),
   );
   const scroller = createScroller();
+  const width = theme.charset === 'unicode' ? askAmbiguousWidth(terminal.write) : null;
   let input: InputReader | null = null;
   const effects = createEffects(ports, {
     dispatch,
@@ -124,18 +129,25 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     });
     unmount = app.unmount;
     app.ended.catch(() => {});
+    void width?.isWide.then(isWide => {
+      if (!isWide) return;
+      const narrow = withoutAmbiguous(theme);
+      screen.setCharset(narrow.charset);
+      app.setTheme(narrow);
+    });
     await Promise.race([firstReading, delay(inkAfterMs), followed]);
-    input = readInput(
-      options.streams.stdin,
-      events => batch(() => events.forEach(takeInput)),
-      inputOptionsOf(options.env),
-    );
+    input = readInput(options.streams.stdin, events => batch(() => events.forEach(takeInput)), {
+      ...inputOptionsOf(options.env),
+      onCursorReport: column => width?.onCursorReport(column),
+    });
     ports.onFirstFrame?.();
     effects.perform({kind: 'read-journal'});
     // The user leaves, or a defect ends the readings or the drawing: then the error is reported instead of a frozen screen.
     await Promise.race([aborted(ending.signal), followed, app.ended]);
   } finally {
     ending.abort();
+    // Read by now, the answer is not typed into the shell.
+    if (input !== null) await Promise.race([width?.isWide, delay(leaveAfterMs)]);
     input?.stop();
     unmount();
     terminal.restore();

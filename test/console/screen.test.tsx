@@ -185,8 +185,56 @@ describe('theme', () => {
     [{TERM: 'xterm-256color', LC_ALL: 'de_DE.utf8'}, true, true],
   ])('%j: colour %s, unicode %s', (env, hasColour, isUnicode) => {
     const made = createTheme(env);
-    expect(made.sgr[roles.indexOf('good')] !== '').toBe(hasColour);
-    expect(made.isUnicode).toBe(isUnicode);
+    expect(/3[158]/.test(made.sgr.join())).toBe(hasColour);
+    expect(made.charset).toBe(isUnicode ? 'unicode' : 'ascii');
+  });
+
+  const luminance = (red: number, green: number, blue: number) =>
+    [red, green, blue].reduce((sum, value, index) => {
+      const share = value / 255;
+      const linear = share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+      return sum + linear * ([0.2126, 0.7152, 0.0722][index] ?? 0);
+    }, 0);
+  const backgrounds = {
+    white: luminance(255, 255, 255),
+    black: luminance(0, 0, 0),
+    'Solarized Light': luminance(0xfd, 0xf6, 0xe3),
+    'Solarized Dark': luminance(0x00, 0x2b, 0x36),
+  };
+  /** A colour of xterm's cube. */
+  const cube = (colour: number) => {
+    const level = (index: number) => (index === 0 ? 0 : 55 + 40 * index);
+    const index = colour - 16;
+    return luminance(level(Math.floor(index / 36)), level(Math.floor(index / 6) % 6), level(index % 6));
+  };
+
+  it.each(Object.entries(backgrounds))('has colours that can be read on %s', (_name, background) => {
+    const sgr = createTheme({TERM: 'xterm-256color'}).sgr.join(' ');
+    const colours = [...sgr.matchAll(/38;5;(\d+)/g)].map(([, colour]) => Number(colour));
+    expect(colours).toHaveLength(5);
+    for (const colour of colours) {
+      const [dark = 0, light = 0] = [cube(colour), background].toSorted((a, b) => a - b);
+      expect((light + 0.05) / (dark + 0.05), String(colour)).toBeGreaterThan(3);
+    }
+  });
+
+  it.each([{TERM: 'xterm'}, {TERM: 'xterm-256color'}, {TERM: 'linux'}, {NO_COLOR: '1'}])(
+    'draws nothing in grey, and nothing reversed but what is selected: %j',
+    env => {
+      const {sgr} = createTheme(env);
+      expect(sgr.join(' ')).not.toMatch(/\b9\d\b/);
+      expect(sgr.join(' ')).not.toMatch(/(?:^|[ ;])7(?:[ ;]|$)/);
+    },
+  );
+
+  it.each([
+    [{TERM: 'xterm'}, '1;31'],
+    [{TERM: 'xterm', COLORTERM: 'truecolor'}, '1;38;5;196'],
+    [{TERM: 'xterm', FORCE_COLOR: '2'}, '1;38;5;196'],
+    [{TERM: 'linux'}, '1;31'],
+    [{TERM: 'xterm-256color', FORCE_COLOR: '0'}, '1;4'],
+  ])('has as many colours as the terminal: %j', (env, danger) => {
+    expect(createTheme(env).sgr[roles.indexOf('danger')]).toBe(danger);
   });
 
   it('says danger without colour too', () => {

@@ -26,7 +26,7 @@ describe('locks', () => {
     });
     return read(createSnapshot({backends, lock_waits}));
   }
-  const trees = (rows: string[]) => rows.flatMap(row => /^ {2}([│├└ ]*\d{2,})/.exec(row)?.[1] ?? []);
+  const trees = (rows: string[]) => rows.flatMap(row => /^[ >] ([│├└ ]*\d{2,})/.exec(row)?.[1] ?? []);
 
   it('are drawn as the trees they are', () => {
     const state = press(

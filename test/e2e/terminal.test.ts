@@ -29,9 +29,9 @@ async function open(
 
 const prompt = 'shell>';
 const isAtPrompt = ({screen}: Terminal) =>
-  screen()
-    .findLast(row => row !== '')
-    ?.trimEnd() === prompt;
+  screen().some(
+    (row, y, rows) => row.trimEnd().endsWith(prompt) && rows.slice(y + 1).every(below => below === ''),
+  );
 
 /** A shell with job control, poolctl in its foreground. */
 async function openShell(options: Partial<Parameters<typeof openTerminal>[0]> = {}): Promise<Terminal> {
@@ -179,4 +179,42 @@ it.each([
   expect((await terminal.onExit).exitCode).toBe(2);
   expect(terminal.text()).toMatch(said);
   expect(terminal.rawOutput()).not.toContain('\u001b');
+});
+
+describe('the width of characters that some terminals draw two cells wide', () => {
+  it('is asked for, and ASCII is drawn where it is two', async () => {
+    await server.query(`CREATE ROLE "採点 größe" LOGIN PASSWORD 'x'`);
+    const client = await server.connect({user: '採点 größe', password: 'x'});
+    const terminal = await open({isAmbiguousWide: true});
+    await terminal.waitFor(({text}) => text().replace(/[\x20-\x7e\n]/g, '') === '採点ö');
+    expect(terminal.text()).toMatch(/^slots \[#/m);
+    expect(terminal.text()).toContain('grö?e');
+    // One below the other: nothing is drawn wider than it was counted.
+    const y = terminal.screen().findIndex(row => row.includes('grö?e'));
+    const x =
+      terminal
+        .screen()
+        .find(row => row.startsWith('application '))
+        ?.indexOf('client') ?? 0;
+    expect([terminal.cell(x, y).char, terminal.cell(x + 1, y).char]).toEqual(['1', '2']);
+    await client.end();
+  });
+
+  it('is answered into the program, and not into the shell after it', async () => {
+    const shell = openTerminal({
+      command: '/bin/sh',
+      args: ['-i'],
+      columns: 100,
+      rows: 30,
+      env: {PS1: `${prompt} `},
+    });
+    terminals.push(shell);
+    await shell.waitFor(prompt);
+    shell.type(`${process.execPath} ${program} '${server.superuserUrl}'`, 'enter', 'q');
+    await shell.waitFor(({isAlternateBuffer}) => isAlternateBuffer());
+    await shell.waitFor(terminal => !terminal.isAlternateBuffer() && isAtPrompt(terminal));
+    shell.type('echo done', 'enter');
+    await shell.waitFor(/^done$/m);
+    expect(shell.text()).toMatch(/^q?shell> echo done$/m);
+  });
 });

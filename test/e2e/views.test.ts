@@ -120,7 +120,7 @@ it('marks production with a red frame that names host, database and role', async
     [0, 23],
     [79, 23],
   ] as const;
-  const red = 1;
+  const red = 196;
   // A frame arrives in pieces: its last rows may come after the text above them.
   await terminal.waitFor(({cell}) =>
     edge.every(([x, y]) => cell(x, y).fg === red && cell(x, y).char !== ' '),

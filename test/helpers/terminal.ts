@@ -5,6 +5,7 @@ import {performance} from 'node:perf_hooks';
 import {spawn} from '@lydell/node-pty';
 import {Unicode11Addon} from '@xterm/addon-unicode11';
 import xterm from '@xterm/headless';
+import {eastAsianWidth} from 'get-east-asian-width';
 import {type KeyName, keySequence} from './terminal-keys.ts';
 import {emulatorLeftovers, restoreCheckingShell, settingsLeftovers} from './terminal-restore.ts';
 
@@ -30,6 +31,7 @@ export function openTerminal(options: TerminalOptions): Terminal {
   emulator.loadAddon(new Unicode11Addon());
   emulator.unicode.activeVersion = '11';
   const isCursorHidden = followCursorVisibility(emulator);
+  if (options.isAmbiguousWide) drawAmbiguousWide(emulator);
   if (options.hasAlternateScreen === false) ignoreAlternateScreen(emulator);
 
   const startedAt_ms = performance.now();
@@ -187,6 +189,8 @@ export type TerminalOptions = {
   checksRestore?: boolean;
   /** GNU screen by default and the Linux console have none. */
   hasAlternateScreen?: boolean;
+  /** Draws characters of ambiguous width two cells wide, as xterm -cjk_width does. */
+  isAmbiguousWide?: boolean;
 };
 
 type TerminalExit = {exitCode: number; signal: number | null};
@@ -279,6 +283,14 @@ function followCursorVisibility(emulator: Emulator): () => boolean {
   emulator.parser.registerCsiHandler({prefix: '?', final: 'l'}, follow(true));
   emulator.parser.registerEscHandler({final: 'c'}, () => follow(false)([25]));
   return () => isHidden;
+}
+
+function drawAmbiguousWide(emulator: Emulator): void {
+  const wcwidth = (codePoint: number) =>
+    codePoint < 32 ? 0 : eastAsianWidth(codePoint, {ambiguousAsWide: true});
+  // As xterm packs it: the width, and above it nothing: no character joins the one before.
+  emulator.unicode.register({version: 'cjk', wcwidth, charProperties: code => wcwidth(code) << 1});
+  emulator.unicode.activeVersion = 'cjk';
 }
 
 function ignoreAlternateScreen(emulator: Emulator): void {

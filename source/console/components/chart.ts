@@ -35,7 +35,7 @@ function plot(values: number[], height: number, max: number, theme: Theme): stri
     max: top,
     // The lowest label is what floating point leaves of 0, which may be less than that.
     format: value => formatCount(Math.max(0, value)).padStart(axisWidth - 2),
-    ...(theme.isUnicode ? {} : {symbols: ['+', '|', '-', '-', '-', '`', '.', ',', "'", '|']}),
+    ...(theme.charset === 'unicode' ? {} : {symbols: ['+', '|', '-', '-', '-', '`', '.', ',', "'", '|']}),
   });
   return text.split('\n');
 }

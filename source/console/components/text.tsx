@@ -54,12 +54,19 @@ function painterOf(theme: Theme, role: Role | 'selected'): Painter | null {
 }
 
 function createPainter(theme: Theme, role: Role | 'selected'): Painter | null {
-  if (role === 'selected') return text => `\u001b[${theme.selectedSgr}m${text.replace(sgr, '')}${reset}`;
+  if (role === 'selected')
+    return text => `\u001b[${theme.selectedSgr}m${markSelected(text.replace(sgr, ''), theme)}${reset}`;
   const parameters = theme.sgr[roles.indexOf(role)];
   if (!parameters) return null;
   const begin = `\u001b[${parameters}m`;
   return text =>
     `${begin}${text.replaceAll(reset, reset + begin).replaceAll('\n', `${reset}\n${begin}`)}${reset}`;
+}
+
+/** A sign in the first of a row's two leading cells that is blank: reversed alone may be an alarm, or not be seen. */
+function markSelected(row: string, {symbols}: Theme): string {
+  if (row.startsWith(' ')) return symbols.selected + row.slice(1);
+  return row.charAt(1) === ' ' ? row.charAt(0) + symbols.selected + row.slice(2) : row;
 }
 
 /** Text of any length, wrapped at spaces where there are any to `width` cells less `indent` at the left and two at the right. */

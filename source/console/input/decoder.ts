@@ -41,8 +41,17 @@ const pasteMs = 5000;
 /** UTF-16 units of a paste that are kept; the rest is dropped. */
 const longestPaste = 65_536;
 
-/** `escape_ms`: how long a lone ESC waits for the rest of a sequence before it is the Esc key. */
-export function createInputDecoder({escape_ms = defaultEscapeMs}: {escape_ms?: number} = {}): InputDecoder {
+export type DecoderOptions = {
+  /** How long a lone ESC waits for the rest of a sequence before it is the Esc key, in ms. */
+  escape_ms?: number;
+  /** Where the terminal says that the cursor is; the column is counted from 1. */
+  onCursorReport?(column: number): void;
+};
+
+export function createInputDecoder({
+  escape_ms = defaultEscapeMs,
+  onCursorReport = () => {},
+}: DecoderOptions = {}): InputDecoder {
   const utf8 = new TextDecoder('utf-8', {ignoreBOM: true});
   let state: State = ground;
   let events: InputEvent[] = [];
@@ -105,6 +114,11 @@ export function createInputDecoder({escape_ms = defaultEscapeMs}: {escape_ms?: n
     if (text === '200' && character === '~') return {kind: 'paste', text: '', tail: ''};
     // rxvt ends its keys with Shift in `$`, which begins an ending of two characters elsewhere.
     const isRxvt = character === '$' && /^\d+$/.test(text);
+    const report = character === 'R' ? /^\d+;(\d+)$/.exec(text) : null;
+    if (report) {
+      onCursorReport(Number(report[1]));
+      return ground;
+    }
     if (isFinal(character) || isRxvt) {
       key(keyOfCsi(text, character));
       return ground;

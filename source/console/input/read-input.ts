@@ -1,4 +1,4 @@
-import {createInputDecoder, type InputEvent} from './decoder.ts';
+import {createInputDecoder, type DecoderOptions, type InputEvent} from './decoder.ts';
 
 type InputStream = {
   on(event: 'data', listener: (bytes: Uint8Array) => void): unknown;
@@ -18,9 +18,7 @@ export type InputReader = {
 /** Calls back once after that time, unless the function it returns is called first. */
 type StartTimer = (ms: number, callback: () => void) => () => void;
 
-export type ReadInputOptions = {
-  /** How long a lone ESC waits for the rest of a sequence, in ms. */
-  escape_ms?: number;
+export type ReadInputOptions = DecoderOptions & {
   startTimer?: StartTimer;
 };
 
@@ -28,9 +26,9 @@ export type ReadInputOptions = {
 export function readInput(
   stdin: InputStream,
   onEvents: (events: InputEvent[]) => void,
-  {escape_ms, startTimer = startNodeTimer}: ReadInputOptions = {},
+  {startTimer = startNodeTimer, ...decoderOptions}: ReadInputOptions = {},
 ): InputReader {
-  const decoder = createInputDecoder(escape_ms === undefined ? {} : {escape_ms});
+  const decoder = createInputDecoder(decoderOptions);
   let stopTimer = () => {};
   let isStopped = false;
   const hand = (events: InputEvent[]) => {

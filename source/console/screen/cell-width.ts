@@ -30,6 +30,12 @@ export function isSureOfWidth(text: string): boolean {
   return text <= '~' || (text.length === 1 && (isSingleCells.test(text) || isWideEverywhere.test(text)));
 }
 
+/** Whether some terminals draw the text of a cell one cell wide, and others two. */
+export function isAmbiguous(text: string): boolean {
+  const codePoint = text.codePointAt(0) ?? 0;
+  return eastAsianWidth(codePoint) !== eastAsianWidth(codePoint, {ambiguousAsWide: true});
+}
+
 /**
  * What a terminal puts into one cell, or into two: a character with the marks that take no room. Most terminals count
  * characters and know no clusters: a Thai vowel, a Devanagari one and the mark of half-width kana have a cell of their own.

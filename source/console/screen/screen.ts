@@ -1,5 +1,6 @@
-import {isSureOfWidth} from './cell-width.ts';
+import {isAmbiguous, isSureOfWidth} from './cell-width.ts';
 import {createGrid, type Grid, styles} from './grid.ts';
+import type {Charset} from './theme.ts';
 
 /**
  * What is on the terminal, in cells. Only the cells in which a frame differs are written: at one refresh a second over
@@ -10,6 +11,8 @@ export type Screen = {
   /** The terminal has taken what was written: the newest frame painted since then is written. */
   resume(): void;
   resize(columns: number, rows: number): void;
+  /** From the next frame on, which is written whole, only what this charset has is shown. */
+  setCharset(charset: Charset): void;
   /** Forgets what is on the terminal: the next paint writes every cell. */
   invalidate(): void;
 };
@@ -21,11 +24,12 @@ const eraseCells = 4;
 
 export function createScreen(
   write: (bytes: string) => boolean,
-  {isUnicode}: {isUnicode: boolean},
+  {charset}: {charset: Charset},
   columns: number,
   rows: number,
 ): Screen {
   let shown = createGrid(columns, rows);
+  let shownCharset = charset;
   let isBlank = false;
   /** The terminal has not taken the last frame yet; of those painted meanwhile only the newest is kept. */
   let isWaiting = false;
@@ -37,7 +41,7 @@ export function createScreen(
       if (frame.width !== shown.width || frame.height !== shown.height) return;
       newest = isWaiting ? frame : null;
       if (isWaiting) return;
-      if (!isUnicode) makeAscii(frame);
+      if (shownCharset !== 'unicode') limitCharset(frame, shownCharset);
       const bytes = (isBlank ? '' : '\u001b[0m\u001b[H\u001b[2J') + difference(shown, frame);
       isBlank = true;
       shown = frame;
@@ -53,6 +57,10 @@ export function createScreen(
       shown = createGrid(newColumns, newRows);
       isBlank = false;
     },
+    setCharset(newCharset) {
+      shownCharset = newCharset;
+      this.invalidate();
+    },
     invalidate() {
       shown = createGrid(shown.width, shown.height);
       isBlank = false;
@@ -60,7 +68,7 @@ export function createScreen(
   };
 }
 
-/** Our own signs that have a likeness in ASCII; whatever else is not ASCII becomes `?`, as wide as it was. */
+/** Our own signs that have a likeness in ASCII; what else cannot be shown becomes `?`, as wide as it was. */
 const likenesses: Record<string, string> = {
   '…': '~',
   '·': '.',
@@ -71,11 +79,13 @@ const likenesses: Record<string, string> = {
   '↓': 'v',
 };
 
-/** For terminals that show ASCII alone. */
-function makeAscii({text}: Grid): void {
-  for (const [cell, grapheme] of text.entries()) {
-    if (grapheme === '') text[cell] = text[cell - 1] ?? '?';
-    else if (/[^\x20-\x7e]/.test(grapheme)) text[cell] = likenesses[grapheme] ?? '?';
+function limitCharset({text}: Grid, charset: Charset): void {
+  for (const [cell, shown] of text.entries()) {
+    if (shown === '') {
+      if (text[cell - 1] === '?') text[cell] = '?';
+    } else if (/[^\x20-\x7e]/.test(shown) && (charset === 'ascii' || isAmbiguous(shown))) {
+      text[cell] = likenesses[shown] ?? '?';
+    }
   }
 }
 

@@ -14,6 +14,7 @@ type Symbols = {
   live: string;
   stale: string;
   tagged: string;
+  selected: string;
   /** The order is frozen. */
   frozen: string;
   ascending: string;
@@ -31,8 +32,11 @@ export type Theme = {
   sgr: string[];
   selectedSgr: string;
   symbols: Symbols;
-  isUnicode: boolean;
+  /** What can be shown: everything, everything but characters of ambiguous width, or ASCII. */
+  charset: Charset;
 };
+
+export type Charset = 'unicode' | 'unambiguous' | 'ascii';
 
 const unicodeSymbols: Symbols = {
   full: '█',
@@ -48,6 +52,7 @@ const unicodeSymbols: Symbols = {
   live: '●',
   stale: '◌',
   tagged: '◆',
+  selected: '>',
   frozen: '≡',
   ascending: '▲',
   descending: '▼',
@@ -71,7 +76,8 @@ const asciiSymbols: Symbols = {
   bullet: '*',
   live: '*',
   stale: '?',
-  tagged: '>',
+  tagged: '*',
+  selected: '>',
   frozen: '=',
   ascending: '^',
   descending: 'v',
@@ -82,49 +88,76 @@ const asciiSymbols: Symbols = {
   failed: 'X',
 };
 
-const colourSgr: Record<Role, string> = {
+/**
+ * Colours that can be read on white, black and Solarized's backgrounds, with a contrast of 3 and more. The terminal's
+ * palette changes the first 16 alone: theirs may be invisible on a background (yellow and cyan on white, 90 on Solarized
+ * Dark's). Keys are bold, and what is muted is dim, in the default colour.
+ */
+const manyColours: Record<Role, string> = {
   plain: '',
-  muted: '90',
+  muted: '2',
   strong: '1',
-  accent: '36',
-  good: '32',
-  warning: '33',
-  danger: '1;31',
-  key: '1;36',
+  accent: '38;5;30',
+  good: '38;5;28',
+  warning: '38;5;130',
+  danger: '1;38;5;196',
+  key: '1',
   heading: '1;4',
-  reserved: '35',
+  reserved: '38;5;133',
 };
 
-/** Without colour, weight and underline carry what colour did: it was never the only sign. */
-const monochromeSgr: Record<Role, string> = {
-  ...colourSgr,
-  muted: '2',
+/** Of the first eight colours only red and magenta can be read on any background. */
+const fewColours: Record<Role, string> = {
+  ...manyColours,
   accent: '',
   good: '',
   warning: '1',
-  danger: '1;7',
-  key: '1',
+  danger: '1;31',
+  reserved: '35',
+};
+
+/** The Linux console is black. */
+const coloursOnBlack: Record<Role, string> = {...fewColours, accent: '36', good: '32', warning: '33'};
+
+/** Without colour, weight and underline carry what colour did: it was never the only sign. Reversed is what is selected. */
+const noColours: Record<Role, string> = {
+  ...manyColours,
+  accent: '',
+  good: '',
+  warning: '1',
+  danger: '1;4',
   reserved: '2',
 };
 
-/** NO_COLOR and FORCE_COLOR as their conventions say; `TERM=dumb` or a C locale fall back to ASCII. */
-export function createTheme(env: Record<string, string | undefined>): Theme {
-  const sgrOf = wantsColour(env) ? colourSgr : monochromeSgr;
+type Environment = Record<string, string | undefined>;
+
+/** Colours by NO_COLOR, FORCE_COLOR and TERM, characters by POOLCTL_ASCII, TERM and the locale. */
+export function createTheme(env: Environment): Theme {
+  const sgrOf = coloursOf(env);
   const isUnicode = canUnicode(env);
   return {
     sgr: roles.map(role => sgrOf[role]),
     selectedSgr: '7',
     symbols: isUnicode ? unicodeSymbols : asciiSymbols,
-    isUnicode,
+    charset: isUnicode ? 'unicode' : 'ascii',
   };
 }
 
-function wantsColour(env: Record<string, string | undefined>): boolean {
-  if (env.FORCE_COLOR !== undefined) return env.FORCE_COLOR !== '0' && env.FORCE_COLOR !== 'false';
-  return !env.NO_COLOR && env.TERM !== 'dumb' && !env.TERM?.startsWith('vt1');
+/** The theme on a terminal that draws characters of ambiguous width, ours among them, two cells wide. */
+export function withoutAmbiguous(theme: Theme): Theme {
+  return {...theme, symbols: asciiSymbols, charset: 'unambiguous'};
 }
 
-function canUnicode(env: Record<string, string | undefined>): boolean {
+/** NO_COLOR and FORCE_COLOR as their conventions say. */
+function coloursOf({FORCE_COLOR, NO_COLOR, COLORTERM, TERM = ''}: Environment): Record<Role, string> {
+  const isForced = FORCE_COLOR !== undefined;
+  if (isForced ? /^(?:0|false)$/.test(FORCE_COLOR) : NO_COLOR || /^(?:dumb|vt1)/.test(TERM)) return noColours;
+  if (TERM === 'linux') return coloursOnBlack;
+  const hasMany = COLORTERM || /256|direct|kitty|ghostty|alacritty|foot|wezterm/.test(TERM);
+  return hasMany || /^[23]$/.test(FORCE_COLOR ?? '') ? manyColours : fewColours;
+}
+
+function canUnicode(env: Environment): boolean {
   if (env.POOLCTL_ASCII) return false;
   if (env.TERM === 'dumb' || env.TERM === 'linux' || env.TERM?.startsWith('vt1')) return false;
   const locale = env.LC_ALL || env.LC_CTYPE || env.LANG || '';

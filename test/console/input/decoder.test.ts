@@ -138,3 +138,15 @@ describe('the input decoder', () => {
     expect(namesOf(decode([Uint8Array.of(0x61, 0xff, 0x9b, 0x62)]))).toEqual(['a', 'b']);
   });
 });
+
+it.each([
+  ['\u001b[1;3R', [3]],
+  ['\u001b[24;80R', [80]],
+  ['\u001b[R', []],
+  ['\u001b[1;2;3R', []],
+])('reports the cursor, which is no key: %j', (bytes, columns) => {
+  const reported: number[] = [];
+  const decoder = createInputDecoder({onCursorReport: column => reported.push(column)});
+  expect(namesOf(decoder.push(Buffer.from(`${bytes}q`)))).toEqual(['q']);
+  expect(reported).toEqual(columns);
+});
