@@ -1,5 +1,4 @@
 import {describe, expect, it} from 'vitest';
-import {drawChart} from '../../source/console/components/chart.ts';
 import {viewIds} from '../../source/console/state/browsing.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
@@ -174,16 +173,6 @@ describe('the keys at the foot', () => {
     expect(footer()).not.toContain('Enter detail');
     expect(footer('j')).toContain('Enter detail');
     expect(footer('j')).not.toContain('no row selected');
-  });
-});
-
-describe('charts', () => {
-  it('have an axis that ends at 0, not below it', () => {
-    // 1.6 in five rows: floating point makes the lowest label -2.2e-16.
-    const chart = {title: 'commits/s', values: [1.6, 0.8], role: 'good' as const};
-    const rows = drawChart(chart, 40, 5, theme).map(({spans}) => spans.map(({text}) => text).join(''));
-    expect(rows.join('\n')).toContain('1.6');
-    expect(rows.join('\n')).not.toContain('-0');
   });
 });
 

@@ -1,11 +1,11 @@
+import {Box} from 'ink';
 import {formatAge, formatCount, formatMs} from '../../core/text/format.ts';
 import type {ReplayDocument, ReplayResult} from '../../model/replay-report.ts';
-import {drawChart} from '../components/chart.ts';
+import {Chart} from '../components/chart.tsx';
 import {Page} from '../components/page.tsx';
 import {BlankRow, Heading, Prose, Signed, usePageWidth} from '../components/prose.tsx';
-import {Lines, Text} from '../components/text.tsx';
+import {Text} from '../components/text.tsx';
 import {useTheme} from '../components/theme-context.ts';
-import {span} from '../screen/line.ts';
 import {hasEnded, type ReplayPage, recommended} from '../state/run.ts';
 
 /** During a replay: the current measurement, the chart and the results so far. At the end the recommendation comes first. */
@@ -49,12 +49,16 @@ export function replayKeys(page: ReplayPage): [key: string, label: string][] {
 }
 
 const chartRows = 8;
+/** A measurement reports its progress this often. */
+const progressEveryMs = 250;
 
 function RateChart({rates}: {rates: number[]}) {
-  const width = usePageWidth();
-  const chart = {title: 'requests/s', values: rates, role: 'accent' as const};
-  const lines = drawChart(chart, width - 2, chartRows, useTheme());
-  return <Lines lines={lines.map(({spans}) => ({spans: [span('  '), ...spans]}))} width={width} />;
+  const points = rates.map((value, index) => ({at_ms: index * progressEveryMs, value}));
+  return (
+    <Box height={chartRows} width={usePageWidth()} paddingX={2} flexShrink={0}>
+      <Chart title="requests/s" unit="/s" points={points} role="accent" />
+    </Box>
+  );
 }
 
 function measurementText({benchmark, stage, progress}: ReplayPage): string {

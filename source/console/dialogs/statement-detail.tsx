@@ -1,11 +1,11 @@
+import {Box} from 'ink';
 import {formatBytes, formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
 import type {Statement} from '../../model/snapshot.ts';
-import {drawChart} from '../components/chart.ts';
+import {Chart, type Point} from '../components/chart.tsx';
 import {Anchor, Page} from '../components/page.tsx';
 import {BlankRow, type Fact, Facts, Heading, Prose, usePageWidth} from '../components/prose.tsx';
 import {useConsole} from '../components/store-context.ts';
-import {Lines, Text} from '../components/text.tsx';
-import {useTheme} from '../components/theme-context.ts';
+import {Text} from '../components/text.tsx';
 import {statementId} from '../state/reading.ts';
 
 type StatementDetailProps = {
@@ -63,11 +63,17 @@ const widestChart = 90;
 const chartRows = 7;
 
 function Trend({id}: {id: string}) {
-  const values = useConsole(({trends}) => trends[id]) ?? [];
-  const width = usePageWidth();
-  const chart = {title: '  execution ms per second since start', values, role: 'accent' as const};
+  const {trend = [], history} = useConsole(state => ({trend: state.trends[id], history: state.history}));
+  const width = Math.min(usePageWidth(), widestChart);
+  // The trend has a value for each of the last snapshots.
+  const times = history.slice(-trend.length);
+  const points = trend
+    .slice(-times.length)
+    .map((value, index): Point => ({at_ms: times[index]?.at_ms ?? 0, value}));
   return (
-    <Lines lines={drawChart(chart, Math.min(width, widestChart), chartRows, useTheme())} width={width} />
+    <Box height={chartRows} width={width} paddingLeft={2} flexShrink={0}>
+      <Chart title="execution ms per second since start" unit="ms/s" points={points} role="accent" />
+    </Box>
   );
 }
 

@@ -1,0 +1,114 @@
+import {Box} from 'ink';
+import {useMemo} from 'react';
+import type {Finding} from '../../model/recipe.ts';
+import type {Unavailable} from '../../model/snapshot.ts';
+import {orderedFindings} from '../rows/findings.ts';
+import {fitText} from '../screen/line.ts';
+import {findingId} from '../state/findings.ts';
+import {Measured, type Size} from './measured.tsx';
+import {shorten} from './shorten.ts';
+import {useConsole} from './store-context.ts';
+import {Text} from './text.tsx';
+import {useTheme} from './theme-context.ts';
+
+/**
+ * The findings with their recipes, and the sections that could not be read with the statement that would grant them. As
+ * high as it needs to be, at most `most` rows, and less where there is no room.
+ */
+export function FindingsList({unavailable, most = Infinity}: {unavailable: Unavailable[]; most?: number}) {
+  const {findings, tables} = useConsole(state => ({findings: state.findings, tables: state.tables}));
+  const ordered = useMemo(() => orderedFindings({findings, tables}), [findings, tables]);
+  const needed = Math.min(most, 1 + findings.length + unavailable.length);
+  return (
+    <Measured flexGrow={0} flexBasis={needed}>
+      {({width, height}) => (
+        <Box flexDirection="column" flexShrink={0}>
+          <Text>
+            <Text role="heading">findings</Text>
+            {findings.length === 0 && (
+              <Text role="good">
+                {unavailable.length === 0 ? '  none: all is well' : '  none in what this role can see'}
+              </Text>
+            )}
+          </Text>
+          <Findings
+            findings={ordered}
+            cursor={tables.overview.cursor}
+            width={width}
+            height={Math.max(1, height - 1 - unavailable.length)}
+          />
+          {unavailable.map(part => (
+            <UnavailableRow key={part.section} {...part} />
+          ))}
+        </Box>
+      )}
+    </Measured>
+  );
+}
+
+/** As many as fit, the selected one among them, and how many more there are. */
+function Findings({findings, cursor, width, height}: {findings: Finding[]; cursor: string | null} & Size) {
+  const letters = useConsole(state => state.letters);
+  const room = findings.length <= height ? height : Math.max(1, height - 1);
+  const selected = findings.findIndex(finding => findingId(finding) === cursor);
+  const first = Math.max(0, selected - room + 1);
+  const shown = findings.slice(first, first + room);
+  const more = findings.length - shown.length;
+  return (
+    <>
+      {shown.map((finding, index) => (
+        <FindingRow
+          key={findingId(finding)}
+          finding={finding}
+          letter={letters[findingId(finding)]}
+          isSelected={first + index === selected}
+          width={width}
+        />
+      ))}
+      {more > 0 && <Text role="muted">{`  ${more} more in Recipes (5)`}</Text>}
+    </>
+  );
+}
+
+/** On narrower terminals severity and recipe are left out: the sign and the key say them. */
+const leastWithWords = 100;
+
+function FindingRow({
+  finding: {severity, summary, recipe},
+  letter,
+  isSelected,
+  width,
+}: {
+  finding: Finding;
+  letter: string | undefined;
+  isSelected: boolean;
+  width: number;
+}) {
+  const {critical, warning, ellipsis} = useTheme().symbols;
+  const isCritical = severity === 'critical';
+  const hasWords = width >= leastWithWords;
+  const sign = `${isCritical ? critical : warning} ${hasWords ? severity.padEnd(9) : ''}`;
+  const key = letter === undefined ? '' : ` [${letter}]`;
+  const name = hasWords ? ` ${recipe}` : '';
+  const room = Math.max(10, width - sign.length - name.length - key.length);
+  const text = fitText(shorten(summary, room, ellipsis), room);
+  if (isSelected) return <Text role="selected">{sign + text + name + key}</Text>;
+  return (
+    <Text>
+      <Text role={isCritical ? 'danger' : 'warning'}>{sign}</Text>
+      {text}
+      <Text role="muted">{name}</Text>
+      <Text role="key">{key}</Text>
+    </Text>
+  );
+}
+
+function UnavailableRow({reason, remedy}: Unavailable) {
+  const {stale} = useTheme().symbols;
+  return (
+    <Text>
+      <Text role="warning">{`${stale} unseen   ${remedy} `}</Text>
+      <Text role="muted">{reason}</Text>
+    </Text>
+  );
+}

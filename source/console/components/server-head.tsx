@@ -1,0 +1,97 @@
+import {Box} from 'ink';
+import {slotForecast} from '../../core/activity/budget.ts';
+import {thresholds} from '../../core/health/thresholds.ts';
+import {formatAge, formatBytes, formatCount, formatRatio} from '../../core/text/format.ts';
+import type {Budget, Database, Snapshot} from '../../model/snapshot.ts';
+import type {ConsoleState} from '../state/state.ts';
+import {Gauge, gaugeRole} from './gauge.tsx';
+import {Text} from './text.tsx';
+
+type History = ConsoleState['history'];
+
+/** Four rows: slots, sessions by state, throughput and hit ratios, and when the slots run out. */
+export function ServerHead({snapshot, history}: {snapshot: Snapshot; history: History}) {
+  return (
+    <Box flexDirection="column" flexShrink={0}>
+      <Box>
+        <Text role="strong">{'slots '}</Text>
+        <Gauge budget={snapshot.budget} />
+      </Box>
+      <Slots budget={snapshot.budget} history={history} />
+      <States budget={snapshot.budget} />
+      <Throughput snapshot={snapshot} />
+    </Box>
+  );
+}
+
+/** Below the gauge. */
+const margin = ' '.repeat('slots '.length);
+
+function Slots({budget, history}: {budget: Budget; history: History}) {
+  const {used, usable, used_ratio, headroom, max_connections} = budget;
+  const reserved = budget.superuser_reserved_connections + budget.reserved_connections;
+  const {full_in_ms} = slotForecast(history, usable);
+  return (
+    <Text>
+      {margin}
+      <Text role={gaugeRole(used_ratio)}>{`${used} of ${usable} used (${formatRatio(used_ratio, 0)})`}</Text>
+      {`, ${headroom} free, ${reserved} reserved, max_connections ${max_connections}`}
+      {full_in_ms !== null && <Text role="danger">{`, full in ~${formatAge(full_in_ms)}`}</Text>}
+    </Text>
+  );
+}
+
+function States({budget: {by_state}}: {budget: Budget}) {
+  const count = (state: string) => by_state[state] ?? 0;
+  const aborted = count('idle in transaction (aborted)');
+  const inTransaction = count('idle in transaction') + aborted;
+  return (
+    <Text>
+      {margin}
+      <Text role="good">{`active ${count('active')}`}</Text>
+      {`  idle ${count('idle')}`}
+      <Text role={inTransaction > 0 ? 'warning' : 'plain'}>
+        {`  idle in transaction ${inTransaction}${aborted > 0 ? ` (${aborted} aborted)` : ''}`}
+      </Text>
+      {count('hidden') > 0 && <Text role="muted">{`  hidden ${count('hidden')}`}</Text>}
+    </Text>
+  );
+}
+
+function Throughput({snapshot: {databases, target}}: {snapshot: Snapshot}) {
+  const sum = (read: (rates: NonNullable<Database['rates']>) => number) =>
+    databases.reduce((total, {rates}) => total + (rates ? read(rates) : 0), 0);
+  const own = databases.find(({datname}) => datname === target.database);
+  const hasRates = databases.some(({rates}) => rates);
+  const perSecond = (value: number) => (hasRates ? formatCount(value) : '-');
+  const deadlocks = sum(rates => rates.deadlocks_per_second);
+  return (
+    <Text>
+      {margin}
+      {`${perSecond(sum(r => r.commits_per_second))} commits/s  ${perSecond(sum(r => r.rollbacks_per_second))} rollbacks/s  `}
+      {deadlocks > 0 && <Text role="danger">{`deadlocks ${formatCount(deadlocks)}/s  `}</Text>}
+      {`temp ${hasRates ? formatBytes(sum(r => r.temp_bytes_per_second)) : '-'}/s  `}
+      <HitRatio title="cache hit" ratio={cacheHit(databases)} warning={thresholds.cache_hit_ratio.warning} />
+      {'  '}
+      <HitRatio
+        title="index hit"
+        ratio={own?.index_hit_ratio ?? null}
+        warning={thresholds.index_hit_ratio.warning}
+      />
+    </Text>
+  );
+}
+
+function HitRatio({title, ratio, warning}: {title: string; ratio: number | null; warning: number}) {
+  return (
+    <Text role={ratio !== null && ratio < warning ? 'warning' : 'plain'}>
+      {`${title} ${formatRatio(ratio)}`}
+    </Text>
+  );
+}
+
+function cacheHit(databases: Database[]): number | null {
+  const hit = databases.reduce((sum, {blks_hit}) => sum + blks_hit, 0);
+  const total = databases.reduce((sum, {blks_read}) => sum + blks_read, hit);
+  return total === 0 ? null : hit / total;
+}

@@ -1,0 +1,66 @@
+import {describe, expect, it} from 'vitest';
+import type {ConsoleState} from '../../source/console/state/state.ts';
+import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
+import {createFinding, createRecipe, open, play, press, read, rowsOf} from './played.ts';
+
+/** After half a minute, with so many findings and groups of sessions. */
+function overview(size: {columns: number; rows: number; findings: number; groups: number}): ConsoleState {
+  const found = Array.from({length: size.findings}, (_, index) =>
+    createFinding({subject: `backend:${index}`, summary: `session ${index} waits`}),
+  );
+  const backends = Array.from({length: 30}, (_, index) =>
+    createBackend({pid: 5000 + index, application_name: `app-${index % size.groups}`}),
+  );
+  const statements = Array.from({length: 20}, (_, index) =>
+    createStatement({queryid: String(index), query: `SELECT ${index}`}),
+  );
+  const snapshots = Array.from({length: 15}, (_, index) =>
+    createSnapshot({
+      backends,
+      statements,
+      at: new Date(Date.UTC(2026, 0, 1, 0, 0, 2 * index)).toISOString(),
+    }),
+  );
+  const opened = open(size.columns, size.rows, {recipes: [createRecipe({findings: () => found})]});
+  return play(opened, ...snapshots.map(snapshot => read(snapshot))).state;
+}
+
+const count = (rows: string[], pattern: RegExp) => rows.filter(row => pattern.test(row)).length;
+const findings = /^. .*session \d+ waits/;
+const groups = /^app-\d/;
+const charts = /┤/;
+
+describe('overview', () => {
+  it.each([
+    ['80x24, few of each', {columns: 80, rows: 24, findings: 3, groups: 2}, [3, 2, 7]],
+    ['80x24, many of each', {columns: 80, rows: 24, findings: 12, groups: 10}, [9, 3, 0]],
+    ['100x30', {columns: 100, rows: 30, findings: 6, groups: 12}, [6, 12, 0]],
+    ['60x15', {columns: 60, rows: 15, findings: 3, groups: 3}, [3, 1, 0]],
+  ])('shows findings first, then those that hold slots, then charts: %s', (_, size, shown) => {
+    const rows = rowsOf(overview(size));
+    expect([count(rows, findings), count(rows, groups), count(rows, charts)]).toEqual(shown);
+  });
+
+  it('has groups and statements at the left of the charts on a wide screen', () => {
+    const rows = rowsOf(overview({columns: 160, rows: 50, findings: 10, groups: 14}));
+    expect([count(rows, findings), count(rows, groups)]).toEqual([10, 14]);
+    expect(count(rows, /SELECT \d+/)).toBe(12);
+    expect(count(rows, /SELECT \d+ .*┤/)).toBe(3);
+    for (const title of ['slots used 30', 'active 0', 'idle in transaction 0', 'commits/s'])
+      expect(count(rows, new RegExp(`^.{97} ${title}`))).toBe(1);
+    expect(count(rows, /slots +-28s +now$/)).toBe(3);
+  });
+
+  it('keeps the selected finding in sight', () => {
+    const state = overview({columns: 80, rows: 24, findings: 12, groups: 10});
+    const rows = rowsOf(press(state, ...Array.from({length: 11}, () => 'j')));
+    expect(count(rows, /session 10 waits/)).toBe(1);
+    expect(count(rows, /session 0 waits/)).toBe(0);
+  });
+
+  it('says the time at which the charts end where that is not now', () => {
+    const lost = {kind: 'lost', message: 'connection refused', hint: null, retry_in_ms: 200} as const;
+    const state = overview({columns: 160, rows: 50, findings: 1, groups: 2});
+    expect(count(rowsOf(play(state, lost).state), /slots +-28s +00:00:28$/)).toBe(3);
+  });
+});
