@@ -136,7 +136,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
       app.setTheme(narrow);
     });
     await Promise.race([firstReading, delay(inkAfterMs), followed]);
-    input = readInput(options.streams.stdin, events => batch(() => events.forEach(takeInput)), {
+    input = readInput(options.streams.stdin, takeAll, {
       ...inputOptionsOf(options.env),
       onCursorReport: column => width?.onCursorReport(column),
     });
@@ -166,6 +166,12 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
       isPaintDue = false;
       screen.paint(frameDrawnByInk());
     });
+  }
+
+  /** All of one read: one frame for them. */
+  function takeAll(events: InputEvent[]): void {
+    scroller.forgetWaiting();
+    batch(() => events.forEach(takeInput));
   }
 
   function takeInput(event: InputEvent): void {
