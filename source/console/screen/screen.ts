@@ -1,3 +1,4 @@
+import {likenessOf} from '../../core/text/ascii.ts';
 import {isAmbiguous, isSureOfWidth} from './cell-width.ts';
 import {createGrid, type Grid, styles} from './grid.ts';
 import type {Charset} from './theme.ts';
@@ -68,23 +69,13 @@ export function createScreen(
   };
 }
 
-/** Our own signs that have a likeness in ASCII; what else cannot be shown becomes `?`, as wide as it was. */
-const likenesses: Record<string, string> = {
-  '…': '~',
-  '·': '.',
-  '▏': '_',
-  '±': '~',
-  '–': '-',
-  '↑': '^',
-  '↓': 'v',
-};
-
+/** What cannot be shown becomes its likeness or `?`, as wide as it was. */
 function limitCharset({text}: Grid, charset: Charset): void {
   for (const [cell, shown] of text.entries()) {
     if (shown === '') {
       if (text[cell - 1] === '?') text[cell] = '?';
     } else if (/[^\x20-\x7e]/.test(shown) && (charset === 'ascii' || isAmbiguous(shown))) {
-      text[cell] = likenesses[shown] ?? '?';
+      text[cell] = likenessOf(shown);
     }
   }
 }
