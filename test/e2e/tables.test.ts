@@ -19,7 +19,7 @@ async function openConsole(url: string, columns = 140, rows = 40): Promise<Termi
 
 /** The rows of the table on show: those that begin with a pid. */
 function tableRows(terminal: Terminal): string[] {
-  return terminal.screen().filter(row => /^(◆| ) +\d+ /.test(row));
+  return terminal.screen().filter(row => /^[◆> ][> ] *\d+ /.test(row));
 }
 
 function pidsOf(terminal: Terminal): number[] {

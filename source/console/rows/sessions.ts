@@ -54,7 +54,7 @@ export const sessionColumns: Column<Backend>[] = [
   {
     id: 'application',
     title: 'APPLICATION',
-    width: 12,
+    width: 11,
     widest: 40,
     priority: 3,
     text: b => b.application_name,
@@ -63,7 +63,7 @@ export const sessionColumns: Column<Backend>[] = [
   {
     id: 'role',
     title: 'ROLE',
-    width: 10,
+    width: 13,
     widest: 30,
     priority: 4,
     text: b => b.usename ?? '-',
