@@ -5,10 +5,9 @@ import {jsonText} from '../core/text/json.ts';
 import type {ReadFailure, RecordedSnapshot} from '../model/ports.ts';
 import type {Severity} from '../model/recipe.ts';
 import type {Snapshot, Statement, StatementRates} from '../model/snapshot.ts';
-import {createDiff} from './diff.ts';
 import type {Frame} from './frames.ts';
-import {emptyPacked, type Row, unpack} from './packed.ts';
-import {apply, type Patch} from './patch.ts';
+import {emptyPacked, pack, type Row, unpack} from './packed.ts';
+import {apply, diff, type Patch} from './patch.ts';
 
 export type Encoder = {
   /** Encodes one snapshot. Call again only after the previous call has resolved. */
@@ -25,23 +24,23 @@ const groupLength = 120;
  * Brotli stream, flushed after each frame, so repeated text costs little and every complete frame is readable.
  */
 export function createEncoder(): Encoder {
-  let diff = createDiff();
+  let base = emptyPacked;
   let track = emptyTrack;
   let stream: TextStream | null = null;
   let count = 0;
   return {
     async encode(snapshot, severity) {
-      const isKey = stream === null || count >= groupLength || snapshot.at < diff.at();
+      const isKey = stream === null || count >= groupLength || snapshot.at < base.at;
       if (stream === null || isKey) {
         stream?.close();
         stream = openStream();
-        diff = createDiff();
+        base = emptyPacked;
         count = 0;
       }
       const hasStatements = isDue(track, snapshot);
       if (hasStatements) track = advance(track, snapshot);
-      const statements = hasStatements || isKey ? track.statements : null;
-      const patch = diff.next(snapshot, statements);
+      const patch = diff(base, pack({...snapshot, statements: [...track.statements]}));
+      base = apply(base, patch);
       count++;
       const line: Patch = {
         ...patch,

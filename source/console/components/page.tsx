@@ -10,11 +10,8 @@ import {
 } from 'react';
 import {useStore} from 'zustand';
 import {createStore} from 'zustand/vanilla';
-import type {ScrollBy} from '../state/messages.ts';
-import {pageOnTop} from '../state/selection.ts';
 import {useLayout} from './measured.tsx';
 import {createScroller} from './scroller.ts';
-import {useConsole} from './store-context.ts';
 
 export const ScrollerContext = createContext(createScroller());
 
@@ -34,7 +31,6 @@ const overlap = 3;
  */
 export function Page({follow, children}: {follow?: unknown; children: ReactNode}) {
   const scroller = useContext(ScrollerContext);
-  const page = useConsole(pageOnTop);
   const viewport = useRef<DOMElement>(null);
   const content = useRef<DOMElement>(null);
   const anchor = useRef<DOMElement>(null);
@@ -55,19 +51,19 @@ export function Page({follow, children}: {follow?: unknown; children: ReactNode}
       followed.current = follow;
       if (anchor.current !== null) shown = inSight(offset, anchor.current, content.current, height);
     }
-    for (const by of scroller.takeWaiting(page)) shown += distance(by, height);
-    shown = Math.max(0, Math.min(shown, last));
+    shown = Math.min(shown, last);
     position.setState(shown);
     scroller.linesBelow.setState(Math.max(0, length - shown - height));
   });
 
   useLayoutEffect(
     () =>
-      scroller.mount(page, by => {
+      scroller.mount(by => {
         const {height, last} = room.current;
-        position.setState(before => Math.max(0, Math.min(last, before + distance(by, height))));
+        const lines = 'pages' in by ? by.pages * Math.max(1, height - overlap) : by.lines;
+        position.setState(before => Math.max(0, Math.min(last, before + lines)));
       }),
-    [scroller, page, position],
+    [scroller, position],
   );
 
   return (
@@ -79,11 +75,6 @@ export function Page({follow, children}: {follow?: unknown; children: ReactNode}
       </Box>
     </AnchorContext>
   );
-}
-
-/** In lines, on a page of this height. */
-function distance(by: ScrollBy, height: number): number {
-  return 'pages' in by ? by.pages * Math.max(1, height - overlap) : by.lines;
 }
 
 /** The part of a page that `follow` keeps in sight. */
