@@ -91,7 +91,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     screen,
     scroll: scroller.scroll,
     quit: isRunning => (isRunning ? interrupts.interrupt('SIGINT') : ending.abort()),
-    repaint: paintFrame,
+    repaint: () => screen.paint(frameDrawnByInk()),
   });
 
   terminal.onResize(() => {
@@ -121,15 +121,11 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   followed.catch(() => {});
   let unmount = () => {};
   let isPaintDue = false;
-  let textFrame = '';
   let run: RunState | null = null;
   try {
     const app = mountApp({store, theme, scroller}, options.streams.stdin, {
       size: terminal.size,
-      onFrame: bytes => {
-        textFrame = bytes;
-        paintSoon();
-      },
+      onFrame: paintSoon,
     });
     unmount = app.unmount;
     app.ended.catch(() => {});
@@ -140,7 +136,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
       app.setTheme(narrow);
     });
     await Promise.race([firstReading, delay(inkAfterMs), followed]);
-    input = readInput(options.streams.stdin, events => batch(() => events.forEach(takeInput)), {
+    input = readInput(options.streams.stdin, takeAll, {
       ...inputOptionsOf(options.env),
       onCursorReport: column => width?.onCursorReport(column),
     });
@@ -168,14 +164,14 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     isPaintDue = true;
     queueMicrotask(() => {
       isPaintDue = false;
-      paintFrame();
+      screen.paint(frameDrawnByInk());
     });
   }
 
-  /** Ink's output for screen readers (INK_SCREEN_READER=true) is text instead of a frame. */
-  function paintFrame(): void {
-    if (textFrame === '') screen.paint(frameDrawnByInk());
-    else screen.showText(textFrame);
+  /** All of one read: one frame for them. */
+  function takeAll(events: InputEvent[]): void {
+    scroller.forgetWaiting();
+    batch(() => events.forEach(takeInput));
   }
 
   function takeInput(event: InputEvent): void {

@@ -13,7 +13,7 @@ export type EffectContext = {
   dispatch(message: Message): void;
   terminal: {write(bytes: string): void; suspend(): Promise<void>};
   screen: {invalidate(): void};
-  scroll(by: ScrollBy): void;
+  scroll(page: string, by: ScrollBy): void;
   /** `isRunning`: a run has to be ended first. */
   quit(isRunning: boolean): void;
   repaint(): void;
@@ -46,7 +46,7 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
       case 'redraw':
         return redraw();
       case 'scroll':
-        return context.scroll(effect.by);
+        return context.scroll(effect.page, effect.by);
       case 'set-interval':
         return ports.sampler.setInterval(effect.interval_ms);
       case 'show':

@@ -5,9 +5,10 @@ import {jsonText} from '../core/text/json.ts';
 import type {ReadFailure, RecordedSnapshot} from '../model/ports.ts';
 import type {Severity} from '../model/recipe.ts';
 import type {Snapshot, Statement, StatementRates} from '../model/snapshot.ts';
+import {createDiff} from './diff.ts';
 import type {Frame} from './frames.ts';
-import {emptyPacked, pack, type Row, unpack} from './packed.ts';
-import {apply, diff, type Patch} from './patch.ts';
+import {emptyPacked, type Row, unpack} from './packed.ts';
+import {apply, type Patch} from './patch.ts';
 
 export type Encoder = {
   /** Encodes one snapshot. Call again only after the previous call has resolved. */
@@ -24,23 +25,23 @@ const groupLength = 120;
  * Brotli stream, flushed after each frame, so repeated text costs little and every complete frame is readable.
  */
 export function createEncoder(): Encoder {
-  let base = emptyPacked;
+  let diff = createDiff();
   let track = emptyTrack;
   let stream: TextStream | null = null;
   let count = 0;
   return {
     async encode(snapshot, severity) {
-      const isKey = stream === null || count >= groupLength || snapshot.at < base.at;
+      const isKey = stream === null || count >= groupLength || snapshot.at < diff.at();
       if (stream === null || isKey) {
         stream?.close();
         stream = openStream();
-        base = emptyPacked;
+        diff = createDiff();
         count = 0;
       }
       const hasStatements = isDue(track, snapshot);
       if (hasStatements) track = advance(track, snapshot);
-      const patch = diff(base, pack({...snapshot, statements: [...track.statements]}));
-      base = apply(base, patch);
+      const statements = hasStatements || isKey ? track.statements : null;
+      const patch = diff.next(snapshot, statements);
       count++;
       const line: Patch = {
         ...patch,

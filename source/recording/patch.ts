@@ -1,5 +1,5 @@
 import type {StatementRates} from '../model/snapshot.ts';
-import {emptyPacked, type Packed, type Row, type TableName, tableNames} from './packed.ts';
+import {type Packed, type Row, type TableName, tableNames} from './packed.ts';
 
 /** The difference between two packed snapshots, as JSON. Relative to the empty one it is the whole snapshot. */
 export type Patch = {
@@ -15,7 +15,7 @@ export type Patch = {
   rates?: (StatementRates | null)[];
 };
 
-type TablePatch = {
+export type TablePatch = {
   /** Row identities in order; absent if unchanged. */
   ids?: string[];
   /** Changed members of a row by its index, and removed members. */
@@ -23,7 +23,7 @@ type TablePatch = {
 };
 
 /** Time and transactions between two snapshots, by which ages grow. */
-type Elapsed = {ms: number; xids: number};
+export type Elapsed = {ms: number; xids: number};
 
 const ages = ['xact_age_ms', 'query_age_ms', 'state_age_ms', 'backend_age_ms', 'wait_age_ms'];
 /** Counters are stored as increments. */
@@ -42,28 +42,8 @@ const counters = new Set([
   'blks_hit',
   'blks_read',
 ]);
-/** The server rounds ages and its clock to milliseconds. */
-const ageToleranceMs = 1;
-
-export function diff(before: Packed, after: Packed): Patch {
-  const xids = commonGrowth(before.tables.backends, after.tables.backends);
-  const elapsed = {ms: elapsedMs(before, after.at), xids};
-  const [rest] = changes(before.rest, after.rest);
-  const tables: Patch['tables'] = {};
-  for (const name of tableNames) {
-    const patch = diffTable(before.tables[name], after.tables[name], elapsed);
-    if (patch !== null) tables[name] = patch;
-  }
-  return {
-    at: after.at,
-    ...(xids !== 0 && {xids}),
-    ...(rest !== null && {rest}),
-    ...(Object.keys(tables).length > 0 && {tables}),
-  };
-}
-
 export function apply(before: Packed, patch: Patch): Packed {
-  const elapsed = {ms: elapsedMs(before, patch.at), xids: patch.xids ?? 0};
+  const elapsed = {ms: elapsedMs(before.at, patch.at), xids: patch.xids ?? 0};
   const tables = Object.fromEntries(
     tableNames.map(name => [name, applyTable(before.tables[name], patch.tables?.[name] ?? {}, elapsed)]),
   ) as Packed['tables'];
@@ -71,23 +51,17 @@ export function apply(before: Packed, patch: Patch): Packed {
 }
 
 /** Milliseconds between two snapshots; 0 from the empty one. */
-function elapsedMs(before: Packed, at: string): number {
-  return before === emptyPacked ? 0 : Date.parse(at) - Date.parse(before.at);
+export function elapsedMs(before_at: string, at: string): number {
+  return before_at === '' ? 0 : Date.parse(at) - Date.parse(before_at);
 }
 
-function diffTable(before: Map<string, Row>, after: Map<string, Row>, elapsed: Elapsed): TablePatch | null {
-  const ids = [...after.keys()];
-  const isSameOrder = ids.length === before.size && [...before.keys()].every((id, at) => id === ids[at]);
-  const rows: NonNullable<TablePatch['rows']> = [];
-  for (const [index, id] of ids.entries()) {
-    const row = after.get(id) ?? {};
-    const [changed, removed] = changes(aged(before.get(id) ?? {}, elapsed), row);
-    if (changed !== null || removed.length > 0) {
-      rows.push(removed.length > 0 ? [index, changed ?? {}, removed] : [index, changed ?? {}]);
-    }
-  }
-  if (isSameOrder && rows.length === 0) return null;
-  return {...(!isSameOrder && {ids}), ...(rows.length > 0 && {rows})};
+/** Whether a number is an age in milliseconds, which grows with the time between snapshots. */
+export function isAge(name: string): boolean {
+  return ages.includes(name);
+}
+
+export function isCounter(name: string): boolean {
+  return counters.has(name);
 }
 
 function applyTable(before: Map<string, Row>, patch: TablePatch, elapsed: Elapsed): Map<string, Row> {
@@ -116,56 +90,16 @@ function aged(row: Row, {ms, xids}: Elapsed): Row {
   return older;
 }
 
-/** The most frequent growth of `xmin_age` among sessions in both snapshots. */
-function commonGrowth(before: Map<string, Row>, after: Map<string, Row>): number {
-  const counts = new Map<number, number>();
-  for (const [id, {xmin_age}] of after) {
-    const earlier = before.get(id)?.xmin_age;
-    if (typeof earlier !== 'number' || typeof xmin_age !== 'number') continue;
-    counts.set(xmin_age - earlier, (counts.get(xmin_age - earlier) ?? 0) + 1);
-  }
-  return [...counts].reduce((most, each) => (each[1] > most[1] ? each : most), [0, 0])[0];
-}
-
-/** The members that changed (null if none) and those that were removed. */
-function changes(before: Row, after: Row): [changed: Row | null, removed: string[]] {
-  let changed: Row | null = null;
-  for (const name of Object.keys(after)) {
-    const value = after[name];
-    if (isSame(name, before[name], value)) continue;
-    changed ??= {};
-    changed[name] = counters.has(name) ? growth(before[name], value) : value;
-  }
-  return [changed, Object.keys(before).filter(name => !(name in after))];
-}
-
-/** The increment, rounded to microseconds to drop floating-point noise. */
-function growth(before: unknown, after: unknown): unknown {
-  if (typeof before !== 'number' || typeof after !== 'number') return after;
-  return Number((after - before).toFixed(3));
-}
-
 /** Applies changes to a row: counters grow, other members are replaced, `removed` ones are removed. */
 function changedRow(row: Row, changed: Row, removed: readonly string[]): Row {
   const next: Row = {...row};
-  for (const [name, value] of Object.entries(changed)) {
-    const earlier = row[name];
-    const isGrowth = counters.has(name) && typeof earlier === 'number' && typeof value === 'number';
-    next[name] = isGrowth ? Number((earlier + value).toFixed(3)) : value;
-  }
+  for (const [name, value] of Object.entries(changed)) next[name] = changedValue(name, row[name], value);
   for (const name of removed) delete next[name];
   return next;
 }
 
-function isSame(name: string, before: unknown, after: unknown): boolean {
-  if (before === after) return true;
-  if (typeof before === 'number' && typeof after === 'number')
-    return ages.includes(name) && Math.abs(after - before) <= ageToleranceMs;
-  return (
-    typeof before === 'object' &&
-    typeof after === 'object' &&
-    before !== null &&
-    after !== null &&
-    JSON.stringify(before) === JSON.stringify(after)
-  );
+/** A member after a change, as it is in a patch. */
+export function changedValue(name: string, before: unknown, change: unknown): unknown {
+  const isGrowth = counters.has(name) && typeof before === 'number' && typeof change === 'number';
+  return isGrowth ? Number((before + change).toFixed(3)) : change;
 }

@@ -44,14 +44,16 @@ export function play(state: ConsoleState, ...messages: Message[]): {state: Conso
 
 /** An App on the screen, which keeps what its components hold, such as where a page is scrolled to. */
 export function mount(state: ConsoleState): {
-  /** Names of keys, or messages. */
+  /** Names of keys, or messages; each is drawn. */
   play(...inputs: (string | Message)[]): void;
+  /** The same, read together: drawn once, at the end. */
+  playAhead(...inputs: (string | Message)[]): void;
   rows(): string[];
   state(): ConsoleState;
 } {
   const scroller = createScroller();
-  const {store, dispatch} = createConsoleStore(state, effect => {
-    if (effect.kind === 'scroll') scroller.scroll(effect.by);
+  const {store, dispatch, current, batch} = createConsoleStore(state, effect => {
+    if (effect.kind === 'scroll') scroller.scroll(effect.page, effect.by);
   });
   const app = mountElement(frames => createElement(App, {store, theme, scroller, frames}), {...state, theme});
   onTestFinished(app.unmount);
@@ -62,6 +64,16 @@ export function mount(state: ConsoleState): {
         if (message !== null) dispatch(message);
         app.draw();
       }
+    },
+    playAhead(...inputs) {
+      scroller.forgetWaiting();
+      batch(() => {
+        for (const input of inputs) {
+          const message = typeof input === 'string' ? messageOf(input, current()) : input;
+          if (message !== null) dispatch(message);
+        }
+      });
+      app.draw();
     },
     rows: () => rowsOfGrid(app.draw().grid),
     state: store.getState,

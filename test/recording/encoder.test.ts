@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createEncoder, decodeGroup} from '../../source/recording/encoder.ts';
 import type {Frame} from '../../source/recording/frames.ts';
-import {createStatement} from '../helpers/snapshot.ts';
+import {createBackend, createStatement} from '../helpers/snapshot.ts';
 import {changingSnapshots} from './changing-snapshots.ts';
 
 async function encodeAll(snapshots: readonly Snapshot[]): Promise<Frame[]> {
@@ -23,6 +23,26 @@ function withoutRates(snapshots: readonly Snapshot[]): Snapshot[] {
 describe('encoder', () => {
   it('restores every snapshot, with sessions added, removed and changed, in order', async () => {
     const snapshots = changingSnapshots(40);
+    expect(withoutRates(decodeGroup(await encodeAll(snapshots)))).toEqual(snapshots);
+  });
+
+  it('restores members that come and go, and rows of one identity', async () => {
+    const [first] = changingSnapshots(1);
+    const session = createBackend({
+      pid: 7,
+      state_change: '2026-01-01T11:59:00.000000Z',
+      state_age_ms: 60_000,
+    });
+    const snapshots = changingSnapshots(5).map((snapshot, index) => ({
+      ...snapshot,
+      at: first?.at ?? '',
+      databases: snapshot.databases.map(of => (index % 2 === 0 ? of : {...of, sessions_fatal: index})),
+      // An age that follows from its time is not recorded, another one is.
+      backends: [
+        {...session, state_age_ms: index % 2 === 0 ? 60_000 : 70_000},
+        ...(index > 1 ? [session] : []),
+      ],
+    }));
     expect(withoutRates(decodeGroup(await encodeAll(snapshots)))).toEqual(snapshots);
   });
 

@@ -21,6 +21,7 @@ import {catchInterrupts} from '../interrupts.ts';
 import {openConfiguredJournal} from '../journal.ts';
 import {localFiles} from '../local-files.ts';
 import {loadRecipeData} from '../recipe-data.ts';
+import {terminalOutput} from '../terminal-output.ts';
 import type {ExecutePorts} from './execute-plan.ts';
 
 export type Engine = Omit<EnginePorts, 'slots' | 'recheck'> & {journal: JournalFile};
@@ -140,16 +141,18 @@ type SessionFlags = {
   wait?: string | undefined;
   journal?: string | undefined;
   dryRun?: boolean | undefined;
+  json?: boolean | undefined;
 };
 
 /** Runs `work` with the ports to execute a plan. The first snapshot also recovers unfinished runs. */
 export async function withRunSession(
-  context: CliContext,
+  outer: CliContext,
   request: ConnectionRequest,
   flags: SessionFlags,
   work: (session: RunSession) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   let watching: Connection | null = null;
+  const context = flags.json ? outer : {...outer, output: terminalOutput(outer)};
   const {engine, identity} = openEngine(context, request, {flags, watching: () => watching});
   const {signal, release} = catchInterrupts(context, {within_ms: 10_000});
   const connection = async () => {

@@ -10,8 +10,11 @@ import {
 } from 'react';
 import {useStore} from 'zustand';
 import {createStore} from 'zustand/vanilla';
+import type {ScrollBy} from '../state/messages.ts';
+import {pageOnTop} from '../state/selection.ts';
 import {useLayout} from './measured.tsx';
 import {createScroller} from './scroller.ts';
+import {useConsole} from './store-context.ts';
 
 export const ScrollerContext = createContext(createScroller());
 
@@ -31,6 +34,7 @@ const overlap = 3;
  */
 export function Page({follow, children}: {follow?: unknown; children: ReactNode}) {
   const scroller = useContext(ScrollerContext);
+  const page = useConsole(pageOnTop);
   const viewport = useRef<DOMElement>(null);
   const content = useRef<DOMElement>(null);
   const anchor = useRef<DOMElement>(null);
@@ -51,19 +55,19 @@ export function Page({follow, children}: {follow?: unknown; children: ReactNode}
       followed.current = follow;
       if (anchor.current !== null) shown = inSight(offset, anchor.current, content.current, height);
     }
-    shown = Math.min(shown, last);
+    for (const by of scroller.takeWaiting(page)) shown += distance(by, height);
+    shown = Math.max(0, Math.min(shown, last));
     position.setState(shown);
     scroller.linesBelow.setState(Math.max(0, length - shown - height));
   });
 
   useLayoutEffect(
     () =>
-      scroller.mount(by => {
+      scroller.mount(page, by => {
         const {height, last} = room.current;
-        const lines = 'pages' in by ? by.pages * Math.max(1, height - overlap) : by.lines;
-        position.setState(before => Math.max(0, Math.min(last, before + lines)));
+        position.setState(before => Math.max(0, Math.min(last, before + distance(by, height))));
       }),
-    [scroller, position],
+    [scroller, page, position],
   );
 
   return (
@@ -75,6 +79,11 @@ export function Page({follow, children}: {follow?: unknown; children: ReactNode}
       </Box>
     </AnchorContext>
   );
+}
+
+/** In lines, on a page of this height. */
+function distance(by: ScrollBy, height: number): number {
+  return 'pages' in by ? by.pages * Math.max(1, height - overlap) : by.lines;
 }
 
 /** The part of a page that `follow` keeps in sight. */

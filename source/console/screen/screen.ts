@@ -1,3 +1,4 @@
+import {likenessOf} from '../../core/text/ascii.ts';
 import {isAmbiguous, isSureOfWidth} from './cell-width.ts';
 import {createGrid, type Grid, styles} from './grid.ts';
 import type {Charset} from './theme.ts';
@@ -8,8 +9,6 @@ import type {Charset} from './theme.ts';
  */
 export type Screen = {
   paint(frame: Grid): void;
-  /** Writes plain text in place of a frame, for a screen reader; nothing where it is the same text. */
-  showText(text: string): void;
   /** The terminal has taken what was written: the newest frame painted since then is written. */
   resume(): void;
   resize(columns: number, rows: number): void;
@@ -36,7 +35,6 @@ export function createScreen(
   /** The terminal has not taken the last frame yet; of those painted meanwhile only the newest is kept. */
   let isWaiting = false;
   let newest: Grid | null = null;
-  let shownText = '';
 
   return {
     paint(frame) {
@@ -51,13 +49,6 @@ export function createScreen(
       // Synchronised output (mode 2026) keeps a large change from being seen half done; others ignore it.
       if (bytes.length > 1500) isWaiting = !write(`\u001b[?2026h${bytes}\u001b[?2026l`);
       else if (bytes !== '') isWaiting = !write(bytes);
-    },
-    showText(text) {
-      if (text === shownText && isBlank) return;
-      isBlank = true;
-      shownText = text;
-      // Long rows wrap: nothing is cut that is read aloud.
-      write(`\u001b[0m\u001b[?7h\u001b[H\u001b[2J${text.replaceAll('\n', '\r\n')}`);
     },
     resume() {
       isWaiting = false;
@@ -78,23 +69,13 @@ export function createScreen(
   };
 }
 
-/** Our own signs that have a likeness in ASCII; what else cannot be shown becomes `?`, as wide as it was. */
-const likenesses: Record<string, string> = {
-  '…': '~',
-  '·': '.',
-  '▏': '_',
-  '±': '~',
-  '–': '-',
-  '↑': '^',
-  '↓': 'v',
-};
-
+/** What cannot be shown becomes its likeness or `?`, as wide as it was. */
 function limitCharset({text}: Grid, charset: Charset): void {
   for (const [cell, shown] of text.entries()) {
     if (shown === '') {
       if (text[cell - 1] === '?') text[cell] = '?';
     } else if (/[^\x20-\x7e]/.test(shown) && (charset === 'ascii' || isAmbiguous(shown))) {
-      text[cell] = likenesses[shown] ?? '?';
+      text[cell] = likenessOf(shown);
     }
   }
 }

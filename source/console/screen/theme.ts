@@ -129,12 +129,12 @@ const noColours: Record<Role, string> = {
   reserved: '2',
 };
 
-type Environment = Record<string, string | undefined>;
+type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Colours by NO_COLOR, FORCE_COLOR and TERM, characters by POOLCTL_ASCII, TERM and the locale. */
 export function createTheme(env: Environment): Theme {
   const sgrOf = coloursOf(env);
-  const isUnicode = canUnicode(env);
+  const isUnicode = canShowUnicode(env);
   return {
     sgr: roles.map(role => sgrOf[role]),
     selectedSgr: '7',
@@ -157,7 +157,8 @@ function coloursOf({FORCE_COLOR, NO_COLOR, COLORTERM, TERM = ''}: Environment): 
   return hasMany || /^[23]$/.test(FORCE_COLOR ?? '') ? manyColours : fewColours;
 }
 
-function canUnicode(env: Environment): boolean {
+/** By POOLCTL_ASCII, TERM and the locale. */
+export function canShowUnicode(env: Environment): boolean {
   if (env.POOLCTL_ASCII) return false;
   if (env.TERM === 'dumb' || env.TERM === 'linux' || env.TERM?.startsWith('vt1')) return false;
   const locale = env.LC_ALL || env.LC_CTYPE || env.LANG || '';

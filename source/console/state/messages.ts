@@ -2,6 +2,7 @@ import type {DialogEffect, DialogEvent} from './dialog.ts';
 import type {PastEffect, PastEvent} from './past.ts';
 import type {ReadingEffect, ReadingEvent} from './reading.ts';
 import type {RunEffect, RunEvent, RunUpdate} from './run.ts';
+import {pageOnTop} from './selection.ts';
 import type {ConsoleState} from './state.ts';
 
 /** What the server, the terminal and effects report. */
@@ -18,8 +19,8 @@ export type Effect =
   | DialogEffect
   | RunEffect
   | PastEffect
-  /** Of the page on top, which holds its own position. */
-  | {kind: 'scroll'; by: ScrollBy}
+  /** `page`: the one on top, which holds its own position. */
+  | {kind: 'scroll'; page: string; by: ScrollBy}
   | {kind: 'quit'}
   | {kind: 'suspend'}
   | {kind: 'redraw'};
@@ -36,7 +37,7 @@ export function noEffects(state: ConsoleState): UpdateResult {
 }
 
 export function scroll(state: ConsoleState, by: ScrollBy): UpdateResult {
-  return {state, effects: [{kind: 'scroll', by}]};
+  return {state, effects: [{kind: 'scroll', page: pageOnTop(state), by}]};
 }
 
 export function toEdge(to: 'first' | 'last'): ScrollBy {

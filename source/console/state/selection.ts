@@ -3,7 +3,12 @@ import type {Backend, Statement} from '../../model/snapshot.ts';
 import {statementId} from './reading.ts';
 import type {ConsoleState} from './state.ts';
 
-/** What is selected: the cursor's row as it is in the snapshot shown. */
+/** Names the page that scrolls, '' where none lies on the view. */
+export function pageOnTop({overlay, replay, wizard}: ConsoleState): string {
+  if (overlay !== null) return overlay.kind;
+  if (replay !== null) return 'replay';
+  return wizard === null ? '' : `wizard ${wizard.stage}`;
+}
 
 /** The selected session as it is now; undefined when it has ended. */
 export function selectedSession(state: ConsoleState): Backend | undefined {

@@ -8,6 +8,7 @@ import {BlankRow, Prose, usePageWidth} from '../components/prose.tsx';
 import {shorten} from '../components/shorten.ts';
 import {Text} from '../components/text.tsx';
 import {useTheme} from '../components/theme-context.ts';
+import {textWidth} from '../screen/cell-width.ts';
 import {fitText, type Role} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import {isUnderWay} from '../state/run.ts';
@@ -54,6 +55,8 @@ export function RunPage({run, isCleaningUp}: RunPageProps) {
 const signWidth = 4;
 /** The longest: `applied, not verified`. */
 const outcomeWidth = 22;
+/** On narrower pages outcomes have no column of their own: whom the step is about needs the room. */
+const leastForColumn = 60;
 
 type StepRowsProps = {
   step: RunStep;
@@ -65,11 +68,13 @@ type StepRowsProps = {
 
 const StepRows = memo(function StepRows({step, isLost: lost, isPausing, isCleaningUp}: StepRowsProps) {
   const {symbols} = useTheme();
-  const titleWidth = Math.max(10, usePageWidth() - signWidth - outcomeWidth);
   const {title, result, progress, status} = step;
   const {sign, role, text} = lost
     ? {sign: symbols.warning, role: 'warning' as const, text: 'unknown, verify it'}
     : describeStep(step, symbols, isCleaningUp);
+  const width = usePageWidth();
+  const outcome = width < leastForColumn ? textWidth(text) + 2 : outcomeWidth;
+  const titleWidth = Math.max(10, width - signWidth - outcome);
   return (
     <>
       <Text>
@@ -160,10 +165,12 @@ function End({run}: {run: RunState}) {
   const {steps, status, reason, hint} = run;
   return (
     <>
-      <Text>
-        <Text role={status === 'done' ? 'good' : 'warning'}>{`  ${status ?? ''}`}</Text>
-        {`: ${outcomesText(run) || 'nothing to do'}; run ${run.run} in the journal`}
-      </Text>
+      <Box marginX={2}>
+        <Text wrap="wrap">
+          <Text role={status === 'done' ? 'good' : 'warning'}>{status ?? ''}</Text>
+          {`: ${outcomesText(run) || 'nothing to do'}; run ${run.run} in the journal`}
+        </Text>
+      </Box>
       {reason && <Prose text={reason} />}
       {hint && <Prose text={hint} />}
       {steps.some(({result}) => result?.has_leftover) && <Prose text={leftoverText} role="warning" />}

@@ -3,6 +3,7 @@ import {Fragment} from 'react';
 import {usePageWidth} from '../components/prose.tsx';
 import {useConsole} from '../components/store-context.ts';
 import {Text} from '../components/text.tsx';
+import {textWidth} from '../screen/cell-width.ts';
 import {type RecipeWizard, recipeOf, type WizardStage} from '../state/run.ts';
 
 type Stage = [WizardStage, name: string];
@@ -23,10 +24,7 @@ const stagesOfBenchmark: Stage[] = [
   ['running', 'measurement'],
 ];
 
-/** Cells of the title that are left at least where all stages are named. */
-const leastTitle = 10;
-
-/** The recipe and its stages; on a narrow terminal the current stage alone: `4/5 confirm`. */
+/** The recipe and its stages; where they do not fit the current stage alone: `4/5 confirm`. */
 export function Stages({wizard}: {wizard: RecipeWizard}) {
   const {recipe, undoes, stage} = wizard;
   const isBenchmark = useConsole(state => recipeOf(state, wizard)?.isBenchmark ?? false);
@@ -34,10 +32,11 @@ export function Stages({wizard}: {wizard: RecipeWizard}) {
   const at = own.findIndex(([id]) => id === (stage === 'done' ? 'running' : stage));
   const current = own[at]?.[1] ?? '';
   const whole = own.map(([, name]) => name).join(' > ');
-  const isNarrow = usePageWidth() < leastTitle + 4 + whole.length;
+  const title = undoes === null ? recipe : `undo of run ${undoes}, ${recipe}`;
+  const isNarrow = usePageWidth() < textWidth(`  ${title}  ${whole}`);
   return (
-    <Box height={1} flexShrink={0}>
-      <Text role="strong">{`  ${undoes === null ? recipe : `undo of run ${undoes}, ${recipe}`}  `}</Text>
+    <Box height={1} flexShrink={0} gap={2}>
+      <Text role="strong">{`  ${title}`}</Text>
       <Box flexShrink={0} aria-label={`stage ${at + 1} of ${own.length}: ${current}`}>
         <Text>
           {isNarrow && <Text role="muted">{`${at + 1}/${own.length} `}</Text>}

@@ -120,6 +120,7 @@ type CachedRow = {
 };
 
 const noTags: Record<string, string> = {};
+const noBlockers: number[] = [];
 
 function isUnchanged(row: ActivityRow, before: CachedRow | undefined): before is CachedRow {
   return (
@@ -230,7 +231,7 @@ function toBackend(
     backend_xid: row[column.backend_xid],
     backend_age_ms: ageSince(row[column.backend_start_us], now_us),
     xmin_age: row[column.xmin_age],
-    blocked_by: row[column.blocked_by] ?? [],
+    blocked_by: row[column.blocked_by] ?? noBlockers,
     query_id: row[column.query_id],
     query: backend_type === null ? null : query,
     tags: backend_type === null ? noTags : tags,

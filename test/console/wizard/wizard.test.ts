@@ -103,6 +103,19 @@ describe('preview', () => {
     expect(below()).toBe(last);
   });
 
+  it('takes keys that were typed ahead of it, and leaves those for the page before it there', () => {
+    const shown = mount(start());
+    shown.playAhead('a', 'enter', 'G');
+    expect(shown.rows().join('\n')).toContain('backend:9 9: a dump');
+    const other = mount(press(start(), 'a'));
+    other.playAhead('G', 'enter');
+    expect(other.rows().at(-1)).toMatch(/more lines below/);
+    const closed = mount(start());
+    closed.playAhead('?', 'G', 'escape');
+    closed.playAhead('?');
+    expect(closed.rows().at(-1)).toMatch(/more lines below/);
+  });
+
   it('is reached and left without a page of parameters where there are none', () => {
     expect(preview.wizard?.stage).toBe('preview');
     expect(press(preview, 'escape').wizard?.stage).toBe('evidence');
