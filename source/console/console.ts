@@ -91,7 +91,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     screen,
     scroll: scroller.scroll,
     quit: isRunning => (isRunning ? interrupts.interrupt('SIGINT') : ending.abort()),
-    repaint: () => screen.paint(frameDrawnByInk()),
+    repaint: paintFrame,
   });
 
   terminal.onResize(() => {
@@ -121,11 +121,15 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   followed.catch(() => {});
   let unmount = () => {};
   let isPaintDue = false;
+  let textFrame = '';
   let run: RunState | null = null;
   try {
     const app = mountApp({store, theme, scroller}, options.streams.stdin, {
       size: terminal.size,
-      onFrame: paintSoon,
+      onFrame: bytes => {
+        textFrame = bytes;
+        paintSoon();
+      },
     });
     unmount = app.unmount;
     app.ended.catch(() => {});
@@ -164,8 +168,14 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     isPaintDue = true;
     queueMicrotask(() => {
       isPaintDue = false;
-      screen.paint(frameDrawnByInk());
+      paintFrame();
     });
+  }
+
+  /** Ink's output for screen readers (INK_SCREEN_READER=true) is text instead of a frame. */
+  function paintFrame(): void {
+    if (textFrame === '') screen.paint(frameDrawnByInk());
+    else screen.showText(textFrame);
   }
 
   /** All of one read: one frame for them. */

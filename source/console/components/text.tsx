@@ -1,3 +1,4 @@
+// biome-ignore lint/style/noRestrictedImports: the one place that may use it, because it sanitises.
 import {Text as InkText, Transform} from 'ink';
 import {Children, type ReactNode} from 'react';
 import {sanitise} from '../../core/text/sanitise.ts';

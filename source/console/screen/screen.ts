@@ -9,6 +9,8 @@ import type {Charset} from './theme.ts';
  */
 export type Screen = {
   paint(frame: Grid): void;
+  /** Writes plain text in place of a frame, for a screen reader; nothing where it is the same text. */
+  showText(text: string): void;
   /** The terminal has taken what was written: the newest frame painted since then is written. */
   resume(): void;
   resize(columns: number, rows: number): void;
@@ -35,6 +37,7 @@ export function createScreen(
   /** The terminal has not taken the last frame yet; of those painted meanwhile only the newest is kept. */
   let isWaiting = false;
   let newest: Grid | null = null;
+  let shownText = '';
 
   return {
     paint(frame) {
@@ -49,6 +52,13 @@ export function createScreen(
       // Synchronised output (mode 2026) keeps a large change from being seen half done; others ignore it.
       if (bytes.length > 1500) isWaiting = !write(`\u001b[?2026h${bytes}\u001b[?2026l`);
       else if (bytes !== '') isWaiting = !write(bytes);
+    },
+    showText(text) {
+      if (text === shownText && isBlank) return;
+      isBlank = true;
+      shownText = text;
+      // Long rows wrap: nothing is cut that is read aloud.
+      write(`\u001b[0m\u001b[?7h\u001b[H\u001b[2J${text.replaceAll('\n', '\r\n')}`);
     },
     resume() {
       isWaiting = false;
