@@ -31,7 +31,7 @@ it('reads every view and a page as plain text with INK_SCREEN_READER=true', asyn
     ['3', /pg_stat_statements/],
     ['4', /waits for a lock|no session waits/],
     ['5', /kill-idle-sessions/],
-    ['6', /no run|journal/],
+    ['6', /nothing has been done yet/],
     ['?', /PgDn/],
   ];
   for (const [key, text] of figures) {
