@@ -77,14 +77,14 @@ it.each(Object.entries(fields))('%s is edited by the keys of readline', async (_
     [['ctrl-k', ...'one two three'], 'one two three▏'],
     [['alt-b', 'alt-b', 'alt-d'], 'one ▏ three'],
     [['ctrl-u'], '▏ three'],
-    [['ctrl-k', ...'é日👍🏽'], 'é日👍🏽▏'],
+    [['ctrl-k', ...'é日👍🏽'], 'é日👍(?:🏽)?▏'],
     [['backspace'], 'é日▏'],
     [['left', 'backspace'], '▏日'],
     [['delete'], '▏'],
   ];
   for (const [keys, shown] of steps) {
     terminal.press(...keys);
-    await terminal.waitFor(new RegExp(`(?:[:/] ?|older_than +|run it: {2})${shown}`));
+    await terminal.waitFor(new RegExp(`(?:[:/] ?|older_than +|run it: {2})${shown.trimEnd()}`));
   }
 });
 
