@@ -1,11 +1,18 @@
 import {sanitise} from '../../core/text/sanitise.ts';
-import {isOneCellPerUnit, splitCells} from './cell-width.ts';
+import {isOneCellPerUnit, isSureOfWidth, splitCells} from './cell-width.ts';
 
 /**
  * A frame in cells: `text[i]` is the grapheme at cell i, '' for the second cell of a wide one; `style[i]` is the index
  * of its SGR parameters in `styles`.
  */
-export type Grid = {width: number; height: number; text: string[]; style: Uint16Array};
+export type Grid = {
+  width: number;
+  height: number;
+  text: string[];
+  style: Uint16Array;
+  /** By row: 1 where it holds text whose width terminals do not agree on. */
+  isUnsure: Uint8Array;
+};
 
 /** SGR parameters by their index, `1;31`; '' at index 0 is plain. */
 export const styles: string[] = [''];
@@ -14,7 +21,13 @@ const indexOfStyle = new Map([['', 0]]);
 /** Blank and plain, as a terminal is after a clear. */
 export function createGrid(width: number, height: number): Grid {
   const cells = width * height;
-  return {width, height, text: new Array<string>(cells).fill(' '), style: new Uint16Array(cells)};
+  return {
+    width,
+    height,
+    text: new Array<string>(cells).fill(' '),
+    style: new Uint16Array(cells),
+    isUnsure: new Uint8Array(height),
+  };
 }
 
 /** The cells of a row that may be drawn on, `from` inclusive, `to` exclusive. */
@@ -79,6 +92,7 @@ function drawText(grid: Grid, text: string, style: number, from: number, stretch
     if (cell >= stretch.from) {
       grid.text[cell] = grapheme;
       grid.style[cell] = style;
+      if (!isSureOfWidth(grapheme)) grid.isUnsure[Math.floor(cell / grid.width)] = 1;
       if (width === 2) {
         grid.text[cell + 1] = '';
         grid.style[cell + 1] = style;

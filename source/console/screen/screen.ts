@@ -98,9 +98,8 @@ function difference(shown: Grid, next: Grid): string {
     const row = {from: y * width, to: (y + 1) * width};
     const from = firstChange(shown, next, row.from, row.to);
     if (from === row.to) continue;
-    if (isSureOfWidths(shown, row) && isSureOfWidths(next, row))
-      writeChanges(pen, shown, next, {...row, from});
-    else writeRow(pen, next, row);
+    if (shown.isUnsure[y] || next.isUnsure[y]) writeRow(pen, next, row);
+    else writeChanges(pen, shown, next, {...row, from});
   }
   return pen.style === 0 ? pen.bytes : `${pen.bytes}\u001b[0m`;
 }
@@ -176,12 +175,8 @@ function firstChange(shown: Grid, next: Grid, from: number, to: number): number 
 }
 
 function isSame(shown: Grid, next: Grid, cell: number): boolean {
-  return shown.text[cell] === next.text[cell] && shownStyle(shown, cell) === shownStyle(next, cell);
-}
-
-function isSureOfWidths({text}: Grid, {from, to}: Stretch): boolean {
-  for (let cell = from; cell < to; cell++) if (!isSureOfWidth(text[cell] ?? ' ')) return false;
-  return true;
+  if (shown.text[cell] !== next.text[cell]) return false;
+  return shown.style[cell] === next.style[cell] || shownStyle(shown, cell) === shownStyle(next, cell);
 }
 
 /** A blank has no look, unless its row is selected: an underlined or reversed blank is a bar that means nothing. */
