@@ -69,7 +69,9 @@ it('walks the guide by keys: findings, parameters, preview, typed word, verified
   await terminal.waitFor(/pg_terminate_backend\(a\.pid/);
   terminal.press('enter');
   await terminal.waitFor('type yes to run it');
-  expect(terminal.text()).toMatch(/3 sessions to end\n {2}on 127\.0\.0\.1:\d+\/postgres, server …\d{6}\n/);
+  expect(terminal.text()).toMatch(
+    /3 sessions to end *\n {2}on 127\.0\.0\.1:\d+\/postgres, server …\d{6} *\n/,
+  );
   terminal.type('no', 'enter');
   await terminal.waitFor('type yes and press Enter');
   expect(await leakedSessions()).toBe(3);
