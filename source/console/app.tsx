@@ -9,11 +9,11 @@ import {createScroller, type Scroller} from './components/scroller.ts';
 import {Scrubber} from './components/scrubber.tsx';
 import {StoreContext, useConsole} from './components/store-context.ts';
 import {Tabs} from './components/tabs.tsx';
-import {Lines} from './components/text.tsx';
+import {Rows} from './components/text.tsx';
 import {ThemeContext} from './components/theme-context.ts';
 import {Waiting} from './components/waiting.tsx';
 import {Dialog, isDialogOpen} from './dialogs/dialog.tsx';
-import {isTooSmall, tooSmallLines} from './least-size.ts';
+import {isTooSmall, tooSmallRows} from './least-size.ts';
 import type {Theme} from './screen/theme.ts';
 import type {ViewId} from './state/browsing.ts';
 import type {ConsoleState, ConsoleStore} from './state/state.ts';
@@ -46,7 +46,7 @@ function Screen() {
   }));
   return (
     <Box flexDirection="column" width={columns} height={rows} overflow="hidden">
-      {isSmall && <Lines lines={tooSmallLines} width={columns} />}
+      {isSmall && <Rows rows={tooSmallRows} />}
       {!isSmall && isProduction && (
         <ProductionFrame columns={columns} rows={rows}>
           <Inside />

@@ -1,4 +1,3 @@
-import {type Line, line} from './screen/line.ts';
 import type {ConsoleState} from './state/state.ts';
 
 const leastColumns = 40;
@@ -9,7 +8,5 @@ export function isTooSmall({columns, rows}: Pick<ConsoleState, 'columns' | 'rows
   return columns < leastColumns || rows < leastRows;
 }
 
-export const tooSmallLines: Line[] = [
-  line(`poolctl needs ${leastColumns}x${leastRows}`),
-  line('Ctrl-C quits'),
-];
+/** What a smaller terminal shows. */
+export const tooSmallRows = [`poolctl needs ${leastColumns}x${leastRows}`, 'Ctrl-C quits'];

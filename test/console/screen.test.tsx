@@ -1,18 +1,34 @@
 import {Unicode11Addon} from '@xterm/addon-unicode11';
 import xterm from '@xterm/headless';
 import {describe, expect, it} from 'vitest';
-import {Lines} from '../../source/console/components/text.tsx';
+import {Spans, Text} from '../../source/console/components/text.tsx';
 import type {Grid} from '../../source/console/screen/grid.ts';
-import {fitText, type Line, line, roles, span, wrapText} from '../../source/console/screen/line.ts';
+import {fitText, roles, type Span, span, wrapText} from '../../source/console/screen/line.ts';
 import {createScreen} from '../../source/console/screen/screen.ts';
 import {createTheme} from '../../source/console/screen/theme.ts';
 import {renderElement, rowsOfGrid} from './rendered.tsx';
 
 const theme = createTheme({LANG: 'C.UTF-8'});
 
+type Line = {spans: Span[]; isSelected?: boolean};
+
+function line(text: string): Line {
+  return {spans: [span(text)]};
+}
+
 /** What Ink makes of these lines, in cells. */
 function frameOf(lines: Line[], columns: number, rows: number): Grid {
-  return renderElement(<Lines lines={lines} width={columns} />, {columns, rows}).grid;
+  const elements = lines.map(({spans, isSelected}, index) => {
+    const text = spans.map(part => part.text).join('');
+    if (isSelected)
+      return (
+        <Text key={index} role="selected">
+          {fitText(text, columns)}
+        </Text>
+      );
+    return <Text key={index}>{text === '' ? ' ' : <Spans spans={spans} />}</Text>;
+  });
+  return renderElement(elements, {columns, rows}).grid;
 }
 
 function createEmulator(columns: number, rows: number) {

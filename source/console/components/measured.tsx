@@ -25,7 +25,7 @@ export function useLayout(measure: () => void): void {
 }
 
 /** The size of a box after the last layout; 0x0 before the first. */
-export function useSize(box: RefObject<DOMElement | null>): Size {
+function useSize(box: RefObject<DOMElement | null>): Size {
   const [size, setSize] = useState<Size>({width: 0, height: 0});
   useLayout(() => {
     const {width, height} = box.current ? measureElement(box.current) : size;

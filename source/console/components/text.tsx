@@ -2,7 +2,7 @@
 import {Text as InkText, Transform} from 'ink';
 import {Children, type ReactNode} from 'react';
 import {sanitise} from '../../core/text/sanitise.ts';
-import {fitText, type Line, type Role, roles, type Span, wrapText} from '../screen/line.ts';
+import {type Role, roles, type Span, wrapText} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import {useTheme} from './theme-context.ts';
 
@@ -91,17 +91,6 @@ export function Rows({rows, role = 'plain'}: {rows: string[]; role?: Role}) {
   const paint = painterOf(useTheme(), role);
   const shown = rows.map(row => sanitise(row.slice(0, longestText))).join('\n');
   return <InkText wrap="truncate">{paint === null ? shown : paint(shown)}</InkText>;
-}
-
-/** Rows that are laid out already, one Text each. */
-export function Lines({lines, width}: {lines: Line[]; width: number}) {
-  return lines.map((row, index) => <Row key={index} row={row} width={width} />);
-}
-
-function Row({row: {spans, isSelected = false}, width}: {row: Line; width: number}) {
-  const text = spans.map(part => part.text).join('');
-  if (isSelected) return <Text role="selected">{fitText(text, width)}</Text>;
-  return <Text>{text === '' ? ' ' : <Spans spans={spans} />}</Text>;
 }
 
 /** The parts of a Text. */

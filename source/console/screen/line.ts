@@ -18,24 +18,8 @@ export type Role = (typeof roles)[number];
 
 export type Span = {text: string; role: Role};
 
-/** One row of the screen. Text may be hostile and of any length: the screen sanitises and cuts it. */
-export type Line = {spans: Span[]; isSelected?: boolean};
-
 export function span(text: string, role: Role = 'plain'): Span {
   return {text, role};
-}
-
-/** A line of plain strings and spans. */
-export function line(...parts: (string | Span)[]): Line {
-  return {spans: parts.map(part => (typeof part === 'string' ? span(part) : part))};
-}
-
-export const blankLine: Line = {spans: []};
-
-export function lineWidth(of: Line): number {
-  let width = 0;
-  for (const {text} of of.spans) width += textWidth(sanitise(text));
-  return width;
 }
 
 /**
@@ -79,33 +63,6 @@ function cut(clean: string, width: number): string {
   return taken + ' '.repeat(width - used);
 }
 
-/** Pads or cuts a line to exactly `width` cells. */
-export function fitLine(of: Line, width: number): Line {
-  const spans: Span[] = [];
-  let left = width;
-  for (const {text, role} of of.spans) {
-    if (left === 0) break;
-    const clean = sanitise(bound(text, left));
-    const length = textWidth(clean);
-    if (length > left) {
-      spans.push({text: fitText(clean, left), role});
-      left = 0;
-    } else {
-      spans.push({text: clean, role});
-      left -= length;
-    }
-  }
-  if (left > 0) spans.push(span(' '.repeat(left)));
-  return of.isSelected ? {spans, isSelected: true} : {spans};
-}
-
-/** `left` at the left edge and `right` at the right one; `left` is cut first when both do not fit. */
-export function spread(left: Line, right: Line, width: number): Line {
-  const rightWidth = Math.min(lineWidth(right), width);
-  const leftWidth = Math.max(0, width - rightWidth);
-  return {spans: [...fitLine(left, leftWidth).spans, ...fitLine(right, rightWidth).spans]};
-}
-
 /** Longer text is cut before it is wrapped: nothing this long is read, and wrapping it is slow. */
 const mostWrappedLength = 65_536;
 
@@ -128,9 +85,4 @@ function wrapParagraph(clean: string, width: number): string[] {
   }
   wrapped.push(rest);
   return wrapped;
-}
-
-/** Exactly `height` lines. */
-export function padLines(lines: Line[], height: number): Line[] {
-  return Array.from({length: Math.max(0, height)}, (_, index) => lines[index] ?? blankLine);
 }

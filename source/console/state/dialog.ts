@@ -9,7 +9,7 @@ export type DialogSlice = {
   entered: Record<Prompt['purpose'], readonly string[]>;
 };
 
-export type Overlay =
+type Overlay =
   | {kind: 'help'}
   | Prompt
   | {kind: 'session'; id: string; detail: string[] | null}

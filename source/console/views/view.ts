@@ -2,9 +2,6 @@ import type {ComponentType} from 'react';
 import type {ViewId} from '../state/browsing.ts';
 import type {ConsoleState} from '../state/state.ts';
 
-/** In cells. */
-export type Area = {width: number; height: number};
-
 /** One view = one file. */
 export type View = {
   id: ViewId;
