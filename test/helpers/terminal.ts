@@ -91,9 +91,14 @@ export function openTerminal(options: TerminalOptions): Terminal {
     onExit,
     screen() {
       const {baseY} = emulator.buffer.active;
+      // A blank that was written and a cell that was not look the same.
       return Array.from(
         {length: emulator.rows},
-        (_, y) => emulator.buffer.active.getLine(baseY + y)?.translateToString(true) ?? '',
+        (_, y) =>
+          emulator.buffer.active
+            .getLine(baseY + y)
+            ?.translateToString(true)
+            .trimEnd() ?? '',
       );
     },
     text: () => terminal.screen().join('\n'),
