@@ -42,7 +42,7 @@ export type ConsoleOptions = {
 };
 
 /** Input is read after the first snapshot, or after this time while the server is still awaited. */
-const inkAfterMs = 60;
+const readInputAfterMs = 60;
 
 /** How long leaving may wait for what the terminal still has to say. */
 const leaveAfterMs = 300;
@@ -52,8 +52,8 @@ export type Leaving = {outcome: 'left' | 'never connected'; interruption: string
 
 /**
  * Opens the console; resolves when the user quits or a signal ends it. The terminal is restored at
- * once; a run in progress is ended first, with the snapshots it needs. The first frame is painted before Ink and React are
- * loaded. Rejects with the error of a defect, after restoring the terminal.
+ * once; a run in progress is ended first, with the snapshots it needs. The waiting screen is drawn while the server is
+ * asked, so that Ink is warm for the first snapshot. Rejects with the error of a defect, after restoring the terminal.
  */
 export async function openConsole(ports: ConsolePorts, options: ConsoleOptions): Promise<Leaving> {
   const theme = createTheme(options.env);
@@ -139,7 +139,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
       screen.setCharset(narrow.charset);
       app.setTheme(narrow);
     });
-    await Promise.race([firstReading, delay(inkAfterMs), followed]);
+    await Promise.race([firstReading, delay(readInputAfterMs), followed]);
     input = readInput(options.streams.stdin, takeAll, {
       ...inputOptionsOf(options.env),
       onCursorReport: column => width?.onCursorReport(column),
