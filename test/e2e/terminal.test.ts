@@ -73,7 +73,7 @@ describe('a process that was stopped', () => {
     async signal => {
       const shell = await openShell();
       process.kill(await pidOf(shell), signal);
-      await shell.waitFor(/^shell> /m);
+      await shell.waitFor(/^shell>/m);
       if (signal === 'SIGTSTP') {
         expect(shell.isAlternateBuffer()).toBe(false);
         expect(shell.cursor().isVisible).toBe(true);
