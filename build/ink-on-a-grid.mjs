@@ -21,6 +21,8 @@ const changes = {
   'ink/build/measure-text.js': [
     ['const cache = new Map();', `${importTextCache}\nconst cache = createTextCache();`],
   ],
+  // What the console shows is sanitised by its own Text.
+  'ink/build/squash-text-nodes.js': [['return sanitizeAnsi(text);', 'return text;']],
   'ink/build/wrap-text.js': [
     lazily('wrapAnsi', 'wrap-ansi'),
     lazily('cliTruncate', 'cli-truncate'),

@@ -1,12 +1,11 @@
 import {Box} from 'ink';
-import {memo, type ReactNode, useMemo} from 'react';
+import {memo, useMemo} from 'react';
 import type {Column} from '../rows/arrange.ts';
 import {textWidth} from '../screen/cell-width.ts';
 import {fitText, type Span, span} from '../screen/line.ts';
-import type {Theme} from '../screen/theme.ts';
 import type {TableState} from '../state/browsing.ts';
 import {Measured, type Size} from './measured.tsx';
-import {Paragraph, Text} from './text.tsx';
+import {PaintedRow, Paragraph, Text} from './text.tsx';
 import {useTheme} from './theme-context.ts';
 
 type TableProps<Row> = {
@@ -33,11 +32,11 @@ function Rows<Row>({rows, table, columns, idOf, emptyText, width, height}: Table
       <Titles columns={columns} fitted={fitted} sort={table.sort} />
       {rows.slice(first, first + height - 1).map(row => {
         const id = idOf(row);
-        const marker = span(table.tagged.includes(id) ? `${symbols.tagged} ` : '  ', 'warning');
+        const marker = table.tagged.includes(id) ? `${symbols.tagged} ` : '  ';
         return (
           <TableRow
             key={id}
-            parts={joinPlain([marker, ...cellsOf(row, fitted, symbols.ellipsis)])}
+            parts={partsOf(row, fitted, marker, symbols.ellipsis)}
             selectedWidth={id === table.cursor ? width : null}
           />
         );
@@ -72,7 +71,7 @@ function Titles<Row>({
   return (
     <Box flexShrink={0} height={1}>
       <Box flexGrow={1}>
-        <Text>{paint(titles)}</Text>
+        <PaintedRow spans={titles} />
       </Box>
       {unseen && (
         <Box flexShrink={0}>
@@ -92,7 +91,7 @@ type TableRowProps = {
 const TableRow = memo(
   function TableRow({parts, selectedWidth}: TableRowProps) {
     if (selectedWidth === null) {
-      return <Text>{paint(parts)}</Text>;
+      return <PaintedRow spans={parts} />;
     }
     return <Text role="selected">{fitText(parts.map(({text}) => text).join(''), selectedWidth)}</Text>;
   },
@@ -105,47 +104,28 @@ const TableRow = memo(
     }),
 );
 
-/** What a `<Text>` holds for these parts; its own strings are sanitised there. */
-function paint(parts: Span[]): ReactNode[] {
-  return parts.map(({text, role}, index) =>
-    role === 'plain' ? (
-      text
-    ) : (
-      <Text key={index} role={role}>
-        {text}
-      </Text>
-    ),
-  );
-}
-
-/** The cells of a row with the gaps between them; what is blank has no role, so that no look is given to nothing. */
-function cellsOf<Row>(row: Row, fitted: Fitted<Row>, ellipsis: Theme['symbols']['ellipsis']): Span[] {
-  return fitted.flatMap(({column, width}, index) => {
-    const cell = fitText(column.text(row), width, column.align, ellipsis);
-    const text = cell.trim();
-    const begin = cell.length - cell.trimStart().length;
-    return [
-      span((index === 0 ? '' : ' ') + cell.slice(0, begin)),
-      span(text, text === '' ? 'plain' : column.role?.(row)),
-      span(cell.slice(begin + text.length)),
-    ];
-  });
-}
-
-/** The same text in fewer parts: what is plain stays with what is plain before it. */
-function joinPlain(parts: Span[]): Span[] {
-  const joined: Span[] = [];
-  let plain = '';
-  for (const part of parts) {
-    if (part.role === 'plain' || part.text.trim() === '') {
-      plain += part.text;
+/** A row in as few parts as its roles allow; what is blank has no role, so that no look is given to nothing. */
+function partsOf<Row>(row: Row, fitted: Fitted<Row>, marker: string, ellipsis: string): Span[] {
+  const parts: Span[] = marker.trim() === '' ? [] : [span(marker, 'warning')];
+  let plain = marker.trim() === '' ? marker : '';
+  let before = '';
+  for (const {column, width} of fitted) {
+    const cell = before + fitText(column.text(row), width, column.align, ellipsis);
+    const role = column.role?.(row) ?? 'plain';
+    const text = role === 'plain' ? '' : cell.trim();
+    before = ' ';
+    if (text === '') {
+      plain += cell;
       continue;
     }
-    if (plain !== '') joined.push(span(plain));
-    joined.push(part);
-    plain = '';
+    const begin = cell.length - cell.trimStart().length;
+    plain += cell.slice(0, begin);
+    if (plain !== '') parts.push(span(plain));
+    parts.push(span(text, role));
+    plain = cell.slice(begin + text.length);
   }
-  return plain === '' ? joined : [...joined, span(plain)];
+  if (plain !== '') parts.push(span(plain));
+  return parts;
 }
 
 const gap = 1;

@@ -93,6 +93,17 @@ export function Rows({rows, role = 'plain'}: {rows: string[]; role?: Role}) {
   return <InkText wrap="truncate">{paint === null ? shown : paint(shown)}</InkText>;
 }
 
+/** A row of parts in their roles, as nested Texts would show it; painted at once, where a screen holds many such rows. */
+export function PaintedRow({spans}: {spans: Span[]}) {
+  const theme = useTheme();
+  const shown = spans.map(({text, role}) => {
+    const clean = sanitise(text.slice(0, longestText));
+    const paint = painterOf(theme, role);
+    return paint === null || clean === '' ? clean : paint(clean);
+  });
+  return <InkText wrap="truncate">{shown.join('')}</InkText>;
+}
+
 /** The parts of a Text. */
 export function Spans({spans}: {spans: Span[]}) {
   return spans.map(({text, role}, index) => (

@@ -1,11 +1,25 @@
+import {createTextCache} from '../screen/text-cache.ts';
+
 /**
  * A statement for a list, where its first words must tell it from its neighbours: Prisma quotes and qualifies every
  * name and lists every column, which would leave room for little else. The detail shows it as it is.
  */
 export function oneLine(text: string): string {
+  const begin = text.slice(0, longestBegin);
+  const known = folded.get(begin);
+  if (known !== undefined) return known;
+  const line = fold(begin);
+  folded.set(begin, line);
+  return line;
+}
+
+/** Longer statements are cut before: no row is as wide. */
+const longestBegin = 1000;
+const folded = createTextCache<string>();
+
+function fold(text: string): string {
   return (
     text
-      .slice(0, 1000)
       .replace(/\s+/g, ' ')
       .trim()
       .replace(/"public"\./g, '')
