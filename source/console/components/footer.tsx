@@ -16,25 +16,43 @@ import {Text} from './text.tsx';
 
 /** The prompt, or the notice, or the keys that work now. */
 export function Footer() {
-  const state = useConsole(whole => whole);
-  const {overlay, notice, wizard, replay} = state;
-  if (overlay?.kind === 'prompt') return <PromptLine prompt={overlay} />;
-  const hasWizard = overlay === null && replay === null && wizard !== null;
-  if (notice && !hasWizard && replay === null) return <NoticeText notice={notice} />;
+  const {prompt, notice, top} = useConsole(state => ({
+    prompt: state.overlay?.kind === 'prompt' ? state.overlay : null,
+    notice: state.notice,
+    top: topOf(state),
+  }));
+  if (prompt !== null) return <PromptLine prompt={prompt} />;
+  if (notice && top === 'view') return <NoticeText notice={notice} />;
   return (
     <Box height={1} flexShrink={0} justifyContent="space-between">
-      {hasWizard && <Keys keys={wizardKeys(state, wizard)} />}
-      {overlay === null && replay !== null && <Keys keys={replayKeys(replay)} />}
-      {!hasWizard && (overlay !== null || replay === null) && <Hints hints={hintsOf(state)} />}
+      {top === 'view' ? <Hints /> : <Keys />}
       <Box flexShrink={0}>
         {/* A notice does not cover the keys of the wizard. */}
-        {notice && hasWizard ? <NoticeText notice={notice} /> : <Status state={state} />}
+        {notice && top === 'wizard' ? <NoticeText notice={notice} /> : <Status />}
       </Box>
     </Box>
   );
 }
 
-function Keys({keys}: {keys: [key: string, label: string][]}) {
+/** Whose keys are shown; a page on top of a wizard has those of a view. */
+function topOf({overlay, replay, wizard}: ConsoleState): 'view' | 'replay' | 'wizard' {
+  if (overlay !== null) return 'view';
+  return replay !== null ? 'replay' : wizard === null ? 'view' : 'wizard';
+}
+
+/** The keys of a wizard or a replay. */
+function Keys() {
+  const keys = inGroups(
+    2,
+    useConsole(state => {
+      const {replay, wizard} = state;
+      return replay !== null
+        ? replayKeys(replay).flat()
+        : wizard === null
+          ? []
+          : wizardKeys(state, wizard).flat();
+    }),
+  );
   return (
     <Text>
       {keys.map(([key, label]) => (
@@ -47,19 +65,29 @@ function Keys({keys}: {keys: [key: string, label: string][]}) {
   );
 }
 
+/** Of a list without inner lists: `useConsole` compares its members. */
+function inGroups<Member>(size: number, members: Member[]): Member[][] {
+  return Array.from({length: members.length / size}, (_, index) =>
+    members.slice(index * size, (index + 1) * size),
+  );
+}
+
 function NoticeText({notice: {text, severity}}: {notice: Notice}) {
   return <Text role={severity === 'info' ? 'accent' : severity}>{` ${text} `}</Text>;
 }
 
 /** What stands at the right: the next attempt to connect, lines below the screen, help and quit. */
-function Status({state}: {state: ConsoleState}) {
+function Status() {
   const below = useLinesBelow();
-  const {link} = state;
+  const {retry_in_ms, isBrowsing} = useConsole(state => ({
+    retry_in_ms: state.link.kind === 'lost' ? state.link.retry_in_ms : null,
+    isBrowsing: modeOf(state) === 'browse',
+  }));
   return (
     <Text>
-      {link.kind === 'lost' && <Text role="muted">{` retry in ${formatMs(link.retry_in_ms)} `}</Text>}
+      {retry_in_ms !== null && <Text role="muted">{` retry in ${formatMs(retry_in_ms)} `}</Text>}
       {below > 0 && <Text role="warning">{` ${counted(below, 'more line')} below: PgDn `}</Text>}
-      {modeOf(state) === 'browse' && (
+      {isBrowsing && (
         <>
           <Text role="key"> ?</Text> help <Text role="key"> q</Text> quit{' '}
         </>
@@ -68,19 +96,21 @@ function Status({state}: {state: ConsoleState}) {
   );
 }
 
-type Hint = {key: string; label: string; reason: string | null};
-
 /**
  * As many keys as fit, and why the first disabled one is disabled: what does not fit wraps into a second row, which
  * is not shown. Enter is shown only where it opens something.
  */
-function Hints({hints}: {hints: Hint[]}) {
-  const disabled = hints.find(({reason}) => reason !== null);
+function Hints() {
+  const hints = inGroups(
+    3,
+    useConsole(state => hintsOf(state).flat()),
+  );
+  const disabled = hints.find(([, , reason]) => reason !== null);
   return (
     <Box flexWrap="wrap" height={1} flexGrow={1} flexBasis={0} overflow="hidden">
       {hints
-        .filter(({key, reason}) => key !== 'Enter' || reason === null)
-        .map(({key, label, reason}) => (
+        .filter(([key, , reason]) => key !== 'Enter' || reason === null)
+        .map(([key, label, reason]) => (
           <Box key={key} flexShrink={0}>
             <Text>
               <Text role="key">{` ${key}`}</Text>
@@ -90,14 +120,15 @@ function Hints({hints}: {hints: Hint[]}) {
         ))}
       {disabled && (
         <Box flexShrink={0}>
-          <Text role="muted">{` ${disabled.key}: ${disabled.reason} `}</Text>
+          <Text role="muted">{` ${disabled[0]}: ${disabled[2]} `}</Text>
         </Box>
       )}
     </Box>
   );
 }
 
-function hintsOf(state: ConsoleState): Hint[] {
+/** The keys of the footer with their labels, and why one does nothing now. */
+function hintsOf(state: ConsoleState): [key: string, label: string, reason: string | null][] {
   const mode = modeOf(state);
   return (
     bindings
@@ -106,11 +137,7 @@ function hintsOf(state: ConsoleState): Hint[] {
       .map(binding => ({binding, key: binding.keys[0] ?? ''}))
       // In the past the keys that change something are not listed; pressed, they say why they do nothing.
       .filter(({binding, key}) => state.past === null || !isAct(binding, state, key))
-      .map(({binding, key}) => ({
-        key: keyName(key),
-        label: labelOf(binding, state),
-        reason: whyDisabled(binding, state, key),
-      }))
+      .map(({binding, key}) => [keyName(key), labelOf(binding, state), whyDisabled(binding, state, key)])
   );
 }
 
