@@ -83,7 +83,12 @@ describe('frames', () => {
   ];
 
   it.each(
-    sizes.flatMap(([columns, rows]) => readings.map(([name, snapshot]) => ({columns, rows, name, snapshot}))),
+    sizes.flatMap(([columns, rows]) =>
+      readings
+        // What is empty has the same cells at any size.
+        .filter(([name]) => columns === 80 || name === 'an incident' || name === 'hostile text')
+        .map(([name, snapshot]) => ({columns, rows, name, snapshot})),
+    ),
   )(
     'are the same cells by stock Ink and by the grid at $columns x $rows: $name',
     async ({columns, rows, snapshot}) => {

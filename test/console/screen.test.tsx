@@ -79,7 +79,7 @@ describe('screen', () => {
     const emulator = createEmulator(60, 12);
     const screen = createScreen(emulator.write, theme, 60, 12);
     let frame: Line[] = [];
-    for (let round = 0; round < 200; round++) {
+    for (let round = 0; round < 60; round++) {
       frame = Array.from({length: 12}, (_, y) => {
         const kept = frame[y];
         if (kept && random() < 0.6) return kept;
