@@ -16,32 +16,6 @@ import {unfinishedNotice, updateReplay} from './run.ts';
 import type {ConsoleState} from './state.ts';
 import {handleRecipeData, updateRun} from './wizard.ts';
 
-const kinds = new Set<string>([
-  'read',
-  'lost',
-  'connecting',
-  'resized',
-  'session-described',
-  'statement-formatted',
-  'explained',
-  'journal-read',
-  'diagnosis-data',
-  'data-loaded',
-  'data-failed',
-  'run',
-  'run-failed',
-  'replay-update',
-  'replayed',
-  'replay-failed',
-  'notice',
-  'past-read',
-  'play-on',
-] satisfies Event['kind'][]);
-
-export function isEvent(message: {kind: string}): message is Event {
-  return kinds.has(message.kind);
-}
-
 /** Takes what the server, the terminal and effects report into the state. */
 export function handleEvent(state: ConsoleState, event: Event): UpdateResult {
   switch (event.kind) {

@@ -22,7 +22,7 @@ import {
   recall,
   remember,
 } from './dialog.ts';
-import {handleEvent, isEvent, showEffect} from './events.ts';
+import {handleEvent, showEffect} from './events.ts';
 import {diagnose} from './findings.ts';
 import {edit, type InputLine, insert, type LineEdit} from './line-editor.ts';
 import {
@@ -105,14 +105,18 @@ export type Message = Command | Event;
 
 /** The next state for a message, and the effects to perform. Pure. Findings belong to the snapshot shown. */
 export function update(before: ConsoleState, message: Message): UpdateResult {
-  const {state, effects} = isEvent(message)
-    ? handleEvent(before, message)
-    : handleCommand(before.notice === null ? before : {...before, notice: null}, message);
+  const {state, effects} = isCommand(message)
+    ? handleCommand(before.notice === null ? before : {...before, notice: null}, message)
+    : handleEvent(before, message);
   const isDiagnosed =
     state.snapshot === before.snapshot &&
     state.diagnosisData === before.diagnosisData &&
     (state.past === null) === (before.past === null);
   return {state: isDiagnosed ? state : diagnose(state, state.past !== null), effects};
+}
+
+function isCommand(message: Message): message is Command {
+  return [viewCommands, globalCommands, wizardCommands].some(table => message.kind in table);
 }
 
 /** What is on top decides what a command does. */
