@@ -3,7 +3,7 @@ import net from 'node:net';
 import {expect, it} from 'vitest';
 import {startLink} from './child.ts';
 
-it('forwards all bytes in order in both directions, at the earliest a round trip after a connect', async () => {
+it('a link with latency forwards all bytes in order, the first no earlier than a round trip after the connect', async () => {
   const echo = net.createServer(socket => socket.pipe(socket)).listen(0, '127.0.0.1');
   await once(echo, 'listening');
   const address = echo.address();

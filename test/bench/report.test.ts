@@ -53,7 +53,7 @@ describe('the report', () => {
     expect(text).toContain('- peer, start, quiet: ended (1 times)');
   });
 
-  it('has no ratio without poolctl', () => {
+  it('shows no ratio if poolctl was not measured', () => {
     const results = createResults();
     results.add({...row, program: 'peer'}, 5);
     const text = toMarkdown({

@@ -84,7 +84,7 @@ describe('the contents of the package', () => {
     expect(packageProblems(packed([path]))).toEqual([`unexpected: ${path}`]);
   });
 
-  test('stay within their bounds', () => {
+  test('are refused above the size limits', () => {
     const problems = packageProblems(
       packed([], {size: bounds.size + 1, unpackedSize: bounds.unpackedSize + 1}),
     );
@@ -105,7 +105,7 @@ test.each([
   expect(secretsIn(text)).toEqual(kinds);
 });
 
-test('relative links are resolved from their file; code, anchors and addresses are none', () => {
+test('relative links are resolved from their file; code, anchors and URLs are not links to files', () => {
   const files = ['README.md', 'docs/decisions/README.md', 'docs/threat-model.md'];
   const text = [
     '[a](docs/threat-model.md) [b](docs/decisions) [c](docs/decisions/) [d](#part) [e](https://example.org)',

@@ -77,7 +77,7 @@ describe('a package', () => {
     );
   });
 
-  test("has the licence of its README's section where it has no file", async () => {
+  test('without a licence file is covered by the licence section of its README', async () => {
     const notices = await noticesFor(
       'readme',
       {license: 'MIT'},
@@ -87,7 +87,7 @@ describe('a package', () => {
     expect(notices).not.toContain('# readme');
   });
 
-  test('with an old list of licences is read', async () => {
+  test('may list its licences in the old form', async () => {
     const manifest = {licenses: [{type: 'MIT'}, {type: 'GPL-2.0'}]};
     expect(await noticesFor('listed', manifest, {LICENSE: mit})).toContain('- listed 1.0.0: MIT OR GPL-2.0');
   });

@@ -1,7 +1,7 @@
 import {readdirSync, readFileSync} from 'node:fs';
 import {expect, test} from 'vitest';
 
-test('every path that the threat model names is there', () => {
+test('every path in the threat model exists', () => {
   const files = readdirSync('source', {recursive: true, encoding: 'utf8'});
   const spans = [...readFileSync('docs/threat-model.md', 'utf8').matchAll(/`([\w/*.-]+)`/g)];
   const paths = spans.flatMap(([, span = '']) => (/^[\w-]+(\/[\w*-]+)+(\.ts)?$/.test(span) ? [span] : []));

@@ -20,7 +20,7 @@ const release = workflows.find(([name]) => name === 'release.yml')?.[1];
 describe.each(workflows)('%s', (_name, {on, permissions, jobs}) => {
   const steps = Object.values(jobs).flatMap(job => job.steps);
 
-  test('runs scripts that package.json has', () => {
+  test('runs only scripts that package.json has', () => {
     const named = steps.flatMap(({run = ''}) =>
       [...run.matchAll(/npm run ([\w:]+)/g)].map(([, name]) => name),
     );
@@ -34,7 +34,7 @@ describe.each(workflows)('%s', (_name, {on, permissions, jobs}) => {
     for (const {uses} of steps) if (uses !== undefined) expect(uses).toMatch(/^actions\/[\w-]+@v\d+$/);
   });
 
-  test('has events, a time limit for each job, and read permission only', () => {
+  test('has triggers, a time limit for each job, and only read permission', () => {
     expect(on).toBeTruthy();
     expect(permissions).toEqual({contents: 'read'});
     for (const job of Object.values(jobs)) expect(job['timeout-minutes']).toBeGreaterThan(0);
@@ -77,7 +77,7 @@ describe('issue forms', () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  test('there is one for a bug, a wrong figure and an unsafe act, and none without a form', () => {
+  test('exist for a bug, a wrong figure and an unsafe action; an issue without a form is not possible', () => {
     expect(names.toSorted()).toEqual(['bug.yml', 'unsafe-act.yml', 'wrong-figure.yml']);
     expect(parse(readFileSync('.github/ISSUE_TEMPLATE/config.yml', 'utf8'))).toEqual({
       blank_issues_enabled: false,

@@ -106,14 +106,14 @@ describeEachMajor('a server without a free slot', major => {
     ],
     ['an unknown role', () => server.url({user: 'nobody', password}), /role "nobody"/],
     ['TLS it does not speak', () => urlOf(server, 'oncall', '?sslmode=require'), /does not support TLS/],
-  ])('ends with 3 for %s', async (_, url, message) => {
+  ])('exits 3 for %s', async (_, url, message) => {
     expect(await failing(['snapshot', url()])).toEqual([3, expect.stringMatching(message)]);
   });
 });
 
 const [newest = 18] = availableMajors();
 
-describePgBouncer('the program before PgBouncer', () => {
+describePgBouncer('poolctl connected through PgBouncer', () => {
   let server: TestServer;
   let pooler: Pooler;
   beforeAll(async () => {
@@ -131,7 +131,7 @@ describePgBouncer('the program before PgBouncer', () => {
     await server?.stop();
   });
 
-  it('reads, and reports the pooler in between', async () => {
+  it('reads the server, and reports that a pooler is in between', async () => {
     const {code, stdout, stderr} = await runProgram(['snapshot', pooler.url({user: 'oncall'})]);
     expect([code, JSON.parse(stdout).target.user]).toEqual([0, 'oncall']);
     expect(stderr).toMatch(/pooler: a connection pooler is in between.*DIRECT_URL/);
@@ -139,7 +139,7 @@ describePgBouncer('the program before PgBouncer', () => {
     expect(doctor.stdout).toMatch(/MISSING +pooler +a connection pooler is in between/);
   });
 
-  it('executes nothing through it: exit 3', async () => {
+  it('refuses to execute anything through it: exit 3', async () => {
     const leaking = await leak(server, {application_name: 'web'});
     const set = ['--set', 'older_than=0s', '--yes', '--json'];
     const {code, stdout} = await runProgram([
@@ -166,7 +166,7 @@ describePgBouncer('the program before PgBouncer', () => {
     await client.end();
   });
 
-  it('exits 3 for its admin console', async () => {
+  it("exits 3 for PgBouncer's admin console", async () => {
     expect(await failing(['snapshot', pooler.url({database: 'pgbouncer'})])).toEqual([
       3,
       expect.stringMatching(/is PgBouncer's admin console, not a database\n/),

@@ -28,7 +28,7 @@ async function homeWith(dotenv: string, pgpass?: string): Promise<string> {
   return home;
 }
 
-describe("a folder's .env that names a host of its own", () => {
+describe("a host that a folder's .env names", () => {
   it.each([
     ['PGPASSWORD', {PGPASSWORD: password}, undefined],
     ['a line with *', {}, `*:*:*:*:${password}\n`],
@@ -44,7 +44,7 @@ describe("a folder's .env that names a host of its own", () => {
     expect(thief.heard()).not.toContain(password);
   });
 
-  it('cannot refer to an exported variable', async () => {
+  it('cannot come from a reference to an exported variable', async () => {
     const thief = await startThief();
     const home = await homeWith(
       `DATABASE_URL="postgres://app:\${PGPASSWORD}@127.0.0.1:${thief.port}/shop"\n`,
@@ -55,7 +55,7 @@ describe("a folder's .env that names a host of its own", () => {
   });
 });
 
-describeEachMajor("a server, and a folder's .env beside exported variables", major => {
+describeEachMajor("a URL in a folder's .env", major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({major});
@@ -63,7 +63,7 @@ describeEachMajor("a server, and a folder's .env beside exported variables", maj
   });
   afterAll(() => server?.stop());
 
-  it('loses to an exported URL, whichever variable has it', async () => {
+  it('is overridden by an exported URL, whichever variable sets it', async () => {
     const thief = await startThief();
     const evil = `postgres://app@127.0.0.1:${thief.port}/shop`;
     const home = await homeWith(
@@ -91,13 +91,13 @@ describeEachMajor("a server, and a folder's .env beside exported variables", maj
     expect(thief.heard()).toBe('');
   });
 
-  it('names the source of its URL before a change', async () => {
+  it('is printed as the source before a change', async () => {
     const args = ['run', 'kill-idle-sessions', '--set', 'older_than=1d', '--dry-run'];
     const {stderr} = await runProgram(args, {env: {DATABASE_URL: urlOf(server, 'oncall')}});
     expect(stderr).toContain(`, from DATABASE_URL\n`);
   });
 
-  it("is shown in the console's header as the source of the URL", async () => {
+  it("is named as the source in the console's header", async () => {
     const home = await homeWith(`DATABASE_URL="${urlOf(server, 'viewer')}"\n`);
     const env = {HOME: home, PATH: process.env.PATH ?? ''};
     const terminal = openProgram([], {cwd: home, env, columns: 120, rows: 30});

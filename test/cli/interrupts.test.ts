@@ -32,7 +32,7 @@ it.each([
   ['SIGINT', 130],
   ['SIGTERM', 143],
   ['SIGHUP', 129],
-] as const)('exits after %s with %i, whatever signal follows', (cause, exitCode) => {
+] as const)('the process exits after %s with %i, whatever signal follows', (cause, exitCode) => {
   const taken = take();
   expect(interrupts.exitCodeAfterSignal(exitCodes.interrupted)).toBe(130);
   taken.interrupt(cause);
@@ -43,7 +43,7 @@ it.each([
   taken.release();
 });
 
-it('ends at once at a second signal, after the message that it is finishing', () => {
+it('a second signal ends the process at once, after the message that it is finishing', () => {
   const taken = take();
   taken.interrupt('SIGTERM');
   taken.interrupt('SIGTERM');
@@ -61,7 +61,7 @@ it('ends at once at a second signal, after the message that it is finishing', ()
   taken.release();
 });
 
-it('ends by itself after within_ms', () => {
+it('the process exits after within_ms without a second signal', () => {
   const taken = take(10_000);
   taken.interrupt('SIGHUP');
   vi.advanceTimersByTime(9999);
@@ -72,7 +72,7 @@ it('ends by itself after within_ms', () => {
   taken.release();
 });
 
-it('releases the signal handlers and prints nothing more', () => {
+it('release() removes the signal handlers, and nothing more is printed', () => {
   const before = process.listenerCount('SIGTERM');
   const taken = take(10_000);
   expect(process.listenerCount('SIGTERM')).toBe(before + 1);

@@ -65,7 +65,7 @@ describe('changing a file', () => {
     expect(await readdir(app)).toEqual(['.env']);
   });
 
-  it.runIf(isRoot)("keeps another's owner and group if root changes it", async () => {
+  it.runIf(isRoot)("keeps owner and group of another user's file if root changes it", async () => {
     const path = join(await temporaryFolder(), '.env');
     await writeFile(path, bytes);
     await chown(path, someoneElse, someoneElse + 1);
@@ -98,7 +98,7 @@ describe('changing a file', () => {
       path => writeFile(path, Buffer.from(bytes.map(each => (each === 0xe9 ? 0xe8 : each)))),
     ],
     ['whether it exists', path => import('node:fs/promises').then(({rm}) => rm(path))],
-  ])('is not changed if another process changed %s meanwhile', async (_, meanwhile) => {
+  ])('changes nothing if another process has changed %s since', async (_, meanwhile) => {
     const folder = await temporaryFolder();
     const path = join(folder, '.env');
     await writeFile(path, bytes);
@@ -137,7 +137,7 @@ describe('creating a file', () => {
   const made = (path: string, folder: 'new' | 'existing') =>
     localFiles.replace(path, {before: null, after: 'made', folder});
 
-  it('creates its folder, and removes it with the file', async () => {
+  it('creates the folder, and undo removes it with the file', async () => {
     const folder = await temporaryFolder();
     const path = join(folder, '2026_add', 'migration.sql');
     expect(await made(path, 'new')).toBe(true);
@@ -146,7 +146,7 @@ describe('creating a file', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('keeps the folder if it has other files by then', async () => {
+  it('is undone without removing the folder if it contains other files', async () => {
     const folder = await temporaryFolder();
     const path = join(folder, '2026_add', 'migration.sql');
     await made(path, 'new');
@@ -155,7 +155,7 @@ describe('creating a file', () => {
     expect(await readdir(join(folder, '2026_add'))).toEqual(['notes.md']);
   });
 
-  it('keeps a folder that existed before, even empty', async () => {
+  it('is undone without removing a folder that existed before, even if it is empty', async () => {
     const folder = join(await temporaryFolder(), 'existing');
     await mkdir(folder);
     const path = join(folder, 'file');
@@ -177,7 +177,7 @@ describe('creating a file', () => {
     expect((await readdir(folder)).toSorted()).toEqual(['file', 'link']);
   });
 
-  it('does not remove a file that was changed or replaced by a link', async () => {
+  it('is not undone if the file was changed or replaced by a link', async () => {
     const folder = await temporaryFolder();
     const path = join(folder, 'file');
     await made(path, 'existing');

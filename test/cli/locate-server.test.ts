@@ -42,7 +42,7 @@ describe('a target of the configuration', () => {
     expect([request.is_production, request.rescue?.is_production]).toEqual([true, true]);
   });
 
-  it('is found under XDG_CONFIG_HOME, before the environment', async () => {
+  it('is read from XDG_CONFIG_HOME, and overrides the environment', async () => {
     const files = {'/c/poolctl/config.toml': '[targets.x]\nurl = "postgres://u@x/d"'};
     const env = {XDG_CONFIG_HOME: '/c', DATABASE_URL: 'postgres://u@h/d'};
     expect(summary(await find({flags: {target: 'x'}, env, files}, prod))).toBe(
@@ -129,7 +129,7 @@ describe('settings of the configuration for a server', () => {
     expect(request.settings).toEqual(settings);
   });
 
-  it('name the environment; production wins over any other', async () => {
+  it('set the environment; of several, production wins', async () => {
     const staging = '[targets.stage]\nenvironment = "staging"\nurl = "postgres://s@prod/shop"';
     const found = async (flags: NonNullable<MachineSetup['flags']>, text: string) => {
       const {is_production, environment, rescue} = await find({url: 'postgres://me@prod/shop', flags}, text);
@@ -141,7 +141,7 @@ describe('settings of the configuration for a server', () => {
     expect(await found({}, `${staging}\n${prod}`)).toEqual([true, null, undefined]);
   });
 
-  it('run no command for a comparison', async () => {
+  it('are matched without running url_command', async () => {
     const request = await find({url: 'postgres://me@prod/shop'}, '[targets.a]\nurl_command = "exit 3"');
     expect(request.is_production).toBe(false);
   });

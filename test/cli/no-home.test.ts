@@ -20,7 +20,7 @@ describe.runIf(process.getuid?.() === 0)('a user id without a name and a home', 
     expect(stdout).not.toBe('');
   });
 
-  it('cannot act, and is told where the journal would be', async () => {
+  it('cannot execute anything; the error says where the journal would be', async () => {
     const client = await leak(server, {application_name: 'leaky'});
     const args = ['run', 'kill-idle-sessions', urlOf(server, 'oncall'), '--set', 'older_than=0s', '--yes'];
     const {code, stderr} = await runProgram(args, {uid, env: nothing});
@@ -33,7 +33,7 @@ describe.runIf(process.getuid?.() === 0)('a user id without a name and a home', 
 });
 
 it.each([undefined, ''])(
-  'a home that is not set (%j) is that of the user, not the current folder',
+  "with HOME=%j, the home folder is the user's, not the current folder",
   async HOME => {
     const {stderr} = await runProgram(['journal'], {env: {HOME}});
     expect(stderr).toMatch(/no entries in \/(?:\w+\/)*\.local\/state\/poolctl\/journal\.jsonl/);

@@ -23,7 +23,7 @@ async function runOn(version: string) {
   );
 }
 
-it.each(['8.17.0', '18.20.4', '20.18.3'])('Node %s gets one line and exit 2', async version => {
+it.each(['8.17.0', '18.20.4', '20.18.3'])('Node %s prints one line and exits 2', async version => {
   expect(await runOn(version)).toMatchObject({
     code: 2,
     stdout: '',
@@ -35,13 +35,13 @@ it.each(['20.19.0', '22.0.0', '100.1.0'])('Node %s loads the program', async ver
   expect(await runOn(version)).toMatchObject({stdout: 'loaded\n', stderr: ''});
 });
 
-it('names the floor of package.json', async () => {
+it('the minimum version is the one in package.json', async () => {
   const {engines} = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
   const [, major, minor] = /var floor = \[(\d+), (\d+)\]/.exec(await readFile(entry, 'utf8')) ?? [];
   expect(engines.node).toBe(`>=${major}.${minor}`);
 });
 
-it('has no syntax that an old Node cannot parse', async () => {
+it('cli.js has no syntax that an old Node cannot parse', async () => {
   const text = await readFile(entry, 'utf8');
   const lowered = await transform(text, {target: 'es5', supported: {'dynamic-import': true}});
   const plain = await transform(text, {target: 'esnext'});

@@ -36,7 +36,7 @@ describeEachMajor('snapshot and doctor', major => {
     return {document: JSON.parse(stdout), stdout, stderr};
   };
 
-  it('print a snapshot with every documented field', async () => {
+  it('snapshot prints every documented field', async () => {
     const blocker = await leak(server, {application_name: 'web'});
     await blocker.query("/*route='%2Fshop'*/ LOCK TABLE locked_table");
     const blocked = await server.connect({user: 'app', password, application_name: 'web'});
@@ -129,7 +129,7 @@ describeEachMajor('snapshot and doctor', major => {
     await blocked.end();
   });
 
-  it('names every field in snake_case', async () => {
+  it('snapshot names every field in snake_case', async () => {
     const {stdout} = await snapshotOf([urlOf(server, 'oncall')]);
     const keys = new Set<string>();
     // The keys of by_state and tags come from the server and the applications.
@@ -148,7 +148,7 @@ describeEachMajor('snapshot and doctor', major => {
     expect(states.filter(key => !key.startsWith('idle in transaction'))).toEqual([]);
   });
 
-  it('has rates with a second snapshot', async () => {
+  it('snapshot --rates prints rates from a second snapshot', async () => {
     const {document} = await snapshotOf([urlOf(server, 'oncall'), '--rates', '200ms']);
     const [database] = document.databases.filter(({datname}: {datname: string}) => datname === 'postgres');
     expect(database.interval_ms).toBeGreaterThanOrEqual(200);
@@ -162,14 +162,14 @@ describeEachMajor('snapshot and doctor', major => {
     });
   });
 
-  it('ignores Prisma’s URL parameters, reports them and keeps them in target.prisma', async () => {
+  it('Prisma’s URL parameters are ignored, reported, and kept in target.prisma', async () => {
     const parameters = '?connection_limit=5&pool_timeout=3&schema=shop';
     const {document, stderr} = await snapshotOf([urlOf(server, 'oncall', parameters)]);
     expect(stderr).toBe('poolctl: ignored in the URL: connection_limit=5, pool_timeout=3, schema=shop\n');
     expect(document.target.prisma).toMatchObject({connection_limit: 5, pool_timeout: 3, schema: 'shop'});
   });
 
-  it('finds the server by DATABASE_URL in ./.env, and by a target of the configuration', async () => {
+  it('the server is found by DATABASE_URL in ./.env, and by a target in config.toml', async () => {
     const home = await temporaryHome();
     await writeFile(join(home, '.env'), `DATABASE_URL="${urlOf(server, 'viewer')}"\n`);
     await mkdir(join(home, '.config/poolctl'), {recursive: true});
@@ -192,7 +192,7 @@ describeEachMajor('snapshot and doctor', major => {
     expect(await userOf(flags, {PGPASSWORD: password})).toEqual(['oncall', true]);
   });
 
-  it('doctor names what is missing and its GRANT with exit 1, else exits 0', async () => {
+  it('doctor names each missing privilege with its GRANT and exits 1; it exits 0 if none is missing', async () => {
     const {code, stdout} = await runProgram(['doctor', urlOf(server, 'blind')]);
     expect(code).toBe(1);
     expect(stdout).toMatch(/^MISSING {2}sessions .*\n.*-> GRANT pg_monitor TO "blind"/m);
@@ -204,7 +204,7 @@ describeEachMajor('snapshot and doctor', major => {
     );
   });
 
-  it('reads what a role without privileges can, and reports the rest on stderr', async () => {
+  it('snapshot reads what an unprivileged role can, and reports the rest on stderr', async () => {
     const client = await server.connect({user: 'app', password, application_name: 'web'});
     const {document, stderr} = await snapshotOf([urlOf(server, 'blind')]);
     expect(document.budget.by_state.hidden).toBeGreaterThan(0);
@@ -216,7 +216,7 @@ describeEachMajor('snapshot and doctor', major => {
     await client.end();
   });
 
-  it('ends quietly when its reader closes the pipe', async () => {
+  it('snapshot ends without a message when its reader closes the pipe', async () => {
     const url = urlOf(server, 'oncall');
     const child = spawn(process.execPath, [program, 'snapshot', url], {stdio: ['ignore', 'pipe', 'pipe']});
     let stderr = '';
@@ -228,7 +228,7 @@ describeEachMajor('snapshot and doctor', major => {
     expect([code, stderr]).toEqual([0, '']);
   });
 
-  it.skipIf(!existsSync('/dev/full'))('reports an output that cannot be written', async () => {
+  it.skipIf(!existsSync('/dev/full'))('an output that cannot be written is reported', async () => {
     const full = openSync('/dev/full', 'w');
     const child = spawn(process.execPath, [program, 'recipes'], {stdio: ['ignore', full, 'pipe']});
     closeSync(full);
@@ -247,7 +247,7 @@ describeEachMajor('snapshot and doctor', major => {
     ['SIGINT', 130],
     ['SIGTERM', 143],
     ['SIGHUP', 129],
-  ] as const)('exits after %s between two snapshots with %i', async (signal, code) => {
+  ] as const)('snapshot exits after %s between two snapshots with %i', async (signal, code) => {
     const running = runProgram(['snapshot', urlOf(server, 'oncall', '?schema=x'), '--rates', '1min'], {
       interrupt: {when: /ignored in the URL/, signal},
     });
@@ -259,7 +259,7 @@ describeEachMajor('snapshot and doctor', major => {
     });
   });
 
-  it('reports a connection that is terminated while it reads, with exit 3', async () => {
+  it('a connection that is terminated during the read is reported, with exit 3', async () => {
     const ending = failing(['snapshot', urlOf(server, 'oncall'), '--rates', '1min']);
     const end =
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'poolctl' AND usename = 'oncall'";
@@ -270,7 +270,7 @@ describeEachMajor('snapshot and doctor', major => {
     ]);
   });
 
-  it('writes no colour to a pipe, whatever the environment asks for', async () => {
+  it('no colour is written to a pipe, whatever the environment asks for', async () => {
     const plain = await runProgram(['doctor', urlOf(server, 'oncall')]);
     for (const env of [{NO_COLOR: '1'}, {FORCE_COLOR: '1'}, {TERM: 'dumb'}]) {
       const {stdout} = await runProgram(['doctor', urlOf(server, 'oncall')], {env});
@@ -279,7 +279,7 @@ describeEachMajor('snapshot and doctor', major => {
     }
   });
 
-  it('prints no password that the server shows', async () => {
+  it('no password that the server shows is printed', async () => {
     const client = await leak(server, {application_name: 'web'});
     await client.query(`ALTER ROLE app PASSWORD '${password}'`);
     const home = await temporaryHome();

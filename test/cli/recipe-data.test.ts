@@ -8,7 +8,7 @@ const recipe = createRecipe({diagnoseRequires: {catalog: true} as never});
 const first = {catalog: {tables: ['first']}} as unknown as RecipeData;
 const second = {catalog: {tables: ['second']}} as unknown as RecipeData;
 
-it('loads the data of diagnoses once a minute', async () => {
+it('the data of diagnoses is loaded once a minute', async () => {
   let now = 1_000_000;
   const loaded = [first, second];
   const read = cacheDiagnosisData(
@@ -23,7 +23,7 @@ it('loads the data of diagnoses once a minute', async () => {
   expect((await read()).facts).toEqual(second);
 });
 
-it('loads it again after the clock was set back by an hour', async () => {
+it('the data of diagnoses is loaded again after the clock was set back by an hour', async () => {
   let now = 10_000_000;
   const loaded = [first, second];
   const read = cacheDiagnosisData(
@@ -36,7 +36,7 @@ it('loads it again after the clock was set back by an hour', async () => {
   expect((await read()).facts).toEqual(second);
 });
 
-it('keeps the earlier data if the connection is lost', async () => {
+it('the earlier data is kept if the connection is lost', async () => {
   let now = 0;
   let isLost = false;
   const read = cacheDiagnosisData(
@@ -53,7 +53,7 @@ it('keeps the earlier data if the connection is lost', async () => {
   expect(await read()).toEqual({facts: first, unread: []});
 });
 
-it('returns no data if the connection was lost before the first', async () => {
+it('no data is returned if the connection was lost before the first load', async () => {
   const lost = new AbortError('lost the connection', {exitCode: exitCodes.connection});
   const read = cacheDiagnosisData(
     [recipe],

@@ -13,7 +13,7 @@ describe('text on a terminal', () => {
     expect(wrapLines(text, width)).toBe(wrapped);
   });
 
-  it('has likenesses of our own signs in ASCII', () => {
+  it("has ASCII equivalents of poolctl's own signs", () => {
     expect(toAscii('server …528326\n3 ± 1 é 👍')).toBe('server ~528326\n3 ~ 1 ? ?');
   });
 });

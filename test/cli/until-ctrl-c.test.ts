@@ -21,7 +21,7 @@ describe.each([
     ['SIGTERM', 143],
     ['SIGHUP', 129],
     ['SIGQUIT', 143],
-  ] as const)('ends at a %s with %i', async (signal, code) => {
+  ] as const)('exits after %s with %i', async (signal, code) => {
     expect(await runProgram([...args()], {interrupt: {when, signal}})).toEqual({
       code,
       signal: null,
@@ -31,7 +31,7 @@ describe.each([
   });
 });
 
-it('opens no debugger at a SIGUSR1', async () => {
+it('SIGUSR1 opens no debugger', async () => {
   const child = spawn(process.execPath, [program, 'check', '--metrics', ':0', server.url()], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });

@@ -10,7 +10,7 @@ import {metricOf} from '../../source/core/health/metrics.ts';
 const place = {file: '/c/config.toml', folder: '/c', home: '/home/ann'};
 const read = (text: string) => readConfiguration(text, place);
 
-it('reads every setting', () => {
+it('every setting of config.toml is read', () => {
   const {settings, targets} = read(`
     recipes = ["runbooks", "~/mine", "/etc/poolctl"]
     [protected]
@@ -57,11 +57,11 @@ it('reads every setting', () => {
   });
 });
 
-it('reads an empty file', () => {
+it('an empty config.toml is read', () => {
   expect(read('# nothing yet\n')).toEqual({file: place.file, targets: new Map(), settings: noSettings});
 });
 
-it('has a threshold for every limit of check, named as its flag', () => {
+it('every limit of check can be set under [thresholds], named as its flag', () => {
   const flagsOfCheck: readonly string[] = Object.keys(usage.flags).map(flagAsTyped);
   const named = [...metricByLimitName.keys()].map(name => `--${name.replaceAll('_', '-')}`);
   expect(named.filter(flag => !flagsOfCheck.includes(flag))).toEqual([]);
@@ -73,12 +73,12 @@ it('has a threshold for every limit of check, named as its flag', () => {
   expect(Object.keys(settings.limits)).toEqual([...metricByLimitName.values()]);
 });
 
-it('reads min_seen, the earlier name of min_availability', () => {
+it('min_seen, the former name of min_availability, is read', () => {
   const {settings} = read('[thresholds]\nmin_seen = "50%"');
   expect(settings.limits).toEqual({availability_ratio: {warning: null, critical: 0.5}});
 });
 
-describe('reports each mistake with its line', () => {
+describe('a mistake in config.toml is reported with its line', () => {
   it.each<[string, string, string]>([
     ['invalid TOML', 'a = 1\nb = secret', '2: invalid TOML at column 5: unexpected character'],
     [
@@ -162,7 +162,7 @@ describe('reports each mistake with its line', () => {
   });
 });
 
-it('reports all mistakes of a file at once', () => {
+it('all mistakes of a file are reported at once', () => {
   const text = [
     '[targets.a]',
     'url = 1',
@@ -191,7 +191,7 @@ it.each([
   ['a = "\\uD800secret"', 'invalid code point'],
   ['a = "secret', 'unterminated string constant'],
   ['a = secret\u0001', 'unexpected character'],
-])('explains invalid TOML without quoting it: %j', (text, message) => {
+])('invalid TOML is explained without quoting it: %j', (text, message) => {
   expect(() => read(text)).toThrow(expect.objectContaining({message: expect.stringContaining(message)}));
   expect(() => read(text)).not.toThrow(/secret|D800/i);
 });

@@ -101,7 +101,7 @@ describe('comparing the journal with the server log', () => {
     expect(checkChurn(log, [intent(590, apply)], [session])).toMatchObject({moved: 1, violations: []});
   });
 
-  it('does not count the statement that an active session was read with as a change', () => {
+  it('does not count the statement that was active at the snapshot as a change', () => {
     const active = applyOf('pg_terminate_backend', {state: 'active'});
     const log = [
       line(500, 'duration: 0.1 ms'),

@@ -178,22 +178,19 @@ describe.skipIf(majors.length === 0)('the rows of the demo', () => {
   }
 });
 
-test.skipIf(majors.length === 0)(
-  'the traffic ends with its owner, and so does the server, by kill -9',
-  async () => {
-    const owner = startOwner();
-    const folder = await firstLine(owner);
-    const children = await childrenOf(owner.pid ?? 0);
-    const lines = await Promise.all(children.map(commandLine));
-    expect(lines.filter(line => line.includes('traffic-process'))).toHaveLength(1);
-    owner.kill('SIGKILL');
-    const isGone = async () => {
-      const alive = await Promise.all(children.map(isAlive));
-      return !alive.includes(true) && !existsSync(folder);
-    };
-    expect(await waitFor(isGone, 20_000)).toBe(true);
-  },
-);
+test.skipIf(majors.length === 0)('traffic and server end after kill -9 of their owner', async () => {
+  const owner = startOwner();
+  const folder = await firstLine(owner);
+  const children = await childrenOf(owner.pid ?? 0);
+  const lines = await Promise.all(children.map(commandLine));
+  expect(lines.filter(line => line.includes('traffic-process'))).toHaveLength(1);
+  owner.kill('SIGKILL');
+  const isGone = async () => {
+    const alive = await Promise.all(children.map(isAlive));
+    return !alive.includes(true) && !existsSync(folder);
+  };
+  expect(await waitFor(isGone, 20_000)).toBe(true);
+});
 
 const clientCount = `SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'`;
 const statementCount = `SELECT count(*) FROM pg_stat_statements WHERE userid <> 'oncall'::regrole AND calls > 1`;

@@ -103,7 +103,7 @@ describeEachMajor('the end of a throwaway server', major => {
     expect(await readdir(parent)).toEqual([]);
   });
 
-  test('it is removed soon after kill -9 of its owner', async () => {
+  test('kill -9 of its owner removes it soon after', async () => {
     const {owner, pid, folder} = await startOwner(major);
     owner.kill('SIGKILL');
     expect(await waitFor(async () => !(await isAlive(pid)) && !existsSync(folder), 20_000)).toBe(true);
@@ -176,20 +176,23 @@ const embedded = await findServerBinaries().then(
   () => null,
 );
 
-test.skipIf(embedded === null)('library links that no install script made are made at run time', async () => {
-  const {copy, links} = await copyWithoutLinks(embedded);
-  try {
-    expect(links.length).toBeGreaterThan(0);
-    expect(await makeLibraryLinks(copy.root ?? '')).toEqual({});
-    const server = await startServer({binaries: {...copy, missingLinks: {}}, folder: parent});
-    await server.stop();
-  } finally {
-    await rm(copy.root ?? '', {recursive: true, force: true});
-  }
-});
+test.skipIf(embedded === null)(
+  'library links that no install script created are created at run time',
+  async () => {
+    const {copy, links} = await copyWithoutLinks(embedded);
+    try {
+      expect(links.length).toBeGreaterThan(0);
+      expect(await makeLibraryLinks(copy.root ?? '')).toEqual({});
+      const server = await startServer({binaries: {...copy, missingLinks: {}}, folder: parent});
+      await server.stop();
+    } finally {
+      await rm(copy.root ?? '', {recursive: true, force: true});
+    }
+  },
+);
 
 test.skipIf(embedded === null)(
-  'where they cannot be made, the binaries are copied and made to run',
+  'if those links cannot be created, the binaries are copied with them',
   async () => {
     const {copy, links} = await copyWithoutLinks(embedded);
     try {

@@ -62,7 +62,7 @@ describe('the screen', () => {
 });
 
 describe('the environment', () => {
-  it('has nothing of the caller, no CI and its own home folder', async () => {
+  it('has no variable of the caller, no CI, and a home folder of its own', async () => {
     process.env.DATABASE_URL = 'postgresql://nobody@127.0.0.1/none';
     const terminal = run('console.log(Object.keys(process.env).sort().join(" "), process.cwd())', {
       columns: 300,
@@ -139,15 +139,15 @@ describe('resize', () => {
   });
 });
 
-describe('the end', () => {
-  it('by a signal is reported as such', async () => {
+describe('the end of a program', () => {
+  it('is reported with its signal', async () => {
     const terminal = run(echoKeys);
     await terminal.waitFor('ready');
     terminal.kill('SIGKILL');
     expect((await terminal.onExit).signal).toBe(9);
   });
 
-  it('by a lost terminal reaches the program as SIGHUP', async () => {
+  it('follows a lost terminal by SIGHUP', async () => {
     const terminal = run(echoKeys);
     await terminal.waitFor('ready');
     terminal.hangUp();
@@ -165,11 +165,11 @@ describe('the end', () => {
   });
 });
 
-describe('leftovers', () => {
+describe('terminal modes that were not restored', () => {
   const enter = `process.stdin.setRawMode(true); process.stdin.resume();
     process.stdout.write('\\x1b[?1049h\\x1b[?25l\\x1b[?2004h\\x1b[?1002hshown');`;
 
-  it('are none for a program that restores the terminal', async () => {
+  it('are not reported for a program that restores them', async () => {
     const leave = `process.stdin.once('data', () => {
       process.stdin.setRawMode(false);
       process.stdout.write('\\x1b[?1002l\\x1b[?2004l\\x1b[?25h\\x1b[?1049l', () => process.exit(5)); })`;
@@ -182,7 +182,7 @@ describe('leftovers', () => {
     expect(await terminal.onExit).toEqual({exitCode: 5, signal: null});
   });
 
-  it('are all modes of a program that was killed', async () => {
+  it('are all reported for a program that was killed', async () => {
     const terminal = run(`${enter}`, {checksRestore: true});
     await terminal.waitFor('shown');
     terminal.kill('SIGKILL');
@@ -196,7 +196,7 @@ describe('leftovers', () => {
     expect((await terminal.onExit).exitCode).toBe(128 + 9);
   });
 
-  it('are reported after Ctrl-C too, which the shell around it survives', async () => {
+  it('are reported after Ctrl-C, too, although the shell around the program runs on', async () => {
     const terminal = run(`console.log('waiting'); setTimeout(() => {}, 60000)`, {checksRestore: true});
     await terminal.waitFor('waiting');
     terminal.press('ctrl-c');

@@ -108,7 +108,7 @@ describe('an outcome', () => {
   });
 });
 
-describe('a journal of two names', () => {
+describe('a journal with two paths', () => {
   it('is locked as one file through a symbolic link or another path', async () => {
     const folder = await temporaryFolder();
     const file = join(folder, 'journal.jsonl');
@@ -126,7 +126,7 @@ describe('a journal of two names', () => {
     expect((await readdir(folder)).sort()).toEqual(['around', 'journal.jsonl', 'linked']);
   });
 
-  it('is refused with hard links', async () => {
+  it('is refused if the second path is a hard link', async () => {
     const folder = await temporaryFolder();
     const file = join(folder, 'journal.jsonl');
     await openJournal(file).append(intentOf('r', 0));

@@ -67,7 +67,7 @@ describe('openJournal', () => {
     expect(await openJournal(file).verify()).toMatchObject({ok: true});
   });
 
-  it('moves a torn last line to another file, reports it and continues', async () => {
+  it('moves an incomplete last line to another file, reports it and continues', async () => {
     const file = await newFile();
     await fill(file, 3);
     const whole = await linesOf(file);
@@ -192,7 +192,7 @@ describe('between processes', () => {
     expect(await journal.append(draftOf('next', 0))).toMatchObject({seq: 3});
   });
 
-  it('takes over the lock of a dead process, including its torn line', async () => {
+  it('takes over the lock of a process that ended, including its incomplete line', async () => {
     const file = await newFile();
     await fill(file, 1);
     const child = startChild(appendProcess, file, 'x', '0');
@@ -209,7 +209,7 @@ describe('between processes', () => {
     ['whose pid was reused', ownerText({pid: process.pid, start: '1'}), true],
     ['that is alive', ownerText({pid: process.pid}), false],
     ['on another host', ownerText({host: 'elsewhere', pid: 1}), false],
-  ])('judges a lock owner %s', async (_, owner, isTakenOver) => {
+  ])('recognises a lock whose owner has ended: an owner %s', async (_, owner, isTakenOver) => {
     const file = await newFile();
     await fill(file, 1);
     await symlink(owner, `${file}.lock.2.0`);
@@ -228,7 +228,7 @@ describe('between processes', () => {
     ['of another host', {host: 'elsewhere'}, null],
     ['of another container', {pid_namespace: 'pid:[1]'}, null],
     ['of this host before its last boot', {boot: 'another'}, null],
-  ])('tells whether a run %s is running', async (_, other, acting_pid) => {
+  ])('reports whether a run %s is running', async (_, other, acting_pid) => {
     const journal = openJournal(await newFile());
     const open = {recipe: 'r', plan: '', params: {}, step_count: 2, before: {}};
     const {actor, target} = draftOf('a', 0);

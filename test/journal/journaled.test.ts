@@ -41,14 +41,14 @@ describe('journaled', () => {
       'what is expected',
       {apply: plain, verify: {query: plain, expect: {column: 'secret', op: '=' as const, value: 'hush'}}},
     ],
-  ])('of an undo with a secret in %s it keeps none, and the step was planned as irreversible', (_, undo) => {
+  ])('withholds an undo with a secret in %s, whose step was planned as irreversible', (_, undo) => {
     const step = stepOf({undo});
     expect(withoutSecretUndo(step)).toMatchObject({undo: 'irreversible', holds_secret: true});
     expect(contentOf(step)).toMatchObject({undo: 'irreversible', holds_secret: true});
     expect(JSON.stringify(contentOf(step))).not.toContain('hush');
   });
 
-  it('withholds a file change that contains one', () => {
+  it('withholds a file change that contains a secret', () => {
     const step: FileStep = {
       ...{kind: 'file', title: 't', subject: 's', path: '.env', diff: ['-URL=postgres://u:hush@h']},
       change: {kind: 'replace', before: 'postgres://u:hush@h', after: 'x'},
@@ -76,7 +76,7 @@ describe('wasRedacted', () => {
   ])('%s: %s', (text, was) => expect(wasRedacted({apply: sql(text)})).toBe(was));
 });
 
-it('is checked by the types: executable text cannot be redacted', () => {
+it('the types do not allow executable text to be redacted', () => {
   // @ts-expect-error An intent contains executable text.
   const refuse = (draft: JournalDraft) => redactDeep(draft);
   expect(refuse).toBeTypeOf('function');

@@ -22,7 +22,7 @@ function undoOf(entries: readonly JournalEntry[], recipe: string, host: string |
   return planUndo(findRun(entries, run.run), {server: run.server, acting_pid: null, host});
 }
 
-it('verifies a journal of poolctl 0.1, byte for byte, and appends to it', async () => {
+it('a journal of poolctl 0.1 verifies byte for byte, and can be appended to', async () => {
   const journal = openJournal(await copy());
   const lines = readFileSync(fixture, 'utf8').trimEnd().split('\n');
   const last = JSON.parse(lines.at(-1) ?? '') as JournalEntry;
@@ -40,7 +40,7 @@ it('verifies a journal of poolctl 0.1, byte for byte, and appends to it', async 
   expect(await journal.verify()).toMatchObject({ok: true, entries: 30});
 });
 
-it('plans the undo of each of its runs', async () => {
+it('the undo of each run in a journal of poolctl 0.1 can be planned', async () => {
   const entries = await openJournal(await copy()).read();
   expect(undoOf(entries, 'kill-idle-sessions')).toMatchObject({
     steps: [],

@@ -16,7 +16,7 @@ async function journalIn(folder: string): Promise<string> {
 
 const isRoot = process.geteuid?.() === 0;
 
-describe('a file that is no journal', () => {
+describe('a file that is not a journal', () => {
   it.each<[string, (folder: string) => Promise<string>, RegExp]>([
     [
       'a pipe',
@@ -99,7 +99,7 @@ describe('a journal that others can write', () => {
   });
 });
 
-it('changes no mode through a symbolic link', async () => {
+it('the mode of a file is not changed through a symbolic link', async () => {
   const folder = await temporaryFolder();
   const file = await journalIn(folder);
   await chmod(file, 0o644);
@@ -120,16 +120,19 @@ function canMount(): boolean {
   }
 }
 
-it.runIf(isRoot && canMount())('is refused if it is a mount point: its lock is not shared', async () => {
-  const folder = await temporaryFolder();
-  const file = await journalIn(folder);
-  await mkdir(join(folder, 'a b'));
-  const name = join(folder, 'a b', 'journal.jsonl');
-  await writeFile(name, '');
-  const program = fileURLToPath(new URL('./append-process.ts', import.meta.url));
-  const script = 'mount --bind "$1" "$2" && echo go | "$3" --import tsx "$4" "$2" r 1 2>&1; true';
-  const args = ['--mount', 'sh', '-c', script, 'sh', file, name, process.execPath, program];
-  const output = execFileSync('unshare', args, {encoding: 'utf8'});
-  expect(output).toMatch(/AbortError: the journal \S+\/a b\/journal.jsonl is a mount point/);
-  expect((await readFile(file, 'utf8')).trimEnd().split('\n')).toHaveLength(1);
-});
+it.runIf(isRoot && canMount())(
+  'a journal that is a mount point is refused, because its lock is not shared',
+  async () => {
+    const folder = await temporaryFolder();
+    const file = await journalIn(folder);
+    await mkdir(join(folder, 'a b'));
+    const name = join(folder, 'a b', 'journal.jsonl');
+    await writeFile(name, '');
+    const program = fileURLToPath(new URL('./append-process.ts', import.meta.url));
+    const script = 'mount --bind "$1" "$2" && echo go | "$3" --import tsx "$4" "$2" r 1 2>&1; true';
+    const args = ['--mount', 'sh', '-c', script, 'sh', file, name, process.execPath, program];
+    const output = execFileSync('unshare', args, {encoding: 'utf8'});
+    expect(output).toMatch(/AbortError: the journal \S+\/a b\/journal.jsonl is a mount point/);
+    expect((await readFile(file, 'utf8')).trimEnd().split('\n')).toHaveLength(1);
+  },
+);

@@ -125,7 +125,7 @@ describe('a chain', () => {
   });
 });
 
-it('keeps an intent unfinished when its run ended without its outcome', async () => {
+it('an intent without an outcome stays unfinished, even if its run has ended', async () => {
   const {file, journal} = await createJournal(1);
   const {actor, target} = draftOf('r', 0);
   await journal.append({

@@ -92,11 +92,11 @@ describe('pickVariant', () => {
     ['1.10', 'old "s""x"'],
     ['1.11', 'new'],
     ['1.12', 'new'],
-  ])('takes the highest floor at or below %s', (version, text) => {
+  ])('picks the variant with the highest minimum version at or below %s', (version, text) => {
     expect(pickVariant(query, extensionVersionNum(version), 's"x').text).toBe(text);
   });
 
-  it('throws for a version before the first', () => {
+  it('throws for a version below every minimum', () => {
     expect(() => pickVariant(query, extensionVersionNum('1.7'))).toThrow('q has no variant');
   });
 });
@@ -129,14 +129,17 @@ describeEachMajor('queries', major => {
 
   for (const [query, values] of serverQueries) {
     const fitting = query.variants.filter(({floor}) => floor <= major * 10_000);
-    it.each(fitting)(`${query.name} from $floor runs here with the same columns`, async ({text}) => {
-      expectSameColumns(query, await columnsOf(connection, text, values));
-    });
+    it.each(fitting)(
+      `${query.name}, variant for version $floor and later, runs with the same columns`,
+      async ({text}) => {
+        expectSameColumns(query, await columnsOf(connection, text, values));
+      },
+    );
   }
 
   // The library serves older versions of its extension, so that each variant can be run for real.
   describe.each(['1.8', '1.9', '1.10', '1.11', '1.12'])('pg_stat_statements %s', version => {
-    it('is read by its variant, in a schema of any name', async context => {
+    it('is read by the variant for it, in a schema of any name', async context => {
       const available = await server.query(
         `SELECT FROM pg_available_extension_versions WHERE name = 'pg_stat_statements' AND version = '${version}'`,
       );

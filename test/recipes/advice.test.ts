@@ -13,7 +13,7 @@ describe('slots-nearly-full', () => {
     [7, []],
     [8, ['warning']],
     [9, ['critical']],
-  ])('%i of 10', (count, severities) => {
+  ])('reports %i of 10 slots in use with the right severity', (count, severities) => {
     const snapshot = createSnapshot({backends: backends(count), max_connections: 13});
     expect(slotsNearlyFull.diagnose(snapshot, {}).map(({severity}) => severity)).toEqual(severities);
   });
@@ -47,7 +47,7 @@ describe('slots-nearly-full', () => {
     expect(finding?.evidence).not.toHaveProperty('frees_slots_now');
   });
 
-  it("names a role's own limit and quotes its name", () => {
+  it("reports a role's own limit and quotes its name", () => {
     const snapshot = createSnapshot();
     const role_and_database_limits = [{kind: 'role' as const, name: 'we"b', connection_limit: 10, used: 9}];
     const findings = slotsNearlyFull.diagnose(

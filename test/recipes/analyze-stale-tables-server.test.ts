@@ -48,7 +48,7 @@ describeEachMajor('analyze-stale-tables', major => {
     return Object.values(row ?? {})[0]?.[0].Plan['Plan Rows'];
   };
 
-  it('analyzes no table created in its place between guard and statement', async () => {
+  it('does not analyze a table that replaced it between guard and statement', async () => {
     const acting = await createActing(server);
     beforeStatement(acting, server, 'ANALYZE', async () => {
       await server.query('ALTER TABLE orders RENAME TO old_orders');

@@ -68,7 +68,7 @@ describe('plan', () => {
     expect(titles(tables, params)).toEqual(expected);
   });
 
-  it('plans the same although rows go on changing', () => {
+  it('plans the same steps while rows change', () => {
     const later = tables.map((each, index) => ({
       ...each,
       rows_changed_since_analyze: each.rows_changed_since_analyze + 10 * index,
@@ -77,7 +77,7 @@ describe('plan', () => {
     expect(plan(later).steps).toEqual(plan(tables).steps);
   });
 
-  it('quotes names, guards the very table, and is verified by the count of ANALYZEs', () => {
+  it('quotes names, guards the table by its oid, and verifies by the number of ANALYZEs', () => {
     const [step] = plan([stale('Or"ders', 90_000, {schema: 'my shop', oid: '99', analyze_count: 7})]).steps;
     expect(step).toMatchObject({
       apply: {text: 'ANALYZE "my shop"."Or""ders"', values: []},

@@ -50,7 +50,7 @@ async function dryRun(server: TestServer) {
   } & Record<string, unknown>;
 }
 
-describeEachMajor('apply-indexes where a stranger has planned statements ready', major => {
+describeEachMajor("apply-indexes with a hostile role's statements among the costliest", major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({major});
@@ -58,7 +58,7 @@ describeEachMajor('apply-indexes where a stranger has planned statements ready',
   });
   afterAll(() => server?.stop());
 
-  it('plans none of them, says so, and finds its index all the same', async () => {
+  it('plans none of those statements, reports that, and still finds the missing index', async () => {
     const document = await dryRun(server);
     expect(document.skipped).toContainEqual(
       expect.objectContaining({description: expect.stringContaining('evil('), reason: refused}),
@@ -70,7 +70,7 @@ describeEachMajor('apply-indexes where a stranger has planned statements ready',
   });
 });
 
-describeHypopg('apply-indexes with HypoPG where a stranger has planned statements ready', () => {
+describeHypopg("apply-indexes with HypoPG and a hostile role's statements among the costliest", () => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startHypopgServer();
@@ -79,7 +79,7 @@ describeHypopg('apply-indexes with HypoPG where a stranger has planned statement
   });
   afterAll(() => server?.stop());
 
-  it('reckons them from statistics, and has the planner judge the others', async () => {
+  it('estimates those statements from statistics, and lets the planner cost the others', async () => {
     const acting = await createActing(server);
     expect(await acting.run('apply-indexes', {dryRun: true, json: false})).toBe(0);
     expect(await acted(server)).toEqual([]);

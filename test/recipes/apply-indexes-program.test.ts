@@ -17,7 +17,7 @@ describeEachMajor('poolctl run apply-indexes', major => {
   });
   afterAll(() => server?.stop());
 
-  it('is killed during a build, and the next run finishes and undoes it', async () => {
+  it('can be killed during a build; the next run finishes the build, which can be undone', async () => {
     const home = await temporaryFolder();
     const start = startIn(home);
     await writeFile(

@@ -78,7 +78,7 @@ describeEachMajor('apply-indexes', major => {
     expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
   });
 
-  it("keeps a Prisma application's schema and migrations one with the database, and takes that back too", async () => {
+  it("changes a Prisma application's schema and migrations with the database, and undoes both", async () => {
     const app = await temporaryFolder();
     const schema = 'model Order {\n  id     Int @id\n  userId Int @map("user_id")\n\n  @@map("orders")\n}\n';
     await mkdir(join(app, 'prisma/migrations/20250101000000_init'), {recursive: true});
@@ -116,7 +116,7 @@ describeEachMajor('apply-indexes', major => {
     expect(await indexNamed(server, 'orders_user_id_idx')).toBeUndefined();
   });
 
-  it("builds a migration's ten indexes, knows them again, and takes them all back", async () => {
+  it('builds the ten indexes of a migration, recognises them in the next run, and undoes them all', async () => {
     await server.query('DROP SCHEMA IF EXISTS events CASCADE; CREATE SCHEMA events');
     for (const table of Object.keys(tables)) {
       await server.query(`CREATE TABLE events.${table} (${tables[table]})`);
@@ -141,7 +141,7 @@ describeEachMajor('apply-indexes', major => {
     for (const [name] of tenIndexes) expect(await indexNamed(server, name)).toBeUndefined();
   });
 
-  it('plans nothing if a valid index serves it', async () => {
+  it('plans nothing if a valid index exists already', async () => {
     await server.query('CREATE INDEX wider ON shop.orders (user_id, status)');
     const acting = await createActing(server);
     advise(acting, [await proposalFor(server, '"user_id"')]);
@@ -166,7 +166,7 @@ describeEachMajor('apply-indexes', major => {
     ]);
   });
 
-  it('drops what a failed build left behind, unless a session is building it', async () => {
+  it('drops the index that a failed build left, unless a session is building it', async () => {
     await server.query('UPDATE shop.orders SET n = 0 WHERE id = 7');
     const acting = await createActing(server);
     advise(acting, [await proposalFor(server, '(100 / "n")', {name: 'orders_n_idx'})]);
@@ -270,7 +270,7 @@ describeEachMajor('apply-indexes', major => {
     await watching.close();
   });
 
-  it('stops with exit 6 if the index was built since, or another poolctl is building', async () => {
+  it('exits 6 if the index was built since the preview, or another poolctl is building it', async () => {
     const acting = await createActing(server);
     const proposal = await proposalFor(server, '"user_id"');
     advise(acting, [proposal]);
@@ -294,7 +294,7 @@ describeEachMajor('apply-indexes', major => {
     await other.end();
   });
 
-  it('survives kill -9: the build goes on, the next run adopts it and reconciles the open intent', async () => {
+  it('survives kill -9: the server finishes the build, and the next run reconciles the open intent', async () => {
     const holder = await holdUp(server);
     const acting = await createActing(server);
     const proposal = await proposalFor(server, '"user_id"');

@@ -30,7 +30,7 @@ describeEachMajor('cancel-runaway-statements', major => {
     return {client, ended};
   }
 
-  it('cancels those beyond their class, leaves the others and every session', async () => {
+  it('cancels the statements over the limit of their class, and keeps all others and every session', async () => {
     const [web, report] = await Promise.all([runaway('web'), runaway('reporting')]);
     const acting = await createActing(server, {user: 'oncall'});
     const set = ['simple=application:web', 'report=application:reporting'];
@@ -56,7 +56,7 @@ describeEachMajor('cancel-runaway-statements', major => {
     expect(await report.ended).toBe('57P01');
   });
 
-  it('does not cancel the statement that came after the one that was seen', async () => {
+  it('does not cancel a later statement than the previewed one', async () => {
     const {client, ended} = await runaway('changes');
     const acting = await createActing(server, {user: 'oncall'});
     let next: Promise<unknown> = Promise.resolve();

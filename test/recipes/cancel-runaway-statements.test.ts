@@ -108,7 +108,7 @@ describe('plan', () => {
     expect(plan(crowd, params).explanation.slice(0, lines.length)).toEqual(lines);
   });
 
-  it('reports protected statements over their class', () => {
+  it('reports protected statements over the limit of their class', () => {
     const overdue = running(1, 600, {
       is_superuser: true,
       query: `SELECT '${'x'.repeat(90)}', ${'a + '.repeat(30)}`,

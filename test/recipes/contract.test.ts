@@ -24,7 +24,7 @@ describe.each(recipes.map(recipe => [recipe.id, recipe] as const))('%s', (_id, r
 });
 
 describe.each(recipes.flatMap(recipe => (recipe.plan ? [[recipe.id, recipe] as const] : [])))(
-  '%s, which acts',
+  '%s, which has a plan',
   (id, recipe) => {
     const sample = samples[id];
     if (sample === undefined) throw new Error(`test/recipes/samples.ts has no sample for ${id}`);

@@ -24,7 +24,7 @@ describeEachMajor('drop-unused-indexes', major => {
     await server.query('CREATE UNIQUE INDEX only_one ON shop.orders (n)');
   });
 
-  it('drops unused indexes, keeps one for the foreign key and unique ones, and undoes it exactly', async () => {
+  it('drops unused indexes except unique ones and one for the foreign key, and undo restores them exactly', async () => {
     const before = await indexNamed(server, 'idle_one');
     const acting = await createActing(server);
     expect(await acting.run('drop-unused-indexes', {set: [now], yes: true})).toBe(0);
@@ -46,7 +46,7 @@ describeEachMajor('drop-unused-indexes', major => {
     expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
   });
 
-  it('drops none while scans have not been counted for stats_age', async () => {
+  it('drops no index until scans have been counted for stats_age', async () => {
     await server.query('SELECT pg_stat_reset()');
     const acting = await createActing(server);
     expect(await acting.run('drop-unused-indexes', {yes: true})).toBe(0);
@@ -128,7 +128,7 @@ describeEachMajor('drop-unused-indexes', major => {
     await watching.close();
   });
 
-  it('stops with exit 6 where the re-plan no longer has the step', async () => {
+  it('exits 6 if the plan made before the step no longer contains it', async () => {
     const acting = await createActing(server);
     const ask = async () => {
       await server.query('DROP INDEX shop.fk_one');

@@ -33,7 +33,7 @@ describeEachMajor(id, major => {
     expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
   });
 
-  it('does not drop it if something depends on it', async () => {
+  it('does not drop the extension if another object depends on it', async () => {
     await server.query('CREATE SCHEMA IF NOT EXISTS "sta""ts"');
     const acting = await createActing(server);
     expect(await acting.run(id, {set: ['schema=sta"ts'], yes: true})).toBe(0);
@@ -46,7 +46,7 @@ describeEachMajor(id, major => {
     expect(await installed()).toEqual([]);
   });
 
-  it('does nothing if another session created it since the preview, and does not drop it', async () => {
+  it('does nothing if another session created the extension since the preview, and undo does not drop it', async () => {
     const acting = await createActing(server);
     const ask = async () => {
       await server.query('CREATE EXTENSION pg_stat_statements');
@@ -65,7 +65,7 @@ describeEachMajor(id, major => {
     expect(await installed()).not.toMatchObject([{version: '1.7'}]);
   });
 
-  it('exits with 5 if the role may not create it', async () => {
+  it('exits 5 if the role may not create the extension', async () => {
     const acting = await createActing(server, {user: 'oncall'});
     expect(await acting.run(id, {yes: true})).toBe(5);
     expect(acting.document().steps).toMatchObject([{outcome: 'failed', sqlstate: '42501'}]);
@@ -73,7 +73,7 @@ describeEachMajor(id, major => {
   });
 });
 
-describeEachMajor(`${id}, where a restart is needed`, major => {
+describeEachMajor(`${id}, if a restart is needed`, major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({
@@ -84,7 +84,7 @@ describeEachMajor(`${id}, where a restart is needed`, major => {
   });
   afterAll(() => server?.stop());
 
-  it('advises the setting, then the restart, then creates it', async () => {
+  it('advises the setting, then the restart, then creates the extension', async () => {
     const acting = await createActing(server, {user: 'oncall'});
     const advice = async () => {
       expect(await acting.run(id, {dryRun: true})).toBe(0);
@@ -106,7 +106,7 @@ describeEachMajor(`${id}, where a restart is needed`, major => {
     ]);
   });
 
-  it('says if the loaded libraries are hidden', async () => {
+  it('reports that the loaded libraries are hidden', async () => {
     const acting = await createActing(server, {user: 'blind'});
     const {statement_statistics} = await acting.ports.load({statement_statistics: true});
     expect(statement_statistics).toMatchObject({

@@ -43,7 +43,7 @@ it.each<[string, Partial<StatementStatistics>, string[]]>([
     {installed: {version: '1.12', schema: 'public'}, compute_query_id: 'off'},
     ['advice: enable compute_query_id'],
   ],
-])('plans for one that is %s', (_, lack, expected) => {
+])('plans for an extension that is %s', (_, lack, expected) => {
   expect(plan(lack).steps.map(({kind, title}) => `${kind}: ${title}`)).toEqual(expected);
 });
 
@@ -68,7 +68,7 @@ it.each<[ManagedService | null, ParameterValues | undefined]>([
   ['heroku', {schema: 'heroku_ext'}],
   ['rds', {}],
   [null, {}],
-])('knows the schema of %s', (managed_service, expected) => {
+])('finds the schema of %s', (managed_service, expected) => {
   const snapshot = createSnapshot();
   const target = {...snapshot.target, managed_service};
   expect(recipe.defaults?.({...snapshot, target}, {})).toEqual(expected);

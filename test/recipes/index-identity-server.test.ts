@@ -7,7 +7,7 @@ import {advise, createOrders, indexNamed, proposalFor} from './indexing.ts';
 const now = ['stats_age=0s', 'index=shop.idle_one'];
 const other = 'the index has changed since the preview: skipped';
 
-describeEachMajor('an index is identified by oid and definition', major => {
+describeEachMajor('an index, identified by oid and definition,', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({major});
@@ -47,7 +47,7 @@ describeEachMajor('an index is identified by oid and definition', major => {
 
   const outcomes = (acting: Acting) => acting.document().steps.map(({message}) => message);
 
-  it('does not drop the index of a table created in its place', async () => {
+  it('is not dropped if it belongs to a table that replaced the previewed one', async () => {
     const acting = await built();
     await replaceTable();
     await server.query('CREATE INDEX orders_user_id_idx ON shop.orders (user_id)');
@@ -60,7 +60,7 @@ describeEachMajor('an index is identified by oid and definition', major => {
     ['unique', 'CREATE UNIQUE INDEX orders_user_id_idx ON shop.orders (user_id, id)'],
     ['on other columns', 'CREATE INDEX orders_user_id_idx ON shop.orders (n)'],
     ['just as it was', 'CREATE INDEX orders_user_id_idx ON shop.orders (user_id)'],
-  ])('does not drop an index built in its place: %s', async (_, definition) => {
+  ])('is not dropped if it replaced the previewed one: %s', async (_, definition) => {
     const acting = await built();
     await server.query('DROP INDEX shop.orders_user_id_idx');
     await server.query(definition);
@@ -76,7 +76,7 @@ describeEachMajor('an index is identified by oid and definition', major => {
     expect(outcomes(acting)).toEqual([other]);
   });
 
-  it('is not reported as dropped if another of its name was, between guard and statement', async () => {
+  it('is not reported as dropped if another index of its name was dropped between guard and statement', async () => {
     const acting = await built();
     beforeStatement(acting, server, 'DROP INDEX', async () => {
       await replaceTable();
@@ -89,7 +89,7 @@ describeEachMajor('an index is identified by oid and definition', major => {
     });
   });
 
-  it('is not rebuilt on a table created in its place', async () => {
+  it('is not rebuilt on a table that replaced its own', async () => {
     const acting = await dropped();
     await replaceTable();
     expect(await acting.undo('r1', {yes: true})).toBe(6);
@@ -163,7 +163,7 @@ describeEachMajor('an index is identified by oid and definition', major => {
     expect(await whole()).toEqual(before);
   });
 
-  it('comes back in its own tablespace, and another in the database’s, whatever the role’s is', async () => {
+  it('is restored in its own or the database’s tablespace, whatever default_tablespace the role has', async () => {
     await server.query('SET allow_in_place_tablespaces = on').catch(() => {});
     const isAble = await server.query("CREATE TABLESPACE fast LOCATION ''").then(
       () => true,
@@ -212,21 +212,27 @@ describeEachMajor('an index is identified by oid and definition', major => {
   });
 
   it.each([
-    ["a constant's backslash", String.raw`CREATE INDEX idle_one ON shop.orders (n) WHERE status = E'a\\b'`],
-    ["a name's words", 'CREATE INDEX "idle USING ON x" ON shop.orders (n, status)'],
-  ])('is built again as it was though other sessions write and read %s otherwise', async (_, definition) => {
-    const other = ['standard_conforming_strings = off', 'quote_all_identifiers = on', 'array_nulls = off'];
-    onTestFinished(() => server.query('ALTER DATABASE postgres RESET ALL').then(() => {}));
-    await server.query(definition);
-    const [before] = await definitions();
-    for (const setting of other) await server.query(`ALTER DATABASE postgres SET ${setting}`);
-    const acting = await createActing(server);
-    expect(await acting.run('drop-unused-indexes', {set: ['stats_age=0s'], yes: true})).toBe(0);
-    expect(await definitions()).toEqual([]);
-    await server.query('ALTER DATABASE postgres RESET ALL');
-    expect(await acting.undo('r1', {yes: true})).toBe(0);
-    expect(await definitions()).toEqual([before]);
-  });
+    [
+      'backslashes in a constant',
+      String.raw`CREATE INDEX idle_one ON shop.orders (n) WHERE status = E'a\\b'`,
+    ],
+    ['words in a name', 'CREATE INDEX "idle USING ON x" ON shop.orders (n, status)'],
+  ])(
+    'is rebuilt as it was even if the settings of other sessions change how %s are read',
+    async (_, definition) => {
+      const other = ['standard_conforming_strings = off', 'quote_all_identifiers = on', 'array_nulls = off'];
+      onTestFinished(() => server.query('ALTER DATABASE postgres RESET ALL').then(() => {}));
+      await server.query(definition);
+      const [before] = await definitions();
+      for (const setting of other) await server.query(`ALTER DATABASE postgres SET ${setting}`);
+      const acting = await createActing(server);
+      expect(await acting.run('drop-unused-indexes', {set: ['stats_age=0s'], yes: true})).toBe(0);
+      expect(await definitions()).toEqual([]);
+      await server.query('ALTER DATABASE postgres RESET ALL');
+      expect(await acting.undo('r1', {yes: true})).toBe(0);
+      expect(await definitions()).toEqual([before]);
+    },
+  );
 
   const definitions = () =>
     server.query("SELECT indexdef FROM pg_indexes WHERE schemaname = 'shop' AND indexname LIKE 'idle%'");

@@ -86,7 +86,7 @@ describe('plan', () => {
     expect(subjects(asSuperuser, {pid: '1'})).toEqual(['backend:1']);
   });
 
-  it('says why a named pid is skipped: ended, reused, or a worker', () => {
+  it('reports why a named pid is skipped: ended, reused, or a worker', () => {
     const worker = {
       pid: 9,
       backend_type: 'walsender',
@@ -139,7 +139,7 @@ describe('plan', () => {
   });
 
   it.each(['0x10', '1e3', '4711.0', '+4711', '0', '-1', '99999999999', '0x10@2026-01-01T00:00:00Z'])(
-    'takes nothing for a pid but decimal digits: %s',
+    'refuses a pid that is not decimal digits: %s',
     pid => {
       expect(() => plan(crowd, {pid})).toThrow(`pid: "${pid}" is not a pid`);
     },
@@ -169,7 +169,7 @@ describe('plan', () => {
     ]);
   });
 
-  it('explains without literals and watches the groups whose sessions it ends', () => {
+  it('shows statements without literals, and watches the groups whose sessions it ends', () => {
     const {explanation, watch_groups, slots_freed} = plan(crowd);
     const text = explanation.join('\n');
     expect(text).toContain('3 sessions to end');
@@ -185,7 +185,7 @@ describe('plan', () => {
   });
 });
 
-it('mentions sessions that match except for older_than', () => {
+it('a plan without steps mentions sessions that match except for older_than', () => {
   const snapshot = createSnapshot({
     backends: [leaky(1, {state_age_ms: 31_000}), leaky(2, {state_age_ms: 9000})],
   });
@@ -199,7 +199,7 @@ it('mentions sessions that match except for older_than', () => {
   ]);
 });
 
-it('describes each session once', () => {
+it('a plan describes each session once', () => {
   const made = plan(createSnapshot({backends: [leaky(4711), leaky(4712)]}));
   const text = planText(made, {id: 'here'}, 'hash').replace(/^ *\$1 = .*$/gm, '');
   expect(text.match(/shop\/shop_app/g)).toHaveLength(2);

@@ -106,7 +106,7 @@ describeEachMajor('the undo of index steps that an older poolctl journaled', maj
     expect(await indexNamed(server, 'orders_n_idx')).toBeDefined();
   });
 
-  it('does not drop the index of a table created in its place', async () => {
+  it('does not drop the index of a table that replaced the original', async () => {
     await server.query('CREATE INDEX orders_n_idx ON shop.orders (n)');
     const acting = await journaled('build');
     await replaceTable();
@@ -115,7 +115,7 @@ describeEachMajor('the undo of index steps that an older poolctl journaled', maj
     expect(await server.query("SELECT FROM pg_class WHERE relname = 'orders_n_idx'")).toHaveLength(2);
   });
 
-  it('rebuilds the dropped index, but not on a table created in its place', async () => {
+  it('rebuilds the dropped index, but not on a table that replaced the original', async () => {
     const acting = await journaled('drop');
     expect(await acting.undo('old', {yes: true, sameServer: true})).toBe(0);
     expect(await indexNamed(server, 'orders_n_idx')).toMatchObject({is_valid: true});

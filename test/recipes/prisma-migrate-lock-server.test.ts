@@ -58,7 +58,7 @@ describeEachMajor('prisma-migrate-lock', major => {
     expect(acting.document()).toMatchObject({steps: [], skipped: [{reason: 'cannot be undone'}]});
   });
 
-  it('distinguishes the key from others with the same halves or another sign', async () => {
+  it("distinguishes the advisory lock's key from others with the same halves or another sign", async () => {
     const client = await open('keys');
     for (const key of ['-1', '4294967296', '9223372036854775807', '-9223372036854775808']) {
       await client.query('SELECT pg_advisory_lock($1)', [key]);
@@ -81,7 +81,7 @@ describeEachMajor('prisma-migrate-lock', major => {
     expect(await failure).toBe('57014');
   });
 
-  it('does nothing if the migration went on since the preview', async () => {
+  it('does nothing if the migration has continued since the preview', async () => {
     const client = await migrate('goes-on');
     const acting = await createActing(server, {user: 'oncall'});
     const ask = async () => {

@@ -64,7 +64,7 @@ describe('plan', () => {
     });
   });
 
-  it("says that a pooler kept the lock if the last statement is not Prisma Migrate's", () => {
+  it("explains that a pooler kept the lock if the last statement is not Prisma Migrate's", () => {
     const text = (query: string) => plan([holder({query})], [lock(1)]).explanation.join('\n');
     expect(text('SELECT 1')).toContain('directUrl');
     expect(text('SELECT pg_advisory_lock(72707369)')).not.toContain('directUrl');
@@ -107,7 +107,7 @@ describe('diagnose', () => {
   it.each([
     ['warning', []],
     ['critical', [waiter]],
-  ])('is %s by its waiters', (severity, waiters) => {
+  ])('reports a %s finding depending on the waiters', (severity, waiters) => {
     expect(diagnose(holder(), [lock(1), ...waiters])).toMatchObject([
       {severity, subject: 'database:shop/advisory lock:72707369', params: {database: 'shop'}},
     ]);

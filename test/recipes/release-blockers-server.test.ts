@@ -89,7 +89,7 @@ describeEachMajor('release-blockers', major => {
     expect(await pidsOf(server, 'runs')).toHaveLength(1);
   });
 
-  it('ends the session if a cancel frees nothing: a savepoint keeps earlier locks', async () => {
+  it('ends the session if a cancel releases no lock, because a savepoint keeps earlier locks', async () => {
     const blocker = await hold('savepoint', 3);
     await blocker.query('SAVEPOINT s');
     const failure = blocker.query('SELECT pg_sleep(600)').catch((error: {code: string}) => error.code);

@@ -63,7 +63,7 @@ describe('diagnose', () => {
     expect(recipe.diagnose(world(sessions, waits), {})).toMatchObject([{severity: 'critical'}]);
   });
 
-  it('names protected blockers, which a person must select by pid', () => {
+  it('reports protected blockers, which must be named by pid', () => {
     const [finding] = recipe.diagnose(
       world({1: {...running, application_name: 'pg_dump'}, 2: {}}, [[2, [1], 6000]]),
       {},
@@ -72,7 +72,7 @@ describe('diagnose', () => {
     expect(finding?.params).toBeUndefined();
   });
 
-  it('knows that pid 0 is a prepared transaction', () => {
+  it('reports pid 0 as a prepared transaction', () => {
     expect(recipe.diagnose(world({2: {}}, [[2, [0], 9000]]), {})).toMatchObject([
       {
         subject: 'prepared transaction',

@@ -36,7 +36,7 @@ describeEachMajor('a role is identified by its oid', major => {
       'SELECT rolname::text AS role, rolconnlimit AS "limit" FROM pg_roles WHERE rolname ~ \'app\' ORDER BY 1',
     );
 
-  it('sets nothing for a namesake that came between the guard and the statement', async () => {
+  it('no setting is applied to another role that took the name between guard and statement', async () => {
     const acting = await createActing(server);
     beforeStatement(acting, server, 'ALTER ROLE', replace);
     expect(await acting.run('set-timeouts', timeouts)).toBe(6);
@@ -44,7 +44,7 @@ describeEachMajor('a role is identified by its oid', major => {
     expect(await settings()).toEqual([]);
   });
 
-  it('limits no namesake either', async () => {
+  it('no connection limit is applied to another role of the same name', async () => {
     const acting = await createActing(server);
     beforeStatement(acting, server, 'ALTER ROLE', replace);
     expect(await acting.run('tune-connection-limit', limit)).toBe(6);
@@ -54,7 +54,7 @@ describeEachMajor('a role is identified by its oid', major => {
     ]);
   });
 
-  it('sets nothing in a database that bears the name by now', async () => {
+  it('no setting is applied in another database that has taken the name', async () => {
     const acting = await createActing(server);
     beforeStatement(acting, server, 'ALTER ROLE', async () => {
       await server.query('ALTER DATABASE shop RENAME TO old_shop');
@@ -64,7 +64,7 @@ describeEachMajor('a role is identified by its oid', major => {
     expect(await settings()).toEqual([]);
   });
 
-  it('takes nothing back from a namesake', async () => {
+  it('undo changes no other role of the same name', async () => {
     const acting = await createActing(server);
     expect(await acting.run('set-timeouts', timeouts)).toBe(0);
     expect(await acting.run('tune-connection-limit', limit)).toBe(0);
@@ -80,7 +80,7 @@ describeEachMajor('a role is identified by its oid', major => {
     expect([await settings(), await limits()]).toEqual(before);
   });
 
-  it('is given by its exact name', async () => {
+  it('a parameter names the role exactly, including spaces', async () => {
     await server.query('CREATE ROLE "app " LOGIN');
     const acting = await createActing(server);
     const exact = {...timeouts, set: ['role=app ', 'statement_timeout=30s']};

@@ -27,7 +27,7 @@ describeEachMajor('set-timeouts', major => {
     return rows[0]?.[name];
   };
 
-  it('sets what new sessions get, and takes exactly that back', async () => {
+  it('sets the timeouts of new sessions, and undoes exactly that', async () => {
     await server.query("ALTER ROLE app SET lock_timeout = '1500'");
     await server.query("ALTER ROLE app SET work_mem = '5MB'");
     const before = await stored();
@@ -52,7 +52,7 @@ describeEachMajor('set-timeouts', major => {
     await server.query('ALTER ROLE app RESET ALL');
   });
 
-  it('sets it in one database alone, whatever its name; nothing is left of it when undone', async () => {
+  it('sets a timeout in one database only, whatever its name, and undo leaves nothing behind', async () => {
     const acting = await createActing(server, {user: 'admin'});
     const name = major >= 17 ? 'transaction_timeout' : 'idle_in_transaction_session_timeout';
     const set = ['role=app', "database=Sh'op", `${name}=1min`];
@@ -63,7 +63,7 @@ describeEachMajor('set-timeouts', major => {
     expect(await stored()).toEqual([]);
   });
 
-  it('does nothing if another session set it between preview and act', async () => {
+  it('does nothing if another session set the timeout between preview and execution', async () => {
     const acting = await createActing(server, {user: 'admin'});
     const ask = async () => {
       await server.query("ALTER ROLE app SET statement_timeout = '7s'");
@@ -75,7 +75,7 @@ describeEachMajor('set-timeouts', major => {
     await server.query('ALTER ROLE app RESET ALL');
   });
 
-  it('does not undo what was changed since', async () => {
+  it('does not undo a setting that was changed since', async () => {
     const acting = await createActing(server, {user: 'admin'});
     expect(await acting.run('set-timeouts', {set: ['role=app', 'statement_timeout=30s'], yes: true})).toBe(0);
     await server.query("ALTER ROLE app SET statement_timeout = '45s'");
@@ -87,7 +87,7 @@ describeEachMajor('set-timeouts', major => {
     await server.query('ALTER ROLE app RESET ALL');
   });
 
-  it('exits 5 where this role may not', async () => {
+  it('exits 5 if the role lacks the privilege', async () => {
     const acting = await createActing(server, {user: 'viewer'});
     expect(await acting.run('set-timeouts', {set: ['role=app', 'statement_timeout=30s'], yes: true})).toBe(5);
     const hint = expect.stringMatching(/^To allow it: .*"viewer"/);
@@ -101,7 +101,7 @@ describeEachMajor('set-timeouts', major => {
     expect(await stored()).toEqual([]);
   });
 
-  it('names a role whose forgotten transactions nothing ends, from the settings that are read', async () => {
+  it('reports a role whose idle transactions no timeout ends, from the settings it reads', async () => {
     const {default: recipe} = await import('../../recipes/set-timeouts.ts');
     const acting = await createActing(server, {user: 'oncall'});
     const facts = await acting.ports.load(recipe.diagnoseRequires ?? {});

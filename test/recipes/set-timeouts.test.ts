@@ -141,14 +141,14 @@ describe('plan', () => {
     expect(() => plan({role: 'app', [name]: '1min'}, settings(), [], version)).toThrow(message);
   });
 
-  it("leaves a superuser's settings to superusers", () => {
+  it("changes a superuser's settings only as a superuser", () => {
     expect(plan({role: 'postgres', statement_timeout: '30s'})).toMatchObject({
       steps: [],
       skipped: [{is_forbidden: true, reason: expect.stringContaining('superuser')}],
     });
   });
 
-  it('explains what it affects now, what not, and what may break', () => {
+  it('explains which sessions it affects, which not, and what may fail', () => {
     const backends = [
       app(1, {state: 'idle', state_age_ms: 700_000, application_name: 'PgBouncer'}),
       app(2, {state: 'idle in transaction', state_age_ms: 90_000}),

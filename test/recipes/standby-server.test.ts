@@ -32,7 +32,7 @@ describeEachMajor('a standby', major => {
     ['drop-unused-indexes', ['stats_age=0s', 'standby=drop', 'index=idle_one'], 'DROP INDEX'],
     ['apply-indexes', [], 'CREATE INDEX'],
     ['enable-statement-statistics', [], 'CREATE EXTENSION'],
-  ])('empties the plan of %s', async (recipe, set, verb) => {
+  ])('leaves the plan of %s without steps', async (recipe, set, verb) => {
     const acting = await createActing(server);
     advise(acting, [await proposalFor(server, '"user_id"')]);
     for (const flags of [{dryRun: true}, {yes: true}]) {
@@ -54,7 +54,7 @@ describeEachMajor('a standby', major => {
     expect(await pidsOf(server, 'leaking')).toEqual([]);
   });
 
-  it('is named if it became a standby after planning', async () => {
+  it('is reported if the server became a standby after planning', async () => {
     const acting = await createActing(server);
     // As if it were read before the switch.
     const {read} = acting.ports;

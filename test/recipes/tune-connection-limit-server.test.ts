@@ -47,7 +47,7 @@ describeEachMajor('tune-connection-limit', major => {
   const undo = ({ports}: Acting) =>
     exitCode(undoRun({...ports, identity: {...ports.identity, run: 'r2'}}, 'r1', {...noFlags, yes: true}));
 
-  it('lets a role in again that is out of its limit, and takes that back', async () => {
+  it('raises the limit of a role that has reached it, and undoes that', async () => {
     const held = [await asApp(), await asApp()];
     await expect(asApp()).rejects.toMatchObject({code: '53300'});
     const on = await acting();
@@ -66,7 +66,7 @@ describeEachMajor('tune-connection-limit', major => {
     await leave(held);
   });
 
-  it('sets the URL in .env, shows no password, and gives back the same bytes', async () => {
+  it('sets the URL in .env, shows no password, and undo restores the same bytes', async () => {
     const path = join(await temporaryFolder(), '.env');
     await writeFile(path, env, {mode: 0o600});
     const on = await acting();
@@ -89,7 +89,7 @@ describeEachMajor('tune-connection-limit', major => {
     expect(await readFile(path, 'utf8')).toBe(env);
   });
 
-  it('changes no byte but of the query in a file of another encoding behind a link, and gives all back', async () => {
+  it('changes only the query of the URL in a linked file of another encoding, and undo restores every byte', async () => {
     const folder = await temporaryFolder();
     const path = join(folder, '.env');
     const bytes = Buffer.from(
@@ -111,7 +111,7 @@ describeEachMajor('tune-connection-limit', major => {
     expect(intent).toMatchObject({content: {path: await realpath(path)}});
   });
 
-  it('patches adapter and PgBouncer, all in one run', async () => {
+  it('changes adapter and PgBouncer in one run', async () => {
     const folder = await temporaryFolder();
     const source =
       'export const adapter = new PrismaPg({\n  connectionString: process.env.DATABASE_URL,\n  max: 20,\n});\n';
@@ -141,7 +141,7 @@ describeEachMajor('tune-connection-limit', major => {
     expect(await limitOf()).toBe(2);
   });
 
-  it.each(['role', 'env'])('does nothing where the %s changed between preview and act', async what => {
+  it.each(['role', 'env'])('does nothing if the %s changed between preview and execution', async what => {
     const path = join(await temporaryFolder(), '.env');
     await writeFile(path, env);
     const moved = env.replace('connection_limit=50', 'connection_limit=6');
@@ -166,14 +166,14 @@ describeEachMajor('tune-connection-limit', major => {
     expect(await run(await acting(), [set])).toBe(2);
   });
 
-  it('exits 2 where the folder does not have the variable', async () => {
+  it('exits 2 if the folder does not have the variable', async () => {
     const folder = await temporaryFolder();
     await writeFile(join(folder, '.env'), env);
     expect(await run(await acting(), [`app=${folder}`, 'variable=NOPE', 'prisma_major=6'])).toBe(2);
     expect(await readFile(join(folder, '.env'), 'utf8')).toBe(env);
   });
 
-  it('leaves a role alone that changed right before the act', async () => {
+  it('skips a role that changed immediately before its statement', async () => {
     const on = await acting();
     const append: typeof on.journal.append = async draft => {
       if (draft.event === 'intent') await server.query('ALTER ROLE app CONNECTION LIMIT 4');
@@ -184,7 +184,7 @@ describeEachMajor('tune-connection-limit', major => {
     expect(await limitOf()).toBe(4);
   });
 
-  it('exits 5 and touches no file where the server refuses', async () => {
+  it('exits 5 and changes no file if the server refuses', async () => {
     const path = join(await temporaryFolder(), '.env');
     await writeFile(path, env);
     const on = await acting('viewer');
@@ -193,7 +193,7 @@ describeEachMajor('tune-connection-limit', major => {
     expect(await limitOf()).toBe(2);
   });
 
-  it('finds the role out of its limit, and answers with it', async () => {
+  it('reports a role that has reached its limit, with parameters that raise it', async () => {
     const held = [await asApp(), await asApp()];
     const on = await acting();
     const snapshot = await on.ports.read();

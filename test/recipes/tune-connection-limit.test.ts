@@ -45,14 +45,14 @@ describe('the limit', () => {
     expect(urlAdvice(planOf({...params, prisma_major: '6'}))[0]).toBe(expected);
   });
 
-  it("is held by the role's own limit, unless that is set anew", () => {
+  it("does not exceed the role's own limit, unless the run sets that too", () => {
     const limited = {role_limits: [{...role, connection_limit: 20}]};
     const params = {instances: '10', prisma_major: '6', role: 'shop_app'};
     expect(urlAdvice(planOf(params, limited))[0]).toContain('connection_limit=2&');
     expect(urlAdvice(planOf({...params, apply: 'role'}, limited))[0]).toContain('connection_limit=7&');
   });
 
-  it('is none if none fits, with the arithmetic and a pooler', () => {
+  it('is null if none fits; the plan shows the arithmetic and advises a pooler', () => {
     const plan = planOf({platform: 'lambda', instances: '5', max_instances: '100', deploy_overlap: '1'});
     expect(textOf(plan)).toContain(
       'No connection_limit fits: 100 instances with 1 connection each need 100 of the 77',
@@ -129,12 +129,12 @@ describe('slots used by others', () => {
       {platform: 'pgbouncer'},
       'It does not fit now: 77 + 32 used by others = 109 of 97 usable slots, so the server would refuse 12 (53300); usable_share=0.65 fits until others disconnect.',
     ],
-  ])('are one sentence with a sum, %o', (given, expected) => {
+  ])('are explained in one sentence with a sum, %o', (given, expected) => {
     const {explanation} = planOf({role: 'shop_app', ...given}, facts, snapshot);
     expect(explanation.filter(line => line.includes('fit'))).toContain(expected);
   });
 
-  it('count one instance as one', () => {
+  it('are explained in the singular for one instance', () => {
     expect(planOf(params, facts, snapshot).explanation[0]).toBe(
       'connection_limit=70 x 1 instance (during a deploy at peak) = 70 of the 77 connections allotted to them (97 usable x 0.8).',
     );
@@ -163,13 +163,13 @@ describe('the load', () => {
     expect(text).toMatch(/^ +2 +50% +33.3% +1.67ms/m);
   });
 
-  it("counts the role's statements alone", () => {
+  it("is computed from the role's statements only", () => {
     const other = createStatement({usename: 'other', rates: {...rates, calls_per_second: 9}});
     const snapshot = createSnapshot({statements: [createStatement({rates}), other]});
     expect(textOf(planOf({role: 'shop_app'}, facts, snapshot))).toContain('800 statements per second');
   });
 
-  it('is an average since the reset with a single snapshot', () => {
+  it('is an average since the last reset for a single snapshot', () => {
     const snapshot = createSnapshot();
     const info = {
       dealloc: 0,
@@ -207,7 +207,7 @@ describe('Prisma 7', () => {
   };
   const given = {...facts, application};
 
-  it("warns of a URL's parameters, leaves them alone, and patches the adapter", () => {
+  it('warns of pool parameters in a URL, does not change them, and changes the adapter', () => {
     const plan = planOf({app: '/app', instances: '10', prisma_major: '7'}, given);
     expect(textOf(plan)).toContain('Warning: DATABASE_URL still has connection_limit=5');
     expect(plan.steps.map(({kind, subject}) => [kind, subject])).toEqual([
@@ -225,7 +225,7 @@ describe('Prisma 7', () => {
     );
   });
 
-  it('gives advice if a source cannot be changed safely', () => {
+  it('gives advice if a source file cannot be changed safely', () => {
     const pools = [{path: '/app/db.ts', line: 3, call: null, settings: {}}];
     const plan = planOf({app: '/app', prisma_major: '7'}, {...facts, application: {...application, pools}});
     expect(plan.steps).toMatchObject([
@@ -265,7 +265,7 @@ describe('an .env file', () => {
     expect(JSON.stringify(plan)).not.toContain('p#w');
   });
 
-  it('determines the role if the server has it', () => {
+  it('determines the role if it exists on the server', () => {
     const app = {oid: '2', name: 'app', is_superuser: false, connection_limit: -1};
     const role_limits = [...(facts.role_limits ?? []), app];
     expect(recipe.defaults?.(createSnapshot(), {role_limits, env_file})).toEqual({role: 'app'});
@@ -273,7 +273,7 @@ describe('an .env file', () => {
     expect(recipe.defaults?.(createSnapshot(), facts)).toEqual({role: 'shop_app', instances: '1'});
   });
 
-  it('without a role in it, the busiest role of this database is used', () => {
+  it('without a role in its URL uses the busiest role of this database', () => {
     const session = {usename: 'report_app', datname: 'reports'};
     const backends = [1, 2, 3].map(pid => createBackend({pid, ...(pid < 3 && session)}));
     expect(recipe.defaults?.(createSnapshot({backends}), facts)).toMatchObject({role: 'shop_app'});
@@ -333,7 +333,7 @@ describe('a role', () => {
     });
   });
 
-  it('that is a superuser is skipped', () => {
+  it('is skipped if it is a superuser', () => {
     const plan = planOf({role: 'postgres', apply: 'role'});
     expect(plan.steps.filter(({kind}) => kind === 'sql')).toEqual([]);
     expect(plan.skipped).toMatchObject([{subject: 'role:postgres'}]);
@@ -364,7 +364,7 @@ describe('findings', () => {
     [79, 'idle', 0],
     [80, 'idle', 1],
     [80, 'active', 0],
-  ] as const)('%i of 100 slots, all %s: %i', (count, state, findings) => {
+  ] as const)('%i of 100 slots, all %s: reports %i findings', (count, state, findings) => {
     const backends = Array.from({length: count}, (_, index) =>
       createBackend({pid: index + 1, state, client_addr: `10.0.0.${index % 4}`}),
     );

@@ -26,7 +26,7 @@ describe('encoder', () => {
     expect(withoutRates(decodeGroup(await encodeAll(snapshots)))).toEqual(snapshots);
   });
 
-  it('restores members that come and go, and rows of one identity', async () => {
+  it('restores fields that come and go, and rows with the same identity', async () => {
     const [first] = changingSnapshots(1);
     const session = createBackend({
       pid: 7,
@@ -52,7 +52,7 @@ describe('encoder', () => {
     expect(withoutRates(decodeGroup(frames.slice(0, 3)))).toEqual(snapshots.slice(0, 3));
   });
 
-  it('starts a group every 120 snapshots, and when the clock was set back', async () => {
+  it('starts a group every 120 snapshots, and after the clock was set back', async () => {
     const snapshots = changingSnapshots(125);
     const frames = await encodeAll([...snapshots, ...changingSnapshots(1)]);
     const keys = frames.flatMap(({kind}, index) => (kind === 'key' ? [index] : []));

@@ -3,7 +3,7 @@ import {openRecording} from '../../source/recording/recording.ts';
 
 const file = new URL('../fixtures/older/recording-0.1.poolctl', import.meta.url).pathname;
 
-it('reads a recording of poolctl 0.1 under the current names', async () => {
+it('a recording of poolctl 0.1 is read with the current field names', async () => {
   const {recording, problem} = await openRecording(file);
   expect(problem).toBeNull();
   expect(recording.times()).toHaveLength(13);

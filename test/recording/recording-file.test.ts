@@ -48,7 +48,7 @@ describe('a recording', () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 
-  it('is appended to by later calls and loses only a torn tail', async () => {
+  it('can be appended to, and loses only an incomplete last group', async () => {
     const file = await newFile();
     await write(file, snapshots.slice(0, 5));
     await truncate(file, (await stat(file)).size - 3);
@@ -72,7 +72,7 @@ describe('a recording', () => {
     expect(stored.length).toBeLessThan(300);
   });
 
-  it('is bounded: it is rotated to .1 at half its size, and both are played', async () => {
+  it('is rotated to .1 at half its maximum size, and both files are played', async () => {
     const file = await newFile();
     const max_bytes = 20_000;
     await write(file, changingSnapshots(3000), max_bytes);
@@ -85,7 +85,7 @@ describe('a recording', () => {
     expect((await stat(`${file}.1`)).mode & 0o777).toBe(0o600);
   });
 
-  it('refuses a file that is no recording, of another target, or written by another process', async () => {
+  it('is refused if the file is not a recording, has another target, or is being written by another process', async () => {
     const file = await newFile();
     await writeFile(file, 'a diary\n');
     await expect(openRecordingFile(file, {max_bytes: plenty})).rejects.toMatchObject(refused(2));

@@ -142,8 +142,8 @@ SELECT * FROM t;
     expect(stdout).toContain('main (simulated)');
   });
 
-  describe('guards', () => {
-    it('is read-only unless writes are allowed', async () => {
+  describe('with its guards', () => {
+    it('is read-only without --allow-writes', async () => {
       const write = 'INSERT INTO t VALUES (1000);';
       const [code, document] = await replayJson(write, ['--requests', '2']);
       expect(code).toBe(7);
@@ -175,7 +175,7 @@ SELECT * FROM t;
       expect(document.notes.join()).toMatch(/connection_limit 36: skipped/);
     });
 
-    it('stops when other clients run short, and says so', async () => {
+    it('stops when other clients run short of slots, and says so', async () => {
       const others: Promise<unknown>[] = [];
       const takeSlots = (stderr: string) => {
         if (others.length > 0 || !stderr.includes('1/1 main')) return;
@@ -198,7 +198,7 @@ SELECT * FROM t;
       );
     });
 
-    it('ends at --time-limit', async () => {
+    it('stops at --time-limit', async () => {
       const [code, document] = await replayJson('SELECT 1;', ['--duration', '60s', '--time-limit', '1s']);
       expect(code).toBe(7);
       expect(document.results[0]?.requests).toBeGreaterThan(0);
@@ -206,7 +206,7 @@ SELECT * FROM t;
     });
   });
 
-  it('ends at Ctrl-C with what was measured', async () => {
+  it('stops at Ctrl-C with the results so far', async () => {
     const {code, stdout} = await replay(
       'SELECT 1;',
       ['--duration', '60s', '--connection-limit', '1,2', '--json'],

@@ -23,7 +23,7 @@ describe('the measured pools on a server that requires TLS', () => {
     [`sslmode=verify-ca&sslrootcert=${tlsFile('ca.crt')}`, []],
     [`sslmode=verify-ca&sslrootcert=${tlsFile('ca.crt')}`, ['--instances', '2']],
     ['sslmode=require&sslnegotiation=direct', []],
-  ])('%s %j: use it like the watching connection', async (parameters, flags) => {
+  ])('%s %j: use TLS as the read-only connection does', async (parameters, flags) => {
     const home = await temporaryHome();
     await writeFile(path.join(home, 'x.sql'), isEncrypted);
     const url = urlOf(server, 'app', `?${parameters}`);

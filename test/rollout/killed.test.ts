@@ -38,7 +38,7 @@ describe('a rollout whose process is killed', () => {
   const isNoted = `while ! grep -q '"process"' j.jsonl; do sleep 0.02; done`;
   const isLetGo = 'while [ ! -e go ]; do sleep 0.02; done';
 
-  it('while promoting: waits for the command that outlived it, and promotes again', async () => {
+  it('while promoting: waits for the command that is still running, and promotes again', async () => {
     const {home, run, killed, done} = await prepare(`
   - name: all
     promote: |
@@ -118,7 +118,7 @@ describe('a rollout whose process is killed', () => {
   });
 
   it.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])(
-    'after line %i of its output: resumes, and promotes once or reports that it does so again',
+    'after line %i of its output: resumes, and promotes once or reports that it promotes again',
     async count => {
       const {home, run, killed, done} = await prepare(`
   - {name: one, promote: echo one >> done, rollback: echo back >> done, watch: 1s}

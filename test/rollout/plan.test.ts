@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 import {readPlan} from '../../source/rollout/plan.ts';
 
 describe('a plan', () => {
-  it('has every member', () => {
+  it('is read with every field', () => {
     const {plan, problems} = readPlan(`
 name: web 2.14
 every: 5s

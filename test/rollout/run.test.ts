@@ -142,7 +142,7 @@ stages:
     }
   });
 
-  it('shows the output of commands without passwords, and who approves', async () => {
+  it('prints commands without passwords in a dry run, and which stages need approval', async () => {
     const {rollout} = await prepare(`
 name: web 2.12
 stages:
@@ -226,7 +226,7 @@ stages:
     expect([refused.code, refused.stderr]).toEqual([8, expect.stringContaining('cannot write the journal')]);
   });
 
-  it('does not resume from a broken journal, and locks one file under all its paths', async () => {
+  it('does not resume from a broken journal, and takes one lock whatever path names the journal', async () => {
     const {rollout, done, home} = await prepare(`
 name: web 2.20
 stages:
@@ -251,7 +251,7 @@ stages:
     expect(await done()).toEqual(['one']);
   });
 
-  it('does not start if a server is unreachable or the plan has mistakes', async () => {
+  it('does not start if a server cannot be reached or the plan has mistakes', async () => {
     const {rollout, done, home} = await prepare(`
 name: web 2.18
 stages:

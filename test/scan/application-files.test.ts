@@ -52,7 +52,7 @@ it.each<[string, Record<string, string>, string[], string[] | null]>([
     ['db/my.prisma'],
     null,
   ],
-])('finds a schema: %s', async (_where, files, paths, names) => {
+])('the schema is found: %s', async (_where, files, paths, names) => {
   const folder = await createApp(files);
   const schema = await readPrismaSchema({folder});
   expect(schema.files.map(({path}) => path)).toEqual(paths.map(path => join(folder, path)));
@@ -60,7 +60,7 @@ it.each<[string, Record<string, string>, string[], string[] | null]>([
   expect(schema.migrations?.names ?? null).toEqual(names);
 });
 
-it('reports the folder without a schema', async () => {
+it('a folder without a schema is reported', async () => {
   const folder = await createApp({'package.json': '{}'});
   expect(await rejection(readPrismaSchema({folder}))).toMatchObject({exitCode: 2});
 });

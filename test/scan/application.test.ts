@@ -45,7 +45,7 @@ it.each([
   ['prisma/schema.prisma', 'datasource db {\n  // url = env("OLD")\n  url = env("SHOP_URL")\n}'],
   ['prisma.config.ts', "export default defineConfig({datasource: {url: env('SHOP_URL')}});"],
   ['prisma.config.ts', 'export default {\n  datasource: {\n    url: process.env.SHOP_URL,\n  },\n};'],
-])('finds the variable in %s', async (name, text) => {
+])('the variable is found in %s', async (name, text) => {
   const {url_variable, env_file} = await readApplication(
     await folderWith({[name]: text, '.env': 'SHOP_URL=postgresql://a:secret@h/d?connection_limit=5\n'}),
   );
@@ -57,7 +57,7 @@ it.each([
   });
 });
 
-it('finds the calls that create pools, without secrets', async () => {
+it('calls that create pools are found, and listed without secrets', async () => {
   const folder = await folderWith({
     'src/db.ts': "import x from 'y';\nexport const adapter = new PrismaPg({connectionString, max: 20});\n",
     'src/pool.ts': 'const pool = new Pool({max: 3});\nnew PrismaPg(pool);',
@@ -80,7 +80,7 @@ it('finds the calls that create pools, without secrets', async () => {
   expect(JSON.stringify(pools)).not.toContain('hunter2');
 });
 
-it('rejects a folder that does not exist', async () => {
+it('a folder that does not exist is refused', async () => {
   await expect(readApplication(join(await temporaryFolder(), 'none'))).rejects.toThrow(/is not a folder/);
 });
 
@@ -98,7 +98,7 @@ describe('a named .env file', () => {
   });
 });
 
-it('is read for the named variable only', async () => {
+it('an .env file is read for the named variable only', async () => {
   const folder = await folderWith({'.env': 'DATABASE_URL=postgresql://a:b@h/d\n'});
   expect((await readApplication(folder)).env_file).toMatchObject({variable: 'DATABASE_URL', problem: null});
   expect((await readApplication(folder, 'NOPE')).env_file).toMatchObject({
@@ -107,14 +107,14 @@ it('is read for the named variable only', async () => {
   });
 });
 
-it('rejects a file that does not exist, with its path', async () => {
+it('a file that does not exist is reported with its path', async () => {
   const path = join(await temporaryFolder(), 'nope');
   const refusal = (name: string) => ({message: `${name}: cannot read ${path}`, exitCode: 2});
   await expect(readEnvFileAt({path, variable: 'X'})).rejects.toMatchObject(refusal('env_file'));
   await expect(readPoolerFileAt({path})).rejects.toMatchObject(refusal('pgbouncer_ini'));
 });
 
-it('reads a pgbouncer.ini, without its passwords', async () => {
+it('a pgbouncer.ini is read without its passwords', async () => {
   const path = join(await temporaryFolder(), 'pgbouncer.ini');
   await writeFile(path, '[databases]\n* = host=h password=secret\n[pgbouncer]\npool_mode = session\n');
   const file = await readPoolerFileAt({path});

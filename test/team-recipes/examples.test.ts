@@ -6,7 +6,7 @@ import {actingWith} from './acting.ts';
 
 const folder = new URL('../../recipes/examples/', import.meta.url).pathname;
 
-it('have no mistakes', async () => {
+it('the example recipes have no mistakes', async () => {
   const files = await loadFolder(folder, []);
   expect(files.map(({file}) => file.slice(folder.length))).toEqual([
     'abandoned-replication-slot.md',
@@ -30,7 +30,7 @@ describeEachMajor('sequence-running-out', major => {
       )
     )[0]?.type;
 
-  it('widens the sequence that is too narrow, skips the others, and undoes it', async () => {
+  it('widens the sequence that is too narrow, skips the others, and can be undone', async () => {
     await server.query('CREATE TABLE orders (id serial PRIMARY KEY, note text)');
     await server.query('ALTER TABLE orders ALTER COLUMN id TYPE bigint');
     await server.query("SELECT setval('orders_id_seq', 2100000000)");
@@ -86,7 +86,7 @@ describeEachMajor('abandoned-replication-slot', major => {
   });
   afterAll(() => server?.stop());
 
-  it('drops the slot and says that this cannot be undone', async () => {
+  it('drops the slot, and the preview says that this cannot be undone', async () => {
     const acting = await actingWith(await createActing(server), folder);
     const flags = {set: ['retained=100kB']};
     expect(await acting.findings('abandoned-replication-slot')).toEqual([]);
@@ -102,7 +102,7 @@ describeEachMajor('abandoned-replication-slot', major => {
     expect(acting.document().skipped).toMatchObject([{reason: 'cannot be undone'}]);
   });
 
-  it('reports an invalid and an unknown parameter', async () => {
+  it('refuses an invalid and an unknown parameter', async () => {
     const acting = await actingWith(await createActing(server), folder);
     expect(await acting.run('abandoned-replication-slot', {set: ['retained=much'], yes: true})).toBe(2);
     expect(await acting.run('abandoned-replication-slot', {set: ['kept=1GB'], yes: true})).toBe(2);

@@ -24,7 +24,7 @@ async function mistakes(text: string, name = 'a-recipe.md', taken: string[] = []
 const parameter = (yaml: string) =>
   `---\ntitle: t\nwhy: w\nparameters:\n  least:\n    description: d\n${yaml}---\n\`\`\`sql diagnose\nSELECT $least AS subject, '' AS summary, 'warning' AS severity\n\`\`\`\n`;
 
-describe('mistakes in a Markdown recipe, with their lines', () => {
+describe('a mistake in a Markdown recipe is reported with its line:', () => {
   it.each<[string, string, string[]]>([
     ['nothing: advice', head + diagnose, []],
     ['nothing: it acts', head + diagnose + plan('SELECT $size') + verify + undo, []],
@@ -225,7 +225,7 @@ describe('mistakes in a Markdown recipe, with their lines', () => {
     ]);
   });
 
-  it('README.md, subfolders and other files are left out; a missing folder is reported', async () => {
+  it('README.md, subfolders and other files are ignored; a missing folder is reported', async () => {
     const folder = await temporaryFolder();
     await mkdir(join(folder, 'more.md'));
     for (const name of ['README.md', 'notes.txt', 'types.d.ts', 'a.test.ts'])

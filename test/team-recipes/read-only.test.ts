@@ -19,7 +19,7 @@ SELECT 'x' AS subject, 's' AS summary, 'warning' AS severity, ${columns} FROM ${
 const acts = ', a function that does more than read';
 const outside = ', a function outside pg_catalog';
 
-describeEachMajor('what a Markdown recipe may read', major => {
+describeEachMajor('SQL that only reads in a Markdown recipe', major => {
   const terminate = `pg_catalog.pg_terminate_backend(${major < 14 ? 'integer' : 'integer, bigint'})`;
   let server: TestServer;
   beforeAll(async () => {
@@ -91,7 +91,7 @@ describeEachMajor('what a Markdown recipe may read', major => {
       '(WITH w AS (DELETE FROM public.notes RETURNING id) SELECT * FROM w) w',
       'it is not a SELECT that only reads',
     ],
-  ])('is not run if it %s', async (_, columns, from, objection) => {
+  ])('is not executed if it %s', async (_, columns, from, objection) => {
     const isAlive = await startVictim();
     const team = await teamWith(diagnosing(columns, from));
     await expect(team.findings('looks')).rejects.toMatchObject({
@@ -108,7 +108,7 @@ describeEachMajor('what a Markdown recipe may read', major => {
     ['sizes', 'pg_total_relation_size(c.oid) AS size', 'pg_class c LIMIT 1'],
     ['the WAL', 'pg_is_in_recovery() AS r, pg_current_wal_lsn()::text AS lsn', 'pg_class LIMIT 1'],
     [
-      'who blocks whom',
+      'blockers',
       'pg_blocking_pids(pid)::text AS by, clock_timestamp() - now() AS for',
       'pg_stat_activity LIMIT 1',
     ],
@@ -119,12 +119,12 @@ describeEachMajor('what a Markdown recipe may read', major => {
       'pg_settings LEFT JOIN pg_replication_slots ON true LIMIT 1',
     ],
     ['its own tables', 'count(*) AS n', 'public.notes'],
-  ])('may be %s', async (_, columns, from) => {
+  ])('may use %s', async (_, columns, from) => {
     const team = await teamWith(diagnosing(columns, from));
     expect(await team.findings('looks')).toHaveLength(1);
   });
 
-  it('may be a declared function, which the plan names', async () => {
+  it('may call a declared function, which the plan names', async () => {
     const named = diagnosing(
       'public.harmless(7) AS seven',
       'pg_class LIMIT 1',
@@ -143,7 +143,7 @@ describeEachMajor('what a Markdown recipe may read', major => {
     });
   });
 
-  it('is not run as a verification with side effects, in a run and its undo', async () => {
+  it('is not executed as a verification if it has side effects, in a run and its undo', async () => {
     const isAlive = await startVictim();
     const verify = `SELECT count(pg_terminate_backend(pid)) >= 0 FROM ${victims}`;
     const team = await teamWith(
@@ -162,7 +162,7 @@ describeEachMajor('what a Markdown recipe may read', major => {
     await isAlive();
   });
 
-  it('applies to a TypeScript recipe written for poolctl 0.1', async () => {
+  it('is enforced for a TypeScript recipe written for poolctl 0.1', async () => {
     const isAlive = await startVictim();
     const ending = `SELECT count(pg_terminate_backend(pid)) AS n FROM ${victims}`;
     const recipe = (query: string, functions = '') => `import {defineRecipe} from 'poolctl';
@@ -194,7 +194,7 @@ export default defineRecipe({
     expect(await allowed.run('looks', {yes: true})).toBe(0);
   });
 
-  it('does not run with side effects in check or record', async () => {
+  it('is not executed by check or record if it has side effects', async () => {
     const isAlive = await startVictim();
     const home = await temporaryHome();
     await mkdir(join(home, 'team'));

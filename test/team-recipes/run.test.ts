@@ -165,7 +165,7 @@ describeEachMajor("a team's own recipes", major => {
       )
     ).map(({text}) => text);
 
-  it('execute a step for each finding, whatever its name, and undo it', async () => {
+  it('execute a step for each finding, whatever its subject is called, and undo it', async () => {
     const team = await createTeam();
     const text = "it's \\ fine";
     expect(await team.run('comments', {set: [`text=${text}`], yes: true})).toBe(0);
@@ -181,7 +181,7 @@ describeEachMajor("a team's own recipes", major => {
     expect(await commentsNow()).toEqual([null, null, null]);
   });
 
-  it('skip on undo what was changed since', async () => {
+  it('skip an undo step whose object was changed since', async () => {
     const team = await createTeam();
     expect(await team.run('comments', {set: ['text=ours', "subject=table:odd's"], yes: true})).toBe(0);
     await server.query("COMMENT ON TABLE \"odd's\" IS 'theirs'");
@@ -210,7 +210,7 @@ describeEachMajor("a team's own recipes", major => {
     expect(await team.undo('r2')).toBe(0);
   });
 
-  it('name the parameter that must be set', async () => {
+  it('report which required parameter is not set', async () => {
     const team = await createTeam();
     expect(await team.run('comments', {yes: true})).toBe(2);
     expect(await team.run('comments', {set: ['text=x', 'nonsense=1'], yes: true})).toBe(2);
@@ -247,7 +247,7 @@ describeEachMajor("a team's own recipes", major => {
     expect(await server.query('SELECT is_called FROM numbers')).toEqual([{is_called: false}]);
   });
 
-  it('exit 5 without the privilege', async () => {
+  it('exit 5 if the role lacks the privilege', async () => {
     const team = await createTeam('oncall');
     expect(await team.run('comments', {set: ['text=x'], yes: true})).toBe(5);
     expect(await commentsNow()).toEqual([null, null, null]);
@@ -296,7 +296,7 @@ describeEachMajor("a team's own recipes", major => {
     expect(plan).toThrow(`the plan of asking failed: ${message}`);
   });
 
-  it('report their own defects', async () => {
+  it('are reported with their own mistakes', async () => {
     const team = await createTeam();
     expect(await team.findings('asking')).toMatchObject([
       {summary: 'the diagnosis of asking failed: severity must be warning or critical'},

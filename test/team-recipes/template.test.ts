@@ -14,7 +14,7 @@ function filled(sql: string) {
   return fill(template, name => values[name] ?? null);
 }
 
-describe('names in SQL', () => {
+describe('$name and :name in SQL', () => {
   it.each([
     ['a value', 'SELECT $least', 'SELECT $1', [5]],
     ['one value twice', 'SELECT $least, $note, $least', 'SELECT $1, $2, $1', [5, values.note]],

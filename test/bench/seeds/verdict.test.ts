@@ -15,11 +15,11 @@ test.each([
   [time, {before: 100, after: 15}, true],
   [time, {before: 100, after: 16}, false],
   [time, {before: 0, after: 0}, false],
-])('%j measured as %j', (claim, measured, holds) => {
+])('the claim %j, measured as %j, gets the right verdict', (claim, measured, holds) => {
   expect(verdictOf(claim, measured).holds).toBe(holds);
 });
 
-test('every endpoint of the demo has a claim', async () => {
+test('every demo endpoint has a claim', async () => {
   const folder = fileURLToPath(new URL('../../../recipes/endpoints', import.meta.url));
   const files = (await readdir(folder)).filter(name => name.endsWith('.ts'));
   const named = new Set(claims.map(claim => claim.endpoint));

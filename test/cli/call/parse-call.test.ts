@@ -10,7 +10,7 @@ const parse = (words: readonly string[]) => {
   return call.kind === 'version' ? call : {...call, command: call.command.name};
 };
 
-it('gives a flag the same type in every command', () => {
+it('a flag has the same type in every command', () => {
   const types = new Map<string, string>();
   for (const {flags} of commands) {
     for (const [name, {type, alias, isMultiple}] of Object.entries(flags)) {

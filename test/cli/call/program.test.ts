@@ -84,7 +84,7 @@ describe('a call that is wrong', () => {
     expect(code).toBe(2);
   });
 
-  it('names the commands for scripts if the console has no terminal', async () => {
+  it("without a terminal, the console's error names the commands for scripts", async () => {
     expect(await failing([address])).toEqual([
       2,
       expect.stringMatching(/needs a terminal\n.*'poolctl snapshot'/),
@@ -104,7 +104,7 @@ describe('a call that is wrong', () => {
     [['snapshot', `--${address}`]],
     [['snapshot', address, address]],
     [[`${address} `, address]],
-  ])('is reported without the password in it: %#', async words => {
+  ])('is reported without its password: %#', async words => {
     // runProgram fails if the password is in the output.
     expect((await failing(words))[0]).toBeGreaterThan(1);
   });

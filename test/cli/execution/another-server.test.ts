@@ -16,7 +16,7 @@ describeEachMajor('another server at the same address', major => {
   const servers = useTwoServers(major);
   const limitsOfBoth = () => Promise.all([limitsOn(servers.first), limitsOn(servers.second)]);
 
-  it('does not accept the approval of a plan', async () => {
+  it('invalidates the approval of a plan', async () => {
     const proxy = await startProxy(servers.first);
     const before = await adminOn(proxy.addressOf(servers.first));
     await before.run('limit', {dryRun: true});
@@ -86,7 +86,7 @@ describeEachMajor('another server at the same address', major => {
     ]);
   });
 
-  it('is sent no cancel, and is not asked about an interrupted step', async () => {
+  it('receives neither a cancel request nor the verification of an interrupted step', async () => {
     const proxy = await startProxy(servers.first);
     const request = requestTo(proxy.addressOf(servers.first).url({user: 'admin', password: 'secret'}));
     const executor = createExecutor(() => connect(request, {purpose: 'act'}));
@@ -130,7 +130,7 @@ describeEachMajor('another server at the same address', major => {
     ]);
   });
 
-  it('leaves the step to the read-only connection if the rescue URL names another database', async () => {
+  it('is not used if the rescue URL names another database: the read-only connection executes the step', async () => {
     const request = requestTo(servers.first.url({user: 'admin', password: 'secret'}));
     const rescue = requestTo(servers.first.url({database: 'template1'}));
     const watching = await connect(request, {purpose: 'watch'});

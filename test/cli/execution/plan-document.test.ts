@@ -17,7 +17,7 @@ const documentOf = (step: SqlStep) => {
     .steps[0];
 };
 
-it('has every statement in full', () => {
+it('the JSON document of a plan has every statement in full', () => {
   const {text, values} = build.guard?.query ?? build.apply;
   const undo = build.undo as Exclude<SqlStep['undo'], string>;
   expect(documentOf(build)).toMatchObject({
@@ -37,7 +37,7 @@ it('has every statement in full', () => {
   });
 });
 
-it('masks secrets', () => {
+it('the JSON document of a plan masks secrets', () => {
   const secret = {text: "ALTER ROLE a PASSWORD 'hush'", values: []};
   const valued = {text: 'UPDATE t SET password = $1, b = $2', values: ['hush', 'y']};
   const step = {...build, apply: secret, verify: {...build.verify, query: valued}};

@@ -155,7 +155,7 @@ describeEachMajor('run, undo and journal', major => {
     expect(stdout).toMatch(/^run [0-9a-f]+ done: 1 verified\nslots used: \d+ before, \d+ after\n$/);
   });
 
-  it('requires a flag as consent without a terminal', async () => {
+  it('without a terminal, requires a flag as consent', async () => {
     await leakMany('consent', 1);
     expect(await failing(argsFor('consent', 'oncall'))).toEqual([
       2,
@@ -165,7 +165,7 @@ describeEachMajor('run, undo and journal', major => {
     await runProgram(argsFor('consent', 'oncall', '--yes'));
   });
 
-  it('asks for consent on a terminal, on production for the target’s name', async () => {
+  it('asks for consent on a terminal; on production, for the target’s name', async () => {
     await leakMany('asked', 1);
     const answer = async (keys: string[], question: string, ...flags: string[]) => {
       const terminal = openProgram(argsFor('asked', 'oncall', ...flags), {columns: 160, rows: 40});
@@ -183,7 +183,7 @@ describeEachMajor('run, undo and journal', major => {
     expect(await countOf('asked')).toBe(0);
   });
 
-  it('exits 5 if the server refuses, and 7 if it refuses part', async () => {
+  it('exits 5 if the server refuses every step, and 7 if it refuses some', async () => {
     await leak(server, {application_name: 'refused', user: 'app'});
     await leak(server, {application_name: 'refused', user: 'other_app'});
     const refused = await documentOf(argsFor('refused', 'viewer', '--yes'));
@@ -244,16 +244,19 @@ describeEachMajor('run, undo and journal', major => {
     await runProgram(argsFor('interrupted', 'oncall', '--yes'), {home});
   });
 
-  it.each(signals)('executes nothing at %s while it asks, and exits with %i', async (signal, exitCode) => {
-    await leakMany('asked', 1);
-    const terminal = openProgram(argsFor('asked', 'oncall'), {columns: 160, rows: 40});
-    onTestFinished(() => terminal.close());
-    await terminal.waitFor('Type yes to execute 1 step');
-    terminal.kill(signal);
-    expect((await terminal.onExit).exitCode).toBe(exitCode);
-    expect(await countOf('asked')).toBe(1);
-    await runProgram(argsFor('asked', 'oncall', '--yes'));
-  });
+  it.each(signals)(
+    'executes nothing if %s arrives while it asks, and exits with %i',
+    async (signal, exitCode) => {
+      await leakMany('asked', 1);
+      const terminal = openProgram(argsFor('asked', 'oncall'), {columns: 160, rows: 40});
+      onTestFinished(() => terminal.close());
+      await terminal.waitFor('Type yes to execute 1 step');
+      terminal.kill(signal);
+      expect((await terminal.onExit).exitCode).toBe(exitCode);
+      expect(await countOf('asked')).toBe(1);
+      await runProgram(argsFor('asked', 'oncall', '--yes'));
+    },
+  );
 
   it('stops between two steps when its terminal is closed, and records it', async () => {
     await leakMany('closed', 17);

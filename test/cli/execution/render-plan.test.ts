@@ -21,7 +21,7 @@ const planOf = (step: Plan['steps'][number]): Plan => ({
   watch_groups: [],
 });
 
-it('shows every line of a step, its guard and its verification', () => {
+it('a printed plan shows every line of a step, its guard and its verification', () => {
   const text = planText(planOf(build), {id: 'db:5432/shop'}, 'abc');
   const [first, ...guard] = buildGuard(index).query.text.split('\n');
   expect(text).toContain(`\n   only if ${first}\n`);
@@ -31,7 +31,7 @@ it('shows every line of a step, its guard and its verification', () => {
   expect(text).toMatch(/\n\nplan abc$/);
 });
 
-it('prints a shared reason once, and a single one beside its subject', () => {
+it('a reason shared by several sessions is printed once, any other beside its subject', () => {
   const long = 'no index leads with it, but so many rows share a value that no plan would use one';
   const left = (name: string, reason: string) => ({subject: 'index', description: name, reason});
   const skipped = [left('a', long), left('b', 'short'), left('c', long), left('d', 'short')];

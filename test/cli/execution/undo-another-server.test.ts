@@ -80,7 +80,7 @@ describeEachMajor('another server at the same address, for an undo', major => {
     expect(await limitsOn(servers.first)).toEqual([-1, -1]);
   });
 
-  it('can be the same server with a new database: no undo', async () => {
+  it('can be the same server with a database created again, which is refused for an undo', async () => {
     await servers.first.query('CREATE DATABASE shop');
     const shop: TestServer = {
       ...servers.first,
@@ -98,7 +98,7 @@ describeEachMajor('another server at the same address, for an undo', major => {
     expect(await limitsOn(servers.first)).toEqual([7, 7]);
   });
 
-  it('after a restart is the same server for an undo, but not for an approval', async () => {
+  it('is not assumed after a restart for an undo, but is for an approval', async () => {
     const acting = await adminOn(servers.first);
     await acting.run('limit', {dryRun: true});
     const approve = planHashOf(acting);

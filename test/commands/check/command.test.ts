@@ -78,7 +78,7 @@ describeEachMajor('check', major => {
     expect(stderr).toMatch(/poolctl: incomplete check, hidden: .*permission denied for table secrets/);
   });
 
-  it('fails if the connection is lost meanwhile', async () => {
+  it('fails if the connection is lost while it reads', async () => {
     const end = () =>
       server.query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'poolctl'",

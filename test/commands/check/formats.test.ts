@@ -74,7 +74,7 @@ describeEachMajor('poolctl check writes', async major => {
     await createCliRoles(server);
   });
 
-  it("a plugin's line, with its own exit codes", async () => {
+  it("one line with --nagios, with a Nagios plugin's exit codes", async () => {
     const nagios = (...args: string[]) => check('--nagios', ...args);
     const well = await nagios();
     expect([well.code, well.stdout]).toEqual([
@@ -102,7 +102,7 @@ describeEachMajor('poolctl check writes', async major => {
     ]);
   });
 
-  it('Markdown in which texts of the server are not active', async () => {
+  it('Markdown in which texts from the server are escaped', async () => {
     const client = await server.connect({
       user: 'app',
       password,
@@ -117,7 +117,7 @@ describeEachMajor('poolctl check writes', async major => {
     await client.end();
   });
 
-  it('one format at a time', async () => {
+  it('only one format in one call', async () => {
     expect(await failing(['check', urlOf(server, 'oncall'), '--json', '--markdown'])).toEqual([
       2,
       expect.stringContaining('--json and --markdown'),

@@ -63,12 +63,12 @@ describeEachMajor('poolctl check --for', major => {
     expect(document.watch.elapsed_ms).toBeLessThan(600_000);
   });
 
-  it('fails if the average is too high, even if no snapshot was', async () => {
+  it('fails if the average exceeds its limit, even if no single snapshot does', async () => {
     const {code, document} = await watch(['--for', '2s', '--max-average-used', '1%']);
     expect([code, document.thresholds.average_used_ratio.level]).toEqual([1, 'critical']);
   });
 
-  it('counts the connections that were refused to it', async () => {
+  it('counts the connections that the server refuses it', async () => {
     const refuse = async () => {
       await server.query('ALTER ROLE oncall CONNECTION LIMIT 0');
       await server.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'oncall'");
@@ -125,7 +125,7 @@ describeEachMajor('poolctl check --for', major => {
     await client.end();
   });
 
-  it('finds it against an earlier recording, too', async () => {
+  it('finds the slower statement against an earlier recording, too', async () => {
     const home = await temporaryHome();
     const client = await server.connect({user: 'app', password, application_name: 'web'});
     await server.query('SELECT pg_stat_statements_reset()');
@@ -153,7 +153,7 @@ describeEachMajor('poolctl check --for', major => {
     await client.end();
   });
 
-  it('counts sessions that a timeout ended, if the server does', async () => {
+  it('counts sessions ended by a timeout, if the server counts them', async () => {
     const {code, document, stderr} = await watchUntil(
       ({metrics}) => (metrics.fatal_sessions_per_minute ?? 0) > 0,
       ['--max-fatal-sessions', '0'],

@@ -123,14 +123,17 @@ describe.each([
   ['zsh', offersOfZsh, found.zsh],
   ['fish', offersOfFish, found.fish],
 ] as const)('%s', (name, offersOf, shell) => {
-  it.skipIf(typeof shell === 'string')('offers the same', async () => {
-    if (typeof shell === 'string') return;
-    const offered = await offersOf(shell, scripts[name])(offers.map(([words]) => words.join(' ')));
-    const sorted = offered.map((words, index) => [offers[index]?.[0], words.sort()]);
-    expect(sorted).toEqual(offers.map(([words, expected]) => [words, [...expected].sort()]));
-  });
+  it.skipIf(typeof shell === 'string')(
+    'offers the same words as the bash script in its own shell',
+    async () => {
+      if (typeof shell === 'string') return;
+      const offered = await offersOf(shell, scripts[name])(offers.map(([words]) => words.join(' ')));
+      const sorted = offered.map((words, index) => [offers[index]?.[0], words.sort()]);
+      expect(sorted).toEqual(offers.map(([words, expected]) => [words, [...expected].sort()]));
+    },
+  );
 
-  it.skipIf(typeof shell === 'string')('offers files where a flag or an argument takes one', async () => {
+  it.skipIf(typeof shell === 'string')('offers files if a flag or an argument takes one', async () => {
     if (typeof shell === 'string') return;
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'before-one.json'), '');

@@ -49,7 +49,7 @@ describe.skipIf(majors.length === 0)('poolctl demo without a terminal', () => {
   it.each([
     ['the address', [], 'SIGINT', 0],
     ['a document with both addresses', ['--json'], 'SIGTERM', 143],
-  ] as const)('prints %s with --serve, and stays until it is ended', async (_, flags, signal, code) => {
+  ] as const)('prints %s with --serve, and runs until it is interrupted', async (_, flags, signal, code) => {
     const home = await temporaryFolder();
     const child = spawn(process.execPath, [program, 'demo', '--serve', '--calm', ...flags], {
       env: {PATH: process.env.PATH, HOME: home, TMPDIR: home},

@@ -89,7 +89,7 @@ describe('doctor', () => {
     ['nothing is missing', [ok], 0],
     ['advice alone', [ok, advice], 0],
     ['something is missing', [ok, missing], 1],
-  ] as const)('exits by what it found: %s', async (_, checks, expected) => {
+  ] as const)('exits 1 only if something is missing: %s', async (_, checks, expected) => {
     expect(run([...checks], false).exitCode).toBe(expected);
     expect(run([...checks], true).exitCode).toBe(expected);
   });

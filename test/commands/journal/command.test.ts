@@ -4,7 +4,7 @@ import {openJournal} from '../../../source/journal/journal-file.ts';
 import {draftOf, intentOf} from '../../journal/drafts.ts';
 import {createJournal} from './open-journal.ts';
 
-it('lists entries, the head and the file', async () => {
+it('journal list prints entries, the head and the file', async () => {
   const {journal, show, document, file, stdout} = await createJournal();
   const entry = await journal.append(draftOf('r1', 0));
   expect(await show(['list'])).toBe(0);
@@ -19,7 +19,7 @@ it('lists entries, the head and the file', async () => {
   expect(stdout.at(-1)).toContain('outcome 1: verified');
 });
 
-it('reports an incomplete last line', async () => {
+it('journal list reports an incomplete last line', async () => {
   const {journal, file, show, document, stdout} = await createJournal();
   await journal.append(intentOf('r1', 0));
   await journal.append(draftOf('r1', 0));
@@ -32,7 +32,7 @@ it('reports an incomplete last line', async () => {
   expect(stdout.at(-1)).toContain('the last line is incomplete (10 bytes)');
 });
 
-it('reports an empty journal', async () => {
+it('journal list reports an empty journal', async () => {
   const {show, document, stdout, stderr} = await createJournal();
   expect(await show([], false)).toBe(0);
   expect(stdout).toEqual([]);
@@ -41,7 +41,7 @@ it('reports an empty journal', async () => {
   expect(document()).toMatchObject({entries: [], head: '0'.repeat(64)});
 });
 
-it('verifies, lists unfinished steps, and exits 8 if the chain is broken', async () => {
+it('journal verify lists unfinished steps, and exits 8 if the chain is broken', async () => {
   const {journal, show, document, stdout, file} = await createJournal();
   await journal.append(draftOf('r1', 0));
   const {hash} = await journal.append(intentOf('r1', 1));
@@ -62,7 +62,7 @@ it('verifies, lists unfinished steps, and exits 8 if the chain is broken', async
   expect(document()).toMatchObject({ok: false, broken_at: 1});
 });
 
-it('lets no control character through', async () => {
+it('journal prints no control character', async () => {
   const {journal, show, stdout} = await createJournal();
   await journal.append({...draftOf('r1', 0), actor: 'me\u001b[2J@here'});
   await show([], false);

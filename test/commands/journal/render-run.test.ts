@@ -10,7 +10,7 @@ import {exampleServer} from '../../helpers/identity.ts';
 import {draftOf, intentOf} from '../../journal/drafts.ts';
 import {createJournal} from './open-journal.ts';
 
-it("shows a step's first outcome, as a journal of an older poolctl may hold two", async () => {
+it("journal show prints a step's first outcome, because older journals may contain two", async () => {
   const {journal, file, show, stdout} = await createJournal();
   await journal.append(intentOf('r1', 0));
   const first = await journal.append({...draftOf('r1', 0), outcome: 'failed'} as never);
@@ -21,7 +21,7 @@ it("shows a step's first outcome, as a journal of an older poolctl may hold two"
   expect(stdout.at(-1)).not.toContain('verified');
 });
 
-it('shows one run, also by a unique prefix of its id', async () => {
+it('journal show finds a run by its id or a unique prefix of it', async () => {
   const {journal, show, document, stdout} = await createJournal();
   await journal.append(intentOf('run-a', 0));
   await journal.append(draftOf('run-a', 0));
@@ -36,7 +36,7 @@ it('shows one run, also by a unique prefix of its id', async () => {
   expect(await show(['burn'])).toBe(2);
 });
 
-it('shows a run in full: parameters, each step with its outcome, and the end', async () => {
+it('journal show prints parameters, each step with its outcome, and the end', async () => {
   const {journal, show, stdout} = await createJournal();
   const head = {actor: 'me@here', target: 'db:5432/shop', run: 'r1'};
   const params = {older_than: '5min', role: ''};
@@ -111,7 +111,7 @@ it('shows a run in full: parameters, each step with its outcome, and the end', a
   expect(stdout.at(-1)).toContain('run kill-idle-sessions, 3 steps');
 });
 
-it('shows the guard of a step and how it is undone', async () => {
+it('journal show prints the guard of a step and how it is undone', async () => {
   const {journal, show, stdout} = await createJournal();
   const head = {actor: 'me@here', target: 'db:5432/shop', run: 'r1'};
   const query = {text: 'SELECT count(*) AS n FROM pg_class WHERE relname = $1', values: ['orders_idx']};
@@ -137,7 +137,7 @@ it('shows the guard of a step and how it is undone', async () => {
   expect(text).toMatch(/\nundo it with 'poolctl undo r1'$/);
 });
 
-it('names only the runs that undid a run and were not undone themselves', async () => {
+it('journal show names the runs that undid a run, except those undone themselves', async () => {
   const {journal, show, stdout} = await createJournal();
   const head = {actor: 'me@here', target: 'db:5432/shop'};
   const sql = (text: string) => ({apply: {text, values: []}, verify: (endSession(1) as SqlStep).verify});

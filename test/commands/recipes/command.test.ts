@@ -9,14 +9,14 @@ function list(json: boolean): string {
   return stdout.join('\n');
 }
 
-it('lists recipes with their parameters', () => {
+it('poolctl recipes lists recipes with their parameters', () => {
   const text = list(false);
   for (const {id} of recipes) expect(text).toContain(id);
   expect(text).toMatch(/older_than\s+.*\[5min\]/);
   expect(text).toContain('slots-nearly-full  (advice)');
 });
 
-it('lists them as JSON', () => {
+it('poolctl recipes --json lists them as JSON', () => {
   const document = JSON.parse(list(true));
   expect(Object.keys(document)[0]).toBe('schema_version');
   const first = document.recipes.find(({id}: {id: string}) => id === 'kill-idle-sessions');

@@ -108,7 +108,7 @@ describe('poolctl recipes', () => {
     ]);
   });
 
-  it("lists a team's own, by the flag and by the configuration", async () => {
+  it("lists a team's recipes, from --recipes and from config.toml", async () => {
     const home = await homeWith({'name-role.md': runbook, 'own.ts': own}, 'recipes = ["../../team"]');
     const idsOf = async (args: string[]) => {
       const {stdout, stderr} = await runProgram(['recipes', '--json', ...args], {home});
@@ -131,7 +131,7 @@ describe('poolctl recipes', () => {
   });
 });
 
-describe("a team's recipes and configuration at work", () => {
+describe("poolctl with a team's recipes and configuration", () => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({major: 18});
@@ -156,7 +156,7 @@ describe("a team's recipes and configuration at work", () => {
     ).toEqual([{text: null}]);
   });
 
-  it('shows its prose in the preview', async () => {
+  it("shows the recipe's prose in the preview", async () => {
     const home = await homeWith({'name-role.md': runbook});
     const {stdout} = await runProgram(['run', 'name-role', server.url(), '--recipes', 'team', '--dry-run'], {
       home,
@@ -167,7 +167,7 @@ describe("a team's recipes and configuration at work", () => {
     expect(stdout).toContain('COMMENT ON ROLE "blind" IS \'sees little\'');
   });
 
-  it('checks with its findings and the limits of the configuration', async () => {
+  it("includes the recipe's findings and the configured limits in check", async () => {
     const config = `recipes = ["../../team"]\n[targets.t]\nurl = "${urlOf(server, 'oncall')}"\nthresholds.max_used = "0%"\n`;
     const home = await homeWith({'name-role.md': runbook}, config);
     const {code, stdout} = await runProgram(['check', '--target', 't', '--json'], {home});

@@ -106,7 +106,7 @@ describe('report', () => {
     expect(report.series[0]?.points).toHaveLength(30);
   });
 
-  it('is limited to its time, or to a run and those that undid it', async () => {
+  it('is limited to a period, or to a run and the runs that undid it', async () => {
     const early = await createReport(
       {recording, entries, recipes: [recipe], underWay: new Map()},
       {...scope, to_ms: from_ms + 8000},
@@ -162,7 +162,7 @@ describe('as Markdown', () => {
     expect(text).toContain('- before: `used 54`; after: `unknown`');
   });
 
-  it.each(hostileNames)('makes nothing active of %j', async name => {
+  it.each(hostileNames)('escapes %j', async name => {
     const named = entries.map(entry => ({...entry, actor: name, ...('recipe' in entry && {recipe: name})}));
     const text = markdownOf(
       await createReport({recording, entries: named, recipes: [recipe], underWay: new Map()}, scope),
@@ -170,7 +170,7 @@ describe('as Markdown', () => {
     expect(activeMarkdown(text)).toEqual([]);
   });
 
-  it('keeps foreign texts in code, and prints no secret', async () => {
+  it('puts texts from the server in code, and prints no secret', async () => {
     const text = markdownOf(
       await createReport({recording, entries, recipes: [recipe], underWay: new Map()}, scope),
     );
@@ -213,13 +213,13 @@ describe('a rollout in a report', () => {
 });
 
 describe('as HTML', () => {
-  it('interrupts its lines if the server was not observed', async () => {
+  it('leaves gaps in its charts while the server was not observed', async () => {
     const html = htmlOf(await createReport({recording, entries, recipes: [], underWay: new Map()}, scope));
     expect(html.match(/<polyline/g)).toHaveLength(8);
     expect(html.match(/class="gap"/g)).toHaveLength(4);
   });
 
-  it('is one file without scripts and requests', async () => {
+  it('is one file without scripts or external requests', async () => {
     const html = htmlOf(
       await createReport({recording, entries, recipes: [recipe], underWay: new Map()}, scope),
     );

@@ -172,7 +172,7 @@ describeEachMajor('poolctl run', major => {
     expect(await pidsOf(server, 'asked')).toEqual([]);
   });
 
-  it('asks again for an invalid or unknown value, and lists those present', async () => {
+  it('asks again for an invalid or unknown value, and lists the existing ones', async () => {
     const acting = await createActing(server, {user: 'oncall'});
     const answers = ['', 'ap', 'app', 'no'];
     acting.ports.ask = async () => answers.shift() ?? null;
@@ -202,7 +202,7 @@ describeEachMajor('poolctl run', major => {
     expect(await pidsOf(server, 'precious')).toEqual([]);
   });
 
-  it('exits 7 if one of two is refused, as its role has become a superuser', async () => {
+  it('exits 7 if one of two steps is refused because its role has become a superuser', async () => {
     const first = await leak(server, 'mixed', 'app');
     await server.query("CREATE ROLE rising LOGIN PASSWORD 'secret'");
     await leak(server, 'mixed', 'rising');

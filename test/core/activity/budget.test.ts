@@ -43,11 +43,11 @@ describe('computeBudget', () => {
   ];
   const budget = computeBudget(settings, sessions, session => session.pid === own.pid);
 
-  it('subtracts both reserves and counts every slot, including its own', () => {
+  it("subtracts both kinds of reserved slots and counts every slot in use, including poolctl's own", () => {
     expect(budget).toMatchObject({usable: 15, used: 5, headroom: 10, used_ratio: 5 / 15});
   });
 
-  it('counts its own session in no group, and hidden ones as hidden', () => {
+  it("counts poolctl's own session in no group, and hidden sessions separately", () => {
     expect(budget.by_state).toEqual({
       active: 1,
       idle: 1,
@@ -67,7 +67,7 @@ describe('computeBudget', () => {
     expect(computeBudget(settings, [call], () => false).groups).toMatchObject([{active: 1, idle: 0}]);
   });
 
-  it('counts the use of role and database limits, including its own session', () => {
+  it("counts the use of role and database limits, including poolctl's own session", () => {
     expect(budget.role_and_database_limits.map(({name, used}) => [name, used])).toEqual([
       ['app', 3],
       ['shop', 4],
@@ -132,7 +132,7 @@ describe('slotForecast', () => {
     expect(slotForecast(history, 100).full_in_ms).toBeNull();
   });
 
-  it('is now if all slots are in use', () => {
+  it('returns the present time if all slots are in use', () => {
     expect(
       slotForecast(
         series(30, index => 90 + index),

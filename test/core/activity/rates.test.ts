@@ -65,7 +65,7 @@ describe('withStatementRates', () => {
     expect(rated.map(({rates}) => rates?.exec_share_ratio)).toEqual([0.75, 0.25]);
   });
 
-  it('is zero, not unknown, without calls', () => {
+  it('returns zero, not an unknown rate, without calls', () => {
     const [statement] = withStatementRates(counters(0, [afterCalls([4])]), counters(1000, [afterCalls([4])]));
     expect(statement?.rates).toMatchObject({
       calls_per_second: 0,
@@ -148,7 +148,7 @@ describe('withDatabaseRates', () => {
       {at_ms: 4000, databases: [database(later)]},
     )[0]?.rates;
 
-  it("is per second of the server's clock", () => {
+  it("computes rates per second of the server's clock", () => {
     const blocks = {blks_hit: 1400, blks_read: 30, xact_rollback: 14};
     expect(rated({}, blocks)).toMatchObject({
       rollbacks_per_second: 1,
@@ -193,7 +193,7 @@ describe('chooseWatched', () => {
   /** A thousand statements with months behind them, by queryid, calls and total time. */
   const longRunning = Array.from({length: 1000}, (_, index) => `${index + 1} 1000000 ${5_000_000 + index}`);
 
-  it('finds a statement that has become busy, however small its sum', () => {
+  it('chooses a statement that has become busy, however small its total time', () => {
     const before = parseScan([...longRunning, '9001 10 5', '9002 10 5'].join(' '));
     const now = parseScan([...longRunning, '9001 12 4000', '9002 50000 15'].join(' '));
     const watched = chooseWatched(before, now);
@@ -201,7 +201,7 @@ describe('chooseWatched', () => {
     expect(watched.length).toBeLessThanOrEqual(80);
   });
 
-  it('finds the slowest statements in the first scan', () => {
+  it('chooses the slowest statements of the first scan', () => {
     expect(chooseWatched(null, parseScan([...longRunning, '9003 1 30000'].join(' ')))[0]).toBe('9003');
   });
 });

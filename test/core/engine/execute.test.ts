@@ -121,7 +121,7 @@ describe('execute', () => {
     expect(untouched.calls.filter(call => /^(apply|intent)/.test(call))).toEqual([]);
   });
 
-  it('reports an effect that only the step can cause as verified after a lost connection', async () => {
+  it('after a lost connection, reports a step as verified if only the step can cause the effect', async () => {
     const {ports} = createPorts({apply: () => Promise.reject(new Error('ECONNRESET'))});
     const plan = createPlan(1);
     const steps = plan.steps.map(step => ({...step, subject: 'role:app'}));
@@ -150,7 +150,7 @@ describe('execute', () => {
     expect(state).toMatchObject({exit_code: 7, reason: expect.stringContaining('unknown')});
   });
 
-  it('stops on an error before anything is sent', async () => {
+  it('stops if an error occurs before anything is sent', async () => {
     const error = new AbortError('no slot left', {hint: 'wait', exitCode: exitCodes.noSlot});
     const {ports} = createPorts({apply: () => Promise.reject(error)});
     const state = await run(createPlan(2), ports);

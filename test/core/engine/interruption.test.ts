@@ -123,7 +123,7 @@ function interrupted(step: SqlStep, {cancelsNeeded = 1, endsAfter_ms, isVerified
 const outcomes = (drafts: readonly JournalDraft[]) =>
   drafts.flatMap(draft => (draft.event === 'outcome' ? [draft.outcome] : []));
 
-it('cancels a step with a progress view at once and reports it as failed', async () => {
+it('an interruption cancels a step with a progress view at once and reports it as failed', async () => {
   const {state, drafts, cancels} = await interrupted(createStep({progress: 'analyze'}), {});
   expect(cancels).toEqual([0]);
   expect(outcomes(drafts)).toEqual(['failed']);
@@ -131,33 +131,33 @@ it('cancels a step with a progress view at once and reports it as failed', async
   expect(state).toMatchObject({status: 'interrupted', exit_code: 130});
 });
 
-it('says that a cancelled drop may leave an invalid index', async () => {
+it('the outcome of a cancelled drop says that it may leave an invalid index', async () => {
   const {drafts} = await interrupted(createStep({progress: 'drop_index'}), {});
   expect(drafts.at(-2)).toMatchObject({
     message: expect.stringMatching(/may be left invalid: repair-invalid/),
   });
 });
 
-it('lets a short step finish without a cancel', async () => {
+it('an interruption lets a short step finish without a cancel', async () => {
   const {state, drafts, cancels} = await interrupted(createStep(), {endsAfter_ms: 900, isVerified: true});
   expect([cancels, outcomes(drafts)]).toEqual([[], ['verified']]);
   expect(state.status).toBe('done');
 });
 
-it('cancels a step without a progress view after one second', async () => {
+it('an interruption cancels a step without a progress view after one second', async () => {
   const {state, cancels, drafts} = await interrupted(createStep({transaction: true}), {});
   expect(cancels).toEqual([1000]);
   expect(outcomes(drafts)).toEqual(['failed']);
   expect(state.exit_code).toBe(130);
 });
 
-it('cancels again when the first cancel arrived between two statements', async () => {
+it('an interruption cancels again if the first cancel arrived between two statements', async () => {
   const {cancels, drafts} = await interrupted(createStep({progress: 'create_index'}), {cancelsNeeded: 2});
   expect(cancels).toEqual([0, 2000]);
   expect(outcomes(drafts)).toEqual(['failed']);
 });
 
-it('abandons a server that does not answer: the intent stays open, the end is journaled', async () => {
+it('if the server does not answer, an interrupted run ends: the intent stays open, the end is journaled', async () => {
   const {state, drafts, time} = await interrupted(createStep({progress: 'create_index'}), {
     cancelsNeeded: Number.POSITIVE_INFINITY,
   });
@@ -171,7 +171,7 @@ it('abandons a server that does not answer: the intent stays open, the end is jo
   expect(describeInterruption(state)).toBe('run r interrupted: 0 of 1 step done; step 1 unknown, verify it');
 });
 
-it('describes what happened to each step', () => {
+it('the message of an interrupted run describes what happened to each step', () => {
   const titles = [1, 2, 3, 4, 5, 6].map(each => createStep({title: `step ${each}`}));
   const state = createRunState(planOf(...titles), {
     run: '1a2b',

@@ -25,5 +25,5 @@ describe('planHash', () => {
     ['parameter', hash({...plan, params: {a: '1', b: '3'}})],
     ['step', hash({...plan, steps: plan.steps.slice(1)})],
     ['order', hash({...plan, steps: plan.steps.toReversed()})],
-  ])('differs by %s', (_, other) => expect(other).not.toBe(hash(plan)));
+  ])('depends on %s', (_, other) => expect(other).not.toBe(hash(plan)));
 });

@@ -121,19 +121,19 @@ describe('an intent without an outcome', () => {
     expect(said).toContain(outcome === null ? 'may still be executing' : 'by a later check');
   });
 
-  it("is no matter of this machine's files where it was begun on another", async () => {
+  it("is not compared with this machine's files if the step ran on another machine", async () => {
     const {settle, appended} = createWorld(file, {text: 'max: 5', actor: 'me@there'});
     expect(await settle()).toBe('unknown, verify on there');
     expect(appended).toEqual([]);
   });
 
-  it('reports an ended session as unknown, not as ended by poolctl', async () => {
+  it('is recorded as unknown, not as ended by poolctl, if its session has ended', async () => {
     const {settle, appended} = createWorld(end, {holding: ['done']});
     expect(await settle()).toBe('found ended by a later check; whether poolctl ended it is unknown');
     expect(appended).toMatchObject([{event: 'outcome', run: 'r1', step: 0, outcome: 'unknown'}]);
   });
 
-  it('records nothing if another process was first', async () => {
+  it('gets no second outcome if another process has recorded one', async () => {
     const {settle, appended} = createWorld(sqlStep, {holding: ['done'], isSettled: true});
     expect(await settle()).toBe('another poolctl has recorded its outcome');
     expect(appended).toEqual([]);

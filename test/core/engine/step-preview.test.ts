@@ -34,7 +34,7 @@ const end = (pid: number): SqlStep => ({
   timeout_ms: 1000,
 });
 
-it('shows everything that is sent, in order', () => {
+it('a preview shows everything that is sent, in order', () => {
   expect(stepLines(build)).toEqual([
     {kind: 'guard', text: 'only if SELECT $1 AS guard with $1 = "x" returns guard = "x"'},
     {kind: 'setting', text: "SET lock_timeout = '5min'"},
@@ -48,7 +48,7 @@ it('shows everything that is sent, in order', () => {
   ]);
 });
 
-it('distinguishes an unneeded undo from an irreversible step', () => {
+it('a preview distinguishes an unneeded undo from an irreversible step', () => {
   const said = (undo: SqlStep['undo']) => stepLines({...build, undo}).at(-1);
   expect(said('unneeded')).toEqual({kind: 'unneeded', text: 'no time limit; lock: share; needs no undo'});
   expect(said('irreversible')).toEqual({
@@ -64,7 +64,7 @@ describe('a guard longer than two lines', () => {
     expect: {column: 'value', op: '=', value: null},
   };
 
-  it('is folded to its meaning, and nothing else is folded', () => {
+  it('is replaced by its description; nothing else is folded', () => {
     const folded = {
       kind: 'folded',
       text: 'only if not: the table has changed since the preview; that name is taken; another poolctl is building or dropping an index here',
@@ -91,7 +91,7 @@ describe('a guard longer than two lines', () => {
     expect(whole).toHaveLength(guard.query.text.split('\n').length);
   });
 
-  it('is distinguished from a short one', () => {
+  it('counts as foldable, a shorter one does not', () => {
     const {cleanup: _, ...short} = {...build, undo: 'unneeded' as const};
     expect(hasFolded([short])).toBe(false);
     expect(hasFolded([short, {...short, guard}])).toBe(true);
@@ -99,7 +99,7 @@ describe('a guard longer than two lines', () => {
   });
 });
 
-it('repeats only the values of similar consecutive steps', () => {
+it('a preview prints only the values of steps similar to the previous one', () => {
   const whole = [
     'SELECT end($1)',
     '$1 = 1',
@@ -110,7 +110,7 @@ it('repeats only the values of similar consecutive steps', () => {
   expect(stepText(end(2), end(1))).toEqual({head: null, body: ['$1 = 2']});
 });
 
-it('keeps the signs of a diff and the lines of advice', () => {
+it('a preview keeps the signs of a diff and the lines of advice', () => {
   const change = {kind: 'replace', before: 'a', after: 'b'} as const;
   const file: Step = {kind: 'file', title: 't', subject: 's', path: '.env', change, diff: ['-a', '+b']};
   expect(stepText(file, undefined)).toEqual({head: 't', body: ['.env', '-a', '+b']});
@@ -118,7 +118,7 @@ it('keeps the signs of a diff and the lines of advice', () => {
   expect(stepText(advice, undefined)).toEqual({head: 't', body: ['one', 'two']});
 });
 
-it("does not repeat a session's description from the explanation", () => {
+it("a preview does not repeat a session's description from the explanation", () => {
   const step = {
     ...end(4711),
     title: 'end session 4711 ((no name)/app idle in transaction (aborted)) if it blocks',
@@ -139,7 +139,7 @@ describe('hidden characters in a statement', () => {
     ['SELECT 1\r\n\tFROM t', ['SELECT 1', '  FROM t']],
     ["SELECT 'a\u001b[2Kb\u0008c\td\u007f'", ["SELECT 'a␛[2Kb␈c␉d␡'"]],
     ["SELECT 'a\u202eb\u200bc\u00a0d\u2028e'", ["SELECT 'a<U+202E>b<U+200B>c<U+00A0>d<U+2028>e'"]],
-  ])('is seen: %j', (text, lines) => expect(shown(text)).toEqual(lines));
+  ])('are shown: %j', (text, lines) => expect(shown(text)).toEqual(lines));
 
   it('are visible in guards, values, settings and undo too, and secrets are masked', () => {
     const hiding = {query: {text: 'SELECT 1 -- x\rOR true', values: ['a\u009bb']}, expect: verify.expect};

@@ -20,7 +20,7 @@ it.each([
   ['>', 'a', {n: 'b'}, true],
   ['=', 0, {other: 0}, false],
   ['<>', 0, undefined, false],
-] as const)('n %s %j, %j', (op, value, row, expected) => {
+] as const)('the expectation n %s %j on the row %j holds or fails', (op, value, row, expected) => {
   expect(holds({column: 'n', op, value}, row)).toBe(expected);
 });
 
@@ -74,7 +74,7 @@ describe('invertChange', () => {
     ['a removal', 'a', {kind: 'remove', text: 'a'}],
     ['a replacement', 'x {max: 5} y', replace],
     ['parameters', 'A=1\nDATABASE_URL="postgres://u:p@h/d" # c\n', parameters],
-  ])('inverts %s, and the inversion', (_, text, change) => {
+  ])('inverts %s, and restores it by inverting twice', (_, text, change) => {
     const changed = applyChange(text, change);
     if (changed === undefined) throw new Error('it fits');
     expect(changed).not.toBe(text);

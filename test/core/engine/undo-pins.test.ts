@@ -51,7 +51,7 @@ function journalOf(...runs: [Step, Partial<StepResult>][]): JournalEntry[] {
 const undoOf = (entries: JournalEntry[], run: string) =>
   planUndo(findRun(entries, run), {server: exampleServer, acting_pid: null}).steps[0] as SqlStep;
 
-it('passes the pins of the created object to the undo, null if unknown', () => {
+it('an undo receives the pins of the created object, null if unknown', () => {
   const told = undoOf(journalOf([build, {pins: {oid: '4711'}}]), 'r1');
   expect(told.guard?.query.values).toEqual(['a', '4711']);
   expect(told.verify.query.values).toEqual(['4711']);
@@ -59,7 +59,7 @@ it('passes the pins of the created object to the undo, null if unknown', () => {
   expect(undoOf(journalOf([build, {}]), 'r1').guard?.query.values).toEqual(['a', null]);
 });
 
-it('undoes an undo, and that in turn, each with the latest pins', () => {
+it('an undo can be undone, and that undo in turn, each with the latest pins', () => {
   const first: [Step, Partial<StepResult>] = [build, {pins: {oid: '1'}}];
   const dropped = undoOf(journalOf(first), 'r1');
   const second: [Step, Partial<StepResult>] = [dropped, {}];
@@ -71,7 +71,7 @@ it('undoes an undo, and that in turn, each with the latest pins', () => {
   expect(undoStateOf(journalOf(first, second, third), 'r2')).toEqual({undone_by: ['r3'], is_undoable: false});
 });
 
-it('recognises an undo written by an older version with fewer members', () => {
+it('an undo that an older version wrote with fewer fields is recognised', () => {
   const first: [Step, Partial<StepResult>] = [build, {}];
   const {apply, guard, verify} = build;
   const older = {...undoOf(journalOf(first), 'r1'), undo: {apply, guard, verify}} as Step;

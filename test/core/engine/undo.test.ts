@@ -65,7 +65,7 @@ describe('the undo of a build', () => {
     expect(step).not.toHaveProperty('cleanup');
   });
 
-  it('that failed has nothing to undo except what its cleanup left', () => {
+  it('that failed removes only what its cleanup left', () => {
     expect(undo({outcome: 'failed'})).toMatchObject({
       steps: [],
       skipped: [{reason: expect.stringContaining('nothing')}],
@@ -77,7 +77,7 @@ describe('the undo of a build', () => {
   });
 });
 
-it('undoes the steps that were done, not those skipped, failed or never started', () => {
+it('undo covers the steps that were done, not those skipped, failed or never started', () => {
   const content = (name: string) => ({...build, title: name, subject: `index:${name}`});
   const outcomes = ['verified', 'skipped', 'failed', 'applied', 'unknown'];
   const entries = [
@@ -97,7 +97,7 @@ it('undoes the steps that were done, not those skipped, failed or never started'
   ]);
 });
 
-it('undoes nothing twice, unless the undo was undone', () => {
+it('undo covers no step twice, unless its undo was undone', () => {
   const done = journalOf({outcome: 'verified'});
   const undoing = (run: string, undoes: string, entries: JournalEntry[]) => {
     const [content] = planUndo(findRun(entries, undoes), here).steps;
@@ -117,7 +117,7 @@ it('undoes nothing twice, unless the undo was undone', () => {
   expect(planUndo(findRun(redone, 'abc'), here).steps).toHaveLength(1);
 });
 
-it("goes by a step's first outcome, as a journal of an older poolctl may hold two", () => {
+it("undo uses a step's first outcome, because older journals may contain two", () => {
   const entries = [...journalOf({outcome: 'failed'}), ...journalOf({outcome: 'verified'}).slice(2)];
   expect(planUndo(findRun(entries, 'abc'), here)).toMatchObject({
     steps: [],
@@ -125,7 +125,7 @@ it("goes by a step's first outcome, as a journal of an older poolctl may hold tw
   });
 });
 
-it('checks a previewed undo against the current journal', async () => {
+it('a previewed undo is compared with the current journal', async () => {
   const step = undo({outcome: 'verified'}).steps[0];
   if (step === undefined) throw new Error('there is an undo');
   const recheck = (result: Partial<StepResult> | null) =>
@@ -137,20 +137,20 @@ it('checks a previewed undo against the current journal', async () => {
   });
 });
 
-it('terminates for a forged run that undoes itself', () => {
+it('undo ends for a forged run that undoes itself', () => {
   const entries = journalOf({outcome: 'verified'});
   const forged = entries.map(entry => (entry.event === 'run' ? {...entry, undoes: entry.run} : entry));
   expect(planUndo(findRun(forged, 'ab'), here).steps).toHaveLength(1);
 });
 
-it('finds a run by a unique prefix of its id', () => {
+it('undo finds a run by a unique prefix of its id', () => {
   const entries = ['abc', 'abd'].flatMap(run => journalOf(null).map(entry => ({...entry, run})));
   expect(findRun(entries, 'abd').run.run).toBe('abd');
   expect(() => findRun(entries, 'ab')).toThrow('matches several runs');
   expect(() => findRun(entries, 'x')).toThrow('no run');
 });
 
-it("turns a file's diff round, what goes still before what comes", () => {
+it("undo reverses a file's diff, with removed lines still before added ones", () => {
   const step = {
     kind: 'file',
     title: 'Set it, then restart',
@@ -188,7 +188,7 @@ describe('a file changed on another machine', () => {
     ] as JournalEntry[];
   const plan = (entries: JournalEntry[], host: string) => planUndo(findRun(entries, 'abc'), {...here, host});
 
-  it('is undone there', () => {
+  it('is restored on that machine', () => {
     expect(plan(journal([file]), 'there').steps).toHaveLength(1);
     expect(plan(journal([file], {host: 'pod-1'}), 'pod-1').steps).toHaveLength(1);
   });
@@ -196,7 +196,7 @@ describe('a file changed on another machine', () => {
   it.each([
     ['by its process', journal([file], {host: 'pod-1'}), /pod-1.*there/],
     ['by the actor of an older journal', journal([file]), /there.*elsewhere/],
-  ])('is not undone here: exit 6, identified %s', (_, entries, message) => {
+  ])('is not restored on this machine: exit 6, identified %s', (_, entries, message) => {
     const undoing = () =>
       plan(entries, entries.some(each => 'process' in each && each.process) ? 'there' : 'elsewhere');
     expect(undoing).toThrow(message);

@@ -80,7 +80,7 @@ describe('compare', () => {
     expect(comparison(later([], {databases: databases(5)})).errors.is_worse).toBe(false);
   });
 
-  it('compares with a period, and with all calls of a statement that was rare in it', () => {
+  it('compares with a period, or with all calls of a statement that was rare in it', () => {
     const seldom = {queryid: '7', query: 'SELECT 7'};
     const first = later([called(1000, 9), called(100, 1, seldom)], {at: '2026-01-01T00:30:00.000000Z'});
     // A hundred more of 1 ms, and two of the other.

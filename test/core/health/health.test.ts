@@ -84,7 +84,7 @@ describe('limits', () => {
     expect(crossed(health)).toEqual(level === 'ok' ? [] : [name]);
   });
 
-  it('are critical if one is given; of two the first is the warning', () => {
+  it('with one value are critical; with two, the first is the warning', () => {
     const snapshot = createSnapshot(blocked(3));
     const only = (limit: string) => {
       const blocked_sessions = parseLimit('blocked_sessions', limit);
@@ -121,7 +121,7 @@ describe('limits', () => {
     expect(crossed(healthOf(young, [], given))).toEqual(['cache_hit_ratio']);
   });
 
-  it('are not crossed by an unread metric', () => {
+  it('are not crossed by a metric that could not be read', () => {
     const unavailable = [{section: 'statements', sqlstate: null, reason: 'not loaded', remedy: 'load it'}];
     const health = healthOf(createSnapshot({unavailable, statements: [], databases: []}));
     expect(health.metrics).toMatchObject({
@@ -135,7 +135,7 @@ describe('limits', () => {
 });
 
 describe('findings', () => {
-  it('are critical first, without parameters, and decide the status', () => {
+  it('are sorted critical first, have no parameters, and determine the status', () => {
     const findings = [findingOf('warning', 'a'), findingOf('critical', 'b'), findingOf('warning', 'c')];
     const health = healthOf(createSnapshot(), findings);
     expect(health.status).toBe('critical');

@@ -18,13 +18,13 @@ describe("Welch's t-test", () => {
     },
   );
 
-  it('is one half for equal samples and small for a slower one', () => {
+  it('returns p = 0.5 for equal samples and a small p for a slower one', () => {
     expect(welchGreater(sample(50, 10, 2), sample(50, 10, 2), 1)).toBeCloseTo(0.5, 6);
     expect(welchGreater(sample(50, 20, 2), sample(50, 10, 2), 1.5)).toBeLessThan(1e-6);
     expect(welchGreater(sample(50, 20, 2), sample(50, 10, 2), 2.5)).toBeGreaterThan(0.99);
   });
 
-  it('needs more calls for scattered times', () => {
+  it('needs more calls if times vary more', () => {
     const p = (n: number) => welchGreater(sample(n, 20, 60), sample(n, 10, 30), 1.5);
     expect(p(30)).toBeGreaterThan(0.2);
     expect(p(3000)).toBeLessThan(1e-3);
@@ -36,7 +36,7 @@ describe("Welch's t-test", () => {
   });
 });
 
-it("Holm's correction stops at the first that is not", () => {
+it("Holm's correction stops at the first difference that is not significant", () => {
   expect(holm([0.01, 0.04, 0.03, 0.005], 0.05)).toEqual([true, false, false, true]);
   expect(holm([], 0.05)).toEqual([]);
   // Each is compared with what is left after the ones before it...

@@ -17,11 +17,11 @@ it.each<[ThresholdName, string]>([
   ['cache_hit_ratio', '99%, warning only'],
   ['availability_ratio', '50%, critical'],
   ['unused_index_age_ms', '30d, warning only'],
-])('describes the default of %s for help', (name, text) => {
+])('help describes the default of %s', (name, text) => {
   expect(describeDefault(name)).toBe(text);
 });
 
-it('matches docs/thresholds.md', async () => {
+it('docs/thresholds.md lists the table of thresholds', async () => {
   const written = (unit: Parameters<typeof writeThreshold>[0], value: number | undefined) =>
     value === undefined ? '' : writeThreshold(unit, value);
   const rows = Object.entries<Threshold>(thresholds).map(

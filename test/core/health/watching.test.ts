@@ -22,7 +22,7 @@ function watchOf(used: readonly (number | null)[]) {
 }
 
 describe('a watch', () => {
-  it('is ok if every snapshot was', () => {
+  it('is ok if every snapshot was ok', () => {
     const result = watchOf([0.1, 0.2, 0.3, 0.4]).result(31_000);
     expect(result).toMatchObject({
       status: 'ok',
@@ -84,7 +84,7 @@ describe('a watch', () => {
     expect(found(false, true)).toBe(0);
   });
 
-  it('counts two snapshots in a row as one', () => {
+  it('counts two immediately consecutive snapshots as one', () => {
     const watch = createWatch({for_ms: 60_000, every_ms: 10_000, sustain_ms: 20_000}, 0);
     watch.addSample(0, {metrics: slots(0.9), limits, findings: []});
     watch.addSample(5, {metrics: slots(0.1), limits, findings: []});

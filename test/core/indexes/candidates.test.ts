@@ -62,11 +62,11 @@ describe('candidatesFor', () => {
       "SELECT FROM orders WHERE to_tsvector('english', body) @@ to_tsquery($1)",
       "gin (to_tsvector('english', body))",
     ],
-  ])('has %s', (_, sql, expected) => {
+  ])('returns %s', (_, sql, expected) => {
     expect(candidates(sql)).toContain(expected);
   });
 
-  it('has each column once, and at most four', () => {
+  it('returns indexes of each column once, and at most four columns', () => {
     const all = candidates(
       'SELECT FROM orders WHERE status = $1 AND id = $2 AND customer_id = $3 AND paid AND created_at > $4 ORDER BY status, created_at LIMIT 5',
     );
@@ -77,7 +77,7 @@ describe('candidatesFor', () => {
     }
   });
 
-  it('has none for conditions that no index serves', () => {
+  it('returns none for conditions that no index serves', () => {
     expect(candidates('SELECT FROM orders WHERE status <> $1 AND body LIKE $2')).toEqual([]);
   });
 });
@@ -118,12 +118,12 @@ describe('covers', () => {
     expect(covers(has, wants, equal_count)).toBe(expected);
   });
 
-  it('a unique index whose columns are all compared with =', () => {
+  it('accepts a unique index if all its columns are compared with =', () => {
     expect(covers(spec('CREATE INDEX ON t (b)', true), spec('CREATE INDEX ON t (a, b)'), 2)).toBe(true);
     expect(covers(spec('CREATE INDEX ON t (b)', true), spec('CREATE INDEX ON t (a, b)'), 1)).toBe(false);
   });
 
-  it('a GIN index whose operator class serves more operators', () => {
+  it('accepts a GIN index whose operator class serves more operators, not fewer', () => {
     const [all, paths] = ['', 'jsonb_path_ops'].map(opclass =>
       spec(`CREATE INDEX ON t USING gin (a ${opclass})`),
     );
@@ -131,7 +131,7 @@ describe('covers', () => {
     expect([covers(all, paths, 0), covers(paths, all, 0)]).toEqual([true, false]);
   });
 
-  it('a locked index, by its columns', () => {
+  it('compares an index whose definition is locked by its columns', () => {
     const index = {columns: ['a', null], method: 'btree', included: [], predicate: null, is_unique: false};
     expect(covers(specOf(index as never, undefined), spec('CREATE INDEX ON t (a)'), 1)).toBe(true);
   });
@@ -149,7 +149,7 @@ describe('nameFor', () => {
     expect(named(definition)).toBe(expected);
   });
 
-  it('is unused and within the length limit', () => {
+  it('returns a name that is unused and within the length limit', () => {
     expect(named('CREATE INDEX ON t (a)', ['orders_a_idx'])).toBe('orders_a_idx1');
     const long = named(`CREATE INDEX ON t ("${'ä'.repeat(31)}", "${'ö'.repeat(31)}")`);
     expect(Buffer.byteLength(long)).toBeLessThanOrEqual(63);

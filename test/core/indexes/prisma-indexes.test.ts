@@ -54,7 +54,7 @@ function addedBy(proposal: IndexProposal): string[] {
 }
 
 describe('a Prisma schema', () => {
-  it('has models with names, tables and columns', () => {
+  it('is parsed into models with names, tables and columns', () => {
     expect(
       readModels(schema).map(({name, table, fields}) => [name, table, Object.fromEntries(fields)]),
     ).toEqual([
@@ -67,7 +67,7 @@ describe('a Prisma schema', () => {
     ]);
   });
 
-  it('has no model in a block comment, and keeps comments in models', () => {
+  it('is parsed without models in block comments, and with comments in models', () => {
     const models = `/* once:\nmodel Order {\n  id Int\n}\n*/\nmodel Order { /* now */\n  id Int /* key */\n}\n`;
     const found = readModels({files: [{path, text: models}], migrations: null});
     expect(found.map(({text: own}) => own)).toEqual(['model Order { /* now */\n  id Int /* key */\n}']);
@@ -115,14 +115,14 @@ describe('a Prisma schema', () => {
     expect(addedBy(createProposal(overrides))).toEqual(lines);
   });
 
-  it('gets lines at the end of the model, after a blank line', () => {
+  it('gets index lines at the end of the model, after a blank line', () => {
     const user = createProposal({table: 'User', columns: [{expression: '"id"'}], name: 'User_id_idx'});
     const changed = schemaWith(createProposal(), user);
     expect(changed).toContain('  @@map("orders")\n  @@index([userId])\n}');
     expect(changed).toContain('  orders Order[]\n\n  @@index([id])\n}');
   });
 
-  it('gets all lines of one model in one step', () => {
+  it('gets all index lines of one model in one step', () => {
     const second = createProposal({columns: [{expression: '"created_at"'}], name: 'orders_created_at_idx'});
     const changed = schemaWith(createProposal(), second);
     expect(changed).toContain('  @@map("orders")\n  @@index([userId])\n  @@index([createdAt])\n}');
@@ -140,7 +140,7 @@ describe('a Prisma schema', () => {
     ]);
   });
 
-  it('gets advice for an index it cannot express, which the migration has', () => {
+  it('gets advice for an index that it cannot express; the migration contains the index', () => {
     const steps = prismaSteps([createProposal({predicate: '(user_id > 5)'})], schema, 'm');
     expect(steps.map(({kind}) => kind)).toEqual(['file', 'advice']);
     expect(steps[0]).toMatchObject({
@@ -155,7 +155,7 @@ describe('a Prisma schema', () => {
 });
 
 describe('a migration', () => {
-  it('is dated one second after the last one, whenever it is planned', () => {
+  it('is dated one second after the last migration, whenever it is planned', () => {
     expect(nextMigration(schema, 'add_indexes')).toBe('20240201000000_add_indexes');
   });
 
@@ -164,7 +164,7 @@ describe('a migration', () => {
   });
 });
 
-it('uses the line ends of the file', () => {
+it('changes use the line endings of the file', () => {
   const windows = {...schema, files: [{path, text: `\ufeff${text.replaceAll('\n', '\r\n')}`}]};
   const [step] = prismaSteps([createProposal()], windows, '');
   if (step?.kind !== 'file') throw new Error('no step of a file');

@@ -52,9 +52,9 @@ describe('patchCall', () => {
     ['a setting that is not a number', 'new Pool({max: Number(process.env.MAX ?? 10)})'],
     ['a setting that a spread overrides', 'new Pool({max: 3, ...config})'],
     ['a shorthand setting', 'new Pool({max})'],
-  ])('null: %s', (_, call) => expect(patchCall(call, settings)).toBeNull());
+  ])('returns null: %s', (_, call) => expect(patchCall(call, settings)).toBeNull());
 
-  it('changes nothing if all is set', () => {
+  it('changes nothing if every option is set already', () => {
     const call = `new Pool({${all}})`;
     expect(patchCall(call, settings)).toBe(call);
   });
@@ -74,12 +74,12 @@ describe('findPoolCalls', () => {
     ['not a truncated call', 'new PrismaPg({max: 3', []],
   ])('%s', (_, text, expected) => expect(findPoolCalls(text).map(call => call.text)).toEqual(expected));
 
-  it('reads the numbers', () => {
+  it('returns the pool options as numbers', () => {
     expect(findPoolCalls('new PrismaPg({max: 1_0, idleTimeoutMillis: x})')[0]?.settings).toEqual({max: 10});
   });
 });
 
-it('blanks comments and strings without moving code', () => {
+it('comments and strings are blanked without moving code', () => {
   const text = 'a("x\\"}") /* { \n */ + `$' + '{b}` // }\nc';
   const code = codeOnly(text);
   expect(code).toHaveLength(text.length);

@@ -49,7 +49,7 @@ describe('findVariable', () => {
     ['a quote after a backslash', `DATABASE_URL="${url}?a=\\"b&connection_limit=9"\n`],
     ['words after it', `DATABASE_URL=${url} and more\n`],
     ['a quote that is never closed', `DATABASE_URL="${url}\n`],
-  ])('null: %s', (_, text) => expect(findVariable(text, 'DATABASE_URL')).toBeNull());
+  ])('returns null: %s', (_, text) => expect(findVariable(text, 'DATABASE_URL')).toBeNull());
 });
 
 describe('setUrlParameters', () => {
@@ -208,7 +208,7 @@ describe('an .env file changed and restored', () => {
     expect(applyChange(`DATABASE_URL=${url}${now}`, planned.change)).toBeUndefined();
   });
 
-  it('keeps what was added after the first parameter', () => {
+  it('keeps text that was added after the first parameter', () => {
     const planned = change(`DATABASE_URL=${url}`, {connection_limit: '7'});
     const later = `DATABASE_URL=${url}?connection_limit=7&a=1`;
     expect(applyChange(later, invertChange(planned.change))).toBeUndefined();

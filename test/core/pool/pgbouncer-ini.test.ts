@@ -19,7 +19,7 @@ default_pool_size = 20
 listen_port = 6432
 `;
 
-it('changes lines that differ, adds missing ones, and undoes all', () => {
+it('a change replaces lines that differ and adds missing ones; undo restores the file', () => {
   const changes = poolerChanges(readPoolerFile('/p.ini', typical), settings).map(({change}) => change);
   const changed = changes.reduce<string>((text, change) => String(applyChange(text, change)), typical);
   expect(changed).toBe(`[databases]
@@ -42,7 +42,7 @@ listen_port = 6432
   expect(JSON.stringify(changes)).not.toContain('secret');
 });
 
-it('changes only the values and restores them', () => {
+it('a change replaces only values; undo restores them', () => {
   const text =
     '\ufeff[pgbouncer]\r\n pool_mode=session \r\nmax_client_conn\t=\t100\r\n; caf\udce9\r\ndefault_pool_size =20\r\nmax_db_connections = 77';
   const changes = poolerChanges(readPoolerFile('/p.ini', text), settings).map(({change}) => change);
@@ -56,13 +56,13 @@ it('changes only the values and restores them', () => {
   expect(back).toBe(text);
 });
 
-it('replaces a whole value', () => {
+it('a change replaces a whole value', () => {
   const text = '[pgbouncer]\npool_mode = session\rtransaction\u2028 ; x\n';
   const [change] = poolerChanges(readPoolerFile('/p.ini', text), settings);
   expect(change && applyChange(text, change.change)).toContain('\npool_mode = transaction\nmax_client_conn');
 });
 
-it('changes separate lines one by one', () => {
+it('a change of separate lines replaces each on its own', () => {
   const text =
     '[pgbouncer]\nmax_db_connections = 9\nlisten_port = 1\ndefault_pool_size = 9\npool_mode = session\nmax_client_conn = 550\n';
   const changes = poolerChanges(readPoolerFile('/p.ini', text), settings);
@@ -84,14 +84,14 @@ it.each([
   ['the header is the first line', '[pgbouncer]\npool_mode=transaction\n'],
   ['the file ends without a line end', '[databases]\n[pgbouncer]'],
   ['the line ends are CRLF', '[pgbouncer]\r\npool_mode = session\r\n'],
-])('works if %s', (_, text) => {
+])('a change works if %s', (_, text) => {
   const changes = poolerChanges(readPoolerFile('/p.ini', text), settings).map(({change}) => change);
   const changed = changes.reduce<string>((all, change) => String(applyChange(all, change)), text);
   expect(readPoolerFile('/p.ini', changed).problem).toBeNull();
   expect(poolerChanges(readPoolerFile('/p.ini', changed), settings)).toEqual([]);
 });
 
-describe('refuses', () => {
+describe('a change is refused for', () => {
   it.each([
     ['no file', null],
     ['a file without its section', '[databases]\n'],

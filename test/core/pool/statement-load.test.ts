@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {busyConnections, waiting} from '../../../source/core/pool/statement-load.ts';
 
-it('busy connections are arrival rate times service time', () => {
+it('the number of busy connections is arrival rate times service time', () => {
   expect(busyConnections({per_second: 800, service_ms: 5})).toBe(4);
 });
 

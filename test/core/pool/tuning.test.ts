@@ -23,7 +23,7 @@ describe('connectionBudget', () => {
     expect(connectionBudget(slots, limits, share)).toMatchObject({allotted, most, bound_by});
   });
 
-  it('loses no connection to rounding', () => {
+  it('rounds no connection away', () => {
     // 0.7 x 10 is 7 in decimal and 6.999... as doubles have it; 1.1 x 10 is 11.000000000000002.
     expect(connectionBudget({usable: 10}, none, 0.7).allotted).toBe(7);
     expect(countInstances(1, 10, 1.1).deploy).toBe(11);
@@ -36,7 +36,7 @@ it.each([
   [77, 1],
   [78, 0],
   [1000, 0],
-])("the seeds' formula: %i instances, connection_limit %i", (instances, limit) => {
+])('%i instances fit with connection_limit %i', (instances, limit) => {
   expect(largestLimit(connectionBudget(slots, none, 0.8), instances)).toBe(limit);
 });
 
@@ -45,7 +45,7 @@ it.each([
   [78, 'tight'],
   [97, 'tight'],
   [98, 'overflows'],
-])('%i connections: %s', (connections, fit) => {
+])('%i connections: the fit is "%s"', (connections, fit) => {
   expect(fitOf(connections, connectionBudget(slots, none, 0.8))).toBe(fit);
 });
 
@@ -63,7 +63,7 @@ it.each([
   expect(refusedOf(connections, budget)).toBe(refused);
 });
 
-it('computes the max_connections that would fit', () => {
+it('the max_connections that would fit is computed', () => {
   const needed = neededMaxConnections(100, {max_connections: 100, usable: 97}, 0.8);
   expect(needed).toBe(128);
   expect(connectionBudget({usable: needed - 3}, none, 0.8).allotted).toBe(100);

@@ -95,7 +95,7 @@ function source(failing: Record<string, Error> = {}) {
   return {asked, load};
 }
 
-it('loads each fact and each query once for several recipes', async () => {
+it('each fact and each query is loaded once for several recipes', async () => {
   const {asked, load} = source();
   const recipes = requiring(
     {catalog: true, answers: {one: query}},
@@ -108,13 +108,13 @@ it('loads each fact and each query once for several recipes', async () => {
   expect(asked).toEqual([{catalog: true}, {answers: {one: query}}, {answers: {two: query}}]);
 });
 
-it('loads nothing if nothing is required', async () => {
+it('nothing is loaded if nothing is required', async () => {
   const {asked, load} = source();
   expect(await loadDiagnosisData(requiring(), load)).toEqual({facts: {}, unread: []});
   expect(asked).toEqual([]);
 });
 
-it('lists facts that cannot be read, without secrets, and loads the rest', async () => {
+it('facts that cannot be read are listed without secrets; the rest is loaded', async () => {
   const {load} = source({
     catalog: new Error('permission denied\n for postgres://u:secret@h/d'),
     two: new Error('42601'),
@@ -130,7 +130,7 @@ it('lists facts that cannot be read, without secrets, and loads the rest', async
 });
 
 it.each([exitCodes.connection, exitCodes.noSlot, exitCodes.interrupted])(
-  'throws if the connection is lost or the user interrupts (exit %i)',
+  'a lost connection or an interruption is thrown (exit %i)',
   async exitCode => {
     const gone = new AbortError('gone', {exitCode});
     await expect(loadDiagnosisData(requiring({catalog: true}), source({catalog: gone}).load)).rejects.toBe(

@@ -37,7 +37,7 @@ it.each<[string, Parameter]>([
   ['45s', parameter('text', {suggest: () => ['30s', 'default']})],
   ['anything', parameter('text', {suggest: () => []})],
   ['./.env', parameter('path')],
-])('accepts %j', (value, of) => {
+])('a parameter accepts %j', (value, of) => {
   expect(problemOf(of, value, snapshot, {})).toBeNull();
 });
 
@@ -58,7 +58,7 @@ it.each<[string, Parameter, string, string]>([
   ['shop_app ', role, 'warning', 'not seen now; shop_app?'],
   ['0x10', pids, 'error', 'not pids: 4711,4712'],
   ['1e3', parameter('integer'), 'error', 'not a whole number'],
-])('reports the problem of %j', (value, of, severity, text) => {
+])('an invalid parameter is explained: %j', (value, of, severity, text) => {
   expect(problemOf(of, value, snapshot, {})).toEqual({severity, text});
 });
 
@@ -74,14 +74,14 @@ it.each<[string, string, string, string]>([
   ['analyze-stale-tables', 'threshold_times', '-1', 'not a number from 0 to 1000'],
   ['kill-idle-sessions', 'at_most', '0', 'not a number from 1 up'],
   ['kill-idle-sessions', 'at_most', '-1', 'not a number from 1 up'],
-])('reports the refusal of %s for %s=%j', (id, name, value, text) => {
+])("the recipe's own check is reported: %s, %s=%j", (id, name, value, text) => {
   const of = recipes.find(each => each.id === id)?.parameters.find(each => each.name === name);
   if (of === undefined) throw new Error('there is one');
   expect(problemOf(of, value, snapshot, {})).toEqual({severity: 'error', text});
   expect(problemOf(of, of.default, snapshot, {})).toBeNull();
 });
 
-it('does not check names before the first snapshot', () => {
+it('names are not checked before the first snapshot', () => {
   expect(problemOf(role, 'nobody', null, {})).toBeNull();
 });
 
@@ -113,7 +113,7 @@ describe('resolveName', () => {
     );
   });
 
-  it('counts the candidates it does not list, and lists none if there are none', () => {
+  it('lists some candidates and counts the rest, and lists none if there are none', () => {
     const many = Array.from({length: 7}, (_, at) => ({schema: 's', name: `table_number_${at}`}));
     const refused = (hint: unknown) => expect.objectContaining({hint});
     expect(() => resolveName('table', 'nope', many)).toThrow(refused(expect.stringMatching(/ and 2 more$/)));

@@ -10,15 +10,18 @@ it.each([
   ['250ms', {value: '250ms', ms: 250}],
   ['0', {value: '0', ms: 0}],
   ['0s', {value: '0', ms: 0}],
-])('reads %j', (text, expected) => {
+])('a timeout of %j is accepted', (text, expected) => {
   expect(readTimeout('statement_timeout', text)).toEqual(expected);
 });
 
-it.each(['30', 'default', '30000', 'soon', '-1s', '0.5ms', '25d', '1 month'])('refuses %j', text => {
-  expect(() => readTimeout('statement_timeout', text)).toThrow(
-    expect.objectContaining({message: `statement_timeout=${text} is not a valid timeout`, exitCode: 2}),
-  );
-});
+it.each(['30', 'default', '30000', 'soon', '-1s', '0.5ms', '25d', '1 month'])(
+  'a timeout of %j is refused',
+  text => {
+    expect(() => readTimeout('statement_timeout', text)).toThrow(
+      expect.objectContaining({message: `statement_timeout=${text} is not a valid timeout`, exitCode: 2}),
+    );
+  },
+);
 
 it.each([
   ['30s', 30_000],
@@ -28,6 +31,6 @@ it.each([
   ['0', 0],
   ['1.5s', null],
   ['', null],
-])('reads %j as PostgreSQL does', (text, ms) => {
+])('the setting %j is read as PostgreSQL reads it', (text, ms) => {
   expect(timeoutMs(text)).toBe(ms);
 });

@@ -39,7 +39,7 @@ describe.each([
   });
 });
 
-it('names servers in full whose identifiers have the same last digits', () => {
+it('servers whose identifiers have the same last digits are named in full', () => {
   const twin = {...server, system_identifier: '7000000000000028086'};
   expect(serverDifference(server, twin)).toBe(
     'this is server 7000000000000028086, not server 7712856363365028086',

@@ -65,7 +65,7 @@ const statements = [
 ].map(query => ({query}));
 
 it.each([...programs, ...migrations, ...roles, ...statements])(
-  'a session is not swept up, but may be named: %j',
+  'a session is not selected by criteria, but can be named by pid: %j',
   overrides => {
     const backend = createBackend({application_name: 'web', usename: 'app', ...overrides});
     expect(protectionOf(backend, createSnapshot({}), false)).toMatchObject({is_forbidden: false});
@@ -74,14 +74,14 @@ it.each([...programs, ...migrations, ...roles, ...statements])(
 );
 
 it.each(['SELECT 1', "SELECT 'VACUUM'", 'INSERT INTO vacuum_log VALUES (1)', 'SELECT pg_advisory_lock(7)'])(
-  'a session is swept up whatever its statement mentions: %s',
+  'a session is selected by criteria whatever its statement mentions: %s',
   query => {
     const backend = createBackend({application_name: 'web', usename: 'app', query});
     expect(protectionOf(backend, createSnapshot({}), false)).toBeNull();
   },
 );
 
-it("a superuser's session is not swept up by a superuser, who may name it", () => {
+it("a superuser does not select a superuser's session by criteria, but can name it by pid", () => {
   const {target, ...snapshot} = createSnapshot({});
   const seen = {...snapshot, target: {...target, privileges: {...target.privileges, is_superuser: true}}};
   const backend = createBackend({is_superuser: true});

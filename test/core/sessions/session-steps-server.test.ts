@@ -130,7 +130,7 @@ describeEachMajor('the statement that ends a session', major => {
     expect(await pidsOf(server, 'hidden')).toHaveLength(1);
   });
 
-  it("skips a session that has become poolctl's", async () => {
+  it("skips a session that now has poolctl's application name", async () => {
     const client = await open('renamed');
     const session = await read('renamed');
     await client.query("SET application_name = 'poolctl'");
@@ -138,7 +138,7 @@ describeEachMajor('the statement that ends a session', major => {
     expect(await client.query('SELECT 1')).toMatchObject({rowCount: 1});
   });
 
-  it('is verified if the session is gone, not if it is hidden', async () => {
+  it('is verified if the session has ended, not if it is hidden', async () => {
     const client = await open('verified');
     const {verify} = terminateStep(await read('verified'), 'session');
     const [seeing, blind] = [await executor(), await executor('blind')];

@@ -12,7 +12,7 @@ it.each([
   ['app.token=hush'],
   ['postgres://u:hush@h/d'],
   ['password=hush'],
-])('is masked for display and withheld from the journal: %s', value => {
+])('a secret is masked for display and withheld from the journal: %s', value => {
   expect(isSecretValue(value)).toBe(true);
   expect(isSecretValue([value])).toBe(true);
   expect(shownValue(value)).not.toContain('hush');
@@ -25,12 +25,12 @@ it.each([
   [null],
   ['lock_timeout=2s'],
   [['a', 'b']],
-])('is not masked: %s', value => {
+])('a value that is no secret is not masked: %s', value => {
   expect(isSecretValue(value)).toBe(false);
   expect(shownValue(value)).toEqual(value);
 });
 
-it('is masked in expectations and settings by name', () => {
+it('a secret is masked in expectations and settings by its name', () => {
   expect(shownExpectation({column: 'password', op: '=', value: 'hush'}).value).toBe('***');
   expect(shownExpectation({column: 'guard', op: '=', value: 'ready'}).value).toBe('ready');
   expect(shownSettings({'app.token': 'hush', lock_timeout: '2s'})).toEqual({

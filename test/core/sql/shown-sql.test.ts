@@ -28,7 +28,7 @@ describe('shownStatement', () => {
   ])('shows the rest of %j', (sql, shown) => expect(shownStatement(sql)).toBe(shown ?? sql));
 });
 
-describe("tokens are cut as PostgreSQL's own scanner cuts them", () => {
+describe("tokens begin and end where PostgreSQL's own scanner puts them", () => {
   let scan: (sql: string) => {start: number; end: number; tokenName: string}[];
   beforeAll(async () => {
     const {loadModule, scanSync} = await import('libpg-query');

@@ -10,12 +10,12 @@ it.each([
   ['a zero-width character', 'a\u200bb\ufeff\u200d', '"a\\u200bb\\ufeff\\u200d"'],
   ['a tag beyond the first plane', '\u{e0041}', '"\\udb40\\udc41"'],
   ['what is visible', 'Zoë 😀 中', '"Zoë 😀 中"'],
-])('escapes %s and keeps the value', (_, value, json) => {
+])('JSON escapes %s and keeps the value', (_, value, json) => {
   expect(jsonText(value)).toBe(json);
   expect(JSON.parse(jsonText({[value]: [value]}, 2))).toEqual({[value]: [value]});
 });
 
-it('does not change the layout', () => {
+it('escaping does not change the layout of JSON', () => {
   expect(jsonText({a: [1]}, 2)).toBe('{\n  "a": [\n    1\n  ]\n}');
   expect(escapeJson('{"a":"\u0085"}\n')).toBe('{"a":"\\u0085"}\n');
 });

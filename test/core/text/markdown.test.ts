@@ -16,6 +16,6 @@ describe.each(hostileNames)('a name such as %j', name => {
   });
 });
 
-it('would be rendered without escaping', () => {
+it('without escaping, these names would be rendered', () => {
   for (const name of hostileNames.slice(0, 8)) expect(activeMarkdown(name)).not.toEqual([]);
 });

@@ -1,7 +1,7 @@
 import {expect, it} from 'vitest';
 import {memoize} from '../../../source/core/text/memoize.ts';
 
-it('computes each text once and clears when it is full', () => {
+it('the cache computes each text once and is cleared when it is full', () => {
   const made: string[] = [];
   const upper = memoize(text => {
     made.push(text);

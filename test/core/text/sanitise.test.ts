@@ -14,6 +14,6 @@ it.each([
   ['invisible fillers', 'a\u3164b\u115fc', 'a·b·c'],
   ['tag characters', 'a\u{e0041}', 'a·'],
   ['a lone surrogate', 'a\ud800b', 'a·b'],
-])('shows %s', (_, text, shown) => {
+])('sanitised text shows %s', (_, text, shown) => {
   expect(sanitise(text)).toBe(shown);
 });

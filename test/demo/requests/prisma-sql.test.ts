@@ -41,7 +41,7 @@ test.each([
     'INSERT INTO "public"."t" ("a","b") VALUES ($1,$2) RETURNING "public"."t"."id"',
     [1, 2],
   ],
-])('%# is what Prisma sends', (query, text, values) => {
+])('statement %# is what Prisma sends', (query, text, values) => {
   expect(query).toEqual({text, values});
 });
 

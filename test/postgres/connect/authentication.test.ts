@@ -88,7 +88,7 @@ describeEachMajor('SCRAM over TLS', major => {
     await openAt(await startInBetween(server), 'channel_binding=disable');
   });
 
-  it('is checked by the server where a proxy removes the binding from its offer', async () => {
+  it('is rejected by the server if a proxy has removed the binding from its offer', async () => {
     const port = await startInBetween(server, withoutPlus);
     expect(await rejection(openAt(port, ''))).toMatchObject({
       exitCode: 3,
@@ -130,7 +130,7 @@ describeEachMajor('require_auth', major => {
     await (await connect(request, {purpose: 'watch'})).close();
   };
 
-  it.each(Object.entries(methods))('admits %s by allowed methods only', async (user, method) => {
+  it.each(Object.entries(methods))('lets role %s log in only by an allowed method', async (user, method) => {
     for (const required of [method, `gss,${method}`, '!gss', '']) await open(user, required);
     const others = Object.values(methods).filter(each => each !== method);
     for (const required of [others.join(','), `!${method}`, 'gss']) {
@@ -145,7 +145,7 @@ describeEachMajor('require_auth', major => {
   it.each([
     ['scram', /require_auth: scram is not one of none, password, md5/],
     ['md5,!none', /cannot be combined/],
-  ])('is refused as %s: exit 2', (text, message) => {
+  ])('refuses the value %s: exit 2', (text, message) => {
     expect(() => requestTo(`postgres://h/d?require_auth=${text}`)).toThrow(
       expect.objectContaining({exitCode: 2, message: expect.stringMatching(message)}),
     );
@@ -181,7 +181,7 @@ describe('a server that tries to obtain the password', () => {
     ['as MD5', authentication(5, 'salt'), 'require_auth=!password,!md5'],
     ['in clear text', authentication(3), 'channel_binding=require'],
     ['by SCRAM without binding', authentication(10, 'SCRAM-SHA-256\0\0'), 'channel_binding=require'],
-  ])('%s gets nothing where %s', async (_, question, parameters) => {
+  ])('asking %s does not get it with %s', async (_, question, parameters) => {
     const {open, heard} = await thief(question);
     expect(await rejection(open(parameters))).toMatchObject({exitCode: 3});
     // The startup packet alone; `p` is what a password's message begins with.
@@ -190,7 +190,7 @@ describe('a server that tries to obtain the password', () => {
   });
 
   it.each(['', 'channel_binding=require'])(
-    'is not believed where it begins SCRAM and does not end it (%s)',
+    'is refused if it begins SCRAM and does not complete it (%s)',
     async parameters => {
       const mechanisms = 'SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0';
       const {open} = await thief(authentication(10, mechanisms), welcome({server_version: '16.4'}));

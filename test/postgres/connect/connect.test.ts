@@ -56,7 +56,7 @@ describeEachMajor('connect', major => {
     await acting.close();
   });
 
-  it("sends the user's startup options, and its own override them", async () => {
+  it("sends the user's startup options, which poolctl's own override", async () => {
     const options = encodeURIComponent('-c geqo=off -c default_transaction_read_only=off');
     const {client, close} = await connect(requestTo(appUrl(`options=${options}`)), {purpose: 'watch'});
     const {rows} = await client.query(
@@ -66,7 +66,7 @@ describeEachMajor('connect', major => {
     await close();
   });
 
-  it('ignores the environment of the process: the request is complete', async () => {
+  it('does not read the environment of the process', async () => {
     process.env.PGOPTIONS = '-c geqo=off';
     process.env.PGAPPNAME = 'disguise';
     try {
@@ -108,7 +108,7 @@ describeEachMajor('connect', major => {
     await close();
   });
 
-  it('a query that fails does not affect those sent with it', async () => {
+  it('keeps a failing query from affecting those sent with it', async () => {
     const {client, close} = await connect(requestTo(appUrl()), {purpose: 'watch'});
     const outcomes = await Promise.allSettled([
       client.query('SELECT 1'),
@@ -129,7 +129,7 @@ describeEachMajor('connect', major => {
     await close();
   });
 
-  it('reports that it is lost', async () => {
+  it('reports that the connection is lost', async () => {
     const connection = await connect(requestTo(appUrl()), {purpose: 'watch'});
     await server.query('SELECT pg_terminate_backend($1)', [connection.client.processID]);
     expect(await connection.lost).toMatchObject({code: '57P01'});
@@ -137,7 +137,7 @@ describeEachMajor('connect', major => {
     await connection.close();
   });
 
-  it('closes although the server does not answer', async () => {
+  it('closes the connection even if the server does not answer', async () => {
     const connection = await connect(requestTo(appUrl()), {purpose: 'watch'});
     await server.pause();
     try {
@@ -171,7 +171,7 @@ describe('behind a pooler', () => {
     ['08P01', 'unsupported startup parameter: options'],
     ['08P01', 'unsupported startup parameter in options: default_transaction_read_only'],
     ['0A000', 'Feature not supported: RDS Proxy currently doesn’t support command-line options.'],
-  ])('does without its settings when they are refused: %s %s', async (sqlstate, text) => {
+  ])('connects without its settings if the pooler refuses them: %s %s', async (sqlstate, text) => {
     const packets: Record<string, string>[] = [];
     const pooler = await listen(socket => {
       socket.once('data', packet => {
@@ -191,7 +191,7 @@ describe('behind a pooler', () => {
     await pooler.close();
   });
 
-  it('sees that the settings were ignored', async () => {
+  it('detects that the pooler ignored the settings', async () => {
     const pooler = await listen(socket => socket.once('data', () => socket.write(welcome(server))));
     const request = requestTo(`postgres://u@127.0.0.1:${pooler.port}/d`);
     const connection = await connect(request, {purpose: 'watch'});

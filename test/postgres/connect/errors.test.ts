@@ -17,7 +17,7 @@ async function errorOf(url: string, env: Record<string, string> = {}): Promise<A
   return error;
 }
 
-describeEachMajor('an error of the server', major => {
+describeEachMajor('an error message of the server is explained:', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({major});
@@ -117,7 +117,7 @@ describeEachMajor('an error of the server', major => {
     });
   });
 
-  it('TLS required of a server without it', async () => {
+  it('TLS is required and the server has none', async () => {
     const error = await errorOf(`${url()}?sslmode=require`);
     expect(error.message).toBe(
       `127.0.0.1:${server.port} does not support TLS, which sslmode=require requires`,
@@ -142,7 +142,7 @@ describeEachMajor('an error of the server', major => {
   });
 });
 
-describe('an error before the server answers', () => {
+describe('a failure to connect is explained:', () => {
   const listeners: Listener[] = [];
   const at = async (answer: Parameters<typeof listen>[0], parameters = '') => {
     const listener = await listen(answer);
@@ -151,7 +151,7 @@ describe('an error before the server answers', () => {
   };
   afterAll(() => Promise.all(listeners.map(({close}) => close())));
 
-  it('nothing listens there', async () => {
+  it('no process listens at the address', async () => {
     const listener = await listen(() => {});
     await listener.close();
     const error = await errorOf(`postgres://app:s3cret@127.0.0.1:${listener.port}/shop`);
@@ -159,14 +159,14 @@ describe('an error before the server answers', () => {
     expect(error.exitCode).toBe(3);
   });
 
-  it('nothing listens on any address of a name', async () => {
+  it('no process listens at any address of a host name', async () => {
     const listener = await listen(() => {});
     await listener.close();
     const error = await errorOf(`postgres://app:s3cret@localhost:${listener.port}/shop`);
     expect(error.message).toBe(`nothing listens at localhost:${listener.port} (connection refused)`);
   });
 
-  it('there is no socket', async () => {
+  it('the Unix socket does not exist', async () => {
     const error = await errorOf('postgres://app:s3cret@/shop?host=/nowhere');
     expect(error.message).toBe('no PostgreSQL socket for port 5432 in /nowhere');
     expect(error.exitCode).toBe(3);

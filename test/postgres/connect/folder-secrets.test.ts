@@ -37,7 +37,7 @@ describe('a host that ./.env names', () => {
     expect(request.origin).toEqual({kind: 'folder'});
   });
 
-  it("gets no password of another role's", () => {
+  it('gets no password of another role', () => {
     const request = folder('postgres://u:p@evil/d', {flags: {user: 'root'}, env: {PGPASSWORD: 'secret'}});
     expect([request.user, request.password(), request.password_withheld]).toEqual([
       'root',
@@ -46,13 +46,13 @@ describe('a host that ./.env names', () => {
     ]);
   });
 
-  it('gets none from a password file that it names, or as a socket in a world-writable folder', () => {
+  it('gets no password from a file that .env names, nor as a socket in a world-writable folder', () => {
     const files = {'/home/ann/.pgpass': 'localhost:5432:*:*:secret', '/home/ann/keys': '*:*:*:*:secret'};
     expect(folder('postgres://u@evil/d?passfile=/home/ann/keys', {files}).password()).toBeNull();
     expect(folder('postgres://u@/d?host=/tmp', {files}).password()).toBeNull();
   });
 
-  it("gets the password in its URL, and one from a line of the user's for this host and port", () => {
+  it('gets the password in its URL, and one from a .pgpass line for exactly this host and port', () => {
     expect(folder('postgres://u:own@evil/d', {env: {PGPASSWORD: 'secret'}}).password()).toBe('own');
     const files = {'/home/ann/.pgpass': '*:*:*:*:secret\nevil:5432:*:u:right'};
     expect(folder('postgres://u@evil/d', {files})).toMatchObject({
@@ -62,7 +62,7 @@ describe('a host that ./.env names', () => {
     expect(folder('postgres://u@evil/d', {files}).password()).toBe('right');
   });
 
-  it('cannot differ from the one it connects to', () => {
+  it('cannot be connected to at another address (hostaddr)', () => {
     const setup = {files: {'/home/ann/.pgpass': 'good:5432:d:u:right'}};
     expect(() => folder('postgres://u@good/d?hostaddr=192.0.2.1', setup)).toThrow(
       /names host good but connects to 192\.0\.2\.1/,
@@ -84,7 +84,7 @@ describe('a host that ./.env names', () => {
     });
   });
 
-  it('gets no client certificate but one that it names', () => {
+  it('gets only a client certificate that .env names', () => {
     expect(folder('postgres://u@evil/d').tls.certificate).toBeNull();
     expect(folder('postgres://u@evil/d?sslcert=c&sslkey=k').tls).toMatchObject({
       certificate: {path: '/app/c'},

@@ -6,7 +6,7 @@ describe("an application's URL", () => {
     'postgresql://app:pw@h/d?schema=shop&connection_limit=5&pool_timeout=20&pgbouncer=true&connect_timeout=15' +
     '&application_name=web&target_session_attrs=any&sslidentity=/k.p12';
 
-  it("is used without Prisma's parameters, which are kept and reported", () => {
+  it("is used without Prisma's parameters, which are reported", () => {
     const request = find({url});
     expect(request.prisma).toEqual({
       connection_limit: 5,
@@ -28,7 +28,7 @@ describe("an application's URL", () => {
     ]);
   });
 
-  it('has no Prisma settings without such parameters', () => {
+  it("has no Prisma settings unless it has Prisma's parameters", () => {
     expect(find({url: 'postgres://h/d?connect_timeout=3'}).prisma).toBeNull();
   });
 
@@ -55,7 +55,7 @@ describe('TLS', () => {
     expect(tls(query).mode).toBe(mode);
   });
 
-  it('uses PGSSLMODE where the address has no sslmode', () => {
+  it('uses PGSSLMODE if the URL has no sslmode', () => {
     expect(tls('', {PGSSLMODE: 'verify-full'}).mode).toBe('verify-full');
     expect(tls('sslmode=require', {PGSSLMODE: 'verify-full'}).mode).toBe('require');
   });
@@ -66,7 +66,7 @@ describe('TLS', () => {
     expect(tls('sslcert=/c&sslkey=/k').certificate).toEqual({path: '/c', is_named: true});
   });
 
-  it("reads Prisma's sslcert as the authority's", () => {
+  it("reads Prisma's sslcert as the certificate of the authority", () => {
     const {certificate, root_certificate} = tls('sslaccept=strict&sslcert=/ca.pem');
     expect(root_certificate).toEqual({path: '/ca.pem', is_named: true});
     expect(certificate?.is_named).toBe(false);
@@ -86,7 +86,7 @@ describe('production and rescue', () => {
     expect(find({}).rescue).toBeNull();
   });
 
-  it('POOLCTL_PRODUCTION of ./.env marks a server as production, and never unmarks one', () => {
+  it('POOLCTL_PRODUCTION in ./.env marks a server as production, and cannot unmark one', () => {
     const marked = {'/app/.env': 'POOLCTL_PRODUCTION=1\nDATABASE_URL=postgres://u@h/d'};
     const unmarked = {'/app/.env': 'POOLCTL_PRODUCTION=0\nDATABASE_URL=postgres://u@h/d'};
     expect(find({files: marked}).is_production).toBe(true);
@@ -106,19 +106,19 @@ describe('production and rescue', () => {
   });
 });
 
-it('says why a password file was skipped', () => {
+it('a skipped password file is reported with the reason', () => {
   const files = {'/home/ann/.pgpass': {text: '*:*:*:*:x', mode: 0o100640}};
   expect(find({url: 'postgres://u@h/d', files}).warnings).toEqual([
     '/home/ann/.pgpass is ignored because other users can read it (chmod 0600 /home/ann/.pgpass)',
   ]);
 });
 
-it("keeps the user's own startup options", () => {
+it("the user's own startup options are kept", () => {
   expect(find({env: {PGOPTIONS: '-c geqo=off'}}).options).toBe('-c geqo=off');
   expect(find({url: 'postgres://h/d?options=endpoint%3Dep-1'}).options).toBe('endpoint=ep-1');
 });
 
-it('PGHOSTADDR does not divert an address that has a host', () => {
+it('PGHOSTADDR does not apply to a URL with a host', () => {
   expect(find({env: {PGHOSTADDR: '10.0.0.1'}}).hostaddr).toBe('10.0.0.1');
   expect(find({url: 'postgres://h/d', env: {PGHOSTADDR: '10.0.0.1'}}).hostaddr).toBeNull();
 });

@@ -54,7 +54,7 @@ describePgBouncer('through PgBouncer', () => {
     ['transaction', {}],
     ['transaction', {ignore_startup_parameters: 'options'}],
   ] as const)('in %s mode with %o', (pool_mode, settings) => {
-    it('reads everything, and says that it is a pooler', async () => {
+    it('reads everything, and reports the pooler', async () => {
       const connection = await watch((await pool(pool_mode, settings)).url());
       expect(connection.is_pooled).toBe(true);
       const snapshot = await readOnce(connection, {rates_over_ms: 100});
@@ -67,7 +67,7 @@ describePgBouncer('through PgBouncer', () => {
       await connection.close();
     });
 
-    it('applies its settings, and leaves none behind', async () => {
+    it("applies poolctl's settings, and leaves none behind", async () => {
       const pooler = await pool(pool_mode, {...settings, default_pool_size: 1});
       const names = ['transaction_read_only', 'statement_timeout', 'lock_timeout', 'search_path', 'jit'];
       const shown = names.map(name => `current_setting('${name}') AS ${name}`).join(', ');
@@ -137,7 +137,7 @@ describePgBouncer('through PgBouncer', () => {
       (['session', 'transaction', 'statement'] as const).flatMap(mode =>
         [{}, {ignore_startup_parameters: 'options'}].map(settings => [mode, settings] as const),
       ),
-    )('does not act in %s mode with %o', async (pool_mode, settings) => {
+    )('are refused for executing in %s mode with %o', async (pool_mode, settings) => {
       const request = requestTo((await pool(pool_mode, settings)).url({user: 'app'}));
       expect(await rejection(connect(request, {purpose: 'act'}))).toMatchObject({
         exitCode: 3,
@@ -146,7 +146,7 @@ describePgBouncer('through PgBouncer', () => {
     });
 
     it.each(['session', 'transaction'] as const)(
-      'is reported by the first snapshot in %s mode',
+      'are recognised as pooled by the first snapshot in %s mode',
       async pool_mode => {
         const pooler = await pool(pool_mode, {ignore_startup_parameters: 'options'});
         const connection = await watch(pooler.url({user: 'app'}));
@@ -156,7 +156,7 @@ describePgBouncer('through PgBouncer', () => {
       },
     );
 
-    it('executes on the server behind it, whatever settings they have', async () => {
+    it('do not prevent executing on the server itself', async () => {
       await server.query("ALTER DATABASE postgres SET poolctl.marker = 'of the database'");
       for (const setting of [
         "poolctl.marker = 'of the role'",
@@ -266,7 +266,7 @@ describePgBouncer('through PgBouncer', () => {
     });
   });
 
-  it('reports that the pooler rejects options of the address', async () => {
+  it('reports that the pooler rejects startup options of the URL', async () => {
     const pooler = await pool('transaction');
     expect(await rejection(watch(`${pooler.url()}?options=-cgeqo%3Doff`))).toMatchObject({
       exitCode: 3,
@@ -274,7 +274,7 @@ describePgBouncer('through PgBouncer', () => {
     });
   });
 
-  it('reports statement mode', async () => {
+  it('reports a pooler in statement mode', async () => {
     const pooler = await pool('statement');
     const abort = new AbortController();
     for await (const reading of createSampler({connect: () => watch(pooler.url())}).events(abort.signal)) {

@@ -7,7 +7,7 @@ import {rejection, requestTo} from '../requests.ts';
 
 const password = 'secret';
 
-describeEachMajor('a server without a slot left', major => {
+describeEachMajor('a server without a free slot', major => {
   let server: TestServer;
   let openClients: pg.Client[] = [];
   const settings = {
@@ -123,7 +123,7 @@ describeEachMajor('a server without a slot left', major => {
       await connection.close();
     });
 
-    it('gives up when the time to wait is over', async () => {
+    it('gives up after --wait', async () => {
       const waits: WaitState[] = [];
       const options = {
         purpose: 'watch',
@@ -156,7 +156,7 @@ describeEachMajor('a server without a slot left', major => {
     expect(error).toMatchObject({message: expect.stringContaining('reserved for superusers')});
   });
 
-  it('says when not even a superuser can connect', async () => {
+  it('reports that not even a superuser can connect', async () => {
     await fillSlotsOf('postgres');
     const request = requestTo(url('app'), {POOLCTL_RESCUE_URL: server.superuserUrl});
     const error = await rejection(connect(request, {purpose: 'watch'}));
@@ -187,7 +187,7 @@ describeEachMajor('a server without a slot left', major => {
     });
   });
 
-  it.runIf(major === 15)('does not depend on the language of the messages', async () => {
+  it.runIf(major === 15)('is recognised whatever the language of its messages', async () => {
     openClients.push(await server.connect({user: 'limited', password}));
     const error = await rejection(connect(requestTo(url('limited')), {purpose: 'watch'}));
     const {code, routine} = (error as {cause: {code: string; routine: string}}).cause;
@@ -256,7 +256,7 @@ describe('classifySlotError', () => {
     expect(classifySlotError(Object.assign(new Error(message), {code}))).toBe(expected);
   });
 
-  it.each([['ECONNREFUSED'], [undefined], [null]])('%s is none', error => {
+  it.each([['ECONNREFUSED'], [undefined], [null]])('%s is not a slot error', error => {
     expect(classifySlotError(error)).toBeNull();
   });
 });

@@ -65,7 +65,7 @@ describeEachMajor('TLS', major => {
     expect(await isEncrypted(host, `sslmode=${mode.split(',')[0]}${parameters}`)).toBe(expected);
   });
 
-  it('verifies the name of the address when it connects to hostaddr', async () => {
+  it('verifies the host name even if it connects to hostaddr', async () => {
     expect(await isEncrypted('localhost', `sslmode=verify-full&sslrootcert=${ca}&hostaddr=127.0.0.1`)).toBe(
       true,
     );
@@ -81,7 +81,7 @@ describeEachMajor('TLS', major => {
     });
   });
 
-  it.runIf(major >= 17)('starts with TLS where sslnegotiation=direct', async () => {
+  it.runIf(major >= 17)('starts with the TLS handshake if sslnegotiation=direct', async () => {
     expect(await isEncrypted('localhost', 'sslmode=require&sslnegotiation=direct')).toBe(true);
   });
 
@@ -124,15 +124,15 @@ describeEachMajor('TLS', major => {
     expect(error).toMatchObject({name: 'AbortError', exitCode: 3, message: expect.stringMatching(message)});
   });
 
-  describe('where the server requires it', () => {
+  describe('if the server requires it', () => {
     beforeAll(() => isPlainAllowed(false));
     afterAll(() => isPlainAllowed(true));
 
-    it.each(['allow', 'prefer'])('sslmode=%s switches to it', async mode => {
+    it.each(['allow', 'prefer'])('sslmode=%s connects with TLS', async mode => {
       expect(await isEncrypted('127.0.0.1', `sslmode=${mode}`)).toBe(true);
     });
 
-    it('sslmode=disable reports it', async () => {
+    it('sslmode=disable reports that the server requires TLS', async () => {
       expect(await rejection(open('127.0.0.1', 'sslmode=disable'))).toMatchObject({
         message: expect.stringContaining('has no entry for role "app"'),
         hint: 'The server may require TLS: use sslmode=require.',
@@ -140,11 +140,11 @@ describeEachMajor('TLS', major => {
     });
   });
 
-  describe('where the server has none', () => {
+  describe('if the server has none', () => {
     beforeAll(() => setTls(server, 'off'));
     afterAll(() => setTls(server, 'on'));
 
-    it('sslmode=prefer connects without it', async () => {
+    it('sslmode=prefer connects without TLS', async () => {
       expect(await isEncrypted('127.1', 'sslmode=prefer')).toBe(false);
     });
 

@@ -7,7 +7,7 @@ import {serverAt} from '../../helpers/identity.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {requestTo} from '../requests.ts';
 
-describeEachMajor('a step with more than its statement', major => {
+describeEachMajor('a step with a guard, pins or follow-up statements', major => {
   let server: TestServer;
   let executor: Executor;
   beforeAll(async () => {
@@ -35,7 +35,7 @@ describeEachMajor('a step with more than its statement', major => {
   });
   const comment = () => server.query("SELECT obj_description('orders'::regclass) AS text");
 
-  it('rolls back where its proof fails, and returns its message', async () => {
+  it('rolls back if the check after its statement fails, and returns the message of the check', async () => {
     const proof = expectGuard(
       "SELECT CASE WHEN pg_catalog.obj_description('public.orders'::regclass) = 'done' THEN 'another one' END AS guard",
     );
@@ -44,7 +44,7 @@ describeEachMajor('a step with more than its statement', major => {
     expect(await comment()).toEqual([{text: null}]);
   });
 
-  it('commits where its proof holds, and reads its pins in the same transaction', async () => {
+  it('commits if the check after its statement passes, and reads its pins in the same transaction', async () => {
     const proof = expectGuard(
       "SELECT CASE WHEN pg_catalog.obj_description('public.orders'::regclass) = 'done' THEN 'matches' END AS guard",
     );
@@ -88,21 +88,18 @@ describeEachMajor('a step with more than its statement', major => {
     }
   });
 
-  it.each([true, false])(
-    'does not carry settings over to the next step: transaction %s',
-    async transaction => {
-      const show = sql(
-        "SELECT current_setting('lock_timeout') AS value, current_setting('work_mem') AS memory",
-      );
-      const before = await executor.read(show, 1000);
-      const settings = {lock_timeout: '77ms', work_mem: '77kB'};
-      const {rows} = await executor.apply({...executable(show.text, {transaction}), settings});
-      expect(rows).toEqual([{value: '77ms', memory: '77kB'}]);
-      const failing = executable('SELECT 1 / 0', {transaction, settings});
-      await expect(executor.apply(failing)).rejects.toThrow('division by zero');
-      expect(await executor.read(show, 1000)).toEqual(before);
-    },
-  );
+  it.each([true, false])('leaves no settings for the next step: transaction %s', async transaction => {
+    const show = sql(
+      "SELECT current_setting('lock_timeout') AS value, current_setting('work_mem') AS memory",
+    );
+    const before = await executor.read(show, 1000);
+    const settings = {lock_timeout: '77ms', work_mem: '77kB'};
+    const {rows} = await executor.apply({...executable(show.text, {transaction}), settings});
+    expect(rows).toEqual([{value: '77ms', memory: '77kB'}]);
+    const failing = executable('SELECT 1 / 0', {transaction, settings});
+    await expect(executor.apply(failing)).rejects.toThrow('division by zero');
+    expect(await executor.read(show, 1000)).toEqual(before);
+  });
 
   it('succeeds if its pins cannot be read', async () => {
     const build = 'CREATE INDEX CONCURRENTLY orders_id ON public.orders (id)';

@@ -65,7 +65,7 @@ describeEachMajor('readCatalog', major => {
     expect(parent?.size_bytes).toBeGreaterThanOrEqual(40_000);
   });
 
-  it('reads the parts of an index', () => {
+  it('reads columns, method and other parts of an index', () => {
     expect(index('some_idx')).toMatchObject({
       table: 'Child',
       method: 'btree',
@@ -104,7 +104,7 @@ describeEachMajor('readCatalog', major => {
     ]);
   });
 
-  it('reads when counters began, and finds no standby', async () => {
+  it('reads when the statistics were last reset, and that there is no standby', async () => {
     expect(catalog.stats_age_ms).toBeGreaterThanOrEqual(0);
     expect(catalog.has_standby).toBe(false);
     await server.query('SELECT pg_stat_reset()');
@@ -125,7 +125,7 @@ describeEachMajor('readCatalog', major => {
     expect(indexes.find(({name}) => name === 'parent_pkey')).toMatchObject({definition: '', columns: ['id']});
   });
 
-  it('shows an index as invalid while its build waits, and the build', async () => {
+  it('lists an index as invalid while its build waits, and lists the build', async () => {
     const holder = await server.connect();
     await holder.query('BEGIN; INSERT INTO app.identity VALUES (1)');
     const builder = await server.connect();

@@ -60,7 +60,7 @@ describeEachMajor('readIndexAdvice', major => {
     await server?.stop();
   });
 
-  it('estimates which indexes statements and a foreign key lack', () => {
+  it('estimates the missing indexes of statements and a foreign key', () => {
     const leading = advice.proposals.map(({columns: [first]}) => first?.expression).sort();
     expect(leading).toEqual(['"Odd ""name"', '"author_id"', '"created_at"', '"data"']);
     expect(advice.planner).toBe('none');
@@ -86,7 +86,7 @@ describeEachMajor('readIndexAdvice', major => {
     }
   });
 
-  it('proposes nothing once they exist', async () => {
+  it('proposes nothing once the indexes exist', async () => {
     expect(keysOf(await readIndexAdvice(connection, {file: null}))).toEqual([]);
   });
 
@@ -105,7 +105,7 @@ describeEachMajor('readIndexAdvice', major => {
     await invalid(true);
   });
 
-  it('says why it cannot plan a statement', async () => {
+  it('reports why it cannot plan a statement', async () => {
     await server.query('CREATE ROLE reader LOGIN; GRANT pg_read_all_stats TO reader');
     await server.query(`ALTER ROLE reader PASSWORD 'reader'`);
     const reader = await watch(server.url({user: 'reader', password: 'reader'}));
@@ -114,7 +114,7 @@ describeEachMajor('readIndexAdvice', major => {
     expect(skipped.map(({reason}) => reason).join('\n')).toContain('permission denied for table post');
   });
 
-  it('considers only foreign keys without pg_stat_statements', async () => {
+  it('without pg_stat_statements, considers only foreign keys', async () => {
     await server.query('CREATE DATABASE bare');
     const client = await server.connect({database: 'bare'});
     await client.query(`CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a);
@@ -175,7 +175,7 @@ describeEachMajor('readIndexAdvice', major => {
         'idx_scores_category_contestant is the same index',
       ],
       ['CREATE INDEX idx_scores_category_contestant ON scores (score)', 'another index has its name'],
-    ])('skips %s, and says why', async (sql, reason) => {
+    ])('skips %s, with the reason', async (sql, reason) => {
       const {proposals, skipped} = await take(`-- first\n${sql};`);
       expect(proposals).toEqual([]);
       expect(skipped[0]?.reason).toContain(reason);
@@ -219,7 +219,7 @@ describeHypopg('readIndexAdvice with HypoPG', () => {
     await server?.stop();
   });
 
-  it('says that HypoPG is available where it is not installed', async () => {
+  it('reports that HypoPG is available if it is not installed', async () => {
     connection = await watch(server.url());
     const {planner, skipped} = await readIndexAdvice(connection, {file: null});
     expect(planner).toBe('none');
@@ -245,7 +245,7 @@ describeHypopg('readIndexAdvice with HypoPG', () => {
     expect(advice.skipped).toEqual([]);
   });
 
-  it('gives the same advice twice', async () => {
+  it('gives the same advice when called again', async () => {
     const [one, two] = [
       await readIndexAdvice(connection, {file: null}),
       await readIndexAdvice(connection, {file: null}),

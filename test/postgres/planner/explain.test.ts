@@ -50,7 +50,7 @@ describeEachMajor('explainStatement', major => {
     expect(how).toBe(major >= 16 ? 'generic plan' : 'forced generic plan');
   });
 
-  it('searches the schema that Prisma names', async () => {
+  it("uses the schema of Prisma's URL as search_path", async () => {
     expect((await explain('SELECT * FROM only_here', {schema: 'app'})).lines[0]).toContain('only_here');
   });
 
@@ -90,7 +90,7 @@ describeEachMajor('explainStatement', major => {
   it.each([
     ['another database', () => explain('SELECT 1', {database: 'shop'}), /another database, "shop"/],
     ['an unknown table', () => explain('SELECT * FROM gone'), /relation "gone" does not exist/],
-  ])('says what is wrong with %s', async (_, run, message) => {
+  ])('explains the error of %s', async (_, run, message) => {
     expect(await rejection(run())).toMatchObject({
       message: expect.stringMatching(message),
       hint: expect.any(String),
@@ -106,7 +106,7 @@ describeEachMajor('explainStatement', major => {
     expect(rows).toEqual([{path: 'pg_catalog', prepared: 0}]);
   });
 
-  it('does not affect queries sent in the same turn', async () => {
+  it('does not affect queries sent at the same time', async () => {
     const [, failed, , ...readings] = await Promise.allSettled([
       connection.client.query('SELECT 1'),
       explain('SELECT gone'),

@@ -38,7 +38,7 @@ describeEachMajor('readBehindGate', major => {
     expect(await rejection(write)).toMatchObject({code: '25006'});
   });
 
-  it('ends its transaction after a query that failed, without affecting others', async () => {
+  it('ends its transaction after a failed query, without affecting others', async () => {
     const client = await watching();
     const [failed, ...others] = await Promise.allSettled([
       readBehindGate(client, {text: 'SELECT 1 / $1::int', values: [0]}),
@@ -55,7 +55,7 @@ describeEachMajor('readBehindGate', major => {
     values: [],
   };
 
-  it('reads strings as the parser does, whatever the database sets', async () => {
+  it('reads string literals as the parser does, whatever standard_conforming_strings is', async () => {
     await server.query('CREATE DATABASE escaping');
     await server.query('ALTER DATABASE escaping SET standard_conforming_strings = off');
     const owner = await server.connect({database: 'escaping'});

@@ -177,7 +177,7 @@ describeEachMajor('the gate before planning', major => {
       `SELECT * FROM plain WHERE domain_in('1'::cstring, 'odd'::regtype, -1) IS NULL`,
       'domain_in',
     ],
-  ])("stops %s of another role's", async (_, query, name) => {
+  ])('refuses a statement that reaches %s of another role', async (_, query, name) => {
     for (const planning of [explain, plan]) {
       const error = await rejection(planning(query));
       expect(error).toMatchObject({message: expect.stringMatching(/^not planned: /), exitCode: 2});
@@ -193,7 +193,7 @@ describeEachMajor('the gate before planning', major => {
     ['USING', 'SELECT * FROM plain JOIN (SELECT 1::text AS id) x USING (id)'],
     ['a comparison of rows', `SELECT (1, 2) = (''::text, 2)`],
     ['a subquery', `SELECT 1 = ANY (SELECT ''::text)`],
-  ])("stops an operator of another role's behind %s", async (_, query) => {
+  ])('refuses a statement that reaches an operator of another role through %s', async (_, query) => {
     expect(await rejection(explain(query, 'mallory'))).toMatchObject({
       message: 'not planned: it reaches mallory.mixed(integer, text), a function outside pg_catalog',
     });
@@ -211,7 +211,7 @@ describeEachMajor('the gate before planning', major => {
     ['json_array(int)', 'SELECT json_array(1)'],
     ['json_array()', 'SELECT json_array()'],
     ['merge_action()', 'SELECT merge_action()'],
-  ])("stops another role's function that is syntax to a newer server's parser: %s", async (called, query) => {
+  ])("refuses another role's function that a newer parser reads as syntax: %s", async (called, query) => {
     await server.query(
       `CREATE FUNCTION public.${called} RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT public.evil(1)'`,
     );
@@ -229,7 +229,7 @@ describeEachMajor('the gate before planning', major => {
     expect(await locksTaken()).toBe(0);
   });
 
-  it('stops a function that was added while PREPARE waited for the table', async () => {
+  it('refuses a statement if a function was added while PREPARE waited for the table', async () => {
     const client = await server.connect();
     onTestFinished(() => client.end());
     await client.query('CREATE TABLE raced (id int)');
@@ -251,13 +251,16 @@ describeEachMajor('the gate before planning', major => {
     expect(await locksTaken()).toBe(0);
   });
 
-  it.runIf(major >= 14)("stops statistics on an expression of another role's", async () => {
-    expect(await rejection(explain('SELECT id FROM counted'))).toMatchObject({
-      message: 'not planned: it reaches public.evil(integer), a function outside pg_catalog',
-    });
-  });
+  it.runIf(major >= 14)(
+    "refuses a statement on a table whose extended statistics call another role's function",
+    async () => {
+      expect(await rejection(explain('SELECT id FROM counted'))).toMatchObject({
+        message: 'not planned: it reaches public.evil(integer), a function outside pg_catalog',
+      });
+    },
+  );
 
-  it('stops policies where they apply, which they do not for a superuser', async () => {
+  it('refuses a statement under a row security policy, but not for a superuser, who bypasses it', async () => {
     await server.query("CREATE ROLE oncall LOGIN PASSWORD 'secret'");
     await server.query('GRANT SELECT ON guarded TO oncall');
     expect((await explain('SELECT * FROM guarded')).lines[0]).toContain('Seq Scan on guarded');
@@ -273,7 +276,7 @@ describeEachMajor('the gate before planning', major => {
     expect(await locksTaken()).toBe(0);
   });
 
-  it('allows compiled code of extensions', async () => {
+  it('allows compiled functions of extensions', async () => {
     const own = await startTestServer({major});
     onTestFinished(() => own.stop());
     await own.query('CREATE EXTENSION citext; CREATE EXTENSION pg_trgm; CREATE EXTENSION hstore');

@@ -27,7 +27,7 @@ it.each([
   expect(toPlannable(query, parser)).toBe(expected);
 });
 
-it('treats the result of CASE as a number if asked to', () => {
+it('the result of CASE is read as a number on request', () => {
   const query = 'SELECT sum(CASE WHEN a = $1 THEN $2 ELSE $3 END)';
   expect(toPlannable(query, parser, {is_numeric_case: true})).toBe(
     'SELECT sum ( CASE WHEN a = $1 THEN 0 ELSE 0 END )',

@@ -38,7 +38,7 @@ describeEachMajor('a frozen server', major => {
         return explainStatement(connection.rawClient, {...request, query: 'SELECT 1'}, deadline_ms);
       },
     ],
-  ])('does not block %s for ever, and its connection works on afterwards', async (_, ask) => {
+  ])('does not block %s for ever; the connection works again afterwards', async (_, ask) => {
     await server.pause();
     expect(await rejection(ask(200))).toMatchObject({
       name: 'AbortError',

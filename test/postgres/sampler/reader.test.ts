@@ -73,7 +73,7 @@ describeEachMajor('reader', major => {
     await app.end();
   });
 
-  it('has times that match their row to the microsecond', async () => {
+  it("reads times equal to the server's to the microsecond", async () => {
     const app = await server.connect({user: 'app', password: 'secret', application_name: 'exact'});
     await app.query('BEGIN');
     await app.query('SELECT pg_current_xact_id()');
@@ -99,7 +99,7 @@ describeEachMajor('reader', major => {
     await app.end();
   });
 
-  it('keeps the text of an unchanged session, and reads that of a changed one', async () => {
+  it('reads a statement text again only if its session has changed', async () => {
     const app = await server.connect({user: 'app', password: 'secret', application_name: 'texts'});
     await app.query(`SELECT 1 AS first`);
     const reader = await open('oncall');
@@ -161,21 +161,21 @@ describeEachMajor('reader', major => {
     expect(unavailable.filter(({section}) => section !== 'statements')).toEqual([]);
   });
 
-  it('does not hide an application that only calls itself poolctl', async () => {
+  it('lists an application that only calls itself poolctl', async () => {
     const disguised = await server.connect({user: 'app', password: 'secret', application_name: 'poolctl'});
     const snapshot = await readEverything('oncall');
     expect(snapshot.backends.map(({application_name}) => application_name)).toContain('poolctl');
     await disguised.end();
   });
 
-  it('contains no password', async () => {
+  it('returns no password', async () => {
     const admin = await server.connect();
     await admin.query(`ALTER ROLE app PASSWORD 'secret'`);
     expect(JSON.stringify(await readEverything('oncall'))).not.toContain('secret');
     await admin.end();
   });
 
-  it('says how to get statements where the extension is not installed', async () => {
+  it('reports how to enable statements if the extension is not installed', async () => {
     const snapshot = await readEverything('oncall');
     expect(snapshot.statements).toEqual([]);
     expect(snapshot.unavailable).toContainEqual(
@@ -183,8 +183,8 @@ describeEachMajor('reader', major => {
     );
   });
 
-  describe('with forty sessions waiting for one', () => {
-    it('shows them under their root blocker, and what they wait for', async () => {
+  describe('with forty sessions waiting for one lock', () => {
+    it('places them under their root blocker, with the lock they wait for', async () => {
       const root = await server.connect({user: 'app', password: 'secret', application_name: 'root'});
       await root.query(`BEGIN; UPDATE orders SET state = 'held' WHERE id = 1`);
       const [holder] = (await root.query('SELECT pg_current_xact_id()::text AS xid')).rows;

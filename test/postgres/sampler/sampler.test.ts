@@ -119,7 +119,7 @@ describeEachMajor('sampler', major => {
     expect((await pending).statements.length).toBeGreaterThan(0);
   });
 
-  it('reads at once when refreshed', async () => {
+  it('reads at once on a manual refresh', async () => {
     const {sampler, snapshot} = start({interval_ms: 60_000});
     const second = [await snapshot(), await snapshot()][1];
     // The third arrives within a second, the fourth would take a minute.
@@ -130,7 +130,7 @@ describeEachMajor('sampler', major => {
     expect(second?.at).not.toBe(third.at);
   });
 
-  it('shows statements as soon as a change has made them readable', async () => {
+  it('reads statements as soon as a change has made them readable', async () => {
     await server.query('DROP EXTENSION pg_stat_statements');
     const {sampler, snapshot} = start({interval_ms: 60_000});
     const isMissed = ({unavailable}: Snapshot) => unavailable.some(({section}) => section === 'statements');
@@ -141,7 +141,7 @@ describeEachMajor('sampler', major => {
     expect((await snapshot()).statements.length).toBeGreaterThan(0);
   });
 
-  it('ends at once while waiting, and leaves no session behind', async () => {
+  it('stops at once while waiting, and leaves no session behind', async () => {
     const {snapshot, stop, next} = start({interval_ms: 60_000});
     await snapshot();
     await snapshot();
@@ -176,7 +176,7 @@ describeEachMajor('sampler', major => {
     expect(connects()).toBe(1);
   });
 
-  it('ends at once while the server is frozen', async () => {
+  it('stops at once while the server is frozen', async () => {
     const {snapshot, lost, stop} = start({deadline_ms: 300});
     await snapshot();
     await server.pause();
@@ -185,7 +185,7 @@ describeEachMajor('sampler', major => {
     await expect(stop()).resolves.toBeUndefined();
   });
 
-  it('says with each snapshot whether it came through the rescue URL', async () => {
+  it('reports with each snapshot whether the rescue URL was used', async () => {
     await server.query(`CREATE ROLE full LOGIN PASSWORD 'secret' CONNECTION LIMIT 0`);
     const request = requestTo(server.url({user: 'full', password: 'secret'}), {
       POOLCTL_RESCUE_URL: server.superuserUrl,

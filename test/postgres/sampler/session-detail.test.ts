@@ -41,7 +41,7 @@ describeEachMajor('session detail', major => {
     await waiting;
   });
 
-  it('names the awaited transaction and its own', async () => {
+  it('has the id of its transaction and of the one it waits for', async () => {
     const writer = await server.connect();
     await writer.query('BEGIN; UPDATE t SET id = id');
     const [written] = (await writer.query<{xid: string}>('SELECT pg_current_xact_id()::text AS xid')).rows;
@@ -64,7 +64,7 @@ describeEachMajor('session detail', major => {
     await waiting;
   });
 
-  it('reports that a session has ended, or that another has its pid', async () => {
+  it('reports that the session has ended, or that another session has its pid', async () => {
     const {server_version_num} = connection;
     const read = (pid: number, backend_start: string | null) =>
       readSessionDetail(connection.client, {pid, backend_start, server_version_num});

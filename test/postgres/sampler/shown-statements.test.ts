@@ -45,31 +45,28 @@ describeEachMajor('statements with secrets', major => {
     ['postgres://ann:hush@h/d', 'postgres://ann:***@h/d'],
     ['web password=hush', 'web password=***'],
     ['job --token=hush', 'job --token=***'],
-  ])(
-    'as %s enter no snapshot by the name of an application, which still finds its session',
-    async (name, shown) => {
-      const client = await server.connect({config: {application_name: name}});
-      const watching = await connect(requestTo(server.url()), {purpose: 'watch'});
-      const snapshot = await readOnce(watching, {rates_over_ms: null});
-      expect(secretIn(snapshot)).toBeNull();
-      const [session] = snapshot.backends.filter(({application_name}) => application_name === shown);
-      if (session === undefined) throw new Error('no session');
-      expect(snapshot.budget.groups.map(({application_name}) => application_name)).toContain(shown);
-      const {application} = readCriteria({application: name}, killIdleSessions.parameters);
-      expect(application).toBe(shown);
-      const protecting = {...snapshot.target, protected_sessions: {roles: [], applications: [name]}};
-      const protection = protectionOf(
-        {...session, is_superuser: false},
-        {...snapshot, target: protecting},
-        false,
-      );
-      expect(protection?.reason).toContain(`application ${shown} is protected`);
-      await client.end();
-      await watching.close();
-    },
-  );
+  ])('as %s are masked in an application name, by which its session is still found', async (name, shown) => {
+    const client = await server.connect({config: {application_name: name}});
+    const watching = await connect(requestTo(server.url()), {purpose: 'watch'});
+    const snapshot = await readOnce(watching, {rates_over_ms: null});
+    expect(secretIn(snapshot)).toBeNull();
+    const [session] = snapshot.backends.filter(({application_name}) => application_name === shown);
+    if (session === undefined) throw new Error('no session');
+    expect(snapshot.budget.groups.map(({application_name}) => application_name)).toContain(shown);
+    const {application} = readCriteria({application: name}, killIdleSessions.parameters);
+    expect(application).toBe(shown);
+    const protecting = {...snapshot.target, protected_sessions: {roles: [], applications: [name]}};
+    const protection = protectionOf(
+      {...session, is_superuser: false},
+      {...snapshot, target: protecting},
+      false,
+    );
+    expect(protection?.reason).toContain(`application ${shown} is protected`);
+    await client.end();
+    await watching.close();
+  });
 
-  it('are planned from their own text, which is read again', async () => {
+  it('are planned from the unmasked text, which is read again', async () => {
     await server.query('CREATE TABLE plain (a numeric(10, 2))');
     await server.query("SELECT /* why */ a::numeric(8, 1) FROM plain WHERE a > 4711 AND 'x' <> 'hush'");
     const watching = await connect(requestTo(server.url()), {purpose: 'watch'});

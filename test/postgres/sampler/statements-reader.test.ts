@@ -53,7 +53,7 @@ describeEachMajor('statements reader', major => {
     expect(rates?.mean_exec_time_ms).toBeGreaterThan(0);
   });
 
-  it('omits its own statements', async () => {
+  it("omits poolctl's own statements", async () => {
     const statements = {numbers: true, scan: false, texts: []};
     const snapshot = await reader.read({...emptyRequest, statements});
     expect(snapshot.statements.filter(({query}) => query?.includes('/* poolctl */'))).toEqual([]);
@@ -123,7 +123,7 @@ describe('a server without pg_stat_statements loaded', () => {
   });
   afterAll(() => server?.stop());
 
-  it('is reported with how to load it', async () => {
+  it('is reported with the setting that loads it', async () => {
     const connection = await watch(server.url());
     const {unavailable} = await (await openReader(connection)).read(everything);
     expect(unavailable).toEqual([

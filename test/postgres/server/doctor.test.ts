@@ -69,7 +69,7 @@ describeEachMajor('the doctor', major => {
     expect(report.target.privileges.is_superuser).toBe(true);
   });
 
-  it.skipIf(major < 14)('sees that a session has a query_id, and when none is computed', async () => {
+  it.skipIf(major < 14)('reports whether sessions have a query_id', async () => {
     expect(checkOf(await reportOf(server.superuserUrl), 'query_id').status).toBe('ok');
     await set('compute_query_id', 'off');
     const check = checkOf(await reportOf(server.superuserUrl), 'query_id');
@@ -80,7 +80,7 @@ describeEachMajor('the doctor', major => {
     });
   });
 
-  it.each(['track_activities', 'track_counts'])('sees that %s is off', async name => {
+  it.each(['track_activities', 'track_counts'])('reports that %s is off', async name => {
     await set(name, 'off');
     expect(checkOf(await reportOf(server.superuserUrl), 'tracking')).toMatchObject({
       status: 'missing',
@@ -109,7 +109,7 @@ describeEachMajor('the doctor', major => {
     });
   });
 
-  it('sees that the role may not use the schema of pg_stat_statements', async () => {
+  it('reports that the role may not use the schema of pg_stat_statements', async () => {
     await server.query('CREATE DATABASE hidden');
     const owner = await server.connect({database: 'hidden'});
     await owner.query('CREATE SCHEMA extensions');
@@ -153,7 +153,7 @@ describeEachMajor('the doctor', major => {
     } else expect(check.remedy).toContain('POOLCTL_RESCUE_URL=');
   });
 
-  it('says that the rescue URL leads to another server, or another database of it', async () => {
+  it('reports a rescue URL of another server, or of another database', async () => {
     const other = await startTestServer({major});
     try {
       const elsewhere = await reportOf(onCall(), {POOLCTL_RESCUE_URL: other.superuserUrl});
@@ -203,14 +203,14 @@ describeEachMajor('the doctor', major => {
     });
   });
 
-  it('contains no password', async () => {
+  it('prints no password', async () => {
     const report = await reportOf(onCall(), {POOLCTL_RESCUE_URL: server.superuserUrl});
     expect(JSON.stringify(report)).not.toMatch(/secret/);
     expect(JSON.stringify(report)).not.toContain(new URL(server.superuserUrl).password);
   });
 
   // Last, because the server restarts without the library.
-  it('sees that pg_stat_statements is not loaded, and keeps the other libraries', async () => {
+  it('reports that pg_stat_statements is not loaded; the remedy keeps the other libraries', async () => {
     await server.restart({shared_preload_libraries: 'auto_explain'});
     const check = checkOf(await reportOf(server.superuserUrl), 'statements');
     expect(check).toMatchObject({status: 'missing', needs_restart: true});

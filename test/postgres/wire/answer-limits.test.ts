@@ -96,7 +96,7 @@ describe('a hostile server', () => {
     expect(lost).toBe(error);
   });
 
-  it('is named by its address where it does so before authentication', async () => {
+  it('is reported with its address if it does so before authentication', async () => {
     const url = await startHostile(Buffer.concat([welcome({}).subarray(0, 9), header('S', 2 ** 26)]), {
       isAtOnce: true,
     });
@@ -125,7 +125,7 @@ describe('a hostile server', () => {
     expect.assertions(1);
   });
 
-  it('ends the program with 3', async () => {
+  it('makes the program exit with 3', async () => {
     const url = await startHostile(Buffer.concat([columns, header('D', 768 * 2 ** 20), Buffer.from([0, 1])]));
     const [code, stderr] = await failing(['snapshot', url]);
     expect([code, stderr]).toEqual([
@@ -157,7 +157,7 @@ describeEachMajor('a server with more data than poolctl reads', major => {
   it.each([
     ['a value', `SELECT repeat('x', 1000000 * 40)`, /^a row of 38\S*M/],
     ['rows', 'SELECT 1 FROM generate_series(1, 1000100)', /^more than 1000000 rows/],
-  ])('is disconnected where %s would be too much', async (_, text, message) => {
+  ])('is disconnected if %s exceeds the limit', async (_, text, message) => {
     const error = await rejection(query(text));
     expect(error).toBeInstanceOf(UnreadableAnswerError);
     expect(error).toMatchObject({message: expect.stringMatching(message)});

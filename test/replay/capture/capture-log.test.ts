@@ -14,7 +14,7 @@ const recorded: CapturedStatement = {
   skipReason: null,
 };
 
-it('is bounded, and notes when it is full', () => {
+it('the capture log is bounded, and notes when it is full', () => {
   const log = createCaptureLog();
   for (let index = 0; index < 10_050; index++) log.add(recorded, 10);
   expect(toEndpoint(log, 'GET /x')).toMatchObject({
@@ -27,7 +27,7 @@ it('is bounded, and notes when it is full', () => {
   expect(toEndpoint(log, 'GET /x').statements).toBe(1);
 });
 
-it('skips what was still running, and is sanitised', () => {
+it('the capture log skips statements that were still running, and is sanitised', () => {
   const log = createCaptureLog();
   log.add({...recorded, ended_ms: null}, 10);
   log.add(recorded, 10);

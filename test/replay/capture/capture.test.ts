@@ -34,7 +34,7 @@ describeEachMajor('a captured endpoint', major => {
   const schools = 'SELECT id, name FROM school ORDER BY id';
   const students = 'SELECT count(*) FROM student WHERE school_id = $1 AND id > $2';
 
-  it('finds an N+1 by its rows, and replays it', async () => {
+  it('contains an N+1 found by its rows, and replays it', async () => {
     const client = await connect();
     const {rows} = await client.query(schools);
     for (const {id} of rows) await client.query(students, [id, 0]);
@@ -49,7 +49,7 @@ describeEachMajor('a captured endpoint', major => {
     expect(captured()).toEqual(nodes);
   });
 
-  it('finds a parallel N+1 of more statements than the pool ran at the same time', async () => {
+  it('contains a parallel N+1 of more statements than the pool ran at the same time', async () => {
     const pool = new pg.Pool({connectionString: capture.through(server.superuserUrl), max: 2});
     onTestFinished(() => pool.end());
     const {rows} = await pool.query(schools);
@@ -80,7 +80,7 @@ describeEachMajor('a captured endpoint', major => {
     expect(capture.text()).toContain('at most 2 statements ran at the same time');
   });
 
-  it('writes no @each that the rows do not prove', async () => {
+  it('writes @each only if the rows prove it', async () => {
     const client = await connect();
     const {rows} = await client.query(schools);
     for (const {id} of rows.slice(1)) await client.query(students, [id, 0]);
@@ -111,7 +111,7 @@ describeEachMajor('a captured endpoint', major => {
     ]);
   });
 
-  it('folds repetitions and their pauses', async () => {
+  it('contains a repetition once, with its pause', async () => {
     const client = await connect();
     for (let turn = 0; turn < 10; turn++) await client.query('SELECT 1');
     await client.query('BEGIN');
@@ -126,7 +126,7 @@ describeEachMajor('a captured endpoint', major => {
     expect(body.at(-1)).toEqual({kind: 'think', ms: expect.toSatisfy((ms: number) => ms >= 19)});
   });
 
-  it('skips what cannot be replayed or is secret, and notes it', async () => {
+  it('skips statements that cannot be replayed or contain secrets, and notes it', async () => {
     const client = await connect();
     await client.query(`CREATE ROLE hidden LOGIN PASSWORD 'sesame-open'`);
     expect(await rejection(client.query('SELECT nothing FROM school'))).toMatchObject({code: '42703'});

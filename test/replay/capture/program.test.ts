@@ -72,7 +72,7 @@ describe('poolctl replay --capture', () => {
     });
   });
 
-  it('discards at Enter what the application did when it started', async () => {
+  it("discards the application's start-up statements at Enter", async () => {
     const home = await temporaryHome();
     const file = path.join(home, 'warm.sql');
     const args = ['replay', '--capture', 'GET /x', urlOf(server, 'oncall'), '--out', file];
@@ -106,7 +106,7 @@ describe('poolctl replay --capture', () => {
     await expect(stat(path.join(home, 'none.sql'))).rejects.toThrow('ENOENT');
   });
 
-  it('reports what would make it fail before it begins', async () => {
+  it('checks its flags and files before it begins', async () => {
     const call = (...args: string[]) => ['replay', '--capture', 'GET /x', urlOf(server, 'oncall'), ...args];
     const home = await temporaryHome();
     await writeFile(path.join(home, 'get-x.sql'), 'mine');

@@ -13,7 +13,7 @@ type Wire = {
   once(event: 'readyForQuery' | 'errorMessage', heard: () => void): void;
 };
 
-describeEachMajor('captured from the extended protocol', major => {
+describeEachMajor('the capture of the extended protocol', major => {
   let server: TestServer;
   let capture: Capture;
   beforeAll(async () => {
@@ -61,7 +61,7 @@ describeEachMajor('captured from the extended protocol', major => {
     ]);
   });
 
-  it('decodes those whose types the server reported, and keeps bytes of unknown types', async () => {
+  it('decodes binary parameters whose types the server reported, and keeps bytes of unknown types', async () => {
     const {wire, ready} = await connect();
     wire.parse({name: 's', text: 'SELECT 1 WHERE $1 = 3 AND $2::mood IS NULL'});
     wire.describe({type: 'S', name: 's'});
@@ -104,7 +104,7 @@ describeEachMajor('captured from the extended protocol', major => {
     ]);
   });
 
-  it('marks what the server skipped after an error, and continues after the Sync', async () => {
+  it('marks statements that the server skipped after an error, and continues after the Sync', async () => {
     const {wire, ready} = await connect();
     for (const text of ['SELECT 1', 'SELECT 1/0', 'SELECT 3']) {
       wire.parse({text});

@@ -7,7 +7,7 @@ import {describeEachMajor, startTestServer, type TestServer} from '../../helpers
 import {rejection} from '../../postgres/requests.ts';
 import {type Capture, openCapture, outputOf, pgbench, pgDump, psql} from './through.ts';
 
-describeEachMajor('the capture, carrying', major => {
+describeEachMajor('the capture proxy', major => {
   let server: TestServer;
   let capture: Capture;
   beforeAll(async () => {
@@ -69,7 +69,7 @@ describeEachMajor('the capture, carrying', major => {
     expect(String(error)).toMatch(/alert handshake failure/);
   });
 
-  it('disconnects what is not a PostgreSQL client', async () => {
+  it("disconnects clients that do not speak PostgreSQL's protocol", async () => {
     const socket = net.connect(capture.port, '127.0.0.1');
     socket.write('GET / HTTP/1.1\r\n\r\n');
     const [hadError] = await once(socket, 'close');
@@ -123,7 +123,7 @@ describeEachMajor('the capture, carrying', major => {
     while ((await server.query(gone)).length > 0);
   });
 
-  it("ends the server's session with the client's", async () => {
+  it("ends the server's session when the client's ends", async () => {
     const client = await connect({application_name: 'leaver'});
     (client as unknown as {connection: {stream: net.Socket}}).connection.stream.destroy();
     while (
@@ -173,7 +173,7 @@ describeEachMajor('the capture, carrying', major => {
   });
 
   it.runIf(psql && pgDump && pgbench)(
-    'gives psql, pg_dump and pgbench what the server gives them',
+    'returns to psql, pg_dump and pgbench the results of the server',
     async () => {
       const direct = server.superuserUrl;
       const through = capture.through(direct);

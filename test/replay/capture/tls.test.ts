@@ -5,7 +5,7 @@ import {demandTls, tlsFile} from '../../helpers/tls.ts';
 import {rejection} from '../../postgres/requests.ts';
 import {openCapture, outputOf, psql} from './through.ts';
 
-describeEachMajor('the capture, before a server that wants TLS', major => {
+describeEachMajor('the capture proxy in front of a server that requires TLS', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({major});
@@ -35,7 +35,7 @@ describeEachMajor('the capture, before a server that wants TLS', major => {
     await client.end();
   });
 
-  it.runIf(major >= 17)('negotiates TLS directly where that is set', async () => {
+  it.runIf(major >= 17)('starts with the TLS handshake if sslnegotiation=direct', async () => {
     const {port} = await capture('sslmode=require&sslnegotiation=direct');
     const client = new pg.Client({connectionString: plainUrl(port)});
     await client.connect();
@@ -51,7 +51,7 @@ describeEachMajor('the capture, before a server that wants TLS', major => {
     expect(await rejection(wrong.connect())).toMatchObject({code: '28P01'});
   });
 
-  it("fails a client that claims channel binding support, as SCRAM's downgrade protection must", async () => {
+  it("rejects a client that claims channel binding support, as SCRAM's downgrade protection requires", async () => {
     const {port} = await capture('sslmode=require');
     const client = new pg.Client({connectionString: plainUrl(port), enableChannelBinding: true});
     expect(await rejection(client.connect())).toMatchObject({

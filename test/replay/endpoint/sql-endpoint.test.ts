@@ -7,7 +7,7 @@ import {writeSqlEndpoint} from '../../../source/replay/endpoint/sql-endpoint.ts'
 const parse = (text: string) => parseSqlEndpoint(text, 'x.sql');
 
 describe('a SQL endpoint file', () => {
-  it('reads route, samples, setup, variants and every directive', () => {
+  it('is read with route, samples, setup, variants and every directive', () => {
     const endpoint = parse(`-- a note
 -- @endpoint GET /api/students
 -- @sample {"school_id": 3}
@@ -80,7 +80,7 @@ DELETE FROM t;
     ["SELECT 'it''s $name;';", 1],
     ['SELECT 1; SELECT 2;', 2],
     ['SELECT 1;\n\n;SELECT 2;', 2],
-  ])('ends a statement only at its own ;: %s', (text, count) => {
+  ])('has statements that end only at their own ;: %s', (text, count) => {
     const [variant] = parse(text).variants;
     expect(variant?.body).toHaveLength(count);
     for (const node of variant?.body ?? []) expect(node).toMatchObject({kind: 'statement', params: []});
@@ -94,7 +94,7 @@ DELETE FROM t;
     ['[1, 2]', {value: [1, 2]}],
     ['\\x00ff', {bytes: Buffer.from([0, 255])}],
     ['$id', {name: 'id'}],
-  ])('reads the parameter %s', (text, param) => {
+  ])('has the parameter %s', (text, param) => {
     const [variant] = parse(`-- @param $1 = ${text}\nSELECT $1;`).variants;
     expect(variant?.body[0]).toMatchObject({params: [param]});
   });
@@ -113,7 +113,7 @@ DELETE FROM t;
     ['SELECT 1;\n-- @repeat 2\n', 3, /statement is missing/],
     ['-- @sample 3\nSELECT 1;', 1, /JSON object/],
     ['-- @variant a\nSELECT 1;\n-- @variant a\nSELECT 1;', 3, /duplicate variant "a"/],
-  ])('reports the line of a mistake: %j', (text, line, message) => {
+  ])('is refused with the line of the mistake: %j', (text, line, message) => {
     expect(() => parse(text)).toThrow(AbortError);
     expect(() => parse(text)).toThrow(message);
     expect(() => parse(text)).toThrow(`x.sql:${line}: `);
@@ -121,7 +121,7 @@ DELETE FROM t;
 });
 
 describe('the writer', () => {
-  it('writes a file that reads back the same', () => {
+  it('writes a file that is read back unchanged', () => {
     const endpoint: SqlEndpoint = {
       route: 'POST /api/bulk',
       samples: [{a: 'x;y'}],
@@ -168,7 +168,7 @@ describe('the writer', () => {
     ['SELECT 1 -- why', 'SELECT 1 -- why'],
     ['-- @variant x\nSELECT 1;', 'SELECT 1'],
     ['  SELECT 1 ; ', 'SELECT 1'],
-  ])('keeps a statement with comments one statement: %j', (text, read) => {
+  ])('writes a statement with comments as one statement: %j', (text, read) => {
     const endpoint = {
       route: 'x',
       samples: [{}],

@@ -6,7 +6,7 @@ import {fromSql} from '../measuring.ts';
 it.each([
   [10, ['skipped: the server has no free slot']],
   [6, ['main at connection_limit 5: skipped, it needs 5 connections', 'main at connection_limit 6: skipped']],
-])('reports once what there is no room for, with %i of 10 slots in use', async (used, notes) => {
+])('cases without enough free slots are reported once, with %i of 10 slots in use', async (used, notes) => {
   const endpoint = fromSql('SELECT 1;');
   const load = {requests: 1, duration_ms: null, rate: null, instances: 1, warm_up_ms: 0, seed: 1};
   const result = await runBenchmark(

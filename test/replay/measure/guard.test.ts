@@ -8,13 +8,13 @@ import {
 } from '../../../source/replay/measure/guard.ts';
 
 describe('the guard', () => {
-  it('keeps headroom for other clients', async () => {
+  it('keeps slots free for other clients', async () => {
     const slots: Slots = {usable: 97, used: 41, own: 1};
     expect(await createGuard(async () => slots, true).room()).toBe(97 - headroomOf(97) - 40);
     expect(await createGuard(async () => ({usable: 10, used: 10, own: 0}), true).room()).toBe(0);
   });
 
-  it('stops when other clients run short, with the reason', async () => {
+  it('stops when other clients run short of slots, with the reason', async () => {
     let used = 50;
     const guard = createGuard(async () => ({usable: 97, used, own: 20}), true);
     expect(await guard.count()).toBe(20);

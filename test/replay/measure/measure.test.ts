@@ -90,7 +90,7 @@ SELECT id, 1 / (id - 20) FROM t;
     expect(roomy).toMatchObject({peak_connections: 5, peak_in_use: 5});
   });
 
-  it('runs a parallel block at the same time; a request waits only while none of its queries runs', async () => {
+  it('runs the queries of a parallel block at the same time; a request waits only while none of its queries runs', async () => {
     const endpoint = fromSql('-- @parallel\n-- @repeat 4\nSELECT pg_sleep(0.02);\n-- @end');
     const wide = await measureOne(server, endpoint, {connection_limit: 4, requests: 5});
     expect(wide).toMatchObject({queries_per_request: 4, peak_in_use: 4});
@@ -150,7 +150,7 @@ SELECT id, 1 / (id - 20) FROM t;
     expect(await server.query('SELECT * FROM t WHERE id = 99')).toEqual([]);
   });
 
-  it('counts an open load from when each request was due', async () => {
+  it('with an arrival rate, measures each request from the time it was due', async () => {
     // 40 arrivals a second of 100 ms at one connection: the queue grows, which a closed load would hide.
     const sleep = fromSql('SELECT pg_sleep(0.1);');
     const open = await measureOne(server, sleep, {
@@ -173,7 +173,7 @@ SELECT id, 1 / (id - 20) FROM t;
     expect(result.queries_per_request).toBe(0.1);
   });
 
-  it('keeps instances apart', async () => {
+  it('gives each instance a pool of its own', async () => {
     const result = await measureOne(server, fromSql('SELECT pg_sleep(0.01);'), {
       instances: 3,
       concurrency: 12,
@@ -219,7 +219,7 @@ SELECT id, 1 / (id - 20) FROM t;
       await expect.poll(() => countSessions(server)).toBe(0);
     });
 
-    it('ends at the signal with the results so far', async () => {
+    it('stops at the signal with the results so far', async () => {
       const controller = new AbortController();
       const measuring = measureOne(server, fromSql('SELECT pg_sleep(0.01);'), {
         requests: null,

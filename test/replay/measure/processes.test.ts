@@ -22,7 +22,7 @@ const benchmark: BenchmarkCase = {
 };
 
 describe('a case split among processes', () => {
-  it('adds up to the whole, each instance with its users', () => {
+  it('has parts that add up to the whole, each instance with its users', () => {
     const parts = splitCase(benchmark, 2);
     expect(parts.map(({instances, concurrency}) => [instances, concurrency])).toEqual([
       [3, 6],
@@ -39,7 +39,7 @@ describe('a case split among processes', () => {
     [1, 10, 8, 1],
     [7, 4, 4, 4],
   ])(
-    '%i instances and %i users over %i processes are %i parts, none idle',
+    '%i instances and %i users over %i processes become %i parts, none without users',
     (instances, concurrency, count, parts) => {
       const shares = splitCase({...benchmark, instances, concurrency}, count);
       expect(shares).toHaveLength(parts);
@@ -93,7 +93,7 @@ describe('measurements of several processes', () => {
     expect([...stats.failures.values()]).toMatchObject([{sqlstate: '42P01', line: 3, count: 6}]);
   });
 
-  it('are merged when some answered nothing', () => {
+  it('are merged even if some measured no request', () => {
     const idle = {...measured(1, 1), stats: createRunStats()};
     const {stats} = mergeMeasured([packMeasured(idle), packMeasured(measured(20, 1))]);
     expect(stats.latency_us.totalCount).toBe(1);
@@ -123,7 +123,7 @@ describe.runIf(os.availableParallelism() > 1)('poolctl replay --instances', () =
   }
   const processes = Math.min(3, os.availableParallelism());
 
-  it('measures in separate processes, and notes it', async () => {
+  it('measures in separate processes, and says so', async () => {
     const text = 'SELECT id FROM generate_series(1, 4) id;\n-- @each\nSELECT pg_sleep(0.005), $id::int;';
     const {code, document} = await replay('x.sql', text, [
       '--concurrency',
@@ -158,7 +158,7 @@ describe.runIf(os.availableParallelism() > 1)('poolctl replay --instances', () =
     ]);
   });
 
-  it('ends at Ctrl-C with the results so far, and leaves no session', async () => {
+  it('stops at Ctrl-C with the results so far, and leaves no session', async () => {
     const flags = ['--concurrency', '6', '--duration', '60s'];
     const {code, document} = await replay('x.sql', 'SELECT 1;', flags, /1\/1 main/);
     expect([code, document.is_complete]).toEqual([130, false]);

@@ -12,23 +12,23 @@ describe('the knee', () => {
     expect(recommend(sweep([100, 200, 300, 390, 395, 398, 400]))?.connection_limit).toBe(4);
   });
 
-  it('has no p95 that more connections would improve', () => {
+  it('is not a limit whose p95 more connections would improve', () => {
     const slow = sweep([390, 395, 400], index => [50, 12, 11][index] ?? 0);
     expect(recommend(slow)?.connection_limit).toBe(2);
   });
 
-  it('is the peak where more connections make it worse', () => {
+  it('is the peak if more connections reduce the throughput', () => {
     expect(recommend(sweep([100, 400, 300, 200, 100]))?.connection_limit).toBe(2);
   });
 
-  it('says if it is the highest measured limit', () => {
+  it('is marked if it is the highest measured limit', () => {
     expect(recommend(sweep([100, 200, 300]))).toMatchObject({
       connection_limit: 3,
       reason: expect.stringMatching(/sweep further/),
     });
   });
 
-  it('has no errors if another limit has none', () => {
+  it('is a limit without errors if there is one', () => {
     const results = [
       resultOf({connection_limit: 1, requests_per_second: 300, pool_timeout: 5}),
       resultOf({connection_limit: 2, requests_per_second: 290}),
@@ -37,7 +37,7 @@ describe('the knee', () => {
     expect(recommend(results)?.connection_limit).toBe(2);
   });
 
-  it('uses the highest concurrency of the last variant, and no simulated result', () => {
+  it('is determined at the highest concurrency of the last variant, without simulated results', () => {
     const results = [
       ...sweep([900, 901, 902]),
       ...[1, 2, 3].map(limit =>
@@ -65,7 +65,7 @@ describe('the knee', () => {
   });
 });
 
-it('takes the median of several rounds for each case', () => {
+it('the result of a case is the median of its rounds', () => {
   const round = (rate: number) => [
     resultOf({connection_limit: 1, requests_per_second: rate}),
     resultOf({connection_limit: 2, requests_per_second: 100 - rate}),

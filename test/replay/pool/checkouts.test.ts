@@ -4,7 +4,7 @@ import {createMeasuredPool, type MeasuredPool} from '../../../source/replay/meas
 import {startTestServer, type TestServer} from '../../helpers/server.ts';
 import {fromFunction, fromSql, measureOne} from '../measuring.ts';
 
-describe('connections of the measured pool', () => {
+describe('the measured pool', () => {
   let server: TestServer;
   let pools: MeasuredPool[] = [];
   beforeAll(async () => {
@@ -66,7 +66,7 @@ describe('connections of the measured pool', () => {
     client.release();
   });
 
-  it('replaces a connection released with an error, for the request that waits', async () => {
+  it('replaces a connection released with an error for the waiting request', async () => {
     const pool = poolOf();
     const client = await pool.connect();
     const before = await pidOf(client);
@@ -90,13 +90,13 @@ describe('connections of the measured pool', () => {
     fresh.release();
   });
 
-  it("rejects with the server's error, and tries again for the request that waits", async () => {
+  it("rejects with the server's error, and connects again for the waiting request", async () => {
     const pool = poolOf({connectionString: server.url({database: 'not_there'})});
     const outcomes = await Promise.allSettled([pool.connect(), pool.connect()]);
     expect(outcomes).toMatchObject([{reason: {code: '3D000'}}, {reason: {code: '3D000'}}]);
   });
 
-  it('has no connection once it is ended', async () => {
+  it('has no open connection after end()', async () => {
     const pool = poolOf();
     (await pool.connect()).release();
     await pool.end();

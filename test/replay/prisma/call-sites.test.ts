@@ -17,11 +17,11 @@ describe('an endpoint through Prisma', () => {
     return result;
   };
 
-  test('is Prisma 7, whose pool is node-postgres', () => {
+  test('runs on Prisma 7, whose pool is node-postgres', () => {
     expect([prisma.major, prisma.semantics]).toEqual([7, 'node-postgres']);
   });
 
-  test('attributes each statement to the line that sent it', async () => {
+  test('has each statement attributed to the line that sent it', async () => {
     const result = await replayed(`    await prisma.user.count();
     await Promise.all([
       prisma.student.findFirst(),
@@ -36,7 +36,7 @@ describe('an endpoint through Prisma', () => {
     expect(linesOf(result, /"pilot_schools"/)).toEqual([bodyLine + 5]);
   });
 
-  test('attributes statements of both kinds of transactions', async () => {
+  test('has statements of both kinds of transactions attributed', async () => {
     const result = await replayed(`    await prisma.$transaction(async tx => {
       await tx.user.count();
     });
@@ -47,14 +47,14 @@ describe('an endpoint through Prisma', () => {
     expect(linesOf(result, /^BEGIN/)).toEqual([bodyLine, bodyLine + 3]);
   });
 
-  test('counts lists of different lengths as one statement', async () => {
+  test('has lists of different lengths counted as one statement', async () => {
     const result = await replayed(`    for (let n = 1; n < 5; n++) {
       await prisma.user.findMany({where: {id: {in: Array.from({length: n}, (_, id) => id)}}});
     }`);
     expect(result?.statements).toMatchObject([{calls_per_request: 4, is_n_plus_one: true}]);
   });
 
-  test('keeps concurrent requests apart', async () => {
+  test('has the statements of concurrent requests counted separately', async () => {
     const endpoint = await endpointOf('    for (let i = 0; i < request.n; i++) await prisma.user.count();');
     const both = {...endpoint, samples: [{n: 1}, {n: 5}]};
     const [result] = await replayOn(server, {endpoint: both, prisma}, {concurrencies: [10], requests: 40});

@@ -45,38 +45,35 @@ describe('the demo endpoints through Prisma', () => {
   });
   afterAll(() => server?.stop());
 
-  test.each(Object.entries(expected))(
-    '%s sends as many statements as it is known for',
-    async (name, figures) => {
-      const endpoint = await loadEndpointFile(`${folder}/${name}.ts`);
-      const prisma = await demoPrisma(endpoint.demoDatabase === 'taskdesk' ? 'taskdesk' : 'assessments');
-      const [sample] = endpoint.samples;
-      const one = {...endpoint, samples: sample === undefined ? [] : [sample]};
-      // The first request fills the cache; the second one is checked.
-      const [first, both] = [
-        await replayOn(server, {endpoint: one, prisma}, {requests: 1}),
-        await replayOn(server, {endpoint: one, prisma}, {requests: 2}),
-      ];
-      for (const variant of ['before', 'after'] as const) {
-        const [once, twice] = [first, both].map(results => results.find(each => each.variant === variant));
-        expect(twice?.failures).toEqual([]);
-        const statements = 2 * (twice?.queries_per_request ?? 0) - (once?.queries_per_request ?? 0);
-        const [known, most, least = most] = figures[variant];
-        expect(statements, variant).toBe(known);
-        expect(twice?.peak_in_use, variant).toBeLessThanOrEqual(most);
-        expect(twice?.peak_in_use, variant).toBeGreaterThanOrEqual(least);
-      }
-    },
-  );
+  test.each(Object.entries(expected))('%s sends the expected number of statements', async (name, figures) => {
+    const endpoint = await loadEndpointFile(`${folder}/${name}.ts`);
+    const prisma = await demoPrisma(endpoint.demoDatabase === 'taskdesk' ? 'taskdesk' : 'assessments');
+    const [sample] = endpoint.samples;
+    const one = {...endpoint, samples: sample === undefined ? [] : [sample]};
+    // The first request fills the cache; the second one is checked.
+    const [first, both] = [
+      await replayOn(server, {endpoint: one, prisma}, {requests: 1}),
+      await replayOn(server, {endpoint: one, prisma}, {requests: 2}),
+    ];
+    for (const variant of ['before', 'after'] as const) {
+      const [once, twice] = [first, both].map(results => results.find(each => each.variant === variant));
+      expect(twice?.failures).toEqual([]);
+      const statements = 2 * (twice?.queries_per_request ?? 0) - (once?.queries_per_request ?? 0);
+      const [known, most, least = most] = figures[variant];
+      expect(statements, variant).toBe(known);
+      expect(twice?.peak_in_use, variant).toBeLessThanOrEqual(most);
+      expect(twice?.peak_in_use, variant).toBeGreaterThanOrEqual(least);
+    }
+  });
 
-  test('names the line of an N+1', async () => {
+  test('are reported with the line of an N+1', async () => {
     const endpoint = await loadEndpointFile(`${folder}/students-list.ts`);
     const [before] = await replayOn(server, {endpoint, prisma: await demoPrisma('assessments')});
     const repeated = before?.statements.filter(statement => statement.is_n_plus_one);
     expect(repeated).toMatchObject([{calls_per_request: 50, line: 20}]);
   });
 
-  test('a limit on nested rows keeps the result small', async () => {
+  test('fetch few rows if nested rows are limited', async () => {
     const endpoint = await loadEndpointFile(`${folder}/assessment-history.ts`);
     const [before, after] = await replayOn(server, {endpoint, prisma: await demoPrisma('assessments')});
     expect(before?.rows_per_request).toBeGreaterThan(240);

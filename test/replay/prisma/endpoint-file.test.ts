@@ -14,7 +14,7 @@ afterAll(() => rm(folder, {recursive: true, force: true}));
 const variants = `variants: [{name: 'only', async run() {}}]`;
 
 describe('an endpoint file', () => {
-  test.each(['ts', 'mts', 'js', 'mjs'])('may be .%s', async extension => {
+  test.each(['ts', 'mts', 'js', 'mjs'])('may have the extension .%s', async extension => {
     const file = await written(
       `an-endpoint.${extension}`,
       `import {defineEndpoint} from 'poolctl';\nexport default defineEndpoint({route: 'GET /x', samples: [{}], ${variants}});`,

@@ -41,7 +41,7 @@ describe('the URL for the engine of Prisma 6', () => {
   });
 });
 
-test('for the proxy it is plain text and has no other option', () => {
+test('the URL for the proxy has sslmode=disable and only the options that the engine needs', () => {
   const options = {
     connectionString: 'postgresql://a:b@db:5433/x?schema=s&sslmode=require&sslcert=c',
     max: 3,
@@ -99,7 +99,7 @@ describe('a client with the Rust engine', () => {
     expect(failed?.failures).toMatchObject([{line: bodyLine + 1}]);
   });
 
-  test('is read-only unless writes are allowed', async () => {
+  test('is read-only without --allow-writes', async () => {
     const {PrismaClient} = await demoClients.assessments();
     const prisma = prismaOnEngine(engineOf(PrismaClient), '6.19.0');
     await server.query('CREATE TABLE written (id int)');

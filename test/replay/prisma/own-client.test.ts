@@ -255,7 +255,7 @@ export const extended = prisma.$extends({model: {user: {async seenToo() {
     await expectNothingWritten();
   });
 
-  test('has no recommendation if something was refused', async () => {
+  test('gets no recommendation if a connection or process was refused', async () => {
     const {code, document} = await replay(
       {
         head: `import {pool} from './lib/pool';\n${postgres.replace('export ', '')}`,

@@ -37,7 +37,7 @@ describe('the built poolctl replay with endpoint files', () => {
     expect(code).toBe(0);
   });
 
-  test("replays a team's own file and survives promises it does not await", async () => {
+  test("replays a team's own file, even if it leaves promises unawaited", async () => {
     const home = await temporaryHome();
     await writeFile(
       join(home, 'own.ts'),
@@ -50,7 +50,7 @@ describe('the built poolctl replay with endpoint files', () => {
     expect(code).toBe(0);
   });
 
-  test('rejects a wrong call before it starts a server', async () => {
+  test('refuses an invalid call before it starts a server', async () => {
     const home = await temporaryHome();
     await writeFile(join(home, 'broken.ts'), 'const a = 1;\nexport default {');
     await mkdir(join(home, 'empty'));

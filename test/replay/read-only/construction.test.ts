@@ -192,7 +192,7 @@ describeEachMajor('read-only by construction', major => {
     await server.query("ROLLBACK PREPARED 'other'");
   });
 
-  it('reads each message of a write, and refuses one hidden among them', async () => {
+  it('checks each message of one socket write, and refuses one hidden among others', async () => {
     const {connection} = client as unknown as {connection: {stream: {write(bytes: Buffer): void}}};
     const ended = new Promise(resolve => client.once('end', resolve));
     const message = (type: string, body: string) => {
@@ -232,7 +232,7 @@ describeEachMajor('read-only by construction', major => {
     await ended;
   });
 
-  it('keeps the settings of a session', async () => {
+  it('does not change the settings of a session', async () => {
     await raw("SET search_path = 'one'");
     await raw("SELECT set_config('app.two', 'two', false)");
     await raw('BEGIN');
@@ -244,7 +244,7 @@ describeEachMajor('read-only by construction', major => {
     expect(rows).toEqual([{one: 'one', two: 'two', three: 'three', four: '', five: 'five'}]);
   });
 
-  it("keeps the semantics of the application's transactions", async () => {
+  it("does not change the semantics of the application's transactions", async () => {
     expect((await raw('BEGIN')).command).toBe('BEGIN');
     await raw('SET TRANSACTION ISOLATION LEVEL SERIALIZABLE');
     expect((await raw('SHOW transaction_isolation')).rows).toEqual([{transaction_isolation: 'serializable'}]);
@@ -303,7 +303,7 @@ describeEachMajor('read-only by construction', major => {
     expect(session).toEqual({state: 'idle'});
   });
 
-  it('counts the same queries, rows and bytes as a plain session and the server', async () => {
+  it('counts the same queries, rows and bytes as a plain session and as the server', async () => {
     await server.query(
       'CREATE EXTENSION IF NOT EXISTS pg_stat_statements; SELECT pg_stat_statements_reset()',
     );

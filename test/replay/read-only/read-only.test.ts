@@ -6,7 +6,7 @@ import {disablesReadOnly, rejectionReason} from '../../../source/replay/read-onl
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {countSessions, fromFunction, fromSql, type Given, measureOne} from '../measuring.ts';
 
-describe('texts that switch read-only off', () => {
+describe('texts that make a session read-write', () => {
   it.each([
     'BEGIN READ WRITE',
     'begin isolation level serializable,\n  read /* really */ write',
@@ -25,7 +25,7 @@ describe('texts that switch read-only off', () => {
     expect(disablesReadOnly(text)).toBe(true);
   });
 
-  it('a setting whose name is a parameter', () => {
+  it('include a setting whose name is a parameter', () => {
     const text = 'SELECT set_config($1, $2, false)';
     expect(disablesReadOnly(text, ['default_transaction_read_only', 'off'])).toBe(true);
     expect(disablesReadOnly(text, ['app.user_id', '7'])).toBe(false);
@@ -45,7 +45,7 @@ describe('texts that switch read-only off', () => {
     'SELECT 1 -- BEGIN READ WRITE',
     'RESET ALL',
     'DISCARD ALL',
-  ])('not: %s', text => {
+  ])('do not include: %s', text => {
     expect(disablesReadOnly(text)).toBe(false);
   });
 });
@@ -61,7 +61,7 @@ describe('texts rejected before they are sent', () => {
   });
 
   it.each(['COMMIT;', 'SELECT 1; SELECT 2', "SELECT ';COMMIT;'", 'PREPARE p AS SELECT 1', ';; BEGIN ;;'])(
-    'not: %s',
+    'do not include: %s',
     text => expect(rejectionReason(text)).toBeNull(),
   );
 });
@@ -90,14 +90,14 @@ describeEachMajor('a session that began read-only', major => {
     );
   const written = () => server.query('SELECT id FROM t');
 
-  it('rejects in a SQL file what would switch it off, before it is sent, with its line', async () => {
+  it('rejects such a text in a SQL file before it is sent, with its line', async () => {
     const result = await measureReadOnly(fromSql('SELECT 1;\nBEGIN READ WRITE;\nINSERT INTO t VALUES (1);'));
     expect(result).toMatchObject({errors: {other: 2, by_sqlstate: {}}, rows_per_request: 1});
     expect(result.failures).toMatchObject([{line: 2, count: 2, message: expect.stringContaining('refused')}]);
     expect(await written()).toEqual([]);
   });
 
-  it('rejects it through a pool: by promise, on a checked-out client, by callback', async () => {
+  it('rejects such a text through a pool: by promise, on a checked-out client, by callback', async () => {
     const text = 'SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE';
     const byPool = await throughPool(pool => pool.query(text));
     const byClient = await throughPool(async pool => {
@@ -123,7 +123,7 @@ describeEachMajor('a session that began read-only', major => {
     expect(byPool.failures[0]?.line).toBeGreaterThan(0);
   });
 
-  it('stays read-only after a function switches it off', async () => {
+  it('stays read-only after a function has tried to make it read-write', async () => {
     const endpoint = fromSql('SELECT 1;\nSELECT lift();\nINSERT INTO t VALUES (2);');
     const result = await measureReadOnly(endpoint, {requests: 6, concurrency: 2});
     expect(result.failures).toMatchObject([{line: 3, count: 6, sqlstate: '25006'}]);
@@ -137,7 +137,7 @@ describeEachMajor('a session that began read-only', major => {
     expect(result.failures).toMatchObject([{line: 3, sqlstate: '25006', count: 2}]);
   });
 
-  it('is not restricted where writes are allowed', async () => {
+  it('is not restricted with --allow-writes', async () => {
     const endpoint = fromSql('BEGIN READ WRITE;\nINSERT INTO t VALUES (4);\nCOMMIT;');
     const result = await measureReadOnly(endpoint, {allowWrites: true, connection_limit: 1});
     expect(result.failures).toEqual([]);

@@ -38,7 +38,7 @@ describe('the report', () => {
   it.each([
     ['text', reportText(document, 100)],
     ['markdown', reportMarkdown(document)],
-  ])('as %s passes no control characters from the server to the terminal', (_, text) => {
+  ])('as %s contains no control characters from the server', (_, text) => {
     expect(text).not.toMatch(/[\u001b\u202e]/);
   });
 
@@ -88,7 +88,7 @@ describe('the report', () => {
     expect(lines.at(-1)).toBe('recommended: because');
   });
 
-  it('is short when nothing was measured', () => {
+  it('is short if nothing was measured', () => {
     expect(reportText(documentOf([], {notes: ['left out']}), 80)).toContain('note: left out');
     expect(reportMarkdown(documentOf([]))).toContain('## `GET /x`');
   });

@@ -28,7 +28,7 @@ describe('the simulation', () => {
     expect(mean(result.executes_ms)).toBeCloseTo(30, 6);
   });
 
-  it("keeps the bounds of a closed network: throughput and Little's law", () => {
+  it("stays within the bounds of a closed network: throughput and Little's law", () => {
     // Five users and one connection: the connection is always busy, and each user waits for four others.
     const result = run({users: 5, server_parallelism: 4});
     expect(perSecond(result)).toBeCloseTo(100, 0);
@@ -36,7 +36,7 @@ describe('the simulation', () => {
     expect(mean(result.waits_ms)).toBeCloseTo(40, 0);
   });
 
-  it('divides the server: connections beyond its capacity slow each other down', () => {
+  it("divides the server's capacity: connections beyond it slow each other down", () => {
     const two = run({users: 8, connection_limit: 2, server_parallelism: 2});
     const eight = run({users: 8, connection_limit: 8, server_parallelism: 2});
     expect(perSecond(eight)).toBeCloseTo(perSecond(two), 0);
