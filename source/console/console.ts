@@ -9,7 +9,8 @@ import type {InputEvent} from './input/decoder.ts';
 import {meaningOf} from './input/key-meaning.ts';
 import {type InputReader, inputOptionsOf, readInput} from './input/read-input.ts';
 import type {ConsolePorts} from './ports.ts';
-import {askAmbiguousWidth} from './screen/ambiguous-width.ts';
+import {createCursorReports} from './screen/cursor-reports.ts';
+import {createFramePace} from './screen/frame-pace.ts';
 import {frameDrawnByInk} from './screen/ink-output.ts';
 import {createScreen} from './screen/screen.ts';
 import {createTheme, withoutAmbiguous} from './screen/theme.ts';
@@ -44,8 +45,12 @@ export type ConsoleOptions = {
 /** Input is read after the first snapshot, or after this time while the server is still awaited. */
 const readInputAfterMs = 60;
 
-/** How long leaving may wait for what the terminal still has to say. */
-const leaveAfterMs = 300;
+/** Signs like `▲` are two cells wide in some East Asian settings. */
+const ambiguousCharacter = '\u001b[H▲';
+const columnIfWide = 3;
+
+/** How long leaving may wait for answers of the terminal; ten times as long on a slow line. */
+const answerMs = 300;
 
 /** How the console ended, and the result of an interrupted run in one line. */
 export type Leaving = {outcome: 'left' | 'never connected'; interruption: string | null};
@@ -65,24 +70,32 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     onLost: () => interrupts.interrupt('SIGHUP'),
     onStop: () => effects.perform({kind: 'suspend'}),
     onContinued: () => effects.perform({kind: 'redraw'}),
-    onReady: () => screen.resume(),
+    onReady: () => pace.onTaken(),
   });
   if (interrupts.signal.aborted) ending.abort();
   interrupts.signal.addEventListener('abort', () => ending.abort(), {once: true});
   const {columns, rows} = terminal.size();
-  const screen = createScreen(terminal.write, theme, columns, rows);
+  const reports = createCursorReports(terminal.write);
+  const pace = createFramePace(reports, {
+    write: terminal.write,
+    onReady: () => screen.resume(),
+    now: () => performance.now(),
+  });
+  const writeFrame = (bytes: string) => ending.signal.aborted || pace.write(bytes);
+  const screen = createScreen(writeFrame, theme, columns, rows);
   const {store, dispatch, current, batch} = createConsoleStore(
     createState({columns, rows, ...options, recipes: ports.recipes}),
     effect => effects.perform(effect),
   );
   const scroller = createScroller();
-  const width = theme.charset === 'unicode' ? askAmbiguousWidth(terminal.write) : null;
+  const firstReport = pace.begin(theme.charset === 'unicode' ? ambiguousCharacter : '');
   let input: InputReader | null = null;
   const effects = createEffects(ports, {
     dispatch,
     terminal: {
       write: terminal.write,
       async suspend() {
+        await answersRead();
         await input?.pause();
         await terminal.suspend();
         input?.resume();
@@ -133,8 +146,8 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     });
     unmount = app.unmount;
     app.ended.catch(() => {});
-    void width?.isWide.then(isWide => {
-      if (!isWide) return;
+    void firstReport.then(column => {
+      if (column !== columnIfWide) return;
       const narrow = withoutAmbiguous(theme);
       screen.setCharset(narrow.charset);
       app.setTheme(narrow);
@@ -142,7 +155,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     await Promise.race([firstReading, delay(readInputAfterMs), followed]);
     input = readInput(options.streams.stdin, takeAll, {
       ...inputOptionsOf(options.env),
-      onCursorReport: column => width?.onCursorReport(column),
+      onCursorReport: reports.onReport,
     });
     ports.onFirstFrame?.();
     effects.perform({kind: 'read-journal'});
@@ -150,8 +163,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     await Promise.race([aborted(ending.signal), followed, app.ended]);
   } finally {
     ending.abort();
-    // Read by now, the answer is not typed into the shell.
-    if (input !== null) await Promise.race([width?.isWide, delay(leaveAfterMs)]);
+    if (input !== null) await answersRead();
     input?.stop();
     unmount();
     terminal.restore();
@@ -161,6 +173,12 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   const {snapshot, link} = store.getState();
   const outcome = snapshot === null && link.kind === 'lost' ? 'never connected' : 'left';
   return {outcome, interruption: run && describeInterruption(run)};
+
+  /** The terminal's answers that are read by now are not typed into the shell. */
+  function answersRead(): Promise<unknown> {
+    const isPatient = pace.isSlow() && !interrupts.signal.aborted;
+    return Promise.race([reports.answered(), delay(isPatient ? 10 * answerMs : answerMs)]);
+  }
 
   /** Renders that follow upon each other within one turn, as after a measurement, are painted once. */
   function paintSoon(): void {

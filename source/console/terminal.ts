@@ -82,6 +82,8 @@ export function takeTerminal({stdin, stdout}: TerminalStreams, listeners: Termin
     restore,
     async suspend() {
       restore();
+      // The shell needs it, however long the terminal takes.
+      stdin.setRawMode(false);
       const continued = new Promise<void>(resolve => process.once('SIGCONT', () => resolve()));
       // Without a listener the signal stops the process.
       process.off('SIGTSTP', listeners.onStop);

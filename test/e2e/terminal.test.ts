@@ -72,6 +72,9 @@ describe('a process that was stopped', () => {
     'from outside by %s draws everything anew after fg',
     async signal => {
       const shell = await openShell();
+      // Answers of the terminal that are not read yet would be typed into the shell.
+      shell.press('p');
+      await shell.waitFor('paused');
       process.kill(await pidOf(shell), signal);
       await shell.waitFor(/^shell>/m);
       if (signal === 'SIGTSTP') {
@@ -234,4 +237,30 @@ it.each([
   expect(Math.max(...lines.filter(line => line.includes(' ')).map(line => line.length))).toBeLessThan(51);
   expect(terminal.text()).toMatch(/idle in\n? +transaction|idle\n? +in transaction/);
   await client.end();
+});
+
+it('draws keys that came together at once on a slow line, and leaves after them', async () => {
+  const clients = await Promise.all(
+    Array.from({length: 12}, (_, index) => server.connect({application_name: `app-${index}`})),
+  );
+  const terminal = openProgram(['--interval', '60s', server.superuserUrl], {
+    columns: 80,
+    rows: 24,
+    bytesPerSecond: 960,
+  });
+  terminals.push(terminal);
+  await terminal.waitFor('slots by application');
+  terminal.press('2');
+  await terminal.waitFor(/app-.* idle|idle.* app-/);
+  await terminal.waitFor(/q quit$/m);
+  for (let keys = 0; keys < 90; keys++) {
+    terminal.press(keys % 20 < 10 ? 'down' : 'up');
+    await new Promise(resolve => setTimeout(resolve, 33));
+  }
+  const before = terminal.bytesWritten();
+  terminal.press('q');
+  expect((await terminal.onExit).exitCode).toBe(0);
+  // A frame for each key would be some 15 kB.
+  expect(terminal.bytesWritten() - before).toBeLessThan(2500);
+  await Promise.all(clients.map(client => client.end()));
 });

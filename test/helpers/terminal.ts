@@ -2,7 +2,7 @@ import {mkdtempSync, readFileSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {performance} from 'node:perf_hooks';
-import {spawn} from '@lydell/node-pty';
+import {type IPty, spawn} from '@lydell/node-pty';
 import {Unicode11Addon} from '@xterm/addon-unicode11';
 import xterm from '@xterm/headless';
 import {eastAsianWidth} from 'get-east-asian-width';
@@ -56,13 +56,14 @@ export function openTerminal(options: TerminalOptions): Terminal {
   let exit: TerminalExit | null = null;
   let isHungUp = false;
 
-  pty.onData(data => {
+  const show = (data: string) => {
     const at_ms = performance.now();
     output.push(data);
     outputBytes += Buffer.byteLength(data);
     // The callback runs after this chunk was parsed and before the next one.
     emulator.write(data, () => settle(at_ms));
-  });
+  };
+  pty.onData(options.bytesPerSecond ? slowly(pty, options.bytesPerSecond, show) : show);
   // Answers queries (cursor position, device attributes) like a real terminal.
   emulator.onData(answer => {
     if (!exit && !isHungUp) pty.write(answer);
@@ -194,6 +195,8 @@ export type TerminalOptions = {
   checksRestore?: boolean;
   /** GNU screen by default and the Linux console have none. */
   hasAlternateScreen?: boolean;
+  /** Output is shown at the speed of a slow line. */
+  bytesPerSecond?: number;
   /** Draws characters of ambiguous width two cells wide, as xterm -cjk_width does. */
   isAmbiguousWide?: boolean;
 };
@@ -288,6 +291,22 @@ function followCursorVisibility(emulator: Emulator): () => boolean {
   emulator.parser.registerCsiHandler({prefix: '?', final: 'l'}, follow(true));
   emulator.parser.registerEscHandler({final: 'c'}, () => follow(false)([25]));
   return () => isHidden;
+}
+
+/** Hands on what is read at that speed, and reads no more than a line's few hundred bytes ahead. */
+function slowly(pty: IPty, bytesPerSecond: number, show: (data: string) => void): (data: string) => void {
+  let waiting = '';
+  const next = () => {
+    show(waiting.slice(0, bytesPerSecond / 20));
+    waiting = waiting.slice(bytesPerSecond / 20);
+    if (waiting === '') pty.resume();
+    else setTimeout(next, 50);
+  };
+  return data => {
+    if (waiting === '') setTimeout(next, 50);
+    waiting += data;
+    pty.pause();
+  };
 }
 
 function drawAmbiguousWide(emulator: Emulator): void {

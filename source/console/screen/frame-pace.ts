@@ -1,0 +1,69 @@
+import type {CursorReports} from './cursor-reports.ts';
+
+/** A frame this large tells how fast the line is. */
+const measuredBytes = 1500;
+/** Fewer bytes a millisecond are a slow line: 9600 baud are 1, 115,200 are 12. */
+const slowBytesPerMs = 8;
+/** The answer to a first question, and to one that follows a frame. */
+const firstAnswerMs = 2000;
+const longestWaitMs = 10_000;
+
+export type FramePace = {
+  /** Measures the way to the terminal and back with a first question. Resolves to the cursor's column after `bytes`, or null. */
+  begin(bytes: string): Promise<number | null>;
+  /** Writes a frame. Returns false if the next one has to wait: `onReady` is called when it need not any more. */
+  write(bytes: string): boolean;
+  /** The system has taken what was written. */
+  onTaken(): void;
+  isSlow(): boolean;
+};
+
+/**
+ * On a slow line the system takes seconds of frames that the terminal has yet to show, and a key is answered after them.
+ * So the terminal is asked when it has shown a large frame; if the line is slow, each frame waits for the one before.
+ */
+export function createFramePace(
+  {ask}: Pick<CursorReports, 'ask'>,
+  {write, onReady, now}: {write(bytes: string): boolean; onReady(): void; now(): number},
+): FramePace {
+  let isSlow = false;
+  let isAwaited = false;
+  let isAnswering = true;
+  let roundTrip_ms = Number.POSITIVE_INFINITY;
+
+  async function measure(
+    bytes: string,
+    within_ms: number,
+  ): Promise<{column: number | null; took_ms: number}> {
+    const asked_ms = now();
+    const column = await ask(bytes, within_ms);
+    const took_ms = now() - asked_ms;
+    isAnswering = column !== null;
+    if (isAnswering) roundTrip_ms = Math.min(roundTrip_ms, took_ms);
+    return {column, took_ms};
+  }
+
+  async function follow(frameBytes: number): Promise<void> {
+    const {took_ms} = await measure('', longestWaitMs);
+    if (!isAnswering) isSlow = false;
+    else if (frameBytes >= measuredBytes) isSlow = frameBytes < slowBytesPerMs * (took_ms - roundTrip_ms);
+    if (!isAwaited) return;
+    isAwaited = false;
+    onReady();
+  }
+
+  return {
+    begin: async bytes => (await measure(bytes, firstAnswerMs)).column,
+    write(bytes) {
+      const isTaken = write(bytes);
+      if (!isAnswering || (!isSlow && bytes.length < measuredBytes)) return isTaken;
+      isAwaited = isSlow;
+      void follow(bytes.length);
+      return isTaken && !isSlow;
+    },
+    onTaken() {
+      if (!isAwaited) onReady();
+    },
+    isSlow: () => isSlow,
+  };
+}
