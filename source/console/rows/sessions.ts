@@ -54,7 +54,7 @@ export const sessionColumns: Column<Backend>[] = [
   {
     id: 'application',
     title: 'APPLICATION',
-    width: 11,
+    width: 12,
     widest: 40,
     priority: 3,
     text: b => b.application_name,
