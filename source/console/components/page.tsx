@@ -50,10 +50,11 @@ export function Page({follow, children}: {follow?: unknown; children: ReactNode}
     const {height: length} = measureElement(content.current);
     const last = Math.max(0, length - height);
     room.current = {height, last};
-    let shown = offset;
+    // Not `offset`: a key may have scrolled since this was rendered.
+    let shown = position.getState();
     if (followed.current !== follow) {
       followed.current = follow;
-      if (anchor.current !== null) shown = inSight(offset, anchor.current, content.current, height);
+      if (anchor.current !== null) shown = inSight(shown, anchor.current, content.current, height);
     }
     for (const by of scroller.takeWaiting(page)) shown += distance(by, height);
     shown = Math.max(0, Math.min(shown, last));
