@@ -95,6 +95,7 @@ describe('frames', () => {
       const opened = open(columns, rows, {isProduction: columns === 80});
       const start = snapshot ? play(opened, read(snapshot)).state : opened;
       await expectSameCells(play(start, {kind: 'help'}).state, theme);
+      await expectSameCells(play(start, {kind: 'open'}).state, theme);
       for (const view of viewIds) {
         const browsing = play(start, {kind: 'show-view', view}, {kind: 'move', by: 1}).state;
         await expectSameCells(browsing, theme);

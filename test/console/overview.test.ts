@@ -51,6 +51,12 @@ describe('overview', () => {
     expect(count(rows, /slots +-28s +now$/)).toBe(3);
   });
 
+  it('draws whole charts where three do not share the columns evenly', () => {
+    const rows = rowsOf(overview({columns: 61, rows: 30, findings: 1, groups: 2}));
+    expect(count(rows, /^slots .*now slots .*now slots .*now$/)).toBe(1);
+    expect(count(rows, /^ +\d+ ┤.* \d+ ┤.* \d+ ┤/)).toBe(8);
+  });
+
   it('keeps the selected finding in sight', () => {
     const state = overview({columns: 80, rows: 24, findings: 12, groups: 10});
     const rows = rowsOf(press(state, ...Array.from({length: 11}, () => 'j')));
@@ -62,5 +68,34 @@ describe('overview', () => {
     const lost = {kind: 'lost', message: 'connection refused', hint: null, retry_in_ms: 200} as const;
     const state = overview({columns: 160, rows: 50, findings: 1, groups: 2});
     expect(count(rowsOf(play(state, lost).state), /slots +-28s +00:00:28$/)).toBe(3);
+  });
+
+  it('shows with Enter what it has cut, while no finding is selected', () => {
+    const query = `SELECT ${'x'.repeat(90)} FROM orders`;
+    const snapshot = createSnapshot({
+      backends: [createBackend({application_name: 'scoring-recalculation-worker', usename: 'scoring_owner'})],
+      statements: [createStatement({query})],
+      unavailable: [
+        {
+          section: 'databases',
+          sqlstate: '42501',
+          reason: Array(6).fill('permission denied').join(', '),
+          remedy: 'GRANT it;',
+        },
+      ],
+    });
+    const view = play(open(60, 40), read(snapshot)).state;
+    const cut = rowsOf(view).join('\n');
+    const whole = rowsOf(press(view, 'enter')).join(' ').replaceAll(/\s+/g, ' ');
+    for (const text of [
+      'scoring-recalculation-worker, role scoring_owner',
+      'permission denied. GRANT it;',
+      'FROM orders',
+    ]) {
+      expect(cut).not.toContain(text);
+      expect(whole).toContain(text);
+    }
+    expect(rowsOf(view).at(-1)).toContain('Enter detail');
+    expect(rowsOf(press(view, 'enter', 'escape'))).toEqual(rowsOf(view));
   });
 });

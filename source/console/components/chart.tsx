@@ -1,5 +1,4 @@
 import asciichart from 'asciichart';
-import {Box} from 'ink';
 import {formatAge, formatCount} from '../../core/text/format.ts';
 import type {Role} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
@@ -46,14 +45,14 @@ function Plot({title, unit, points, role, end = 'now', width, height, ...axis}: 
   const latest = points.at(-1);
   const plot = height < leastHeight ? null : drawPlot(points, {width, height: height - 2, charset, ...axis});
   return (
-    <Box flexDirection="column" flexShrink={0}>
+    <>
       <Text>
         <Text role="muted">{title}</Text>
         <Text role="strong">{latest === undefined ? '' : ` ${formatCount(latest.value)}`}</Text>
       </Text>
       {plot && <Rows role={role} rows={plot.rows} />}
       {plot && <Text role="muted">{drawScale(plot, unit, end, width)}</Text>}
-    </Box>
+    </>
   );
 }
 

@@ -1,4 +1,3 @@
-import {Box} from 'ink';
 import {useMemo} from 'react';
 import type {Finding} from '../../model/recipe.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
@@ -22,7 +21,7 @@ export function FindingsList({unavailable, most = Infinity}: {unavailable: Unava
   return (
     <Measured flexGrow={0} flexBasis={needed}>
       {({width, height}) => (
-        <Box flexDirection="column" flexShrink={0}>
+        <>
           <Text>
             <Text role="heading">findings</Text>
             {findings.length === 0 && (
@@ -40,7 +39,7 @@ export function FindingsList({unavailable, most = Infinity}: {unavailable: Unava
           {unavailable.map(part => (
             <UnavailableRow key={part.section} {...part} />
           ))}
-        </Box>
+        </>
       )}
     </Measured>
   );

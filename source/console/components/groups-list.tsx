@@ -1,4 +1,3 @@
-import {Box} from 'ink';
 import type {Budget, BudgetGroup} from '../../model/snapshot.ts';
 import {textWidth} from '../screen/cell-width.ts';
 import {fitText} from '../screen/line.ts';
@@ -24,20 +23,20 @@ function Groups({groups, width, height}: {groups: BudgetGroup[]} & Size) {
   const rest = groups.slice(shown.length);
   const slots = rest.reduce((sum, {count}) => sum + count, 0);
   return (
-    <Box flexDirection="column" flexShrink={0}>
+    <>
       <Text role="heading">slots by application, role and client</Text>
       <Text role="muted">
         {columnsOf(['application', 'role', 'client', ' slots', 'active', 'idle', 'in tx'], widths)}
       </Text>
       {shown.map(group => (
-        <GroupRow key={idOf(group)} group={group} widths={widths} />
+        <GroupRow key={groupId(group)} group={group} widths={widths} />
       ))}
       {rest.length > 0 && <Text role="muted">{`${rest.length} more, with ${slots} slots`}</Text>}
-    </Box>
+    </>
   );
 }
 
-function idOf({application_name, usename, client_addr}: BudgetGroup): string {
+export function groupId({application_name, usename, client_addr}: BudgetGroup): string {
   return JSON.stringify([application_name, usename, client_addr]);
 }
 
@@ -74,11 +73,11 @@ function GroupRow({group, widths}: {group: BudgetGroup; widths: Widths}) {
   );
 }
 
-function clientOf(group: BudgetGroup): string {
+export function clientOf(group: BudgetGroup): string {
   return group.client_addr ?? (isHidden(group) ? '-' : 'local');
 }
 
 /** A session hidden from this role has no state and no client address. */
-function isHidden({active, idle, idle_in_transaction}: BudgetGroup): boolean {
+export function isHidden({active, idle, idle_in_transaction}: BudgetGroup): boolean {
   return active + idle + idle_in_transaction === 0;
 }

@@ -52,7 +52,12 @@ export function Measured({
       overflow="hidden"
       {...box}
     >
-      {size.width > 0 && size.height > 0 && children(size)}
+      {size.width > 0 && size.height > 0 && (
+        // Yoga's own size may be a fraction of a cell less: rows would be cut, or shrink to nothing.
+        <Box flexDirection="column" flexShrink={0} {...size}>
+          {children(size)}
+        </Box>
+      )}
     </Box>
   );
 }

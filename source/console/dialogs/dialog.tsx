@@ -4,6 +4,7 @@ import {useConsole} from '../components/store-context.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {Wizard} from '../wizard/wizard.tsx';
 import {Help} from './help.tsx';
+import {OverviewDetail} from './overview-detail.tsx';
 import {Replay} from './replay.tsx';
 import {RunDetail} from './run-detail.tsx';
 import {SessionDetail} from './session-detail.tsx';
@@ -37,6 +38,8 @@ function Open() {
   switch (overlay?.kind) {
     case 'help':
       return <Help />;
+    case 'overview':
+      return <OverviewDetail />;
     case 'session':
       return <SessionDetail key={overlay.id} {...overlay} />;
     case 'statement':

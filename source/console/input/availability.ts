@@ -20,6 +20,11 @@ export function needsRow(state: ConsoleState): string | null {
   return state.tables[state.view].cursor === null ? 'no row selected (use the arrow keys)' : null;
 }
 
+/** The Overview has a detail of its own. */
+export function needsDetail(state: ConsoleState): string | null {
+  return state.view === 'overview' && state.snapshot !== null ? null : needsRow(state);
+}
+
 export function needsTaggable(state: ConsoleState): string | null {
   return state.view === 'sessions' || state.view === 'locks'
     ? needsRow(state)

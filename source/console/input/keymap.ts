@@ -4,13 +4,13 @@ import type {Command} from '../state/update.ts';
 import {viewOf} from '../views/index.ts';
 import {
   needsBlocker,
+  needsDetail,
   needsEscape,
   needsFinding,
   needsLongGuard,
   needsNow,
   needsPast,
   needsRecipe,
-  needsRow,
   needsSessions,
   needsStatement,
   needsTaggable,
@@ -70,8 +70,8 @@ export const bindings: Binding[] = [
     modes: ['browse'],
     command: {kind: 'open'},
     label: 'detail',
-    help: 'details of the selected row; opens a finding or a recipe',
-    disabledBecause: needsRow,
+    help: 'details of the selected row; opens a finding or a recipe; without one, all of the Overview',
+    disabledBecause: needsDetail,
   },
   {
     keys: ['space'],

@@ -168,6 +168,18 @@ export function statementRows(state: Shown): Statement[] {
   return arrangeRows(state.snapshot?.statements ?? [], statementsTable(state), statementColumns, statementId);
 }
 
+/** More have no text on the Overview: the sampler reads it for these. */
+const mostCostliest = 12;
+
+/** Those with the highest load; before the second snapshot, with the longest execution time in total. */
+export function costliestStatements(statements: Statement[]): Statement[] {
+  return statements.toSorted((a, b) => loadOf(b) - loadOf(a)).slice(0, mostCostliest);
+}
+
+function loadOf({rates, total_exec_time_ms}: Statement): number {
+  return rates ? 1e12 + rates.exec_ms_per_second : total_exec_time_ms;
+}
+
 /** Before the second snapshot there are no rates: totals decide, so that the first screen is already useful. */
 export function statementsTable({snapshot, tables: {statements}}: Shown): TableState {
   const hasRates = snapshot?.statements.some(({rates}) => rates) ?? false;

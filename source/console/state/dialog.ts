@@ -11,6 +11,7 @@ export type DialogSlice = {
 
 type Overlay =
   | {kind: 'help'}
+  | {kind: 'overview'}
   | Prompt
   | {kind: 'session'; id: string; detail: string[] | null}
   | {kind: 'statement'; id: string; text: string[] | null; explain: string[] | null}
@@ -49,6 +50,10 @@ export function createDialog(): DialogSlice {
 
 export function openHelp<State extends DialogSlice>(state: State): State {
   return {...state, overlay: {kind: 'help'}};
+}
+
+export function openOverview<State extends DialogSlice>(state: State): State {
+  return {...state, overlay: {kind: 'overview'}};
 }
 
 export function openRun<State extends DialogSlice>(state: State, run: string): State {

@@ -1,7 +1,7 @@
 import {sessionId} from '../../core/sessions/session.ts';
 import type {Finding, ParameterValues} from '../../model/recipe.ts';
 import {releaseRecipes} from './browsing.ts';
-import {explainStatement, inform, openRun, openSession, openStatement} from './dialog.ts';
+import {explainStatement, inform, openOverview, openRun, openSession, openStatement} from './dialog.ts';
 import {findingId, findingOf} from './findings.ts';
 import {noEffects, type UpdateResult, withRun} from './messages.ts';
 import {whyNotInPast} from './past.ts';
@@ -13,10 +13,10 @@ import {openRecipe, openUndo, planWizard} from './wizard.ts';
 
 /** What the keys open that act on the selected row: its detail, or the wizard of a recipe. */
 
-/** Enter: the detail of the selected row, or the recipe of the selected finding. */
+/** Enter: the detail of the selected row, the recipe of the selected finding, or else all of the Overview. */
 export function openSelected(state: ConsoleState): UpdateResult {
   const {cursor} = state.tables[state.view];
-  if (cursor === null) return noEffects(state);
+  if (cursor === null) return noEffects(state.view === 'overview' ? openOverview(state) : state);
   switch (state.view) {
     case 'overview':
       return openFinding(

@@ -27,9 +27,11 @@ function Journal() {
   return (
     <>
       <Box flexDirection="column" flexShrink={0}>
-        {journal?.problem && <Text role="danger">{`  ${symbols.critical} ${journal.problem}`}</Text>}
+        {journal?.problem && (
+          <Text role="danger" wrap="wrap">{`  ${symbols.critical} ${journal.problem}`}</Text>
+        )}
         {unfinished > 0 && (
-          <Text role="warning">
+          <Text role="warning" wrap="wrap">
             {`  ${symbols.warning} ${counted(unfinished, 'step')} started without a recorded result: check whether it changed anything (poolctl journal verify)`}
           </Text>
         )}

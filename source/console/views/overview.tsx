@@ -11,6 +11,7 @@ import {ServerHead} from '../components/server-head.tsx';
 import {useConsole} from '../components/store-context.ts';
 import {Text} from '../components/text.tsx';
 import {oneLine} from '../rows/one-line.ts';
+import {costliestStatements} from '../rows/statements.ts';
 import {findingLetters} from '../state/findings.ts';
 import {statementId} from '../state/reading.ts';
 import type {View} from './view.ts';
@@ -135,23 +136,16 @@ function useChartEnd(): string {
   });
 }
 
-/** More have no text: the sampler reads it for these. */
-const mostStatements = 12;
-
 /** A blank row, the title and the columns. */
 const headRows = 3;
 
-/** The statements with the highest load; those of the last interval, before the second snapshot those in total. */
 function Costliest({snapshot: {statements, unavailable}}: {snapshot: Snapshot}) {
-  const byLoad = useMemo(
-    () => statements.toSorted((a, b) => loadOf(b) - loadOf(a)).slice(0, mostStatements),
-    [statements],
-  );
+  const costliest = useMemo(() => costliestStatements(statements), [statements]);
   const missing = unavailable.find(({section}) => section === 'statements');
   return (
-    <Measured flexGrow={0} flexBasis={headRows + byLoad.length}>
+    <Measured flexGrow={0} flexBasis={headRows + costliest.length}>
       {({height}) => (
-        <Box flexDirection="column" flexShrink={0}>
+        <>
           <Text> </Text>
           <Text role="heading">costliest statements</Text>
           <Text role="muted">
@@ -159,18 +153,13 @@ function Costliest({snapshot: {statements, unavailable}}: {snapshot: Snapshot}) 
               ? `${missing.reason}: ${missing.remedy}`
               : `${'load'.padStart(6)} ${'mean'.padStart(8)} ${'calls/s'.padStart(8)}  statement`}
           </Text>
-          {byLoad.slice(0, height - headRows).map(statement => (
+          {costliest.slice(0, height - headRows).map(statement => (
             <Text key={statementId(statement)}>{costOf(statement)}</Text>
           ))}
-        </Box>
+        </>
       )}
     </Measured>
   );
-}
-
-/** Current load; before the second snapshot, the total execution time. */
-function loadOf({rates, total_exec_time_ms}: Statement): number {
-  return rates ? 1e12 + rates.exec_ms_per_second : total_exec_time_ms;
 }
 
 function costOf({rates, mean_exec_time_ms, query, queryid}: Statement): string {

@@ -39,6 +39,9 @@ function Recipes() {
   );
 }
 
+/** In characters; the page of a recipe that found nothing says all of it. */
+const longestGap = 240;
+
 /** Why findings may be missing: data that could not be read. */
 function Gaps() {
   const {symbols} = useTheme();
@@ -47,17 +50,14 @@ function Gaps() {
     undiagnosed: state.undiagnosed,
   }));
   const gaps = gapsOf({diagnosisData, undiagnosed});
-  if (gaps.length === 0) return null;
   return (
-    <Measured flexGrow={0} flexShrink={0} flexBasis={gaps.length}>
-      {({width}) =>
-        gaps.map(text => (
-          <Text key={text} role="warning">
-            {`${symbols.stale} ${shorten(text, width - 2, symbols.ellipsis)}`}
-          </Text>
-        ))
-      }
-    </Measured>
+    <Box flexDirection="column" flexShrink={0}>
+      {gaps.map(text => (
+        <Text key={text} role="warning" wrap="wrap">
+          {`${symbols.stale} ${shorten(text, longestGap, symbols.ellipsis)}`}
+        </Text>
+      ))}
+    </Box>
   );
 }
 

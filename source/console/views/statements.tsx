@@ -33,7 +33,7 @@ function Statements() {
     <>
       {eviction !== null && (
         <Box flexShrink={0}>
-          <Text role="warning">{` ${symbols.warning} ${eviction}`}</Text>
+          <Text role="warning" wrap="wrap">{` ${symbols.warning} ${eviction}`}</Text>
         </Box>
       )}
       <Table

@@ -1,0 +1,76 @@
+import {Fragment} from 'react';
+import {formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
+import type {BudgetGroup, Statement} from '../../model/snapshot.ts';
+import {clientOf, groupId, isHidden} from '../components/groups-list.tsx';
+import {Page} from '../components/page.tsx';
+import {BlankRow, FactRows, Heading, Prose, Signed} from '../components/prose.tsx';
+import {useConsole} from '../components/store-context.ts';
+import {useTheme} from '../components/theme-context.ts';
+import {costliestStatements} from '../rows/statements.ts';
+import {findingId} from '../state/findings.ts';
+import {statementId} from '../state/reading.ts';
+
+/** What the Overview cuts or leaves out for want of room: findings, what could not be read, all groups, statements. */
+export function OverviewDetail() {
+  const {critical, warning, stale} = useTheme().symbols;
+  const snapshot = useConsole(state => state.snapshot);
+  const findings = useConsole(state => state.findings);
+  if (snapshot === null) return null;
+  const {budget, statements, unavailable} = snapshot;
+  return (
+    <Page>
+      <Heading>findings</Heading>
+      {findings.length === 0 && <Prose text="none" />}
+      {findings.map(finding => (
+        <Signed
+          key={findingId(finding)}
+          sign={finding.severity === 'critical' ? critical : warning}
+          signRole={finding.severity === 'critical' ? 'danger' : 'warning'}
+          text={`${finding.summary} (${finding.recipe})`}
+        />
+      ))}
+      {unavailable.map(({section, reason, remedy}) => (
+        <Signed
+          key={section}
+          sign={stale}
+          signRole="warning"
+          text={`${section} not read: ${reason}. ${remedy}`}
+        />
+      ))}
+      <BlankRow />
+      <Heading>slots by application, role and client</Heading>
+      {budget.groups.map(group => (
+        <FactRows
+          key={groupId(group)}
+          name={String(group.count)}
+          nameWidth={5}
+          value={describeGroup(group)}
+        />
+      ))}
+      <BlankRow />
+      <Heading>costliest statements</Heading>
+      {costliestStatements(statements).map(statement => (
+        <Fragment key={statementId(statement)}>
+          <Prose text={describeCost(statement)} role="muted" />
+          <Prose
+            text={statement.query ?? `(${statement.queryid}: its text has not been read yet)`}
+            indent={4}
+          />
+        </Fragment>
+      ))}
+    </Page>
+  );
+}
+
+function describeGroup(group: BudgetGroup): string {
+  const {application_name, usename, active, idle, idle_in_transaction} = group;
+  const who = `${application_name || '(no name)'}, role ${usename}, client ${clientOf(group)}`;
+  return isHidden(group)
+    ? who
+    : `${who}: ${active} active, ${idle} idle, ${idle_in_transaction} idle in transaction`;
+}
+
+function describeCost({rates, mean_exec_time_ms}: Statement): string {
+  const share = formatRatio(rates?.exec_share_ratio ?? null, 0);
+  return `load ${share}, mean ${formatMs(mean_exec_time_ms)}, ${formatCount(rates?.calls_per_second ?? null)} calls/s`;
+}
