@@ -22,7 +22,11 @@ export type ReadInputOptions = DecoderOptions & {
   startTimer?: StartTimer;
 };
 
-/** Hands on what is typed and pasted, all of one read together, from now until it is stopped. */
+/**
+ * Hands on what is typed and pasted, all of one read together, from now until it is stopped. Ink 6.8's useInput cannot
+ * stand here: it ends a lone ESC in the next turn, so that the rest of an arrow key over a slow line would be letters, and
+ * takes a bracketed paste for keys.
+ */
 export function readInput(
   stdin: InputStream,
   onEvents: (events: InputEvent[]) => void,

@@ -1,8 +1,7 @@
 import {createStore} from 'zustand/vanilla';
 import type {Effect} from './messages.ts';
 import type {ConsoleState, ConsoleStore} from './state.ts';
-import type {Message} from './update.ts';
-import {update} from './update.ts';
+import {type Message, update} from './update.ts';
 
 type Dispatch = {
   store: ConsoleStore;
