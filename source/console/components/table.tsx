@@ -131,6 +131,9 @@ function partsOf<Row>(row: Row, fitted: Fitted<Row>, marker: string, ellipsis: s
 const gap = 1;
 const markerWidth = 2;
 
+/** Cells that texts of columns before the growing one get, where they would be cut, before a less important column is shown. */
+const comfortCells = 16;
+
 /**
  * The columns that fit, in their order: those with the lowest priority number first, and after one that does not fit
  * those that still do. Up to half of the remaining width goes to columns whose texts in `rows` would be cut, the rest to
@@ -139,23 +142,40 @@ const markerWidth = 2;
 export function fitColumns<Row>(columns: Column<Row>[], width: number, rows: Row[] = []): Fitted<Row> {
   const leastOf = (column: Column<Row>) =>
     Math.max(column.width, Math.floor(width * (column.leastShare ?? 0)));
-  const kept = new Set<Column<Row>>();
+  const widths = new Map<Column<Row>, number>();
   let spare = width - markerWidth + gap;
-  for (const column of columns.toSorted((a, b) => a.priority - b.priority)) {
-    const needed = leastOf(column) + gap;
-    if (needed > spare && kept.size > 0) continue;
-    kept.add(column);
-    spare = Math.max(0, spare - needed);
-  }
   let added = 0;
-  const fitted = columns
-    .filter(column => kept.has(column))
-    .map(column => {
-      const more = Math.min(Math.floor(spare / 2) - added, wantedWidth(column, rows) - column.width);
+  const byPriority = columns.toSorted((a, b) => a.priority - b.priority);
+  const growing = byPriority.findIndex(({grows}) => grows);
+  const keep = (candidates: Column<Row>[]) => {
+    for (const column of candidates) {
+      const needed = leastOf(column) + gap;
+      if (needed > spare && widths.size > 0) continue;
+      widths.set(column, leastOf(column));
+      spare = Math.max(0, spare - needed);
+    }
+  };
+  /** Widens the columns whose texts would be cut, by half of what is left and by `most` cells together. */
+  const widen = (most: number) => {
+    let left = Math.min(most, Math.floor((spare + added) / 2)) - added;
+    for (const column of columns) {
+      const own = widths.get(column);
+      if (own === undefined) continue;
+      const more = Math.max(0, Math.min(left, wantedWidth(column, rows) - own));
+      widths.set(column, own + more);
+      left -= more;
+      spare -= more;
       added += more;
-      return {column, width: leastOf(column) + more};
-    });
-  return fitted.map(({column, width: own}) => ({column, width: own + (column.grows ? spare - added : 0)}));
+    }
+  };
+  keep(byPriority.slice(0, growing + 1));
+  widen(comfortCells);
+  keep(byPriority.slice(growing + 1));
+  widen(width);
+  return columns.flatMap(column => {
+    const own = widths.get(column);
+    return own === undefined ? [] : [{column, width: own + (column.grows ? spare : 0)}];
+  });
 }
 
 function wantedWidth<Row>({width, widest = width, text}: Column<Row>, rows: Row[]): number {
