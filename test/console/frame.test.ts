@@ -1,9 +1,11 @@
 import {describe, expect, it} from 'vitest';
+import {styles} from '../../source/console/screen/grid.ts';
+import {createTheme} from '../../source/console/screen/theme.ts';
 import {viewIds} from '../../source/console/state/browsing.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
 import {open, play, press, read, rowsOf, screenOf, theme} from './played.ts';
-import {expectSameCells} from './rendered.tsx';
+import {expectSameCells, gridOf, rowsOfGrid} from './rendered.tsx';
 
 const incident = createSnapshot({
   max_connections: 60,
@@ -68,6 +70,33 @@ const hostile = createSnapshot({
 });
 
 const empty = createSnapshot({backends: [], statements: [], databases: [], statements_info: null});
+
+describe('without colour', () => {
+  const nearlyFull = {...incident, budget: {...incident.budget, used: 56, used_ratio: 56 / 57, headroom: 1}};
+  const noColour = createTheme({NO_COLOR: '1', LANG: 'C.UTF-8'});
+
+  it.each(viewIds)('nothing is reversed in %s but the selected row, which has a sign', view => {
+    const state = play(
+      open(120, 30),
+      read(nearlyFull),
+      {kind: 'show-view', view},
+      {kind: 'move', by: 1},
+    ).state;
+    const grid = gridOf(state, noColour);
+    const isReversed = (cell: number) => styles[grid.style[cell] ?? 0]?.split(';').includes('7') === true;
+    const selected = rowsOfGrid(grid).filter((_row, y) => isReversed(y * grid.width));
+    for (const row of selected) expect(row).toMatch(/^.?>/);
+    for (let y = 0; y < grid.height; y++) {
+      const reversed = Array.from({length: grid.width}, (_, x) => isReversed(y * grid.width + x));
+      expect(new Set(reversed).size).toBe(1);
+    }
+  });
+
+  it('the full part of a gauge is drawn full', () => {
+    const state = play(open(120, 30), read(nearlyFull)).state;
+    expect(rowsOfGrid(gridOf(state, noColour))[2]).toMatch(/\[█{90,}░+▒+\]/);
+  });
+});
 
 describe('frames', () => {
   const sizes = [

@@ -111,6 +111,11 @@ async function cellsAfter(
   });
 }
 
+/** The cells of the console in this state. */
+export function gridOf(state: ConsoleState, theme: Theme): Grid {
+  return renderElement(<App store={createStore(() => state)} theme={theme} />, {...state, theme}).grid;
+}
+
 /** Fails where stock Ink and the console's grid show this state differently in a cell. */
 export async function expectSameCells(state: ConsoleState, theme: Theme): Promise<void> {
   const app = <App store={createStore(() => state)} theme={theme} />;
