@@ -13,11 +13,11 @@ import {createCursorReports} from './screen/cursor-reports.ts';
 import {createFramePace} from './screen/frame-pace.ts';
 import {frameDrawnByInk} from './screen/ink-output.ts';
 import {createScreen} from './screen/screen.ts';
+import {type TerminalStreams, takeTerminal} from './screen/terminal.ts';
 import {createTheme, withoutAmbiguous} from './screen/theme.ts';
 import {type ConsoleState, createState} from './state/state.ts';
 import {createConsoleStore} from './state/store.ts';
 import type {Message} from './state/update.ts';
-import {type TerminalStreams, takeTerminal} from './terminal.ts';
 
 /** How the program is ended by signals, and how the console asks for its end. */
 type Interrupts = {
