@@ -185,7 +185,7 @@ function waitProtection(backend: Backend): Protection | null {
   const by = backend.blocked_by
     .map(pid => (pid === 0 ? 'a prepared transaction' : subjectOf(pid)))
     .join(', ');
-  return {reason: `it waits for a lock${by && ` of ${by}`}: see release-blockers`, is_forbidden: false};
+  return {reason: `it waits for a lock${by && ` held by ${by}`}: see release-blockers`, is_forbidden: false};
 }
 
 function absences({backends}: Snapshot, params: ParameterValues): string[] {

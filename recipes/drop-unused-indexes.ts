@@ -43,7 +43,7 @@ const parameters: Parameter[] = [
   },
   {
     name: 'stats_age',
-    description: 'Minimum time that scans have been counted; less than a month misses a monthly report',
+    description: 'Minimum time that scans have been counted; less than a month may miss a monthly report',
     kind: 'duration',
     default: writeDuration(thresholds.unused_index_age_ms.warning),
   },
@@ -57,7 +57,7 @@ const parameters: Parameter[] = [
   {
     name: 'standby',
     description:
-      'If a standby replicates from this server, and so has scans of its own: keep the indexes, or drop them',
+      'Keep or drop indexes if a standby replicates from this server; scans on a standby are not counted here',
     kind: 'choice',
     choices: ['keep', 'drop'],
     default: 'keep',
@@ -198,7 +198,7 @@ function refusal({stats_age_ms, has_standby}: Catalog, {stats_age_ms: wanted_ms,
     return `scans have been counted ${since}, less than stats_age`;
   }
   return has_standby && standby === 'keep'
-    ? 'a standby replicates from this server and may use it: check its scans there, then set standby=drop'
+    ? 'a standby replicates from this server and may use the index: check its scans there, then set standby=drop'
     : null;
 }
 

@@ -185,8 +185,7 @@ function explain(
   steps: Step[],
   lock_timeout_ms: number,
 ): string[] {
-  const acts = steps.filter(({kind}) => kind === 'sql');
-  if (acts.length === 0) {
+  if (!steps.some(({kind}) => kind === 'sql')) {
     return [
       broken.length > 0
         ? 'poolctl can repair none of them; the reasons are below.'

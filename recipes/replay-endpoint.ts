@@ -52,7 +52,7 @@ const parameters: Parameter[] = [
   {
     name: 'client',
     description:
-      'A generated Prisma Client, or the application folder that has it; default: found automatically',
+      'A generated Prisma Client, or the application folder that contains it; default: found automatically',
     kind: 'path',
     default: '',
   },

@@ -10,7 +10,7 @@ const recipe: Recipe = {
   id: 'slots-nearly-full',
   title: 'Connection slots nearly full',
   summary:
-    'Reports a server, role or database that runs out of connections, and who holds them; changes nothing',
+    'Reports a server, role or database that runs out of connections, and which application holds most; changes nothing',
   parameters: [],
   diagnose: snapshot => [...serverFindings(snapshot), ...ownLimitFindings(snapshot)],
 };
@@ -59,7 +59,7 @@ function shellWord(text: string): string {
   return /^[\w.-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** The server refuses connections beyond a role's or database's own limit, whatever slots are free. */
+/** The server refuses connections beyond a role's or database's own limit, even if slots are free. */
 function ownLimitFindings({budget}: Snapshot): Finding[] {
   return budget.role_and_database_limits
     .filter(({connection_limit, used}) => connection_limit > 0 && used / connection_limit >= warning)
@@ -67,7 +67,7 @@ function ownLimitFindings({budget}: Snapshot): Finding[] {
       recipe: recipe.id,
       severity: used / connection_limit >= critical ? 'critical' : 'warning',
       subject: `${kind}:${name}`,
-      summary: `${kind} ${name} uses ${used} of its CONNECTION LIMIT ${connection_limit}, whatever slots the server has free`,
+      summary: `${kind} ${name} uses ${used} of its CONNECTION LIMIT ${connection_limit}, regardless of free slots on the server`,
       evidence: {
         used,
         connection_limit,

@@ -11,7 +11,8 @@ const parameters: Parameter[] = [
   {...pidParameter, is_required: true},
   {
     name: 'even_if_changed',
-    description: 'yes: also end a session that has run something since the preview, as a busy one always has',
+    description:
+      'yes: also end a session that has run something since the preview, as an active session always has',
     kind: 'choice',
     choices: ['no', 'yes'],
     default: 'no',

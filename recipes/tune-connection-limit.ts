@@ -23,13 +23,13 @@ const recipe: Recipe = {
     'Computes the connection_limit that fits at peak and during a deploy; sets it in .env, adapter, role or PgBouncer',
   parameters: tuningParameters,
   diagnose: snapshot => [...refusedRoles(snapshot), ...largePools(snapshot)],
-  planRequires: needs,
+  planRequires: requirements,
   defaults,
   plan,
 };
 export default recipe;
 
-/** The server refuses connections of a role at its own limit, whatever slots are free. */
+/** The server refuses connections of a role at its own limit, even if slots are free. */
 function refusedRoles({budget}: Snapshot): Finding[] {
   return budget.role_and_database_limits
     .filter(
@@ -84,7 +84,7 @@ function sessionsByRole(backends: readonly Backend[]): RoleSessions[] {
     .sort((a, b) => b.count - a.count || (a.role < b.role ? -1 : 1));
 }
 
-function needs(params: ParameterValues): DataRequirements {
+function requirements(params: ParameterValues): DataRequirements {
   const given = (name: string) => params[name]?.trim() || null;
   const [app, env, ini] = [given('app'), given('env_file'), given('pgbouncer_ini')];
   const variable = given('variable') ?? undefined;

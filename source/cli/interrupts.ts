@@ -9,7 +9,7 @@ const signals = {
   // on the server, and the console's screen on the terminal.
   SIGQUIT: exitCodes.terminated,
   SIGABRT: exitCodes.terminated,
-  // The same signal by another name, at which Ink would end.
+  // An alias of SIGABRT, on which Ink would exit.
   SIGIOT: exitCodes.terminated,
   SIGALRM: exitCodes.terminated,
   SIGUSR2: exitCodes.terminated,

@@ -65,7 +65,7 @@ describe('plan', () => {
     [
       'one that waits for a lock',
       {wait_event_type: 'Lock', blocked_by: [9]},
-      /lock of backend:9: see release-blockers/,
+      /lock held by backend:9: see release-blockers/,
     ],
   ])('skips: %s', (_, overrides, reason) => {
     expect(plan([running(1, 600, overrides)])).toMatchObject({

@@ -1,6 +1,6 @@
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Recipe} from '../../model/recipe.ts';
-import {answerFlags, type Flag, flagAsTyped, synopsisOf, type Usage} from './usage.ts';
+import {type Flag, flagAsTyped, globalFlags, synopsisOf, type Usage} from './usage.ts';
 
 const columns = 80;
 
@@ -33,7 +33,7 @@ const timeText = 'TIME is a duration such as 500ms, 2s, 10min or 1h30m; a number
 
 /** Flags by their heading in help; `Flags` comes first. */
 function groupFlags({flags, name}: Usage): Map<string, [string, Flag][]> {
-  const {help, ...others} = answerFlags;
+  const {help, ...others} = globalFlags;
   const own: [string, Flag][] = Object.entries({...flags, help, ...(name === 'console' ? others : {})});
   const groups = new Map<string, [string, Flag][]>([['Flags', []]]);
   for (const [flag, row] of own) {

@@ -1,7 +1,7 @@
 import {parseArgs} from 'node:util';
 import {type AbortError, usageError} from '../../core/errors.ts';
 import {nearest} from '../../core/text/nearest.ts';
-import {answerFlags, type Command, type Flag, type FlagValue, flagAsTyped, synopsisOf} from './usage.ts';
+import {type Command, type Flag, type FlagValue, flagAsTyped, globalFlags, synopsisOf} from './usage.ts';
 
 export type ParsedCall =
   | {kind: 'run'; command: Command; words: string[]; flags: Record<string, FlagValue>}
@@ -47,7 +47,7 @@ function readTokens(
   commands: readonly Command[],
 ): {input: string[]; rawFlags: RawFlags} {
   const known = new Map(
-    [answerFlags, ...commands.map(({flags}) => flags)].flatMap(flags => Object.entries<Flag>(flags)),
+    [globalFlags, ...commands.map(({flags}) => flags)].flatMap(flags => Object.entries<Flag>(flags)),
   );
   const nameOf = new Map(
     [...known].flatMap(([name, {formerName = name}]) =>
@@ -163,7 +163,7 @@ function unknownCommand(word: string, commands: readonly Command[]): AbortError 
 
 function unknownFlag({name: command, flags}: Command, typed: string): AbortError {
   const call = command === 'console' ? 'poolctl' : `poolctl ${command}`;
-  const known = [...Object.keys(flags), ...Object.keys(answerFlags)].map(flagAsTyped);
+  const known = [...Object.keys(flags), ...Object.keys(globalFlags)].map(flagAsTyped);
   const negated = typed.replace(/^--no-/, '--');
   if (negated !== typed && known.includes(negated)) {
     return usageError(`'${call}' has no flag ${typed}`, `Leave out ${negated} instead.`);

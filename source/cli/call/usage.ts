@@ -176,7 +176,7 @@ export const consentFlags = {
 } as const satisfies Flags;
 
 /** Flags of every call, with or without a command. */
-export const answerFlags = {
+export const globalFlags = {
   help: {type: 'boolean', help: 'Print this help'},
   version: {type: 'boolean', alias: 'V', help: 'Print the version'},
 } as const satisfies Flags;

@@ -45,7 +45,7 @@ type WatchingOptions = {
   every_ms: number;
   /** null: until interrupted. */
   for_ms: number | null;
-  /** Given if the caller handles interrupts. */
+  /** Set if the caller handles interrupts. */
   signal?: AbortSignal;
 };
 
@@ -101,7 +101,12 @@ export type WatchFlags = WatchOptions & {
   slower_ratio: number;
 };
 
-type Seen = {first: Snapshot | null; last: Snapshot | null; slowest: {ms: number; queryid: string} | null};
+/** What a watch has read: the first snapshot with statements, the last snapshot, the slowest statement. */
+type Observed = {
+  first: Snapshot | null;
+  last: Snapshot | null;
+  slowest: {ms: number; queryid: string} | null;
+};
 
 /**
  * Watches a server for `for_ms`, or until a limit stays critical for `sustain_ms`. Throws AbortError: exit 130 when
@@ -109,11 +114,11 @@ type Seen = {first: Snapshot | null; last: Snapshot | null; slowest: {ms: number
  */
 export async function watchHealth(
   ports: WatchPorts,
-  flags: WatchFlags & {onSeen?: (seen_ms: number) => Promise<void>},
+  flags: WatchFlags & {onAvailable?: (available_ms: number) => Promise<void>},
 ): Promise<HealthReport & {health: WatchedHealth}> {
   const started_ms = ports.now();
   const watch = createWatch(flags, started_ms);
-  const seen: Seen = {first: null, last: null, slowest: null};
+  const observed: Observed = {first: null, last: null, slowest: null};
   const readData = cacheDiagnosisData(ports.recipes, ports.load, ports.now);
   let data: DiagnosisData = {facts: {}, unread: []};
   let reason = 'no snapshot';
@@ -123,47 +128,50 @@ export async function watchHealth(
       watch.addLoss(ports.now(), {reason, is_refused: event.sqlstate === '53300'});
     } else {
       data = await readData();
-      await addSnapshot(event.snapshot, {ports, watch, flags, seen, data: data.facts});
-      await flags.onSeen?.(watch.availableMs());
+      await addSnapshot(event.snapshot, {ports, watch, flags, observed, data: data.facts});
+      await flags.onAvailable?.(watch.availableMs());
     }
-    ports.progress(progressLine(watch, {flags, started_ms, now_ms: ports.now(), last: seen.last, event}));
+    ports.progress(progressLine(watch, {flags, started_ms, now_ms: ports.now(), last: observed.last, event}));
     if (watch.failure() !== null || ports.now() - started_ms >= flags.for_ms) break;
   }
   ports.progress('');
   if (ports.signal.aborted) throw new AbortError('interrupted', {exitCode: exitCodes.interrupted});
   const health = watch.result(ports.now());
-  if (health === null || seen.last === null) {
+  if (health === null || observed.last === null) {
     throw new AbortError(`the server could not be read: ${reason}`, {exitCode: exitCodes.connection});
   }
-  const gaps = {unavailable: seen.last.unavailable, unread: data.unread};
+  const gaps = {unavailable: observed.last.unavailable, unread: data.unread};
   if (health.status === 'ok') requireMeasuredLimits(health, gaps, flags.limits);
   return {
     health,
-    target: seen.last.target.id,
-    slowest: seen.slowest?.queryid ?? null,
+    target: observed.last.target.id,
+    slowest: observed.slowest?.queryid ?? null,
     recipes: ports.recipes.map(({id, title}) => ({id, title})),
-    comparison: comparisonOf(seen, health, flags),
+    comparison: comparisonOf(observed, health, flags),
   };
 }
 
-type Watched = {ports: WatchPorts; watch: Watch; flags: WatchFlags; seen: Seen; data: RecipeData};
+type Watched = {ports: WatchPorts; watch: Watch; flags: WatchFlags; observed: Observed; data: RecipeData};
 
-async function addSnapshot(snapshot: Snapshot, {ports, watch, flags, seen, data}: Watched): Promise<void> {
+async function addSnapshot(
+  snapshot: Snapshot,
+  {ports, watch, flags, observed, data}: Watched,
+): Promise<void> {
   const {findings} = diagnoseAll(ports.recipes, snapshot, data);
   const pooler_waiting_clients = await ports.askPooler();
   const metrics = measure({snapshot, facts: data, findings, pooler_waiting_clients, is_interval: true});
   watch.addSample(ports.now(), {metrics, limits: limitsFor(snapshot, flags.limits), findings});
-  if (snapshot.statements.length > 0) seen.first ??= snapshot;
-  seen.last = snapshot;
+  if (snapshot.statements.length > 0) observed.first ??= snapshot;
+  observed.last = snapshot;
   const slowest = slowestStatement(snapshot, {is_interval: true});
-  if (slowest !== null && slowest.mean_exec_time_ms > (seen.slowest?.ms ?? 0)) {
-    seen.slowest = {ms: slowest.mean_exec_time_ms, queryid: slowest.statement.queryid};
+  if (slowest !== null && slowest.mean_exec_time_ms > (observed.slowest?.ms ?? 0)) {
+    observed.slowest = {ms: slowest.mean_exec_time_ms, queryid: slowest.statement.queryid};
   }
 }
 
 /** Compares the statements called during the watch with the baseline. */
 function comparisonOf(
-  {first, last}: Seen,
+  {first, last}: Observed,
   {metrics, watch}: WatchedHealth,
   flags: WatchFlags,
 ): Comparison | null {

@@ -1,4 +1,4 @@
-import {type Argument, answerFlags, type Flag, flagAsTyped, type Usage} from '../../cli/call/usage.ts';
+import {type Argument, type Flag, flagAsTyped, globalFlags, type Usage} from '../../cli/call/usage.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Recipe} from '../../model/recipe.ts';
 
@@ -62,7 +62,7 @@ function isPlain(name: string): boolean {
 type Known = {recipes: readonly Recipe[]; targets: readonly Word[]};
 
 function describeCommand({name, summary, flags, arguments: words}: Usage, known: Known): CommandCompletion {
-  const {help, version} = answerFlags;
+  const {help, version} = globalFlags;
   const own: Record<string, Flag> = {...flags, help, ...(name === 'console' && {version})};
   return {
     name,

@@ -161,7 +161,7 @@ async function createServerPorts(
         await connection.close();
       }
     },
-    async watch(stage, {for_ms, server, onSeen}) {
+    async watch(stage, {for_ms, server, onAvailable}) {
       const request = requestOf(stage);
       const {recipes} = await loadRecipes(flags, request.settings);
       const times = {...watchDefaults, ...stage.watch, for_ms};
@@ -177,7 +177,7 @@ async function createServerPorts(
             limits: {...request.settings.limits, ...stage.limits},
             baseline: await baselineOf(stage),
             slower_ratio: thresholds.slower_times.warning,
-            onSeen,
+            onAvailable,
           },
         );
       } finally {

@@ -27,12 +27,16 @@ export type RolloutPorts = {
   /** Reads the findings before a stage is promoted, and the server's identity. Throws AbortError if it fails. */
   diagnose(stage: RolloutStage): Promise<{findings: Finding[]; server: ServerIdentity}>;
   /**
-   * Watches a stage. `onSeen` gets the time in which the server could be read. Throws AbortError (exit 6) if the URL
+   * Watches a stage. `onAvailable` gets the time in which the server could be read. Throws AbortError (exit 6) if the URL
    * does not lead to `server`.
    */
   watch(
     stage: RolloutStage,
-    options: {for_ms: number; server: ServerIdentity | null; onSeen(seen_ms: number): Promise<void>},
+    options: {
+      for_ms: number;
+      server: ServerIdentity | null;
+      onAvailable(available_ms: number): Promise<void>;
+    },
   ): Promise<HealthReport & {health: WatchedHealth}>;
   /** Undefined without a terminal. */
   ask?: Prompt | undefined;
@@ -104,9 +108,13 @@ export async function watch(at: StageInRollout): Promise<void> {
   const for_ms = Math.max(stage.watch?.every_ms ?? 0, (stage.watch?.for_ms ?? 0) - watchedBefore_ms);
   const note = watchedBefore_ms > 0 ? `${formatAge(for_ms)} left` : null;
   await enterPhase(at, {phase: 'watching', detail: note, seen_ms: watchedBefore_ms});
-  const onSeen = createSeenRecorder(at, watchedBefore_ms);
+  const onAvailable = createAvailabilityRecorder(at, watchedBefore_ms);
   try {
-    const report = await ports.watch(stage, {for_ms, onSeen, server: state.stages[index]?.server ?? null});
+    const report = await ports.watch(stage, {
+      for_ms,
+      onAvailable,
+      server: state.stages[index]?.server ?? null,
+    });
     if (!at.flags.json) ports.output.stderr(healthText(report));
     const problem = healthProblem(report, state.stages[index]?.known ?? []);
     await enterPhase(
@@ -123,20 +131,20 @@ export async function watch(at: StageInRollout): Promise<void> {
 }
 
 /** Records progress at each tenth of the watch, so that a resumed rollout watches only the rest. */
-function createSeenRecorder(
+function createAvailabilityRecorder(
   at: StageInRollout,
   watchedBefore_ms: number,
-): (seen_ms: number) => Promise<void> {
+): (available_ms: number) => Promise<void> {
   const tenth = (at.stage.watch?.for_ms ?? 0) / 10;
   let recorded_ms = 0;
-  return async seen_ms => {
-    if (seen_ms - recorded_ms < tenth) return;
-    recorded_ms = seen_ms;
+  return async available_ms => {
+    if (available_ms - recorded_ms < tenth) return;
+    recorded_ms = available_ms;
     const phase = 'watching' as const;
     const stage = at.index;
-    const seen = {phase, stage, detail: null, seen_ms: Math.round(watchedBefore_ms + seen_ms)};
-    await journalEvent(at, at.stage, {event: 'stage', name: at.stage.name, ...seen});
-    applyStageEvent(at.state, seen);
+    const progress = {phase, stage, detail: null, seen_ms: Math.round(watchedBefore_ms + available_ms)};
+    await journalEvent(at, at.stage, {event: 'stage', name: at.stage.name, ...progress});
+    applyStageEvent(at.state, progress);
   };
 }
 

@@ -25,37 +25,38 @@ export const thresholds = {
     warning: 0.8,
     critical: 0.9,
     meaning:
-      "Connection slots in use, of those that ordinary roles can get; also of a role's or database's own connection limit.",
+      "Share of the connection slots for ordinary roles in use; also of a role's or database's own connection limit.",
     source: 'pg_stat_activity, max_connections, rolconnlimit, datconnlimit',
   },
   average_used_ratio: {
     unit: 'ratio',
     warning: 0.7,
-    meaning: 'Connection slots in use, averaged over `check --for`.',
+    meaning: 'Average share of connection slots in use over `check --for`.',
     source: 'pg_stat_activity, max_connections',
   },
   idle_group_ratio: {
     unit: 'ratio',
     warning: 0.1,
-    meaning: "One application's idle sessions, of all usable slots, while slots run short.",
+    meaning: "Share of all usable slots that one application's idle sessions take, while slots run short.",
     source: 'pg_stat_activity',
   },
   idle_group_sessions: {
     unit: 'count',
     warning: 3,
-    meaning: "One application's idle sessions: fewer are never reported.",
+    meaning: "Number of one application's idle sessions; fewer are never reported.",
     source: 'pg_stat_activity',
   },
   role_share_ratio: {
     unit: 'ratio',
     warning: 0.5,
-    meaning: "One role's sessions, of all usable slots, while slots run short.",
+    meaning: "Share of all usable slots that one role's sessions take, while slots run short.",
     source: 'pg_stat_activity',
   },
   role_idle_ratio: {
     unit: 'ratio',
     warning: 0.5,
-    meaning: "Idle sessions, of one role's sessions: its pools are larger than its work.",
+    meaning:
+      "Share of idle sessions among one role's sessions; a high share means that its pools are too large.",
     source: 'pg_stat_activity',
   },
   idle_ms: {
@@ -68,7 +69,8 @@ export const thresholds = {
     unit: 'ms',
     warning: 30_000,
     critical: 300_000,
-    meaning: 'Time a session has been idle in transaction: first a leak, then one that no timeout ends.',
+    meaning:
+      'Time a session has been idle in transaction: warning for a leak, critical for one that no timeout has ended.',
     source: 'pg_stat_activity.state_change',
   },
   longest_transaction_ms: {
@@ -150,7 +152,7 @@ export const thresholds = {
   statement_evictions_per_minute: {
     unit: 'count',
     warning: 1,
-    meaning: 'Evictions from pg_stat_statements a minute; each discards 5 % of its entries.',
+    meaning: 'Evictions from pg_stat_statements per minute; each discards 5 % of its entries.',
     source: 'pg_stat_statements_info.dealloc',
   },
   n_plus_one_suspects: {
@@ -168,25 +170,25 @@ export const thresholds = {
   cache_hit_ratio: {
     unit: 'ratio',
     warning: 0.99,
-    meaning: 'Blocks found in shared buffers, of all that were read; less is worse.',
+    meaning: 'Share of the blocks read that were in shared buffers; lower is worse.',
     source: 'pg_stat_database',
   },
   index_hit_ratio: {
     unit: 'ratio',
     warning: 0.99,
-    meaning: 'Index blocks found in shared buffers, of all that were read; less is worse.',
+    meaning: 'Share of the index blocks read that were in shared buffers; lower is worse.',
     source: 'pg_statio_user_indexes',
   },
   fatal_sessions_per_minute: {
     unit: 'count',
     warning: 10,
-    meaning: 'Sessions ended by errors or timeouts a minute.',
+    meaning: 'Sessions ended by errors or timeouts per minute.',
     source: 'pg_stat_database.sessions_fatal',
   },
   refused_connections_per_minute: {
     unit: 'count',
     warning: 0,
-    meaning: 'Connections refused to poolctl (SQLSTATE 53300) a minute.',
+    meaning: 'Connections refused to poolctl (SQLSTATE 53300) per minute.',
     source: 'check --for',
   },
   pooler_waiting_clients: {
@@ -199,7 +201,7 @@ export const thresholds = {
   availability_ratio: {
     unit: 'ratio',
     critical: 0.5,
-    meaning: 'Time the server could be read, of the time watched; less is worse.',
+    meaning: 'Share of the watched time in which the server could be read; lower is worse.',
     source: 'check --for',
   },
   invalid_indexes: {

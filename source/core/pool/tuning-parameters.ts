@@ -35,7 +35,7 @@ export const tuningParameters: Parameter[] = [
   {
     name: 'deploy_overlap',
     description:
-      'Factor by which processes multiply during a deploy; 1: no overlap; default: as usual on the platform',
+      'Factor by which processes multiply during a deploy; 1: no overlap; default: the usual factor of the platform',
     kind: 'number',
     default: '',
     check: readOverlap,
@@ -57,7 +57,7 @@ export const tuningParameters: Parameter[] = [
   },
   {
     name: 'preset',
-    description: 'platform: the usual one; formula: usable x share / instances; or a preset',
+    description: 'platform: the preset of the platform; formula: usable x share / instances; or a preset',
     kind: 'choice',
     choices: presetIds,
     default: 'platform',
@@ -80,7 +80,7 @@ export const tuningParameters: Parameter[] = [
   {name: 'env_file', description: "The application's .env file", kind: 'path', default: ''},
   {
     name: 'variable',
-    description: 'Variable in it with the URL; default: the one that schema.prisma names, or DATABASE_URL',
+    description: 'Variable that contains the URL; default: the one that schema.prisma names, or DATABASE_URL',
     kind: 'text',
     default: '',
   },

@@ -6,7 +6,7 @@ import {
 } from '../../postgres/wire/messages.ts';
 import type {CapturedStatement, CaptureLog, Field, Pending, Rows, Session} from './capture-log.ts';
 
-/** Rows are kept to find where later parameters come from. Applications do not loop over longer results. */
+/** Rows stored per result, to find where later parameters come from. Applications do not loop over longer results. */
 const maxRows = 1000;
 const maxRowBytes = 16 * 1024;
 /** Longer values are not used as keys. */

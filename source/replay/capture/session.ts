@@ -39,7 +39,7 @@ export function observeSession(
   return {fromClient: whileReadable(fromClient), fromServer: whileReadable(fromServer)};
 }
 
-/** Per message. Larger ones are forwarded but not kept. */
+/** Per message. Larger ones are forwarded but not stored. */
 const maxBytes = 1024 * 1024;
 
 /** Reads the client's messages and queues those that the server will answer. */
