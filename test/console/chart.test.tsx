@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import {Chart} from '../../source/console/components/chart.tsx';
+import {styles} from '../../source/console/screen/grid.ts';
 import {createTheme} from '../../source/console/screen/theme.ts';
 import {renderElement, rowsOfGrid} from './rendered.tsx';
 
@@ -43,5 +44,14 @@ describe('chart', () => {
 
   it('is its title alone where there is no room for it', () => {
     expect(draw([3, 4], {rows: 3})).toEqual(['commits 4', '', '']);
+  });
+
+  it('gives no look to cells without a part of the line', () => {
+    const points = [1, 9, 1, 9].map((value, index) => ({at_ms: index * 2000, value}));
+    const chart: Parameters<typeof Chart>[0] = {title: 'used', unit: 'slots', points, role: 'danger'};
+    const monochrome = createTheme({LANG: 'C.UTF-8', NO_COLOR: '1'});
+    const {grid} = renderElement(<Chart {...chart} />, {columns: 30, rows: 6, theme: monochrome});
+    const underlined = [...grid.text].filter((_, cell) => styles[grid.style[cell] ?? 0]?.includes('4'));
+    expect(underlined.join('')).toMatch(/^[╭╮╰╯│─]+$/);
   });
 });

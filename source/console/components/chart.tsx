@@ -1,9 +1,9 @@
 import asciichart from 'asciichart';
 import {formatAge, formatCount} from '../../core/text/format.ts';
-import type {Role} from '../screen/line.ts';
+import {type Role, type Span, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import {Measured, type Size} from './measured.tsx';
-import {Rows, Text} from './text.tsx';
+import {PaintedRow, Text} from './text.tsx';
 import {useTheme} from './theme-context.ts';
 
 /** `at_ms` by the server's clock, milliseconds since 1970. */
@@ -50,10 +50,21 @@ function Plot({title, unit, points, role, end = 'now', width, height, ...axis}: 
         <Text role="muted">{title}</Text>
         <Text role="strong">{latest === undefined ? '' : ` ${formatCount(latest.value)}`}</Text>
       </Text>
-      {plot && <Rows role={role} rows={plot.rows} />}
+      {plot?.rows.map((row, y) => (
+        <PaintedRow key={y} spans={partsOf(row, plot.axisWidth, role)} />
+      ))}
       {plot && <Text role="muted">{drawScale(plot, unit, end, width)}</Text>}
     </>
   );
+}
+
+/** The axis, and the line in its role, which cells without a part of the line do not have. */
+function partsOf(row: string, axisWidth: number, role: Role): Span[] {
+  const line = row.slice(axisWidth).split(/( +)/);
+  return [
+    span(row.slice(0, axisWidth), 'muted'),
+    ...line.map(part => span(part, part.trim() === '' ? 'plain' : role)),
+  ];
 }
 
 type DrawnPlot = {

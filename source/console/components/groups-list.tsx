@@ -1,8 +1,8 @@
 import type {Budget, BudgetGroup} from '../../model/snapshot.ts';
 import {textWidth} from '../screen/cell-width.ts';
-import {fitText} from '../screen/line.ts';
+import {fitText, span} from '../screen/line.ts';
 import {Measured, type Size} from './measured.tsx';
-import {Text} from './text.tsx';
+import {PaintedRow, Text} from './text.tsx';
 
 /** The groups of sessions that use most slots, largest first, as many as fit, and how many did not. */
 export function GroupsList({groups}: Pick<Budget, 'groups'>) {
@@ -64,12 +64,12 @@ function GroupRow({group, widths}: {group: BudgetGroup; widths: Widths}) {
   const countOf = (sessions: number) => (isHidden(group) ? '-' : String(sessions));
   const columns = [application_name || '(no name)', usename, clientOf(group), String(count)];
   return (
-    <Text>
-      {columnsOf([...columns, countOf(active), countOf(idle)], widths)}
-      <Text role={idle_in_transaction > 0 ? 'warning' : 'muted'}>
-        {countOf(idle_in_transaction).padStart(7)}
-      </Text>
-    </Text>
+    <PaintedRow
+      spans={[
+        span(columnsOf([...columns, countOf(active), countOf(idle)], widths)),
+        span(countOf(idle_in_transaction).padStart(7), idle_in_transaction > 0 ? 'warning' : 'muted'),
+      ]}
+    />
   );
 }
 

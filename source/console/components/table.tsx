@@ -1,5 +1,5 @@
 import {Box} from 'ink';
-import {memo, useMemo} from 'react';
+import {useMemo} from 'react';
 import type {Column} from '../rows/arrange.ts';
 import {textWidth} from '../screen/cell-width.ts';
 import {fitText, type Span, span} from '../screen/line.ts';
@@ -33,12 +33,12 @@ function Rows<Row>({rows, table, columns, idOf, emptyText, width, height}: Table
       {rows.slice(first, first + height - 1).map(row => {
         const id = idOf(row);
         const marker = table.tagged.includes(id) ? `${symbols.tagged} ` : '  ';
+        const parts = partsOf(row, fitted, marker, symbols.ellipsis);
+        if (id !== table.cursor) return <PaintedRow key={id} spans={parts} />;
         return (
-          <TableRow
-            key={id}
-            parts={partsOf(row, fitted, marker, symbols.ellipsis)}
-            selectedWidth={id === table.cursor ? width : null}
-          />
+          <Text key={id} role="selected">
+            {fitText(parts.map(({text}) => text).join(''), width)}
+          </Text>
         );
       })}
       {rows.length === 0 && <Paragraph text={emptyText} width={width} role="muted" />}
@@ -81,28 +81,6 @@ function Titles<Row>({
     </Box>
   );
 }
-
-type TableRowProps = {
-  parts: Span[];
-  /** Cells that the selected row fills; null where the row is not selected. */
-  selectedWidth: number | null;
-};
-
-const TableRow = memo(
-  function TableRow({parts, selectedWidth}: TableRowProps) {
-    if (selectedWidth === null) {
-      return <PaintedRow spans={parts} />;
-    }
-    return <Text role="selected">{fitText(parts.map(({text}) => text).join(''), selectedWidth)}</Text>;
-  },
-  (before, now) =>
-    before.selectedWidth === now.selectedWidth &&
-    before.parts.length === now.parts.length &&
-    before.parts.every(({text, role}, index) => {
-      const part = now.parts[index];
-      return part !== undefined && part.text === text && part.role === role;
-    }),
-);
 
 /** A row in as few parts as its roles allow; what is blank has no role, so that no look is given to nothing. */
 function partsOf<Row>(row: Row, fitted: Fitted<Row>, marker: string, ellipsis: string): Span[] {

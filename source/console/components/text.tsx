@@ -1,6 +1,6 @@
 // biome-ignore lint/style/noRestrictedImports: the one place that may use it, because it sanitises.
 import {Text as InkText, Transform} from 'ink';
-import {Children, type ReactNode} from 'react';
+import {Children, memo, type ReactNode} from 'react';
 import {sanitise} from '../../core/text/sanitise.ts';
 import {type Role, roles, type Span, wrapText} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
@@ -93,16 +93,24 @@ export function Rows({rows, role = 'plain'}: {rows: string[]; role?: Role}) {
   return <InkText wrap="truncate">{paint === null ? shown : paint(shown)}</InkText>;
 }
 
-/** A row of parts in their roles, as nested Texts would show it; painted at once, where a screen holds many such rows. */
-export function PaintedRow({spans}: {spans: Span[]}) {
-  const theme = useTheme();
-  const shown = spans.map(({text, role}) => {
-    const clean = sanitise(text.slice(0, longestText));
-    const paint = painterOf(theme, role);
-    return paint === null || clean === '' ? clean : paint(clean);
-  });
-  return <InkText wrap="truncate">{shown.join('')}</InkText>;
-}
+/**
+ * A row of parts in their roles, as nested Texts would show it; painted at once, and only when it is another row than
+ * before, because a screen holds many of them.
+ */
+export const PaintedRow = memo(
+  function PaintedRow({spans}: {spans: Span[]}) {
+    const theme = useTheme();
+    const shown = spans.map(({text, role}) => {
+      const clean = sanitise(text.slice(0, longestText));
+      const paint = painterOf(theme, role);
+      return paint === null || clean === '' ? clean : paint(clean);
+    });
+    return <InkText wrap="truncate">{shown.join('')}</InkText>;
+  },
+  ({spans: before}, {spans: now}) =>
+    before.length === now.length &&
+    before.every(({text, role}, index) => now[index]?.text === text && now[index]?.role === role),
+);
 
 /** The parts of a Text. */
 export function Spans({spans}: {spans: Span[]}) {

@@ -9,9 +9,10 @@ import {GroupsList} from '../components/groups-list.tsx';
 import {Measured} from '../components/measured.tsx';
 import {ServerHead} from '../components/server-head.tsx';
 import {useConsole} from '../components/store-context.ts';
-import {Text} from '../components/text.tsx';
+import {PaintedRow, Text} from '../components/text.tsx';
 import {oneLine} from '../rows/one-line.ts';
 import {costliestStatements} from '../rows/statements.ts';
+import {span} from '../screen/line.ts';
 import {findingLetters} from '../state/findings.ts';
 import {statementId} from '../state/reading.ts';
 import type {View} from './view.ts';
@@ -154,7 +155,7 @@ function Costliest({snapshot: {statements, unavailable}}: {snapshot: Snapshot}) 
               : `${'load'.padStart(6)} ${'mean'.padStart(8)} ${'calls/s'.padStart(8)}  statement`}
           </Text>
           {costliest.slice(0, height - headRows).map(statement => (
-            <Text key={statementId(statement)}>{costOf(statement)}</Text>
+            <PaintedRow key={statementId(statement)} spans={[span(costOf(statement))]} />
           ))}
         </>
       )}
