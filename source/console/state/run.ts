@@ -1,5 +1,5 @@
 import type {DiagnosisData} from '../../core/recipe/diagnose.ts';
-import {type ParameterProblem, problemOf} from '../../core/recipe/parameters.ts';
+import {type ParameterProblem, problemOf, suggestionsOf} from '../../core/recipe/parameters.ts';
 import {counted} from '../../core/text/format.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../../model/recipe.ts';
@@ -149,8 +149,8 @@ export function editedParameter(known: Known, wizard: RecipeWizard): Parameter |
 export function choicesOf(known: Known, wizard: RecipeWizard): readonly string[] {
   const parameter = editedParameter(known, wizard);
   if (parameter?.choices !== undefined) return parameter.choices;
-  if (parameter === null || known.snapshot === null || !['text', 'path'].includes(parameter.kind)) return [];
-  return parameter.suggest?.(known.snapshot, dataOf(known, wizard)) ?? [];
+  if (parameter === null || !['text', 'path'].includes(parameter.kind)) return [];
+  return suggestionsOf(parameter, known.snapshot, dataOf(known, wizard));
 }
 
 /** Whether the arrows walk through the parameter's values: none of its own has been typed. */

@@ -1,4 +1,4 @@
-import type {ParameterProblem} from '../../core/recipe/parameters.ts';
+import {type ParameterProblem, suggestionsOf} from '../../core/recipe/parameters.ts';
 import type {Parameter} from '../../model/recipe.ts';
 import {Field} from '../components/field.tsx';
 import {Anchor, Page} from '../components/page.tsx';
@@ -98,8 +98,9 @@ const mostSuggestions = 6;
 
 type ExplanationProps = {parameter: Parameter; known: Known; wizard: RecipeWizard};
 
-function Explanation({parameter: {description, choices, suggest}, known, wizard}: ExplanationProps) {
-  const seen = (known.snapshot && suggest?.(known.snapshot, dataOf(known, wizard))) ?? [];
+function Explanation({parameter, known, wizard}: ExplanationProps) {
+  const {description, choices} = parameter;
+  const seen = suggestionsOf(parameter, known.snapshot, dataOf(known, wizard));
   const more = seen.length > mostSuggestions ? `  and ${seen.length - mostSuggestions} more` : '';
   const indent = narrowestName + 2;
   return (

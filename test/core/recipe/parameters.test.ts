@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import {recipes} from '../../../recipes/index.ts';
-import {problemOf, resolveName} from '../../../source/core/recipe/parameters.ts';
+import {problemOf, resolveName, suggestionsOf} from '../../../source/core/recipe/parameters.ts';
 import type {Parameter} from '../../../source/model/recipe.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
 
@@ -118,5 +118,30 @@ describe('resolveName', () => {
     const refused = (hint: unknown) => expect.objectContaining({hint});
     expect(() => resolveName('table', 'nope', many)).toThrow(refused(expect.stringMatching(/ and 2 more$/)));
     expect(() => resolveName('table', 'nope', [])).toThrow(refused(undefined));
+  });
+});
+
+describe('suggestions', () => {
+  it('are drawn once for the same snapshot and data, and anew for others', () => {
+    const drawn: number[] = [];
+    const counted = parameter('text', {
+      suggest: ({backends}) => {
+        drawn.push(backends.length);
+        return ['a'];
+      },
+    });
+    const data = {};
+    expect(suggestionsOf(counted, snapshot, data)).toEqual(['a']);
+    expect(suggestionsOf(counted, snapshot, data)).toEqual(['a']);
+    expect(problemOf(counted, 'c', snapshot, data)?.text).toBe('not seen now');
+    expect(drawn).toEqual([2]);
+    expect(suggestionsOf(counted, createSnapshot(), data)).toEqual(['a']);
+    expect(suggestionsOf(counted, snapshot, {})).toEqual(['a']);
+    expect(drawn).toEqual([2, createSnapshot().backends.length, 2]);
+  });
+
+  it('are none without a snapshot, and where the parameter has none', () => {
+    expect(suggestionsOf(role, null, {})).toEqual([]);
+    expect(suggestionsOf(parameter('text'), snapshot, {})).toEqual([]);
   });
 });
