@@ -1,5 +1,5 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
-import {type DiagnosisData, loadDiagnosisData} from '../core/recipe/diagnose.ts';
+import {type DiagnosisData, diagnosisDataEveryMs, loadDiagnosisData} from '../core/recipe/diagnose.ts';
 import type {Recipe} from '../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../model/recipe-data.ts';
 import type {Connection} from '../postgres/connect/connect.ts';
@@ -60,9 +60,6 @@ type Reader = (connection: Connection, need: unknown) => Promise<unknown>;
 export function loadRecipeData(connection: Connection, required: DataRequirements): Promise<RecipeData> {
   return explainServerErrors(connection, readRecipeData(connection, required).catch(explainRefusal));
 }
-
-/** How often diagnoses get new recipe data, which is expensive to read and changes slowly. */
-const diagnosisDataEveryMs = 60_000;
 
 /**
  * Returns a function that loads the data of diagnoses at most once a minute. If the connection is lost meanwhile, which

@@ -244,10 +244,10 @@ function delay(ms: number): Promise<void> {
 function createKeeper({recipes, past}: ConsolePorts): (reading: SampleEvent, state: ConsoleState) => void {
   const withFactFindings = attachFactFindings(recipes);
   return (reading, {snapshot, findings: shown, diagnosisData: {facts}}) => {
-    if (reading.kind !== 'snapshot') return past.keep(reading, null);
+    if (reading.kind !== 'snapshot') return past.record(reading, null);
     const isShown = snapshot === reading.snapshot;
     const findings = isShown ? shown : diagnoseAll(recipes, reading.snapshot, facts).findings;
-    past.keep(
+    past.record(
       {...reading, snapshot: withFactFindings(reading.snapshot, facts, findings)},
       worstSeverity(findings),
     );

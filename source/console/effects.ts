@@ -121,7 +121,7 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
         playing = setTimeout(() => dispatch({kind: 'play-on'}), effect.after_ms);
         return;
       case 'write-out':
-        return void ports.past.writeOut(effect.file).then(
+        return void ports.past.write(effect.file).then(
           file => dispatch({kind: 'notice', notice: {text: `written to ${file}`, severity: 'info'}}),
           error => dispatch(warning(messageOf(error).join('. '))),
         );
@@ -150,10 +150,10 @@ async function readPast(
   {past}: ConsolePorts,
   {at_ms, by}: {at_ms: number; by: number},
 ): Promise<{moments: readonly RecordedAt[]; snapshots: Snapshot[]}> {
-  const tape = await past.tape();
-  const moments = tape.times();
+  const recording = await past.recording();
+  const moments = recording.times();
   const to = Math.max(0, Math.min(moments.length - 1, indexAt(moments, at_ms) + by));
-  return {moments, snapshots: await tape.read(Math.max(0, to - snapshotsBefore), to)};
+  return {moments, snapshots: await recording.read(Math.max(0, to - snapshotsBefore), to)};
 }
 
 function warning(text: string): Message {

@@ -10,11 +10,11 @@ import type {JournalState} from './state/run.ts';
 /** The snapshots of the last hour, or of a recording that is played. */
 export type PastPort = {
   /** Loaded when it is first needed. */
-  tape(): Promise<Recording>;
+  recording(): Promise<Recording>;
   /** Adds a snapshot or a lost connection. Returns at once and never throws. */
-  keep(event: SampleEvent, severity: Severity | null): void;
+  record(event: SampleEvent, severity: Severity | null): void;
   /** Resolves to the file's path. */
-  writeOut(file: string | null): Promise<string>;
+  write(file: string | null): Promise<string>;
 };
 
 /** What the console needs from outside: it imports no driver, file or process itself. */

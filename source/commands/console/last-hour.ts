@@ -28,19 +28,19 @@ export function createLastHour({cwd}: CliContext): PastPort {
     return loading;
   };
   return {
-    async tape() {
+    async recording() {
       const loaded = await load();
       // The recording must contain the snapshot on the screen.
       await loaded.flushed();
       return loaded;
     },
-    keep(event, severity) {
+    record(event, severity) {
       if (buffer !== null) return addTo(buffer, event, severity);
       waiting.push([event, severity]);
-      // If an upgrade of poolctl removed the module, there is no recording, and `tape` rejects.
+      // If an upgrade of poolctl removed the module, there is no recording, and `recording` rejects.
       if (waiting.length >= snapshotsBeforeLoading) load().catch(() => waiting.splice(0));
     },
-    writeOut: async file => (await load()).save(file),
+    write: async file => (await load()).save(file),
   };
 }
 

@@ -29,9 +29,9 @@ export async function run(
       sampler: silentSampler,
       recipes,
       past: {
-        tape: async () => recording,
-        keep: () => {},
-        writeOut: () => Promise.reject(usageError('this is already a recording', file)),
+        recording: async () => recording,
+        record: () => {},
+        write: () => Promise.reject(usageError('this is already a recording', file)),
       },
       onConnecting: () => {},
       onNotice: () => {},

@@ -1,5 +1,5 @@
 import {type HistorySample, pushSample} from '../../core/activity/budget.ts';
-import type {DiagnosisData} from '../../core/recipe/diagnose.ts';
+import {type DiagnosisData, diagnosisDataEveryMs} from '../../core/recipe/diagnose.ts';
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
@@ -150,7 +150,6 @@ export function anotherServer({link}: Pick<ReadingSlice, 'link'>): string | null
   return `${link.another_server}: poolctl changes nothing there; quit, and open poolctl on the intended server`;
 }
 
-const diagnosisDataEveryMs = 60_000;
 /** Expensive data is read only after this many snapshots: the first frame and the keys come first. */
 const leastReadings = 2;
 

@@ -5,6 +5,9 @@ import type {Snapshot} from '../../model/snapshot.ts';
 import {AbortError, exitCodes} from '../errors.ts';
 import {messageOf} from '../text/redact.ts';
 
+/** How often diagnoses get new recipe data, which is expensive to read and changes slowly. */
+export const diagnosisDataEveryMs = 60_000;
+
 export type Diagnosis = {
   /** Critical ones first. */
   findings: Finding[];
