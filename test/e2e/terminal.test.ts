@@ -97,6 +97,46 @@ describe('a process that was stopped', () => {
   );
 });
 
+describe('job control', () => {
+  const isUp = ({isAlternateBuffer, text}: Terminal) => isAlternateBuffer() && text().includes(overview);
+  const isDown = (shell: Terminal) => !shell.isAlternateBuffer() && isAtPrompt(shell);
+
+  it('suspends and goes on five times in a row, and after bg', async () => {
+    const shell = await openShell();
+    for (let round = 0; round < 5; round++) {
+      shell.press('ctrl-z');
+      await shell.waitFor(isDown);
+      // In the background it may not have the terminal, and stops again.
+      if (round === 2) shell.type('bg', 'enter');
+      shell.type('fg', 'enter');
+      await shell.waitFor(isUp);
+    }
+    shell.press('2');
+    await shell.waitFor('PID');
+    shell.press('q');
+    await shell.waitFor(isDown);
+    expect(shell.cursor().isVisible).toBe(true);
+  });
+
+  it('starts in the background, and is drawn when it comes to the foreground', async () => {
+    const shell = openTerminal({
+      command: '/bin/sh',
+      args: ['-i'],
+      columns: 100,
+      rows: 30,
+      env: {PS1: `${prompt} `},
+    });
+    terminals.push(shell);
+    await shell.waitFor(prompt);
+    shell.type(`${process.execPath} ${program} '${server.superuserUrl}' &`, 'enter');
+    await shell.waitFor(isAtPrompt);
+    shell.type('fg', 'enter');
+    await shell.waitFor(isUp);
+    shell.press('q');
+    await shell.waitFor(isDown);
+  });
+});
+
 describe.each(['SIGQUIT', 'SIGABRT', 'SIGUSR2', 'SIGALRM', 'SIGXCPU'] as const)('%s', signal => {
   it('ends the console as SIGTERM does', async () => {
     const terminal = await open({checksRestore: true});
