@@ -68,16 +68,16 @@ const recipe: Recipe = {
   id: 'apply-indexes',
   title: 'Build missing indexes',
   summary:
-    'Builds indexes concurrently for statements, foreign keys or a migration; measures the effect; can undo',
+    'Builds indexes concurrently for statements, foreign keys or a migration; measures the effect; can be undone',
   parameters,
   diagnoseRequires: {catalog: true},
-  planRequires: needs,
+  planRequires: requirements,
   diagnose,
   plan,
 };
 export default recipe;
 
-function needs(params: ParameterValues): DataRequirements {
+function requirements(params: ParameterValues): DataRequirements {
   const read = readValues(params, parameters);
   return {
     catalog: true,

@@ -1,14 +1,14 @@
 import {spawn} from 'node:child_process';
 import type {CliContext} from './context.ts';
 
-/** A terminal takes no more than this. */
+/** The limit of terminals for one OSC 52 sequence. */
 const mostCharacters = 100_000;
 /** GNU screen 4 drops a longer string. */
 const screenChunk = /[\s\S]{1,200}/g;
 
 /**
- * Puts text into the clipboard by way of the terminal, which works over SSH: OSC 52. No terminal says whether it has
- * taken it, and multiplexers swallow it, so returns what was done. `write` writes to the terminal.
+ * Copies text to the clipboard through the terminal (OSC 52), which works over SSH. Returns a description of where the
+ * text was sent: terminals do not confirm it, and multiplexers may drop it. `write` writes to the terminal.
  */
 export async function copyText(
   {env}: Pick<CliContext, 'env'>,
@@ -32,7 +32,7 @@ export async function copyText(
   return 'sent to the terminal, which may not allow it (OSC 52)';
 }
 
-/** Whether tmux has taken the text. From 3.2 on `-w` also sends it to the terminal. */
+/** Whether tmux accepted the text. From 3.2 on `-w` also sends it to the terminal. */
 function loadTmuxBuffer(text: string, options: string[]): Promise<boolean> {
   return new Promise(resolve => {
     const tmux = spawn('tmux', ['load-buffer', ...options], {

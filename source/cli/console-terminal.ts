@@ -19,9 +19,9 @@ function whyNoConsole({stdin, stdout, env}: CliContext): string | null {
 }
 
 /**
- * The terminal for the console, from now on written without waiting. By default Node waits until a terminal has taken
- * what is written to it: one that is not read (a serial line on hold, a window while text is selected) would stop the
- * readings, the run in progress and the signals.
+ * The terminal for the console, switched to non-blocking writes. By default a write to a terminal blocks Node until the
+ * terminal accepts it. A terminal that accepts nothing (a serial line on hold, a window with selected text) would block
+ * refreshes, the run in progress and the handling of signals.
  */
 export function consoleStreams({stdin, stdout, stderr}: CliContext): Pick<CliContext, 'stdin' | 'stdout'> {
   writeWithoutWaiting(stdout);
@@ -38,8 +38,8 @@ function writeWithoutWaiting(stream: NodeJS.WriteStream): void {
 }
 
 /**
- * Node opens a terminal anew, so that the mode of its descriptor is its own. Where it may not (after `su`), the mode
- * would be the shell's too, and Node would write again and again without waiting for the terminal.
+ * Whether Node could reopen the terminal, so that its descriptor does not share O_NONBLOCK with the shell's. After `su`
+ * it may not: non-blocking mode would affect the shell, and Node would retry writes in a busy loop.
  */
 function isOpenedAnew(fd: number): boolean {
   try {

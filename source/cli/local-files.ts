@@ -131,7 +131,10 @@ async function makeFolder(folder: string): Promise<boolean> {
   }
 }
 
-/** Links, as a rename would replace a file created meanwhile; renames on a file system without hard links. */
+/**
+ * Creates the destination as a hard link, because a rename would replace a file created meanwhile; renames on a file
+ * system without hard links.
+ */
 async function publish(temporary: string, path: string): Promise<boolean> {
   try {
     await link(temporary, path);

@@ -41,7 +41,7 @@ export async function loadRecipes(
   return loaded;
 }
 
-/** The same; prints on stderr what was skipped. */
+/** As `loadRecipes`; prints what was skipped on stderr. */
 export async function loadRecipesAndReport(
   output: Output,
   flags: {recipes?: string | undefined},

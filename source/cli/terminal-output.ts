@@ -5,8 +5,8 @@ import {toAscii} from '../core/text/ascii.ts';
 import type {CliContext, Output} from './context.ts';
 
 /**
- * Output for people: on a terminal, lines are wrapped to its width, and in ASCII where the locale has no UTF-8. What goes
- * into a file or a pipe is unchanged.
+ * Output that is wrapped to the terminal's width, and in ASCII if the locale is not UTF-8. Output to a file or a pipe is
+ * unchanged.
  */
 export function terminalOutput({output, stdout, stderr, env}: CliContext): Output {
   const shown = (text: string, {isTTY, columns}: NodeJS.WriteStream) => {
@@ -20,7 +20,7 @@ export function terminalOutput({output, stdout, stderr, env}: CliContext): Outpu
   };
 }
 
-/** What continues a line stands two cells to the right of it. */
+/** Continuation lines are indented by two cells. */
 export function wrapLines(text: string, width: number): string {
   return text
     .split('\n')

@@ -42,7 +42,7 @@ function skippedLines({reason, members}: SkippedGroup): string[] {
     : [`  ${reason}:`, ...names.map(name => `    ${name}`)];
 }
 
-/** Prints only the values if the step before has the same statement. */
+/** Prints only the values if the previous step has the same statement. */
 function numberedLines(step: Step, index: number, {steps, explanation}: Plan): string[] {
   const {head, body} = stepText(step, steps[index - 1], explanation);
   return [...(head === null ? [] : ['', `${index + 1}. ${head}`]), ...body.map(text => `   ${text}`)];

@@ -88,7 +88,7 @@ export async function measureEndpoint(
     prisma: semantics.prisma,
     seed: call.seed,
     results: measured.results,
-    // The results lack what was refused.
+    // The results do not include refused connections.
     recommendation:
       refusals.length > 0 ? null : recommend(measured.results.filter(each => !each.is_simulated)),
     notes: [...new Set(notes)],

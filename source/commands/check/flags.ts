@@ -113,7 +113,7 @@ export const usage = {
   details: [
     'Exit 0 if there is no finding and no limit is crossed, else 1. A limit with two values (80%,90%) has a warning and a critical value; a single value is critical. SHARE is 80% or 0.8.',
     'The hit ratios have no default limit on a server that has read few blocks. Mean times cover the time since the last reset of the statistics; with --rates or --for, since the first snapshot.',
-    'With --for, poolctl compares the 95th percentile of each metric with its limits. One critical value of slots or transactions is enough for a warning.',
+    'With --for, poolctl compares the 95th percentile of each metric with its limits. For slots and transactions, a single critical value is reported as a warning.',
     'With --nagios: exit 0 ok, 1 warning, 2 critical or no connection, 3 unknown.',
   ],
 } as const satisfies Usage;

@@ -44,7 +44,7 @@ export async function printHealthReport(
   return format === 'nagios' ? nagiosCodes[status] : status === 'ok' ? exitCodes.ok : exitCodes.findings;
 }
 
-/** The exit codes of a Nagios plugin, whatever they mean elsewhere in poolctl. */
+/** The exit codes of a Nagios plugin, which differ from poolctl's. */
 const nagiosCodes = {ok: 0, warning: 1, critical: 2} as const satisfies Record<Level, ExitCode>;
 
 const renderers: Record<CheckFormat, (report: HealthReport) => string> = {
@@ -82,7 +82,7 @@ function nagiosLine({health, target}: HealthReport): string {
   ].join('\n');
 }
 
-/** The line of a check that failed itself. */
+/** The line for a check that could not be made. */
 export function nagiosFailure(status: 'CRITICAL' | 'UNKNOWN', message: string): string {
   return `POOLCTL ${status} - ${replaceBars(message)}`;
 }

@@ -106,7 +106,7 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
             onRecovered: text => showNotice(text),
           });
         } finally {
-          // So that the screen shows the effect at once.
+          // Shows the effect on the screen at once.
           sampler.refresh();
         }
       },
@@ -186,9 +186,10 @@ function requireConnection(connection: Connection | null): Connection {
 }
 
 /**
- * Trades CPU time for memory, of a program that watches beside the database in trouble. V8's young generation no longer
- * grows to 2 x 16 MB (2 x 32 MB from Node 24 on): a snapshot a second needs 2 MB. The old one is collected when it has
- * grown by 40 %, not to three times what is in use. It runs after the first frame, which it would delay by 10 ms.
+ * Trades CPU time for memory, because the console may run on the overloaded server itself. V8's young generation stays
+ * small instead of growing to 2 x 16 MB (2 x 32 MB from Node 24 on): one snapshot per second needs 2 MB. The old
+ * generation is collected when it has grown by 40 %, not by 200 %. Called after the first frame, which it would delay by
+ * 10 ms.
  */
 function keepHeapSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1');

@@ -9,7 +9,7 @@ import {type Demo, startDemo} from '../../demo/demo.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {usage} from './flags.ts';
 
-type Others = {
+type OtherCommands = {
   console(
     context: CliContext,
     call: {words: string[]; flags: Pick<Call<typeof usage>['flags'], 'interval' | 'journal'>},
@@ -24,7 +24,7 @@ type Others = {
 export async function runDemo(
   context: CliContext,
   {flags}: Call<typeof usage>,
-  {console, snapshot}: Others,
+  {console, snapshot}: OtherCommands,
 ): Promise<ExitCode> {
   if (flags.once && flags.serve) {
     throw usageError('--once and --serve cannot be used together', 'Leave out one of them.');

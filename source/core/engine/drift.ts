@@ -73,8 +73,8 @@ export function recheckUndo(
 }
 
 /**
- * One line if a group whose sessions were ended has as many as before: its application reconnects at once, and ending
- * more frees nothing. Null otherwise.
+ * One line if a group whose sessions were ended has as many sessions as before: its application reconnects at once, and
+ * ending more sessions frees no slots. Null otherwise.
  */
 export function detectReconnect(
   plan: Plan,

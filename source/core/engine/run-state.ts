@@ -77,7 +77,7 @@ function isRefused(result: StepResult | null): boolean {
   return result === null || result.outcome === 'skipped' || result.sqlstate === '42501';
 }
 
-/** `run 1a2b3c4d interrupted: 3 of 5 steps done; step 4 cancelled; 1 not started`: printed after the screen is gone. */
+/** `run 1a2b3c4d interrupted: 3 of 5 steps done; step 4 cancelled; 1 not started`: printed after the console has closed its screen. */
 export function describeInterruption({run, status, steps}: RunState): string {
   const done = steps.filter(({result}) => result?.outcome === 'verified' || result?.outcome === 'applied');
   const others = steps.flatMap(({status: at, result}, index) => {

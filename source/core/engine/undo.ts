@@ -60,7 +60,7 @@ export function undoStateOf(
 }
 
 function journaledRun(run: RunEntry, entries: readonly JournalEntry[]): JournaledRun {
-  // Earlier entries cannot undo this run, whatever they say; this also ends the recursion for a run that undoes itself.
+  // Entries before this run cannot undo it; ignoring them also ends the recursion for a forged run that undoes itself.
   const later = entries.slice(entries.indexOf(run) + 1);
   const own = later.filter(entry => entry.run === run.run);
   // A step's first outcome is authoritative.

@@ -35,7 +35,7 @@ export type SlowStatement = {statement: Statement; mean_exec_time_ms: number};
 
 /**
  * The statement of `slowest_mean_exec_time_ms`; null if none was called. Without rates, a statement
- * called once is ignored: a migration or a person's.
+ * called once is ignored: it may be a migration, or typed by a person.
  */
 export function slowestStatement(
   {statements}: Snapshot,

@@ -80,7 +80,7 @@ function proposalText(tuning: Tuning, {budget: slots}: Snapshot): string[] {
   ];
 }
 
-/** Whether the connections fit beside others' now, and what would. */
+/** Whether the connections fit now in addition to those of other clients; if not, which limit would. */
 function fitNow(connections: number, {budget, choices, instances}: Tuning): string[] {
   const {others, usable} = budget;
   if (choices.role === null) return [];

@@ -23,8 +23,8 @@ export function terminateHolderStep(session: KnownSession, holding: NonNullable<
 }
 
 /**
- * Ends a session only while it blocks others. A running one gets here after a cancel, so it
- * may have moved on within its transaction, but not beyond it. An aborted one is still open and holds no lock.
+ * Ends a session only while it blocks others. With `isRunning` its statement was cancelled before, so it may have executed
+ * more in the same transaction, but must not have begun another one. An aborted transaction is open and holds no locks.
  */
 export function terminateBlockerStep(session: KnownSession, isRunning: boolean): Step {
   const same = isRunning ? 'transaction' : 'unchanged';
@@ -50,7 +50,7 @@ export function cancelStep(session: KnownSession): Step {
 
 const signalling = {undo: 'irreversible', lock: 'none', transaction: false, timeout_ms: 10_000} as const;
 
-/** Gives the reason for skipping; the acting statement checks the same again. */
+/** Returns the reason for skipping; the step's statement checks the same conditions again. */
 function blockerGuard({pid, backend_start, xact_start}: KnownSession): Verification {
   return {
     query: {
@@ -120,7 +120,7 @@ export type Signal = {
  * The statement that ends a session or cancels its statement. It checks all conditions itself, and nothing
  * after reading the session: first `holding`, then pg_stat_get_activity(pid), the function behind
  * pg_stat_activity without the view's joins, then the signal. Times are compared with `=`, because a server's
- * clock can step back. A value hidden from the acting role is NULL and equals nothing.
+ * clock can step back. A value hidden from the executing role is NULL and equals nothing.
  */
 export function signalSql(session: KnownSession, {call, same, holding}: Signal): Sql {
   const {values, put: value} = createPlaceholders<Sql['values'][number]>();

@@ -1,7 +1,7 @@
 import {redactSecrets, type Showable} from './redact.ts';
 import {sanitise} from './sanitise.ts';
 
-/** Foreign text without secrets and control characters, line by line. */
+/** Text from a server, without secrets and control characters, line by line. */
 export function cleanLines(text: Showable): string[] {
   return redactSecrets(text)
     .split(/\r\n|\n|\r/)
@@ -9,7 +9,7 @@ export function cleanLines(text: Showable): string[] {
 }
 
 /**
- * Foreign text as inline code, fenced by more backticks than it contains: only so is it never rendered as a link, image,
+ * Text from a server as inline code, fenced by more backticks than it contains: only so is it never rendered as a link, image,
  * tag, reference or mention.
  */
 export function inlineCode(text: Showable): string {

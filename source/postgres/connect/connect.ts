@@ -22,12 +22,12 @@ export type Connection = {
   server_version_num: number;
   /** Sent in the startup options: a session that returns it is this one, not one that a pooler assigned. */
   marker: string;
-  /** Read on this connection; null while a watching connection has not read it. */
+  /** Read on this connection; null until a read-only connection has read it. */
   server: ServerIdentity | null;
   is_encrypted: boolean;
   /**
    * A pooler rejected or ignored the session's settings. Each transaction may run in another session of the server, so
-   * SET would reach other clients and named statements vanish. Never true for a connection that acts.
+   * SET would reach other clients and named statements vanish. Never true for a connection that executes steps.
    */
   is_pooled: boolean;
   /** Resolves once, when the connection ends for any reason. Never rejects. */
@@ -58,8 +58,8 @@ export type ConnectOptions = {
 
 /**
  * Connects by the first route that works: the address; the rescue URL if every slot is taken; the address again after
- * waiting for a free slot. Throws AbortError: exit 4 if no slot is left, 130 if interrupted, otherwise 3, also for
- * acting through a pooler.
+ * waiting for a free slot. Throws AbortError: exit 4 if no slot is left, 130 if interrupted, otherwise 3, also if
+ * steps would be executed through a pooler.
  */
 export async function connect(request: ConnectionRequest, options: ConnectOptions): Promise<Connection> {
   const started = performance.now();

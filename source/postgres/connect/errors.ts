@@ -123,7 +123,7 @@ function withheldPassword({password_withheld, source, host, port}: ConnectionReq
 function unknownDatabase(request: ConnectionRequest): Explained {
   return {
     message: `database "${request.database}" does not exist at ${hostAndPort(request)}`,
-    hint: 'Connect to one that does: -d postgres exists on nearly every server.',
+    hint: 'Connect to an existing database: nearly every server has postgres (-d postgres).',
   };
 }
 

@@ -31,7 +31,7 @@ export function localMachine(env: Machine['env'], cwd: string): Machine {
   };
 }
 
-/** Without a slash at its end. As for login(1), `/` where a container runs as a user id without a name. */
+/** Without a trailing slash. As with login(1), `/` if a container runs as a user id without a name. */
 function homeOf(env: Machine['env']): string {
   const home = env.HOME || orNull(() => os.userInfo().homedir) || '/';
   return home.replace(/\/+$/, '');

@@ -8,7 +8,7 @@ export async function readIndexes(readRows: ReadRows): Promise<Index[]> {
 /**
  * Indexes with their definitions and counters. `conindid` of a foreign key names the referenced index, so only a
  * constraint of the index's own table counts as its own. Definitions, predicates and sizes open the relation and so wait
- * for an ACCESS EXCLUSIVE lock (seen on 15 and 18); of an index that is locked so, they are unknown.
+ * for an ACCESS EXCLUSIVE lock (observed on 15 and 18); for an index locked in this way they are unknown.
  */
 export const catalogIndexesQuery = serverQuery(
   'poolctl_catalog_indexes',

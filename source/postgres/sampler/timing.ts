@@ -133,8 +133,8 @@ function clamp(interval_ms: number): number {
 
 /**
  * How long to wait before the next attempt to connect. A restart takes a second or two, so poolctl tries every 100 to
- * 200 ms for the first ten seconds, then less and less often. Less often too at a full server, which starts a process
- * for each attempt, and at one that refuses the password, which may lock the account.
+ * 200 ms for the first ten seconds, then less and less often. It also tries less often while the server has no free slot,
+ * because each attempt starts a process there, and after a refused password, because more attempts may lock the account.
  */
 export function reconnectPauseMs(error: unknown, lostFor_ms: number): number {
   const sqlstate = sqlstateOf(error);

@@ -45,7 +45,7 @@ export async function readCapabilities({client, request}: TargetConnection): Pro
 export async function readTarget(connection: TargetConnection): Promise<Capabilities> {
   const answer = readCapabilities(connection);
   const proving = readServerProof(connection.client, connection.marker);
-  // Where the connection breaks, the first query's error says why.
+  // If the connection breaks, the first query's error says why.
   proving.catch(() => {});
   return withServer(await answer, await proving);
 }
@@ -89,7 +89,7 @@ function toTarget(row: IdentityRow, request: ConnectionRequest): Target {
   };
 }
 
-/** By what only that service installs. Aurora has RDS's role too, so it comes first. */
+/** Recognises a service by a role, schema or function that only it installs. Aurora comes first, as it has RDS's role too. */
 function guessService(row: IdentityRow): ManagedService | null {
   if (row.has_aurora_version) return 'aurora';
   if (row.has_heroku_schema) return 'heroku';

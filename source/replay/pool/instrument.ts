@@ -16,7 +16,7 @@ import {
 /** The connections of a pool that requests have checked out. */
 export type Checkouts = {
   active: Map<pg.PoolClient, Checkout>;
-  /** The most at once. */
+  /** The highest number checked out at the same time. */
   peak: number;
 };
 type Checkout = {
