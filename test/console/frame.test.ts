@@ -203,7 +203,7 @@ describe('the keys at the foot', () => {
   const footer = (...keys: string[]) =>
     rowsOf(press(play(open(200, 24), read(incident)).state, '2', ...keys)).at(-1) ?? '';
 
-  it('offer Enter only where a row is held, and else say why not', () => {
+  it('offer Enter only where a row is selected, and say why not elsewhere', () => {
     expect(footer()).toContain('Enter: no row selected');
     expect(footer()).not.toContain('Enter detail');
     expect(footer('j')).toContain('Enter detail');
@@ -215,7 +215,7 @@ describe('tabs', () => {
   const tabs = (columns: number) =>
     rowsOf(press(play(open(columns, 24), read(incident)).state, '2', 'j'))[1] ?? '';
 
-  it('say that the order is held, in a sign where words would cost the counts', () => {
+  it('say that the order is frozen, by a sign where words would cost the counts', () => {
     expect(tabs(120)).toMatch(/2 Sessions 43 .* order frozen$/);
     expect(tabs(78)).toMatch(/2 Sessions 43 .*6 Journal +≡$/);
   });

@@ -42,9 +42,9 @@ describe('locks', () => {
     expect(screen).toMatch(/└ 12 .*transaction 70012, row of orders/);
   });
 
-  it('keep their order under a held row, a new waiter under the one that holds it up', () => {
-    const held = press(play(open(120, 24), waiting([11, 10], [21, 20])).state, '4', 'j');
-    const later = play(held, waiting([11, 10], [21, 20], [12, 10], [22, 20], [23, 20])).state;
+  it('keep their order while a row is selected, a new waiter under its blocker', () => {
+    const selected = press(play(open(120, 24), waiting([11, 10], [21, 20])).state, '4', 'j');
+    const later = play(selected, waiting([11, 10], [21, 20], [12, 10], [22, 20], [23, 20])).state;
     expect(trees(rowsOf(later))).toEqual(['10', '├ 11', '└ 12', '20', '├ 21', '├ 22', '└ 23']);
     expect(trees(rowsOf(press(later, 'escape')))[0]).toBe('20');
   });
@@ -54,7 +54,7 @@ describe('statements', () => {
   it.each([
     [0, 'no statement has been recorded yet'],
     [22, '22 statements recorded, none that this role may see: GRANT pg_monitor TO "web";'],
-  ])('that are not there are told from those that are hidden: %i', (entries, text) => {
+  ])('say whether none is recorded or none may be seen: %i', (entries, text) => {
     const statements_info = {dealloc: 0, stats_reset: null, entries, max_entries: 5000, is_evicting: false};
     const remedy = 'GRANT pg_monitor TO "web";';
     const unavailable = [{section: 'backends', sqlstate: null, reason: 'hidden', remedy}] as const;
@@ -89,10 +89,10 @@ describe('statements', () => {
   };
   const statement = createStatement({rates});
   const id = statementId(statement);
-  const held = press(play(open(80, 24), read(createSnapshot({statements: [statement]}))).state, '3', 'j');
+  const selected = press(play(open(80, 24), read(createSnapshot({statements: [statement]}))).state, '3', 'j');
 
   it('that are not called now say so, and no mean of nothing', () => {
-    const screen = screenOf(press(held, 'enter'));
+    const screen = screenOf(press(selected, 'enter'));
     expect(screen).toMatch(/now +0 calls\/s, idle\n/);
     expect(screen).not.toContain('0.00ms ±');
   });
@@ -101,7 +101,7 @@ describe('statements', () => {
     const lines = ['Seq Scan on orders', '(generic plan: the statement was not executed)'];
     const text = Array.from({length: 60}, (_, index) => `line ${index}`);
     for (const keys of [['x'], ['enter', 'G', 'x']]) {
-      const shown = mount(held);
+      const shown = mount(selected);
       shown.play(...keys, {kind: 'explained', id, lines}, {kind: 'statement-formatted', id, lines: text});
       expect(shown.rows().join('\n')).toContain('Seq Scan on orders');
     }
@@ -116,7 +116,7 @@ describe('statements', () => {
         return Reflect.get(target, key);
       },
     });
-    const shown = mount(held);
+    const shown = mount(selected);
     shown.play('enter', {kind: 'statement-formatted', id, lines: counted});
     const walked = walks;
     expect(walked).toBeGreaterThan(0);

@@ -16,7 +16,7 @@ export function needsNow({past}: ConsoleState): string | null {
   return past !== null && past.now === null ? 'this is a recording already' : null;
 }
 
-export function needsRow(state: ConsoleState): string | null {
+function needsRow(state: ConsoleState): string | null {
   return state.tables[state.view].cursor === null ? 'no row selected (use the arrow keys)' : null;
 }
 
