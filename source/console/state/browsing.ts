@@ -1,5 +1,14 @@
-export const viewIds = ['overview', 'sessions', 'statements', 'locks', 'recipes', 'journal'] as const;
-export type ViewId = (typeof viewIds)[number];
+/** The views in tab order, each with the column that orders its list at first; '' where the order is fixed. */
+const firstOrder = {
+  overview: '',
+  sessions: 'xact',
+  statements: 'load',
+  locks: '',
+  recipes: '',
+  journal: 'seq',
+};
+export type ViewId = keyof typeof firstOrder;
+export const viewIds = Object.keys(firstOrder) as ViewId[];
 
 /** The terminal's size, the view that is open, and what is selected in each view. */
 export type BrowsingSlice = {
@@ -24,15 +33,13 @@ export function createBrowsing({columns, rows}: {columns: number; rows: number})
     columns,
     rows,
     view: 'overview',
-    tables: {
-      overview: createTable('severity'),
-      sessions: createTable('xact'),
-      statements: createTable('load'),
-      locks: createTable(''),
-      recipes: createTable('severity'),
-      journal: createTable('seq'),
-    },
+    tables: createTables(),
   };
+}
+
+function createTables(): BrowsingSlice['tables'] {
+  const tables = Object.entries(firstOrder).map(([view, column]) => [view, createTable(column)]);
+  return Object.fromEntries(tables);
 }
 
 function createTable(column: string): TableState {
