@@ -13,8 +13,8 @@ export type OpenFile = {
 };
 
 /**
- * Opens the journal; null if it does not exist. `inspect` accepts a file of any owner. For `read` and `append`, on which
- * acts depend, the file must belong to the user and be writable by no one else. Throws AbortError (exit 8) otherwise.
+ * Opens the journal; null if it does not exist. `inspect` accepts a file of any owner. For `read` and `append`, whose
+ * entries decide what is executed, the file must belong to the user and be writable by no one else. Throws AbortError (exit 8) otherwise.
  */
 export async function openJournalFile(
   file: string,
@@ -98,7 +98,7 @@ function requireRegular(file: string, stats: Stats): void {
   if (!stats.isFile()) throw refused(file, 'is not a regular file');
 }
 
-/** A file that others can write proves nothing, and a file with two names would have two locks. */
+/** Entries of a file that others can write cannot be trusted, and a file with two paths would have two locks. */
 async function requirePrivate(file: string, path: string, {uid, mode, nlink}: Stats): Promise<void> {
   const own = process.geteuid?.();
   if (own !== undefined && uid !== own)

@@ -21,7 +21,7 @@ describe('the changelog of a version', () => {
       ['CHANGELOG.md has no entries for 1.0.0'],
     ],
     [
-      'no place for what comes next',
+      'no section for the next release',
       text('## [1.0.0]\n\n- One'),
       undefined,
       ['CHANGELOG.md has no section [Unreleased]'],

@@ -105,7 +105,11 @@ describeEachMajor('a server without a free slot', major => {
       /database "nope"/,
     ],
     ['an unknown role', () => server.url({user: 'nobody', password}), /role "nobody"/],
-    ['TLS it does not speak', () => urlOf(server, 'oncall', '?sslmode=require'), /does not support TLS/],
+    [
+      'TLS that the server does not support',
+      () => urlOf(server, 'oncall', '?sslmode=require'),
+      /does not support TLS/,
+    ],
   ])('exits 3 for %s', async (_, url, message) => {
     expect(await failing(['snapshot', url()])).toEqual([3, expect.stringMatching(message)]);
   });

@@ -54,17 +54,22 @@ describe('comparing the journal with the server log', () => {
   });
 
   it.each<[string, LogLine[], JournalEntry[], RegExp]>([
-    ['an act without intent', [actLine(600, apply)], [], /^an act without intent/],
-    ['an intent after its act', [actLine(600, apply)], [intent(601, apply)], /^an act without intent/],
+    ['an action without an intent', [actLine(600, apply)], [], /^an act without intent/],
+    ['an intent after its action', [actLine(600, apply)], [intent(601, apply)], /^an act without intent/],
     [
       'an intent on another session of that pid',
       [actLine(600, apply)],
       [intent(590, applyOf('pg_terminate_backend', {backend_start: changed}))],
       /^an act without intent/,
     ],
-    ['an end that no act was sent for', [ended(601)], [], /^terminate of a session that no act was sent for/],
     [
-      'an end of the session after the one that is meant',
+      'an ended session that no step terminated',
+      [ended(601)],
+      [],
+      /^terminate of a session that no act was sent for/,
+    ],
+    [
+      'the end of a later session with the same pid',
       [
         actLine(600, applyOf('pg_terminate_backend', {backend_start: '2025-12-31T23:59:59.000000Z'})),
         ended(601),
@@ -73,13 +78,13 @@ describe('comparing the journal with the server log', () => {
       /^terminate of a session that no act was sent for/,
     ],
     [
-      'an end where a cancel was sent',
+      'an ended session whose statement was to be cancelled',
       [actLine(600, applyOf('pg_cancel_backend')), ended(601)],
       [intent(590, applyOf('pg_cancel_backend'))],
       /^terminate of a session that no act was sent for/,
     ],
     [
-      'an end of a session that began a statement before the guard was asked',
+      'the end of a session that began a statement before the guard was checked',
       [line(550, 'statement: BEGIN'), actLine(600, apply), ended(601)],
       [intent(590, apply)],
       /^terminate of a session that had changed/,

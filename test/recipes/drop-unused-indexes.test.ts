@@ -78,7 +78,7 @@ describe('drop-unused-indexes', () => {
       'since an unknown time',
     ],
     [
-      'keeps all if a standby may use them',
+      'keeps all indexes if a standby may use them',
       {},
       {has_standby: true},
       {},

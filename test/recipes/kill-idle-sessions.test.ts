@@ -66,12 +66,12 @@ describe('plan', () => {
     ['pg_dump', {application_name: 'pg_dump'}, true],
     ['a migration', {query: 'ALTER TABLE a ADD b int'}, true],
     ['a service role', {usename: 'rdsadmin'}, true],
-    ['a young one', {state_age_ms: 10}, true],
+    ['one idle for too short a time', {state_age_ms: 10}, true],
     ["poolctl's own", {application_name: 'poolctl'}, false],
     ["a superuser's", {is_superuser: true}, false],
     ['a walsender', {backend_type: 'walsender'}, false],
     ['hidden', {state: null, backend_start: null, state_change: null}, false],
-    ['one at work', {state: 'active'}, false],
+    ['an active one', {state: 'active'}, false],
   ])('named by pid: %s', (_, overrides, isEnded) => {
     const snapshot = createSnapshot({backends: [leaky(1, overrides), leaky(2)]});
     expect(subjects(snapshot, {pid: '1'})).toEqual(isEnded ? ['backend:1'] : []);

@@ -48,9 +48,9 @@ describe('plan', () => {
   });
 
   it.each<[string, Partial<Backend>, RegExp]>([
-    ['at work', {state: 'active', query: 'ALTER TABLE a ADD b int'}, /^a running migration$/],
+    ['active', {state: 'active', query: 'ALTER TABLE a ADD b int'}, /^a running migration$/],
     [
-      'held up itself',
+      'blocked itself',
       {state: 'active', wait_event_type: 'Lock', blocked_by: [7]},
       /a running migration, blocked by backend:7: see release-blockers/,
     ],

@@ -60,13 +60,13 @@ const statements = (...args: Parameters<typeof plan>) =>
 describe('plan', () => {
   it.each<[string, ParameterValues, SettingOverride[], [string, string][]]>([
     [
-      'nothing was set',
+      'no value was set',
       {role: 'app', statement_timeout: '30s'},
       [],
       [[`ALTER ROLE "app" SET "statement_timeout" = '30s'`, 'ALTER ROLE "app" RESET "statement_timeout"']],
     ],
     [
-      'something was, in its own words',
+      'a value was set, in another unit',
       {role: 'app', lock_timeout: '2s'},
       [override('lock_timeout', '1500'), override('statement_timeout', '1min')],
       [[`ALTER ROLE "app" SET "lock_timeout" = '2s'`, `ALTER ROLE "app" SET "lock_timeout" = '1500'`]],
@@ -83,13 +83,13 @@ describe('plan', () => {
       ],
     ],
     [
-      'taken back',
+      'a value is reset',
       {role: 'app', reset: 'transaction_timeout'},
       [override('transaction_timeout', '1h')],
       [['ALTER ROLE "app" RESET "transaction_timeout"', `ALTER ROLE "app" SET "transaction_timeout" = '1h'`]],
     ],
     [
-      'already so',
+      'the value is set already',
       {role: 'app', statement_timeout: '30s', reset: 'lock_timeout'},
       [override('statement_timeout', '30000')],
       [],

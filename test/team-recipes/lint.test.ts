@@ -26,10 +26,10 @@ const parameter = (yaml: string) =>
 
 describe('a mistake in a Markdown recipe is reported with its line:', () => {
   it.each<[string, string, string[]]>([
-    ['nothing: advice', head + diagnose, []],
-    ['nothing: it acts', head + diagnose + plan('SELECT $size') + verify + undo, []],
+    ['no mistake: advice', head + diagnose, []],
+    ['no mistake: a plan with an undo', head + diagnose + plan('SELECT $size') + verify + undo, []],
     [
-      'nothing: it cannot be undone',
+      'no mistake: an irreversible plan',
       head + diagnose + plan('SELECT 1', 'irreversible once lock=share timeout=2min') + verify,
       [],
     ],
@@ -56,7 +56,7 @@ describe('a mistake in a Markdown recipe is reported with its line:', () => {
       parameter('    type: duration\n    default: soon\n'),
       ['8: default: least=soon is not a duration'],
     ],
-    ['nothing: an empty default', parameter('    type: duration\n    default:\n'), []],
+    ['no mistake: an empty default', parameter('    type: duration\n    default:\n'), []],
     ['no choices', parameter('    type: choice\n'), ['5: type choice needs choices: [one, another]']],
     [
       'a default that is not a choice',
@@ -106,7 +106,7 @@ describe('a mistake in a Markdown recipe is reported with its line:', () => {
       head + diagnose + plan('SELECT 1', 'lock=none no-transation') + verify + undo,
       ['8: unknown option "no-transation": did you mean "no-transaction"?'],
     ],
-    ['a verify alone', head + diagnose + verify, ['8: verify without a plan']],
+    ['a verify without a plan', head + diagnose + verify, ['8: verify without a plan']],
     [
       'an unused parameter',
       `---\ntitle: t\nwhy: w\nparameters:\n  least:\n    description: d\n---\n${diagnose}`,
@@ -176,7 +176,7 @@ describe('a mistake in a Markdown recipe is reported with its line:', () => {
       ['10: $size is not possible here: write :\'size\', or :"size" for an identifier'],
     ],
     [
-      'a diagnosis that acts',
+      'a diagnosis with side effects',
       `${head}\`\`\`sql diagnose\nSELECT 'a' AS subject, '' AS summary, 'warning' AS severity,\n  pg_catalog.pg_terminate_backend(pid), set_config('a', 'b', false) FROM pg_stat_activity\n\`\`\`\n`,
       ['6: pg_terminate_backend() does more than read', '6: set_config() does more than read'],
     ],
@@ -189,7 +189,7 @@ describe('a mistake in a Markdown recipe is reported with its line:', () => {
       ],
     ],
     [
-      'a verify that acts or locks',
+      'a verify that has side effects or locks rows',
       head +
         diagnose +
         plan('SELECT $size') +

@@ -102,9 +102,9 @@ function deltaOf(earlier: Delta, later: Delta): Delta {
 
 /**
  * The standard deviation of the calls between two snapshots. With n calls, mean m and deviation s, the sum of squared
- * distances is n*s^2 (pg_stat_statements divides by n, not n-1); that of the interval is what is left of the later
- * one after the earlier one and the distance between both means (Chan, Golub and LeVeque) are taken off. The
- * textbook n*(s^2 + m^2) would subtract two huge numbers from each other.
+ * distances is n*s^2 (pg_stat_statements divides by n, not n-1); that of the interval is the later sum minus
+ * the earlier one, minus a term for the distance between both means (Chan, Golub and LeVeque). The textbook formula
+ * n*(s^2 + m^2) loses precision, because it subtracts two huge numbers.
  */
 function intervalDeviation(earlier: Delta, later: Delta): number {
   const calls = later.calls - earlier.calls;

@@ -56,8 +56,8 @@ export function titleBeside({title, subject}: Step, explanation: readonly string
 type Folding = {isFolded: boolean};
 
 /**
- * The preview's lines by kind, without the title. Folded, a long guard or verification is its meaning in one line, and the
- * undo only its statement.
+ * The preview's lines by kind, without the title. If folded, one line with its meaning replaces a long guard or
+ * verification, and the undo has only its statement.
  */
 export function stepLines(
   step: Step,
@@ -221,7 +221,7 @@ function describeExpected(expect: Verification['expect']): string {
   return `${column} ${op} ${escapeJson(JSON.stringify(value))}`;
 }
 
-/** The answers of a guard that skip the step, as `not: ...`; null if it does not answer in words. */
+/** The reasons for which a guard skips the step, as `not: ...`; null if the guard returns no reasons. */
 function meaningOf({query, expect}: Verification<AnySql>): string | null {
   const answers = [...query.text.matchAll(/\b(?:THEN|ELSE) '((?:[^']|'')*)'/g)].flatMap(
     ([, answer]) => answer ?? [],

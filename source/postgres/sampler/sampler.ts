@@ -15,7 +15,7 @@ import {
   reconnectPauseMs,
 } from './timing.ts';
 
-/** Statements whose texts a single read fetches: the costliest. */
+/** Number of statements, the costliest first, whose texts a single read fetches. */
 const statementsWithText = 100;
 
 /**
@@ -45,7 +45,7 @@ export async function readOnce(
 }
 
 export type SamplerOptions = {
-  /** Opens the one connection that watches, and again after each loss. */
+  /** Opens the read-only connection, and reopens it after each loss. */
   connect: (signal: AbortSignal) => Promise<Connection>;
   /** Between reads: 500 to 60,000; default 2,000. */
   interval_ms?: number;
@@ -132,7 +132,7 @@ export function createSampler(options: SamplerOptions): Sampler {
     lost: Promise<Error>;
   };
 
-  /** Until the next tick is due; meanwhile fetches the texts of statements that become visible. */
+  /** Waits until the next tick is due; meanwhile fetches the texts of statements that become visible. */
   async function* pauseBeforeTick(
     pauseMs: () => number,
     {plan, reader, read, timer, lost}: ReadContext,

@@ -27,8 +27,8 @@ export type LoadResult = {
 };
 
 /**
- * Sends requests until the load ends. In an open loop the latency counts from when the request was due, so it includes the
- * time spent behind a slow request (coordinated omission).
+ * Sends requests until the load ends. In an open loop the latency counts from when the request was due, so that it includes
+ * the wait behind a slow request (avoids coordinated omission).
  */
 export async function applyLoad(send: Send, options: LoadOptions): Promise<LoadResult> {
   const started_ms = performance.now();

@@ -1,6 +1,6 @@
 import {cString, headerBytes, int16, int32, message, messageSize} from '../../postgres/wire/messages.ts';
 
-/** What becomes of each message of one connection. */
+/** Decides for each message of one connection whether it is forwarded, replaced or dropped. */
 export type ReadOnlySession = {
   /** Returns the bytes to send to the server for these messages of the client. */
   take(messages: readonly Buffer[]): Buffer;
@@ -23,14 +23,14 @@ export type ReadOnlyWire = {
 const none: Buffer = Buffer.alloc(0);
 
 /**
- * Splits both directions into messages for `session`. Unlike a message reader it never holds a row: rows are forwarded in
- * the chunk they came in, because they are what a replay measures. After bytes that are no message, calls `refuse` and
- * forwards nothing more.
+ * Splits both directions into messages for `session`. Unlike a message reader it never buffers a row: rows are forwarded
+ * in the chunks in which they arrive, because a replay measures them. After bytes that are not a message it calls `refuse`
+ * and forwards nothing more.
  */
 export function frameSession(session: ReadOnlySession, refuse: (why: string) => void): ReadOnlyWire {
   let unsent = none;
   let unread = none;
-  /** Bytes missing of a row that has partly arrived, and whether it is for the client. */
+  /** Remaining bytes of a partly received row, and whether it is for the client. */
   let missing = 0;
   let isForClient = false;
   let isRefused = false;

@@ -18,12 +18,12 @@ function draw({pid, is_in_cycle, children}: LockNode): string {
 
 describe('lockTree', () => {
   it.each([
-    ['nobody waits', [], []],
-    ['one waits', ['2<1'], ['1(2)']],
+    ['no session waits', [], []],
+    ['one session waits', ['2<1'], ['1(2)']],
     ['a chain', ['2<1', '3<2', '4<3'], ['1(2(3(4)))']],
     ['the root that blocks most first', ['2<1', '11<10', '12<10'], ['10(11 12)', '1(2)']],
     ['the waiter that blocks most first', ['2<1', '3<1', '4<3'], ['1(3(4) 2)']],
-    ['a queue: each waits for all ahead of it', ['2<1', '3<1,2', '4<1,2,3'], ['1(2 3 4)']],
+    ['a queue: each session waits for all before it', ['2<1', '3<1,2', '4<1,2,3'], ['1(2 3 4)']],
     ['a waiter with two roots appears once', ['3<1', '3<2', '4<2'], ['2(3 4)', '1']],
     ['duplicates of parallel workers', ['2<1,1,1'], ['1(2)']],
     ['a prepared transaction', ['2<0', '3<2'], ['0(2(3))']],

@@ -98,13 +98,13 @@ describe('an intent without an outcome', () => {
     ['is not done if its session still exists', end, {age_ms: 71_000}, 'failed'],
     ['is open if its clock was ahead and no entry follows', sqlStep, {age_ms: -1e9}, null],
     [
-      'is open while its clock was ahead and what came after it is young',
+      'is open while its clock was ahead and the next entry is recent',
       sqlStep,
       {age_ms: -1e9, later_ms: [-1e9 - 69_000]},
       null,
     ],
     [
-      'is not done where its clock was ahead and an entry after it is old enough',
+      'is not done if its clock was ahead and the next entry is old enough',
       sqlStep,
       {age_ms: -1e9, later_ms: [-1e9 - 71_000, 2e9]},
       'failed',

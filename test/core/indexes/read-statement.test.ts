@@ -17,11 +17,11 @@ describe('readStatement', () => {
     ['= ANY', 'SELECT * FROM orders WHERE status = ANY ($1)', ['orders: status in']],
     ['OR of one column', 'SELECT * FROM orders WHERE status = $1 OR status = $2', ['orders: status in']],
     ['OR of two', 'SELECT * FROM orders WHERE status = $1 OR id = $2', ['orders: any(status = | id =)']],
-    ['OR with an arm about nothing', 'SELECT * FROM orders WHERE status = $1 OR $2', ['orders: ']],
+    ['OR with an operand without a column', 'SELECT * FROM orders WHERE status = $1 OR $2', ['orders: ']],
     ['IS NULL', 'SELECT * FROM orders WHERE deleted_at IS NULL', ['orders: deleted_at null']],
     ['a boolean', 'SELECT * FROM orders WHERE paid AND NOT orders.paid', ['orders: paid =, paid =']],
     [
-      'a row after another',
+      'a row comparison (keyset pagination)',
       'SELECT * FROM orders WHERE (created_at, id) < ($1, $2)',
       ['orders: created_at range'],
     ],
@@ -60,7 +60,7 @@ describe('readStatement', () => {
       ['orders: id = customer', 'customer: id = orders'],
     ],
     [
-      'a side whose rows are kept',
+      'an outer join',
       'SELECT * FROM customer c LEFT JOIN orders o ON o.customer_id = c.id AND c.country = 1',
       ['customer: ', 'orders: customer_id = customer'],
     ],
@@ -96,12 +96,12 @@ describe('readStatement', () => {
       ['orders: status ='],
     ],
     [
-      'a LIMIT, which nothing passes',
+      'a LIMIT, which no condition passes',
       'SELECT * FROM (SELECT * FROM orders LIMIT 5) x WHERE status = $1',
       ['orders: '],
     ],
     [
-      'GROUP BY, which its columns pass',
+      'GROUP BY, which conditions on its columns pass',
       'SELECT * FROM (SELECT status, count(*) AS n FROM orders GROUP BY status) x WHERE status = $1 AND n > 5',
       ['orders: status ='],
     ],

@@ -14,7 +14,7 @@ describe('patchCall', () => {
     ],
     ['an empty object', 'new Pool({})', `new Pool({${all}})`],
     [
-      'settings that are there',
+      'existing settings',
       'new Pool({max: 10, idleTimeoutMillis: 1_000, connectionTimeoutMillis: 0})',
       'new Pool({max: 7, idleTimeoutMillis: 30000, connectionTimeoutMillis: 10000})',
     ],
@@ -24,22 +24,22 @@ describe('patchCall', () => {
       'new PrismaPg({\n  connectionString: process.env.DATABASE_URL,\n  max: 7,\n  connectionTimeoutMillis: 10000,\n  idleTimeoutMillis: 30000,\n})',
     ],
     [
-      'several lines, none, and a comment',
+      'several lines, no comma at the end, and a comment',
       'new PrismaPg(\n{\n    connectionString: url // max: 3, }\n  }, {schema})',
       'new PrismaPg(\n{\n    connectionString: url, // max: 3, }\n    max: 7,\n    connectionTimeoutMillis: 10000,\n    idleTimeoutMillis: 30000,\n  }, {schema})',
     ],
     [
-      'line ends of Windows',
+      'Windows line endings',
       'new Pool({\r\n\tmax: 1\r\n})',
       'new Pool({\r\n\tmax: 7,\r\n\tconnectionTimeoutMillis: 10000,\r\n\tidleTimeoutMillis: 30000,\r\n})',
     ],
     [
-      'a spread before',
+      'a spread before the settings',
       'new Pool({...config, max: 2})',
       'new Pool({...config, max: 7, connectionTimeoutMillis: 10000, idleTimeoutMillis: 30000})',
     ],
     [
-      'max of something nested',
+      'max in a nested object',
       'new Pool({ssl: {max: 3}, note: "max: 4"})',
       `new Pool({ssl: {max: 3}, note: "max: 4", ${all}})`,
     ],
@@ -47,7 +47,7 @@ describe('patchCall', () => {
 
   it.each([
     ['a variable', 'new PrismaPg(pool)'],
-    ['a handed pool', 'new PrismaPg({pool})'],
+    ['a pool passed as an argument', 'new PrismaPg({pool})'],
     ['a string', 'new PrismaPg("postgresql://x")'],
     ['a setting that is not a number', 'new Pool({max: Number(process.env.MAX ?? 10)})'],
     ['a setting that a spread overrides', 'new Pool({max: 3, ...config})'],
@@ -64,7 +64,7 @@ describe('findPoolCalls', () => {
   it.each([
     ['an adapter', 'const a = new PrismaPg({ max: 3 });', ['new PrismaPg({ max: 3 })']],
     [
-      'the pool that it is handed',
+      'the pool that is passed to it',
       'const pool = new pg.Pool({max: 3});\nnew PrismaPg(pool);',
       ['new pg.Pool({max: 3})'],
     ],

@@ -31,10 +31,10 @@ describe('findVariable', () => {
     ['a byte order mark before it', `\ufeffDATABASE_URL=${url}\n`],
     ['a comment after it', `DATABASE_URL=${url} # the main one\n`],
     ['CRLF', `A=1\r\nDATABASE_URL=${url}\r\nB=2\r\n`],
-    ['a commented one as well', `# DATABASE_URL=other\nDATABASE_URL=${url}\n`],
+    ['a commented-out line, too', `# DATABASE_URL=other\nDATABASE_URL=${url}\n`],
     ['one inside the quotes of another', `KEY="begin\nDATABASE_URL=other\nend"\nDATABASE_URL=${url}\n`],
     ['an apostrophe before it', `# it's\nA=it's\nDATABASE_URL=${url}\nB='x'\n`],
-    ['a longer name as well', `MY_DATABASE_URL=x\nDATABASE_URL_2=y\nDATABASE_URL=${url}\n`],
+    ['a longer name, too', `MY_DATABASE_URL=x\nDATABASE_URL_2=y\nDATABASE_URL=${url}\n`],
   ])('%s', (_, text) => {
     const found = findVariable(text, 'DATABASE_URL');
     expect(found?.value).toBe(url);
@@ -44,7 +44,7 @@ describe('findVariable', () => {
   it.each([
     ['absent', 'OTHER=1\n'],
     ['only in a comment', `#DATABASE_URL=${url}\n`],
-    ['there twice', `DATABASE_URL=a\nexport DATABASE_URL=b\n`],
+    ['set twice', `DATABASE_URL=a\nexport DATABASE_URL=b\n`],
     ['only inside the quotes of another', `KEY="begin\nDATABASE_URL=${url}\nend" # key\n`],
     ['a quote after a backslash', `DATABASE_URL="${url}?a=\\"b&connection_limit=9"\n`],
     ['words after it', `DATABASE_URL=${url} and more\n`],
@@ -61,7 +61,7 @@ describe('setUrlParameters', () => {
       `DATABASE_URL="${url}?schema=x&connection_limit=7"`,
     ],
     [
-      'keeps the place of one that is there',
+      'keeps the position of an existing parameter',
       `DATABASE_URL=${url}?connection_limit=5&schema=x\n`,
       `DATABASE_URL=${url}?connection_limit=7&schema=x\n`,
     ],
@@ -108,7 +108,7 @@ describe('setUrlParameters', () => {
   it.each([
     ['the parameter has another value', {connection_limit: '6'}],
     ['it is not set', {pool_timeout: '10'}],
-    ['it is there', {connection_limit: null}],
+    ['it exists already', {connection_limit: null}],
   ])('refuses if %s', (_, before) => {
     expect(set(`DATABASE_URL=${url}?connection_limit=5`, {connection_limit: '7'}, before)).toBeUndefined();
   });
@@ -163,7 +163,7 @@ describe('an .env file changed and restored', () => {
     ['nothing after the question mark', '?', '?connection_limit=7'],
     ['an empty part', '?a=1&&b=2', '?a=1&&b=2&connection_limit=7'],
     ['an ampersand at the end', '?a=1&', '?a=1&connection_limit=7'],
-    ['an ampersand alone', '?&', '?&connection_limit=7'],
+    ['only an ampersand', '?&', '?&connection_limit=7'],
     ['a parameter without a value', '?connection_limit&a=1', '?connection_limit=7&a=1'],
     ['an empty value', '?connection_limit=', '?connection_limit=7'],
     ['an encoded value', '?connection_limit=%31%30&a', '?connection_limit=7&a'],
@@ -174,16 +174,16 @@ describe('an .env file changed and restored', () => {
       '?connection_limit=5&connection_limit=7',
     ],
     [
-      'the parameter twice alike',
+      'the parameter twice with the same value',
       '?connection_limit=5&connection_limit=5',
       '?connection_limit=5&connection_limit=7',
     ],
     [
-      'the parameter twice, one as it is to be',
+      'the parameter twice, one with the new value',
       '?connection_limit=7&connection_limit=6',
       '?connection_limit=7&connection_limit=7',
     ],
-    ['a longer name as well', '?connection_limit_x=5', '?connection_limit_x=5&connection_limit=7'],
+    ['a longer name, too', '?connection_limit_x=5', '?connection_limit_x=5&connection_limit=7'],
     ['a fragment', '?a=1#connection_limit=5', '?a=1&connection_limit=7#connection_limit=5'],
     ['blanks before the quote', '?a=1  ', '?a=1&connection_limit=7  '],
   ])('with a query that has %s', (_, query, expected) => {

@@ -28,8 +28,20 @@ describe.each([
   ['an identifier hidden now', {}, hidden, 'same', null],
   ['an identifier hidden both times', hidden, hidden, 'same', null],
   ['an identifier hidden, and a restart', {}, {...hidden, ...later}, 'unknown', /cannot be told without/],
-  ['hidden both times, and a restart', hidden, {...hidden, ...later}, 'unknown', /cannot be told without/],
-  ['hidden, and another database', hidden, {...hidden, database_oid: '5'}, 'other', /oid is 5, not 16384/],
+  [
+    'an identifier hidden both times, and a restart',
+    hidden,
+    {...hidden, ...later},
+    'unknown',
+    /cannot be told without/,
+  ],
+  [
+    'an identifier hidden, and another database',
+    hidden,
+    {...hidden, database_oid: '5'},
+    'other',
+    /oid is 5, not 16384/,
+  ],
 ])('%s', (_, before, now, likeness, words) => {
   it(`is ${likeness}`, () => {
     expect(compareServers({...server, ...before}, {...server, ...now})).toBe(likeness);

@@ -96,29 +96,34 @@ describeEachMajor('TLS', major => {
 
   it.each([
     [
-      'a root that did not sign it',
+      'a root certificate that did not sign it',
       'localhost',
       `sslmode=verify-full&sslrootcert=${stranger}`,
       /not signed by/,
     ],
-    ['the same, by sslmode=require', 'localhost', `sslmode=require&sslrootcert=${stranger}`, /not signed by/],
+    [
+      'a root certificate that did not sign it, with sslmode=require',
+      'localhost',
+      `sslmode=require&sslrootcert=${stranger}`,
+      /not signed by/,
+    ],
     ['public authorities', 'localhost', 'sslmode=verify-full', /not signed by/],
     ['public authorities by name', 'localhost', 'sslrootcert=system', /not signed by/],
     ['another host name', '127.0.0.1', `sslmode=verify-full&sslrootcert=${ca}`, /is for another host/],
-    ['no root at all', 'localhost', 'sslmode=verify-ca', /root certificate .* cannot be read/],
+    ['no root certificate', 'localhost', 'sslmode=verify-ca', /root certificate .* cannot be read/],
     [
-      'a root that is not there',
+      'a missing root certificate',
       'localhost',
       'sslmode=verify-full&sslrootcert=/nope',
       /\/nope cannot be read/,
     ],
+    ['a missing client certificate', 'localhost', 'sslmode=require&sslcert=/nope', /\/nope cannot be read/],
     [
-      'a certificate that is not there',
+      'a root file without a certificate',
       'localhost',
-      'sslmode=require&sslcert=/nope',
-      /\/nope cannot be read/,
+      `sslmode=verify-ca&sslrootcert=${tlsFile('client.key')}`,
+      /./,
     ],
-    ['a root that is none', 'localhost', `sslmode=verify-ca&sslrootcert=${tlsFile('client.key')}`, /./],
   ])('refuses %s', async (_, host, parameters, message) => {
     const error = await rejection(open(host, parameters));
     expect(error).toMatchObject({name: 'AbortError', exitCode: 3, message: expect.stringMatching(message)});

@@ -21,7 +21,7 @@ describeEachMajor('a frozen server', major => {
   });
 
   it.each<[string, (deadline_ms?: number) => Promise<unknown>]>([
-    ['a whole reading', deadline_ms => readOnce(connection, {rates_over_ms: null, deadline_ms})],
+    ['a whole snapshot', deadline_ms => readOnce(connection, {rates_over_ms: null, deadline_ms})],
     [
       'the detail of a session',
       deadline_ms => {

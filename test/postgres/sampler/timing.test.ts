@@ -9,12 +9,12 @@ function refused(code: string, exitCode: 3 | 4 = 3): AbortError {
 
 describe('createAdaptiveInterval', () => {
   it.each([
-    ['the interval that is set', 2000, [], 2000],
+    ['the requested interval', 2000, [], 2000],
     ['at least half a second', 10, [], 500],
     ['at most a minute', 90_000, [], 60_000],
     ['unchanged after one slow read', 2000, [900], 2000],
     ['longer after two slow reads', 2000, [400, 900], 4000],
-    ['as set again after a quick one', 2000, [400, 900, 3], 2000],
+    ['the requested interval again after a quick read', 2000, [400, 900, 3], 2000],
     ['at most a minute, however slow the reads', 2000, [9000, 9000], 60_000],
   ])('%s', (_, interval_ms, reads_ms, expected) => {
     const interval = createAdaptiveInterval(interval_ms);

@@ -51,12 +51,12 @@ describe('fold', () => {
       'list; each[one $id x]',
     ],
     [
-      'several for each row',
+      'several statements for each row',
       [list, ...['1', '2', '3'].flatMap(id => [statement('one', [id]), statement('two', ['x', id])])],
       'list; each[one $id; two x $id]',
     ],
     [
-      'one loop behind another over the same rows',
+      'one loop after another over the same rows',
       [
         list,
         ...['1', '2', '3'].map(id => statement('one', [id])),
@@ -80,14 +80,18 @@ describe('fold', () => {
       [list, statement('other'), ...['1', '2', '3'].map(id => statement('one', [id]))],
       'list; other; one 1; one 2; one 3',
     ],
-    ['the same again', [statement('a', ['1']), statement('a', ['1']), statement('b')], 'repeat2[a 1]; b'],
-    ['a block again', [1, 2, 3].flatMap(() => [statement('a'), statement('b')]), 'repeat3[a; b]'],
     [
-      'time between, the middle of it',
+      'the same statement again',
+      [statement('a', ['1']), statement('a', ['1']), statement('b')],
+      'repeat2[a 1]; b',
+    ],
+    ['the same block again', [1, 2, 3].flatMap(() => [statement('a'), statement('b')]), 'repeat3[a; b]'],
+    [
+      'pauses, of which the median is used',
       [2, 5, 3].map(think_ms => statement('a', [], {think_ms})),
       'repeat3[think 3; a]',
     ],
-    ['no time to speak of', [statement('a'), statement('b', [], {think_ms: 0.9})], 'a; b'],
+    ['pauses too short to count', [statement('a'), statement('b', [], {think_ms: 0.9})], 'a; b'],
   ])('%s', (_, body, expected) => {
     expect(brief(fold(body))).toBe(expected);
   });
@@ -104,9 +108,13 @@ describe('timelineOf', () => {
     ['one after the other', [unit('a', 0, 1), unit('b', 1, 2)], 'a; b'],
     ['a pause', [unit('a', 0, 1), unit('b', 5, 6)], 'a; think 4; b'],
     ['a user between two clicks', [unit('a', 0, 1), unit('b', 9000, 9001)], 'a; b'],
-    ['two at once', [unit('a', 0, 3), unit('b', 1, 2, 2), unit('c', 3, 4)], 'parallel[a; b]; c'],
     [
-      'a sequence beside a long one',
+      'two statements at the same time',
+      [unit('a', 0, 3), unit('b', 1, 2, 2), unit('c', 3, 4)],
+      'parallel[a; b]; c',
+    ],
+    [
+      'a sequence while another statement runs',
       [unit('a', 0, 9), unit('b', 1, 3, 2), unit('c', 4, 6, 2)],
       'parallel[a; group[b; think 1; c]]',
     ],
@@ -116,7 +124,7 @@ describe('timelineOf', () => {
       'parallel[a; group[b; c]]',
     ],
     [
-      'the same thing at once',
+      'the same statement several times at once',
       [unit('a', 0, 5), unit('a', 1, 5, 2), unit('a', 2, 5, 3)],
       'parallel[repeat3[a]]',
     ],

@@ -34,7 +34,7 @@ describe('an endpoint file', () => {
   test.each([
     ['cannot be read', 'const a = 1;\nexport default {', /:2: cannot load it: /],
     ['throws', '\n\nthrow new Error("not today");', /:3: cannot load it: not today$/],
-    ['imports what is not there', 'import "./nowhere.ts";', /:1: cannot load it: Cannot find module/],
+    ['imports a missing file', 'import "./nowhere.ts";', /:1: cannot load it: Cannot find module/],
     [
       'exports nothing',
       'export const a = 1;',
@@ -48,13 +48,13 @@ describe('an endpoint file', () => {
       /: its variant before has no `run` function$/,
     ],
     [
-      'has two variants of a name',
+      'has two variants of the same name',
       'export default {route: "x", samples: [{}], variants: [{name: "a", run() {}}, {name: "a", run() {}}]};',
       /: two of its variants have the same name$/,
     ],
     ['has no samples', `export default {route: "x", ${variants}};`, /: it has no samples/],
     [
-      'has a setup that is none',
+      'has a setup that is not a function',
       `export default {route: "x", samples: [{}], setup: 1, ${variants}};`,
       /: its setup is not a function$/,
     ],

@@ -81,7 +81,7 @@ describeEachMajor('read-only by construction', major => {
       ['BEGIN', 'SAVEPOINT a', 'SELECT 1/0', 'ROLLBACK TO a', 'SET TRANSACTION READ WRITE', insert, 'COMMIT'],
     ],
     [
-      'a chain',
+      'COMMIT AND CHAIN',
       [
         'BEGIN READ WRITE',
         'COMMIT AND CHAIN',
@@ -115,7 +115,7 @@ describeEachMajor('read-only by construction', major => {
       ],
     ],
     [
-      'strings that read otherwise',
+      'strings with standard_conforming_strings = off',
       ['SET standard_conforming_strings = off', `SELECT '\\'' ; COMMIT; ${insert}; --'`],
     ],
     ['a number before a string', [`SELECT 1e'x\\'' ; COMMIT; ${insert}; --'`]],
@@ -135,7 +135,7 @@ describeEachMajor('read-only by construction', major => {
         {name: 'i', text: 'INSERT INTO t VALUES ($1)', values: [2]},
       ],
     ],
-    ['two phases', [`BEGIN`, insert, "PREPARE TRANSACTION 'p'", "COMMIT PREPARED 'p'"]],
+    ['two-phase commit', [`BEGIN`, insert, "PREPARE TRANSACTION 'p'", "COMMIT PREPARED 'p'"]],
     [
       'large objects',
       ['SELECT lo_create(0)', "SELECT lo_from_bytea(0, 'x')", 'BEGIN', 'SELECT lo_create(0)', 'COMMIT'],
@@ -150,8 +150,8 @@ describeEachMajor('read-only by construction', major => {
         'COMMIT',
       ],
     ],
-    ['rows from the client', ['COPY t FROM STDIN']],
-    ['a statement that wants no transaction', ["ALTER SYSTEM SET application_name = 'x'", 'VACUUM t']],
+    ['COPY FROM STDIN', ['COPY t FROM STDIN']],
+    ['a statement that cannot run in a transaction', ["ALTER SYSTEM SET application_name = 'x'", 'VACUUM t']],
     ['after DISCARD ALL', ['DISCARD ALL', 'RESET ALL', insert]],
   ])('%s', (name, texts) => {
     it('writes nothing', async () => {
