@@ -18,7 +18,7 @@ const parameters: Parameter[] = [
   },
 ];
 
-/** No finding: missing statistics are no harm; `doctor` reports them. */
+/** No findings: `doctor` reports missing statistics. */
 const recipe: Recipe = {
   id: 'enable-statement-statistics',
   title: 'Enable statement statistics',

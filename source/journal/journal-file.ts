@@ -29,7 +29,7 @@ import {
 export type JournalFile = Journal & {
   /** Appends the outcome of a step that an earlier run left without one; null if another process has recorded it. */
   reconcile(draft: OutcomeDraft): Promise<JournalEntry | null>;
-  /** Every entry, without verifying the chain: for display only, never to act on. */
+  /** Every entry, without verifying the chain: for display only, never to decide what is executed. */
   inspect(): Promise<JournalEntry[]>;
   /** Verifies the whole chain. */
   verify(): Promise<ChainVerdict>;

@@ -12,9 +12,9 @@ import {slotsOf} from './run-state.ts';
 import {findRun, planUndo} from './undo.ts';
 
 export type DriftPorts = {
-  /** A fresh reading. */
+  /** Takes a new snapshot. */
   read(): Promise<Snapshot>;
-  /** Fresh facts. */
+  /** Reads the facts again. */
   load(needs: DataRequirements): Promise<RecipeData>;
 };
 
@@ -55,7 +55,7 @@ export function createDriftCheck(
   };
 }
 
-/** Rechecks an undo: a step goes ahead only if the journal still plans it. */
+/** Rechecks an undo: a step is executed only if the undo planned from the journal still contains it. */
 export function recheckUndo(
   run: string,
   entries: readonly JournalEntry[],
@@ -98,9 +98,9 @@ function describeGroup({application_name, usename, client_addr}: GroupKey): stri
   return `${application_name || '(no name)'}/${usename}@${client_addr ?? 'local'}`;
 }
 
-function countOf(reading: SlotUsage, group: GroupKey): number {
+function countOf(slots: SlotUsage, group: GroupKey): number {
   return (
-    reading.groups.find(
+    slots.groups.find(
       ({application_name, usename, client_addr}) =>
         application_name === group.application_name &&
         usename === group.usename &&

@@ -11,7 +11,7 @@ export type Interruption = {
   requested: AbortSignal;
   /** Aborts 1 s later: a step that is still executing is cancelled. */
   cancelDue: AbortSignal;
-  /** Aborts 7 s after the request: nothing is waited for any more. */
+  /** Aborts 7 s after the request: poolctl then waits for nothing more. */
   expired: AbortSignal;
   /** The promise's result; rejects with NoAnswerError when `expired` aborts first. */
   waitFor<T>(promise: Promise<T>): Promise<T>;

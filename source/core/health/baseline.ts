@@ -61,8 +61,8 @@ export function baselineOf(reading: Snapshot): Baseline {
 }
 
 /**
- * A period between two snapshots as the baseline, with `used` slots on average. A statement that was called too seldom
- * in it counts with all its calls.
+ * A period between two snapshots as the baseline, with `used` slots on average. A statement with too few
+ * calls in the period is compared over all its calls.
  */
 export function baselineBetween(first: Snapshot, last: Snapshot, used: number): Baseline {
   const between = statsBetween(first, last);
@@ -148,7 +148,7 @@ function slowerOf(
   };
 }
 
-/** Statements called once are ignored: a person's or a migration's. */
+/** Statements called once are ignored: they may be a migration, or typed by a person. */
 function newOf({statement: {queryid, query}, n, mean}: StatementCalls): Comparison['new_statements'] {
   return n > 1 ? [{queryid, query, calls: n, mean_exec_time_ms: mean}] : [];
 }

@@ -1,7 +1,7 @@
 import type {ThresholdName} from './thresholds.ts';
 
 type Metric = {
-  /** The name people read. */
+  /** Its name in reports. */
   title: string;
   kind: 'ratio' | 'duration' | 'count';
   /** Whether its thresholds are upper or lower bounds; a value equal to one does not cross it. */
@@ -95,7 +95,7 @@ const metricTable = {
     section: 'maintenance',
   },
   statement_evictions_per_minute: {
-    title: 'statement evictions a minute',
+    title: 'statement evictions per minute',
     kind: 'count',
     side: 'max',
     limit_name: 'max_evictions',
@@ -111,7 +111,7 @@ const metricTable = {
     needs_rates: true,
   },
   fatal_sessions_per_minute: {
-    title: 'sessions ended by errors or timeouts a minute',
+    title: 'sessions ended by errors or timeouts per minute',
     kind: 'count',
     side: 'max',
     limit_name: 'max_fatal_sessions',
@@ -119,7 +119,7 @@ const metricTable = {
     needs_rates: true,
   },
   refused_connections_per_minute: {
-    title: 'connections refused to poolctl (53300) a minute',
+    title: 'connections refused to poolctl (53300) per minute',
     kind: 'count',
     side: 'max',
     limit_name: 'max_refused',

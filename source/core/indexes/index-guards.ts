@@ -9,7 +9,7 @@ export type IndexPlace = {schema: string; name: string; table: string; table_oid
 /**
  * One advisory lock key for all index builds and drops by poolctl: two concurrent builds wait for each other's
  * snapshots. It is tried, not waited for: a session waiting for it holds a snapshot, for which a build waits in turn
- * (prisma/prisma#12999 is that deadlock). The acting session holds it until it ends. 'poolctl' in ASCII.
+ * (prisma/prisma#12999 is that deadlock). The session that executes the step holds it until it ends. 'poolctl' in ASCII.
  */
 const advisoryKey = 31_647_721_742_103_660n;
 const advisoryLock = `pg_catalog.pg_try_advisory_lock(${advisoryKey})`;

@@ -105,7 +105,7 @@ export function explainTimeouts(preview: TimeoutsPreview): Pick<Plan, 'explanati
       `${counted(changes.length, 'timeout')} for ${where}.`,
       ...changes.flatMap(change => effectOf(change, preview)),
       `Only new sessions get it: ${counted(sessions.length, 'open session')} ${sessions.length === 1 ? 'keeps its' : 'keep their'} values until they reconnect, a pooler's included.`,
-      'It applies to all that runs as this role, including migrations, dumps and index builds; a session may SET its own value.',
+      'It applies to everything that runs as this role, including migrations, dumps and index builds; a session may SET its own value.',
       ...overriddenBy(preview),
       ...ineffectiveLockTimeout(changes),
     ],
@@ -180,7 +180,7 @@ function countedOrNone(count: number): string {
 function poolerWarning({sessions}: TimeoutsPreview): string[] {
   const holders = [...new Set(sessions.filter(({state}) => state === 'idle').map(nameOf))].slice(0, 4);
   return [
-    `Poolers keep sessions idle on purpose (PgBouncer, Supavisor, pgpool, node-postgres' and Prisma's pools): they find them closed, and an application without an 'error' listener on its pool may crash. Use more than their own idle timeout.${holders.length > 0 ? ` Idle now as this role: ${holders.join(', ')}.` : ''}`,
+    `Poolers keep sessions idle on purpose (PgBouncer, Supavisor, pgpool, node-postgres's and Prisma's pools). They will find these sessions closed, and an application without an 'error' listener on its pool may crash. Use more than their own idle timeout.${holders.length > 0 ? ` Idle now as this role: ${holders.join(', ')}.` : ''}`,
   ];
 }
 

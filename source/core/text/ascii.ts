@@ -1,4 +1,4 @@
-/** Signs of poolctl's own texts that have a likeness in ASCII. */
+/** Signs in poolctl's own texts, with their ASCII equivalents. */
 const likenesses: Record<string, string> = {
   '…': '~',
   '·': '.',
@@ -9,12 +9,12 @@ const likenesses: Record<string, string> = {
   '↓': 'v',
 };
 
-/** What stands for a character where only ASCII can be shown: its likeness, else `?`. */
+/** The ASCII replacement of a character: its equivalent, or `?`. */
 export function likenessOf(character: string): string {
   return likenesses[character] ?? '?';
 }
 
-/** Text where only ASCII can be shown. */
+/** The text in ASCII. */
 export function toAscii(text: string): string {
   return text.replace(/[^\x20-\x7e\n]/gu, likenessOf);
 }

@@ -177,7 +177,7 @@ function serviceInDotenv(name: string, source: string): AbortError {
 
 function hostaddrInDotenv({host, hostaddr}: ConnectionParameters, source: string): AbortError {
   return usageError(
-    `${source} names host ${host} but connects to ${hostaddr}, which poolctl does not allow a folder's .env`,
+    `${source} names host ${host} but connects to ${hostaddr}, which poolctl does not allow in a folder's .env`,
     'Export the URL, or pass it as an argument.',
   );
 }

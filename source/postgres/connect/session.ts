@@ -19,8 +19,8 @@ type Session = OpenClient & {
 type SessionOptions = {purpose: Purpose; signal?: AbortSignal};
 
 /**
- * Opens a session with poolctl's settings. Where a pooler does not apply them the session is `is_pooled`, which is
- * refused for acting. Throws AbortError (exit 3) for a server that poolctl cannot work with, else as `openClient`.
+ * Opens a session with poolctl's settings. If a pooler does not apply them the session is `is_pooled`, which is
+ * refused for `act`. Throws AbortError (exit 3) for a server that poolctl cannot work with, else as `openClient`.
  */
 export async function openSession(request: ConnectionRequest, options: SessionOptions): Promise<Session> {
   const {purpose} = options;
@@ -94,7 +94,7 @@ function unusable(version: string, request: ConnectionRequest): AbortError {
   });
 }
 
-/** A session that watches cannot write; one that acts can. */
+/** A `watch` session cannot write; an `act` session can. */
 export type Purpose = 'watch' | 'act';
 
 const commonSettings = {

@@ -117,7 +117,7 @@ export async function readTables(readRows: ReadRows): Promise<Table[]> {
 
 /**
  * Tables with their counters. pg_table_size() opens the relation (try_relation_open in dbsize.c) and so waits for an
- * ACCESS EXCLUSIVE lock; of a table that is locked so, relpages is used. Before PostgreSQL 14 `reltuples` of a table that
+ * ACCESS EXCLUSIVE lock; for a table locked in this way, relpages is used. Before PostgreSQL 14 `reltuples` of a table that
  * was never analyzed is 0, as of an empty one.
  */
 const tablesText = (never_analyzed: string) => `

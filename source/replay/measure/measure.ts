@@ -38,9 +38,9 @@ export type Progress = {elapsed_ms: number; requests: number; failed: number};
 export type Measured = {
   stats: RunStats;
   elapsed_ms: number;
-  /** The most sessions at once, counted by the server; null if it did not answer. */
+  /** The highest number of sessions at the same time, counted by the server; null if it did not answer. */
   peak_connections: number | null;
-  /** The most connections checked out at once. */
+  /** The highest number of connections checked out at the same time. */
   peak_in_use: number;
   /** Share of the time that this process was busy. Near 1, the process was the limit instead of the server. */
   process_busy_ratio: number;
