@@ -1,5 +1,7 @@
 import {expect, it} from 'vitest';
-import {open, rowsOf} from './played.ts';
+import type {Message} from '../../source/console/state/update.ts';
+import {createSnapshot} from '../helpers/snapshot.ts';
+import {open, play, read, rowsOf} from './played.ts';
 
 const header = (source: string | null, address: string) => rowsOf(open(80, 24, {address, source}))[0];
 
@@ -15,4 +17,18 @@ it("keeps the mark of a folder's .env where a long address is cut off", () => {
 
 it('never cuts the current tab', () => {
   expect(rowsOf(open(40, 10, {view: 'journal'}))[1]).toBe('1 2 3 4 5 6 Journal');
+});
+
+it('cuts the server with a sign, and never the state of the connection', () => {
+  const lost: Message = {kind: 'lost', message: 'connection refused', hint: null, retry_in_ms: 4000};
+  const {state} = play(open(80, 24), read(createSnapshot()), lost);
+  expect(rowsOf(state)[0]).toMatch(
+    /^poolctl oncall@db\.example:5432\/shop {2}PG 16… ◌ stale .* connection refused$/,
+  );
+});
+
+it('has a whole frame on production', () => {
+  const rows = rowsOf(open(80, 24, {isProduction: true}));
+  expect(rows[0]).toMatch(/^╭─ PRODUCTION db\.example:5432\/shop ─+╮$/);
+  expect(rows.at(-1)).toMatch(/^╰─+╯$/);
 });

@@ -1,5 +1,7 @@
 import {Box} from 'ink';
 import {formatBytes, formatMs, formatVersion} from '../../core/text/format.ts';
+import {textWidth} from '../screen/cell-width.ts';
+import {fitText} from '../screen/line.ts';
 import type {Past} from '../state/past.ts';
 import {useConsole} from './store-context.ts';
 import {Text} from './text.tsx';
@@ -9,10 +11,8 @@ import {useTheme} from './theme-context.ts';
 export function Header() {
   return (
     <Box height={1} flexShrink={0} justifyContent="space-between">
-      <Box flexShrink={1000}>
-        <Server />
-      </Box>
-      <Box flexShrink={1}>
+      <Server />
+      <Box flexShrink={0}>
         <Freshness />
       </Box>
     </Box>
@@ -46,7 +46,8 @@ function Server() {
 
 /** The state of the connection, what a reading costs, and when the last one was. */
 function Freshness() {
-  const {link, past, snapshot, isPaused, interval_ms, effective_interval_ms} = useConsole(state => ({
+  const {columns, link, past, snapshot, isPaused, interval_ms, effective_interval_ms} = useConsole(state => ({
+    columns: state.columns,
     link: state.link,
     past: state.past,
     snapshot: state.snapshot,
@@ -59,12 +60,13 @@ function Freshness() {
   const clock = snapshot?.at.slice(11, 19);
   if (link.kind === 'connecting')
     return <Text role="warning">{` ${symbols.stale} ${clock ? `stale ${clock}, ` : ''}connecting `}</Text>;
-  if (link.kind === 'lost')
-    return (
-      <Text role="danger">
-        {` ${symbols.stale} ${clock ? `stale ${clock} ${link.message}` : 'not connected'} `}
-      </Text>
-    );
+  if (link.kind === 'lost') {
+    const state = clock ? `stale ${clock} ${link.message}` : 'not connected';
+    // The server keeps a third of the row.
+    const most = Math.floor((columns * 2) / 3);
+    const shown = textWidth(state) > most ? fitText(state, most) : state;
+    return <Text role="danger">{` ${symbols.stale} ${shown} `}</Text>;
+  }
   const cost = snapshot
     ? ` ${formatMs(snapshot.cost.round_trip_ms)} ${formatBytes(snapshot.cost.response_bytes)}`
     : '';

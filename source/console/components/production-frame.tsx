@@ -1,5 +1,8 @@
 import {Box} from 'ink';
 import type {ReactNode} from 'react';
+import {sanitise} from '../../core/text/sanitise.ts';
+import {textWidth} from '../screen/cell-width.ts';
+import {fitText} from '../screen/line.ts';
 import {useConsole} from './store-context.ts';
 import {Rows, Text} from './text.tsx';
 import {useTheme} from './theme-context.ts';
@@ -26,6 +29,9 @@ export function ProductionFrame({
       ? `${snapshot.target.host} database ${snapshot.target.database} as ${snapshot.target.user}`
       : address,
   );
+  const title = sanitise(` PRODUCTION ${name} `);
+  const shown = textWidth(title) <= columns - 4 ? title : fitText(title, columns - 4);
+  const rule = columns - 3 - textWidth(shown);
   const edge = (
     <Box width={1} flexShrink={0}>
       <Rows role="danger" rows={new Array<string>(rows - 2).fill(vertical)} />
@@ -33,17 +39,7 @@ export function ProductionFrame({
   );
   return (
     <>
-      <Box flexShrink={0}>
-        <Box flexShrink={1}>
-          <Text role="danger">
-            {topLeft}
-            {horizontal} PRODUCTION {name}{' '}
-          </Text>
-        </Box>
-        <Box flexGrow={1} flexShrink={0} flexBasis={2} justifyContent="flex-end" overflow="hidden" height={1}>
-          <Text role="danger">{horizontal.repeat(columns) + topRight}</Text>
-        </Box>
-      </Box>
+      <Text role="danger">{topLeft + horizontal + shown + horizontal.repeat(rule) + topRight}</Text>
       <Box flexGrow={1} flexBasis={0}>
         {edge}
         <Box flexDirection="column" flexGrow={1} flexBasis={0}>
