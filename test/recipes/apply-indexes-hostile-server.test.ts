@@ -5,7 +5,7 @@ import {describeEachMajor, startTestServer, type TestServer} from '../helpers/se
 
 /**
  * A role without any privilege of note whose statements are among the costliest: its immutable function takes an
- * advisory lock with the rights of whoever has them planned, and could as well end sessions or run a program.
+ * advisory lock with the privileges of the role for which they are planned, and could also end sessions or run a program.
  */
 async function seed(server: TestServer): Promise<void> {
   for (const statement of [

@@ -109,7 +109,7 @@ describeEachMajor('release-blockers', major => {
     await untilAsleep('moves-on');
     const {done} = await waitFor(4);
     const acting = await createActing(server, {user: 'oncall'});
-    // In the pause after the cancel its application tries again, and somebody waits for that.
+    // In the pause after the cancel its application tries again, and another session waits for it.
     let again: Promise<unknown> = Promise.resolve();
     const sleep = async () => {
       await sleeping;
@@ -153,10 +153,10 @@ describeEachMajor('release-blockers', major => {
     expect(await acting.run('release-blockers', {set: [now], dryRun: true})).toBe(0);
     const [step] = acting.document().steps;
     expect(step).toMatchObject({kind: 'advice', text: expect.stringContaining('database postgres, as app')});
-    const [row] = await server.query<{told: string}>(
-      `SELECT transaction || ', prepared ' || to_char(prepared AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS told FROM pg_prepared_xacts`,
+    const [row] = await server.query<{description: string}>(
+      `SELECT transaction || ', prepared ' || to_char(prepared AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS description FROM pg_prepared_xacts`,
     );
-    expect(String(step?.text)).toContain(row?.told);
+    expect(String(step?.text)).toContain(row?.description);
     const statement = /ROLLBACK PREPARED .*?;/.exec(String(step?.text))?.[0] ?? '';
     await server.query(statement);
     expect(await done).toMatchObject({rowCount: 1});

@@ -6,8 +6,8 @@ import type {RecipeData} from '../../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, seenByRole} from '../helpers/snapshot.ts';
 
-/** Sessions by pid, and who waits for whom for so long. */
-function world(
+/** A snapshot with these sessions, by pid, and these lock waits. */
+function snapshotOf(
   sessions: Record<number, Partial<Backend>>,
   waits: [pid: number, blocked_by: number[], wait_age_ms: number][],
 ): Snapshot {
@@ -48,7 +48,7 @@ describe('diagnose', () => {
     ['a leak, however short the wait', leaking, 100, [['backend:1', 'critical']]],
     ['a transaction idle for a moment', {...leaking, state_age_ms: 2000}, 100, []],
   ])('reports the root of %s', (_, root, wait_age_ms, expected) => {
-    const snapshot = world({1: root, 2: {}, 3: {}}, [
+    const snapshot = snapshotOf({1: root, 2: {}, 3: {}}, [
       [2, [1], wait_age_ms],
       [3, [2], 10],
     ]);
@@ -60,12 +60,12 @@ describe('diagnose', () => {
   it('is critical for many waiters', () => {
     const waits = [2, 3, 4, 5, 6].map((pid): [number, number[], number] => [pid, [1], 6000]);
     const sessions = {1: running, 2: {}, 3: {}, 4: {}, 5: {}, 6: {}};
-    expect(recipe.diagnose(world(sessions, waits), {})).toMatchObject([{severity: 'critical'}]);
+    expect(recipe.diagnose(snapshotOf(sessions, waits), {})).toMatchObject([{severity: 'critical'}]);
   });
 
   it('reports protected blockers, which must be named by pid', () => {
     const [finding] = recipe.diagnose(
-      world({1: {...running, application_name: 'pg_dump'}, 2: {}}, [[2, [1], 6000]]),
+      snapshotOf({1: {...running, application_name: 'pg_dump'}, 2: {}}, [[2, [1], 6000]]),
       {},
     );
     expect(finding).toMatchObject({evidence: {protected: expect.stringContaining('dump')}});
@@ -73,7 +73,7 @@ describe('diagnose', () => {
   });
 
   it('reports pid 0 as a prepared transaction', () => {
-    expect(recipe.diagnose(world({2: {}}, [[2, [0], 9000]]), {})).toMatchObject([
+    expect(recipe.diagnose(snapshotOf({2: {}}, [[2, [0], 9000]]), {})).toMatchObject([
       {
         subject: 'prepared transaction',
         summary: 'a prepared transaction blocks 1 session for up to 9s',
@@ -83,7 +83,7 @@ describe('diagnose', () => {
 });
 
 describe('plan', () => {
-  const two = world({1: running, 2: leaking, 3: {}, 4: {}, 5: {}}, [
+  const two = snapshotOf({1: running, 2: leaking, 3: {}, 4: {}, 5: {}}, [
     [3, [1], 9000],
     [4, [2], 8000],
     [5, [4], 7000],
@@ -114,7 +114,7 @@ describe('plan', () => {
     ["a superuser's", {...leaking, is_superuser: true}, /superuser/],
     ['hidden', {state: null, backend_start: null, state_change: null}, /pg_read_all_stats/],
   ])('skips, and selects the next: %s', (_, root, reason) => {
-    const snapshot = world({1: root, 2: leaking, 3: {}, 4: {}, 5: {}}, [
+    const snapshot = snapshotOf({1: root, 2: leaking, 3: {}, 4: {}, 5: {}}, [
       [3, [1], 9000],
       [5, [1], 9000],
       [4, [2], 8000],
@@ -136,7 +136,7 @@ describe('plan', () => {
       query_age_ms: null,
       query: null,
     };
-    const snapshot = {...world({2: {}}, [[2, [9], 9000]]), background_workers: [worker]};
+    const snapshot = {...snapshotOf({2: {}}, [[2, [9], 9000]]), background_workers: [worker]};
     expect(plan(snapshot)).toMatchObject({
       steps: [],
       skipped: [{subject: 'backend:9', reason: expect.stringContaining('autovacuum worker')}],
@@ -154,7 +154,7 @@ describe('plan', () => {
       waiters: [2],
     };
     const idle = {...prepared, gid: 'harmless', waiters: []};
-    const snapshot = world({2: {}}, [[2, [0], 9000]]);
+    const snapshot = snapshotOf({2: {}}, [[2, [0], 9000]]);
     const {steps, figure} = plan(snapshot, {}, {prepared_transactions: [idle, prepared]});
     expect(steps).toMatchObject([
       {kind: 'advice', text: expect.stringContaining("ROLLBACK PREPARED 'order''s';")},
@@ -163,7 +163,7 @@ describe('plan', () => {
   });
 
   it('draws the tree within 76 columns', () => {
-    const snapshot = world({1: {...running, application_name: 'x'.repeat(100)}, 2: {}, 3: {}, 4: {}}, [
+    const snapshot = snapshotOf({1: {...running, application_name: 'x'.repeat(100)}, 2: {}, 3: {}, 4: {}}, [
       [2, [1], 9000],
       [3, [2], 8000],
       [4, [1], 3000],
@@ -180,7 +180,7 @@ describe('plan', () => {
   });
 
   it('describes a released session once, and shows its pid only in the tree and the steps', () => {
-    const snapshot = world({1: {...leaking, application_name: 'import'}, 2: {}, 3: {}}, [
+    const snapshot = snapshotOf({1: {...leaking, application_name: 'import'}, 2: {}, 3: {}}, [
       [2, [1], 9000],
       [3, [1], 8000],
     ]);
@@ -194,7 +194,7 @@ describe('plan', () => {
   });
 
   it('names the root that blocks most if it is skipped', () => {
-    const snapshot = world({1: {...leaking, is_superuser: true}, 2: {}}, [[2, [1], 9000]]);
+    const snapshot = snapshotOf({1: {...leaking, is_superuser: true}, 2: {}}, [[2, [1], 9000]]);
     expect(plan(snapshot).explanation[0]).toBe(
       '1 (shop/shop_app idle in transaction) blocks 1 of 1 session waiting for a lock, the most.',
     );

@@ -14,7 +14,7 @@ describeEachMajor('repair-invalid-indexes', major => {
   afterAll(() => server?.stop());
   beforeEach(() => createOrders(server, 2000));
 
-  /** As a build leaves it that waited too long for somebody's transaction. */
+  /** As left by a build that waited too long for another session's transaction. */
   async function failBuild(definition: string): Promise<void> {
     const holder = await holdUp(server);
     const builder = await server.connect();

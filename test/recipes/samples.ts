@@ -4,7 +4,7 @@ import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createCatalog, createIndex, createProposal} from '../helpers/catalog.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
 
-/** A world in which a recipe has something to do: what the contract holds it to. */
+/** Data for which a recipe has something to do. The contract tests use it. */
 export type Sample = {snapshot: Snapshot; facts: RecipeData; params: ParameterValues};
 
 const leaking = createSnapshot({

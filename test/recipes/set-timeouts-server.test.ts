@@ -41,7 +41,7 @@ describeEachMajor('set-timeouts', major => {
     expect(await shown('lock_timeout')).toBe('2s');
     expect(await shown('work_mem')).toBe('5MB');
 
-    // What is there already is left alone.
+    // A value that is set already is not set again.
     expect(await acting.run('set-timeouts', {set, yes: true})).toBe(0);
     expect(acting.document()).toMatchObject({steps: [], skipped: [{reason: 'it is already 30s'}, {}, {}]});
 

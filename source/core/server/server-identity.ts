@@ -27,7 +27,7 @@ export function serverDifference(before: ServerIdentity, now: ServerIdentity): s
     case 'restarted':
       return `${nameServer(now)} started at ${now.started_at}, the one before at ${before.started_at}: it was restarted, or is a standby or a copy of it`;
     case 'unknown':
-      return `this server started at ${now.started_at}, the one before at ${before.started_at}: whether they are the same cannot be told without pg_control_system()`;
+      return `this server started at ${now.started_at}, the one before at ${before.started_at}: without pg_control_system() poolctl cannot determine whether they are the same`;
     case 'other':
       return before.system_identifier === now.system_identifier
         ? `this is another database of ${nameServer(now)}, or the same one created again: its oid is ${now.database_oid}, not ${before.database_oid}`

@@ -68,7 +68,7 @@ export async function measure(
     input.statements,
     rule.map(({definition}) => definition),
   );
-  // HypoPG has names of its own, and a copy is nobody else's: neither is built concurrently.
+  // HypoPG names its own indexes, and no other session uses the copy: neither is built concurrently.
   const definitions = own.map(({definition}) =>
     definition.replace(/^CREATE INDEX CONCURRENTLY "(?:[^"]|"")+"/, 'CREATE INDEX'),
   );

@@ -37,10 +37,10 @@ const file: Step = {
   diff: ['-max: 10', '+max: 5'],
 };
 
-/** A world in which the verifications named hold, and what is appended to its journal. */
-function createWorld(step: Step, world: World) {
-  const {holding = [], age_ms = 0, text, actor = 'me@here', isSettled = false, later_ms = []} = world;
-  const {server = exampleServer} = world;
+/** Ports on which the named verifications hold, and what is appended to the journal. */
+function createPorts(step: Step, situation: Situation) {
+  const {holding = [], age_ms = 0, text, actor = 'me@here', isSettled = false, later_ms = []} = situation;
+  const {server = exampleServer} = situation;
   const appended: JournalDraft[] = [];
   const ports: ReconcilePorts = {
     executor: {
@@ -75,7 +75,7 @@ function createWorld(step: Step, world: World) {
 }
 
 /** `age_ms`: of the intent; negative when it is dated in the future. `later_ms`: when later entries were written. */
-type World = {
+type Situation = {
   holding?: string[];
   age_ms?: number;
   text?: string;
@@ -86,7 +86,7 @@ type World = {
 };
 
 describe('an intent without an outcome', () => {
-  it.each<[string, Step, World, string | null]>([
+  it.each<[string, Step, Situation, string | null]>([
     ['is done if its verification holds', sqlStep, {holding: ['done']}, 'verified'],
     ['is open while its process may still execute it', sqlStep, {age_ms: 69_000}, null],
     ['is not done after its time limit', sqlStep, {age_ms: 71_000}, 'failed'],
@@ -112,8 +112,8 @@ describe('an intent without an outcome', () => {
     ['is done if the file has the new text', file, {text: 'max: 5'}, 'verified'],
     ['is not done if the file has the old text', file, {text: 'max: 10'}, 'failed'],
     ['is not done if the file is missing', file, {}, 'failed'],
-  ])('%s', async (_title, step, world, outcome) => {
-    const {settle, appended} = createWorld(step, world);
+  ])('%s', async (_title, step, situation, outcome) => {
+    const {settle, appended} = createPorts(step, situation);
     const said = await settle();
     expect(appended.map(draft => draft.event === 'outcome' && draft.outcome)).toEqual(
       outcome === null ? [] : [outcome],
@@ -122,19 +122,19 @@ describe('an intent without an outcome', () => {
   });
 
   it("is not compared with this machine's files if the step ran on another machine", async () => {
-    const {settle, appended} = createWorld(file, {text: 'max: 5', actor: 'me@there'});
+    const {settle, appended} = createPorts(file, {text: 'max: 5', actor: 'me@there'});
     expect(await settle()).toBe('unknown, verify on there');
     expect(appended).toEqual([]);
   });
 
   it('is recorded as unknown, not as ended by poolctl, if its session has ended', async () => {
-    const {settle, appended} = createWorld(end, {holding: ['done']});
+    const {settle, appended} = createPorts(end, {holding: ['done']});
     expect(await settle()).toBe('found ended by a later check; whether poolctl ended it is unknown');
     expect(appended).toMatchObject([{event: 'outcome', run: 'r1', step: 0, outcome: 'unknown'}]);
   });
 
   it('gets no second outcome if another process has recorded one', async () => {
-    const {settle, appended} = createWorld(sqlStep, {holding: ['done'], isSettled: true});
+    const {settle, appended} = createPorts(sqlStep, {holding: ['done'], isSettled: true});
     expect(await settle()).toBe('another poolctl has recorded its outcome');
     expect(appended).toEqual([]);
   });

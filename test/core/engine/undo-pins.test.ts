@@ -52,10 +52,10 @@ const undoOf = (entries: JournalEntry[], run: string) =>
   planUndo(findRun(entries, run), {server: exampleServer, acting_pid: null}).steps[0] as SqlStep;
 
 it('an undo receives the pins of the created object, null if unknown', () => {
-  const told = undoOf(journalOf([build, {pins: {oid: '4711'}}]), 'r1');
-  expect(told.guard?.query.values).toEqual(['a', '4711']);
-  expect(told.verify.query.values).toEqual(['4711']);
-  expect(told).not.toHaveProperty('pins');
+  const withPins = undoOf(journalOf([build, {pins: {oid: '4711'}}]), 'r1');
+  expect(withPins.guard?.query.values).toEqual(['a', '4711']);
+  expect(withPins.verify.query.values).toEqual(['4711']);
+  expect(withPins).not.toHaveProperty('pins');
   expect(undoOf(journalOf([build, {}]), 'r1').guard?.query.values).toEqual(['a', null]);
 });
 

@@ -27,13 +27,19 @@ describe.each([
   ],
   ['an identifier hidden now', {}, hidden, 'same', null],
   ['an identifier hidden both times', hidden, hidden, 'same', null],
-  ['an identifier hidden, and a restart', {}, {...hidden, ...later}, 'unknown', /cannot be told without/],
+  [
+    'an identifier hidden, and a restart',
+    {},
+    {...hidden, ...later},
+    'unknown',
+    /without pg_control_system\(\) poolctl cannot determine/,
+  ],
   [
     'an identifier hidden both times, and a restart',
     hidden,
     {...hidden, ...later},
     'unknown',
-    /cannot be told without/,
+    /without pg_control_system\(\) poolctl cannot determine/,
   ],
   [
     'an identifier hidden, and another database',

@@ -59,7 +59,7 @@ describeEachMajor('the capture proxy', major => {
     expect(String(await request(codes.sslRequest))).toBe('N');
     socket.end();
     await once(socket, 'close');
-    expect(capture.told).toContainEqual(expect.stringContaining('sslmode=disable'));
+    expect(capture.reported).toContainEqual(expect.stringContaining('sslmode=disable'));
   });
 
   it('answers a direct TLS handshake with an alert', async () => {

@@ -15,7 +15,7 @@ export type Capture = {
   /** A URL of the server with the capture's address. */
   through(url: string): string;
   log: CaptureLog;
-  told: string[];
+  reported: string[];
   /** The file's text. */
   text(): string;
   /** The file, parsed. */
@@ -28,13 +28,13 @@ export async function openCapture(url: string): Promise<Capture> {
   const request = requestTo(url);
   const dial = await findDial(request);
   const log = createCaptureLog();
-  const told: string[] = [];
+  const reported: string[] = [];
   let connection = 0;
   const {port, close} = await startProxy({
     dial,
     port: 0,
     observe: startup => observeSession(log, {connection: connection++, startup}),
-    report: text => void told.push(text),
+    report: text => void reported.push(text),
   });
   const text = () => endpointFileText(toEndpoint(log, 'GET /captured'), 'a test');
   return {
@@ -46,7 +46,7 @@ export async function openCapture(url: string): Promise<Capture> {
       return address.href;
     },
     log,
-    told,
+    reported,
     text,
     read: () => parseSqlEndpoint(text(), 'captured.sql'),
     close,
