@@ -6,10 +6,9 @@ import {churn} from './churn/churn.ts';
 import {crashLoop} from './crash-loop.ts';
 
 /**
- * `npm run crash -- 200 --runs 200 --seed 1 --minutes 25`: so many deaths by SIGKILL of what writes journal and
- * recording, then so many runs, for so long at most, against sessions that come and go (2,000 take about twenty minutes
- * on two idle cores). Exit 1 where anything was
- * lost, or was done that no intent says.
+ * `npm run crash -- 200 --runs 200 --seed 1 --minutes 25`: kills a process that writes journal and recording 200 times,
+ * then makes 200 runs, for at most 25 minutes, against sessions that start and end (2,000 runs take about twenty minutes
+ * on two idle cores). Exit 1 if anything was lost, or was done without an intent.
  */
 const {positionals, values} = parseArgs({
   allowPositionals: true,

@@ -1,6 +1,6 @@
 /**
- * npm run mutants [ID ...]: makes each mistake of mutants.yaml in a scratch copy and runs the tests that must notice.
- * Exit 1 where a mistake survives, its place is not found any more, or the tests fail without any mistake.
+ * npm run mutants [ID ...]: makes each mistake of mutants.yaml in a scratch copy and runs the tests that must detect it.
+ * Exit 1 if a mistake is not detected, if the code to change is not found, or if the tests fail without a mistake.
  */
 import {spawn} from 'node:child_process';
 import {existsSync} from 'node:fs';

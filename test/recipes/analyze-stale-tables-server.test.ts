@@ -19,7 +19,7 @@ describeEachMajor('analyze-stale-tables', major => {
   });
   afterAll(() => server?.stop());
 
-  /** A table that was analyzed while it was empty, and has filled since. */
+  /** A table that was analyzed while empty and has been filled since. */
   beforeEach(async () => {
     await server.query('DROP TABLE IF EXISTS orders, old_orders');
     await server.query('CREATE TABLE orders (id int, kind int)');

@@ -6,7 +6,7 @@ import type {Target} from '../../source/model/target.ts';
 import {createCatalog, createTable} from '../helpers/catalog.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 
-/** A table of 100,000 rows whose upkeep is up to date. */
+/** A table of 100,000 rows, vacuumed and analyzed. */
 function table(name: string, overrides: Partial<TableUpkeep> = {}): TableUpkeep {
   return {
     oid: '16400',

@@ -36,7 +36,7 @@ async function seed(server: TestServer): Promise<void> {
 }
 
 const refused = 'not planned: it reaches public.evil(), a function outside pg_catalog';
-/** By a session that is not there any more, it would not be held. */
+/** The lock would not be held if its session had ended. */
 const acted = (server: TestServer) =>
   server.query("SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 666");
 

@@ -75,7 +75,7 @@ describeEachMajor('poolctl run apply-indexes', major => {
       definition: 'CREATE INDEX by_status ON shop.orders USING btree (status, n DESC)',
     });
 
-    // Which also settles what the killed run left open.
+    // The next run also reconciles the open step of the killed run.
     const undone = await start('undo', document().run, server.url(), '--yes', '--json').ended;
     expect([undone.code, undone.document().steps]).toMatchObject([
       0,

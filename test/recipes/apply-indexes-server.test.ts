@@ -232,7 +232,7 @@ describeEachMajor('apply-indexes', major => {
     };
     let last: RunState | undefined;
     const seen: unknown[] = [];
-    // What is swept away afterwards waits for the same session.
+    // The cleanup waits for the same session.
     const dropping =
       "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'DROP INDEX CONC%' AND state = 'active'";
     let swept: Promise<unknown> | undefined;

@@ -47,7 +47,7 @@ describe('plan', () => {
     [{otherwise: 'none', complex: 'pattern:select COUNT(*) from'}, [2]],
     [{otherwise: 'none', simple: 'pattern:from users * id'}, [4]],
     [{otherwise: 'none', simple: 'role:nobody, role:admin,role:web'}, [2, 3, 4]],
-    // Of several classes the most patient one counts.
+    // If several classes match, the one with the longest limit applies.
     [{otherwise: 'simple', standard: 'role:web', report: 'pattern:count('}, [1, 3, 4]],
     [{otherwise: 'simple', older_than: '10s'}, [1, 2]],
     [{otherwise: 'simple', role: 'web'}, [2, 3]],

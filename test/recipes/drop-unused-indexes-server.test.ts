@@ -66,7 +66,7 @@ describeEachMajor('drop-unused-indexes', major => {
     const isCounted = () =>
       server.query("SELECT 1 FROM pg_stat_all_indexes WHERE indexrelname = 'idle_one' AND idx_scan > 0");
     await expect.poll(isCounted).toHaveLength(1);
-    // Blind to what came since, so that only the guard in the acting session can tell.
+    // The snapshot stays old, so that only the guard of the step can detect the change.
     const ports = {...acting.ports, load: async () => plannedFirst};
     const flags = {...noFlags, set: [now, 'index=shop.idle_one,shop.fk_two'], yes: true};
     expect(await runRecipe(ports, 'drop-unused-indexes', flags)).toBe(6);

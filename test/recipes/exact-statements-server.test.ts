@@ -9,7 +9,7 @@ import {indexNamed} from './indexing.ts';
 
 const flags = {set: ['stats_age=0s'], yes: true};
 
-/** Their definitions hold what an eager redactor takes for a secret, or a secret indeed. */
+/** Their definitions contain a secret, or text that a careless redactor takes for one. */
 const definitions = {
   key_name: "((payload ->> 'password'))",
   escape: "(a) WHERE b = 'a\u001b[31mb\u202e'",

@@ -39,7 +39,7 @@ describeEachMajor('an index, identified by oid and definition,', major => {
     return acting;
   }
 
-  /** The table goes to another schema, and one of its name comes. */
+  /** Moves the table to another schema and creates another one of its name. */
   async function replaceTable(): Promise<void> {
     await server.query('ALTER TABLE shop.orders SET SCHEMA moved');
     await server.query('CREATE TABLE shop.orders (id int PRIMARY KEY, user_id int, status text, n int)');
@@ -109,7 +109,7 @@ describeEachMajor('an index, identified by oid and definition,', major => {
       expect(acting.document().steps).toMatchObject([{outcome: 'verified'}]);
       expect((await indexNamed(server, 'orders_user_id_idx')) !== undefined).toBe(isThere);
     }
-    // The run that built it first takes back what the last undo has built in its place.
+    // Undoing the first run drops the index that the last undo rebuilt.
     expect(await acting.undo('r1', {yes: true})).toBe(0);
     expect(await indexNamed(server, 'orders_user_id_idx')).toBeUndefined();
     expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});

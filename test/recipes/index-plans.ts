@@ -16,7 +16,7 @@ export const build = {
   command: 'CREATE INDEX CONCURRENTLY',
 };
 
-/** The recipe's plan with this catalog, and with these proposals of the index finder. */
+/** The recipe's plan with this catalog, and with these proposed indexes. */
 export function planWith(
   recipe: Recipe,
   catalog: Catalog,

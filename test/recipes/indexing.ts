@@ -20,7 +20,7 @@ export async function createOrders(server: TestServer, rows: number): Promise<vo
   await server.query('ANALYZE shop.orders, shop.users');
 }
 
-/** An index on `shop.orders` as the finder proposes it. */
+/** A proposed index on `shop.orders`. */
 export async function proposalFor(
   server: TestServer,
   expression: string,
@@ -37,7 +37,7 @@ export async function proposalFor(
   });
 }
 
-/** Every other fact is read from the server; what the finder proposes is the test's. */
+/** Reads every fact from the server except the proposals, which the test supplies. */
 export function advise(acting: Acting, proposals: IndexProposal[]): void {
   const {load: gather} = acting.ports;
   acting.ports.load = async ({index_advice, ...needs}) => ({

@@ -4,7 +4,7 @@ import {type Acting, createActing} from '../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {createOrders, indexNamed} from './indexing.ts';
 
-/** As poolctl wrote them before its guards knew a schema. */
+/** Steps as older versions of poolctl journaled them: their guards do not compare the schema. */
 const sameIndex =
   "SELECT CASE WHEN i.indexrelid IS NULL THEN 'the index has changed since the preview' WHEN $6::boolean AND i.indisvalid THEN 'it is valid now' WHEN $5::int8 < 0 THEN 'it is used now' ELSE 'ready' END AS guard FROM (VALUES (1)) AS one LEFT JOIN (pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid) ON i.indrelid = $1::oid AND c.relname = $2 AND c.oid = coalesce($3::oid, c.oid) AND pg_catalog.pg_get_indexdef(c.oid) = coalesce($4, pg_catalog.pg_get_indexdef(c.oid))";
 const freeName =

@@ -41,7 +41,7 @@ describeEachMajor('prisma-migrate-lock', major => {
     const next = await open('next');
     const lock = next.query('SELECT pg_advisory_lock(72707369)');
     await untilRuns('next');
-    // Other locks are none of its business: two halves of a key, and the same key written as two.
+    // Locks to ignore: two halves of a key, and the same key written as two.
     const other = await open('other');
     await other.query('SELECT pg_advisory_lock(0, 72707369), pg_advisory_lock(72707369 + (1::int8 << 32))');
 

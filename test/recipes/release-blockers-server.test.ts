@@ -68,7 +68,7 @@ describeEachMajor('release-blockers', major => {
     const events = (await acting.journal.read()).map(({event}) => event);
     expect(events).toEqual(['run', 'intent', 'outcome', 'end']);
 
-    // What was ended cannot be brought back, and says so.
+    // An ended session cannot be restored; undo says so.
     expect(await acting.undo('r1', {yes: true})).toBe(0);
     expect(acting.document()).toMatchObject({steps: [], skipped: [{reason: 'cannot be undone'}]});
   });

@@ -81,7 +81,7 @@ describeEachMajor('repair-invalid-indexes', major => {
       steps: [],
       skipped: [{reason: expect.stringMatching(/^session \d+ is building it/)}],
     });
-    // As a reading that did not see the build would have it.
+    // As in a snapshot taken before the build.
     const {catalog} = await acting.ports.load({catalog: true});
     if (catalog === undefined) throw new Error('it was asked for');
     const ports = {...acting.ports, load: async () => ({catalog: {...catalog, builds: []}})};

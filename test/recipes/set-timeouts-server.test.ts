@@ -9,7 +9,7 @@ describeEachMajor('set-timeouts', major => {
     server = await startTestServer({major});
     await createRoles(server);
     await server.query('CREATE DATABASE "Sh\'op"');
-    // PostgreSQL 16 wants the right over the very role.
+    // PostgreSQL 16 requires ADMIN OPTION on that role.
     await server.query("CREATE ROLE admin LOGIN PASSWORD 'secret' CREATEROLE IN ROLE pg_monitor");
     if (major >= 16) await server.query('GRANT app TO admin WITH ADMIN OPTION');
   });

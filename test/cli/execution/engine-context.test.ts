@@ -55,7 +55,7 @@ function terminate(pid: number): Executable {
   return {apply: {text, values: [pid]}, timeout_ms: 5000, transaction: false};
 }
 
-/** Takes what is left, as an application does; the superuser's reserve stays for the test itself. */
+/** Takes all free slots, as an application does; the superuser's reserved slots stay free for the test itself. */
 async function fill(server: TestServer): Promise<void> {
   for (;;) {
     const client = await server

@@ -213,7 +213,7 @@ describeEachMajor('acting on a server', major => {
     const acting = await createActing(server, {user: 'oncall'});
     const {executor} = acting.ports.engine;
     const apply: Executor['apply'] = async step => {
-      // The connection is there and the act under way when the server dies.
+      // The connection is open and the step is running when the server dies.
       await executor.apply({...step, apply: {text: 'SELECT 1', values: []}});
       const acted = executor.apply({
         ...step,

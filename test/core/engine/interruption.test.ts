@@ -44,14 +44,14 @@ function planOf(...steps: SqlStep[]): Plan {
 }
 
 type Server = {
-  /** How often the cancel has to come until the act ends by it; Infinity: it never does. */
+  /** Number of cancels after which the step ends; Infinity: it never does. */
   cancelsNeeded?: number;
-  /** Ends by itself when this much of the engine's time has passed. */
+  /** The step ends by itself after this time of the engine's clock. */
   endsAfter_ms?: number;
   isVerified?: boolean;
 };
 
-/** An engine whose clock goes on only where it sleeps, and whose one act is under way until it is cancelled. */
+/** An engine whose clock advances only while it sleeps, and whose only step runs until it is cancelled. */
 function interrupted(step: SqlStep, {cancelsNeeded = 1, endsAfter_ms, isVerified = false}: Server) {
   const ending = new AbortController();
   const drafts: JournalDraft[] = [];
@@ -101,7 +101,7 @@ function interrupted(step: SqlStep, {cancelsNeeded = 1, endsAfter_ms, isVerified
     for await (const state of execute(planOf(step), identity, ports, ending.signal)) last = state;
     return last as RunState;
   })();
-  /** Whatever can go on does, then the earliest sleeper wakes; until the run has ended. */
+  /** Lets pending promises settle, then wakes the earliest sleeper; repeats until the run has ended. */
   const run = async () => {
     let state: RunState | undefined;
     void ended.then(last => {

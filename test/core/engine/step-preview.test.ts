@@ -71,7 +71,7 @@ describe('a guard longer than two lines', () => {
     };
     const [first, ...others] = stepLines({...build, guard}, {isFolded: true});
     expect(first).toEqual(folded);
-    // What guards and verifies the cleanup and the undo is behind the same key.
+    // Guards and verifications of cleanup and undo unfold with the same key.
     const isBehind = ({text}: StepLine) => /^(?:undo|if it fails: only)/.test(text);
     expect(others).toEqual(
       stepLines(build)
@@ -79,7 +79,7 @@ describe('a guard longer than two lines', () => {
         .filter(line => !isBehind(line)),
     );
     expect(stepLines({...build, guard: compared}, {isFolded: true})[0]?.text).toBe('only if value = null');
-    // Where there is no key to press, nothing is folded.
+    // Without a key to unfold it, nothing is folded.
     expect(stepText({...build, guard}, undefined).body.slice(0, 2)).toEqual([
       folded.text,
       'only if SELECT CASE',

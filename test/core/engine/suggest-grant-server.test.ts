@@ -68,7 +68,7 @@ describeEachMajor('the suggested grant', major => {
     const [, statements = ''] = String(hint).match(/llow it: (.+)$/) ?? [];
     expect(statements).toContain('"on call"');
     await server.query(statements);
-    // A second refusal may come of the schema, which is looked at after the table.
+    // The schema may be refused next, because its privilege is checked after the table's.
     const again = await hintOf(stepOf(text));
     if (Array.isArray(again)) await server.query(String(again[1]).replace(/^.*llow it: /, ''));
     const done = await acting(attempt => attempt(stepOf(text)));

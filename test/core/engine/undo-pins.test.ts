@@ -30,7 +30,7 @@ const build: SqlStep = {
   timeout_ms: 0,
 };
 
-/** A journal of runs, each the undo of the one before, with what its outcome tells. */
+/** A journal of runs, each the undo of the previous one, with the members of its outcome. */
 function journalOf(...runs: [Step, Partial<StepResult>][]): JournalEntry[] {
   return runs.flatMap(([content, result], at) => [
     {

@@ -86,7 +86,7 @@ it('undo covers the steps that were done, not those skipped, failed or never sta
       {event: 'intent', run: 'abc', step, content: content(outcome)},
       {event: 'outcome', run: 'abc', step, outcome},
     ]),
-    // Skipped by the check right before it: nothing was intended.
+    // Skipped by the check right before it, so it has no intent.
     {event: 'outcome', run: 'abc', step: outcomes.length, outcome: 'skipped'},
   ] as JournalEntry[];
   const {steps, skipped} = planUndo(findRun(entries, 'abc'), here);

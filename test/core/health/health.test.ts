@@ -18,7 +18,7 @@ function findingOf(severity: Finding['severity'], subject: string): Finding {
   return {recipe: 'slots-nearly-full', severity, subject, summary: subject, evidence: {}, params: {a: 'b'}};
 }
 
-/** As the connected one: only of that is anything known. */
+/** The connected database; index blocks of others are unknown. */
 function database(changes: Partial<Database>): Database[] {
   const [shop] = createSnapshot().databases;
   if (shop === undefined) throw new Error('a snapshot has a database');

@@ -35,7 +35,7 @@ describe('a watch', () => {
     expect(watchOf([0.95, 0.95]).failure()).toBeNull();
     expect(watchOf([0.95, 0.95, 0.95]).failure()).toBe('used_ratio');
     expect(watchOf([0.95, 0.95, 0.1, 0.95, 0.95]).failure()).toBeNull();
-    // Nobody knows how it was meanwhile.
+    // The values during the loss are unknown.
     expect(watchOf([0.95, 0.95, null, 0.95, 0.95]).failure()).toBeNull();
     expect(watchOf([0.95, 0.95, 0.95]).result(21_000)).toMatchObject({
       status: 'critical',

@@ -20,7 +20,7 @@ describe('waiting', () => {
 
   it('has a 95th percentile that 5 of 100 exceed', () => {
     const {wait_ratio, p95_wait_ms} = waiting({servers: 3, per_second: 2000, service_ms: 1});
-    // Those who wait do so exponentially, with a mean of 1 / (3 - 2) ms.
+    // Waits are exponentially distributed, with a mean of 1 / (3 - 2) ms.
     expect(wait_ratio * Math.exp(-p95_wait_ms)).toBeCloseTo(0.05, 12);
     expect(waiting({servers: 50, per_second: 2000, service_ms: 1}).p95_wait_ms).toBe(0);
   });

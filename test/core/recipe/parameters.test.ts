@@ -54,7 +54,7 @@ it.each<[string, Parameter, string, string]>([
   ['4711,9', pids, 'warning', 'not seen now'],
   ['shop_ap', role, 'warning', 'not seen now; shop_app?'],
   ['nobody', role, 'warning', 'not seen now'],
-  // A name is what it is.
+  // Names are taken exactly.
   ['shop_app ', role, 'warning', 'not seen now; shop_app?'],
   ['0x10', pids, 'error', 'not pids: 4711,4712'],
   ['1e3', parameter('integer'), 'error', 'not a whole number'],

@@ -55,7 +55,7 @@ describe("tokens begin and end where PostgreSQL's own scanner puts them", () => 
     const kinds: ReadonlySet<SqlToken['kind']> = new Set(['string', 'number', 'comment']);
     const tokens = sqlTokens(sql);
     const ours = tokens.flatMap(({kind, text}) => (kinds.has(kind) ? [text.replace(/^[nN]'/, "'")] : []));
-    // A string that goes on in the next line is one to them.
+    // The scanner joins a string with its continuation on the next line.
     expect(ours.join('')).toBe(literals.join('').replaceAll(/'\s*\n\s*'/g, "''"));
     expect(tokens.map(({text}) => text).join('')).toBe(sql);
     const isCut = ({kind}: SqlToken) => kind === 'string' || kind === 'comment';

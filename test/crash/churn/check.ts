@@ -1,17 +1,17 @@
 import type {JournalEntry} from '../../../source/model/journal-entry.ts';
 import {type LogLine, microsOf} from './server-log.ts';
 
-/** A session as its client knew it: `application_name` is of this session alone. */
+/** A session as its client knew it; its `application_name` is unique. */
 export type ChurnSession = {application_name: string; pid: number; backend_start: string | null};
 
 export type ChurnCheck = {
-  /** Acting statements that the server was sent. */
+  /** Statements of steps that the server received. */
   acts: number;
   ended: number;
   cancelled: number;
   /** Ended or cancelled although they began a statement after the guard was sent: the window that is inherent. */
   moved: number;
-  /** Recorded as verified, and the server logged no end: the session left at that moment by itself. */
+  /** Recorded as verified although the server logged no end: the session ended by itself at that moment. */
   unlogged: number;
   outcomes: Record<string, number>;
   violations: string[];
@@ -28,9 +28,9 @@ type Act = {
 };
 
 /**
- * What the server saw held against the journal: each act had its intent before it, each session that was ended or
- * cancelled was the one of an act, and none had changed when the guard was asked. The server's log has milliseconds:
- * what happened within one cannot be told apart.
+ * Compares the server's log with the journal: each action has an earlier intent, each ended or cancelled session is the
+ * one of an action, and no session had changed when the guard was checked. The log's times are in milliseconds, so events
+ * within one millisecond have no known order.
  */
 export function checkChurn(
   log: readonly LogLine[],
@@ -112,8 +112,8 @@ function endOf({state_code, message}: LogLine): Kind | null {
 }
 
 /**
- * What a session has done since it was as the act's guard has it: ended the statement it was at, or begun one; [] for an
- * act without one. A session logs the end of a statement before it begins the next.
+ * What a session has done since the state that the action's guard requires: ended its statement or begun another one; []
+ * for an action without a guard. A session logs the end of a statement before it begins the next.
  */
 function begunSince({state, changed}: Act, own: readonly LogLine[]): readonly LogLine[] {
   if (changed === null) return [];

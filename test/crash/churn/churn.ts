@@ -14,12 +14,12 @@ import {type LogLine, readServerLog} from './server-log.ts';
 export type ChurnReport = ChurnCheck & {
   runs: number;
   killed: number;
-  /** Runs whose file could grow by a few bytes alone. */
+  /** Runs whose journal could grow by a few bytes only. */
   full: number;
   /** How many ended with each exit code. */
   codes: Record<string, number>;
   sessions: number;
-  /** Sessions with a pid that an earlier one had. */
+  /** Sessions with the pid of an earlier session. */
   reused: number;
   entries: number;
   unfinished: number;
@@ -28,7 +28,7 @@ export type ChurnReport = ChurnCheck & {
 export type ChurnOptions = {
   runs: number;
   seed: number;
-  /** None is begun after that. */
+  /** No run starts after this time. */
   minutes: number;
   onProgress: (done: number) => void;
 };
@@ -38,8 +38,8 @@ const atOnce = 2;
 const password = 'churn';
 
 /**
- * So many runs of the program built in `built` against sessions that come and go on a real server, two at a time on one journal;
- * some are killed, some find the disk full. Then the server's own log is held against the journal.
+ * Runs the program built in `built` against sessions that start and end on a real server, two runs at a time with one
+ * journal. Some runs are killed, some find the disk full. Then compares the server's own log with the journal.
  */
 export async function churn(
   built: string,
@@ -95,7 +95,7 @@ export async function churn(
     };
     await Promise.all(Array.from({length: atOnce}, work));
     await clients.stop();
-    // What the last ones left unknown is reconciled, as at any next start.
+    // Reconciles steps that the last runs left unknown, as the next start of poolctl does.
     const last = [
       'run',
       'kill-idle-sessions',
@@ -158,20 +158,20 @@ async function prepare(url: string): Promise<void> {
   await client.end();
 }
 
-/** What the check needs: acts, ends, and when the applications began their statements. */
+/** Whether the check needs the line: statements of steps, ends of sessions, and starts of the applications' statements. */
 function isKept({user, message}: LogLine): boolean {
   return (
     user === 'app' || (user === 'oncall' && /^execute [\s\S]*pg_(terminate|cancel)_backend\(/.test(message))
   );
 }
 
-/** In a pid namespace of its own the next pids are set back over and over, so that they are soon used again. */
+/** In a pid namespace of its own, resets the next pid repeatedly, so that pids are soon reused. */
 function reusePids(): NodeJS.Timeout | undefined {
   if (process.env.POOLCTL_CHURN_NAMESPACE === undefined) return undefined;
   return setInterval(() => void writeFile('/proc/sys/kernel/ns_last_pid', '300').catch(() => {}), 50);
 }
 
-/** Which recipe, and on whom: any that matches, or sessions by pid, those that have just left among them. */
+/** Chooses a recipe and its sessions: all that match, or some by pid, including sessions that have just ended. */
 function chooseRun({sessions}: Churn, random: () => number): string[] {
   const some = Array.from({length: 1 + Math.floor(random() * 3)}, () => {
     const recent = sessions.slice(-2 * clientCount).filter(({pid}) => pid !== 0);

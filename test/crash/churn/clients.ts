@@ -3,15 +3,15 @@ import pg from 'pg';
 import type {ChurnSession} from './check.ts';
 
 export type Churn = {
-  /** Every session there was, the last ones last. */
+  /** Every session so far, the latest last. */
   sessions: ChurnSession[];
-  /** Ends all; resolves when the last has gone. */
+  /** Ends all sessions; resolves when the last one has ended. */
   stop(): Promise<void>;
 };
 
 /**
- * So many applications at work, each a session after the other: idle, idle in transaction, active, waiting for a row
- * that another one holds; a session leaves by itself, by a closed socket, or because it is ended.
+ * Starts a number of applications that open one session after the other: idle, idle in transaction, active, or waiting
+ * for a row that another session has locked. A session ends by itself, by a closed socket, or because it is terminated.
  */
 export function startChurn(
   urlOf: (application_name: string) => string,
@@ -43,7 +43,7 @@ export function startChurn(
         (client as unknown as {connection: {stream: {destroy(): void}}}).connection.stream.destroy();
       else await client.end();
     } catch {
-      // Ended, or there was no way in.
+      // The session was ended, or could not connect.
       client.end().catch(() => {});
       await sleep(20);
     }

@@ -38,7 +38,7 @@ function parse(text: string): LogLine | null {
       detail: detail ?? '',
     };
   } catch {
-    // The line that a server was stopped in.
+    // The line that the server was writing when it was stopped.
     return null;
   }
 }

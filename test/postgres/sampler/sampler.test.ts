@@ -90,7 +90,7 @@ describeEachMajor('sampler', major => {
   afterAll(() => server?.stop());
 
   it('reads sessions first, statements right after, rates with the next read', async () => {
-    // Before 15 the first statistics of a new server arrive a moment later, and look like restarted ones.
+    // Before 15 the first statistics of a new server arrive with a delay, and look as if they had been reset.
     await until(async () => {
       const rows = await server.query(
         `SELECT FROM pg_stat_database WHERE datname = 'postgres' AND stats_reset IS NULL`,
