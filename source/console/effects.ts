@@ -93,7 +93,7 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
         const ended = followRun(ports.execute(effect.plan, effect.server, interrupt.signal), dispatch);
         running = {interrupt, ended};
         void ended.then(() => {
-          running = undefined;
+          if (running?.ended === ended) running = undefined;
         });
         return;
       }
@@ -119,6 +119,10 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
       case 'play-on':
         clearTimeout(playing);
         playing = setTimeout(() => dispatch({kind: 'play-on'}), effect.after_ms);
+        return;
+      case 'stay-now':
+        lastPastRequest++;
+        clearTimeout(playing);
         return;
       case 'write-out':
         return void ports.past.write(effect.file).then(

@@ -76,11 +76,12 @@ function keepSnapshot(
   return past.now === null ? state : keepNow(state, past, {snapshot, ...pushCharts(past.now, snapshot)});
 }
 
-/** Shows a snapshot of the past, with those before it for the charts. */
+/** Shows a snapshot of the past, with those before it for the charts; not where a wizard has been opened since it was requested. */
 function takePast(
   state: ConsoleState,
   {moments, snapshots}: Extract<Event, {kind: 'past-read'}>,
 ): UpdateResult {
+  if (state.wizard !== null || state.replay !== null) return noEffects(state);
   const snapshot = snapshots.at(-1);
   if (snapshot === undefined) return noEffects(inform(state, 'no snapshot is kept for that time'));
   const known = {...state, targetName: snapshot.target.id};

@@ -32,6 +32,8 @@ export type PastEffect =
   /** The last snapshot at or before `at_ms`, moved by `by` snapshots. */
   | {kind: 'read-past'; at_ms: number; by: number}
   | {kind: 'play-on'; after_ms: number}
+  /** What was requested of the past and has not been answered yet is not wanted any more. */
+  | {kind: 'stay-now'}
   | {kind: 'write-out'; file: string | null};
 
 type Updated<State> = {state: State; effects: PastEffect[]};
@@ -59,7 +61,7 @@ export function goInTime<State extends PastSlice & Shown>(
   const at_ms = 'at_ms' in to ? to.at_ms : 'by_ms' in to ? here_ms + to.by_ms : here_ms;
   const last_ms = past?.moments.at(-1)?.at_ms;
   const isBeyond = 'by' in to ? to.by > 0 && here_ms === last_ms : last_ms !== undefined && at_ms > last_ms;
-  if (past?.now && isBeyond) return {state: backToNow(state), effects: []};
+  if (past?.now && isBeyond) return backToNow(state);
   return {state: stopped, effects: [{kind: 'read-past', at_ms, by: 'by' in to ? to.by : 0}]};
 }
 
@@ -111,18 +113,18 @@ export function setSpeed<State extends PastSlice & Shown>(
 }
 
 /** Shows the newest snapshot again, with charts that include the time in between. */
-export function backToNow<State extends PastSlice & Shown>(state: State): State {
+export function backToNow<State extends PastSlice & Shown>(state: State): Updated<State> {
   const {past} = state;
-  return past?.now ? {...state, ...past.now, past: null} : state;
+  if (!past?.now) return {state, effects: []};
+  return {state: {...state, ...past.now, past: null}, effects: [{kind: 'stay-now'}]};
 }
 
 function goOn<State extends PastSlice & Shown>(state: State, past: Past): Updated<State> {
   const {by, wait_ms} = nextStep(past);
   if (by > 0) return {state, effects: [{kind: 'play-on', after_ms: wait_ms}]};
-  return {
-    state: past.now === null ? {...state, past: {...past, isPlaying: false}} : backToNow(state),
-    effects: [],
-  };
+  return past.now === null
+    ? {state: {...state, past: {...past, isPlaying: false}}, effects: []}
+    : backToNow(state);
 }
 
 /** By how many snapshots to go on, and after how long; `by` is 0 at the end. */

@@ -76,7 +76,7 @@ const viewCommands = {
   'change-interval': (state, {faster}: {faster: boolean}) => changePace(state, faster),
   'step-time': (state, {by}: {by: number}) => goInTime(state, {by}),
   'leap-time': (state, {by_ms}: {by_ms: number}) => goInTime(state, {by_ms}),
-  'back-to-now': state => noEffects(backToNow(state)),
+  'back-to-now': state => backToNow(state),
   'write-out': (state, {file}: {file: string | null}) => ({state, effects: [{kind: 'write-out', file}]}),
   copy: copySelected,
   'end-sessions': (state, {how}: {how: 'cancel' | 'terminate'}) => openSessionWizard(state, how),

@@ -1,10 +1,21 @@
 import {describe, expect, it} from 'vitest';
 import {commandOf} from '../../../source/console/input/key-meaning.ts';
+import {startReplay} from '../../../source/console/state/run.ts';
 import type {ConsoleState} from '../../../source/console/state/state.ts';
 import type {Message} from '../../../source/console/state/update.ts';
 import type {RecordedAt} from '../../../source/model/ports.ts';
 import {createSnapshot} from '../../helpers/snapshot.ts';
-import {createFinding, createRecipe, open, play, press, read, rowsOf, screenOf} from '../played.ts';
+import {
+  createFinding,
+  createPlan,
+  createRecipe,
+  open,
+  play,
+  press,
+  read,
+  rowsOf,
+  screenOf,
+} from '../played.ts';
 
 const start_ms = Date.parse('2026-01-01T12:00:00.000Z');
 const moments: RecordedAt[] = Array.from({length: 100}, (_, index) => ({
@@ -91,6 +102,22 @@ describe('the past of a live console', () => {
     expect(typed.wizard).toBeNull();
     expect(typed.notice?.text).toContain('press L to return to now');
   });
+
+  it('does not come under a wizard that was opened before it was read', () => {
+    const wizard = press(live, 'a');
+    expect(wizard.wizard).not.toBeNull();
+    expect(play(wizard, pastRead(50)).state).toEqual(wizard);
+    const replay = {...live, replay: startReplay(createPlan(0)).changes.replay ?? null};
+    expect(play(replay, pastRead(50)).state).toEqual(replay);
+  });
+
+  it.each(['L', ']', '}'])(
+    'is left for good with %s: what was requested of it is not wanted any more',
+    key => {
+      const atEnd = play(live, pastRead(99)).state;
+      expect(effectsOf(atEnd, key)).toEqual([{kind: 'stay-now'}]);
+    },
+  );
 
   it('asks the server nothing about a session of then', () => {
     expect(effectsOf(press(past, '2', 'j'), 'enter')).toMatchObject([
