@@ -4,6 +4,7 @@ import {parseArgs} from 'node:util';
 import type {Setting} from './figures/figure.ts';
 import {measureFirstFrame} from './figures/first-frame.ts';
 import {measureFrozen} from './figures/frozen.ts';
+import {hourWindow_ms, measureHour} from './figures/hour.ts';
 import {measureRecovery} from './figures/recovery.ts';
 import {measureSteady, steadyWindow_ms} from './figures/steady.ts';
 import {measureViewSwitch} from './figures/view-switch.ts';
@@ -13,13 +14,14 @@ import {type Facts, toMarkdown} from './report.ts';
 import {closeAllPrograms, columns, rows} from './running-program.ts';
 import {roundTrip_ms, type Stage, sessions, setStage} from './stage.ts';
 
-const timeLimit_ms = 20 * 60_000;
+const defaultTimeLimit_ms = 20 * 60_000;
 
-const usage = `npm run bench -- [--quick] [--only FIGURE,...] [--programs NAME,...] [--before DIR] [--json]
+const usage = `npm run bench -- [--quick] [--only FIGURE,...] [--programs NAME,...] [--before DIR] [--hour] [--json]
 
 Measures poolctl (run \`npm run build\` first) and its peers through a real terminal against a server of its own
-with ${sessions} sessions. Some 9 minutes with both peers, --quick 4; ended by force after ${timeLimit_ms / 60_000}.
-FIGURE: first_frame, view_switch, steady, frozen, recovery. NAME: ${knownPrograms.map(({name}) => name).join(', ')}.
+with ${sessions} sessions. Some 9 minutes with both peers, --quick 4; ended by force after ${defaultTimeLimit_ms / 60_000}.
+FIGURE: first_frame, view_switch, steady, hour, frozen, recovery. NAME: ${knownPrograms.map(({name}) => name).join(', ')}.
+--hour: also poolctl's memory after an hour's readings, made in ${hourWindow_ms(false) / 60_000} minutes (--quick: a tenth, in ${hourWindow_ms(true) / 60_000}).
 --before DIR: also measures the build of another checkout of poolctl, beside this one, as "before".
 The report goes to stdout, progress to stderr.`;
 
@@ -28,6 +30,7 @@ const figures: Record<string, {conditions: Condition[]; measure(setting: Setting
   first_frame: {conditions: ['quiet', 'saturated', '50 ms link'], measure: measureFirstFrame},
   view_switch: {conditions: ['quiet', 'saturated', '50 ms link'], measure: measureViewSwitch},
   steady: {conditions: ['quiet', '50 ms link'], measure: measureSteady},
+  hour: {conditions: ['quiet'], measure: measureHour},
   frozen: {conditions: ['quiet'], measure: measureFrozen},
   recovery: {conditions: ['quiet'], measure: measureRecovery},
 };
@@ -36,6 +39,7 @@ const {values: flags} = parseArgs({
   options: {
     quick: {type: 'boolean', default: false},
     json: {type: 'boolean', default: false},
+    hour: {type: 'boolean', default: false},
     only: {type: 'string'},
     programs: {type: 'string'},
     before: {type: 'string'},
@@ -50,7 +54,8 @@ if (flags.help) process.stdout.write(`${usage}\n`);
 else await main();
 
 async function main(): Promise<void> {
-  const chosen = choose(flags.only, Object.keys(figures));
+  const chosen = choose(flags.only, Object.keys(figures)).filter(name => name !== 'hour' || flags.hour);
+  const timeLimit_ms = defaultTimeLimit_ms + (flags.hour ? hourWindow_ms(flags.quick) : 0);
   const names = programs.map(({name}) => name);
   const wanted = choose(flags.programs, names);
   const timer = setTimeout(() => leave('the time limit is over', 1), timeLimit_ms);

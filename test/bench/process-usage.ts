@@ -12,7 +12,7 @@ export function readUsage(pid: number): {cpu_s: number; peakMemory_MB: number} {
   let peak_kB = 0;
   for (const member of family) {
     ticks += all.get(member)?.ticks ?? 0;
-    peak_kB += peakMemory(member);
+    peak_kB += memory_kB(member, 'VmHWM');
   }
   if (ticks === 0) throw new Error(`no process ${pid}`);
   return {cpu_s: ticks / ticksPerSecond(), peakMemory_MB: peak_kB / 1024};
@@ -34,8 +34,14 @@ function processes(): Map<number, Process> {
   return found;
 }
 
-function peakMemory(pid: number): number {
-  const [, kB] = /^VmHWM:\s+(\d+) kB/m.exec(readIfThere(`/proc/${pid}/status`) ?? '') ?? [];
+/** The resident memory of one process now, and at most. */
+export function readMemory(pid: number): {resident_MB: number; peak_MB: number} {
+  return {resident_MB: memory_kB(pid, 'VmRSS') / 1024, peak_MB: memory_kB(pid, 'VmHWM') / 1024};
+}
+
+function memory_kB(pid: number, name: 'VmRSS' | 'VmHWM'): number {
+  const [, kB] =
+    new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(readIfThere(`/proc/${pid}/status`) ?? '') ?? [];
   return Number(kB ?? 0);
 }
 

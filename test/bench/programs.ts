@@ -14,13 +14,17 @@ export type Program = {
   /** Its version; null if it is not installed. */
   version(): Promise<string | null>;
   /** At a refresh of 1 s. */
-  command(at: Address): {command: string; args: string[]; env: Record<string, string>};
+  command(at: Address): Command;
+  /** Of poolctl: at another interval, with a module loaded before it. */
+  whenWatched?(at: Address, how: {interval_ms: number; preload: string}): Command;
   /** Recognises a complete frame: the header and the server's data, not a frame that waits for them. */
   isComplete(screen: string[]): boolean;
   /** Two views to switch between, the second one shown first; neither may fulfil the other's predicate. */
   views: [View, View];
   quit: string;
 };
+
+type Command = {command: string; args: string[]; env: Record<string, string>};
 
 export type View = {name: string; key: string; isShown(screen: string[]): boolean};
 
@@ -31,6 +35,11 @@ function poolctlBuild(name: string, role: string, cli: string): Program {
     role,
     version: async () => (existsSync(cli) ? await firstLine(process.execPath, [cli, '--version']) : null),
     command: at => ({command: process.execPath, args: [cli, '--interval', '1s', urlOf(at)], env: {}}),
+    whenWatched: (at, {interval_ms, preload}) => ({
+      command: process.execPath,
+      args: ['--import', preload, cli, '--interval', `${interval_ms}ms`, urlOf(at)],
+      env: {},
+    }),
     isComplete: screen =>
       has(screen, /poolctl/) && has(screen, /\bslots\b/) && has(screen, new RegExp(applications)),
     views: [
