@@ -248,7 +248,10 @@ function unseenOf(
   const unseen = words.find(word => !seen.includes(word.replace(/@.*/, '')));
   if (unseen === undefined) return null;
   const similar = kind === 'text' ? nearest(unseen, seen) : undefined;
-  return {severity: 'warning', text: `not seen now${similar === undefined ? '' : `; ${similar}?`}`};
+  return {
+    severity: 'warning',
+    text: `not found now${similar === undefined ? '' : `; did you mean ${similar}?`}`,
+  };
 }
 
 function error(text: string): ParameterProblem {

@@ -182,7 +182,7 @@ describeEachMajor('poolctl run', major => {
     expect(acting.stderr.slice(0, 3)).toEqual([
       expect.stringMatching(/^role: Role whose new sessions .*; suggestions: .*\bapp\b/),
       'role: must be set',
-      'role: not seen now; app? (repeat it to use it anyway)',
+      'role: not found now; did you mean app? (repeat it to use it anyway)',
     ]);
   });
 

@@ -154,7 +154,7 @@ describe('parameters', () => {
     const seen = play(start(createRecipe({parameters: [role]})), read(createSnapshot({backends}))).state;
     const filled = press(seen, 'enter', 'enter', 'right');
     expect(filled.wizard?.params).toEqual({application: 'web'});
-    expect(screenOf(press(filled, 'backspace'))).toContain('not seen now; web?');
+    expect(screenOf(press(filled, 'backspace'))).toContain('not found now; did you mean web?');
   });
 
   it('leave room for long names and keep the end of a long value in sight', () => {

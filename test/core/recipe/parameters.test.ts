@@ -51,11 +51,11 @@ it.each<[string, Parameter, string, string]>([
   ['some', choice, 'error', 'one of all, planner-verified'],
   ['4711;', pids, 'error', 'not pids: 4711,4712'],
   ['idle,asleep', parameter('states'), 'error', 'no state "asleep"'],
-  ['4711,9', pids, 'warning', 'not seen now'],
-  ['shop_ap', role, 'warning', 'not seen now; shop_app?'],
-  ['nobody', role, 'warning', 'not seen now'],
+  ['4711,9', pids, 'warning', 'not found now'],
+  ['shop_ap', role, 'warning', 'not found now; did you mean shop_app?'],
+  ['nobody', role, 'warning', 'not found now'],
   // Names are taken exactly.
-  ['shop_app ', role, 'warning', 'not seen now; shop_app?'],
+  ['shop_app ', role, 'warning', 'not found now; did you mean shop_app?'],
   ['0x10', pids, 'error', 'not pids: 4711,4712'],
   ['1e3', parameter('integer'), 'error', 'not a whole number'],
 ])('an invalid parameter is explained: %j', (value, of, severity, text) => {
@@ -133,7 +133,7 @@ describe('suggestions', () => {
     const data = {};
     expect(suggestionsOf(counted, snapshot, data)).toEqual(['a']);
     expect(suggestionsOf(counted, snapshot, data)).toEqual(['a']);
-    expect(problemOf(counted, 'c', snapshot, data)?.text).toBe('not seen now');
+    expect(problemOf(counted, 'c', snapshot, data)?.text).toBe('not found now');
     expect(drawn).toEqual([2]);
     expect(suggestionsOf(counted, createSnapshot(), data)).toEqual(['a']);
     expect(suggestionsOf(counted, snapshot, {})).toEqual(['a']);
