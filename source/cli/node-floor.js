@@ -16,9 +16,10 @@ if (version[0] > floor[0] || (version[0] === floor[0] && version[1] >= floor[1])
 function keepCompiledCode() {
   var env = process.env;
   var module = process.getBuiltinModule('module');
-  var parent = env.XDG_CACHE_HOME || (env.HOME && env.HOME + '/.cache');
+  var parent = env.XDG_CACHE_HOME || (env.HOME && [env.HOME, '.cache'].join('/'));
+  var own = [parent, 'poolctl'].join('/');
   if (!parent || !module.enableCompileCache) return;
-  if (makeFolder(parent) && makeFolder(parent + '/poolctl')) module.enableCompileCache(parent + '/poolctl');
+  if (makeFolder(parent) && makeFolder(own)) module.enableCompileCache(own);
 }
 
 function makeFolder(path) {
