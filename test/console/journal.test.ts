@@ -1,4 +1,4 @@
-import {describe, expect, it} from 'vitest';
+import {describe, expect, it, onTestFinished, vi} from 'vitest';
 import type {ConsoleState} from '../../source/console/state/state.ts';
 import type {Message} from '../../source/console/state/update.ts';
 import type {JournalEntry, JournalEvent} from '../../source/model/journal-entry.ts';
@@ -80,6 +80,25 @@ describe('the list', () => {
   it('begins with what was done last', () => {
     const rows = rowsOf(journal(80, 24)).filter(row => /^ +\d+ 2026/.test(row));
     expect(rows.map(row => Number.parseInt(row, 10))).toEqual([8, 7, 6, 5, 4, 3, 2, 1]);
+  });
+
+  it('of a damaged journal shows two entries with one number, and leaves neither behind', () => {
+    const warned = vi.spyOn(console, 'error').mockImplementation(() => {});
+    onTestFinished(() => warned.mockRestore());
+    const entries = [...first, ...second.map(entry => ({...entry, seq: entry.seq - 2}))];
+    const read: Message = {kind: 'journal-read', entries, problem: 'entry 5 is there twice', unfinished: 0};
+    const app = mount(press(play(open(80, 24), read).state, '6'));
+    const seqs = () =>
+      app
+        .rows()
+        .filter(row => /^ *.?\d+ 2026/.test(row))
+        .map(row => Number.parseInt(row.replace(/^\D+/, ''), 10));
+    expect(seqs()).toEqual([6, 6, 5, 5, 4, 3, 2, 1]);
+    app.play('j', 'j', 'j');
+    expect(app.state().tables.journal.cursor).toBe('4');
+    app.play('k', 'k', 'escape', {...read, entries: entries.slice(0, 5)});
+    expect(seqs()).toEqual([5, 4, 3, 2, 1]);
+    expect(warned).not.toHaveBeenCalled();
   });
 
   it.each([

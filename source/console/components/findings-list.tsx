@@ -9,6 +9,7 @@ import {shorten} from './shorten.ts';
 import {useConsole} from './store-context.ts';
 import {Text} from './text.tsx';
 import {useTheme} from './theme-context.ts';
+import {uniqueKeys} from './unique-keys.ts';
 
 /**
  * The findings with their recipes, and the sections that could not be read with the statement that would grant them. As
@@ -53,11 +54,12 @@ function Findings({findings, cursor, width, height}: {findings: Finding[]; curso
   const first = Math.max(0, selected - room + 1);
   const shown = findings.slice(first, first + room);
   const more = findings.length - shown.length;
+  const keys = uniqueKeys(shown.map(findingId));
   return (
     <>
       {shown.map((finding, index) => (
         <FindingRow
-          key={findingId(finding)}
+          key={keys[index]}
           finding={finding}
           letter={letters[findingId(finding)]}
           isSelected={first + index === selected}

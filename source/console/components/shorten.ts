@@ -8,7 +8,7 @@ export function shorten(text: string, width: number, ellipsis: string): string {
   if (text.length <= width) return text;
   const [remark = ''] = [...(text.match(/\([^()]*\)/g) ?? [])].sort((a, b) => b.length - a.length);
   const left = remark.length - (text.length - width);
-  if (left >= shortestRemark) return text.replace(remark, `${remark.slice(0, left - 2)}${ellipsis})`);
+  if (left >= shortestRemark) return text.replace(remark, () => `${remark.slice(0, left - 2)}${ellipsis})`);
   const tail = text.slice(-Math.floor(width / 3)).replace(/^\S*\s/, '');
   const head = text.slice(0, Math.max(0, width - tail.length - ellipsis.length - 1)).trimEnd();
   return `${head}${ellipsis} ${tail}`;

@@ -7,6 +7,7 @@ import type {TableState} from '../state/browsing.ts';
 import {Measured, type Size} from './measured.tsx';
 import {PaintedRow, Paragraph, Text} from './text.tsx';
 import {useTheme} from './theme-context.ts';
+import {uniqueKeys} from './unique-keys.ts';
 
 type TableProps<Row> = {
   /** In the order shown. */
@@ -27,16 +28,18 @@ function Rows<Row>({rows, table, columns, idOf, emptyText, width, height}: Table
   const {symbols} = useTheme();
   const fitted = useMemo(() => fitColumns(columns, width, rows), [columns, width, rows]);
   const first = firstVisible(rows, table, idOf, height - 1);
+  const shown = rows.slice(first, first + height - 1);
+  const keys = uniqueKeys(shown.map(idOf));
   return (
     <>
       <Titles columns={columns} fitted={fitted} sort={table.sort} />
-      {rows.slice(first, first + height - 1).map(row => {
+      {shown.map((row, index) => {
         const id = idOf(row);
         const marker = table.tagged.includes(id) ? `${symbols.tagged} ` : '  ';
         const parts = partsOf(row, fitted, marker, symbols.ellipsis);
-        if (id !== table.cursor) return <PaintedRow key={id} spans={parts} />;
+        if (id !== table.cursor) return <PaintedRow key={keys[index]} spans={parts} />;
         return (
-          <Text key={id} role="selected">
+          <Text key={keys[index]} role="selected">
             {fitText(parts.map(({text}) => text).join(''), width)}
           </Text>
         );

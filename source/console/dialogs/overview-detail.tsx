@@ -6,6 +6,7 @@ import {Page} from '../components/page.tsx';
 import {BlankRow, FactRows, Heading, Prose, Signed} from '../components/prose.tsx';
 import {useConsole} from '../components/store-context.ts';
 import {useTheme} from '../components/theme-context.ts';
+import {uniqueKeys} from '../components/unique-keys.ts';
 import {costliestStatements} from '../rows/statements.ts';
 import {findingId} from '../state/findings.ts';
 import {statementId} from '../state/reading.ts';
@@ -17,13 +18,14 @@ export function OverviewDetail() {
   const findings = useConsole(state => state.findings);
   if (snapshot === null) return null;
   const {budget, statements, unavailable} = snapshot;
+  const keys = uniqueKeys(findings.map(findingId));
   return (
     <Page>
       <Heading>findings</Heading>
       {findings.length === 0 && <Prose text="none" />}
-      {findings.map(finding => (
+      {findings.map((finding, index) => (
         <Signed
-          key={findingId(finding)}
+          key={keys[index]}
           sign={finding.severity === 'critical' ? critical : warning}
           signRole={finding.severity === 'critical' ? 'danger' : 'warning'}
           text={`${finding.summary} (${finding.recipe})`}

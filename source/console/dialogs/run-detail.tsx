@@ -26,13 +26,8 @@ export function RunDetail({run}: {run: string}) {
     <Page>
       <Heading>{`run ${run}`}</Heading>
       <Facts facts={[...runFacts(entries, acting_pid), ...undoFacts(all, run)]} />
-      {entries.filter(isIntent).map(intent => (
-        <StepRecord
-          key={intent.seq}
-          intent={intent}
-          outcome={outcomes.get(intent.step)}
-          acting_pid={acting_pid}
-        />
+      {entries.filter(isIntent).map((intent, index) => (
+        <StepRecord key={index} intent={intent} outcome={outcomes.get(intent.step)} acting_pid={acting_pid} />
       ))}
     </Page>
   );

@@ -5,6 +5,7 @@ import {BlankRow, FactRows, Prose, Signed} from '../components/prose.tsx';
 import {useConsole} from '../components/store-context.ts';
 import {Text} from '../components/text.tsx';
 import {useTheme} from '../components/theme-context.ts';
+import {uniqueKeys} from '../components/unique-keys.ts';
 import {findingId} from '../state/findings.ts';
 import {type RecipeWizard, recipeOf} from '../state/run.ts';
 import type {ConsoleState} from '../state/state.ts';
@@ -15,13 +16,14 @@ export function EvidencePage({wizard}: {wizard: RecipeWizard}) {
   const findings = useConsole(state => state.findings.filter(finding => finding.recipe === wizard.recipe));
   const isAsked = (finding: Finding) => findingId(finding) === wizard.finding;
   const sorted = findings.toSorted((a, b) => Number(isAsked(b)) - Number(isAsked(a)));
+  const keys = uniqueKeys(sorted.map(findingId));
   return (
     <Page>
       <Prose text={recipe?.summary ?? ''} />
       <BlankRow />
       {findings.length === 0 && recipe && !recipe.isBenchmark && <NothingFound recipe={recipe} />}
-      {sorted.map(finding => (
-        <Evidence key={findingId(finding)} finding={finding} />
+      {sorted.map((finding, index) => (
+        <Evidence key={keys[index]} finding={finding} />
       ))}
       {!recipe?.plan && (
         <>
@@ -59,13 +61,14 @@ function requirementsOf({diagnoseRequires}: Recipe): string[] {
   return Object.keys({...diagnoseRequires, ...diagnoseRequires?.answers});
 }
 
-/** Why the recipe could not be diagnosed, or a part of it. */
+/** Why the recipe could not be diagnosed, or a part of it; each reason once. */
 function gapsOf({undiagnosed, diagnosisData}: ConsoleState, recipe: Recipe): string[] {
   const required = requirementsOf(recipe);
-  return [
+  const gaps = [
     ...undiagnosed.filter(each => each.recipe === recipe.id),
     ...diagnosisData.unread.filter(({fact}) => required.includes(fact)),
-  ].map(({reason}) => reason);
+  ];
+  return [...new Set(gaps.map(({reason}) => reason))];
 }
 
 function Evidence({finding: {severity, summary, evidence}}: {finding: Finding}) {

@@ -83,6 +83,11 @@ describe('what is shown of a finding', () => {
     expect(expected.length).toBeLessThanOrEqual(width);
   });
 
+  it('is shortened with the dollar signs that it holds', () => {
+    const text = "lock held (DO $$ BEGIN PERFORM $'1'; $& END $$) by 7";
+    expect(shorten(text, 40, '…')).toBe("lock held (DO $$ BEGIN PERFORM $'…) by 7");
+  });
+
   it.each([
     ['state_age_ms', 130_000, {name: 'state_age', text: '2m10s'}],
     ['size_bytes', 2048, {name: 'size', text: '2.0K'}],
