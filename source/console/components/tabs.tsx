@@ -25,13 +25,16 @@ const styles: Style[] = [
   {gap: ' ', hasCounts: false, titleLength: 0, frozen: 'sign'},
 ];
 
+/** In UTF-16 units, more than any screen shows: a pasted filter may be of any length. */
+const longestFilter = 500;
+
 type Tab = {key: string; title: string; isCurrent: boolean; count: string; isBad: boolean};
 
 /** The views with their counts, and the filter, tags and frozen order of the one that is open. */
 export function Tabs() {
   const tabs = useTabs();
   const {filter, tagged, isFrozen} = useConsole(({tables, view}) => ({
-    filter: tables[view].filter,
+    filter: tables[view].filter.slice(0, longestFilter),
     tagged: tables[view].tagged.length,
     isFrozen: tables[view].frozenOrder !== null,
   }));

@@ -71,7 +71,7 @@ function markSelected(row: string, {symbols}: Theme): string {
 }
 
 /** Text of any length, wrapped at spaces where there are any to `width` cells less `indent` at the left and two at the right. */
-export function Paragraph({
+export const Paragraph = memo(function Paragraph({
   text,
   width,
   indent = 2,
@@ -84,7 +84,7 @@ export function Paragraph({
 }) {
   const margin = ' '.repeat(indent);
   return <Rows role={role} rows={wrapText(text, width - indent - 2).map(row => margin + row)} />;
-}
+});
 
 /** One Text of several rows, which are cut at the edge of their box. */
 export function Rows({rows, role = 'plain'}: {rows: string[]; role?: Role}) {

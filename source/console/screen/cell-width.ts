@@ -42,9 +42,30 @@ export function isAmbiguous(text: string): boolean {
  */
 export function splitCells(text: string): Cell[] {
   if (isSingleCells.test(text)) return text.split('').map(character => ({text: character, width: 1}));
-  segmenter ??= new Intl.Segmenter(undefined, {granularity: 'grapheme'});
-  return Array.from(segmenter.segment(text), ({segment}) => cellsOf(segment)).flat();
+  const cells: Cell[] = [];
+  for (let from = 0; from < text.length; ) {
+    const piece = pieceOf(text, from);
+    segmenter ??= new Intl.Segmenter(undefined, {granularity: 'grapheme'});
+    for (const {segment} of segmenter.segment(piece)) cells.push(...cellsOf(segment));
+    from += piece.length;
+  }
+  return cells;
 }
+
+/** Intl.Segmenter takes a time for each grapheme that grows with its text: seconds for 64 kB. */
+const longestPiece = 256;
+
+/** The next part of a text, which ends before a character that begins a grapheme. */
+function pieceOf(text: string, from: number): string {
+  const most = from + longestPiece;
+  if (most >= text.length) return text.slice(from);
+  for (let end = most; end > from; end--) {
+    if (isBegin.test(text.charAt(end))) return text.slice(from, end);
+  }
+  return text.slice(from, most);
+}
+
+const isBegin = /^[\x20-\x7e\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3]$/;
 
 function cellsOf(grapheme: string): Cell[] {
   if (grapheme.length === 1) return [{text: grapheme, width: characterWidth(grapheme)}];

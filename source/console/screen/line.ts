@@ -1,5 +1,5 @@
 import {sanitise} from '../../core/text/sanitise.ts';
-import {splitCells, textWidth} from './cell-width.ts';
+import {type Cell, splitCells, textWidth} from './cell-width.ts';
 
 /** What a piece of text means; the theme decides how that looks, and NO_COLOR that it still reads. */
 export const roles = [
@@ -73,16 +73,41 @@ export function wrapText(text: string, width: number): string[] {
   return shown.split(/\r\n|\n|\r/).flatMap(paragraph => wrapParagraph(sanitise(paragraph), atMost));
 }
 
+/** The cells are split once: a statement of 64 kB takes as long as its cells, also where they are wide. */
 function wrapParagraph(clean: string, width: number): string[] {
+  const cells = splitCells(clean);
   const wrapped: string[] = [];
-  let rest = clean;
-  while (textWidth(bound(rest, width)) > width) {
-    const head = cut(rest, width).trimEnd();
-    const space = head.lastIndexOf(' ');
-    const taken = space > width / 3 ? head.slice(0, space) : head;
-    wrapped.push(taken);
-    rest = rest.slice(taken.length).trimStart();
+  for (let from = 0; ; ) {
+    const most = endOfRow(cells, from, width);
+    if (most === cells.length) return [...wrapped, joinCells(cells, from, most)];
+    let end = most;
+    while (end > from && isBlank(cells[end - 1])) end--;
+    let space = end - 1;
+    while (space > from && cells[space]?.text !== ' ') space--;
+    if (space - from > width / 3) end = space;
+    wrapped.push(joinCells(cells, from, end));
+    from = end;
+    while (from < cells.length && isBlank(cells[from])) from++;
   }
-  wrapped.push(rest);
-  return wrapped;
+}
+
+/** Behind the last cell that fits. */
+function endOfRow(cells: Cell[], from: number, width: number): number {
+  let used = 0;
+  let end = from;
+  for (; end < cells.length; end++) {
+    used += cells[end]?.width ?? 0;
+    if (used > width) break;
+  }
+  return end;
+}
+
+function joinCells(cells: Cell[], from: number, to: number): string {
+  let text = '';
+  for (let cell = from; cell < to; cell++) text += cells[cell]?.text ?? '';
+  return text;
+}
+
+function isBlank(cell: Cell | undefined): boolean {
+  return cell?.text.trim() === '';
 }
