@@ -165,7 +165,7 @@ describeEachMajor('poolctl undo', major => {
   it('reports what cannot be undone', async () => {
     const client = await leak(server, 'ended', 'app');
     const acting = await createActing(server, {user: 'oncall'});
-    await acting.run('kill-idle-sessions', {set: ['older_than=0s', 'application=gone'], yes: true});
+    await acting.run('kill-idle-sessions', {set: ['older_than=0s', 'application=ended'], yes: true});
     expect(await acting.undo('r1', {yes: true})).toBe(0);
     expect(acting.document()).toMatchObject({
       steps: [],
