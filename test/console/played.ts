@@ -42,8 +42,15 @@ export function play(state: ConsoleState, ...messages: Message[]): {state: Conso
   return {state, effects};
 }
 
-/** An App on the screen, which keeps what its components hold, such as where a page is scrolled to. */
-export function mount(state: ConsoleState): {
+/**
+ * An App on the screen, which keeps what its components hold, such as where a page is scrolled to. `perform` gets its effects.
+ * `size`: the largest that a test resizes it to.
+ */
+export function mount(
+  state: ConsoleState,
+  perform: (effect: Effect) => void = () => {},
+  size: {columns: number; rows: number} = state,
+): {
   /** Names of keys, or messages; each is drawn. */
   play(...inputs: (string | Message)[]): void;
   /** The same, read together: drawn once, at the end. */
@@ -54,8 +61,9 @@ export function mount(state: ConsoleState): {
   const scroller = createScroller();
   const {store, dispatch, current, batch} = createConsoleStore(state, effect => {
     if (effect.kind === 'scroll') scroller.scroll(effect.page, effect.by);
+    else perform(effect);
   });
-  const app = mountElement(frames => createElement(App, {store, theme, scroller, frames}), {...state, theme});
+  const app = mountElement(frames => createElement(App, {store, theme, scroller, frames}), {...size, theme});
   onTestFinished(app.unmount);
   return {
     play(...inputs) {
