@@ -26,7 +26,11 @@ type ChartProps = {
 
 /** A line chart in the room that is left: title and latest value, axis from 0, and below it the time that it covers. */
 export function Chart(props: ChartProps) {
-  return <Measured aria-label={describe(props)}>{size => <Plot {...props} {...size} />}</Measured>;
+  return (
+    <Measured name={props.title} aria-label={describe(props)}>
+      {size => <Plot {...props} {...size} />}
+    </Measured>
+  );
 }
 
 function describe({title, unit, points}: ChartProps): string {

@@ -20,7 +20,7 @@ export function FindingsList({unavailable, most = Infinity}: {unavailable: Unava
   const ordered = useMemo(() => orderedFindings({findings, tables}), [findings, tables]);
   const needed = Math.min(most, 1 + findings.length + unavailable.length);
   return (
-    <Measured flexGrow={0} flexBasis={needed}>
+    <Measured name="findings" flexGrow={0} flexBasis={needed}>
       {({width, height}) => (
         <>
           <Text>

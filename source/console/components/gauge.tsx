@@ -10,7 +10,11 @@ const {warning, critical} = thresholds.used_ratio;
 export function Gauge({budget}: {budget: Budget}) {
   const {used, usable, max_connections} = budget;
   return (
-    <Measured height={1} aria-label={`${used} of ${usable} slots used, max_connections ${max_connections}`}>
+    <Measured
+      name="gauge"
+      height={1}
+      aria-label={`${used} of ${usable} slots used, max_connections ${max_connections}`}
+    >
       {({width}) => <Bar budget={budget} width={width - 2} />}
     </Measured>
   );

@@ -7,7 +7,7 @@ import {PaintedRow, Text} from './text.tsx';
 /** The groups of sessions that use most slots, largest first, as many as fit, and how many did not. */
 export function GroupsList({groups}: Pick<Budget, 'groups'>) {
   return (
-    <Measured flexGrow={0} flexBasis={titleRows + groups.length}>
+    <Measured name="groups" flexGrow={0} flexBasis={titleRows + groups.length}>
       {size => <Groups groups={groups} {...size} />}
     </Measured>
   );

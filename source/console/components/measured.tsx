@@ -24,12 +24,18 @@ export function useLayout(measure: () => void): void {
   useLayoutEffect(() => frames(measure), [frames, measure]);
 }
 
-/** The size of a box after the last layout; 0x0 before the first. */
-function useSize(box: RefObject<DOMElement | null>): Size {
-  const [size, setSize] = useState<Size>({width: 0, height: 0});
+/** What boxes of a name last measured: where the next of that name begins, one drawing less for the same size. */
+const lastSizes = new Map<string, Size>();
+const unmeasured: Size = {width: 0, height: 0};
+
+/** The size of a box after the last layout; before the first, that of the last box of its name, or 0x0. */
+function useSize(box: RefObject<DOMElement | null>, name: string | undefined): Size {
+  const [size, setSize] = useState(() => (name && lastSizes.get(name)) || unmeasured);
   useLayout(() => {
     const {width, height} = box.current ? measureElement(box.current) : size;
-    if (width !== size.width || height !== size.height) setSize({width, height});
+    if (width === size.width && height === size.height) return;
+    setSize({width, height});
+    if (name) lastSizes.set(name, {width, height});
   });
   return size;
 }
@@ -37,10 +43,11 @@ function useSize(box: RefObject<DOMElement | null>): Size {
 /** A box that takes the room that is left, whatever it holds, and tells its size to what it shows. */
 export function Measured({
   children,
+  name,
   ...box
-}: Omit<BoxProps, 'children'> & {children: (size: Size) => ReactNode}) {
+}: Omit<BoxProps, 'children'> & {name?: string; children: (size: Size) => ReactNode}) {
   const ref = useRef<DOMElement>(null);
-  const size = useSize(ref);
+  const size = useSize(ref, name);
   return (
     <Box
       ref={ref}

@@ -21,7 +21,7 @@ type TableProps<Row> = {
 
 /** The titles and the rows around the cursor, in the room that is left. */
 export function Table<Row>(props: TableProps<Row>) {
-  return <Measured>{size => <Rows {...props} {...size} />}</Measured>;
+  return <Measured name="table">{size => <Rows {...props} {...size} />}</Measured>;
 }
 
 function Rows<Row>({rows, table, columns, idOf, emptyText, width, height}: TableProps<Row> & Size) {

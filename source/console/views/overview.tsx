@@ -144,7 +144,7 @@ function Costliest({snapshot: {statements, unavailable}}: {snapshot: Snapshot}) 
   const costliest = useMemo(() => costliestStatements(statements), [statements]);
   const missing = unavailable.find(({section}) => section === 'statements');
   return (
-    <Measured flexGrow={0} flexBasis={headRows + costliest.length}>
+    <Measured name="costliest" flexGrow={0} flexBasis={headRows + costliest.length}>
       {({height}) => (
         <>
           <Text> </Text>

@@ -34,7 +34,7 @@ function Recipes() {
         </Text>
       </Box>
       <Gaps />
-      <Measured>{size => <RecipeList {...size} />}</Measured>
+      <Measured name="recipes">{size => <RecipeList {...size} />}</Measured>
     </>
   );
 }
