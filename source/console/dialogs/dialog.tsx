@@ -18,7 +18,7 @@ export function isDialogOpen({overlay, replay, wizard}: ConsoleState): boolean {
 /** What covers the view. */
 export function Dialog() {
   return (
-    <Measured name="dialog">
+    <Measured>
       {({width}) => (
         <PageWidth value={width}>
           <Open />
