@@ -130,7 +130,10 @@ it('takes no confirmation on a screen too small to show it', async () => {
   await terminal.waitFor('type yes to run it');
   terminal.resize(30, 6);
   await terminal.waitFor('poolctl needs 40x8');
-  terminal.type('yes', 'enter');
+  // The redraw shows that the keys before it have been read: a resize would overtake them.
+  const before = terminal.bytesWritten();
+  terminal.type('yes', 'enter', 'ctrl-l');
+  await terminal.waitFor(() => terminal.bytesWritten() > before);
   terminal.resize(110, 30);
   await terminal.waitFor('type yes to run it:  ▏');
   expect(await victimIsThere()).toBe(true);
