@@ -2,7 +2,7 @@ import {Box, render} from 'ink';
 import {useState} from 'react';
 import {Footer} from './components/footer.tsx';
 import {Header} from './components/header.tsx';
-import {type Frames, FramesContext} from './components/measured.tsx';
+import {type Frames, FramesContext, LastSizesContext, type Size} from './components/measured.tsx';
 import {ScrollerContext} from './components/page.tsx';
 import {ProductionFrame} from './components/production-frame.tsx';
 import {createScroller, type Scroller} from './components/scroller.ts';
@@ -24,13 +24,16 @@ type AppProps = {store: ConsoleStore; theme: Theme; scroller?: Scroller; frames?
 /** The console: header, tabs, a view or a dialog, footer. */
 export function App({store, theme, scroller, frames = () => () => {}}: AppProps) {
   const ownScroller = useState(createScroller)[0];
+  const lastSizes = useState(() => new Map<string, Size>())[0];
   return (
     <ThemeContext value={theme}>
       <StoreContext value={store}>
         <FramesContext value={frames}>
-          <ScrollerContext value={scroller ?? ownScroller}>
-            <Screen />
-          </ScrollerContext>
+          <LastSizesContext value={lastSizes}>
+            <ScrollerContext value={scroller ?? ownScroller}>
+              <Screen />
+            </ScrollerContext>
+          </LastSizesContext>
         </FramesContext>
       </StoreContext>
     </ThemeContext>

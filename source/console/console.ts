@@ -174,7 +174,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   const outcome = snapshot === null && link.kind === 'lost' ? 'never connected' : 'left';
   return {outcome, interruption: run && describeInterruption(run)};
 
-  /** The terminal's answers that are read by now are not typed into the shell. */
+  /** Waits for the terminal's pending answers, which would otherwise be typed into the shell. */
   function answersRead(): Promise<unknown> {
     const isPatient = pace.isSlow() && !interrupts.signal.aborted;
     return Promise.race([reports.answered(), delay(isPatient ? 10 * answerMs : answerMs)]);

@@ -143,7 +143,7 @@ describe("a run's detail", () => {
     expect(screen).not.toContain('create an index');
   });
 
-  it('says what nobody knows, and how an act is taken back', () => {
+  it('marks unknown outcomes, and shows how a step is undone', () => {
     const screen = screenOf(detail(8));
     expect(screen).toContain('outcome unknown, verify it');
     expect(screen).toContain('(no end recorded)');

@@ -53,7 +53,7 @@ const incident = {
 
 type Size = [columns: number, rows: number];
 
-/** What whoever adds a view takes from: each element of the console, in a state that shows it. */
+/** Each element of the console, in a state that shows it; new views use these elements. */
 const elements: Record<string, (size: Size) => ConsoleState> = {
   'waiting screen': size => open(...size),
   'gauge, charts, list of findings, groups': size => watching(size),
@@ -153,5 +153,5 @@ i { font-style: normal }
 </style>
 <h1>How the console looks</h1>
 <p>Each element of the console, drawn by its test (<code>test/console/look.test.tsx</code>); <code>npx vitest run -u
-test/console/look.test.tsx</code> draws this page anew. Whoever adds a view takes from here.</p>
+test/console/look.test.tsx</code> draws this page anew. New views use these elements.</p>
 `;

@@ -143,7 +143,7 @@ it('says that it sweeps after a cancel, and what removes the rest where that fai
   expect(await indexValidity()).toBe(false);
 });
 
-it('settles what an earlier run left unknown before it acts, and tells', async () => {
+it('looks up and reports unknown outcomes of an earlier run before it acts', async () => {
   await leaveInvalidIndex();
   const target = `127.0.0.1:${server.port}/postgres`;
   const file = openJournal(journal);

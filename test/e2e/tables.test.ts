@@ -86,7 +86,7 @@ describe('sessions', () => {
     await becomes(['alpha', 'charlie']);
   });
 
-  it('holds the order while a row is held, whoever comes and whatever they do', async () => {
+  it('keeps the order while a row is selected, whatever sessions come and do', async () => {
     const terminal = await openSessions();
     terminal.type(':sort application', 'enter');
     terminal.type('/application:a', 'enter');

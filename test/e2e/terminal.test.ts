@@ -33,8 +33,10 @@ const isAtPrompt = ({screen}: Terminal) =>
     (row, y, rows) => row.trimEnd().endsWith(prompt) && rows.slice(y + 1).every(below => below === ''),
   );
 
-/** A shell with job control, poolctl in its foreground. */
-async function openShell(options: Partial<Parameters<typeof openTerminal>[0]> = {}): Promise<Terminal> {
+type ShellOptions = Partial<Parameters<typeof openTerminal>[0]>;
+
+/** A shell with job control, at its prompt. */
+async function openShell(options: ShellOptions = {}): Promise<Terminal> {
   const shell = openTerminal({
     command: '/bin/sh',
     args: ['-i'],
@@ -45,6 +47,12 @@ async function openShell(options: Partial<Parameters<typeof openTerminal>[0]> = 
   });
   terminals.push(shell);
   await shell.waitFor(prompt);
+  return shell;
+}
+
+/** The same, with poolctl in its foreground. */
+async function openShellWithConsole(options: ShellOptions = {}): Promise<Terminal> {
+  const shell = await openShell(options);
   shell.type(`${process.execPath} ${program} --interval 60s '${server.superuserUrl}'`, 'enter');
   await shell.waitFor(overview);
   return shell;
@@ -59,7 +67,7 @@ async function pidOf(terminal: Terminal): Promise<number> {
 
 describe('without an alternate screen', () => {
   it('leaves the cursor on an empty last row', async () => {
-    const shell = await openShell({hasAlternateScreen: false});
+    const shell = await openShellWithConsole({hasAlternateScreen: false});
     shell.press('q');
     await shell.waitFor(isAtPrompt);
     expect(shell.screen().at(-1)).toMatch(/^shell> ?$/);
@@ -71,7 +79,7 @@ describe('a process that was stopped', () => {
   it.each(['SIGTSTP', 'SIGSTOP'] as const)(
     'from outside by %s draws everything anew after fg',
     async signal => {
-      const shell = await openShell();
+      const shell = await openShellWithConsole();
       // Answers of the terminal that are not read yet would be typed into the shell.
       shell.press('p');
       await shell.waitFor('paused');
@@ -102,7 +110,7 @@ describe('job control', () => {
   const isDown = (shell: Terminal) => !shell.isAlternateBuffer() && isAtPrompt(shell);
 
   it('suspends and goes on five times in a row, and after bg', async () => {
-    const shell = await openShell();
+    const shell = await openShellWithConsole();
     for (let round = 0; round < 5; round++) {
       shell.press('ctrl-z');
       await shell.waitFor(isDown);
@@ -119,15 +127,7 @@ describe('job control', () => {
   });
 
   it('starts in the background, and is drawn when it comes to the foreground', async () => {
-    const shell = openTerminal({
-      command: '/bin/sh',
-      args: ['-i'],
-      columns: 100,
-      rows: 30,
-      env: {PS1: `${prompt} `},
-    });
-    terminals.push(shell);
-    await shell.waitFor(prompt);
+    const shell = await openShell();
     shell.type(`${process.execPath} ${program} '${server.superuserUrl}' &`, 'enter');
     await shell.waitFor(isAtPrompt);
     shell.type('fg', 'enter');
@@ -244,15 +244,7 @@ describe('the width of characters that some terminals draw two cells wide', () =
   });
 
   it('is answered into the program, and not into the shell after it', async () => {
-    const shell = openTerminal({
-      command: '/bin/sh',
-      args: ['-i'],
-      columns: 100,
-      rows: 30,
-      env: {PS1: `${prompt} `},
-    });
-    terminals.push(shell);
-    await shell.waitFor(prompt);
+    const shell = await openShell();
     shell.type(`${process.execPath} ${program} '${server.superuserUrl}'`, 'enter', 'q');
     await shell.waitFor(({isAlternateBuffer}) => isAlternateBuffer());
     await shell.waitFor(terminal => !terminal.isAlternateBuffer() && isAtPrompt(terminal));

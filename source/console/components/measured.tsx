@@ -24,12 +24,14 @@ export function useLayout(measure: () => void): void {
   useLayoutEffect(() => frames(measure), [frames, measure]);
 }
 
-/** What boxes of a name last measured: where the next of that name begins, one drawing less for the same size. */
-const lastSizes = new Map<string, Size>();
+/** The last size of each named box: the next box of that name starts with it, which saves one drawing. */
+export const LastSizesContext = createContext<Map<string, Size>>(new Map());
+
 const unmeasured: Size = {width: 0, height: 0};
 
 /** The size of a box after the last layout; before the first, that of the last box of its name, or 0x0. */
 function useSize(box: RefObject<DOMElement | null>, name: string | undefined): Size {
+  const lastSizes = useContext(LastSizesContext);
   const [size, setSize] = useState(() => (name && lastSizes.get(name)) || unmeasured);
   useLayout(() => {
     const {width, height} = box.current ? measureElement(box.current) : size;
@@ -40,7 +42,7 @@ function useSize(box: RefObject<DOMElement | null>, name: string | undefined): S
   return size;
 }
 
-/** A box that takes the room that is left, whatever it holds, and tells its size to what it shows. */
+/** A box that fills the remaining room, independent of its content, and passes its size to its children. */
 export function Measured({
   children,
   name,

@@ -30,7 +30,7 @@ const overlap = 3;
 
 /**
  * Content of any height in the room that is left, scrolled by the console's Scroller. Whenever `follow` is another value
- * than before, the page shows its `<Anchor>`; where nothing is to be followed it stays where the user scrolled it.
+ * than before, the page shows its `<Anchor>`; otherwise it stays where the user scrolled it.
  */
 export function Page({follow, children}: {follow?: unknown; children: ReactNode}) {
   const scroller = useContext(ScrollerContext);

@@ -1,6 +1,6 @@
 import type {CursorReports} from './cursor-reports.ts';
 
-/** A frame this large tells how fast the line is. */
+/** Frames of at least this size measure the speed of the line. */
 const measuredBytes = 1500;
 /** Fewer bytes a millisecond are a slow line: 9600 baud are 1, 115,200 are 12. */
 const slowBytesPerMs = 8;

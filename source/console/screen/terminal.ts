@@ -7,7 +7,7 @@ export type TerminalStreams = {
 export type TerminalListeners = {
   /** The terminal is gone (a broken SSH session). */
   onLost(): void;
-  /** SIGTSTP: the process is to be suspended. */
+  /** SIGTSTP: suspend the process. */
   onStop(): void;
   /** The process goes on after a stop that it did not know of (SIGSTOP): what is on the screen is unknown. */
   onContinued(): void;

@@ -99,7 +99,7 @@ export function explainStatement<State extends DialogSlice>(
   };
 }
 
-/** Takes the text of a page that was requested when it was opened; another page may be open by now. */
+/** Adds the text that was requested when a page was opened; ignores it if another page has been opened since. */
 export function handleDialogEvent<State extends DialogSlice>(state: State, event: DialogEvent): State {
   const {overlay} = state;
   switch (event.kind) {

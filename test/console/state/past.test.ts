@@ -134,7 +134,7 @@ describe('the past of a live console', () => {
     expect(effects).toEqual([{kind: 'read-past', at_ms, by: 0}]);
   });
 
-  it('tells what is no time', () => {
+  it('reports an invalid time', () => {
     const {state} = play(press(past, ':'), ...typing('at noon'), {kind: 'submit'});
     expect(screenOf(state)).toContain('Invalid time "noon"');
   });

@@ -88,7 +88,7 @@ describe('reading', () => {
     [[{kind: 'change-interval', faster: true}], '1s'],
     [[{kind: 'change-interval', faster: false}], '5s'],
   ] satisfies [Message[], string][])(
-    'tells the new interval at once, and no slowness nobody saw',
+    'shows the new interval at once, without a slowdown that no reading has shown',
     (messages, told) => {
       expect(rowsOf(play(play(start, read()).state, ...messages).state)[0]).toMatch(
         new RegExp(` ${told} \\d`),

@@ -159,7 +159,7 @@ describe('a build that was cancelled', () => {
   });
 });
 
-it('says of a step whose end nobody saw that it is unknown', () => {
+it('shows a step without a recorded end as unknown', () => {
   const steps = [build, createStep(2)];
   const lost = {...acting(steps, 0), phase: 'ended' as const, current: null, status: 'failed' as const};
   const screen = screenOf(showing(running(steps), lost));

@@ -51,7 +51,7 @@ describe('preview', () => {
     expect(screenOf(preview)).toMatch(/\n {2}12 steps; skipped: 1\n {2}none of them can be undone\n/);
   });
 
-  it('tells a long reason to leave several alone once', () => {
+  it('shows a long reason for skipping several objects once', () => {
     const reason = 'no index leads with it, but so many rows share a value that no plan would use one';
     const skipped = ['a', 'b'].map(description => ({subject: 'index', description, reason}));
     const recipes = [createRecipe({findings: () => findings, plan: () => createPlan(1, {skipped})})];
