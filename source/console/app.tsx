@@ -1,21 +1,20 @@
 import {Box, render} from 'ink';
-import {useState} from 'react';
+import {type ReactNode, useState} from 'react';
+import {sanitise} from '../core/text/sanitise.ts';
+import {StoreContext, ThemeContext, useConsole, useTheme} from './components/context.ts';
 import {Footer} from './components/footer.tsx';
 import {Header} from './components/header.tsx';
 import {type Frames, FramesContext, LastSizesContext, type Size} from './components/measured.tsx';
-import {ScrollerContext} from './components/page.tsx';
-import {ProductionFrame} from './components/production-frame.tsx';
-import {createScroller, type Scroller} from './components/scroller.ts';
+import {createScroller, type Scroller, ScrollerContext} from './components/page.tsx';
 import {Scrubber} from './components/scrubber.tsx';
-import {StoreContext, useConsole} from './components/store-context.ts';
 import {Tabs} from './components/tabs.tsx';
-import {Rows} from './components/text.tsx';
-import {ThemeContext} from './components/theme-context.ts';
-import {Waiting} from './components/waiting.tsx';
+import {Rows, Text} from './components/text.tsx';
 import {Dialog, isDialogOpen} from './dialogs/dialog.tsx';
-import {isTooSmall, tooSmallRows} from './least-size.ts';
+import {textWidth} from './screen/cell-width.ts';
+import {fitText} from './screen/line.ts';
 import type {Theme} from './screen/theme.ts';
 import type {ViewId} from './state/browsing.ts';
+import {isTooSmall, leastSize} from './state/browsing.ts';
 import type {ConsoleState, ConsoleStore} from './state/state.ts';
 import {viewOf} from './views/index.ts';
 
@@ -49,7 +48,7 @@ function Screen() {
   }));
   return (
     <Box flexDirection="column" width={columns} height={rows} overflow="hidden">
-      {isSmall && <Rows rows={tooSmallRows} />}
+      {isSmall && <Rows rows={[`poolctl needs ${leastSize.columns}x${leastSize.rows}`, 'Ctrl-C quits']} />}
       {!isSmall && isProduction && (
         <ProductionFrame columns={columns} rows={rows}>
           <Inside />
@@ -79,6 +78,57 @@ function Body() {
   if (shown === 'waiting') return <Waiting />;
   const {Component} = viewOf(shown);
   return <Component />;
+}
+
+/** A red frame that names a target marked production, so that it is not mistaken for another. */
+function ProductionFrame({columns, rows, children}: {columns: number; rows: number; children: ReactNode}) {
+  const {
+    symbols: {
+      corners: [topLeft, topRight, bottomLeft, bottomRight],
+      horizontal,
+      vertical,
+    },
+  } = useTheme();
+  const name = useConsole(({snapshot, address}) =>
+    snapshot
+      ? `${snapshot.target.host} database ${snapshot.target.database} as ${snapshot.target.user}`
+      : address,
+  );
+  const title = sanitise(` PRODUCTION ${name} `);
+  const shown = textWidth(title) <= columns - 4 ? title : fitText(title, columns - 4);
+  const rule = columns - 3 - textWidth(shown);
+  const edge = (
+    <Box width={1} flexShrink={0}>
+      <Rows role="danger" rows={new Array<string>(rows - 2).fill(vertical)} />
+    </Box>
+  );
+  return (
+    <>
+      <Text role="danger">{topLeft + horizontal + shown + horizontal.repeat(rule) + topRight}</Text>
+      <Box flexGrow={1} flexBasis={0}>
+        {edge}
+        <Box flexDirection="column" flexGrow={1} flexBasis={0}>
+          {children}
+        </Box>
+        {edge}
+      </Box>
+      <Text role="danger">{bottomLeft + horizontal.repeat(columns - 2) + bottomRight}</Text>
+    </>
+  );
+}
+
+/** Before the first snapshot: what the console waits for, and how to quit. */
+function Waiting() {
+  const link = useConsole(state => state.link);
+  return (
+    <Box flexDirection="column" flexGrow={1} justifyContent="center" paddingX={2}>
+      <Text role={link.kind === 'lost' ? 'danger' : 'strong'} wrap="wrap">
+        {link.kind === 'live' ? 'reading the first snapshot' : link.message}
+      </Text>
+      {link.kind === 'lost' && link.hint && <Text wrap="wrap">{link.hint}</Text>}
+      <Text role="muted">q quits</Text>
+    </Box>
+  );
 }
 
 /** What stands between the tabs and the footer: a view, a dialog on top of it, or neither before the first snapshot. */

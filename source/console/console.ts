@@ -3,7 +3,7 @@ import {attachFactFindings, diagnoseAll, worstSeverity} from '../core/recipe/dia
 import type {SampleEvent, Sampler} from '../model/ports.ts';
 import type {RunState} from '../model/run.ts';
 import {mountApp} from './app.tsx';
-import {createScroller} from './components/scroller.ts';
+import {createScroller} from './components/page.tsx';
 import {createEffects} from './effects.ts';
 import type {InputEvent} from './input/decoder.ts';
 import {meaningOf} from './input/key-meaning.ts';

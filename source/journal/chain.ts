@@ -3,7 +3,6 @@ import {withoutSecrets} from '../core/engine/step-secrets.ts';
 import {canonicalJson, canonicalMembers, escapeJson, joinMembers} from '../core/text/json.ts';
 import {redactDeep, redactSecrets} from '../core/text/redact.ts';
 import type {JournalDraft, JournalEntry} from '../model/journal-entry.ts';
-
 import type {Step} from '../model/step.ts';
 
 /** The `previous` of the first entry. */

@@ -3,7 +3,6 @@ import {AbortError, exitCodes, usageError} from '../core/errors.ts';
 import type {ReadFailure, RecordedAt, RecordedSnapshot, Recording, SnapshotBuffer} from '../model/ports.ts';
 import {createEncoder, decodeGroup, failureFrame, readFailure} from './encoder.ts';
 import {type Frame, readFrames, readHeader, writeFrame, writeHeader} from './frames.ts';
-
 import {rotatedName} from './recording-file.ts';
 
 export type OpenRecording = {

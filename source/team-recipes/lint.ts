@@ -4,7 +4,6 @@ import {namedObjects} from '../core/sql/named-objects.ts';
 import {didYouMean} from '../core/text/nearest.ts';
 import {loadFolder, type Problem, type TeamFile} from './folder.ts';
 import type {MarkdownRecipe, Statement} from './markdown-recipe.ts';
-
 import {fill, namesIn, placeholdersIn, type Template} from './template.ts';
 
 /**

@@ -2,7 +2,7 @@ import {createElement} from 'react';
 import {onTestFinished} from 'vitest';
 import {createStore} from 'zustand/vanilla';
 import {App} from '../../source/console/app.tsx';
-import {createScroller} from '../../source/console/components/scroller.ts';
+import {createScroller} from '../../source/console/components/page.tsx';
 import {commandOf} from '../../source/console/input/key-meaning.ts';
 import {createTheme, type Theme} from '../../source/console/screen/theme.ts';
 import type {Effect} from '../../source/console/state/messages.ts';

@@ -13,7 +13,6 @@ import {
   type Slots,
   sessionSettings,
 } from '../../replay/measure/guard.ts';
-
 import {connectToWatch} from '../connection.ts';
 import type {CliContext} from '../context.ts';
 import {raceInterrupt} from '../interrupts.ts';

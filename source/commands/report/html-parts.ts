@@ -1,6 +1,5 @@
 import {formatCount} from '../../core/text/format.ts';
 import {cleanLines} from '../../core/text/markdown.ts';
-
 import type {FindingSpan, Series} from './report.ts';
 
 /** The data of the charts, which share one time axis. */

@@ -1,5 +1,4 @@
 import {type Output, type Prompt, printMessage} from '../../cli/context.ts';
-
 import {formatMetric, type HealthReport, healthText} from '../../cli/health/health-text.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import {metricNames, metricOf} from '../../core/health/metrics.ts';

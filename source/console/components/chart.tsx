@@ -2,9 +2,9 @@ import asciichart from 'asciichart';
 import {formatAge, formatCount} from '../../core/text/format.ts';
 import {type Role, type Span, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
+import {useTheme} from './context.ts';
 import {Measured, type Size} from './measured.tsx';
 import {PaintedRow, Text} from './text.tsx';
-import {useTheme} from './theme-context.ts';
 
 /** `at_ms` by the server's clock, milliseconds since 1970. */
 export type Point = {at_ms: number; value: number};

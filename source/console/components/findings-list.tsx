@@ -1,15 +1,13 @@
 import {useMemo} from 'react';
 import type {Finding} from '../../model/recipe.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
+import {uniqueKeys} from '../rows/arrange.ts';
 import {orderedFindings} from '../rows/findings.ts';
-import {fitText} from '../screen/line.ts';
+import {fitText, shorten} from '../screen/line.ts';
 import {findingId} from '../state/findings.ts';
+import {useConsole, useTheme} from './context.ts';
 import {Measured, type Size} from './measured.tsx';
-import {shorten} from './shorten.ts';
-import {useConsole} from './store-context.ts';
 import {Text} from './text.tsx';
-import {useTheme} from './theme-context.ts';
-import {uniqueKeys} from './unique-keys.ts';
 
 /**
  * The findings with their recipes, and the sections that could not be read with the statement that would grant them. As

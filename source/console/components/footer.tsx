@@ -7,11 +7,11 @@ import {bindings} from '../input/keymap.ts';
 import {modeOf} from '../input/modes.ts';
 import type {Notice, Prompt} from '../state/dialog.ts';
 import type {ConsoleState} from '../state/state.ts';
-import {wizardKeys} from '../wizard/wizard-keys.ts';
+import {wizardKeys} from '../wizard/wizard.tsx';
+import {useConsole} from './context.ts';
 import {Field} from './field.tsx';
 import {Measured} from './measured.tsx';
 import {useLinesBelow} from './page.tsx';
-import {useConsole} from './store-context.ts';
 import {Text} from './text.tsx';
 
 /** The prompt, or the notice, or the keys that work now. */

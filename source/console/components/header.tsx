@@ -3,9 +3,8 @@ import {formatBytes, formatMs, formatVersion} from '../../core/text/format.ts';
 import {textWidth} from '../screen/cell-width.ts';
 import {fitText} from '../screen/line.ts';
 import type {Past} from '../state/past.ts';
-import {useConsole} from './store-context.ts';
+import {useConsole, useTheme} from './context.ts';
 import {Text} from './text.tsx';
-import {useTheme} from './theme-context.ts';
 
 /** Environment, role, server, and how fresh: `poolctl staging oncall@db:5432/shop  PG 16.4   ● 2s 3.1ms 34K 14:03:20`. */
 export function Header() {

@@ -1,5 +1,7 @@
 import {createContext, memo, useContext} from 'react';
-import {type Role, wrapText} from '../screen/line.ts';
+import {type StepLine, stepLines} from '../../core/engine/step-preview.ts';
+import type {Step} from '../../model/step.ts';
+import {type Role, shorten, wrapText} from '../screen/line.ts';
 import {Rows, Text} from './text.tsx';
 
 /** The cells that a page is wide, which its paragraphs are wrapped to. */
@@ -72,4 +74,43 @@ export const FactRows = memo(function FactRows({
 /** Names and values in two columns. */
 export function Facts({facts}: {facts: Fact[]}) {
   return facts.map(([name, value], index) => <FactRows key={index} name={name} value={value} />);
+}
+
+const indent = 6;
+
+type StepTextProps = {
+  step: Step;
+  /** What this one showed is not repeated. */
+  before?: Step | undefined;
+  /** A long guard is shortened to one line. */
+  isFolded?: boolean;
+};
+
+/** What a step runs: the statement is always complete, however narrow the terminal. */
+export const StepText = memo(function StepText({step, before, isFolded = false}: StepTextProps) {
+  const width = usePageWidth();
+  return stepLines(step, {before, isFolded}).map((line, index) => (
+    <Prose
+      key={index}
+      text={line.kind === 'folded' ? shorten(line.text, width - indent - 2, '…') : line.text}
+      indent={indent}
+      role={roleOf(line)}
+    />
+  ));
+});
+
+/** A diff keeps its + and - signs: colour is never the only sign. */
+function roleOf({kind, text}: StepLine): Role {
+  switch (kind) {
+    case 'statement':
+      return 'accent';
+    case 'irreversible':
+      return 'warning';
+    case 'text':
+      return 'plain';
+    case 'diff':
+      return text.startsWith('-') ? 'danger' : text.startsWith('+') ? 'good' : 'muted';
+    default:
+      return 'muted';
+  }
 }

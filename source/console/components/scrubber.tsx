@@ -3,9 +3,9 @@ import type {RecordedAt} from '../../model/ports.ts';
 import {type Span, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import {clockOf, type Past} from '../state/past.ts';
+import {useTheme} from './context.ts';
 import {Measured} from './measured.tsx';
 import {Spans, Text} from './text.tsx';
-import {useTheme} from './theme-context.ts';
 
 /**
  * The recorded time from left to right: findings, gaps and the current position.

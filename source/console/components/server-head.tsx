@@ -4,7 +4,8 @@ import {thresholds} from '../../core/health/thresholds.ts';
 import {formatAge, formatBytes, formatCount, formatRatio} from '../../core/text/format.ts';
 import type {Budget, Database, Snapshot} from '../../model/snapshot.ts';
 import type {ConsoleState} from '../state/state.ts';
-import {Gauge, gaugeRole} from './gauge.tsx';
+import {useTheme} from './context.ts';
+import {Measured} from './measured.tsx';
 import {Text} from './text.tsx';
 
 type History = ConsoleState['history'];
@@ -22,6 +23,42 @@ export function ServerHead({snapshot, history}: {snapshot: Snapshot; history: Hi
       <Throughput snapshot={snapshot} />
     </Box>
   );
+}
+
+/** `[█████░░░▒▒]`: slots used and free, and at the right the zone only reserved roles can enter. */
+function Gauge({budget}: {budget: Budget}) {
+  const {used, usable, max_connections} = budget;
+  return (
+    <Measured
+      name="gauge"
+      height={1}
+      aria-label={`${used} of ${usable} slots used, max_connections ${max_connections}`}
+    >
+      {({width}) => <Bar budget={budget} width={width - 2} />}
+    </Measured>
+  );
+}
+
+function Bar({budget: {used, usable, used_ratio, max_connections}, width}: {budget: Budget; width: number}) {
+  const {full, empty, reserved} = useTheme().symbols;
+  const inner = Math.max(1, width);
+  const perSlot = inner / Math.max(1, max_connections);
+  const usableCells = Math.round(usable * perSlot);
+  const usedCells = Math.min(inner, Math.round(used * perSlot));
+  return (
+    <Text>
+      [<Text role={gaugeRole(used_ratio)}>{full.repeat(Math.min(usedCells, usableCells))}</Text>
+      <Text role="muted">{empty.repeat(Math.max(0, usableCells - usedCells))}</Text>
+      <Text role="danger">{full.repeat(Math.max(0, usedCells - usableCells))}</Text>
+      <Text role="reserved">{reserved.repeat(Math.max(0, inner - Math.max(usedCells, usableCells)))}</Text>]
+    </Text>
+  );
+}
+
+export function gaugeRole(usedRatio: number): 'good' | 'warning' | 'danger' {
+  const {warning, critical} = thresholds.used_ratio;
+  if (usedRatio >= critical) return 'danger';
+  return usedRatio >= warning ? 'warning' : 'good';
 }
 
 /** Below the gauge. */

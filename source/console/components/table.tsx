@@ -1,13 +1,13 @@
 import {Box} from 'ink';
 import {useMemo} from 'react';
 import type {Column} from '../rows/arrange.ts';
+import {uniqueKeys} from '../rows/arrange.ts';
 import {textWidth} from '../screen/cell-width.ts';
 import {fitText, type Span, span} from '../screen/line.ts';
 import type {TableState} from '../state/browsing.ts';
+import {useTheme} from './context.ts';
 import {Measured, type Size} from './measured.tsx';
 import {PaintedRow, Paragraph, Text} from './text.tsx';
-import {useTheme} from './theme-context.ts';
-import {uniqueKeys} from './unique-keys.ts';
 
 type TableProps<Row> = {
   /** In the order shown. */

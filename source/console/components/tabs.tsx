@@ -2,10 +2,9 @@ import {Box} from 'ink';
 import {Fragment} from 'react';
 import {textWidth} from '../screen/cell-width.ts';
 import {views} from '../views/index.ts';
+import {useConsole, useTheme} from './context.ts';
 import {Measured} from './measured.tsx';
-import {useConsole} from './store-context.ts';
 import {Text} from './text.tsx';
-import {useTheme} from './theme-context.ts';
 
 /** How the tabs are written: the first that fits is taken. The current tab is never shortened. */
 type Style = {

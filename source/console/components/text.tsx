@@ -4,7 +4,7 @@ import {Children, memo, type ReactNode} from 'react';
 import {sanitise} from '../../core/text/sanitise.ts';
 import {type Role, roles, type Span, wrapText} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import {useTheme} from './theme-context.ts';
+import {useTheme} from './context.ts';
 
 export type TextProps = {
   /** What the text means; the theme decides how that looks. `selected` is one look for all that it holds. */

@@ -1,6 +1,6 @@
+import {useConsole} from '../components/context.ts';
 import {Measured} from '../components/measured.tsx';
 import {PageWidth} from '../components/prose.tsx';
-import {useConsole} from '../components/store-context.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {Wizard} from '../wizard/wizard.tsx';
 import {Help} from './help.tsx';

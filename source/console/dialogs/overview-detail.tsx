@@ -1,12 +1,11 @@
 import {Fragment} from 'react';
 import {formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
 import type {BudgetGroup, Statement} from '../../model/snapshot.ts';
+import {useConsole, useTheme} from '../components/context.ts';
 import {clientOf, groupId, isHidden} from '../components/groups-list.tsx';
 import {Page} from '../components/page.tsx';
 import {BlankRow, FactRows, Heading, Prose, Signed} from '../components/prose.tsx';
-import {useConsole} from '../components/store-context.ts';
-import {useTheme} from '../components/theme-context.ts';
-import {uniqueKeys} from '../components/unique-keys.ts';
+import {uniqueKeys} from '../rows/arrange.ts';
 import {costliestStatements} from '../rows/statements.ts';
 import {findingId} from '../state/findings.ts';
 import {statementId} from '../state/reading.ts';

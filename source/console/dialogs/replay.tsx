@@ -2,10 +2,10 @@ import {Box} from 'ink';
 import {formatAge, formatCount, formatMs} from '../../core/text/format.ts';
 import type {ReplayDocument, ReplayResult} from '../../model/replay-report.ts';
 import {Chart} from '../components/chart.tsx';
+import {useTheme} from '../components/context.ts';
 import {Page} from '../components/page.tsx';
 import {BlankRow, Heading, Prose, Signed, usePageWidth} from '../components/prose.tsx';
 import {Text} from '../components/text.tsx';
-import {useTheme} from '../components/theme-context.ts';
 import {hasEnded, type ReplayPage, recommended} from '../state/run.ts';
 
 /** During a replay: the current measurement, the chart and the results so far. At the end the recommendation comes first. */

@@ -1,9 +1,9 @@
 import {sessionId} from '../../core/sessions/session.ts';
 import {formatAge, formatCount} from '../../core/text/format.ts';
 import type {Backend} from '../../model/snapshot.ts';
+import {useConsole} from '../components/context.ts';
 import {Page} from '../components/page.tsx';
 import {BlankRow, type Fact, Facts, Heading, Prose} from '../components/prose.tsx';
-import {useConsole} from '../components/store-context.ts';
 import {Text} from '../components/text.tsx';
 
 /**

@@ -2,9 +2,9 @@ import {Box} from 'ink';
 import {formatBytes, formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
 import type {Statement} from '../../model/snapshot.ts';
 import {Chart, type Point} from '../components/chart.tsx';
+import {useConsole} from '../components/context.ts';
 import {Anchor, Page} from '../components/page.tsx';
 import {BlankRow, type Fact, Facts, Heading, Prose, usePageWidth} from '../components/prose.tsx';
-import {useConsole} from '../components/store-context.ts';
 import {Text} from '../components/text.tsx';
 import {statementId} from '../state/reading.ts';
 

@@ -3,8 +3,8 @@ import {parseSessionId} from '../../core/sessions/session.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import {findingOf} from '../state/findings.ts';
 import {blockerOf, canBeUnfolded, hasEnded} from '../state/run.ts';
-import {selectedRun, selectedSession, targetSessions} from '../state/selection.ts';
 import type {ConsoleState} from '../state/state.ts';
+import {selectedRun, selectedSession, targetSessions} from '../state/state.ts';
 
 /** Why a key does nothing now; null where it works. One function per kind of key. */
 

@@ -1,4 +1,4 @@
-import {isTooSmall} from '../least-size.ts';
+import {isTooSmall} from '../state/browsing.ts';
 import {whyNotInPast} from '../state/past.ts';
 import type {ConsoleState} from '../state/state.ts';
 import type {Command} from '../state/update.ts';
@@ -8,7 +8,7 @@ import {type Binding, modeOf, typingModes} from './modes.ts';
 
 /** The binding's label in the footer; '' where it has none. */
 export function labelOf({label}: Binding, state: ConsoleState): string {
-  return typeof label === 'string' ? label : label(state);
+  return typeof label === 'function' ? label(state) : (label ?? '');
 }
 
 const acts: Command['kind'][] = ['end-sessions', 'explain', 'open-recipe', 'open-finding', 'undo-run'];

@@ -16,11 +16,9 @@ import {
   needsTaggable,
   needsUndoable,
 } from './availability.ts';
-import {fieldBindings} from './field-keys.ts';
-import {type Binding, everyMode, formModes, pageModes, typingModes} from './modes.ts';
+import {type Binding, everyMode, formModes, type Mode, scrollModes, typingModes} from './modes.ts';
 
-/** A key of the views that the footer does not list. */
-const inViews: Pick<Binding, 'modes' | 'label'> = {modes: ['browse'], label: ''};
+const moveModes = [...scrollModes, ...formModes];
 
 /** All keys. Footer, help and README's list are generated from these rows. */
 export const bindings: Binding[] = [
@@ -29,42 +27,23 @@ export const bindings: Binding[] = [
       keys: [viewOf(view).key],
       modes: ['browse', 'help', 'detail'],
       command: {kind: 'show-view', view},
-      label: '',
       help: viewOf(view).title,
     }),
   ),
-  {keys: ['tab'], modes: ['browse'], command: {kind: 'cycle-view', by: 1}, label: '', help: 'next view'},
-  {
-    keys: ['shift-tab'],
-    modes: ['browse'],
-    command: {kind: 'cycle-view', by: -1},
-    label: '',
-    help: 'previous view',
-  },
-  ...(
-    [
-      [['down', 'j'], {kind: 'move', by: 1}, 'down; selects a row and freezes the order'],
-      [['up', 'k'], {kind: 'move', by: -1}, 'up'],
-    ] satisfies [string[], Command, string][]
-  ).map(
-    ([keys, command, help]): Binding => ({
-      keys,
-      modes: ['browse', ...pageModes, ...formModes],
-      command,
-      label: '',
-      help,
-    }),
-  ),
-  ...(
-    [
-      [['pagedown', 'ctrl-f', 'ctrl-d'], {kind: 'page', by: 1}, 'page down'],
-      [['pageup', 'ctrl-b', 'ctrl-u'], {kind: 'page', by: -1}, 'page up'],
-      [['home', 'g'], {kind: 'edge', to: 'first'}, 'first row'],
-      [['end', 'G'], {kind: 'edge', to: 'last'}, 'last row'],
-    ] satisfies [string[], Command, string][]
-  ).map(
-    ([keys, command, help]): Binding => ({keys, modes: ['browse', ...pageModes], command, label: '', help}),
-  ),
+  ...inModes('browse', [
+    [['tab'], {kind: 'cycle-view', by: 1}, 'next view'],
+    [['shift-tab'], {kind: 'cycle-view', by: -1}, 'previous view'],
+  ]),
+  ...inModes(moveModes, [
+    [['down', 'j'], {kind: 'move', by: 1}, 'down; selects a row and freezes the order'],
+    [['up', 'k'], {kind: 'move', by: -1}, 'up'],
+  ]),
+  ...inModes(scrollModes, [
+    [['pagedown', 'ctrl-f', 'ctrl-d'], {kind: 'page', by: 1}, 'page down'],
+    [['pageup', 'ctrl-b', 'ctrl-u'], {kind: 'page', by: -1}, 'page up'],
+    [['home', 'g'], {kind: 'edge', to: 'first'}, 'first row'],
+    [['end', 'G'], {kind: 'edge', to: 'last'}, 'last row'],
+  ]),
   {
     keys: ['enter'],
     modes: ['browse'],
@@ -86,7 +65,6 @@ export const bindings: Binding[] = [
     keys: [...findingLetters],
     modes: ['browse'],
     command: letter => ({kind: 'open-finding', letter}),
-    label: '',
     help: 'Overview: open the recipe for the finding with this letter',
     disabledBecause: needsFinding,
   },
@@ -152,12 +130,20 @@ export const bindings: Binding[] = [
     disabledBecause: needsTable,
     views: ['sessions', 'statements'],
   },
-  ...(
-    [
-      [['S', '<'], {kind: 'sort-previous'}, 'sort by the previous column'],
-      [['R'], {kind: 'sort-reverse'}, 'reverse the sort order'],
-    ] satisfies [string[], Command, string][]
-  ).map(([keys, command, help]): Binding => ({...inViews, keys, command, help, disabledBecause: needsTable})),
+  {
+    keys: ['S', '<'],
+    modes: ['browse'],
+    command: {kind: 'sort-previous'},
+    help: 'sort by the previous column',
+    disabledBecause: needsTable,
+  },
+  {
+    keys: ['R'],
+    modes: ['browse'],
+    command: {kind: 'sort-reverse'},
+    help: 'reverse the sort order',
+    disabledBecause: needsTable,
+  },
   {
     keys: ['p'],
     modes: ['browse', 'detail'],
@@ -165,21 +151,26 @@ export const bindings: Binding[] = [
     label: ({past}) => (past === null ? 'pause' : past.isPlaying ? 'stop' : 'play'),
     help: 'pause the screen while the charts go on; in the past: play or stop',
   },
-  ...(
+  {
+    keys: ['left', '['],
+    modes: ['browse', 'detail'],
+    command: {kind: 'step-time', by: -1},
+    label: ({past}) => (past === null ? '' : 'earlier'),
+    help: 'back by one snapshot; the last hour is kept',
+  },
+  {
+    keys: ['right', ']'],
+    modes: ['browse', 'detail'],
+    command: {kind: 'step-time', by: 1},
+    label: ({past}) => (past === null ? '' : 'later'),
+    help: 'forward by one snapshot',
+  },
+  ...inModes(
+    ['browse', 'detail'],
     [
-      [['left', '['], {kind: 'step-time', by: -1}, 'earlier', 'back by one snapshot; the last hour is kept'],
-      [['right', ']'], {kind: 'step-time', by: 1}, 'later', 'forward by one snapshot'],
-      [['{'], {kind: 'leap-time', by_ms: -60_000}, '', 'back by one minute'],
-      [['}'], {kind: 'leap-time', by_ms: 60_000}, '', 'forward by one minute'],
-    ] satisfies [string[], Command, string, string][]
-  ).map(
-    ([keys, command, label, help]): Binding => ({
-      keys,
-      modes: ['browse', 'detail'],
-      command,
-      label: ({past}) => (past === null ? '' : label),
-      help,
-    }),
+      [['{'], {kind: 'leap-time', by_ms: -60_000}, 'back by one minute'],
+      [['}'], {kind: 'leap-time', by_ms: 60_000}, 'forward by one minute'],
+    ],
   ),
   {
     keys: ['L'],
@@ -193,29 +184,17 @@ export const bindings: Binding[] = [
     keys: ['w'],
     modes: ['browse'],
     command: {kind: 'write-out', file: null},
-    label: '',
     help: 'write the last hour to a file for poolctl play or report',
     disabledBecause: needsNow,
   },
-  {
-    keys: ['+', '='],
-    modes: ['browse'],
-    command: {kind: 'change-interval', faster: true},
-    label: '',
-    help: 'refresh more often; in the past: play faster',
-  },
-  {
-    keys: ['-'],
-    modes: ['browse'],
-    command: {kind: 'change-interval', faster: false},
-    label: '',
-    help: 'refresh less often; in the past: play slower',
-  },
+  ...inModes('browse', [
+    [['+', '='], {kind: 'change-interval', faster: true}, 'refresh more often; in the past: play faster'],
+    [['-'], {kind: 'change-interval', faster: false}, 'refresh less often; in the past: play slower'],
+  ]),
   {
     keys: ['y'],
     modes: ['browse', 'detail'],
     command: {kind: 'copy'},
-    label: '',
     help: 'copy the selected statement (OSC 52, works over SSH)',
   },
   {
@@ -225,8 +204,8 @@ export const bindings: Binding[] = [
     label: 'command',
     help: 'enter a command: :sessions, :recipe NAME, :sort mean, :interval 1s, :at 14:03, :speed 10, :write FILE, :quit',
   },
-  {keys: ['?', 'h'], modes: ['browse', 'detail'], command: {kind: 'help'}, label: '', help: 'this help'},
-  {keys: ['ctrl-l'], modes: everyMode, command: {kind: 'redraw'}, label: '', help: 'redraw the screen'},
+  {keys: ['?', 'h'], modes: ['browse', 'detail'], command: {kind: 'help'}, help: 'this help'},
+  {keys: ['ctrl-l'], modes: everyMode, command: {kind: 'redraw'}, help: 'redraw the screen'},
   {
     keys: ['escape', 'q'],
     modes: ['help', 'detail', 'wizard', 'sessionPreview'],
@@ -239,22 +218,19 @@ export const bindings: Binding[] = [
     keys: ['escape'],
     modes: ['browse', ...typingModes],
     command: {kind: 'back'},
-    label: '',
     help: 'clear the selection, then the tags, then the filter; leave a prompt',
   },
-  {keys: ['q'], modes: ['browse'], command: {kind: 'quit'}, label: '', help: 'quit'},
+  {keys: ['q'], modes: ['browse'], command: {kind: 'quit'}, help: 'quit'},
   {
     keys: ['enter'],
     modes: ['wizard', ...typingModes],
     command: {kind: 'submit'},
-    label: '',
     help: 'confirm the input; next page of a recipe',
   },
   {
     keys: ['w'],
     modes: ['wizard'],
     command: {kind: 'open-blocker'},
-    label: '',
     help: 'during a run: show the session it waits for',
     disabledBecause: needsBlocker,
   },
@@ -262,7 +238,6 @@ export const bindings: Binding[] = [
     keys: ['o'],
     modes: ['wizard'],
     command: {kind: 'toggle-guards'},
-    label: '',
     help: 'in a preview: show the guards in full, or fold them',
     disabledBecause: needsLongGuard,
   },
@@ -270,9 +245,52 @@ export const bindings: Binding[] = [
     keys: ['ctrl-z'],
     modes: everyMode,
     command: {kind: 'suspend'},
-    label: '',
     help: 'suspend to the shell; fg resumes',
   },
-  {keys: ['ctrl-c'], modes: everyMode, command: {kind: 'quit'}, label: '', help: 'quit at once'},
-  ...fieldBindings,
+  {keys: ['ctrl-c'], modes: everyMode, command: {kind: 'quit'}, help: 'quit at once'},
+  ...inModes(formModes, [
+    [['tab'], {kind: 'move', by: 1}, 'next parameter'],
+    [['shift-tab'], {kind: 'move', by: -1}, 'previous parameter'],
+  ]),
+  {
+    keys: ['left', 'right'],
+    modes: ['choice'],
+    command: key => ({kind: 'choose', by: key === 'left' ? -1 : 1}),
+    help: 'in a parameter with a list of values: previous or next value',
+  },
+  {
+    keys: ['pageup', 'pagedown'],
+    modes: formModes,
+    command: key => ({kind: 'page', by: key === 'pageup' ? -1 : 1}),
+    help: 'page up or down in a form',
+  },
+  ...inModes('prompt', [
+    [['up', 'ctrl-p'], {kind: 'recall', by: -1}, 'in a prompt: what was entered before'],
+    [['down', 'ctrl-n'], {kind: 'recall', by: 1}, 'in a prompt: what was entered after it'],
+  ]),
+  ...inModes(
+    ['prompt', 'form'],
+    [
+      [['left', 'ctrl-b'], {kind: 'edit', how: 'backward-char'}, 'in a field: one character left'],
+      [['right', 'ctrl-f'], {kind: 'edit', how: 'forward-char'}, 'in a field: one character right'],
+    ],
+  ),
+  ...inModes(typingModes, [
+    [['home', 'ctrl-a'], {kind: 'edit', how: 'beginning-of-line'}, 'in a field: to its start'],
+    [['end', 'ctrl-e'], {kind: 'edit', how: 'end-of-line'}, 'in a field: to its end'],
+    [['alt-b'], {kind: 'edit', how: 'backward-word'}, 'in a field: one word left'],
+    [['alt-f'], {kind: 'edit', how: 'forward-word'}, 'in a field: one word right'],
+    [['backspace'], {kind: 'edit', how: 'backward-delete-char'}, 'delete the character before the cursor'],
+    [['delete', 'ctrl-d'], {kind: 'edit', how: 'delete-char'}, 'delete the character after the cursor'],
+    [['ctrl-w'], {kind: 'edit', how: 'unix-word-rubout'}, 'delete back to a space'],
+    [['alt-backspace'], {kind: 'edit', how: 'backward-kill-word'}, 'delete the word before the cursor'],
+    [['alt-d'], {kind: 'edit', how: 'kill-word'}, 'delete the word after the cursor'],
+    [['ctrl-u'], {kind: 'edit', how: 'unix-line-discard'}, 'delete up to the cursor'],
+    [['ctrl-k'], {kind: 'edit', how: 'kill-line'}, 'delete from the cursor on'],
+  ]),
 ];
+
+/** Keys that the footer does not list and that always work. */
+function inModes(modes: Mode | Mode[], rows: [keys: string[], command: Command, help: string][]): Binding[] {
+  return rows.map(([keys, command, help]) => ({keys, modes: [modes].flat(), command, help}));
+}

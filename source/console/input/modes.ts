@@ -13,8 +13,10 @@ export const formModes: Mode[] = ['form', 'choice'];
 /** Modes in which characters are text. */
 export const typingModes: Mode[] = ['prompt', ...formModes];
 /** Modes with a page that may be longer than the screen, and without a field. */
-export const pageModes: Mode[] = ['help', 'detail', 'wizard', 'sessionPreview'];
-export const everyMode: Mode[] = ['browse', ...pageModes, ...typingModes];
+const pageModes: Mode[] = ['help', 'detail', 'wizard', 'sessionPreview'];
+/** Modes with rows or a page that can be scrolled, and without a field. */
+export const scrollModes: Mode[] = ['browse', ...pageModes];
+export const everyMode: Mode[] = [...scrollModes, ...typingModes];
 
 export function modeOf(state: ConsoleState): Mode {
   const {overlay, replay, wizard} = state;
@@ -30,8 +32,8 @@ export type Binding = {
   keys: string[];
   modes: Mode[];
   command: Command | ((key: string) => Command);
-  /** In the footer; '' leaves it out. */
-  label: string | ((state: ConsoleState) => string);
+  /** In the footer, which leaves out keys without one. */
+  label?: string | ((state: ConsoleState) => string);
   /** In the help and README. */
   help: string;
   /** Why the key does nothing now; null where it works. Shown beside the key instead of hiding it. */

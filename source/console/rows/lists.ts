@@ -3,10 +3,9 @@ import type {ViewId} from '../state/browsing.ts';
 import {findingId} from '../state/findings.ts';
 import {statementId} from '../state/reading.ts';
 import type {ConsoleState} from '../state/state.ts';
-import {orderedFindings} from './findings.ts';
+import {orderedFindings, recipeId, recipeRows} from './findings.ts';
 import {entryId, journalRows} from './journal.ts';
 import {lockRows} from './locks.ts';
-import {recipeId, recipeRows} from './recipes.ts';
 import {sessionColumns, sessionRows} from './sessions.ts';
 import {statementColumns, statementRows} from './statements.ts';
 

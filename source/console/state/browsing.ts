@@ -7,7 +7,9 @@ const firstOrder = {
   recipes: '',
   journal: 'seq',
 };
+
 export type ViewId = keyof typeof firstOrder;
+
 export const viewIds = Object.keys(firstOrder) as ViewId[];
 
 /** The terminal's size, the view that is open, and what is selected in each view. */
@@ -44,6 +46,13 @@ function createTables(): BrowsingSlice['tables'] {
 
 function createTable(column: string): TableState {
   return {sort: {column, isDescending: true}, filter: '', cursor: null, tagged: [], frozenOrder: null};
+}
+
+/** The smallest terminal that the console is drawn on; a smaller one shows only this size. */
+export const leastSize = {columns: 40, rows: 8};
+
+export function isTooSmall({columns, rows}: Pick<BrowsingSlice, 'columns' | 'rows'>): boolean {
+  return columns < leastSize.columns || rows < leastSize.rows;
 }
 
 /** Changes the table of the view that is open. */

@@ -2,8 +2,8 @@ import type {DialogEffect, DialogEvent} from './dialog.ts';
 import type {PastEffect, PastEvent} from './past.ts';
 import type {ReadingEffect, ReadingEvent} from './reading.ts';
 import type {RunEffect, RunEvent, RunUpdate} from './run.ts';
-import {pageOnTop} from './selection.ts';
 import type {ConsoleState} from './state.ts';
+import {pageOnTop} from './state.ts';
 
 /** What the server, the terminal and effects report. */
 export type Event =

@@ -7,8 +7,8 @@ import {noEffects, type UpdateResult, withRun} from './messages.ts';
 import {whyNotInPast} from './past.ts';
 import {anotherServer} from './reading.ts';
 import {blockerOf, type RecipeWizard} from './run.ts';
-import {selectedRun, selectedSession, selectedStatement, targetSessions} from './selection.ts';
 import type {ConsoleState} from './state.ts';
+import {selectedRun, selectedSession, selectedStatement, targetSessions} from './state.ts';
 import {openRecipe, openUndo, planWizard} from './wizard.ts';
 
 /** What the keys open that act on the selected row: its detail, or the wizard of a recipe. */

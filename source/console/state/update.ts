@@ -47,8 +47,8 @@ import {
 import {backToNow, changeSpeed, goInTime, togglePlaying} from './past.ts';
 import {nextInterval, setInterval} from './reading.ts';
 import {replayCommands, wizardCommands} from './run-commands.ts';
-import {copyText} from './selection.ts';
 import type {ConsoleState} from './state.ts';
+import {copyText} from './state.ts';
 
 /**
  * What commands do on a view and on the pages on top of it. A key with its effect is a line here and a row in

@@ -1,10 +1,9 @@
 import {Box} from 'ink';
 import {useMemo} from 'react';
 import {counted} from '../../core/text/format.ts';
-import {useConsole} from '../components/store-context.ts';
+import {useConsole, useTheme} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
 import {Text} from '../components/text.tsx';
-import {useTheme} from '../components/theme-context.ts';
 import {entryId, journalColumns, journalRows} from '../rows/journal.ts';
 import type {View} from './view.ts';
 

@@ -1,9 +1,8 @@
 import {useMemo} from 'react';
 import {formatAge} from '../../core/text/format.ts';
 import type {Backend, LockWait} from '../../model/snapshot.ts';
-import {useConsole} from '../components/store-context.ts';
+import {useConsole, useTheme} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
-import {useTheme} from '../components/theme-context.ts';
 import type {Column} from '../rows/arrange.ts';
 import {type LockRow, lockRows} from '../rows/locks.ts';
 import {oneLine} from '../rows/one-line.ts';

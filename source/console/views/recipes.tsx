@@ -1,12 +1,10 @@
 import {Box} from 'ink';
 import {useMemo} from 'react';
+import {useConsole, useTheme} from '../components/context.ts';
 import {Measured, type Size} from '../components/measured.tsx';
-import {shorten} from '../components/shorten.ts';
-import {useConsole} from '../components/store-context.ts';
 import {Text} from '../components/text.tsx';
-import {useTheme} from '../components/theme-context.ts';
-import {type RecipeRow, recipeId, recipeRows, weightOf} from '../rows/recipes.ts';
-import {fitText} from '../screen/line.ts';
+import {type RecipeRow, recipeId, recipeRows, weightOf} from '../rows/findings.ts';
+import {fitText, shorten} from '../screen/line.ts';
 import {whyNotInPast} from '../state/past.ts';
 import type {ConsoleState} from '../state/state.ts';
 import type {View} from './view.ts';

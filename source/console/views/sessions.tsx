@@ -1,6 +1,6 @@
 import {useMemo} from 'react';
 import {sessionId} from '../../core/sessions/session.ts';
-import {useConsole} from '../components/store-context.ts';
+import {useConsole} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
 import {sessionColumns, sessionRows} from '../rows/sessions.ts';
 import type {View} from './view.ts';

@@ -1,11 +1,10 @@
 import {formatAge, formatBytes, formatRatio} from '../../core/text/format.ts';
 import type {Finding, Recipe} from '../../model/recipe.ts';
+import {useConsole, useTheme} from '../components/context.ts';
 import {Page} from '../components/page.tsx';
 import {BlankRow, FactRows, Prose, Signed} from '../components/prose.tsx';
-import {useConsole} from '../components/store-context.ts';
 import {Text} from '../components/text.tsx';
-import {useTheme} from '../components/theme-context.ts';
-import {uniqueKeys} from '../components/unique-keys.ts';
+import {uniqueKeys} from '../rows/arrange.ts';
 import {findingId} from '../state/findings.ts';
 import {type RecipeWizard, recipeOf} from '../state/run.ts';
 import type {ConsoleState} from '../state/state.ts';

@@ -1,9 +1,9 @@
 import {type ParameterProblem, suggestionsOf} from '../../core/recipe/parameters.ts';
 import type {Parameter} from '../../model/recipe.ts';
+import {useConsole} from '../components/context.ts';
 import {Field} from '../components/field.tsx';
 import {Anchor, Page} from '../components/page.tsx';
 import {Prose, usePageWidth} from '../components/prose.tsx';
-import {useConsole} from '../components/store-context.ts';
 import {Text} from '../components/text.tsx';
 import {textWidth} from '../screen/cell-width.ts';
 import type {InputLine} from '../state/line-editor.ts';

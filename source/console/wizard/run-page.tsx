@@ -3,13 +3,12 @@ import {memo} from 'react';
 import {countOutcomes} from '../../core/engine/run-state.ts';
 import {formatMs, formatRatio} from '../../core/text/format.ts';
 import type {RunState, RunStep, StepProgress} from '../../model/run.ts';
+import {useTheme} from '../components/context.ts';
 import {Anchor, Page} from '../components/page.tsx';
 import {BlankRow, Prose, usePageWidth} from '../components/prose.tsx';
-import {shorten} from '../components/shorten.ts';
 import {Text} from '../components/text.tsx';
-import {useTheme} from '../components/theme-context.ts';
 import {textWidth} from '../screen/cell-width.ts';
-import {fitText, type Role} from '../screen/line.ts';
+import {fitText, type Role, shorten} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import {isUnderWay} from '../state/run.ts';
 

@@ -1,27 +1,32 @@
 import {Box} from 'ink';
+import {Fragment} from 'react';
+import {useConsole, useTheme} from '../components/context.ts';
 import {Field} from '../components/field.tsx';
 import {Page} from '../components/page.tsx';
 import {Prose, Signed, usePageWidth} from '../components/prose.tsx';
-import {useConsole} from '../components/store-context.ts';
 import {Text} from '../components/text.tsx';
-import {useTheme} from '../components/theme-context.ts';
 import {textWidth} from '../screen/cell-width.ts';
 import {atEnd} from '../state/line-editor.ts';
 import {
+  blockerOf,
+  canBeCancelled,
+  canBeExecuted,
+  canBeUnfolded,
   confirmationWord,
   currentStep,
   type DataRequest,
   editedLine,
+  isChoosing,
   isCleaningUp,
   type RecipeWizard,
+  recipeOf,
+  type WizardStage,
 } from '../state/run.ts';
-import {ConfirmationPage} from './confirmation-page.tsx';
+import type {ConsoleState} from '../state/state.ts';
 import {EvidencePage} from './evidence-page.tsx';
 import {ParametersPage} from './parameters-page.tsx';
-import {PreviewPage} from './preview-page.tsx';
+import {ConfirmationPage, PreviewPage} from './plan-pages.tsx';
 import {RunPage} from './run-page.tsx';
-import {Stages} from './stages.tsx';
-import {stopWords} from './wizard-keys.ts';
 
 /**
  * A recipe being walked through: the stages, the page of the current one, and messages and input at its foot. On a small
@@ -38,6 +43,54 @@ export function Wizard({wizard}: {wizard: RecipeWizard}) {
           <Messages wizard={wizard} />
           {wizard.stage === 'confirm' && <TypedWord wizard={wizard} />}
         </Box>
+      </Box>
+    </Box>
+  );
+}
+
+type Stage = [WizardStage, name: string];
+
+const stages: Stage[] = [
+  ['evidence', 'findings'],
+  ['parameters', 'parameters'],
+  ['preview', 'preview'],
+  ['confirm', 'confirm'],
+  ['running', 'run'],
+];
+
+/** A benchmark has no findings and nothing to confirm. */
+const stagesOfBenchmark: Stage[] = [
+  ['evidence', 'about'],
+  ['parameters', 'parameters'],
+  ['preview', 'preview'],
+  ['running', 'measurement'],
+];
+
+/** The recipe and its stages; where they do not fit the current stage alone: `4/5 confirm`. */
+function Stages({wizard}: {wizard: RecipeWizard}) {
+  const {recipe, undoes, stage} = wizard;
+  const isBenchmark = useConsole(state => recipeOf(state, wizard)?.isBenchmark ?? false);
+  const own = undoes === null ? (isBenchmark ? stagesOfBenchmark : stages) : stages.slice(2);
+  const at = own.findIndex(([id]) => id === (stage === 'done' ? 'running' : stage));
+  const current = own[at]?.[1] ?? '';
+  const whole = own.map(([, name]) => name).join(' > ');
+  const title = undoes === null ? recipe : `undo of run ${undoes}, ${recipe}`;
+  const isNarrow = usePageWidth() < textWidth(`  ${title}  ${whole}`);
+  return (
+    <Box height={1} flexShrink={0} gap={2}>
+      <Text role="strong">{`  ${title}`}</Text>
+      <Box flexShrink={0} aria-label={`stage ${at + 1} of ${own.length}: ${current}`}>
+        <Text>
+          {isNarrow && <Text role="muted">{`${at + 1}/${own.length} `}</Text>}
+          {isNarrow && <Text role="heading">{current}</Text>}
+          {!isNarrow &&
+            own.map(([id, name], index) => (
+              <Fragment key={id}>
+                <Text role="muted">{index === 0 ? '' : ' > '}</Text>
+                <Text role={index === at ? 'heading' : 'muted'}>{name}</Text>
+              </Fragment>
+            ))}
+        </Text>
       </Box>
     </Box>
   );
@@ -133,4 +186,40 @@ function TypedWord({wizard}: {wizard: RecipeWizard}) {
       </Text>
     </>
   );
+}
+
+/** The keys of the wizard's current page, with what they do. */
+export function wizardKeys(state: ConsoleState, wizard: RecipeWizard): [key: string, label: string][] {
+  const {stage} = wizard;
+  const recipe = recipeOf(state, wizard);
+  const hasPlan = recipe?.plan !== undefined;
+  const forward: Record<WizardStage, string> = {
+    evidence: hasPlan ? 'next' : 'close',
+    parameters: 'preview',
+    preview: recipe?.isBenchmark ? 'measure' : canBeExecuted(wizard.plan) ? 'next' : 'close',
+    confirm: 'run it',
+    running: '',
+    done: 'close',
+  };
+  const back: Record<WizardStage, string> = {
+    evidence: 'close',
+    parameters: 'back',
+    preview: wizard.undoes === null ? 'back' : 'close',
+    confirm: 'back',
+    running: wizard.stopping === null ? stopWords(wizard) : '',
+    done: 'close',
+  };
+  const blocker = blockerOf(wizard);
+  const keys: [string, string][] = [
+    ['Enter', forward[stage]],
+    [wizard.asksToStop ? 'Esc again' : 'Esc', back[stage]],
+    ['o', canBeUnfolded(wizard) ? (wizard.isUnfolded ? 'fold guards' : 'show guards') : ''],
+    ['← →', isChoosing(state, wizard) ? 'choose' : ''],
+    ['w', blocker === null ? '' : `session ${blocker.pid}`],
+  ];
+  return keys.filter(([, label]) => label !== '');
+}
+
+function stopWords(wizard: RecipeWizard): string {
+  return canBeCancelled(wizard) ? 'cancel this step' : 'stop after this step';
 }

@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {shorten} from '../../../source/console/components/shorten.ts';
+import {shorten} from '../../../source/console/screen/line.ts';
 import type {ConsoleState} from '../../../source/console/state/state.ts';
 import {withUnit} from '../../../source/console/wizard/evidence-page.tsx';
 import type {Finding} from '../../../source/model/recipe.ts';

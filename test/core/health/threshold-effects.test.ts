@@ -19,7 +19,7 @@ async function load(change: (value: number, unit: string) => number) {
     if (row.critical !== undefined) row.critical = change(row.critical, row.unit);
   }
   const {recipes} = await import('../../../recipes/index.ts');
-  const {gaugeRole} = await import('../../../source/console/components/gauge.tsx');
+  const {gaugeRole} = await import('../../../source/console/components/server-head.tsx');
   const {assessHealth} = await import('../../../source/core/health/health.ts');
   const {limitsFor} = await import('../../../source/core/health/health.ts');
   const {measure} = await import('../../../source/core/health/measure.ts');

@@ -1,14 +1,16 @@
 import {memo} from 'react';
 import {groupSkipped, type SkippedGroup} from '../../core/engine/plan.ts';
 import {titleBeside} from '../../core/engine/step-preview.ts';
+import {nameServer} from '../../core/server/server-identity.ts';
 import {counted} from '../../core/text/format.ts';
 import type {Plan} from '../../model/recipe.ts';
 import type {Step} from '../../model/step.ts';
+import type {ServerIdentity} from '../../model/target.ts';
+import {useConsole, useTheme} from '../components/context.ts';
 import {Page} from '../components/page.tsx';
-import {BlankRow, Heading, Prose, Signed} from '../components/prose.tsx';
-import {StepText} from '../components/step-text.tsx';
+import {BlankRow, Heading, Prose, Signed, StepText, usePageWidth} from '../components/prose.tsx';
 import {Text} from '../components/text.tsx';
-import {useTheme} from '../components/theme-context.ts';
+import {shorten} from '../screen/line.ts';
 
 type PreviewPageProps = {
   plan: Plan;
@@ -53,7 +55,7 @@ export const PreviewPage = memo(function PreviewPage({plan, isUnfolded}: Preview
 });
 
 /** The number of steps and of skipped subjects, and what cannot be undone. */
-export function PlanSummary({plan: {steps, skipped}}: {plan: Plan}) {
+function PlanSummary({plan: {steps, skipped}}: {plan: Plan}) {
   if (steps.length === 0)
     return (
       <Text>
@@ -122,4 +124,35 @@ function Skipped({group: {reason, members}}: {group: SkippedGroup}) {
       {!isOne && <Prose text={[first, ...others]} indent={6} />}
     </>
   );
+}
+
+/** What the plan is about to do, and where. */
+export function ConfirmationPage({plan, server}: {plan: Plan; server: ServerIdentity | null}) {
+  const {targetName, isProduction} = useConsole(state => ({
+    targetName: state.targetName,
+    isProduction: state.isProduction,
+  }));
+  const act = (plan.explanation[0] ?? plan.recipe).replace(/[:.]$/, '');
+  const name = server === null ? '' : `, ${nameServer(server)}`;
+  return (
+    <Page>
+      <Prose text={act} role="strong" />
+      <Prose text={`on ${targetName}${name}${isProduction ? ', marked PRODUCTION' : ''}`} role="strong" />
+      <BlankRow />
+      <PlanSummary plan={plan} />
+      <StepTitles plan={plan} />
+    </Page>
+  );
+}
+
+/** More steps than this are not listed. */
+const mostTitles = 8;
+
+function StepTitles({plan: {steps}}: {plan: Plan}) {
+  const {symbols} = useTheme();
+  const width = usePageWidth();
+  if (steps.length > mostTitles) return null;
+  return steps.map(({title}, index) => (
+    <Text key={index}>{`  ${symbols.bullet} ${shorten(title, width - 6, symbols.ellipsis)}`}</Text>
+  ));
 }
