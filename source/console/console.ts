@@ -49,8 +49,9 @@ const readInputAfterMs = 60;
 const ambiguousCharacter = '\u001b[H▲';
 const columnIfWide = 3;
 
-/** How long leaving may wait for answers of the terminal; ten times as long on a slow line. */
-const answerMs = 300;
+/** How long leaving may wait for answers of the terminal, which may be far away; after a signal, shorter. */
+const answerMs = 3000;
+const answerAfterSignalMs = 300;
 
 /** How the console ended, and the result of an interrupted run in one line. */
 export type Leaving = {outcome: 'left' | 'never connected'; interruption: string | null};
@@ -69,7 +70,11 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   const terminal = takeTerminal(options.streams, {
     onLost: () => interrupts.interrupt('SIGHUP'),
     onStop: () => effects.perform({kind: 'suspend'}),
-    onContinued: () => effects.perform({kind: 'redraw'}),
+    onContinued() {
+      reports.forget();
+      pace.restart();
+      effects.perform({kind: 'redraw'});
+    },
     onReady: () => pace.onTaken(),
   });
   if (interrupts.signal.aborted) ending.abort();
@@ -97,6 +102,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
       async suspend() {
         await answersRead();
         await input?.pause();
+        if (ending.signal.aborted) return;
         await terminal.suspend();
         input?.resume();
       },
@@ -176,8 +182,11 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
 
   /** Waits for the terminal's pending answers, which would otherwise be typed into the shell. */
   function answersRead(): Promise<unknown> {
-    const isPatient = pace.isSlow() && !interrupts.signal.aborted;
-    return Promise.race([reports.answered(), delay(isPatient ? 10 * answerMs : answerMs)]);
+    return Promise.race([
+      reports.answered(),
+      delay(answerMs),
+      aborted(interrupts.signal).then(() => delay(answerAfterSignalMs)),
+    ]);
   }
 
   /** Renders that follow upon each other within one turn, as after a measurement, are painted once. */

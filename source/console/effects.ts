@@ -27,24 +27,28 @@ export type Effects = {
 
 /** Performs effects; their results come back as messages. */
 export function createEffects(ports: ConsolePorts, context: EffectContext): Effects {
-  const {dispatch, terminal, screen, quit, repaint} = context;
+  const {dispatch, terminal, quit} = context;
   let running: {interrupt: AbortController; ended: Promise<RunState | null>} | undefined;
   let replaying: {interrupt: AbortController; ended: Promise<void>} | undefined;
-  /** Only the last of several requests for the past counts. */
+  let isSuspended = false;
+  /** Of several requests for the past, or for the journal, only the last one counts. */
   let lastPastRequest = 0;
+  let lastJournalRequest = 0;
   let playing: ReturnType<typeof setTimeout> | undefined;
-  const redraw = () => {
-    screen.invalidate();
-    repaint();
-  };
   const perform: Effects['perform'] = effect => {
     switch (effect.kind) {
       case 'quit':
         return quit(running !== undefined);
       case 'suspend':
-        return void terminal.suspend().then(redraw);
+        // A second Ctrl-Z of the same read would stop the process again right after it goes on.
+        if (isSuspended) return;
+        isSuspended = true;
+        return void terminal.suspend().finally(() => {
+          isSuspended = false;
+        });
       case 'redraw':
-        return redraw();
+        context.screen.invalidate();
+        return context.repaint();
       case 'scroll':
         return context.scroll(effect.page, effect.by);
       case 'set-interval':
@@ -69,12 +73,13 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
           .explain(effect.statement)
           .catch(messageOf)
           .then(lines => dispatch({kind: 'explained', id: effect.id, lines}));
-      case 'read-journal':
-        return void ports.readJournal().then(
-          journal => dispatch({kind: 'journal-read', ...journal}),
-          error =>
-            dispatch({kind: 'journal-read', entries: [], problem: messageOf(error).join(' '), unfinished: 0}),
-        );
+      case 'read-journal': {
+        const asked = ++lastJournalRequest;
+        return void ports
+          .readJournal()
+          .catch(error => ({entries: [], problem: messageOf(error).join(' '), unfinished: 0}))
+          .then(journal => asked === lastJournalRequest && dispatch({kind: 'journal-read', ...journal}));
+      }
       case 'load-diagnosis-data':
         // It fails as a whole only when the connection is lost: the data known so far stays, and it is read again later.
         return void loadDiagnosisDataLazily(ports).then(

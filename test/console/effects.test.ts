@@ -1,6 +1,7 @@
-import {expect, it, vi} from 'vitest';
+import {describe, expect, it, vi} from 'vitest';
 import {createEffects} from '../../source/console/effects.ts';
 import type {ConsolePorts, PastPort} from '../../source/console/ports.ts';
+import type {JournalState} from '../../source/console/state/run.ts';
 import type {Message} from '../../source/console/state/update.ts';
 import type {Recording} from '../../source/model/ports.ts';
 import {exampleServer} from '../helpers/identity.ts';
@@ -11,11 +12,15 @@ vi.mock('../../source/console/format-sql.ts', () => {
 });
 
 /** Effects on these ports, and the messages that they have dispatched. */
-function createPerformed(ports: Partial<ConsolePorts>, onQuit: (isRunning: boolean) => void = () => {}) {
+function createPerformed(
+  ports: Partial<ConsolePorts>,
+  onQuit: (isRunning: boolean) => void = () => {},
+  suspend: () => Promise<void> = async () => {},
+) {
   const dispatched: Message[] = [];
   const effects = createEffects(ports as ConsolePorts, {
     dispatch: message => dispatched.push(message),
-    terminal: {write: () => {}, suspend: async () => {}},
+    terminal: {write: () => {}, suspend},
     screen: {invalidate: () => {}},
     scroll: () => {},
     quit: onQuit,
@@ -66,3 +71,40 @@ it('knows of a run that began before the one before it had closed its connection
   perform({kind: 'quit'});
   expect(quit).toHaveBeenCalledWith(true);
 });
+
+it('suspends once where Ctrl-Z was pressed twice before the process stopped', async () => {
+  const continues: (() => void)[] = [];
+  const suspend = vi.fn(() => new Promise<void>(resolve => continues.push(resolve)));
+  const {perform} = createPerformed({}, undefined, suspend);
+  perform({kind: 'suspend'});
+  perform({kind: 'suspend'});
+  expect(suspend).toHaveBeenCalledTimes(1);
+  continues[0]?.();
+  await new Promise(resolve => setImmediate(resolve));
+  perform({kind: 'suspend'});
+  expect(suspend).toHaveBeenCalledTimes(2);
+});
+
+describe('the journal that was requested last', () => {
+  const journalOf = (unfinished: number): JournalState => ({entries: [], problem: null, unfinished});
+
+  it.each([
+    ['answered', (second: Answer) => second.resolve(journalOf(2)), {unfinished: 2, problem: null}],
+    ['failed', (second: Answer) => second.reject(new Error('gone')), {unfinished: 0, problem: 'gone'}],
+  ])('is shown although it %s before an earlier one', async (_name, settle, shown) => {
+    const answers: Answer[] = [];
+    const readJournal = () => new Promise<JournalState>((resolve, reject) => answers.push({resolve, reject}));
+    const {perform, dispatched} = createPerformed({readJournal});
+    perform({kind: 'read-journal'});
+    perform({kind: 'read-journal'});
+    const [first, second] = answers;
+    if (first === undefined || second === undefined) throw new Error('the journal was not read twice');
+    settle(second);
+    await vi.waitFor(() => expect(dispatched).toHaveLength(1));
+    first.resolve(journalOf(1));
+    await new Promise(resolve => setImmediate(resolve));
+    expect(dispatched).toMatchObject([{kind: 'journal-read', ...shown}]);
+  });
+});
+
+type Answer = {resolve(journal: JournalState): void; reject(error: Error): void};

@@ -215,7 +215,8 @@ describe('the terminal is given back as it was', () => {
       const rows = screen().filter(row => row !== '');
       return !isAlternateBuffer() && rows.at(-1)?.trimEnd() === prompt;
     });
-    shell.type('fg', 'enter');
+    // On a line of its own: an answer of the terminal that came late is typed into the shell.
+    shell.type('\nfg\n');
     await shell.waitFor(
       ({isAlternateBuffer, text}) =>
         isAlternateBuffer() && text().includes('slots by application, role and client'),

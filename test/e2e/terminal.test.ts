@@ -58,6 +58,14 @@ async function openShellWithConsole(options: ShellOptions = {}): Promise<Termina
   return shell;
 }
 
+/**
+ * A line of its own: an answer of the terminal that poolctl had not read when it was stopped is typed into the shell. After
+ * SIGSTOP the terminal is still raw, where Enter would not end a line.
+ */
+function typeLine(shell: Terminal, line: string): void {
+  shell.type(`\n${line}\n`);
+}
+
 /** poolctl's own process: the shell's child. */
 async function pidOf(terminal: Terminal): Promise<number> {
   const {readFile} = await import('node:fs/promises');
@@ -80,17 +88,15 @@ describe('a process that was stopped', () => {
     'from outside by %s draws everything anew after fg',
     async signal => {
       const shell = await openShellWithConsole();
-      // Answers of the terminal that are not read yet would be typed into the shell.
-      shell.press('p');
-      await shell.waitFor('paused');
       process.kill(await pidOf(shell), signal);
       await shell.waitFor(/^shell>/m);
       if (signal === 'SIGTSTP') {
         expect(shell.isAlternateBuffer()).toBe(false);
         expect(shell.cursor().isVisible).toBe(true);
       }
-      // After SIGSTOP the terminal is still raw: Enter would not end a line.
-      shell.type('fg\n');
+      // The answer to a frame that was drawn right before.
+      shell.write('\u001b[30;1R');
+      typeLine(shell, 'fg');
       await shell.waitFor(
         ({isAlternateBuffer, text}) =>
           isAlternateBuffer() && text().includes(overview) && !text().includes(prompt),
@@ -115,8 +121,8 @@ describe('job control', () => {
       shell.press('ctrl-z');
       await shell.waitFor(isDown);
       // In the background it may not have the terminal, and stops again.
-      if (round === 2) shell.type('bg', 'enter');
-      shell.type('fg', 'enter');
+      if (round === 2) typeLine(shell, 'bg');
+      typeLine(shell, 'fg');
       await shell.waitFor(isUp);
     }
     shell.press('2');
@@ -124,6 +130,20 @@ describe('job control', () => {
     shell.press('q');
     await shell.waitFor(isDown);
     expect(shell.cursor().isVisible).toBe(true);
+  });
+
+  it('suspends once at two Ctrl-Z of one read', async () => {
+    const shell = await openShellWithConsole();
+    shell.press('ctrl-z', 'ctrl-z');
+    await shell.waitFor(isDown);
+    typeLine(shell, 'fg');
+    await shell.waitFor(isUp);
+    shell.press('2');
+    await shell.waitFor('PID');
+    shell.press('q');
+    await shell.waitFor(isDown);
+    expect(shell.text()).toMatch(/Stopped/);
+    expect(shell.text().match(/Stopped/g)).toHaveLength(1);
   });
 
   it('starts in the background, and is drawn when it comes to the foreground', async () => {

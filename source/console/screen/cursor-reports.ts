@@ -8,23 +8,32 @@ export type CursorReports = {
   onReport(column: number): void;
   /** Resolves when every question is answered: an answer that is not read by the program is typed into the shell. */
   answered(): Promise<unknown>;
+  /**
+   * Open questions stay unanswered for good: the shell had the terminal meanwhile, and may have read the answers. Otherwise
+   * every later answer would be taken for the one before.
+   */
+  forget(): void;
 };
 
 export function createCursorReports(write: (bytes: string) => unknown): CursorReports {
   /** In the order of the questions; also those whose answer is late, so that it is not taken for the next one's. */
-  const open: {answer(column: number): void; isAnswered: Promise<number | null>}[] = [];
+  let open: {answer(column: number): void; isAnswered: Promise<number | null>; giveUp: NodeJS.Timeout}[] = [];
   return {
     ask(bytes, within_ms) {
-      let answer = (_column: number) => {};
+      let answer = (_column: number | null) => {};
       const isAnswered = new Promise<number | null>(resolve => {
         answer = resolve;
-        setTimeout(() => resolve(null), within_ms).unref();
       });
-      open.push({answer, isAnswered});
+      const giveUp = setTimeout(() => answer(null), within_ms).unref();
+      open.push({answer, isAnswered, giveUp});
       write(bytes + request);
       return isAnswered;
     },
     onReport: column => open.shift()?.answer(column),
     answered: () => Promise.all(open.map(({isAnswered}) => isAnswered)),
+    forget() {
+      for (const {giveUp} of open) clearTimeout(giveUp);
+      open = [];
+    },
   };
 }

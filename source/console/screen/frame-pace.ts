@@ -13,6 +13,8 @@ export type FramePace = {
   begin(bytes: string): Promise<number | null>;
   /** Writes a frame. Returns false if the next one has to wait: `onReady` is called when it need not any more. */
   write(bytes: string): boolean;
+  /** What was asked is not answered any more, and no frame waits for it: the terminal had been given away. */
+  restart(): void;
   /** The system has taken what was written. */
   onTaken(): void;
   isSlow(): boolean;
@@ -60,6 +62,11 @@ export function createFramePace(
       isAwaited = isSlow;
       void follow(bytes.length);
       return isTaken && !isSlow;
+    },
+    restart() {
+      isSlow = false;
+      isAwaited = false;
+      onReady();
     },
     onTaken() {
       if (!isAwaited) onReady();

@@ -9,7 +9,7 @@ export type TerminalListeners = {
   onLost(): void;
   /** SIGTSTP: suspend the process. */
   onStop(): void;
-  /** The process goes on after a stop that it did not know of (SIGSTOP): what is on the screen is unknown. */
+  /** The process goes on after a stop: what is on the screen is unknown. */
   onContinued(): void;
   /** The terminal has taken all that was written. */
   onReady(): void;
@@ -92,6 +92,7 @@ export function takeTerminal({stdin, stdout}: TerminalStreams, listeners: Termin
       await Promise.race([continued, new Promise(resolve => setTimeout(resolve, unstoppedMs))]);
       process.on('SIGTSTP', listeners.onStop);
       enter();
+      listeners.onContinued();
     },
   };
 }
