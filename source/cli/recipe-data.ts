@@ -1,5 +1,10 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
-import {type DiagnosisData, diagnosisDataEveryMs, loadDiagnosisData} from '../core/recipe/diagnose.ts';
+import {
+  type DiagnosisData,
+  diagnosisDataEveryMs,
+  loadDiagnosisData,
+  noDiagnosisData,
+} from '../core/recipe/diagnose.ts';
 import type {Recipe} from '../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../model/recipe-data.ts';
 import type {Connection} from '../postgres/connect/connect.ts';
@@ -70,7 +75,7 @@ export function cacheDiagnosisData(
   load: (required: DataRequirements) => Promise<RecipeData>,
   now: () => number,
 ): () => Promise<DiagnosisData> {
-  let data: DiagnosisData = {facts: {}, unread: []};
+  let data: DiagnosisData = noDiagnosisData;
   let loadedAt_ms = Number.NEGATIVE_INFINITY;
   return async () => {
     // A wall clock can be set back.

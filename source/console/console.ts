@@ -1,5 +1,6 @@
+import {assess} from '../core/assessment/assess.ts';
 import {describeInterruption} from '../core/engine/run-state.ts';
-import {attachFactFindings, diagnoseAll, worstSeverity} from '../core/recipe/diagnose.ts';
+import {attachFactFindings, worstSeverity} from '../core/recipe/diagnose.ts';
 import type {SampleEvent, Sampler} from '../model/ports.ts';
 import type {RunState} from '../model/run.ts';
 import {mountApp} from './app.tsx';
@@ -251,14 +252,14 @@ function delay(ms: number): Promise<void> {
 
 /** Keeps snapshots with their findings, which may differ from those shown. */
 function createKeeper({recipes, past}: ConsolePorts): (reading: SampleEvent, state: ConsoleState) => void {
-  const withFactFindings = attachFactFindings(recipes);
-  return (reading, {snapshot, findings: shown, diagnosisData: {facts}}) => {
+  const withFacts = attachFactFindings(recipes);
+  return (reading, {snapshot: shown, assessment, samples, past: shownPast, diagnosisData: data}) => {
     if (reading.kind !== 'snapshot') return past.record(reading, null);
-    const isShown = snapshot === reading.snapshot;
-    const findings = isShown ? shown : diagnoseAll(recipes, reading.snapshot, facts).findings;
-    past.record(
-      {...reading, snapshot: withFactFindings(reading.snapshot, facts, findings)},
-      worstSeverity(findings),
-    );
+    const {snapshot} = reading;
+    const {findings, diagnosed} =
+      assessment !== null && shown === snapshot
+        ? assessment
+        : assess({recipes, snapshot, samples: shownPast?.now?.samples ?? samples, data});
+    past.record({...reading, snapshot: withFacts(snapshot, data, diagnosed)}, worstSeverity(findings));
   };
 }

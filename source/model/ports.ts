@@ -1,3 +1,4 @@
+import type {AssessmentFacts} from './assessment.ts';
 import type {JournalDraft, JournalEntry, ProcessIdentity} from './journal-entry.ts';
 import type {Finding, Severity} from './recipe.ts';
 import type {ActedAs, SlotUsage, StepProgress} from './run.ts';
@@ -96,8 +97,8 @@ export type RecordedAt = {at_ms: number; severity: Severity | null};
 /** When the server could not be read (poolctl's clock) and why. */
 export type ReadFailure = {at_ms: number; message: string};
 
-/** A recorded snapshot with the findings from facts at that time; absent if no facts were read. */
-export type RecordedSnapshot = Snapshot & {fact_findings?: readonly Finding[]};
+/** A recorded snapshot with the facts of its assessment, and the recipes' findings from data that is not recorded; absent if none were read. */
+export type RecordedSnapshot = Snapshot & {facts?: AssessmentFacts; fact_findings?: readonly Finding[]};
 
 /** Recorded snapshots: of the last hour, or of a file. */
 export type Recording = {

@@ -1,5 +1,6 @@
 import type {Application, EnvFile, PoolerFile, PrismaSchema, PrismaSchemaNeed} from './application.ts';
 import type {Catalog} from './catalog.ts';
+import type {Replication, SequenceUse, WriteState} from './server-facts.ts';
 import type {Sql} from './step.ts';
 
 /**
@@ -17,6 +18,9 @@ export type RecipeData = {
   maintenance?: Maintenance;
   statement_statistics?: StatementStatistics;
   role_limits?: RoleLimit[];
+  write_state?: WriteState;
+  sequences?: SequenceUse[];
+  replication?: Replication;
   /** The pool settings found in an application's folder. */
   application?: Application;
   env_file?: EnvFile;

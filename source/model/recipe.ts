@@ -24,8 +24,12 @@ export type Recipe = {
 
 export type Severity = 'warning' | 'critical';
 
-/** A present problem. `subject` is stable between snapshots: `backend:4711`, `role:app`, `server`. */
+/**
+ * A present problem. `subject` is stable between snapshots: `backend:4711`, `role:app`, `server`. A recipe's `diagnose`
+ * returns what it sees; the assessment joins, ranks and completes it.
+ */
 export type Finding = {
+  /** The recommended recipe; the kind of cause if no recipe can act on it. */
   recipe: string;
   severity: Severity;
   subject: string;
@@ -33,6 +37,57 @@ export type Finding = {
   evidence: Record<string, string | number | boolean | null>;
   /** The recipe's parameters for this finding, preset when it is planned. */
   params?: ParameterValues;
+  harm?: Harm;
+  /** The kind of cause: `lock-queue`, `outside-call`, ...; absent for a finding of a recipe. */
+  cause?: string;
+  /** Subjects that it accounts for: `backend:4711`, `application:web/role:app`. They are no findings of their own. */
+  explains?: string[];
+  confidence?: Confidence;
+  /** Why poolctl says so, one sentence each. */
+  reasons?: string[];
+  /** What changed, and when, that goes with it. */
+  changes?: Change[];
+  /** What can be done, the recommended act first. */
+  acts?: Act[];
+};
+
+/** What is hurt, in the order of its weight. */
+export type HarmKind =
+  | 'writes'
+  | 'failing'
+  | 'waiting'
+  | 'slots'
+  | 'pool'
+  | 'slow'
+  | 'chatty'
+  | 'vacuum'
+  | 'disk';
+
+export type Harm = {
+  kind: HarmKind;
+  /** Sessions kept from their work at the same time: the average over the assessed time. */
+  sessions: number;
+  /** Share of the readings that showed it, 0 to 1. */
+  share: number;
+  /** The server's time when it was first seen, ISO 8601 UTC; null if it began before the first reading. */
+  since: string | null;
+};
+
+/** `certain`: read from the server. `likely`: nothing else that can be seen explains it. `possible`: others might. */
+export type Confidence = 'certain' | 'likely' | 'possible';
+
+/** Something that changed. `at` is the server's time, ISO 8601 UTC. */
+export type Change = {at: string; what: string};
+
+export type Act = {
+  /** null: nothing that poolctl can do; `title` says what to do elsewhere. */
+  recipe: string | null;
+  params: ParameterValues;
+  title: string;
+  /** What it frees; null if it frees nothing at once. */
+  frees: string | null;
+  /** What it costs, and what happens next. */
+  costs: string;
 };
 
 export type Parameter = {

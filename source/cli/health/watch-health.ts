@@ -1,3 +1,4 @@
+import {type Assessor, createAssessor} from '../../core/assessment/assess.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import {type Baseline, type Comparison, compare} from '../../core/health/baseline.ts';
 import {type GivenLimits, limitsFor} from '../../core/health/health.ts';
@@ -5,7 +6,7 @@ import {measure, slowestStatement} from '../../core/health/measure.ts';
 import {metricOf} from '../../core/health/metrics.ts';
 import {statsBetween} from '../../core/health/statistics.ts';
 import {createWatch, type Watch, type WatchedHealth, type WatchOptions} from '../../core/health/watching.ts';
-import {type DiagnosisData, diagnoseAll} from '../../core/recipe/diagnose.ts';
+import {type DiagnosisData, noDiagnosisData} from '../../core/recipe/diagnose.ts';
 import {formatAge, formatRatio} from '../../core/text/format.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {SampleEvent} from '../../model/ports.ts';
@@ -120,7 +121,8 @@ export async function watchHealth(
   const watch = createWatch(flags, started_ms);
   const observed: Observed = {first: null, last: null, slowest: null};
   const readData = cacheDiagnosisData(ports.recipes, ports.load, ports.now);
-  let data: DiagnosisData = {facts: {}, unread: []};
+  const assessor = createAssessor(ports.recipes);
+  let data: DiagnosisData = noDiagnosisData;
   let reason = 'no snapshot';
   for await (const event of ports.events) {
     if (event.kind === 'lost') {
@@ -128,7 +130,7 @@ export async function watchHealth(
       watch.addLoss(ports.now(), {reason, is_refused: event.sqlstate === '53300'});
     } else {
       data = await readData();
-      await addSnapshot(event.snapshot, {ports, watch, flags, observed, data: data.facts});
+      await addSnapshot(event.snapshot, {ports, watch, flags, observed, assessor, data});
       await flags.onAvailable?.(watch.availableMs());
     }
     ports.progress(progressLine(watch, {flags, started_ms, now_ms: ports.now(), last: observed.last, event}));
@@ -151,15 +153,22 @@ export async function watchHealth(
   };
 }
 
-type Watched = {ports: WatchPorts; watch: Watch; flags: WatchFlags; observed: Observed; data: RecipeData};
+type Watched = {
+  ports: WatchPorts;
+  watch: Watch;
+  flags: WatchFlags;
+  observed: Observed;
+  assessor: Assessor;
+  data: DiagnosisData;
+};
 
 async function addSnapshot(
   snapshot: Snapshot,
-  {ports, watch, flags, observed, data}: Watched,
+  {ports, watch, flags, observed, assessor, data}: Watched,
 ): Promise<void> {
-  const {findings} = diagnoseAll(ports.recipes, snapshot, data);
+  const {findings} = assessor.assess(snapshot, data);
   const pooler_waiting_clients = await ports.askPooler();
-  const metrics = measure({snapshot, facts: data, findings, pooler_waiting_clients, is_interval: true});
+  const metrics = measure({snapshot, facts: data.facts, findings, pooler_waiting_clients, is_interval: true});
   watch.addSample(ports.now(), {metrics, limits: limitsFor(snapshot, flags.limits), findings});
   if (snapshot.statements.length > 0) observed.first ??= snapshot;
   observed.last = snapshot;

@@ -9,12 +9,13 @@ import {raceInterrupt} from '../../cli/interrupts.ts';
 import {locateServer} from '../../cli/locate-server.ts';
 import {loadRecipeData} from '../../cli/recipe-data.ts';
 import {loadRecipesAndReport} from '../../cli/recipes.ts';
+import {createAssessor} from '../../core/assessment/assess.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {type Baseline, compare} from '../../core/health/baseline.ts';
 import {assessHealth, limitsFor} from '../../core/health/health.ts';
 import {measure, slowestStatement} from '../../core/health/measure.ts';
 import {statsBetween} from '../../core/health/statistics.ts';
-import {diagnoseAll, loadDiagnosisData} from '../../core/recipe/diagnose.ts';
+import {loadDiagnosisData} from '../../core/recipe/diagnose.ts';
 import {redactSecrets} from '../../core/text/redact.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
@@ -121,8 +122,9 @@ export type CheckPorts = {
 export async function checkOnce(ports: CheckPorts, flags: CheckOptions): Promise<ExitCode> {
   const {recipes, output} = ports;
   const snapshot = await ports.read({rates_over_ms: flags.rates_over_ms});
-  const {facts, unread} = await loadDiagnosisData(recipes, ports.load);
-  const {findings, failed} = diagnoseAll(recipes, snapshot, facts);
+  const data = await loadDiagnosisData(recipes, ports.load);
+  const {facts, unread} = data;
+  const {findings, failed} = createAssessor(recipes).assess(snapshot, data);
   const pooler_waiting_clients = await ports.askPooler();
   const metrics = measure({snapshot, facts, findings, pooler_waiting_clients});
   const health = assessHealth(metrics, limitsFor(snapshot, flags.limits), findings);

@@ -6,11 +6,11 @@ import {openPoolerClients} from '../../cli/health/pooler-clients.ts';
 import {openWatching, type Watching} from '../../cli/health/watch-health.ts';
 import {exitCodeOfNormalEnd} from '../../cli/interrupts.ts';
 import {cacheDiagnosisData} from '../../cli/recipe-data.ts';
+import {createAssessor} from '../../core/assessment/assess.ts';
 import {usageError} from '../../core/errors.ts';
 import {assessHealth, type GivenLimits, type Health, limitsFor} from '../../core/health/health.ts';
 import {measure} from '../../core/health/measure.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
-import {diagnoseAll} from '../../core/recipe/diagnose.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {ExitCode} from '../../model/run.ts';
@@ -63,16 +63,23 @@ async function updateUntilEnd(
   {recipes, limits, exposition, askPooler}: UpdateOptions,
 ): Promise<void> {
   const readData = cacheDiagnosisData(recipes, ports.load, ports.now);
+  const assessor = createAssessor(recipes);
   for await (const event of ports.events) {
     if (event.kind === 'lost') {
       exposition.markLost();
       continue;
     }
     const {snapshot} = event;
-    const {facts} = await readData();
-    const {findings} = diagnoseAll(recipes, snapshot, facts);
+    const data = await readData();
+    const {findings} = assessor.assess(snapshot, data);
     const pooler_waiting_clients = await askPooler();
-    const metrics = measure({snapshot, facts, findings, pooler_waiting_clients, is_interval: true});
+    const metrics = measure({
+      snapshot,
+      facts: data.facts,
+      findings,
+      pooler_waiting_clients,
+      is_interval: true,
+    });
     exposition.update(snapshot, assessHealth(metrics, limitsFor(snapshot, limits), findings));
   }
 }

@@ -6,8 +6,9 @@ import {catchInterrupts, exitCodeOfNormalEnd, raceInterrupt} from '../../cli/int
 import {locateServer} from '../../cli/locate-server.ts';
 import {cacheDiagnosisData, readRecipeData} from '../../cli/recipe-data.ts';
 import {loadRecipesAndReport} from '../../cli/recipes.ts';
+import {createAssessor} from '../../core/assessment/assess.ts';
 import {usageError} from '../../core/errors.ts';
-import {attachFactFindings, diagnoseAll, worstSeverity} from '../../core/recipe/diagnose.ts';
+import {attachFactFindings, worstSeverity} from '../../core/recipe/diagnose.ts';
 import {counted, formatBytes} from '../../core/text/format.ts';
 import type {ReadFailure, RecordedSnapshot, Sampler} from '../../model/ports.ts';
 import type {Recipe, Severity} from '../../model/recipe.ts';
@@ -76,7 +77,8 @@ type RecordPorts = {
  */
 export async function record(ports: RecordPorts, file: string, signal: AbortSignal): Promise<void> {
   const {sampler, recipes, recording, output} = ports;
-  const attachFindings = attachFactFindings(recipes);
+  const attachFacts = attachFactFindings(recipes);
+  const assessor = createAssessor(recipes);
   const readData = cacheDiagnosisData(recipes, ports.load, ports.now);
   let isConnected = false;
   try {
@@ -88,9 +90,9 @@ export async function record(ports: RecordPorts, file: string, signal: AbortSign
         continue;
       }
       const {snapshot} = event;
-      const {facts} = await readData();
-      const {findings} = diagnoseAll(recipes, snapshot, facts);
-      await recording.add(attachFindings(snapshot, facts, findings), worstSeverity(findings));
+      const data = await readData();
+      const {findings, diagnosed} = assessor.assess(snapshot, data);
+      await recording.add(attachFacts(snapshot, data, diagnosed), worstSeverity(findings));
       if (!isConnected) printMessage(output, `recording ${snapshot.target.id} to ${file} until Ctrl-C`);
       isConnected = true;
     }

@@ -1,5 +1,7 @@
 import {type ReportRollout, type ReportRun, rolloutsOf, runsOf, unfinishedOf} from '../../cli/journal.ts';
-import {diagnoseRecorded} from '../../core/recipe/diagnose.ts';
+import {assessRecorded} from '../../core/assessment/assess.ts';
+import {addSample} from '../../core/assessment/sample.ts';
+import type {Sample} from '../../model/assessment.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {RecordedSnapshot, Recording} from '../../model/ports.ts';
 import type {Recipe, Severity} from '../../model/recipe.ts';
@@ -158,10 +160,13 @@ function findingSpans(recipes: readonly Recipe[]): {
 } {
   const spans = new Map<string, FindingSpan>();
   let last_ms = 0;
+  let samples: Sample[] = [];
   return {
     add(snapshot) {
       last_ms = Date.parse(snapshot.at);
-      for (const {recipe, subject, severity, summary} of diagnoseRecorded(recipes, snapshot).findings) {
+      samples = addSample(samples, snapshot);
+      const {findings} = assessRecorded({recipes, snapshot, samples});
+      for (const {recipe, subject, severity, summary} of findings) {
         const id = `${recipe}/${subject}`;
         const known = spans.get(id);
         spans.set(id, {

@@ -13,9 +13,10 @@ import {openConfiguredJournal} from '../../cli/journal.ts';
 import {locateServer} from '../../cli/locate-server.ts';
 import {loadRecipeData} from '../../cli/recipe-data.ts';
 import {loadRecipes} from '../../cli/recipes.ts';
+import {createAssessor} from '../../core/assessment/assess.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {thresholds, watchDefaults} from '../../core/health/thresholds.ts';
-import {diagnoseAll, loadDiagnosisData} from '../../core/recipe/diagnose.ts';
+import {loadDiagnosisData} from '../../core/recipe/diagnose.ts';
 import {serverOf} from '../../core/server/server-identity.ts';
 import {canonicalJson} from '../../core/text/json.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
@@ -154,8 +155,8 @@ async function createServerPorts(
       const connection = await connect(request, {purpose: 'watch', signal});
       try {
         const snapshot = await readSnapshot(connection, {signal});
-        const {facts} = await loadDiagnosisData(recipes, needs => loadRecipeData(connection, needs));
-        const {findings} = diagnoseAll(recipes, snapshot, facts);
+        const data = await loadDiagnosisData(recipes, needs => loadRecipeData(connection, needs));
+        const {findings} = createAssessor(recipes).assess(snapshot, data);
         return {findings, server: serverOf(snapshot.target)};
       } finally {
         await connection.close();

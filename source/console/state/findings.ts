@@ -1,17 +1,18 @@
-import {
-  type Diagnosis,
-  type DiagnosisData,
-  diagnoseAll,
-  diagnoseRecorded,
-} from '../../core/recipe/diagnose.ts';
+import {assess, assessRecorded, compareFindings} from '../../core/assessment/assess.ts';
+import type {Diagnosis, DiagnosisData} from '../../core/recipe/diagnose.ts';
+import type {Assessment, Sample} from '../../model/assessment.ts';
 import type {Finding, Recipe} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 
-/** Part of the reading slice: what the recipes find in the snapshot shown. */
+/** Part of the reading slice: what the last minute up to the snapshot shown means. */
 export type Findings = {
   /** null before the first one. */
   snapshot: Snapshot | null;
+  /** Of the last minute, for the assessment; newest last. */
+  samples: readonly Sample[];
   recipes: Recipe[];
+  /** Of the snapshot shown; null before the first one. */
+  assessment: Assessment | null;
   findings: Finding[];
   /** Recipes whose diagnosis failed. */
   undiagnosed: Diagnosis['failed'];
@@ -37,15 +38,16 @@ export function findingOf(
   return findings.find(finding => letters[findingId(finding)] === letter);
 }
 
-/** Diagnoses the snapshot shown, worst first. A recorded snapshot is diagnosed with the data recorded with it. */
+/** Assesses the snapshot shown. A recorded snapshot is assessed with the facts recorded with it. */
 export function diagnose<State extends Findings>(state: State, isRecorded: boolean): State {
-  const {snapshot, recipes, diagnosisData} = state;
+  const {snapshot, samples, recipes, diagnosisData} = state;
   if (snapshot === null) return state;
-  const {findings, failed} = isRecorded
-    ? diagnoseRecorded(recipes, snapshot)
-    : diagnoseAll(recipes, snapshot, diagnosisData.facts);
+  const assessment = isRecorded
+    ? assessRecorded({recipes, snapshot, samples})
+    : assess({recipes, snapshot, samples, data: diagnosisData});
+  const {findings, failed: undiagnosed} = assessment;
   const letters = assignLetters(state.letters, findings);
-  return {...state, findings: inLetterOrder(findings, letters), undiagnosed: failed, letters};
+  return {...state, assessment, findings: ranked(findings, letters), undiagnosed, letters};
 }
 
 /** Letters by finding id: a finding keeps its letter, new ones get free letters, the worst first. */
@@ -61,12 +63,10 @@ function assignLetters(before: Findings['letters'], findings: Finding[]): Findin
   return letters;
 }
 
-/** Critical ones first, then by letter, so that findings do not jump. */
-function inLetterOrder(findings: Finding[], letters: Findings['letters']): Finding[] {
-  const rank = (finding: Finding) => letters[findingId(finding)] ?? '~';
+/** Findings that explain as much harm as others are in the order of their letters, so that they do not jump. */
+function ranked(findings: readonly Finding[], letters: Findings['letters']): Finding[] {
+  const letterOf = (finding: Finding) => letters[findingId(finding)] ?? '~';
   return findings.toSorted(
-    (a, b) =>
-      Number(b.severity === 'critical') - Number(a.severity === 'critical') ||
-      Number(rank(a) > rank(b)) - Number(rank(a) < rank(b)),
+    (a, b) => compareFindings(a, b) || Number(letterOf(a) > letterOf(b)) - Number(letterOf(a) < letterOf(b)),
   );
 }

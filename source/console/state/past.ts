@@ -1,5 +1,6 @@
 import type {HistorySample} from '../../core/activity/budget.ts';
 import {indexAt} from '../../core/text/time.ts';
+import type {Sample} from '../../model/assessment.ts';
 import type {RecordedAt} from '../../model/ports.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 
@@ -22,7 +23,12 @@ export type Past = {
 };
 
 /** What of the reading changes with the time shown. */
-type Shown = {snapshot: Snapshot | null; history: HistorySample[]; trends: Record<string, number[]>};
+type Shown = {
+  snapshot: Snapshot | null;
+  history: HistorySample[];
+  trends: Record<string, number[]>;
+  samples: readonly Sample[];
+};
 
 export type PastEvent =
   | {kind: 'past-read'; moments: readonly RecordedAt[]; snapshots: Snapshot[]}
@@ -71,8 +77,8 @@ export function showPast<State extends PastSlice & Shown>(
   moments: readonly RecordedAt[],
   shown: Shown & {snapshot: Snapshot},
 ): Updated<State> {
-  const {snapshot, history, trends} = state;
-  const fresh = {isPlaying: false, speed: 1, now: {snapshot, history, trends}};
+  const {snapshot, history, trends, samples} = state;
+  const fresh = {isPlaying: false, speed: 1, now: {snapshot, history, trends, samples}};
   const past: Past = {...(state.past ?? fresh), moments, at_ms: Date.parse(shown.snapshot.at)};
   const next = {...state, ...shown, past};
   return past.isPlaying ? goOn(next, past) : {state: next, effects: []};

@@ -1,5 +1,6 @@
 import {type HistorySample, pushSample} from '../../core/activity/budget.ts';
-import {type DiagnosisData, diagnosisDataEveryMs} from '../../core/recipe/diagnose.ts';
+import {addSample} from '../../core/assessment/sample.ts';
+import {type DiagnosisData, diagnosisDataEveryMs, noDiagnosisData} from '../../core/recipe/diagnose.ts';
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
@@ -82,11 +83,13 @@ export function createReading(options: ReadingOptions): ReadingSlice {
     recipes,
     findings: [],
     undiagnosed: [],
-    diagnosisData: {facts: {}, unread: []},
+    assessment: null,
+    diagnosisData: noDiagnosisData,
     diagnosis_data_at_ms: null,
     letters: {},
     history: [],
     trends: {},
+    samples: [],
     interval_ms,
     effective_interval_ms: interval_ms,
     isPaused: false,
@@ -105,20 +108,25 @@ export function linkTo<State extends ReadingSlice>(
 
 /** Shows a snapshot with its charts; while paused only the charts go on. */
 export function readSnapshot<State extends ReadingSlice>(state: State, snapshot: Snapshot): State {
-  const {history, trends} = pushCharts(state, snapshot);
-  const live = {...state, history, targetName: snapshot.target.id};
+  const {history, trends, samples} = pushCharts(state, snapshot);
+  const live = {...state, history, samples, targetName: snapshot.target.id};
   return state.isPaused ? live : {...live, snapshot, trends};
 }
 
-type Charts = Pick<ReadingSlice, 'history' | 'trends'>;
+/** What is kept of earlier snapshots. */
+type Charts = Pick<ReadingSlice, 'history' | 'trends' | 'samples'>;
 
-export function pushCharts({history, trends}: Charts, snapshot: Snapshot): Charts {
-  return {history: pushSample(history, snapshot), trends: pushTrends(trends, snapshot)};
+export function pushCharts({history, trends, samples}: Charts, snapshot: Snapshot): Charts {
+  return {
+    history: pushSample(history, snapshot),
+    trends: pushTrends(trends, snapshot),
+    samples: addSample(samples, snapshot),
+  };
 }
 
 /** The charts of recorded snapshots, the oldest first. */
 export function chartsOf(snapshots: Snapshot[]): Charts {
-  return snapshots.reduce(pushCharts, {history: [], trends: {}});
+  return snapshots.reduce(pushCharts, {history: [], trends: {}, samples: []});
 }
 
 /** The rescue URL, or the address after a reconnect, may lead to another server than at the start. */
@@ -157,10 +165,8 @@ const leastReadings = 2;
 export function requestDiagnosisData<State extends ReadingSlice>(
   state: State,
 ): {state: State; effects: ReadingEffect[]} {
-  const {snapshot, recipes, history, diagnosis_data_at_ms, isPaused} = state;
-  const isWanted = recipes.some(({diagnoseRequires}) => diagnoseRequires !== undefined);
-  if (snapshot === null || isPaused || !isWanted || history.length < leastReadings)
-    return {state, effects: []};
+  const {snapshot, history, diagnosis_data_at_ms, isPaused} = state;
+  if (snapshot === null || isPaused || history.length < leastReadings) return {state, effects: []};
   const at_ms = Date.parse(snapshot.at);
   const isDue =
     diagnosis_data_at_ms === null || Math.abs(at_ms - diagnosis_data_at_ms) >= diagnosisDataEveryMs;

@@ -3,6 +3,7 @@ import type {Effect} from '../../../source/console/state/messages.ts';
 import type {DataRequest} from '../../../source/console/state/run.ts';
 import type {ConsoleState} from '../../../source/console/state/state.ts';
 import type {Message} from '../../../source/console/state/update.ts';
+import {noDiagnosisData} from '../../../source/core/recipe/diagnose.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../../../source/model/recipe.ts';
 import type {RecipeData} from '../../../source/model/recipe-data.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
@@ -186,7 +187,7 @@ describe('facts diagnosisData in the background', () => {
     expect(asks(play(opened, at(0), at(1), at(2), at(59)))).toBe(1);
     expect(asks(play(opened, at(0), at(1), at(30), at(61)))).toBe(2);
     expect(asks(play(opened, at(0), {kind: 'pause'}, at(1), at(2)))).toBe(0);
-    expect(asks(play(open(100, 30, {recipes: [createRecipe()]}), at(0), at(1)))).toBe(0);
+    expect(asks(play(open(100, 30, {recipes: [createRecipe()]}), at(0), at(1)))).toBe(1);
   });
 
   it('find what rests on them at once, and say in Recipes what could not be read', () => {
@@ -194,7 +195,10 @@ describe('facts diagnosisData in the background', () => {
     expect(reading.findings).toEqual([]);
     const catalog = {} as NonNullable<RecipeData['catalog']>;
     const unread = [{fact: 'role_settings', reason: 'permission denied'}];
-    const known = play(reading, {kind: 'diagnosis-data', diagnosisData: {facts: {catalog}, unread}}).state;
+    const known = play(reading, {
+      kind: 'diagnosis-data',
+      diagnosisData: {...noDiagnosisData, facts: {catalog}, unread},
+    }).state;
     expect(screenOf(press(known, '5'))).toMatch(
       /role settings could not be read.*permission denied[\s\S]*found in the catalog/,
     );
@@ -208,12 +212,15 @@ describe('facts diagnosisData in the background', () => {
     expect(before).toContain('not checked yet');
     expect(before).not.toContain(clear);
     const unread = [{fact: 'catalog', reason: 'permission denied'}];
-    const failed = guideAfter(at(0), at(1), {kind: 'diagnosis-data', diagnosisData: {facts: {}, unread}});
+    const failed = guideAfter(at(0), at(1), {
+      kind: 'diagnosis-data',
+      diagnosisData: {...noDiagnosisData, unread},
+    });
     expect(failed).toContain('could not check: permission denied');
     expect(failed).not.toContain(clear);
-    expect(
-      guideAfter(at(0), at(1), {kind: 'diagnosis-data', diagnosisData: {facts: {}, unread: []}}),
-    ).toContain(clear);
+    expect(guideAfter(at(0), at(1), {kind: 'diagnosis-data', diagnosisData: noDiagnosisData})).toContain(
+      clear,
+    );
   });
 
   it('leave the other recipes where the diagnosis of one fails', () => {

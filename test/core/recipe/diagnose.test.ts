@@ -1,10 +1,12 @@
 import {describe, expect, it} from 'vitest';
+import {assessRecorded} from '../../../source/core/assessment/assess.ts';
+import {assessmentRequires} from '../../../source/core/assessment/facts.ts';
 import {AbortError, exitCodes} from '../../../source/core/errors.ts';
 import {
   attachFactFindings,
   diagnoseAll,
-  diagnoseRecorded,
   loadDiagnosisData,
+  noDiagnosisData,
 } from '../../../source/core/recipe/diagnose.ts';
 import type {Recipe} from '../../../source/model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../../source/model/recipe-data.ts';
@@ -40,7 +42,7 @@ const recipe = {
 };
 
 function record(attach: ReturnType<typeof attachFactFindings>, snapshot: Snapshot, read: RecipeData) {
-  return attach(snapshot, read, diagnoseAll([recipe], snapshot, read).findings);
+  return attach(snapshot, {...noDiagnosisData, facts: read}, diagnoseAll([recipe], snapshot, read).findings);
 }
 
 describe('findings from facts', () => {
@@ -52,13 +54,12 @@ describe('findings from facts', () => {
     expect(early.fact_findings?.[0]).not.toHaveProperty('params');
     expect(record(attach, third, facts).fact_findings).toBe(early.fact_findings);
     expect(record(attach, third, {...facts}).fact_findings).toMatchObject([{summary: third.at}]);
-    expect(diagnoseRecorded([recipe], early).findings.map(({subject}) => subject)).toEqual([
-      'from facts',
-      'from snapshot',
-    ]);
-    expect(diagnoseRecorded([recipe], second).findings.map(({subject}) => subject)).toEqual([
-      'from snapshot',
-    ]);
+    expect(
+      assessRecorded({recipes: [recipe], snapshot: early, samples: []}).findings.map(({subject}) => subject),
+    ).toEqual(['from facts', 'from snapshot']);
+    expect(
+      assessRecorded({recipes: [recipe], snapshot: second, samples: []}).findings.map(({subject}) => subject),
+    ).toEqual(['from snapshot']);
   });
 
   it('are recorded only when they change', async () => {
@@ -76,7 +77,8 @@ describe('findings from facts', () => {
 });
 
 const query = {text: 'SELECT 1', values: []};
-const catalog = {tables: []} as unknown as RecipeData['catalog'];
+const ofAssessment = Object.entries(assessmentRequires).map(([fact, need]) => ({[fact]: need}));
+const catalog = {tables: [], indexes: [], foreign_keys: []} as unknown as RecipeData['catalog'];
 
 function requiring(...requirements: DataRequirements[]): Recipe[] {
   return [createRecipe(), ...requirements.map(each => createRecipe({diagnoseRequires: each}))];
@@ -103,15 +105,16 @@ it('each fact and each query is loaded once for several recipes', async () => {
   );
   expect(await loadDiagnosisData(recipes, load)).toEqual({
     facts: {catalog, answers: {one: [{name: 'one'}], two: [{name: 'two'}]}},
+    ofAssessment: {foreign_keys: []},
     unread: [],
   });
-  expect(asked).toEqual([{catalog: true}, {answers: {one: query}}, {answers: {two: query}}]);
+  expect(asked).toEqual([...ofAssessment, {answers: {one: query}}, {answers: {two: query}}]);
 });
 
-it('nothing is loaded if nothing is required', async () => {
+it('without recipes what the assessment requires is loaded', async () => {
   const {asked, load} = source();
-  expect(await loadDiagnosisData(requiring(), load)).toEqual({facts: {}, unread: []});
-  expect(asked).toEqual([]);
+  expect(await loadDiagnosisData(requiring(), load)).toMatchObject({facts: {catalog}, unread: []});
+  expect(asked).toEqual(ofAssessment);
 });
 
 it('facts that cannot be read are listed without secrets; the rest is loaded', async () => {

@@ -1,0 +1,125 @@
+import type {Assessment, Sample} from '../../model/assessment.ts';
+import type {RecordedSnapshot} from '../../model/ports.ts';
+import type {Finding, HarmKind, Recipe} from '../../model/recipe.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
+import {type Diagnosis, type DiagnosisData, diagnoseAll, keyOf} from '../recipe/diagnose.ts';
+import {type Context, windowMs} from './context.ts';
+import {examinations} from './harms/index.ts';
+import {addSample} from './sample.ts';
+
+export type AssessmentInput = {
+  recipes: readonly Recipe[];
+  snapshot: Snapshot;
+  /** Of the last minute; the last one is of `snapshot`. */
+  samples: readonly Sample[];
+  data: DiagnosisData;
+};
+
+/** What the last minute of readings means: harm, what explains it, and what was seen besides. */
+export function assess({recipes, snapshot, samples, data}: AssessmentInput): Assessment {
+  return combine({snapshot, samples, facts: data.ofAssessment}, diagnoseAll(recipes, snapshot, data.facts));
+}
+
+/** The same of a recorded snapshot, with the facts and the recipes' findings that were recorded with it. */
+export function assessRecorded({
+  recipes,
+  snapshot,
+  samples,
+}: Omit<AssessmentInput, 'data' | 'snapshot'> & {snapshot: RecordedSnapshot}): Assessment {
+  const {findings, failed} = diagnoseAll(recipes, snapshot, {});
+  const known = new Set(findings.map(keyOf));
+  const fromData = (snapshot.fact_findings ?? []).filter(each => !known.has(keyOf(each)));
+  return combine(
+    {snapshot, samples, facts: snapshot.facts ?? {}},
+    {findings: [...findings, ...fromData], failed},
+  );
+}
+
+function combine(context: Context, {findings: diagnosed, failed}: Diagnosis): Assessment {
+  const examined = examinations.flatMap(examine => examine(context));
+  const {findings, also} = join([...examined, ...diagnosed].sort(compareFindings));
+  return {
+    findings,
+    also,
+    changes: [],
+    writable: {ok: null, reasons: []},
+    assessed: {
+      window_ms: windowMs(context),
+      readings: context.samples.length,
+      looked_at: [],
+      cannot_see: [],
+    },
+    diagnosed,
+    failed,
+  };
+}
+
+/** How heavy a harm is whatever the number of sessions: a server that takes no writes hurts all of them. */
+const weightOfKind: Record<HarmKind, number> = {
+  writes: 1000,
+  failing: 100,
+  waiting: 10,
+  slots: 10,
+  pool: 5,
+  slow: 2,
+  chatty: 2,
+  vacuum: 1,
+  disk: 1,
+};
+
+/**
+ * The harm that a finding explains, in steps of about 40 %: findings do not change places with each reading. A finding of
+ * a recipe names no harm; it comes after those that do.
+ */
+function weightOf({harm}: Finding): number {
+  if (harm === undefined) return 0;
+  return Math.round(2 * Math.log2(1 + weightOfKind[harm.kind] * (1 + harm.sessions * harm.share)));
+}
+
+/** Critical ones first, then by the harm that they explain. */
+export function compareFindings(a: Finding, b: Finding): number {
+  const isCritical = ({severity}: Finding) => Number(severity === 'critical');
+  return isCritical(b) - isCritical(a) || weightOf(b) - weightOf(a);
+}
+
+/**
+ * Leaves out what a finding before it explains: the same session is never two findings. Of examinations, what explains no
+ * harm goes below.
+ */
+function join(ranked: readonly Finding[]): Pick<Assessment, 'findings' | 'also'> {
+  const explained = new Set<string>();
+  const findings: Finding[] = [];
+  const also: Finding[] = [];
+  for (const finding of ranked) {
+    if (explained.has(finding.subject) || isExplained(finding, explained)) continue;
+    const isHarmless = finding.cause !== undefined && finding.harm === undefined;
+    if (isHarmless) also.push(withoutActs(finding));
+    else findings.push(finding);
+    for (const subject of finding.explains ?? []) explained.add(subject);
+  }
+  return {findings, also};
+}
+
+function isExplained({explains = []}: Finding, explained: ReadonlySet<string>): boolean {
+  return explains.length > 0 && explains.every(subject => explained.has(subject));
+}
+
+function withoutActs({acts: _, params: __, ...finding}: Finding): Finding {
+  return finding;
+}
+
+export type Assessor = {
+  /** Takes the next snapshot and says what it means with those of the last minute. */
+  assess(snapshot: Snapshot, data: DiagnosisData): Assessment;
+};
+
+/** Keeps the last minute of a server's readings. */
+export function createAssessor(recipes: readonly Recipe[]): Assessor {
+  let samples: Sample[] = [];
+  return {
+    assess(snapshot, data) {
+      samples = addSample(samples, snapshot);
+      return assess({recipes, snapshot, samples, data});
+    },
+  };
+}

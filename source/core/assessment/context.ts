@@ -1,0 +1,109 @@
+import type {AssessmentFacts, PoolSample, Sample} from '../../model/assessment.ts';
+import type {Finding} from '../../model/recipe.ts';
+import type {Backend, Snapshot} from '../../model/snapshot.ts';
+import {poolKey} from './sample.ts';
+
+/** What harm is looked for in: the last reading, and the samples of the last minute. */
+export type Context = {
+  snapshot: Snapshot;
+  /** Oldest first; the last one is of `snapshot`. */
+  samples: readonly Sample[];
+  facts: AssessmentFacts;
+};
+
+/**
+ * Looks for one kind of harm and what explains it. Pure. A finding names the harm, its cause and the acts; one without
+ * `harm` explains none and is listed below, without acts.
+ */
+export type Examine = (context: Context) => Finding[];
+
+/** Length of the assessed time; 0 for one reading. */
+export function windowMs({samples}: Pick<Context, 'samples'>): number {
+  return (samples.at(-1)?.at_ms ?? 0) - (samples[0]?.at_ms ?? 0);
+}
+
+/** The server's time of a sample as findings have it. */
+export function timeOf(sample: Pick<Sample, 'at_ms'>): string {
+  return new Date(sample.at_ms).toISOString();
+}
+
+/**
+ * Since when `isSeen` has held without a gap of more than one sample, up to now. null: it held in the first sample already, so
+ * it began before. undefined: it does not hold now.
+ */
+export function heldSince(
+  samples: readonly Sample[],
+  isSeen: (sample: Sample) => boolean,
+): string | null | undefined {
+  const last = samples.at(-1);
+  if (last === undefined || !isSeen(last)) return undefined;
+  let first = samples.length - 1;
+  for (let index = first - 1, misses = 0; index >= 0 && misses <= 1; index--) {
+    const sample = samples[index];
+    if (sample === undefined) break;
+    if (isSeen(sample)) [first, misses] = [index, 0];
+    else misses++;
+  }
+  const sample = samples[first];
+  return first === 0 || sample === undefined ? null : timeOf(sample);
+}
+
+/** Share of the samples in which `isSeen` held, 0 to 1. */
+export function shareOf(samples: readonly Sample[], isSeen: (sample: Sample) => boolean): number {
+  return samples.length === 0 ? 0 : samples.filter(isSeen).length / samples.length;
+}
+
+export function averageOf(samples: readonly Sample[], read: (sample: Sample) => number): number {
+  return samples.length === 0 ? 0 : samples.reduce((sum, sample) => sum + read(sample), 0) / samples.length;
+}
+
+/** One application's sessions over the samples. */
+export type PoolHistory = {
+  key: string;
+  last: PoolSample;
+  /** Of the samples in which it had a session, oldest first. */
+  samples: {at_ms: number; pool: PoolSample}[];
+  /** Its sessions in the last reading. */
+  sessions: Backend[];
+};
+
+/** Every application that has a session now. */
+export function poolHistories({samples, snapshot}: Context): PoolHistory[] {
+  const own = new Map<string, Backend[]>();
+  for (const backend of snapshot.backends) {
+    const key = poolKey(backend);
+    const sessions = own.get(key);
+    if (sessions === undefined) own.set(key, [backend]);
+    else sessions.push(backend);
+  }
+  return (samples.at(-1)?.pools ?? []).map(last => {
+    const key = poolKey(last);
+    const history = samples.flatMap(({at_ms, pools}) => {
+      const pool = pools.find(each => poolKey(each) === key);
+      return pool === undefined ? [] : [{at_ms, pool}];
+    });
+    return {key, last, samples: history, sessions: own.get(key) ?? []};
+  });
+}
+
+/** `application:web/role:app`. */
+export function poolSubject({
+  application_name,
+  usename,
+}: {
+  application_name: string;
+  usename: string | null;
+}): string {
+  return `application:${application_name}/role:${usename ?? ''}`;
+}
+
+/** `web/app`, as summaries name an application. */
+export function poolName({
+  application_name,
+  usename,
+}: {
+  application_name: string;
+  usename: string | null;
+}): string {
+  return `${application_name || '(no name)'}/${usename ?? '?'}`;
+}

@@ -1,0 +1,55 @@
+import type {AssessmentFacts} from '../../model/assessment.ts';
+import type {Catalog} from '../../model/catalog.ts';
+import type {DataRequirements, Maintenance, RecipeData} from '../../model/recipe-data.ts';
+import type {UncoveredForeignKey} from '../../model/server-facts.ts';
+import {thresholds} from '../health/thresholds.ts';
+import {tableOf, uncoveredForeignKeys} from '../indexes/index-catalog.ts';
+
+/** What the assessment reads once a minute. */
+export const assessmentRequires: DataRequirements = {
+  maintenance: true,
+  role_settings: true,
+  catalog: true,
+};
+
+/** Bounds each list, as these facts are recorded. */
+const most = 50;
+
+/** The part of the facts that an assessment reads. */
+export function assessmentFacts(data: RecipeData): AssessmentFacts {
+  const {maintenance, role_settings, catalog, write_state, sequences, replication} = data;
+  return {
+    ...(maintenance && {maintenance: worstOf(maintenance)}),
+    ...(role_settings && {setting_overrides: role_settings.overrides.slice(0, most)}),
+    ...(catalog && {foreign_keys: largestUncovered(catalog)}),
+    ...(write_state && {write_state}),
+    ...(sequences && {sequences: sequences.slice(0, most)}),
+    ...(replication && {replication}),
+  };
+}
+
+function worstOf({tables, xmin_holders}: Maintenance): Maintenance {
+  const worst = [...tables].sort(
+    (a, b) =>
+      Math.max(b.dead_rows, b.rows_changed_since_analyze) -
+      Math.max(a.dead_rows, a.rows_changed_since_analyze),
+  );
+  return {tables: worst.slice(0, most), xmin_holders};
+}
+
+/** On larger tables only; the largest first. */
+function largestUncovered(catalog: Catalog): UncoveredForeignKey[] {
+  return uncoveredForeignKeys(catalog)
+    .map(key => ({
+      name: key.name,
+      schema: key.schema,
+      table: key.table,
+      columns: key.columns,
+      rows: tableOf(catalog, key.table_oid)?.estimated_rows ?? 0,
+      references_schema: key.referenced_schema,
+      references_table: key.referenced_table,
+    }))
+    .filter(({rows}) => rows >= thresholds.unindexed_table_rows.warning)
+    .sort((a, b) => b.rows - a.rows)
+    .slice(0, most);
+}

@@ -1,0 +1,27 @@
+import type {Backend, LockWait} from '../../model/snapshot.ts';
+
+/** Sessions that wait for a transaction or a tuple wait for a row. */
+const rowLocks: readonly string[] = ['transactionid', 'tuple'];
+
+/** What a session waits for, by name: `row of public.orders`, `relation public.orders`. Without a name, the table that its statement changes. */
+export function lockedObject(
+  {locktype, relation}: Pick<LockWait, 'locktype' | 'relation'>,
+  backend: Pick<Backend, 'query'> | undefined,
+): string {
+  if (!rowLocks.includes(locktype)) return relation === null ? locktype : `${locktype} ${relation}`;
+  const table = relation ?? changedTable(backend?.query ?? '');
+  return table === null ? 'row' : `row of ${table}`;
+}
+
+/** The table of an INSERT, UPDATE, DELETE or SELECT ... FOR UPDATE, as written; null if it cannot be told. */
+export function changedTable(statement: string): string | null {
+  const name = '((?:"[^"]+"|[\\w$]+)(?:\\.(?:"[^"]+"|[\\w$]+))?)';
+  const found = new RegExp(
+    `\\b(?:insert\\s+into|update(?:\\s+only)?|delete\\s+from(?:\\s+only)?)\\s+${name}`,
+    'i',
+  ).exec(statement);
+  const selected = /\bfor\s+(?:no\s+key\s+)?(?:update|share|key\s+share)\b/i.test(statement)
+    ? new RegExp(`\\bfrom\\s+${name}`, 'i').exec(statement)
+    : null;
+  return (found ?? selected)?.[1]?.replaceAll('"', '') ?? null;
+}

@@ -1,0 +1,166 @@
+import type {
+  OpenTransaction,
+  PoolSample,
+  Sample,
+  StatementSample,
+  WaitSample,
+} from '../../model/assessment.ts';
+import type {Backend, Snapshot} from '../../model/snapshot.ts';
+import {rootsOf} from './lock-graph.ts';
+import {lockedObject} from './locked-object.ts';
+
+/** What an assessment looks back on. */
+const windowMs = 60_000;
+
+/**
+ * Appends a snapshot's sample and drops those older than a minute. A snapshot of the same time (its statements came
+ * later) replaces the last one; a clock that was set back, or another server's, starts anew.
+ */
+export function addSample(samples: readonly Sample[], snapshot: Snapshot): Sample[] {
+  const at_ms = Date.parse(snapshot.at);
+  const latest = samples.at(-1);
+  if (latest !== undefined && at_ms < latest.at_ms) return [toSample(snapshot, at_ms, [])];
+  const earlier = latest?.at_ms === at_ms ? samples.slice(0, -1) : samples;
+  const kept = earlier.filter(sample => at_ms - sample.at_ms <= windowMs);
+  const sample = toSample(snapshot, at_ms, kept);
+  // The counters were read again only if they differ; the one that is replaced may have had them first.
+  return [...kept, sample];
+}
+
+/** The samples of recorded snapshots, the oldest first. */
+export function samplesOf(snapshots: readonly Snapshot[]): Sample[] {
+  return snapshots.reduce<Sample[]>(addSample, []);
+}
+
+function toSample(snapshot: Snapshot, at_ms: number, before: readonly Sample[]): Sample {
+  const {backends, budget, databases} = snapshot;
+  const sinceLast_ms = at_ms - (before.at(-1)?.at_ms ?? at_ms);
+  return {
+    at_ms,
+    used: budget.used,
+    usable: budget.usable,
+    pools: poolsOf(backends, sinceLast_ms),
+    waits: waitsOf(snapshot),
+    transactions: backends.filter(isIdleInTransaction).map(toTransaction),
+    databases: databases.map(({datname, xact_commit, xact_rollback, deadlocks, temp_bytes}) => ({
+      datname,
+      xact_commit,
+      xact_rollback,
+      deadlocks,
+      temp_bytes,
+    })),
+    begun: begunOf(backends, sinceLast_ms),
+    statements: changedStatements(snapshot, before),
+  };
+}
+
+export function isIdleInTransaction({state}: Pick<Backend, 'state'>): boolean {
+  return state === 'idle in transaction' || state === 'idle in transaction (aborted)';
+}
+
+/** Sessions that run a statement, waiting ones included. */
+export function isActive({state}: Pick<Backend, 'state'>): boolean {
+  return state === 'active' || state === 'fastpath function call';
+}
+
+function poolsOf(backends: readonly Backend[], sinceLast_ms: number): PoolSample[] {
+  const pools = new Map<string, PoolSample & {addresses: Set<string | null>}>();
+  for (const backend of backends) {
+    const key = poolKey(backend);
+    let pool = pools.get(key);
+    if (pool === undefined) {
+      pool = {
+        application_name: backend.application_name,
+        usename: backend.usename ?? '',
+        datname: backend.datname ?? '',
+        sessions: 0,
+        active: 0,
+        waiting_for_lock: 0,
+        idle: 0,
+        idle_in_transaction: 0,
+        aborted: 0,
+        clients: 0,
+        begun: 0,
+        addresses: new Set(),
+      };
+      pools.set(key, pool);
+    }
+    pool.sessions++;
+    if (isActive(backend)) pool.active++;
+    if (backend.wait_event_type === 'Lock') pool.waiting_for_lock++;
+    if (backend.state === 'idle') pool.idle++;
+    if (isIdleInTransaction(backend)) pool.idle_in_transaction++;
+    if (backend.state === 'idle in transaction (aborted)') pool.aborted++;
+    if ((backend.backend_age_ms ?? Infinity) < sinceLast_ms) pool.begun++;
+    pool.addresses.add(backend.client_addr);
+  }
+  return [...pools.values()].map(({addresses, ...pool}) => ({...pool, clients: addresses.size}));
+}
+
+/** One application, role and database. */
+export function poolKey(of: {
+  application_name: string;
+  usename: string | null;
+  datname: string | null;
+}): string {
+  return `${of.application_name}\0${of.usename ?? ''}\0${of.datname ?? ''}`;
+}
+
+function waitsOf(snapshot: Snapshot): WaitSample[] {
+  if (snapshot.lock_waits.length === 0) return [];
+  const roots = rootsOf(snapshot);
+  const sessions = new Map(snapshot.backends.map(backend => [backend.pid, backend]));
+  const waits = new Map<string, WaitSample>();
+  for (const wait of snapshot.lock_waits) {
+    const object = lockedObject(wait, sessions.get(wait.pid));
+    const own = waits.get(object) ?? {object, locktype: wait.locktype, waiting: 0, longest_ms: 0, roots: []};
+    own.waiting++;
+    own.longest_ms = Math.max(own.longest_ms, wait.wait_age_ms ?? 0);
+    for (const root of roots.get(wait.pid) ?? []) if (!own.roots.includes(root)) own.roots.push(root);
+    waits.set(object, own);
+  }
+  return [...waits.values()].sort((a, b) => b.waiting - a.waiting);
+}
+
+function toTransaction(backend: Backend): OpenTransaction {
+  const {pid, xact_start, application_name, usename, state_age_ms, query_id} = backend;
+  return {pid, xact_start, application_name, usename: usename ?? '', idle_ms: state_age_ms ?? 0, query_id};
+}
+
+/** How often statements begin is seen by looking: of those that take less than the interval, only the last in each session. */
+function begunOf(backends: readonly Backend[], sinceLast_ms: number): Sample['begun'] {
+  const begun = new Map<string, Sample['begun'][number]>();
+  for (const backend of backends) {
+    const {query_id, query_age_ms} = backend;
+    if (query_id === null || query_age_ms === null || query_age_ms >= sinceLast_ms) continue;
+    const key = `${query_id}\0${poolKey(backend)}`;
+    const own = begun.get(key) ?? {
+      query_id,
+      application_name: backend.application_name,
+      usename: backend.usename ?? '',
+      datname: backend.datname ?? '',
+      count: 0,
+    };
+    own.count++;
+    begun.set(key, own);
+  }
+  return [...begun.values()];
+}
+
+function changedStatements({statements}: Snapshot, before: readonly Sample[]): StatementSample[] | null {
+  const last = before.findLast(sample => sample.statements !== null)?.statements ?? [];
+  const isSame =
+    last.length === statements.length &&
+    statements.every(
+      ({calls, total_exec_time_ms}, index) =>
+        calls === last[index]?.calls && total_exec_time_ms === last[index]?.total_exec_time_ms,
+    );
+  if (isSame) return null;
+  return statements.map(({userid, dbid, queryid, toplevel, calls, total_exec_time_ms, rows}) => ({
+    id: `${userid}/${dbid}/${queryid}/${toplevel}`,
+    queryid,
+    calls,
+    total_exec_time_ms,
+    rows,
+  }));
+}

@@ -1,0 +1,112 @@
+import type {Change, Finding} from './recipe.ts';
+import type {Maintenance, SettingOverride} from './recipe-data.ts';
+import type {Replication, SequenceUse, UncoveredForeignKey, WriteState} from './server-facts.ts';
+
+/** What the last minute of readings means. Overview, `check`, metrics, recordings and reports read it, and nothing beside it. */
+export type Assessment = {
+  /** Ranked: the first explains most of the harm. */
+  findings: Finding[];
+  /** Seen, but it explains no harm: below the findings, and without an act. */
+  also: Finding[];
+  changes: Change[];
+  writable: Writable;
+  assessed: Assessed;
+  /** What the recipes' `diagnose` returned, before it was joined and ranked. */
+  diagnosed: Finding[];
+  /** Recipes whose `diagnose` threw, and why: a team recipe may. */
+  failed: {recipe: string; reason: string}[];
+};
+
+/** Over what an assessment was made. */
+export type Assessed = {
+  window_ms: number;
+  readings: number;
+  looked_at: string[];
+  cannot_see: string[];
+};
+
+/** Whether the server takes writes; `ok` is null if it is not known. */
+export type Writable = {ok: boolean | null; reasons: string[]};
+
+/**
+ * The facts of an assessment beyond the snapshot, read once a minute and recorded with the snapshots. Each is small by its
+ * nature: only what is worth a sentence. A member is absent if it could not be read.
+ */
+export type AssessmentFacts = {
+  maintenance?: Maintenance;
+  /** ALTER ROLE and ALTER DATABASE ... SET. */
+  setting_overrides?: SettingOverride[];
+  write_state?: WriteState;
+  sequences?: SequenceUse[];
+  replication?: Replication;
+  foreign_keys?: UncoveredForeignKey[];
+};
+
+/** What an assessment keeps of one reading: counts, not sessions. */
+export type Sample = {
+  /** The server's clock, milliseconds since 1970. */
+  at_ms: number;
+  used: number;
+  usable: number;
+  pools: PoolSample[];
+  waits: WaitSample[];
+  transactions: OpenTransaction[];
+  databases: {
+    datname: string;
+    xact_commit: number;
+    xact_rollback: number;
+    deadlocks: number;
+    temp_bytes: number;
+  }[];
+  /** Statements that sessions began since the sample before, by statement and application. */
+  begun: {query_id: string; application_name: string; usename: string; datname: string; count: number}[];
+  /** Counters of the statements; null if they are those of an earlier sample. */
+  statements: StatementSample[] | null;
+};
+
+/** The sessions of one application and role. */
+export type PoolSample = {
+  application_name: string;
+  usename: string;
+  datname: string;
+  sessions: number;
+  active: number;
+  waiting_for_lock: number;
+  idle: number;
+  /** Aborted transactions included. */
+  idle_in_transaction: number;
+  aborted: number;
+  clients: number;
+  /** Sessions begun since the sample before. */
+  begun: number;
+};
+
+/** Sessions that wait for one object. */
+export type WaitSample = {
+  /** `relation public.orders`, `row of public.orders`, `advisory lock 42`. */
+  object: string;
+  locktype: string;
+  waiting: number;
+  longest_ms: number;
+  /** Pids that do not wait themselves and that the sessions wait for; 0 is a prepared transaction. */
+  roots: number[];
+};
+
+/** A session idle in transaction. */
+export type OpenTransaction = {
+  pid: number;
+  xact_start: string | null;
+  application_name: string;
+  usename: string;
+  idle_ms: number;
+  query_id: string | null;
+};
+
+export type StatementSample = {
+  /** userid/dbid/queryid/toplevel. */
+  id: string;
+  queryid: string;
+  calls: number;
+  total_exec_time_ms: number;
+  rows: number;
+};

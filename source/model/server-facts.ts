@@ -1,0 +1,87 @@
+/** What decides whether the server takes writes, and for how long. */
+export type WriteState = {
+  is_in_recovery: boolean;
+  /** default_transaction_read_only of the server: its value, and the file or command that set it. */
+  default_read_only: boolean;
+  read_only_source: string | null;
+  /** Transaction ids that are left until the server refuses writes (xidStopLimit in varsup.c), in the oldest database. */
+  xids_left: number;
+  oldest_database: string;
+  multixacts_left: number;
+  /** synchronous_standby_names; '' for none. */
+  synchronous_standby_names: string;
+  /** Standbys that a commit waits for and that are connected (pg_stat_replication.sync_state). */
+  synchronous_standbys: number;
+  /** pg_notification_queue_usage(), 0 to 1: at 1 NOTIFY fails. */
+  notify_queue_ratio: number;
+  archive: {failed_count: number; last_failed_at: string | null; last_archived_at: string | null} | null;
+};
+
+/** A sequence or identity that has used up more than half of what its column can hold, or of its own limit. */
+export type SequenceUse = {
+  schema: string;
+  name: string;
+  /** int8 as text; null if it was never used. */
+  last_value: string | null;
+  increment: string;
+  max_value: string;
+  is_cycled: boolean;
+  /** The column that takes its values; null if no column depends on it. */
+  table: {
+    oid: string;
+    schema: string;
+    name: string;
+    column: string;
+    type: string;
+    rows: number;
+    size_bytes: number;
+  } | null;
+  /** The largest value that the column's type holds, and those of columns that refer to it, int8 as text. */
+  column_max: string | null;
+  referring: {schema: string; table: string; column: string; type: string; column_max: string}[];
+  /** Share of the smallest of these limits that is used, 0 to 1. */
+  used_ratio: number;
+};
+
+export type Replication = {
+  slots: ReplicationSlot[];
+  standbys: {
+    application_name: string;
+    client_addr: string | null;
+    state: string;
+    sync_state: string;
+    replay_lag_ms: number | null;
+    lag_bytes: number | null;
+  }[];
+};
+
+export type ReplicationSlot = {
+  name: string;
+  kind: 'physical' | 'logical';
+  database: string | null;
+  plugin: string | null;
+  is_active: boolean;
+  active_pid: number | null;
+  /** How far it holds back vacuum, and vacuum of catalogs, in transactions; null if it does not. */
+  xmin_age: number | null;
+  catalog_xmin_age: number | null;
+  /** WAL that is kept for it; null if it keeps none. */
+  retained_bytes: number | null;
+  /** PG13+: reserved, extended, unreserved, lost. */
+  wal_status: string | null;
+  /** Bytes that can still be written before it is lost; null without max_slot_wal_keep_size. */
+  safe_wal_bytes: number | null;
+  is_temporary: boolean;
+};
+
+/** A foreign key whose columns no index of its table begins with. */
+export type UncoveredForeignKey = {
+  name: string;
+  /** The table that refers, whose rows are scanned for each deleted row of the other one. */
+  schema: string;
+  table: string;
+  columns: string[];
+  rows: number;
+  references_schema: string;
+  references_table: string;
+};
