@@ -37,7 +37,7 @@ export type ConsoleOptions = {
   env: Record<string, string | undefined>;
   streams: TerminalStreams;
   interrupts: Interrupts;
-  /** Shown once at the start: stripped parameters, unfinished acts. */
+  /** Shown once at the start: ignored URL parameters, unfinished runs. */
   notice: string | null;
   /** There is no server, only `past`: it is played from its beginning. */
   isRecording: boolean;
@@ -59,14 +59,14 @@ export type Leaving = {outcome: 'left' | 'never connected'; interruption: string
 
 /**
  * Opens the console; resolves when the user quits or a signal ends it. The terminal is restored at
- * once; a run in progress is ended first, with the snapshots it needs. The waiting screen is drawn while the server is
- * asked, so that Ink is warm for the first snapshot. Rejects with the error of a defect, after restoring the terminal.
+ * once; a run in progress is ended first, while readings continue. The waiting screen is drawn while the server
+ * answers, so that Ink's code is compiled before the first snapshot. Rejects with the error of a defect, after restoring the terminal.
  */
 export async function openConsole(ports: ConsolePorts, options: ConsoleOptions): Promise<Leaving> {
   const theme = createTheme(options.env);
   const {interrupts} = options;
   const ending = new AbortController();
-  // The readings go on until a run has ended: on a full server it ends by their connection.
+  // Readings continue until a run has ended: on a full server only their connection can end it.
   const stopReading = new AbortController();
   const terminal = takeTerminal(options.streams, {
     onLost: () => interrupts.interrupt('SIGHUP'),
@@ -101,7 +101,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     terminal: {
       write: terminal.write,
       async suspend() {
-        await answersRead();
+        await pendingAnswers();
         await input?.pause();
         if (ending.signal.aborted) return;
         await terminal.suspend();
@@ -124,15 +124,15 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   ports.onNotice(warn);
   if (options.notice) warn(options.notice);
 
-  let tellFirst = () => {};
+  let endFirstReading = () => {};
   const firstReading = new Promise<void>(resolve => {
-    tellFirst = resolve;
+    endFirstReading = resolve;
   });
-  const keep = createKeeper(ports);
+  const keep = createRecorder(ports);
   const followed = followReadings(ports.sampler, dispatch, {
     signal: stopReading.signal,
     onReading: reading => {
-      tellFirst();
+      endFirstReading();
       keep(reading, store.getState());
     },
   });
@@ -170,7 +170,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     await Promise.race([aborted(ending.signal), followed, app.ended]);
   } finally {
     ending.abort();
-    if (input !== null) await answersRead();
+    if (input !== null) await pendingAnswers();
     input?.stop();
     unmount();
     terminal.restore();
@@ -182,7 +182,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   return {outcome, interruption: run && describeInterruption(run)};
 
   /** Waits for the terminal's pending answers, which would otherwise be typed into the shell. */
-  function answersRead(): Promise<unknown> {
+  function pendingAnswers(): Promise<unknown> {
     return Promise.race([
       reports.answered(),
       delay(answerMs),
@@ -208,7 +208,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
 
   /** All of one read: one frame for them. */
   function takeAll(events: InputEvent[]): void {
-    scroller.forgetWaiting();
+    scroller.dropPending();
     batch(() => events.forEach(takeInput));
   }
 
@@ -250,8 +250,8 @@ function delay(ms: number): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, ms));
 }
 
-/** Keeps snapshots with their findings, which may differ from those shown. */
-function createKeeper({recipes, past}: ConsolePorts): (reading: SampleEvent, state: ConsoleState) => void {
+/** Records each reading for the last hour: a snapshot with its own findings, which while paused are not those shown. */
+function createRecorder({recipes, past}: ConsolePorts): (reading: SampleEvent, state: ConsoleState) => void {
   const withFacts = attachFactFindings(recipes);
   return (reading, {snapshot: shown, assessment, samples, past: shownPast, diagnosisData: data}) => {
     if (reading.kind !== 'snapshot') return past.record(reading, null);

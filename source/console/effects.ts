@@ -57,7 +57,8 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
         return ports.sampler.setVisible(effect);
       case 'copy':
         return void ports.copy(effect.text, terminal.write).then(
-          done => dispatch({kind: 'notice', notice: {text: copyNotice(effect.text, done), severity: 'info'}}),
+          result =>
+            dispatch({kind: 'notice', notice: {text: copyNotice(effect.text, result), severity: 'info'}}),
           error => dispatch(warning(messageOf(error).join('. '))),
         );
       case 'describe-session':
@@ -125,7 +126,7 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
         clearTimeout(playing);
         playing = setTimeout(() => dispatch({kind: 'play-on'}), effect.after_ms);
         return;
-      case 'stay-now':
+      case 'cancel-past':
         lastPastRequest++;
         clearTimeout(playing);
         return;
@@ -141,14 +142,14 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
     async endRun() {
       running?.interrupt.abort();
       replaying?.interrupt.abort();
-      const [run] = await Promise.all([running?.ended, Promise.race([replaying?.ended, replayEnds()])]);
+      const [run] = await Promise.all([running?.ended, Promise.race([replaying?.ended, replayTimeout()])]);
       return run ?? null;
     },
   };
 }
 
-/** A replay is not waited for longer than this. */
-function replayEnds(): Promise<void> {
+/** Quitting waits no longer than this for a replay to end. */
+function replayTimeout(): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, 2000).unref());
 }
 
@@ -158,11 +159,11 @@ const snapshotsBefore = 119;
 async function readPast(
   {past}: ConsolePorts,
   {at_ms, by}: {at_ms: number; by: number},
-): Promise<{moments: readonly RecordedAt[]; snapshots: Snapshot[]}> {
+): Promise<{times: readonly RecordedAt[]; snapshots: Snapshot[]}> {
   const recording = await past.recording();
-  const moments = recording.times();
-  const to = Math.max(0, Math.min(moments.length - 1, indexAt(moments, at_ms) + by));
-  return {moments, snapshots: await recording.read(Math.max(0, to - snapshotsBefore), to)};
+  const times = recording.times();
+  const to = Math.max(0, Math.min(times.length - 1, indexAt(times, at_ms) + by));
+  return {times, snapshots: await recording.read(Math.max(0, to - snapshotsBefore), to)};
 }
 
 function warning(text: string): Message {
@@ -230,6 +231,6 @@ function messageOf(error: unknown): string[] {
 /** A snapshot holds this much of a session's statement; the detail reads all of it. */
 const longestRead = 2048;
 
-function copyNotice({length}: string, done: string): string {
-  return length >= longestRead ? `the first ${length} characters: ${done}` : done;
+function copyNotice({length}: string, result: string): string {
+  return length >= longestRead ? `the first ${length} characters: ${result}` : result;
 }

@@ -45,7 +45,7 @@ it('shows nothing of the past that was requested before the user went back to no
   };
   const {perform, dispatched} = createPerformed({past: {recording: async () => recording} as PastPort});
   perform({kind: 'read-past', at_ms: 1, by: 0});
-  perform({kind: 'stay-now'});
+  perform({kind: 'cancel-past'});
   await new Promise(resolve => setImmediate(resolve));
   expect(dispatched).toEqual([]);
   perform({kind: 'read-past', at_ms: 1, by: 0});

@@ -28,8 +28,8 @@ function answersTo(effect: Effect): Message[] {
   switch (effect.kind) {
     case 'read-past': {
       const snapshots = [0, 1, 2].map(snapshotAt);
-      const moments = snapshots.map(({at}) => ({at_ms: Date.parse(at), severity: null}));
-      return [{kind: 'past-read', moments, snapshots}];
+      const times = snapshots.map(({at}) => ({at_ms: Date.parse(at), severity: null}));
+      return [{kind: 'past-read', times, snapshots}];
     }
     case 'play-on':
       return [{kind: 'play-on'}];

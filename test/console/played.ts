@@ -74,7 +74,7 @@ export function mount(
       }
     },
     playAhead(...inputs) {
-      scroller.forgetWaiting();
+      scroller.dropPending();
       batch(() => {
         for (const input of inputs) {
           const message = typeof input === 'string' ? messageOf(input, current()) : input;

@@ -98,7 +98,7 @@ it('does nothing on a server that is not the one it was opened on', () => {
   const opened = press({...moved, wizard: null}, 'j', 'u');
   expect(opened.wizard).toBeNull();
   expect(screenOf(opened)).toContain('this is server …253081, not server …028086');
-  // Back on the first one, acts are as before.
+  // Back on the first one, keys that act are as before.
   const back = play(moved, read(now)).state;
   expect(play(back, {kind: 'submit'}).effects).toMatchObject([{kind: 'execute-plan', server: exampleServer}]);
 });

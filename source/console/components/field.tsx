@@ -1,6 +1,6 @@
 import {sanitise} from '../../core/text/sanitise.ts';
 import {splitCells, textWidth} from '../screen/cell-width.ts';
-import type {Role} from '../screen/line.ts';
+import {type Role, unitsPerCell} from '../screen/line.ts';
 import type {InputLine} from '../state/line-editor.ts';
 import {Text} from './text.tsx';
 
@@ -16,10 +16,7 @@ export function Field({line, width, role = 'accent'}: {line: InputLine; width: n
   );
 }
 
-/** No grapheme needs more than this many UTF-16 units: a long paste costs no more than its cells. */
-const unitsPerCell = 16;
-
-/** The text around the cursor that fits into `width` cells, `…` where it is cut. Of what follows, a third is kept in sight. */
+/** The text around the cursor that fits into `width` cells, `…` where it is cut. What follows the cursor keeps a third of it. */
 export function aroundCursor({text, cursor}: InputLine, width: number): {before: string; after: string} {
   const reach = (width + 2) * unitsPerCell;
   const before = sanitise(text.slice(Math.max(0, cursor - reach), cursor));

@@ -2,7 +2,7 @@ import {Box} from 'ink';
 import {Fragment} from 'react';
 import {counted, formatMs} from '../../core/text/format.ts';
 import {replayKeys} from '../dialogs/replay.tsx';
-import {isAct, keyName, labelOf, whyDisabled} from '../input/key-meaning.ts';
+import {keyName, labelOf, needsServer, whyDisabled} from '../input/key-meaning.ts';
 import {bindings} from '../input/keymap.ts';
 import {modeOf} from '../input/modes.ts';
 import type {Notice, Prompt} from '../state/dialog.ts';
@@ -65,7 +65,7 @@ function Keys() {
   );
 }
 
-/** Of a list without inner lists: `useConsole` compares its members. */
+/** Groups a list that was flattened for `useConsole`, which compares its members: inner lists would be new each time. */
 function inGroups<Member>(size: number, members: Member[]): Member[][] {
   return Array.from({length: members.length / size}, (_, index) =>
     members.slice(index * size, (index + 1) * size),
@@ -136,7 +136,7 @@ function hintsOf(state: ConsoleState): [key: string, label: string, reason: stri
       .filter(({views}) => views === undefined || views.includes(state.view))
       .map(binding => ({binding, key: binding.keys[0] ?? ''}))
       // In the past the keys that change something are not listed; pressed, they say why they do nothing.
-      .filter(({binding, key}) => state.past === null || !isAct(binding, state, key))
+      .filter(({binding, key}) => state.past === null || !needsServer(binding, state, key))
       .map(({binding, key}) => [keyName(key), labelOf(binding, state), whyDisabled(binding, state, key)])
   );
 }

@@ -12,7 +12,7 @@ import {
 /** In cells. */
 export type Size = {width: number; height: number};
 
-/** Calls back after each frame that Ink has laid out; returns how to end it. */
+/** Calls back after each frame that Ink has laid out; returns the function that ends this. */
 export type Frames = (listener: () => void) => () => void;
 
 export const FramesContext = createContext<Frames>(() => () => {});

@@ -19,13 +19,13 @@ import {useLayout} from './measured.tsx';
 export type Scroller = {
   /** A page that is not on the screen yet, because its key was read together with this one, is scrolled once it is. */
   scroll(page: string, by: ScrollBy): void;
-  /** What waits for the page that has been laid out; only once. */
-  takeWaiting(page: string): ScrollBy[];
-  /** Other keys have been read: what waits was for a page that was closed again. */
-  forgetWaiting(): void;
+  /** Returns what waits for a page that has just been laid out, and forgets it. */
+  takePending(page: string): ScrollBy[];
+  /** Forgets what waits: other keys have been read, so its page was closed again before it was drawn. */
+  dropPending(): void;
   /** How many lines of the page follow below the screen. */
   linesBelow: StoreApi<number>;
-  /** Takes the scrolling over; returns how to give it up. */
+  /** Scrolls this page from now on; returns the function that ends this. */
   mount(page: string, scroll: (by: ScrollBy) => void): () => void;
 };
 
@@ -39,12 +39,12 @@ export function createScroller(): Scroller {
       if (mounted?.page === page) mounted.scroll(by);
       else waiting.push({page, by});
     },
-    takeWaiting(page) {
+    takePending(page) {
       const taken = waiting.filter(each => each.page === page).map(({by}) => by);
       waiting = [];
       return taken;
     },
-    forgetWaiting() {
+    dropPending() {
       waiting = [];
     },
     mount(page, scroll) {
@@ -83,7 +83,7 @@ export function Page({follow, children}: {follow?: unknown; children: ReactNode}
   const anchor = useRef<DOMElement>(null);
   const followed = useRef<unknown>(undefined);
   const room = useRef({height: 0, last: 0});
-  // Not a state of React's: what changes it is no event of React's, which would render it later than the store's changes.
+  // Not React state: a key changes it outside of React's events, so React would render it later than the store's changes.
   const [position] = useState(() => createStore(() => 0));
   const offset = useStore(position);
 
@@ -99,7 +99,7 @@ export function Page({follow, children}: {follow?: unknown; children: ReactNode}
       followed.current = follow;
       if (anchor.current !== null) shown = inSight(shown, anchor.current, content.current, height);
     }
-    for (const by of scroller.takeWaiting(page)) shown += distance(by, height);
+    for (const by of scroller.takePending(page)) shown += distance(by, height);
     shown = Math.max(0, Math.min(shown, last));
     position.setState(shown);
     scroller.linesBelow.setState(Math.max(0, length - shown - height));

@@ -4,7 +4,7 @@ import type {Step} from '../../model/step.ts';
 import {type Role, shorten, wrapText} from '../screen/line.ts';
 import {Rows, Text} from './text.tsx';
 
-/** The cells that a page is wide, which its paragraphs are wrapped to. */
+/** The width of a page in cells, to which its paragraphs are wrapped. */
 export const PageWidth = createContext(80);
 
 export function usePageWidth(): number {
@@ -50,18 +50,18 @@ export const Signed = memo(function Signed({sign, signRole, text, role = 'plain'
   ));
 });
 
-/** A name and a value: of the value as many rows as it takes. */
-export type Fact = [name: string, value: string];
+/** A name, and a value that wraps. */
+export type Property = [name: string, value: string];
 
-type FactRowsProps = {name: string; value: string; indent?: number; nameWidth?: number; nameRole?: Role};
+type PropertyRowsProps = {name: string; value: string; indent?: number; nameWidth?: number; nameRole?: Role};
 
-export const FactRows = memo(function FactRows({
+export const PropertyRows = memo(function PropertyRows({
   name,
   value,
   indent = 2,
   nameWidth = 14,
   nameRole = 'muted',
-}: FactRowsProps) {
+}: PropertyRowsProps) {
   const left = indent + nameWidth;
   return wrapText(value, usePageWidth() - left - 2).map((row, index) => (
     <Text key={index}>
@@ -72,8 +72,8 @@ export const FactRows = memo(function FactRows({
 });
 
 /** Names and values in two columns. */
-export function Facts({facts}: {facts: Fact[]}) {
-  return facts.map(([name, value], index) => <FactRows key={index} name={name} value={value} />);
+export function Properties({properties}: {properties: Property[]}) {
+  return properties.map(([name, value], index) => <PropertyRows key={index} name={name} value={value} />);
 }
 
 const indent = 6;

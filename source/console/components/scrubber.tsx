@@ -24,15 +24,15 @@ export function Scrubber({past}: {past: Past}) {
   );
 }
 
-function spansOf({moments, at_ms}: Past, width: number, theme: Theme): Span[] {
-  const [first, last] = [moments[0]?.at_ms ?? at_ms, moments.at(-1)?.at_ms ?? at_ms];
+function spansOf({times, at_ms}: Past, width: number, theme: Theme): Span[] {
+  const [first, last] = [times[0]?.at_ms ?? at_ms, times.at(-1)?.at_ms ?? at_ms];
   const [from, to] = [` ${clockOf(first)} `, ` ${clockOf(last)} `];
   const cells = Math.max(1, width - from.length - to.length);
   const here = Math.round(((at_ms - first) / Math.max(1, last - first)) * (cells - 1));
   const spans = Array.from({length: cells}, (_, cell) => {
     if (cell === here) return span(theme.symbols.live, 'key');
     const span_ms = (last - first) / cells;
-    return cellOf(moments, first + cell * span_ms, first + (cell + 1) * span_ms, theme);
+    return cellOf(times, first + cell * span_ms, first + (cell + 1) * span_ms, theme);
   });
   return [span(from, 'muted'), ...joinEqual(spans), span(to, 'muted')];
 }
@@ -52,16 +52,16 @@ function joinEqual(spans: Span[]): Span[] {
 const gapMs = 65_000;
 
 /** The worst severity within a cell, or that of the last snapshot before it. */
-function cellOf(moments: readonly RecordedAt[], from_ms: number, to_ms: number, {symbols}: Theme): Span {
-  const last = indexAt(moments, to_ms);
-  if (to_ms - (moments[last]?.at_ms ?? 0) > gapMs) return span(' ');
-  const first = Math.min(last, indexAt(moments, from_ms));
-  const worst = worstSeverity(moments.slice(first, last + 1));
+function cellOf(times: readonly RecordedAt[], from_ms: number, to_ms: number, {symbols}: Theme): Span {
+  const last = indexAt(times, to_ms);
+  if (to_ms - (times[last]?.at_ms ?? 0) > gapMs) return span(' ');
+  const first = Math.min(last, indexAt(times, from_ms));
+  const worst = worstSeverity(times.slice(first, last + 1));
   if (worst === 'critical') return span(symbols.critical, 'danger');
   return worst === 'warning' ? span(symbols.warning, 'warning') : span(symbols.horizontal, 'muted');
 }
 
-function worstSeverity(moments: readonly RecordedAt[]): RecordedAt['severity'] {
-  if (moments.some(({severity}) => severity === 'critical')) return 'critical';
-  return moments.some(({severity}) => severity === 'warning') ? 'warning' : null;
+function worstSeverity(times: readonly RecordedAt[]): RecordedAt['severity'] {
+  if (times.some(({severity}) => severity === 'critical')) return 'critical';
+  return times.some(({severity}) => severity === 'warning') ? 'warning' : null;
 }

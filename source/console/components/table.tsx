@@ -7,7 +7,8 @@ import {fitText, type Span, span} from '../screen/line.ts';
 import type {TableState} from '../state/browsing.ts';
 import {useTheme} from './context.ts';
 import {Measured, type Size} from './measured.tsx';
-import {PaintedRow, Paragraph, Text} from './text.tsx';
+import {PageWidth, Prose} from './prose.tsx';
+import {PaintedRow, Text} from './text.tsx';
 
 type TableProps<Row> = {
   /** In the order shown. */
@@ -44,7 +45,11 @@ function Rows<Row>({rows, table, columns, idOf, emptyText, width, height}: Table
           </Text>
         );
       })}
-      {rows.length === 0 && <Paragraph text={emptyText} width={width} role="muted" />}
+      {rows.length === 0 && (
+        <PageWidth value={width}>
+          <Prose text={emptyText} role="muted" />
+        </PageWidth>
+      )}
     </>
   );
 }
@@ -85,7 +90,7 @@ function Titles<Row>({
   );
 }
 
-/** A row in as few parts as its roles allow; what is blank has no role, so that no look is given to nothing. */
+/** A row in as few parts as its roles allow. Blanks have no role, so that no style is written for them. */
 function partsOf<Row>(row: Row, fitted: Fitted<Row>, marker: string, ellipsis: string): Span[] {
   const parts: Span[] = marker.trim() === '' ? [] : [span(marker, 'warning')];
   let plain = marker.trim() === '' ? marker : '';
@@ -112,7 +117,10 @@ function partsOf<Row>(row: Row, fitted: Fitted<Row>, marker: string, ellipsis: s
 const gap = 1;
 const markerWidth = 2;
 
-/** Cells that texts of columns before the growing one get, where they would be cut, before a less important column is shown. */
+/**
+ * Cells by which the columns up to the growing one are widened together, where their texts would be cut, before less
+ * important columns are added.
+ */
 const comfortCells = 16;
 
 /**

@@ -2,12 +2,12 @@
 import {Text as InkText, Transform} from 'ink';
 import {Children, memo, type ReactNode} from 'react';
 import {sanitise} from '../../core/text/sanitise.ts';
-import {type Role, roles, type Span, wrapText} from '../screen/line.ts';
+import {type Role, roles, type Span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import {useTheme} from './context.ts';
 
 export type TextProps = {
-  /** What the text means; the theme decides how that looks. `selected` is one look for all that it holds. */
+  /** What the text means; the theme decides how that looks. `selected` overrides the roles of its parts. */
   role?: Role | 'selected';
   /** What happens to text wider than its box; `truncate` where it is not given. */
   wrap?: 'wrap' | 'truncate' | 'truncate-middle' | 'truncate-start';
@@ -16,7 +16,7 @@ export type TextProps = {
 
 /**
  * UTF-16 units of one string that can matter on the widest terminal; the rest is cut before it is measured. What Ink
- * wraps and cuts with takes seconds for 64 kB: longer text is a `<Paragraph>`.
+ * wraps and cuts with takes seconds for 64 kB: longer text is `<Prose>`.
  */
 const longestText = 2048;
 
@@ -64,27 +64,11 @@ function createPainter(theme: Theme, role: Role | 'selected'): Painter | null {
     `${begin}${text.replaceAll(reset, reset + begin).replaceAll('\n', `${reset}\n${begin}`)}${reset}`;
 }
 
-/** A sign in the first of a row's two leading cells that is blank: reversed alone may be an alarm, or not be seen. */
+/** Puts `>` into the first blank one of a row's two leading cells: reverse video alone may look like an alarm, or not show. */
 function markSelected(row: string, {symbols}: Theme): string {
   if (row.startsWith(' ')) return symbols.selected + row.slice(1);
   return row.charAt(1) === ' ' ? row.charAt(0) + symbols.selected + row.slice(2) : row;
 }
-
-/** Text of any length, wrapped at spaces where there are any to `width` cells less `indent` at the left and two at the right. */
-export const Paragraph = memo(function Paragraph({
-  text,
-  width,
-  indent = 2,
-  role = 'plain',
-}: {
-  text: string;
-  width: number;
-  indent?: number;
-  role?: Role;
-}) {
-  const margin = ' '.repeat(indent);
-  return <Rows role={role} rows={wrapText(text, width - indent - 2).map(row => margin + row)} />;
-});
 
 /** One Text of several rows, which are cut at the edge of their box. */
 export function Rows({rows, role = 'plain'}: {rows: string[]; role?: Role}) {

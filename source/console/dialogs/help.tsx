@@ -1,6 +1,6 @@
 import {Box} from 'ink';
 import {Page} from '../components/page.tsx';
-import {BlankRow, FactRows, Heading, PageWidth, usePageWidth} from '../components/prose.tsx';
+import {BlankRow, Heading, PageWidth, PropertyRows, usePageWidth} from '../components/prose.tsx';
 import {keyList} from '../input/key-meaning.ts';
 
 const keysWidth = 22;
@@ -32,7 +32,13 @@ function KeyRows({keys, width}: {keys: ReturnType<typeof keyList>; width: number
     <PageWidth value={width}>
       <Box flexDirection="column" width={width} flexShrink={0}>
         {keys.map(({keys: names, help}) => (
-          <FactRows key={`${names} ${help}`} name={names} value={help} nameWidth={keysWidth} nameRole="key" />
+          <PropertyRows
+            key={`${names} ${help}`}
+            name={names}
+            value={help}
+            nameWidth={keysWidth}
+            nameRole="key"
+          />
         ))}
       </Box>
     </PageWidth>

@@ -4,7 +4,7 @@ import type {BudgetGroup, Statement} from '../../model/snapshot.ts';
 import {useConsole, useTheme} from '../components/context.ts';
 import {clientOf, groupId, isHidden} from '../components/groups-list.tsx';
 import {Page} from '../components/page.tsx';
-import {BlankRow, FactRows, Heading, Prose, Signed} from '../components/prose.tsx';
+import {BlankRow, Heading, PropertyRows, Prose, Signed} from '../components/prose.tsx';
 import {uniqueKeys} from '../rows/arrange.ts';
 import {costliestStatements} from '../rows/statements.ts';
 import {findingId} from '../state/findings.ts';
@@ -41,7 +41,7 @@ export function OverviewDetail() {
       <BlankRow />
       <Heading>slots by application, role and client</Heading>
       {budget.groups.map(group => (
-        <FactRows
+        <PropertyRows
           key={groupId(group)}
           name={String(group.count)}
           nameWidth={5}

@@ -166,7 +166,7 @@ function remarksOf({results, notes}: ReplayDocument): string[] {
   return [...new Set([...failures, ...notes])];
 }
 
-/** The same rule as the sweep's. */
+/** The rule by which `recommend` recommends none. */
 function whyNoneRecommended(results: readonly ReplayResult[]): string {
   const last = results.at(-1);
   if (last === undefined) return 'no limit is recommended: nothing was measured';
@@ -174,6 +174,6 @@ function whyNoneRecommended(results: readonly ReplayResult[]): string {
     results.filter(({variant}) => variant === last.variant).map(each => each.connection_limit),
   ).size;
   return measured < 3
-    ? `no limit is recommended: that takes three of them measured, of ${last.variant} there ${measured === 1 ? 'is one' : 'are two'}`
+    ? `no limit is recommended: that takes measurements at three limits, and ${last.variant} has ${measured}`
     : 'no limit is recommended: no request succeeded at any of them';
 }

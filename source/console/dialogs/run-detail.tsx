@@ -5,7 +5,7 @@ import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {StepResult} from '../../model/run.ts';
 import {useConsole, useTheme} from '../components/context.ts';
 import {Page} from '../components/page.tsx';
-import {BlankRow, type Fact, Facts, Heading, Prose, StepText} from '../components/prose.tsx';
+import {BlankRow, Heading, Properties, type Property, Prose, StepText} from '../components/prose.tsx';
 import {Text} from '../components/text.tsx';
 import {timeOf} from '../rows/journal.ts';
 import type {Role} from '../screen/line.ts';
@@ -23,7 +23,7 @@ export function RunDetail({run}: {run: string}) {
   return (
     <Page>
       <Heading>{`run ${run}`}</Heading>
-      <Facts facts={[...runFacts(entries, acting_pid), ...undoFacts(all, run)]} />
+      <Properties properties={[...runProperties(entries, acting_pid), ...undoProperties(all, run)]} />
       {entries.filter(isIntent).map((intent, index) => (
         <StepRecord key={index} intent={intent} outcome={outcomes.get(intent.step)} acting_pid={acting_pid} />
       ))}
@@ -39,7 +39,7 @@ function isOutcome(entry: JournalEntry): entry is Entry<'outcome'> {
   return entry.event === 'outcome';
 }
 
-function runFacts(entries: JournalEntry[], acting_pid: number | null): Fact[] {
+function runProperties(entries: JournalEntry[], acting_pid: number | null): Property[] {
   const [first] = entries;
   const start = entries.find(entry => entry.event === 'run');
   const end = entries.find(entry => entry.event === 'end');
@@ -49,8 +49,8 @@ function runFacts(entries: JournalEntry[], acting_pid: number | null): Fact[] {
     ['who', first?.actor ?? 'unknown'],
     ['when', `${timeOf(first)} to ${end ? timeOf(end) : '(no end recorded)'} UTC`],
     ['target', first?.target ?? 'unknown'],
-    ...(start?.server === undefined ? [] : [['server', nameServer(start.server)] as Fact]),
-    ...actedAs(entries).map((who): Fact => ['acted as', who]),
+    ...(start?.server === undefined ? [] : [['server', nameServer(start.server)] as Property]),
+    ...actedAs(entries).map((who): Property => ['acted as', who]),
     ['recipe', `${start?.recipe ?? 'unknown'}${start?.undoes ? `, undoing run ${start.undoes}` : ''}`],
     ['parameters', start ? parametersText(start.params) : 'unknown'],
     ['plan', start?.plan ?? 'unknown'],
@@ -62,7 +62,7 @@ function runFacts(entries: JournalEntry[], acting_pid: number | null): Fact[] {
 }
 
 /** The runs that undid it and were not undone themselves. */
-function undoFacts(entries: readonly JournalEntry[], run: string): Fact[] {
+function undoProperties(entries: readonly JournalEntry[], run: string): Property[] {
   const {undone_by, is_undoable} = undoStateOf(entries, run);
   if (undone_by.length === 0) return [];
   return [['undone', `${is_undoable ? 'partly ' : ''}by run ${undone_by.join(', ')}`]];

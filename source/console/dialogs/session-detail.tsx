@@ -3,7 +3,7 @@ import {formatAge, formatCount} from '../../core/text/format.ts';
 import type {Backend} from '../../model/snapshot.ts';
 import {useConsole} from '../components/context.ts';
 import {Page} from '../components/page.tsx';
-import {BlankRow, type Fact, Facts, Heading, Prose} from '../components/prose.tsx';
+import {BlankRow, Heading, Properties, type Property, Prose} from '../components/prose.tsx';
 import {Text} from '../components/text.tsx';
 
 /**
@@ -27,7 +27,7 @@ export function SessionDetail({id, detail}: {id: string; detail: string[] | null
   return (
     <Page>
       <Heading>{`session ${backend.pid}`}</Heading>
-      <Facts facts={factsOf(backend, blocks)} />
+      <Properties properties={propertiesOf(backend, blocks)} />
       <BlankRow />
       <Heading>{backend.state === 'active' ? 'statement' : 'last statement'}</Heading>
       <Prose text={detail ?? backend.query ?? '(hidden from this role: GRANT pg_monitor)'} />
@@ -35,7 +35,7 @@ export function SessionDetail({id, detail}: {id: string; detail: string[] | null
   );
 }
 
-function factsOf(backend: Backend, blocks: string): Fact[] {
+function propertiesOf(backend: Backend, blocks: string): Property[] {
   return [
     [
       'state',
@@ -64,6 +64,6 @@ function factsOf(backend: Backend, blocks: string): Fact[] {
     ],
     ['blocked by', backend.blocked_by.length === 0 ? 'none' : [...new Set(backend.blocked_by)].join(', ')],
     ['blocks', blocks || 'none'],
-    ...Object.entries(backend.tags).map(([key, value]): Fact => [key, value]),
+    ...Object.entries(backend.tags).map(([key, value]): Property => [key, value]),
   ];
 }

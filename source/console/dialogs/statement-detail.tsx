@@ -4,7 +4,7 @@ import type {Statement} from '../../model/snapshot.ts';
 import {Chart, type Point} from '../components/chart.tsx';
 import {useConsole} from '../components/context.ts';
 import {Anchor, Page} from '../components/page.tsx';
-import {BlankRow, type Fact, Facts, Heading, Prose, usePageWidth} from '../components/prose.tsx';
+import {BlankRow, Heading, Properties, type Property, Prose, usePageWidth} from '../components/prose.tsx';
 import {Text} from '../components/text.tsx';
 import {statementId} from '../state/reading.ts';
 
@@ -40,7 +40,7 @@ export function StatementDetail({id, text, explain}: StatementDetailProps) {
           <BlankRow />
         </>
       )}
-      <Facts facts={factsOf(statement)} />
+      <Properties properties={propertiesOf(statement)} />
       <BlankRow />
       <Trend id={id} />
       <BlankRow />
@@ -77,7 +77,7 @@ function Trend({id}: {id: string}) {
   );
 }
 
-function factsOf(s: Statement): Fact[] {
+function propertiesOf(s: Statement): Property[] {
   const {rates} = s;
   const hits = s.shared_blks_hit + s.shared_blks_read;
   return [

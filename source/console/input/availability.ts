@@ -2,7 +2,7 @@ import {compareServers, serverDifference} from '../../core/server/server-identit
 import {parseSessionId} from '../../core/sessions/session.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import {findingOf} from '../state/findings.ts';
-import {blockerOf, canBeUnfolded, hasEnded} from '../state/run.ts';
+import {blockerOf, hasEnded, hasGuardsToShow} from '../state/run.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {selectedRun, selectedSession, targetSessions} from '../state/state.ts';
 
@@ -83,7 +83,7 @@ export function needsBlocker(state: ConsoleState): string | null {
 
 export function needsLongGuard(state: ConsoleState): string | null {
   const {wizard} = state;
-  return wizard && canBeUnfolded(wizard) ? null : 'no guard is folded here';
+  return wizard && hasGuardsToShow(wizard) ? null : 'no guard is folded here';
 }
 
 /** Only Esc stops a run: `q` may have been meant to close a page. */

@@ -9,9 +9,9 @@ export type InputEvent = {kind: 'key'; name: string} | {kind: 'paste'; text: str
  */
 export type InputDecoder = {
   push(bytes: Uint8Array): InputEvent[];
-  /** How long to wait for the rest of what has begun, in ms; null where nothing has. */
+  /** How long to wait for the rest of a sequence that has begun, in ms; null where none has. */
   waitMs(): number | null;
-  /** The rest did not come in that time. */
+  /** Ends the sequence, whose rest did not come in that time. */
   expire(): InputEvent[];
 };
 
@@ -134,7 +134,7 @@ export function createInputDecoder({
     return isParameter(character) ? {kind: 'ss3', text: text + character} : leave(character);
   }
 
-  /** What cannot stand in a sequence ends it, and counts for itself. */
+  /** A character that cannot be part of a sequence ends it, and is decoded on its own. */
   function leave(character: string): State {
     state = ground;
     return character === '\u0018' || character === '\u001a' ? ground : takeGround(character);

@@ -11,17 +11,23 @@ export function labelOf({label}: Binding, state: ConsoleState): string {
   return typeof label === 'function' ? label(state) : (label ?? '');
 }
 
-const acts: Command['kind'][] = ['end-sessions', 'explain', 'open-recipe', 'open-finding', 'undo-run'];
+const serverCommands: Command['kind'][] = [
+  'end-sessions',
+  'explain',
+  'open-recipe',
+  'open-finding',
+  'undo-run',
+];
 
-/** Whether the key leads to a change on the server. */
-export function isAct({command}: Binding, {view}: ConsoleState, key: string): boolean {
+/** Whether the key asks the server for something, or leads to a change there: not while the past is shown. */
+export function needsServer({command}: Binding, {view}: ConsoleState, key: string): boolean {
   const {kind} = typeof command === 'function' ? command(key) : command;
-  return acts.includes(kind) || (kind === 'open' && ['overview', 'recipes'].includes(view));
+  return serverCommands.includes(kind) || (kind === 'open' && ['overview', 'recipes'].includes(view));
 }
 
 /** Why a key does nothing now; null where it works. */
 export function whyDisabled(binding: Binding, state: ConsoleState, key: string): string | null {
-  if (state.past !== null && isAct(binding, state, key)) return whyNotInPast(state.past);
+  if (state.past !== null && needsServer(binding, state, key)) return whyNotInPast(state.past);
   return binding.disabledBecause?.(state, key) ?? null;
 }
 

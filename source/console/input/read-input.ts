@@ -23,8 +23,8 @@ export type ReadInputOptions = DecoderOptions & {
 };
 
 /**
- * Hands on what is typed and pasted, all of one read together, from now until it is stopped. Ink 6.8's useInput cannot
- * stand here: it ends a lone ESC in the next turn, so that the rest of an arrow key over a slow line would be letters, and
+ * Passes on keys and pastes, all of one read together, until it is stopped. Ink 6.8's useInput does not do: it takes a
+ * lone ESC for the Esc key in the next turn, so that the rest of an arrow key over a slow line becomes letters, and it
  * takes a bracketed paste for keys.
  */
 export function readInput(
@@ -63,7 +63,7 @@ export function readInput(
   };
 }
 
-/** Bytes that came while the program was busy are read before a timer that ran out meanwhile counts. */
+/** Calls back only after the bytes have been read that arrived while the program was busy and the timer ran out. */
 const startNodeTimer: StartTimer = (ms, callback) => {
   let due: NodeJS.Immediate | undefined;
   const timer = setTimeout(() => {
@@ -75,7 +75,7 @@ const startNodeTimer: StartTimer = (ms, callback) => {
   };
 };
 
-/** From ncurses' variable ESCDELAY, in ms, where it is set to a time of use. */
+/** From ncurses' variable ESCDELAY, in ms, where it is between 10 and 5000. */
 export function inputOptionsOf({ESCDELAY}: Record<string, string | undefined>): ReadInputOptions {
   const escape_ms = Number(ESCDELAY);
   return escape_ms >= 10 && escape_ms <= 5000 ? {escape_ms} : {};

@@ -70,14 +70,14 @@ type KeyCode = {
   text?: string[];
 };
 
-/** Event type of the kitty keyboard protocol: the key was let go. */
+/** Event type of the kitty keyboard protocol: the key was released. */
 const release = '3';
 const shift = 1;
 const alt = 2;
 const control = 4;
 /** Super, Hyper and Meta: none of our keys has them. */
 const foreign = 8 | 16 | 32;
-/** KP_ENTER of the kitty keyboard protocol; its other private codes are keys that we have no use for. */
+/** KP_ENTER of the kitty keyboard protocol; the console uses no other of its private codes. */
 const keypadEnter = 57_414;
 const firstPrivate = 57_344;
 const lastPrivate = 63_743;

@@ -88,7 +88,7 @@ function createWordTest<Row>(word: string, columns: Column<Row>[]): (row: Row) =
     searched.some(column => textsOf(column, row).some(text => matches(text.toLowerCase()))) !== isInverse;
 }
 
-/** Ids as React's keys: of rows with the same id, as in a damaged journal, all but the first get a number, so that none stays on the screen. */
+/** Ids as React's keys. Rows of a damaged journal may have the same id: all but the first get a number, or React would leave some on the screen. */
 export function uniqueKeys(ids: readonly string[]): string[] {
   const times = new Map<string, number>();
   return ids.map(id => {

@@ -13,7 +13,7 @@ export function oneLine(text: string): string {
   return line;
 }
 
-/** Longer statements are cut before: no row is as wide. */
+/** UTF-16 units of a statement that are folded; no row is wider. */
 const longestBegin = 1000;
 const folded = createTextCache<string>();
 

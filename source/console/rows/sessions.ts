@@ -7,7 +7,7 @@ import type {ConsoleState} from '../state/state.ts';
 import {arrangeRows, type Column} from './arrange.ts';
 import {oneLine} from './one-line.ts';
 
-/** Who (application, role) before what (statement), where columns are dropped: `K` ends the session. */
+/** On a narrow terminal who (application, role) outlasts what (statement): `K` ends the session, not the statement. */
 export const sessionColumns: Column<Backend>[] = [
   {
     id: 'pid',

@@ -168,8 +168,8 @@ export function statementRows(state: Shown): Statement[] {
   return arrangeRows(state.snapshot?.statements ?? [], statementsTable(state), statementColumns, statementId);
 }
 
-/** More have no text on the Overview: the sampler reads it for these. */
-const mostCostliest = 12;
+/** The Overview lists at most this many, and the sampler reads their texts. */
+export const mostCostliest = 12;
 
 /** Those with the highest load; before the second snapshot, with the longest execution time in total. */
 export function costliestStatements(statements: Statement[]): Statement[] {

@@ -1,6 +1,6 @@
 const request = '\u001b[6n';
 
-/** What is asked of a terminal by asking where its cursor is (CSI 6n): it answers when it has come to that. */
+/** Questions to the terminal where its cursor is (CSI 6n): its answer says that it has processed everything before. */
 export type CursorReports = {
   /** Writes bytes and asks. Resolves to the cursor's column, counted from 1; to null without an answer in that time. */
   ask(bytes: string, within_ms: number): Promise<number | null>;
@@ -16,7 +16,7 @@ export type CursorReports = {
 };
 
 export function createCursorReports(write: (bytes: string) => unknown): CursorReports {
-  /** In the order of the questions; also those whose answer is late, so that it is not taken for the next one's. */
+  /** Unanswered questions, oldest first. One that timed out stays, so that its late answer is not taken for the next one's. */
   let open: {answer(column: number): void; isAnswered: Promise<number | null>; giveUp: NodeJS.Timeout}[] = [];
   return {
     ask(bytes, within_ms) {

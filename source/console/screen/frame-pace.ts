@@ -21,7 +21,7 @@ export type FramePace = {
 };
 
 /**
- * On a slow line the system takes seconds of frames that the terminal has yet to show, and a key is answered after them.
+ * On a slow line the system buffers seconds of frames, and the answer to a key waits behind them.
  * So the terminal is asked when it has shown a large frame; if the line is slow, each frame waits for the one before.
  */
 export function createFramePace(

@@ -43,8 +43,8 @@ export function fitText(
   return cut(clean, width - textWidth(ellipsis)) + ellipsis;
 }
 
-/** No grapheme needs more than this many UTF-16 units: a statement of a megabyte costs no more than its cells. */
-const unitsPerCell = 16;
+/** No grapheme needs more UTF-16 units: cut to this many for each cell, a text of a megabyte costs no more than its cells. */
+export const unitsPerCell = 16;
 
 /** As much of a text as could be shown in `width` cells, and a little more, so that it is seen to be cut. */
 function bound(text: string, width: number): string {

@@ -134,13 +134,13 @@ export function clearSelection<State extends BrowsingSlice>(state: State): State
 }
 
 /** Clears the selection and the frozen order of Recipes, whose findings change while another view is shown. */
-export function releaseRecipes<State extends BrowsingSlice>(state: State): State {
+export function deselectRecipe<State extends BrowsingSlice>(state: State): State {
   const recipes = {...state.tables.recipes, cursor: null, frozenOrder: null};
   return {...state, tables: {...state.tables, recipes}};
 }
 
 /** Unfreezes the Journal's order, so that a new run comes first; the selection stays. */
-export function releaseJournal<State extends BrowsingSlice>(state: State): State {
+export function unfreezeJournal<State extends BrowsingSlice>(state: State): State {
   const journal = {...state.tables.journal, frozenOrder: null};
   return {...state, tables: {...state.tables, journal}};
 }
@@ -150,7 +150,7 @@ export function needsTable({view}: Pick<BrowsingSlice, 'view'>): string | null {
   return view === 'sessions' || view === 'statements' ? null : 'works in Sessions (2) and Statements (3)';
 }
 
-/** Why it cannot be filtered. The Journal can be filtered but not sorted. */
+/** Why the view that is open cannot be filtered; null where it can. The Journal can be filtered but not sorted. */
 export function needsFilterable(state: Pick<BrowsingSlice, 'view'>): string | null {
   return state.view === 'journal' || needsTable(state) === null
     ? null

@@ -7,7 +7,7 @@ import {goInTime, setSpeed} from './past.ts';
 import {setInterval} from './reading.ts';
 import type {ConsoleState} from './state.ts';
 
-/** A mistake, a command by its name, or what has become of the state. */
+/** An error, the command that the line names, or the next state. */
 type Entered = {error: string} | {command: NamedCommand} | UpdateResult;
 
 type NamedCommand =
@@ -85,7 +85,7 @@ function filterBy(state: ConsoleState, filter: string): Entered {
 }
 
 function goTo(state: ConsoleState, value: string): Entered {
-  const last_ms = state.past?.moments.at(-1)?.at_ms ?? Date.parse(state.snapshot?.at ?? '');
+  const last_ms = state.past?.times.at(-1)?.at_ms ?? Date.parse(state.snapshot?.at ?? '');
   const at_ms = parseTimestamp(value, last_ms);
   if (at_ms === null || Number.isNaN(at_ms))
     return {error: `Invalid time "${value}". Use 14:03 or 14:03:20 (UTC)`};

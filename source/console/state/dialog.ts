@@ -155,7 +155,7 @@ export function recall<State extends DialogSlice>(state: State, by: 1 | -1): Sta
 
 const mostEntered = 100;
 
-/** Keeps what is being entered, unless it was the last time, too. */
+/** Adds a line to the history of its prompt, unless it repeats the last one. */
 export function remember<State extends DialogSlice>(state: State, {purpose, text}: Prompt): State {
   const lines = state.entered[purpose];
   if (text.trim() === '' || lines.at(-1) === text) return state;

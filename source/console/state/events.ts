@@ -1,22 +1,22 @@
-import {statementRows} from '../rows/statements.ts';
-import {releaseJournal} from './browsing.ts';
+import {mostCostliest, statementRows} from '../rows/statements.ts';
+import {unfreezeJournal} from './browsing.ts';
 import {handleDialogEvent, inform} from './dialog.ts';
 import {type Effect, type Event, noEffects, type UpdateResult, withRun} from './messages.ts';
 import {keepNow, type Past, playOn, showPast} from './past.ts';
 import {
   chartsOf,
-  linkTo,
-  newlyMoved,
   pushCharts,
   readSnapshot,
   requestDiagnosisData,
   statementId,
+  withLink,
+  wrongServerNotice,
 } from './reading.ts';
 import {unfinishedNotice, updateReplay} from './run.ts';
 import type {ConsoleState} from './state.ts';
 import {handleRecipeData, updateRun} from './wizard.ts';
 
-/** Takes what the server, the terminal and effects report into the state. */
+/** The next state after what the server, the terminal or an effect reports. */
 export function handleEvent(state: ConsoleState, event: Event): UpdateResult {
   switch (event.kind) {
     case 'read':
@@ -55,9 +55,9 @@ export function handleEvent(state: ConsoleState, event: Event): UpdateResult {
 
 /** Shows a snapshot, or keeps it while the past is shown. */
 function takeSnapshot(state: ConsoleState, event: Extract<Event, {kind: 'read'}>): UpdateResult {
-  const linked = linkTo(state, event);
+  const linked = withLink(state, event);
   if (state.past !== null) return noEffects(keepSnapshot(linked, state.past, event));
-  const moved = newlyMoved(state.link, linked.link);
+  const moved = wrongServerNotice(state.link, linked.link);
   const next = readSnapshot(moved === null ? linked : inform(linked, moved, 'danger'), event.snapshot);
   if (state.isPaused) return noEffects(next);
   const requested = requestDiagnosisData(next);
@@ -79,13 +79,13 @@ function keepSnapshot(
 /** Shows a snapshot of the past, with those before it for the charts; not where a wizard has been opened since it was requested. */
 function takePast(
   state: ConsoleState,
-  {moments, snapshots}: Extract<Event, {kind: 'past-read'}>,
+  {times, snapshots}: Extract<Event, {kind: 'past-read'}>,
 ): UpdateResult {
   if (state.wizard !== null || state.replay !== null) return noEffects(state);
   const snapshot = snapshots.at(-1);
   if (snapshot === undefined) return noEffects(inform(state, 'no snapshot is kept for that time'));
   const known = {...state, targetName: snapshot.target.id};
-  return showPast(known, moments, {snapshot, ...chartsOf(snapshots)});
+  return showPast(known, times, {snapshot, ...chartsOf(snapshots)});
 }
 
 function takeJournal(state: ConsoleState, event: Extract<Event, {kind: 'journal-read'}>): ConsoleState {
@@ -112,7 +112,7 @@ function takeRun(state: ConsoleState, {run}: Extract<Event, {kind: 'run'}>): Upd
   const shown = wizard === null ? state : {...state, wizard: updateRun(wizard, run)};
   if (run.phase !== 'ended') return noEffects(shown);
   return {
-    state: {...releaseJournal(shown), diagnosis_data_at_ms: null},
+    state: {...unfreezeJournal(shown), diagnosis_data_at_ms: null},
     effects: [{kind: 'read-journal'}],
   };
 }
@@ -122,12 +122,10 @@ function takeFailedRun(state: ConsoleState, error: string): UpdateResult {
   return {state: {...state, wizard}, effects: [{kind: 'read-journal'}]};
 }
 
-const overviewStatements = 12;
-
 /** The statements whose texts are needed: those on the screen and a page around them. */
 function shownQueryIds(state: ConsoleState): string[] {
   const rows = statementRows(state);
-  if (state.view !== 'statements') return rows.slice(0, overviewStatements).map(({queryid}) => queryid);
+  if (state.view !== 'statements') return rows.slice(0, mostCostliest).map(({queryid}) => queryid);
   const at = rows.findIndex(row => statementId(row) === state.tables.statements.cursor);
   const page = state.rows;
   return rows.slice(Math.max(0, at - page), Math.max(0, at) + 2 * page).map(({queryid}) => queryid);

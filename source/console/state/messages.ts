@@ -44,11 +44,12 @@ export function toEdge(to: 'first' | 'last'): ScrollBy {
   return {lines: to === 'first' ? -Infinity : Infinity};
 }
 
+/** The next state with a change of its run slice. */
 export function withRun(state: ConsoleState, {changes, effects}: RunUpdate): UpdateResult {
   return {state: {...state, ...changes}, effects};
 }
 
-/** What commands do, by name: with the state, and with what the command takes. */
+/** Commands by name: each gets the state, and the command with its options. */
 export type CommandTable<State> = Record<string, (state: State, options: never) => UpdateResult>;
 
 /** The commands of a table: `{kind: 'move', by: 1}`. */

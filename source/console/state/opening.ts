@@ -1,17 +1,15 @@
 import {sessionId} from '../../core/sessions/session.ts';
 import type {Finding, ParameterValues} from '../../model/recipe.ts';
-import {releaseRecipes} from './browsing.ts';
+import {deselectRecipe} from './browsing.ts';
 import {explainStatement, inform, openOverview, openRun, openSession, openStatement} from './dialog.ts';
 import {findingId, findingOf} from './findings.ts';
 import {noEffects, type UpdateResult, withRun} from './messages.ts';
 import {whyNotInPast} from './past.ts';
-import {anotherServer} from './reading.ts';
+import {whyWrongServer} from './reading.ts';
 import {blockerOf, type RecipeWizard} from './run.ts';
 import type {ConsoleState} from './state.ts';
 import {selectedRun, selectedSession, selectedStatement, targetSessions} from './state.ts';
 import {openRecipe, openUndo, planWizard} from './wizard.ts';
-
-/** What the keys open that act on the selected row: its detail, or the wizard of a recipe. */
 
 /** Enter: the detail of the selected row, the recipe of the selected finding, or else all of the Overview. */
 export function openSelected(state: ConsoleState): UpdateResult {
@@ -51,7 +49,7 @@ function openFinding(state: ConsoleState, finding: Finding | undefined): UpdateR
   return finding === undefined ? noEffects(state) : openWizard(state, finding.recipe, finding);
 }
 
-/** At the worst of its findings, if it has any. */
+/** Opens a recipe's wizard at the worst of its findings, if it has any. */
 export function openRecipeByName(state: ConsoleState, id: string): UpdateResult {
   return openWizard(state, id, state.findings.find(({recipe}) => recipe === id) ?? null);
 }
@@ -87,7 +85,7 @@ export function openWizard(
   params: ParameterValues = {},
 ): UpdateResult {
   if (state.past !== null) return noEffects(inform(state, whyNotInPast(state.past)));
-  const moved = anotherServer(state);
+  const moved = whyWrongServer(state);
   if (moved !== null) return noEffects(inform(state, moved, 'danger'));
   const recipe = state.recipes.find(each => each.id === id);
   if (recipe === undefined) return noEffects(inform(state, `no recipe "${id}"`));
@@ -95,7 +93,7 @@ export function openWizard(
     finding: finding && findingId(finding),
     params: {...finding?.params, ...params},
   });
-  return withRun({...releaseRecipes(state), overlay: null, replay: null}, opened);
+  return withRun({...deselectRecipe(state), overlay: null, replay: null}, opened);
 }
 
 /** `C` and `K` on the target sessions: the same engine, straight to the preview. */
@@ -112,7 +110,7 @@ export function openUndoOfRow(state: ConsoleState): UpdateResult {
   const {journal, snapshot} = state;
   if (run === undefined || journal === null || snapshot === null || state.past !== null)
     return noEffects(state);
-  const moved = anotherServer(state);
+  const moved = whyWrongServer(state);
   if (moved !== null) return noEffects(inform(state, moved, 'danger'));
   try {
     return withRun({...state, overlay: null}, openUndo(snapshot, journal, run));

@@ -12,7 +12,7 @@ export type PastSlice = {
 /** The past is shown. */
 export type Past = {
   /** The recorded snapshots with the severity of their findings. */
-  moments: readonly RecordedAt[];
+  times: readonly RecordedAt[];
   /** Time of the snapshot shown, by the server's clock. */
   at_ms: number;
   isPlaying: boolean;
@@ -22,7 +22,7 @@ export type Past = {
   now: Shown | null;
 };
 
-/** What of the reading changes with the time shown. */
+/** The part of the reading slice that depends on the time shown. */
 type Shown = {
   snapshot: Snapshot | null;
   history: HistorySample[];
@@ -31,15 +31,15 @@ type Shown = {
 };
 
 export type PastEvent =
-  | {kind: 'past-read'; moments: readonly RecordedAt[]; snapshots: Snapshot[]}
+  | {kind: 'past-read'; times: readonly RecordedAt[]; snapshots: Snapshot[]}
   | {kind: 'play-on'};
 
 export type PastEffect =
   /** The last snapshot at or before `at_ms`, moved by `by` snapshots. */
   | {kind: 'read-past'; at_ms: number; by: number}
   | {kind: 'play-on'; after_ms: number}
-  /** What was requested of the past and has not been answered yet is not wanted any more. */
-  | {kind: 'stay-now'}
+  /** Ignores what is still being read of the past, and stops playing. */
+  | {kind: 'cancel-past'}
   | {kind: 'write-out'; file: string | null};
 
 type Updated<State> = {state: State; effects: PastEffect[]};
@@ -50,10 +50,10 @@ const shortestWaitMs = 100;
 const speeds = [1, 2, 5, 10, 30, 60, 300];
 
 export function createPast(isRecording: boolean): PastSlice {
-  return {past: isRecording ? {moments: [], at_ms: 0, isPlaying: true, speed: 1, now: null} : null};
+  return {past: isRecording ? {times: [], at_ms: 0, isPlaying: true, speed: 1, now: null} : null};
 }
 
-/** Goes to another snapshot of the past and stops playing; from now, only back. */
+/** Goes to another snapshot of the past and stops playing; while the screen is live, only backwards. */
 export function goInTime<State extends PastSlice & Shown>(
   state: State,
   to: {by: number} | {by_ms: number} | {at_ms: number},
@@ -65,7 +65,7 @@ export function goInTime<State extends PastSlice & Shown>(
     return {state, effects: []};
   const stopped = past === null ? state : {...state, past: {...past, isPlaying: false}};
   const at_ms = 'at_ms' in to ? to.at_ms : 'by_ms' in to ? here_ms + to.by_ms : here_ms;
-  const last_ms = past?.moments.at(-1)?.at_ms;
+  const last_ms = past?.times.at(-1)?.at_ms;
   const isBeyond = 'by' in to ? to.by > 0 && here_ms === last_ms : last_ms !== undefined && at_ms > last_ms;
   if (past?.now && isBeyond) return backToNow(state);
   return {state: stopped, effects: [{kind: 'read-past', at_ms, by: 'by' in to ? to.by : 0}]};
@@ -74,14 +74,14 @@ export function goInTime<State extends PastSlice & Shown>(
 /** Shows a snapshot of the past with the charts before it, and goes on playing. */
 export function showPast<State extends PastSlice & Shown>(
   state: State,
-  moments: readonly RecordedAt[],
+  times: readonly RecordedAt[],
   shown: Shown & {snapshot: Snapshot},
 ): Updated<State> {
   const {snapshot, history, trends, samples} = state;
   const fresh = {isPlaying: false, speed: 1, now: {snapshot, history, trends, samples}};
-  const past: Past = {...(state.past ?? fresh), moments, at_ms: Date.parse(shown.snapshot.at)};
+  const past: Past = {...(state.past ?? fresh), times, at_ms: Date.parse(shown.snapshot.at)};
   const next = {...state, ...shown, past};
-  return past.isPlaying ? goOn(next, past) : {state: next, effects: []};
+  return past.isPlaying ? scheduleNext(next, past) : {state: next, effects: []};
 }
 
 /** Requests the next snapshot while the past plays. */
@@ -95,7 +95,7 @@ export function playOn<State extends PastSlice>(state: State): Updated<State> {
 export function togglePlaying<State extends PastSlice & Shown>(state: State, past: Past): Updated<State> {
   const toggled = {...past, isPlaying: !past.isPlaying};
   const next = {...state, past: toggled};
-  return toggled.isPlaying ? goOn(next, toggled) : {state: next, effects: []};
+  return toggled.isPlaying ? scheduleNext(next, toggled) : {state: next, effects: []};
 }
 
 /** `+` and `-` in the past. */
@@ -115,17 +115,18 @@ export function setSpeed<State extends PastSlice & Shown>(
 ): Updated<State> {
   const changed = {...past, speed};
   const next = {...state, past: changed};
-  return past.isPlaying ? goOn(next, changed) : {state: next, effects: []};
+  return past.isPlaying ? scheduleNext(next, changed) : {state: next, effects: []};
 }
 
 /** Shows the newest snapshot again, with charts that include the time in between. */
 export function backToNow<State extends PastSlice & Shown>(state: State): Updated<State> {
   const {past} = state;
   if (!past?.now) return {state, effects: []};
-  return {state: {...state, ...past.now, past: null}, effects: [{kind: 'stay-now'}]};
+  return {state: {...state, ...past.now, past: null}, effects: [{kind: 'cancel-past'}]};
 }
 
-function goOn<State extends PastSlice & Shown>(state: State, past: Past): Updated<State> {
+/** Schedules the next snapshot while the past plays; at its end returns to now, or stops. */
+function scheduleNext<State extends PastSlice & Shown>(state: State, past: Past): Updated<State> {
   const {by, wait_ms} = nextStep(past);
   if (by > 0) return {state, effects: [{kind: 'play-on', after_ms: wait_ms}]};
   return past.now === null
@@ -134,13 +135,13 @@ function goOn<State extends PastSlice & Shown>(state: State, past: Past): Update
 }
 
 /** By how many snapshots to go on, and after how long; `by` is 0 at the end. */
-function nextStep({moments, at_ms, speed}: Past): {by: number; wait_ms: number} {
-  const index = indexAt(moments, at_ms);
-  const next = moments[index + 1];
+function nextStep({times, at_ms, speed}: Past): {by: number; wait_ms: number} {
+  const index = indexAt(times, at_ms);
+  const next = times[index + 1];
   if (next === undefined) return {by: 0, wait_ms: 0};
   const wait_ms = Math.min(longestWaitMs, (next.at_ms - at_ms) / speed);
   if (wait_ms >= shortestWaitMs) return {by: 1, wait_ms};
-  return {by: Math.max(1, indexAt(moments, at_ms + shortestWaitMs * speed) - index), wait_ms: shortestWaitMs};
+  return {by: Math.max(1, indexAt(times, at_ms + shortestWaitMs * speed) - index), wait_ms: shortestWaitMs};
 }
 
 /** Keeps what L returns to up to date while the past is shown. */

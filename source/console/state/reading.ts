@@ -96,8 +96,8 @@ export function createReading(options: ReadingOptions): ReadingSlice {
   };
 }
 
-/** The connection as a snapshot shows it. */
-export function linkTo<State extends ReadingSlice>(
+/** The state with a live connection, to the server of a snapshot. */
+export function withLink<State extends ReadingSlice>(
   state: State,
   {snapshot, effective_interval_ms, viaRescueUrl = false}: ReadEvent,
 ): State {
@@ -145,15 +145,15 @@ function liveLink(
   return {kind: 'live', viaRescueUrl, another_server};
 }
 
-/** That the connection leads to another server than before; null where it does not, or did already. */
-export function newlyMoved(before: Link, now: Link): string | null {
+/** Says that the connection now leads to another server; null where it does not, or did before. */
+export function wrongServerNotice(before: Link, now: Link): string | null {
   if (now.kind !== 'live') return null;
   const isKnown = before.kind === 'live' && before.another_server === now.another_server;
   return isKnown ? null : now.another_server;
 }
 
 /** Why nothing can be changed: the connection leads to another server. null where it does not. */
-export function anotherServer({link}: Pick<ReadingSlice, 'link'>): string | null {
+export function whyWrongServer({link}: Pick<ReadingSlice, 'link'>): string | null {
   if (link.kind !== 'live' || link.another_server === null) return null;
   return `${link.another_server}: poolctl changes nothing there; quit, and open poolctl on the intended server`;
 }

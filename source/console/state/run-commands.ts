@@ -2,7 +2,7 @@ import {inform} from './dialog.ts';
 import {edit, type InputLine, insert, type LineEdit} from './line-editor.ts';
 import {type CommandTable, noEffects, scroll, toEdge, type UpdateResult, withRun} from './messages.ts';
 import {openBlocker, openWizard} from './opening.ts';
-import {anotherServer} from './reading.ts';
+import {whyWrongServer} from './reading.ts';
 import {hasEnded, leaveReplay, type RecipeWizard, type ReplayPage, recommended} from './run.ts';
 import type {ConsoleState} from './state.ts';
 import {choose, editField, goBack, goForward, moveField} from './wizard.ts';
@@ -12,7 +12,7 @@ type InReplay = ConsoleState & {replay: ReplayPage};
 
 /** What commands do in a wizard. */
 export const wizardCommands = {
-  submit: state => withRun(state, goForward(state, state.wizard, anotherServer(state))),
+  submit: state => withRun(state, goForward(state, state.wizard, whyWrongServer(state))),
   back: state => withRun(state, goBack(state, state.wizard)),
   type: (state, {text}: {text: string}) => editLine(state, line => insert(line, text)),
   paste: (state, {text}: {text: string}) => paste(state, text),
@@ -25,7 +25,7 @@ export const wizardCommands = {
   page: (state, {by}: {by: 1 | -1}) => scroll(state, {pages: by}),
   edge: (state, {to}: {to: 'first' | 'last'}) => scroll(state, toEdge(to)),
   'open-blocker': state => openBlocker(state, state.wizard),
-  'toggle-guards': state => show(state, {...state.wizard, isUnfolded: !state.wizard.isUnfolded}),
+  'toggle-guards': state => show(state, {...state.wizard, areGuardsShown: !state.wizard.areGuardsShown}),
 } satisfies CommandTable<InWizard>;
 
 /** What commands do on the page of a replay. */

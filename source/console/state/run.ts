@@ -61,7 +61,7 @@ export type RecipeWizard = {
   stopping: 'cancel' | 'after-step' | null;
   /** Whether the preview has guards too long for one line, and whether they are shown in full. */
   hasFolded: boolean;
-  isUnfolded: boolean;
+  areGuardsShown: boolean;
 };
 
 /** The page of a replay: its progress, then its results. */
@@ -112,7 +112,7 @@ export type RunEffect =
 
 export type RunUpdate = {changes: Partial<RunSlice>; effects: RunEffect[]};
 
-/** What of the reading a wizard plans with. */
+/** The part of the reading slice that a wizard plans with. */
 export type Known = {recipes: Recipe[]; snapshot: Snapshot | null; diagnosisData: DiagnosisData};
 export type Target = {isProduction: boolean; targetName: string};
 
@@ -120,7 +120,7 @@ export function createRun(): RunSlice {
   return {wizard: null, replay: null, journal: null};
 }
 
-/** What to know of an earlier run when the journal is read for the first time; null where there is nothing. */
+/** Unfinished steps of earlier runs, told once: when the journal is read for the first time. null where there are none. */
 export function unfinishedNotice(before: JournalState | null, {unfinished}: JournalState): string | null {
   if (before !== null || unfinished === 0) return null;
   return `${counted(unfinished, 'step')} of an earlier run ended without a recorded result: check the Journal (6)`;
@@ -182,8 +182,8 @@ export function canBeExecuted(plan: Plan | null): plan is Plan {
   return plan?.steps.some(({kind}) => kind !== 'advice') ?? false;
 }
 
-/** Whether the preview has guards that can be shown in full. */
-export function canBeUnfolded({stage, hasFolded}: RecipeWizard): boolean {
+/** Whether the preview on the screen has guards too long for one line. */
+export function hasGuardsToShow({stage, hasFolded}: RecipeWizard): boolean {
   return stage === 'preview' && hasFolded;
 }
 

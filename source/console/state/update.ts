@@ -1,9 +1,9 @@
 import {lists} from '../rows/lists.ts';
 import {
   clearSelection,
+  deselectRecipe,
   moveCursor,
   neighbour,
-  releaseRecipes,
   restoreFilter,
   reverseSort,
   setFilter,
@@ -95,7 +95,7 @@ const globalCommands = {
   quit: state => ({state, effects: [{kind: 'quit'}]}),
 } satisfies CommandTable<ConsoleState>;
 
-/** What a key means: the name of a command, and what it takes. */
+/** The name of a command with its options: `{kind: 'move', by: 1}`. */
 export type Command =
   | CommandOf<typeof viewCommands>
   | CommandOf<typeof globalCommands>
@@ -103,7 +103,7 @@ export type Command =
 
 export type Message = Command | Event;
 
-/** The next state for a message, and the effects to perform. Pure. Findings belong to the snapshot shown. */
+/** The next state for a message, and the effects to perform. Pure. Another snapshot or other data is diagnosed again. */
 export function update(before: ConsoleState, message: Message): UpdateResult {
   const {state, effects} = isCommand(message)
     ? handleCommand(before.notice === null ? before : {...before, notice: null}, message)
@@ -142,7 +142,7 @@ function run<State extends ConsoleState>(
 
 /** Shows a view, and closes what lies on top. */
 function showView(state: ConsoleState, view: ViewId): UpdateResult {
-  const released = view === 'recipes' ? state : releaseRecipes(state);
+  const released = view === 'recipes' ? state : deselectRecipe(state);
   const next: ConsoleState = {...released, view, overlay: null, wizard: null, replay: null};
   const journal: Effect[] = view === 'journal' ? [{kind: 'read-journal'}] : [];
   return {state: next, effects: [showEffect(next), ...journal]};

@@ -49,7 +49,7 @@ export const newWizard: RecipeWizard = {
   asksToStop: false,
   stopping: null,
   hasFolded: false,
-  isUnfolded: false,
+  areGuardsShown: false,
 };
 
 /** Opens a recipe at its findings and loads what the defaults of its parameters depend on. */
@@ -215,7 +215,7 @@ function requestData(wizard: RecipeWizard, recipe: Recipe, isForPlan: boolean): 
     const dataRequest: DataRequest = {needs: recipe.planRequires?.(valuesOf(wizard)) ?? {}, isForPlan};
     return show({...wizard, dataRequest, error: null}, {kind: 'load-data', dataRequest});
   } catch (error) {
-    // A required parameter is not set yet, which is no error while defaults are loaded.
+    // A required parameter may still be unset while its default is being loaded.
     return show(isForPlan ? withError(wizard, recipe, error) : wizard);
   }
 }
@@ -246,7 +246,7 @@ function makePlan(known: Known, wizard: RecipeWizard, recipe: Recipe): RunUpdate
   }
 }
 
-/** A value that cannot be read is gone to, not planned with. */
+/** Goes to the first parameter with an invalid value; null where all are valid. */
 function refuse(known: Known, wizard: RecipeWizard, {parameters}: Recipe): RunUpdate | null {
   const field = parameters.findIndex(
     parameter => parameterProblem(known, wizard, parameter)?.severity === 'error',
@@ -261,7 +261,7 @@ function withError(wizard: RecipeWizard, {parameters}: Recipe, error: unknown): 
   return {...wizard, stage: parameters.length > 0 ? 'parameters' : 'evidence', error: messageOf(error)};
 }
 
-/** A hint is written for the command line, too: here there are fields in place of flags. */
+/** An error's message with its hint. Hints name the command line's `--set`: here there are fields instead. */
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const hint = error instanceof AbortError ? error.hint?.replaceAll('--set ', '') : undefined;

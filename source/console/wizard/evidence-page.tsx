@@ -2,7 +2,7 @@ import {formatAge, formatBytes, formatRatio} from '../../core/text/format.ts';
 import type {Finding, Recipe} from '../../model/recipe.ts';
 import {useConsole, useTheme} from '../components/context.ts';
 import {Page} from '../components/page.tsx';
-import {BlankRow, FactRows, Prose, Signed} from '../components/prose.tsx';
+import {BlankRow, PropertyRows, Prose, Signed} from '../components/prose.tsx';
 import {Text} from '../components/text.tsx';
 import {uniqueKeys} from '../rows/arrange.ts';
 import {findingId} from '../state/findings.ts';
@@ -13,8 +13,8 @@ import type {ConsoleState} from '../state/state.ts';
 export function EvidencePage({wizard}: {wizard: RecipeWizard}) {
   const recipe = useConsole(state => recipeOf(state, wizard));
   const findings = useConsole(state => state.findings.filter(finding => finding.recipe === wizard.recipe));
-  const isAsked = (finding: Finding) => findingId(finding) === wizard.finding;
-  const sorted = findings.toSorted((a, b) => Number(isAsked(b)) - Number(isAsked(a)));
+  const isOrigin = (finding: Finding) => findingId(finding) === wizard.finding;
+  const sorted = findings.toSorted((a, b) => Number(isOrigin(b)) - Number(isOrigin(a)));
   const keys = uniqueKeys(sorted.map(findingId));
   return (
     <Page>
@@ -83,7 +83,7 @@ function Evidence({finding: {severity, summary, evidence}}: {finding: Finding}) 
       />
       {Object.entries(evidence).map(([key, value]) => {
         const {name, text} = withUnit(key, value);
-        return <FactRows key={key} name={name} value={text} indent={6} nameWidth={28} />;
+        return <PropertyRows key={key} name={name} value={text} indent={6} nameWidth={28} />;
       })}
     </>
   );

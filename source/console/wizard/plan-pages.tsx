@@ -15,11 +15,11 @@ import {shorten} from '../screen/line.ts';
 type PreviewPageProps = {
   plan: Plan;
   /** Long guards are shown in full. */
-  isUnfolded: boolean;
+  areGuardsShown: boolean;
 };
 
 /** A summary, then every statement as it will run and everything skipped. */
-export const PreviewPage = memo(function PreviewPage({plan, isUnfolded}: PreviewPageProps) {
+export const PreviewPage = memo(function PreviewPage({plan, areGuardsShown}: PreviewPageProps) {
   const {steps, skipped, explanation, figure} = plan;
   return (
     <Page>
@@ -38,7 +38,7 @@ export const PreviewPage = memo(function PreviewPage({plan, isUnfolded}: Preview
           step={step}
           before={steps[index - 1]}
           title={titleBeside(step, explanation)}
-          isFolded={!isUnfolded}
+          isFolded={!areGuardsShown}
         />
       ))}
       {skipped.length > 0 && (

@@ -11,11 +11,11 @@ import {
   blockerOf,
   canBeCancelled,
   canBeExecuted,
-  canBeUnfolded,
   confirmationWord,
   currentStep,
   type DataRequest,
   editedLine,
+  hasGuardsToShow,
   isChoosing,
   isCleaningUp,
   type RecipeWizard,
@@ -97,14 +97,14 @@ function Stages({wizard}: {wizard: RecipeWizard}) {
 }
 
 function StagePage({wizard}: {wizard: RecipeWizard}) {
-  const {stage, plan, isUnfolded, run} = wizard;
+  const {stage, plan, areGuardsShown, run} = wizard;
   switch (stage) {
     case 'evidence':
       return <EvidencePage wizard={wizard} />;
     case 'parameters':
       return <ParametersPage wizard={wizard} />;
     case 'preview':
-      return plan && <PreviewPage plan={plan} isUnfolded={isUnfolded} />;
+      return plan && <PreviewPage plan={plan} areGuardsShown={areGuardsShown} />;
     case 'confirm':
       return plan && <ConfirmationPage plan={plan} server={wizard.server} />;
     case 'running':
@@ -213,7 +213,7 @@ export function wizardKeys(state: ConsoleState, wizard: RecipeWizard): [key: str
   const keys: [string, string][] = [
     ['Enter', forward[stage]],
     [wizard.asksToStop ? 'Esc again' : 'Esc', back[stage]],
-    ['o', canBeUnfolded(wizard) ? (wizard.isUnfolded ? 'fold guards' : 'show guards') : ''],
+    ['o', hasGuardsToShow(wizard) ? (wizard.areGuardsShown ? 'fold guards' : 'show guards') : ''],
     ['← →', isChoosing(state, wizard) ? 'choose' : ''],
     ['w', blocker === null ? '' : `session ${blocker.pid}`],
   ];

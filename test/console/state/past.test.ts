@@ -18,7 +18,7 @@ import {
 } from '../played.ts';
 
 const start_ms = Date.parse('2026-01-01T12:00:00.000Z');
-const moments: RecordedAt[] = Array.from({length: 100}, (_, index) => ({
+const times: RecordedAt[] = Array.from({length: 100}, (_, index) => ({
   at_ms: start_ms + index * 2000,
   severity: index === 50 ? 'critical' : null,
 }));
@@ -29,11 +29,11 @@ function snapshotAt(index: number) {
   return {...snapshot, budget: {...snapshot.budget, used}};
 }
 
-function pastRead(index: number, kept = moments): Message {
+function pastRead(index: number, kept = times): Message {
   const snapshots = Array.from({length: Math.min(5, index + 1)}, (_, back) =>
     snapshotAt(index - back),
   ).reverse();
-  return {kind: 'past-read', moments: kept, snapshots};
+  return {kind: 'past-read', times: kept, snapshots};
 }
 
 const recipe = createRecipe({findings: () => [createFinding()]});
@@ -82,7 +82,7 @@ describe('the past of a live console', () => {
     );
   });
 
-  it('says so where the recipes are, and has the keys of time at its foot in place of those of acts', () => {
+  it('says so where the recipes are, and has the keys of time at its foot in place of those that act', () => {
     const recipes = screenOf(press(past, '5'));
     expect(recipes).toContain(
       'recipes   this is 12:01:40: press L to return to now before you change anything',
@@ -115,7 +115,7 @@ describe('the past of a live console', () => {
     'is left for good with %s: what was requested of it is not wanted any more',
     key => {
       const atEnd = play(live, pastRead(99)).state;
-      expect(effectsOf(atEnd, key)).toEqual([{kind: 'stay-now'}]);
+      expect(effectsOf(atEnd, key)).toEqual([{kind: 'cancel-past'}]);
     },
   );
 
@@ -147,7 +147,7 @@ describe('the past of a live console', () => {
 });
 
 describe('a recording', () => {
-  const opened = open(100, 30, {past: {moments: [], at_ms: 0, isPlaying: true, speed: 1, now: null}});
+  const opened = open(100, 30, {past: {times: [], at_ms: 0, isPlaying: true, speed: 1, now: null}});
 
   it('plays from its beginning, a reading after the other', () => {
     const {state, effects} = play(opened, pastRead(0));

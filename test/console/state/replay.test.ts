@@ -183,8 +183,8 @@ describe('a replay in the console', () => {
   });
 
   it.each([
-    ['two limits', results, 'that takes three of them measured, of before there are two'],
-    ['one', results.slice(1), 'that takes three of them measured, of before there is one'],
+    ['two limits', results, 'that takes measurements at three limits, and before has 2'],
+    ['one', results.slice(1), 'that takes measurements at three limits, and before has 1'],
     [
       'three that answer nothing',
       [1, 2, 3].map(connection_limit => resultOf({connection_limit})),
