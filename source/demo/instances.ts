@@ -129,7 +129,7 @@ export async function connectOutsidePool(
 }
 
 /** Only Linux has all of 127.0.0.0/8 as loopback; elsewhere every client's address is 127.0.0.1. */
-function socketFrom(localAddress: string): net.Socket {
+export function socketFrom(localAddress: string): net.Socket {
   const socket = new net.Socket();
   if (process.platform !== 'linux') return socket;
   const connect = socket.connect.bind(socket) as (options: net.TcpSocketConnectOpts) => net.Socket;

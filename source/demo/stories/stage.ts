@@ -1,0 +1,126 @@
+import {randomBytes} from 'node:crypto';
+import {setTimeout as sleepMs} from 'node:timers/promises';
+import pg from 'pg';
+import {quoteIdentifier} from '../../core/sql/quote.ts';
+import {socketFrom} from '../instances.ts';
+import type {ServerSettings, ThrowawayServer} from '../server.ts';
+import type {Login, Stage, Story} from './story.ts';
+
+/** Of every story, unless it has its own. */
+export const storySettings: ServerSettings = {
+  shared_preload_libraries: 'pg_stat_statements',
+  max_connections: 100,
+  track_io_timing: 'on',
+  // The server, its clients and poolctl share the machine.
+  max_parallel_workers_per_gather: 0,
+  jit: 'off',
+};
+
+const database = 'app';
+const untilMs = 60_000;
+
+/** Creates the story's database. `end` stops its clients. */
+export async function openStage(server: ThrowawayServer): Promise<Stage & {end(): Promise<void>}> {
+  const passwords = new Map<string, string>();
+  const clients = new Set<pg.Client>();
+  const ending = new AbortController();
+  const {signal} = ending;
+  const loops = new Set<Promise<void>>();
+
+  const setup = new pg.Client({connectionString: server.url({database: 'postgres'})});
+  await setup.connect();
+  await setup.query(`CREATE DATABASE ${database}`);
+  await setup.end();
+
+  async function connect({role, application_name = '', address = '127.0.0.1'}: Login): Promise<pg.Client> {
+    signal.throwIfAborted();
+    const client = new pg.Client({
+      host: server.host,
+      port: server.port,
+      database,
+      user: role ?? 'postgres',
+      password: role === undefined ? server.superuserPassword : passwords.get(role),
+      application_name,
+      stream: () => socketFrom(address),
+    });
+    client.on('error', () => {});
+    client.on('end', () => clients.delete(client));
+    await client.connect();
+    clients.add(client);
+    return client;
+  }
+
+  const admin = await connect({application_name: 'story'});
+  await admin.query('CREATE EXTENSION pg_stat_statements');
+
+  async function repeat(
+    login: Login,
+    work: (client: pg.Client) => Promise<unknown>,
+    pause_ms: number,
+    until: AbortSignal,
+  ) {
+    let client: pg.Client | null = null;
+    while (!until.aborted) {
+      try {
+        client ??= await connect(login);
+        await work(client);
+      } catch {
+        if (client !== null && !clients.has(client)) client = null;
+        // A refused connection is tried again, but not at full speed.
+        if (client === null) await pause(200, until);
+      }
+      if (pause_ms > 0) await pause(pause_ms, until);
+    }
+    client?.end().catch(() => {});
+  }
+
+  return {
+    admin,
+    database,
+    signal,
+    connect,
+    sleep: ms => pause(ms, signal),
+    async role(name, options = '') {
+      const password = randomBytes(12).toString('hex');
+      passwords.set(name, password);
+      await admin.query(`CREATE ROLE ${quoteIdentifier(name)} LOGIN PASSWORD '${password}' ${options}`);
+      await admin.query(`GRANT ALL ON SCHEMA public TO ${quoteIdentifier(name)}`);
+      await admin.query(
+        `ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO ${quoteIdentifier(name)}`,
+      );
+      await admin.query(
+        `ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON SEQUENCES TO ${quoteIdentifier(name)}`,
+      );
+    },
+    async loop(login, work, {pause_ms = 0, signal: own} = {}) {
+      const until = own === undefined ? signal : AbortSignal.any([own, signal]);
+      const running = repeat(login, work, pause_ms, until).finally(() => loops.delete(running));
+      loops.add(running);
+    },
+    async until(query) {
+      const deadline = performance.now() + untilMs;
+      while (performance.now() < deadline) {
+        signal.throwIfAborted();
+        const {rows} = await admin.query<unknown[]>({text: query, rowMode: 'array'});
+        if (rows[0]?.[0] === true) return;
+        await pause(50, signal);
+      }
+      throw new Error(`not within a minute: ${query}`);
+    },
+    async end() {
+      ending.abort();
+      // A client whose statement runs or waits would not end before the server does.
+      for (const client of clients) client.end().catch(() => {});
+      await Promise.race([Promise.allSettled(loops), sleepMs(500)]);
+    },
+  };
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleepMs(ms, undefined, {signal}).catch(() => {});
+}
+
+/** Settings of the server that a story needs. */
+export function settingsOf({settings}: Pick<Story, 'settings'>): ServerSettings {
+  return {...storySettings, ...settings};
+}

@@ -1,0 +1,143 @@
+import {recipes} from '../../recipes/index.ts';
+import {loadRecipeData} from '../../source/cli/recipe-data.ts';
+import {createAssessor} from '../../source/core/assessment/assess.ts';
+import {diagnosisDataEveryMs, loadDiagnosisData, noDiagnosisData} from '../../source/core/recipe/diagnose.ts';
+import {openStage, settingsOf} from '../../source/demo/stories/stage.ts';
+import type {HealthyStory, Stage, Story} from '../../source/demo/stories/story.ts';
+import type {Assessment} from '../../source/model/assessment.ts';
+import type {Snapshot} from '../../source/model/snapshot.ts';
+import {connect} from '../../source/postgres/connect/connect.ts';
+import {createSampler} from '../../source/postgres/sampler/sampler.ts';
+import type {Major} from '../helpers/majors.ts';
+import {availableMajors, startTestServer} from '../helpers/server.ts';
+import {requestTo} from '../postgres/requests.ts';
+
+export type Moment = {
+  /** Since poolctl was opened, or since the harm began if it was open before. */
+  seconds: number;
+  snapshot: Snapshot;
+  assessment: Assessment;
+};
+
+export type WatchedStory = {
+  stage: Stage;
+  /** Every reading so far. */
+  moments: readonly Moment[];
+  /** The first moment from now on that `isWanted` accepts; throws after `within_seconds` of the harm, with what stood first instead. */
+  next(isWanted: (moment: Moment) => boolean, within_seconds: number): Promise<Moment>;
+  end(): Promise<void>;
+};
+
+/** How often a story is read, as the console does while statements are shown. */
+const interval_ms = 1000;
+
+/**
+ * Brings up a story on a server of its own and assesses it once a second, as the console does: opened when the harm is there, or
+ * `isOpenBefore`. What assessments read beyond the snapshot is read after the second reading, then once a minute.
+ */
+export async function watchStory(
+  story: Story | HealthyStory,
+  {
+    major = availableMajors()[0],
+    isOpenBefore = false,
+  }: {major?: Major | undefined; isOpenBefore?: boolean} = {},
+): Promise<WatchedStory> {
+  if (major === undefined) throw new Error('no PostgreSQL to test on');
+  const server = await startTestServer({major, settings: settingsOf(story)});
+  const stage = await openStage(server);
+  const stopping = new AbortController();
+  const moments: Moment[] = [];
+  const request = requestTo(server.url({database: stage.database}));
+  const assessor = createAssessor(recipes);
+  let data = noDiagnosisData;
+  let started_ms: number | null = null;
+  let wake: () => void = () => {};
+
+  async function readOn(): Promise<void> {
+    const sampler = createSampler({
+      connect: signal => connect(request, {purpose: 'watch', signal}),
+      interval_ms,
+    });
+    sampler.setVisible({statements: true, queryids: []});
+    for await (const event of sampler.events(stopping.signal)) {
+      if (event.kind === 'lost') continue;
+      const seconds = started_ms === null ? -1 : (performance.now() - started_ms) / 1000;
+      moments.push({seconds, snapshot: event.snapshot, assessment: assessor.assess(event.snapshot, data)});
+      wake();
+    }
+  }
+
+  async function readData(): Promise<void> {
+    const connection = await connect(request, {purpose: 'watch', signal: stopping.signal});
+    while (moments.length < 2) await stage.sleep(100);
+    while (!stopping.signal.aborted) {
+      data = await loadDiagnosisData(recipes, needs => loadRecipeData(connection, needs));
+      await stage.sleep(diagnosisDataEveryMs);
+    }
+    await connection.close();
+  }
+
+  const end = async () => {
+    stopping.abort();
+    await stage.end();
+    await Promise.allSettled([reading, readingData]);
+    await server.stop();
+  };
+  let reading: Promise<void> = Promise.resolve();
+  let readingData: Promise<void> = Promise.resolve();
+  try {
+    const open = () => {
+      reading = readOn();
+      readingData = readData().catch(error => {
+        if (!stopping.signal.aborted) throw error;
+      });
+    };
+    await story.prepare(stage);
+    if (isOpenBefore) open();
+    await story.start(stage);
+    started_ms = performance.now();
+    if (!isOpenBefore) open();
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  return {
+    stage,
+    moments,
+    end,
+    async next(isWanted, within_seconds) {
+      for (let index = moments.length; ; index++) {
+        while (moments[index] === undefined) {
+          await Promise.race([new Promise<void>(resolve => (wake = resolve)), stage.sleep(5000)]);
+        }
+        const moment = moments[index] as Moment;
+        if (isWanted(moment)) return moment;
+        if (moment.seconds > within_seconds)
+          throw new Error(`not within ${within_seconds} s:\n${describeMoment(moment)}`);
+      }
+    },
+  };
+}
+
+/** The findings of a moment, as lines. */
+export function describeMoment({seconds, assessment: {findings, also}}: Moment): string {
+  const line =
+    (mark: string) =>
+    ({cause, recipe, severity, summary}: Assessment['findings'][number]) =>
+      `${mark} ${severity} ${cause ?? '-'} [${recipe}] ${summary}`;
+  return [`after ${seconds.toFixed(1)} s`, ...findings.map(line('*')), ...also.map(line('  also'))].join(
+    '\n',
+  );
+}
+
+/** Whether a moment's first finding is the story's. */
+export function isRight({first}: Story): (moment: Moment) => boolean {
+  return ({
+    assessment: {
+      findings: [finding],
+    },
+  }) =>
+    finding?.cause === first.cause &&
+    first.summary.test(finding.summary) &&
+    (first.recipe === null || finding.recipe === first.recipe);
+}
