@@ -198,6 +198,55 @@ describe('a page', () => {
     expect(shown.rows().join('\n')).toContain('12 steps; skipped: 1');
   });
 
+  describe('that is not on the screen for a while', () => {
+    /** At its step 11, which waits for session 77, scrolled up to its first line. */
+    function scrolledRun(current = 11) {
+      const run = createRunState(createPlan(0, {steps}), identity);
+      const waiting_for = {pid: 77, description: 'shop_app'};
+      const waits = run.steps.map((step, index) =>
+        index === current
+          ? {...step, status: 'acting' as const, progress: {phase: 'waiting', done_ratio: null, waiting_for}}
+          : step,
+      );
+      return {kind: 'run' as const, run: {...run, steps: waits, phase: 'acting' as const, current}};
+    }
+    const shown = () => {
+      const mounted = mount(play(running(start([60, 15])), scrolledRun()).state);
+      mounted.play('g');
+      expect(mounted.rows().join('\n')).toContain('slots');
+      return mounted;
+    };
+
+    it('stays where it was under another page', () => {
+      const {play: keys, rows} = shown();
+      const before = rows();
+      keys('w');
+      expect(rows().join('\n')).toContain('session 77');
+      keys('G', 'escape');
+      expect(rows()).toEqual(before);
+      keys('j');
+      const moved = rows();
+      expect(moved).not.toEqual(before);
+      keys('w', 'escape');
+      expect(rows()).toEqual(moved);
+    });
+
+    it('stays where it was while the terminal is too small', () => {
+      const {play: keys, rows} = shown();
+      keys('j');
+      const before = rows();
+      keys({kind: 'resized', columns: 30, rows: 5}, {kind: 'resized', columns: 60, rows: 15});
+      expect(rows()).toEqual(before);
+    });
+
+    it('shows the step that has begun meanwhile', () => {
+      const {play: keys, rows} = shown();
+      keys('w', scrolledRun(10), 'escape');
+      expect(rows().join('\n')).toContain('end session 4010');
+      expect(rows().join('\n')).not.toContain('slots  ');
+    });
+  });
+
   it('moves by its own height less three lines', () => {
     const shown = mount(press(start([80, 24], true), 'a', 'enter', 'enter'));
     const body = () => shown.rows().slice(5, -2);

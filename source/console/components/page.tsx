@@ -11,8 +11,8 @@ import {
 import {useStore} from 'zustand';
 import {createStore, type StoreApi} from 'zustand/vanilla';
 import type {ScrollBy} from '../state/messages.ts';
-import {pageOnTop} from '../state/state.ts';
-import {useConsole} from './context.ts';
+import {type ConsoleState, hiddenPages, pageOnTop} from '../state/state.ts';
+import {StoreContext, useConsole} from './context.ts';
 import {useLayout} from './measured.tsx';
 
 /** Scrolls pages, which hold their own positions. */
@@ -27,6 +27,15 @@ export type Scroller = {
   linesBelow: StoreApi<number>;
   /** Scrolls this page from now on; returns the function that ends this. */
   mount(page: string, scroll: (by: ScrollBy) => void): () => void;
+  /** Where pages are that are open and not on the screen. */
+  hidden: Map<string, Position>;
+};
+
+type Position = {
+  /** The first line shown. */
+  offset: number;
+  /** What was last followed. */
+  followed: unknown;
 };
 
 export function createScroller(): Scroller {
@@ -35,6 +44,7 @@ export function createScroller(): Scroller {
   const linesBelow = createStore(() => 0);
   return {
     linesBelow,
+    hidden: new Map(),
     scroll(page, by) {
       if (mounted?.page === page) mounted.scroll(by);
       else waiting.push({page, by});
@@ -73,18 +83,21 @@ const overlap = 3;
 
 /**
  * Content of any height in the room that is left, scrolled by the console's Scroller. Whenever `follow` is another value
- * than before, the page shows its `<Anchor>`; otherwise it stays where the user scrolled it.
+ * than before, the page shows its `<Anchor>`; otherwise it stays where the user scrolled it, also while another page lies
+ * on it or the terminal is too small to show it.
  */
 export function Page({follow, children}: {follow?: unknown; children: ReactNode}) {
   const scroller = useContext(ScrollerContext);
+  const store = useContext(StoreContext);
   const page = useConsole(pageOnTop);
+  const begin = useState(() => scroller.hidden.get(page) ?? {offset: 0, followed: undefined})[0];
   const viewport = useRef<DOMElement>(null);
   const content = useRef<DOMElement>(null);
   const anchor = useRef<DOMElement>(null);
-  const followed = useRef<unknown>(undefined);
+  const followed = useRef(begin.followed);
   const room = useRef({height: 0, last: 0});
   // Not React state: a key changes it outside of React's events, so React would render it later than the store's changes.
-  const [position] = useState(() => createStore(() => 0));
+  const [position] = useState(() => createStore(() => begin.offset));
   const offset = useStore(position);
 
   useLayout(() => {
@@ -114,6 +127,14 @@ export function Page({follow, children}: {follow?: unknown; children: ReactNode}
     [scroller, page, position],
   );
 
+  useLayoutEffect(() => {
+    forgetClosed(scroller.hidden, store?.getState());
+    return () => {
+      if (store && hiddenPages(store.getState()).includes(page))
+        scroller.hidden.set(page, {offset: position.getState(), followed: followed.current});
+    };
+  }, [scroller, store, page, position]);
+
   return (
     <AnchorContext value={anchor}>
       <Box ref={viewport} flexDirection="column" flexGrow={1} flexBasis={0} minHeight={0} overflow="hidden">
@@ -123,6 +144,12 @@ export function Page({follow, children}: {follow?: unknown; children: ReactNode}
       </Box>
     </AnchorContext>
   );
+}
+
+/** The positions of pages that have been closed, or are on the screen again, are not used any more. */
+function forgetClosed(hidden: Scroller['hidden'], state: ConsoleState | undefined): void {
+  const open = state ? hiddenPages(state) : [];
+  for (const page of hidden.keys()) if (!open.includes(page)) hidden.delete(page);
 }
 
 /** In lines, on a page of this height. */

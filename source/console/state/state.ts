@@ -1,7 +1,7 @@
 import type {StoreApi} from 'zustand/vanilla';
 import {sessionId} from '../../core/sessions/session.ts';
 import type {Backend, Statement} from '../../model/snapshot.ts';
-import {type BrowsingSlice, createBrowsing} from './browsing.ts';
+import {type BrowsingSlice, createBrowsing, isTooSmall} from './browsing.ts';
 import {createDialog, type DialogSlice} from './dialog.ts';
 import {createPast, type PastSlice} from './past.ts';
 import {createReading, type ReadingOptions, type ReadingSlice, statementId} from './reading.ts';
@@ -59,4 +59,10 @@ export function pageOnTop({overlay, replay, wizard}: ConsoleState): string {
   if (overlay !== null) return overlay.kind;
   if (replay !== null) return 'replay';
   return wizard === null ? '' : `wizard ${wizard.stage}`;
+}
+
+/** The pages that are open and not on the screen: another one covers them, or the terminal is too small. */
+export function hiddenPages(state: ConsoleState): string[] {
+  const covered = state.overlay === null ? [] : [pageOnTop({...state, overlay: null})];
+  return isTooSmall(state) ? [pageOnTop(state), ...covered] : covered;
 }
