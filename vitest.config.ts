@@ -29,7 +29,7 @@ export default defineConfig({
         test: {
           name: 'server',
           include: tiers.server,
-          globalSetup: 'test/helpers/find-majors.ts',
+          globalSetup: ['test/helpers/find-majors.ts', 'test/helpers/shared-servers.ts'],
           sequence: {groupOrder: 1},
         },
       },
@@ -38,7 +38,11 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: tiers.e2e,
-          globalSetup: ['test/helpers/build.ts', 'test/helpers/find-majors.ts'],
+          globalSetup: [
+            'test/helpers/build.ts',
+            'test/helpers/find-majors.ts',
+            'test/helpers/shared-servers.ts',
+          ],
           sequence: {groupOrder: 1},
         },
       },

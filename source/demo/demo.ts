@@ -87,6 +87,9 @@ function describe(version: number, {seed, calm}: {seed: number; calm: boolean}):
   return `PostgreSQL ${number}, three applications, ${state} (seed ${seed})`;
 }
 
+/** A running server, as far as it is needed to fill it. */
+type DatabaseServer = Pick<ThrowawayServer, 'superuserUrl' | 'url' | 'version'>;
+
 /** Passwords by role. */
 export type Passwords = Record<string, string>;
 
@@ -98,7 +101,7 @@ const oncallRole = 'oncall';
  * incident lacks. Uses one connection per database.
  */
 export async function createDatabases(
-  server: ThrowawayServer,
+  server: DatabaseServer,
   options: {seed: number; calm: boolean; onProgress: (text: string) => void},
 ): Promise<Passwords> {
   const passwords: Passwords = {};
@@ -123,7 +126,7 @@ export async function createDatabases(
 }
 
 async function fill(
-  server: ThrowawayServer,
+  server: DatabaseServer,
   {database, role, tables, constraints, indexes}: DemoApplication,
   {seed, calm, onProgress}: {seed: number; calm: boolean; onProgress: (text: string) => void},
 ): Promise<void> {

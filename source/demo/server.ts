@@ -118,16 +118,7 @@ type ServerState = {
 
 function createHandle(place: Place, state: ServerState): ThrowawayServer {
   const {data, path: folder, socket} = place.folder;
-  const url = ({user = 'postgres', password, database = 'postgres', application_name}: UrlOptions = {}) => {
-    return writePostgresUrl({
-      user,
-      password: password ?? (user === 'postgres' ? state.password : ''),
-      host,
-      port: String(state.port),
-      dbname: database,
-      ...(application_name !== undefined && {application_name}),
-    });
-  };
+  const url = (options?: UrlOptions) => writeServerUrl(state, options);
   let {settings} = state;
   let stopping: Promise<void> | null = null;
   return {
@@ -152,6 +143,21 @@ function createHandle(place: Place, state: ServerState): ThrowawayServer {
     pause: () => signalAll(data, 'SIGSTOP'),
     resume: () => signalAll(data, 'SIGCONT'),
   };
+}
+
+/** `password` is the superuser's. */
+export function writeServerUrl(
+  server: {port: number; password: string},
+  {user = 'postgres', password, database = 'postgres', application_name}: UrlOptions = {},
+): string {
+  return writePostgresUrl({
+    user,
+    password: password ?? (user === 'postgres' ? server.password : ''),
+    host,
+    port: String(server.port),
+    dbname: database,
+    ...(application_name !== undefined && {application_name}),
+  });
 }
 
 /** Lines of postgresql.conf. */

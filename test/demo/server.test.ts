@@ -12,7 +12,7 @@ import {findServerBinaries, makeLibraryLinks, type ServerBinaries} from '../../s
 import {isAlive, readPostmaster, signal, waitFor} from '../../source/demo/processes.ts';
 import {startServer} from '../../source/demo/server.ts';
 import type {Major} from '../helpers/majors.ts';
-import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
+import {describeEachMajor, type OwnServer, startTestServer} from '../helpers/server.ts';
 
 let parent: string;
 const isRoot = process.getuid?.() === 0;
@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => rm(parent, {recursive: true, force: true}));
 
 describeEachMajor('a throwaway server', major => {
-  let server: TestServer;
+  let server: OwnServer;
   beforeAll(async () => {
     server = await startTestServer({major, settings: {max_connections: 20}});
   });

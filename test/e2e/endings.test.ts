@@ -6,11 +6,11 @@ import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest';
 import {openJournal} from '../../source/journal/journal-file.ts';
 import {openProgram} from '../helpers/console.ts';
-import {startTestServer, type TestServer} from '../helpers/server.ts';
+import {type OwnServer, startTestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
 import {confirm, openRecipe} from '../helpers/wizard.ts';
 
-let server: TestServer;
+let server: OwnServer;
 let folder: string;
 let journal: string;
 let holder: pg.Client | undefined;

@@ -4,10 +4,10 @@ import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
 import {program} from '../helpers/build.ts';
 import {openProgram} from '../helpers/console.ts';
 import {describePgBouncer, startPgBouncer} from '../helpers/pgbouncer.ts';
-import {startTestServer, type TestServer} from '../helpers/server.ts';
+import {type OwnServer, startTestServer} from '../helpers/server.ts';
 import {openTerminal, type Terminal} from '../helpers/terminal.ts';
 
-let server: TestServer;
+let server: OwnServer;
 let url: string;
 const terminals: Terminal[] = [];
 

@@ -2,7 +2,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
 import {openProgram} from '../helpers/console.ts';
-import {startTestServer, type TestServer} from '../helpers/server.ts';
+import {type TestServer, useSharedServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
 
 let server: TestServer;
@@ -10,7 +10,7 @@ const clients: pg.Client[] = [];
 const terminals: Terminal[] = [];
 
 beforeAll(async () => {
-  server = await startTestServer({major: 18});
+  server = await useSharedServer({major: 18});
   clients.push(await server.connect({application_name: 'victim'}));
 });
 afterAll(async () => {

@@ -6,11 +6,11 @@ import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest';
 import {openJournal} from '../../source/journal/journal-file.ts';
 import type {JournalEvent} from '../../source/model/journal-entry.ts';
 import {openProgram} from '../helpers/console.ts';
-import {startTestServer, type TestServer} from '../helpers/server.ts';
+import {type OwnServer, startTestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
 import {confirm, openKillIdleSessions, stopRun} from '../helpers/wizard.ts';
 
-let server: TestServer;
+let server: OwnServer;
 let folder: string;
 let journal: string;
 const clients: pg.Client[] = [];

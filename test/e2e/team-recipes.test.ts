@@ -3,14 +3,14 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import {openProgram} from '../helpers/console.ts';
-import {startTestServer, type TestServer} from '../helpers/server.ts';
+import {type TestServer, useSharedServer} from '../helpers/server.ts';
 import {confirm, openRecipe} from '../helpers/wizard.ts';
 
 const examples = new URL('../../recipes/examples/', import.meta.url).pathname;
 
 let server: TestServer;
 beforeAll(async () => {
-  server = await startTestServer({major: 18});
+  server = await useSharedServer({major: 18});
   await server.query('CREATE TABLE orders (id serial PRIMARY KEY)');
   await server.query('ALTER TABLE orders ALTER COLUMN id TYPE bigint');
   await server.query("SELECT setval('orders_id_seq', 2100000000)");

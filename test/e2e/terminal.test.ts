@@ -1,14 +1,14 @@
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
 import {program} from '../helpers/build.ts';
 import {openProgram} from '../helpers/console.ts';
-import {startTestServer, type TestServer} from '../helpers/server.ts';
+import {type TestServer, useSharedServer} from '../helpers/server.ts';
 import {openTerminal, type Terminal} from '../helpers/terminal.ts';
 
 let server: TestServer;
 const terminals: Terminal[] = [];
 
 beforeAll(async () => {
-  server = await startTestServer({major: 18});
+  server = await useSharedServer({major: 18});
 });
 afterAll(() => server?.stop());
 afterEach(async () => {

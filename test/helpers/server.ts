@@ -3,11 +3,21 @@ import pg from 'pg';
 import {describe, inject} from 'vitest';
 import {findServerBinaries, type ServerBinaries} from '../../source/demo/binaries.ts';
 import type {ServerSettings} from '../../source/demo/server.ts';
-import {startServer, type ThrowawayServer, type UrlOptions} from '../../source/demo/server.ts';
+import {
+  host,
+  startServer,
+  type ThrowawayServer,
+  type UrlOptions,
+  writeServerUrl,
+} from '../../source/demo/server.ts';
 import type {Major} from './majors.ts';
 import {takeTemplate} from './server-template.ts';
+import {sharedSettings, takeSharedServer} from './shared-servers.ts';
 
-export type TestServer = ThrowawayServer & {
+export type TestServer = Pick<
+  ThrowawayServer,
+  'host' | 'port' | 'version' | 'superuserUrl' | 'superuserPassword' | 'url' | 'stop'
+> & {
   major: Major;
   /** Runs a statement as superuser on its own connection, which reconnects after a restart of the server. */
   query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
@@ -15,22 +25,62 @@ export type TestServer = ThrowawayServer & {
   connect(options?: UrlOptions & {config?: ClientConfig}): Promise<pg.Client>;
 };
 
+/** A server that the test may also restart, pause and crash, and whose files it may change. */
+export type OwnServer = TestServer & ThrowawayServer;
+
+/**
+ * A real server that the test has to itself until stop(), which other tests have used and will use: it has no database,
+ * role, setting or statistics of theirs. pg_stat_statements is loaded but not created in a database.
+ */
+export async function useSharedServer({major}: {major: Major}): Promise<TestServer> {
+  const shared = await takeSharedServer(major);
+  const {port, version, password} = shared;
+  const url = (options?: UrlOptions) => writeServerUrl(shared, options);
+  const {clients, ...connections} = createConnections(url);
+  return {
+    ...{host, port, version, superuserUrl: url(), superuserPassword: password, url},
+    ...connections,
+    major,
+    async stop() {
+      for (const client of clients) client.end().catch(() => {});
+      shared.release();
+    },
+  };
+}
+
 /** Starts a real server. pg_stat_statements is loaded but not created in a database. */
 export async function startTestServer(options: {
   major: Major;
   settings?: ServerSettings;
   /** By default those that `findServerBinaries` finds. */
   binaries?: ServerBinaries;
-}): Promise<TestServer> {
-  const settings = {shared_preload_libraries: 'pg_stat_statements', ...options.settings};
+}): Promise<OwnServer> {
+  const settings = {...sharedSettings, ...options.settings};
   const binaries = options.binaries ?? (await findServerBinaries(options.major));
   const {template, release} = await takeTemplate(binaries);
   const server = await startServer({binaries, settings, template});
+  const {clients, ...connections} = createConnections(server.url);
+  return {
+    ...server,
+    ...connections,
+    major: options.major,
+    async stop() {
+      await server.resume();
+      // Not awaited: a client whose statement is running would not end before the server stops.
+      for (const client of clients) client.end().catch(() => {});
+      await server.stop();
+      release();
+    },
+  };
+}
+
+type Connections = Pick<TestServer, 'query' | 'connect'> & {clients: Set<pg.Client>};
+
+function createConnections(url: TestServer['url']): Connections {
   const clients = new Set<pg.Client>();
   let own: pg.Client | null = null;
-
-  const connect: TestServer['connect'] = async ({config, ...url} = {}) => {
-    const client = new pg.Client({connectionString: server.url(url), ...config});
+  const connect: TestServer['connect'] = async ({config, ...options} = {}) => {
+    const client = new pg.Client({connectionString: url(options), ...config});
     // A connection that a test ends deliberately must not end the process.
     client.on('error', () => clients.delete(client));
     client.on('end', () => clients.delete(client));
@@ -39,19 +89,11 @@ export async function startTestServer(options: {
     return client;
   };
   return {
-    ...server,
-    major: options.major,
+    clients,
     connect,
     async query(text, values) {
       if (own === null || !clients.has(own)) own = await connect({application_name: 'test'});
       return (await own.query(text, values)).rows;
-    },
-    async stop() {
-      await server.resume();
-      // Not awaited: a client whose statement is running would not end before the server stops.
-      for (const client of clients) client.end().catch(() => {});
-      await server.stop();
-      release();
     },
   };
 }

@@ -1,12 +1,12 @@
 import {afterAll, afterEach, beforeAll, expect, it} from 'vitest';
 import {runRecipe} from '../../source/commands/run/command.ts';
 import {createActing, createRoles, noFlags} from '../cli/execution/acting.ts';
-import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
+import {describeEachMajor, type OwnServer, startTestServer} from '../helpers/server.ts';
 
 const id = 'enable-statement-statistics';
 
 describeEachMajor(id, major => {
-  let server: TestServer;
+  let server: OwnServer;
   beforeAll(async () => {
     server = await startTestServer({major});
     await createRoles(server);
@@ -74,7 +74,7 @@ describeEachMajor(id, major => {
 });
 
 describeEachMajor(`${id}, if a restart is needed`, major => {
-  let server: TestServer;
+  let server: OwnServer;
   beforeAll(async () => {
     server = await startTestServer({
       major,

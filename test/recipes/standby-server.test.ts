@@ -4,12 +4,12 @@ import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import {connect} from '../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../source/postgres/executor/executor.ts';
 import {createActing, createRoles, leak, pidsOf} from '../cli/execution/acting.ts';
-import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
+import {describeEachMajor, type OwnServer, startTestServer} from '../helpers/server.ts';
 import {requestTo} from '../postgres/requests.ts';
 import {advise, createOrders, proposalFor} from './indexing.ts';
 
 describeEachMajor('a standby', major => {
-  let server: TestServer;
+  let server: OwnServer;
   beforeAll(async () => {
     server = await startTestServer({major, settings: {wal_level: 'replica'}});
     await createRoles(server);

@@ -3,11 +3,11 @@ import path from 'node:path';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {ReplayDocument} from '../../source/model/replay-report.ts';
 import {createCliRoles, runProgram, temporaryHome, urlOf} from '../cli/run-program.ts';
-import {startTestServer, type TestServer} from '../helpers/server.ts';
+import {type OwnServer, startTestServer} from '../helpers/server.ts';
 import {demandTls, tlsFile} from '../helpers/tls.ts';
 
 describe('the measured pools on a server that requires TLS', () => {
-  let server: TestServer;
+  let server: OwnServer;
   beforeAll(async () => {
     server = await startTestServer({major: 18});
     await createCliRoles(server);

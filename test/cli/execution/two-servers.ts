@@ -2,7 +2,7 @@ import {afterAll, beforeAll, beforeEach, expect} from 'vitest';
 import {serverAt} from '../../helpers/identity.ts';
 import type {Major} from '../../helpers/majors.ts';
 import {startProxy} from '../../helpers/proxy.ts';
-import {startTestServer, type TestServer} from '../../helpers/server.ts';
+import {type OwnServer, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {requestTo} from '../../postgres/requests.ts';
 import {type Acting, createActing, createRoles} from './acting.ts';
 import {limitRoles} from './limit-roles.ts';
@@ -12,8 +12,8 @@ export const roles = ['app', 'viewer'];
 const limit = limitRoles(roles);
 
 /** Two servers with the same roles, for the tests of one file. Between tests no role has a limit. */
-export function useTwoServers(major: Major): {first: TestServer; second: TestServer} {
-  const servers = {} as {first: TestServer; second: TestServer};
+export function useTwoServers(major: Major): {first: OwnServer; second: OwnServer} {
+  const servers = {} as {first: OwnServer; second: OwnServer};
   const both = () => [servers.first, servers.second];
   beforeAll(async () => {
     const settings = {max_connections: 12, superuser_reserved_connections: 3};

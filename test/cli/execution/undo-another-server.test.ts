@@ -2,7 +2,7 @@ import {expect, it} from 'vitest';
 import {undoRun} from '../../../source/commands/undo/command.ts';
 import {openJournal} from '../../../source/journal/journal-file.ts';
 import type {JournalEvent} from '../../../source/model/journal-entry.ts';
-import {describeEachMajor, type TestServer} from '../../helpers/server.ts';
+import {describeEachMajor, type OwnServer} from '../../helpers/server.ts';
 import {rejection} from '../../postgres/requests.ts';
 import {exitCode, noFlags, temporaryFolder} from './acting.ts';
 import {limitStep} from './limit-roles.ts';
@@ -84,7 +84,7 @@ describeEachMajor('another server at the same address, for an undo', major => {
 
   it('can be the same server with a database created again, which is refused for an undo', async () => {
     await servers.first.query('CREATE DATABASE shop');
-    const shop: TestServer = {
+    const shop: OwnServer = {
       ...servers.first,
       url: options => servers.first.url({...options, database: 'shop'}),
     };

@@ -3,13 +3,13 @@ import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, it, onTestFinished} from 'vitest';
 import {createCliRoles, leak, password, runProgram, temporaryHome, urlOf} from '../../cli/run-program.ts';
 import {describePgBouncer, startPgBouncer} from '../../helpers/pgbouncer.ts';
-import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeEachMajor, type OwnServer, startTestServer} from '../../helpers/server.ts';
 
 /** Wide limits for what a new server without traffic cannot pass or fail. */
 const quiet = ['--max-mean', '1h', '--min-cache-hit', '0%', '--min-index-hit', '0%'];
 
 describeEachMajor('poolctl check --for', major => {
-  let server: TestServer;
+  let server: OwnServer;
   beforeAll(async () => {
     // 17 slots for ordinary roles.
     server = await startTestServer({major, settings: {max_connections: 20, max_wal_senders: 0}});
@@ -218,7 +218,7 @@ describeEachMajor('poolctl check --for', major => {
 });
 
 /** A session that is idle in transaction longer than the limit, then ends. */
-async function endByTimeout(server: TestServer): Promise<void> {
+async function endByTimeout(server: OwnServer): Promise<void> {
   const client = await leak(server, {application_name: 'web'});
   await client.query('SET idle_in_transaction_session_timeout = 1');
   await expect

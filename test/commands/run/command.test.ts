@@ -10,14 +10,14 @@ import {
   pidsOf,
   temporaryFolder,
 } from '../../cli/execution/acting.ts';
-import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeEachMajor, type TestServer, useSharedServer} from '../../helpers/server.ts';
 
 const now = ['older_than=0s'];
 
 describeEachMajor('poolctl run', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await startTestServer({major});
+    server = await useSharedServer({major});
     await createRoles(server);
   });
   afterAll(() => server?.stop());

@@ -6,13 +6,13 @@ import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor/executor.ts';
 import {createActing, createRoles, exitCode, leak, noFlags, pidsOf} from '../../cli/execution/acting.ts';
 import {serverAt} from '../../helpers/identity.ts';
-import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeEachMajor, type OwnServer, startTestServer} from '../../helpers/server.ts';
 import {rejection, requestTo} from '../../postgres/requests.ts';
 
 const plain = {timeout_ms: 5000, transaction: false};
 
 describeEachMajor('acting on a server', major => {
-  let server: TestServer;
+  let server: OwnServer;
   let here: ServerIdentity;
   beforeAll(async () => {
     server = await startTestServer({

@@ -3,7 +3,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import {afterAll, beforeAll, describe, expect, it, onTestFinished} from 'vitest';
 import {connect} from '../../../source/postgres/connect/connect.ts';
-import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeEachMajor, type OwnServer, startTestServer} from '../../helpers/server.ts';
 import {demandTls, tlsFile} from '../../helpers/tls.ts';
 import {rejection, requestTo} from '../requests.ts';
 import {authentication, listen, welcome} from './listeners.ts';
@@ -52,7 +52,7 @@ function withoutPlus(bytes: Buffer): Buffer {
 }
 
 describeEachMajor('SCRAM over TLS', major => {
-  let server: TestServer;
+  let server: OwnServer;
   beforeAll(async () => {
     server = await startTestServer({major});
     await server.query("CREATE ROLE app LOGIN PASSWORD 'secret'");
@@ -104,7 +104,7 @@ describeEachMajor('SCRAM over TLS', major => {
 });
 
 describeEachMajor('require_auth', major => {
-  let server: TestServer;
+  let server: OwnServer;
   beforeAll(async () => {
     server = await startTestServer({major});
     await server.query("CREATE ROLE app LOGIN PASSWORD 'secret'");

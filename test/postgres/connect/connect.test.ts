@@ -2,12 +2,12 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {parseServerVersion} from '../../../source/postgres/queries/query.ts';
 import {fatalError} from '../../../source/postgres/wire/messages.ts';
-import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeEachMajor, type OwnServer, startTestServer} from '../../helpers/server.ts';
 import {rejection, requestTo} from '../requests.ts';
 import {authentication, listen, startupParameters, welcome} from './listeners.ts';
 
 describeEachMajor('connect', major => {
-  let server: TestServer;
+  let server: OwnServer;
   beforeAll(async () => {
     server = await startTestServer({major});
     await server.query(`CREATE ROLE app LOGIN PASSWORD 'secret'`);

@@ -7,7 +7,7 @@ import {createSampler, readOnce} from '../../../source/postgres/sampler/sampler.
 import {readSessionDetail} from '../../../source/postgres/sampler/session-detail.ts';
 import {examine} from '../../../source/postgres/server/doctor.ts';
 import {describePgBouncer, type Pooler, type PoolerOptions, startPgBouncer} from '../../helpers/pgbouncer.ts';
-import {availableMajors, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {availableMajors, type OwnServer, startTestServer} from '../../helpers/server.ts';
 import {rejection, requestTo} from '../requests.ts';
 import {watch} from '../watching.ts';
 
@@ -15,7 +15,7 @@ const [newest = 18] = availableMajors();
 const password = 'secret';
 
 describePgBouncer('through PgBouncer', () => {
-  let server: TestServer;
+  let server: OwnServer;
   const poolers: Pooler[] = [];
   const openClients: pg.Client[] = [];
   beforeAll(async () => {

@@ -4,11 +4,11 @@ import type {Verification} from '../../../source/model/step.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor/executor.ts';
 import {serverAt} from '../../helpers/identity.ts';
-import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeEachMajor, type OwnServer, startTestServer} from '../../helpers/server.ts';
 import {requestTo} from '../requests.ts';
 
 describeEachMajor('a step with a guard, pins or follow-up statements', major => {
-  let server: TestServer;
+  let server: OwnServer;
   let executor: Executor;
   beforeAll(async () => {
     server = await startTestServer({major});

@@ -3,7 +3,7 @@ import type {SampleEvent, Sampler} from '../../../source/model/ports.ts';
 import type {Snapshot} from '../../../source/model/snapshot.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createSampler, type SamplerOptions} from '../../../source/postgres/sampler/sampler.ts';
-import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeEachMajor, type OwnServer, startTestServer} from '../../helpers/server.ts';
 import {requestTo} from '../requests.ts';
 import {until} from '../watching.ts';
 
@@ -59,7 +59,7 @@ function listen(url: string, options: Omit<SamplerOptions, 'connect'> = {}): Lis
 }
 
 describeEachMajor('sampler', major => {
-  let server: TestServer;
+  let server: OwnServer;
   let listening: Listening | null = null;
   const start = (options: Omit<SamplerOptions, 'connect'> = {}, url = server.url()) => {
     listening = listen(url, options);

@@ -2,7 +2,7 @@ import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
 import type {DoctorCheck, DoctorReport} from '../../../source/model/target.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {examine} from '../../../source/postgres/server/doctor.ts';
-import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeEachMajor, type OwnServer, startTestServer} from '../../helpers/server.ts';
 import {requestTo} from '../requests.ts';
 
 async function reportOf(url: string, env: Record<string, string> = {}): Promise<DoctorReport> {
@@ -21,7 +21,7 @@ function checkOf(report: DoctorReport, id: string): DoctorCheck {
 }
 
 describeEachMajor('the doctor', major => {
-  let server: TestServer;
+  let server: OwnServer;
   const strange = 'on "call"';
   beforeAll(async () => {
     server = await startTestServer({major});

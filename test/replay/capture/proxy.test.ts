@@ -3,12 +3,12 @@ import net from 'node:net';
 import pg from 'pg';
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import {codes} from '../../../source/postgres/wire/messages.ts';
-import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeEachMajor, type OwnServer, startTestServer} from '../../helpers/server.ts';
 import {rejection} from '../../postgres/requests.ts';
 import {type Capture, openCapture, outputOf, pgbench, pgDump, psql} from './through.ts';
 
 describeEachMajor('the capture proxy', major => {
-  let server: TestServer;
+  let server: OwnServer;
   let capture: Capture;
   beforeAll(async () => {
     server = await startTestServer({major});

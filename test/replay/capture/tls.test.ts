@@ -1,12 +1,12 @@
 import pg from 'pg';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
-import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeEachMajor, type OwnServer, startTestServer} from '../../helpers/server.ts';
 import {demandTls, tlsFile} from '../../helpers/tls.ts';
 import {rejection} from '../../postgres/requests.ts';
 import {openCapture, outputOf, psql} from './through.ts';
 
 describeEachMajor('the capture proxy in front of a server that requires TLS', major => {
-  let server: TestServer;
+  let server: OwnServer;
   beforeAll(async () => {
     server = await startTestServer({major});
     await server.query(`CREATE ROLE app LOGIN PASSWORD 'secret'`);

@@ -1,12 +1,12 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
-import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeEachMajor, type TestServer, useSharedServer} from '../../helpers/server.ts';
 import {countSessions, fromFunction, fromSql, measureOne} from '../measuring.ts';
 
 describeEachMajor('a measurement', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await startTestServer({major});
+    server = await useSharedServer({major});
     await server.query('CREATE TABLE t AS SELECT id, id * 10 AS amount FROM generate_series(1, 30) id');
     await server.query("CREATE ROLE few LOGIN PASSWORD 'few' CONNECTION LIMIT 2");
   });
