@@ -1,4 +1,5 @@
 import {useMemo} from 'react';
+import {formatAge} from '../../core/text/format.ts';
 import type {Finding} from '../../model/recipe.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
 import {uniqueKeys} from '../rows/arrange.ts';
@@ -15,19 +16,17 @@ import {Text} from './text.tsx';
  */
 export function FindingsList({unavailable, most = Infinity}: {unavailable: Unavailable[]; most?: number}) {
   const {findings, tables} = useConsole(state => ({findings: state.findings, tables: state.tables}));
+  const {bullet} = useTheme().symbols;
   const ordered = useMemo(() => orderedFindings({findings, tables}), [findings, tables]);
-  const needed = Math.min(most, 1 + findings.length + unavailable.length);
+  const also = useConsole(state => state.assessment?.also ?? none);
+  const needed = Math.min(most, 1 + findings.length + also.length + unavailable.length);
   return (
     <Measured name="findings" flexGrow={0} flexBasis={needed}>
       {({width, height}) => (
         <>
           <Text>
             <Text role="heading">findings</Text>
-            {findings.length === 0 && (
-              <Text role="good">
-                {unavailable.length === 0 ? '  none: all is well' : '  none in what this role can see'}
-              </Text>
-            )}
+            {findings.length === 0 && <NoFinding />}
           </Text>
           <Findings
             findings={ordered}
@@ -35,12 +34,35 @@ export function FindingsList({unavailable, most = Infinity}: {unavailable: Unava
             width={width}
             height={Math.max(1, height - 1 - unavailable.length)}
           />
+          {also.slice(0, Math.max(0, height - 1 - findings.length - unavailable.length)).map(finding => (
+            <Text key={findingId(finding)} role="muted">
+              {fitText(`${bullet} ${finding.summary}`, width)}
+            </Text>
+          ))}
           {unavailable.map(part => (
             <UnavailableRow key={part.section} {...part} />
           ))}
         </>
       )}
     </Measured>
+  );
+}
+
+const none: readonly Finding[] = [];
+
+/** What was looked at, over how long: no finding is no proof that all is well. */
+function NoFinding() {
+  const assessed = useConsole(state => state.assessment?.assessed ?? null);
+  if (assessed === null) return null;
+  const {readings, window_ms, cannot_see} = assessed;
+  const over = readings > 1 ? `${readings} readings over ${formatAge(window_ms)}` : 'one reading';
+  return (
+    <>
+      <Text role="good">{`  none in ${over}`}</Text>
+      <Text role="muted">
+        {cannot_see.length === 0 ? '' : `; not visible from here: ${cannot_see.join(', ')}`}
+      </Text>
+    </>
   );
 }
 

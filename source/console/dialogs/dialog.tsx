@@ -3,6 +3,7 @@ import {Measured} from '../components/measured.tsx';
 import {PageWidth} from '../components/prose.tsx';
 import type {ConsoleState} from '../state/state.ts';
 import {Wizard} from '../wizard/wizard.tsx';
+import {FindingDetail} from './finding-detail.tsx';
 import {Help} from './help.tsx';
 import {OverviewDetail} from './overview-detail.tsx';
 import {Replay} from './replay.tsx';
@@ -40,6 +41,8 @@ function Open() {
       return <Help />;
     case 'overview':
       return <OverviewDetail />;
+    case 'finding':
+      return <FindingDetail key={overlay.id} {...overlay} />;
     case 'session':
       return <SessionDetail key={overlay.id} {...overlay} />;
     case 'statement':

@@ -1,7 +1,7 @@
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
 import {parseSessionId} from '../../core/sessions/session.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
-import {findingOf} from '../state/findings.ts';
+import {actOf, findingOf} from '../state/findings.ts';
 import {blockerOf, hasEnded, hasGuardsToShow} from '../state/run.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {selectedRun, selectedSession, targetSessions} from '../state/state.ts';
@@ -51,7 +51,9 @@ export function needsRecipe(state: ConsoleState): string | null {
 }
 
 export function needsFinding(state: ConsoleState, letter: string): string | null {
-  if (state.view !== 'overview') return 'works in Overview (1)';
+  const {overlay, view} = state;
+  if (overlay?.kind === 'finding') return actOf(overlay.finding, letter) ? null : 'no such act';
+  if (view !== 'overview' || overlay !== null) return 'works in Overview (1)';
   return findingOf(state, letter) ? null : 'no such finding';
 }
 

@@ -63,9 +63,9 @@ export const bindings: Binding[] = [
   },
   {
     keys: [...findingLetters],
-    modes: ['browse'],
+    modes: ['browse', 'detail'],
     command: letter => ({kind: 'open-finding', letter}),
-    help: 'Overview: open the recipe for the finding with this letter',
+    help: 'Overview: open the finding with this letter; on its page: open the recipe of this act',
     disabledBecause: needsFinding,
   },
   {

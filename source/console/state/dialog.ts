@@ -1,3 +1,4 @@
+import type {Finding} from '../../model/recipe.ts';
 import type {Backend, Statement} from '../../model/snapshot.ts';
 import {atEnd, type InputLine} from './line-editor.ts';
 
@@ -12,6 +13,8 @@ export type DialogSlice = {
 type Overlay =
   | {kind: 'help'}
   | {kind: 'overview'}
+  /** `finding`: as it was when it was opened. */
+  | {kind: 'finding'; id: string; finding: Finding}
   | Prompt
   | {kind: 'session'; id: string; detail: string[] | null}
   | {kind: 'statement'; id: string; text: string[] | null; explain: string[] | null}
@@ -54,6 +57,14 @@ export function openHelp<State extends DialogSlice>(state: State): State {
 
 export function openOverview<State extends DialogSlice>(state: State): State {
   return {...state, overlay: {kind: 'overview'}};
+}
+
+export function openFindingDetail<State extends DialogSlice>(
+  state: State,
+  id: string,
+  finding: Finding,
+): State {
+  return {...state, overlay: {kind: 'finding', id, finding}};
 }
 
 export function openRun<State extends DialogSlice>(state: State, run: string): State {

@@ -1,7 +1,7 @@
 import {assess, assessRecorded, compareFindings} from '../../core/assessment/assess.ts';
 import type {Diagnosis, DiagnosisData} from '../../core/recipe/diagnose.ts';
 import type {Assessment, Sample} from '../../model/assessment.ts';
-import type {Finding, Recipe} from '../../model/recipe.ts';
+import type {Act, Finding, Recipe} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 
 /** Part of the reading slice: what the last minute up to the snapshot shown means. */
@@ -25,6 +25,9 @@ export type Findings = {
 /** Letters for the findings of the Overview: those without another meaning there. */
 export const findingLetters = ['a', 'b', 'c', 'd', 'e', 'f', 'i', 'l', 'm', 'n'] as const;
 
+/** Letters of the acts on a finding's page. */
+export const actLetters: readonly string[] = findingLetters;
+
 /** The same in every snapshot for as long as its subject exists. */
 export function findingId(finding: Finding): string {
   return `${finding.recipe}/${finding.subject}`;
@@ -36,6 +39,12 @@ export function findingOf(
   letter: string,
 ): Finding | undefined {
   return findings.find(finding => letters[findingId(finding)] === letter);
+}
+
+/** The act with this letter on a finding's page; null for advice, which has none. */
+export function actOf({acts = []}: Finding, letter: string): (Act & {recipe: string}) | null {
+  const act = acts[actLetters.indexOf(letter)];
+  return act === undefined || act.recipe === null ? null : {...act, recipe: act.recipe};
 }
 
 /** Assesses the snapshot shown. A recorded snapshot is assessed with the facts recorded with it. */

@@ -1,8 +1,16 @@
 import {sessionId} from '../../core/sessions/session.ts';
 import type {Finding, ParameterValues} from '../../model/recipe.ts';
 import {deselectRecipe} from './browsing.ts';
-import {explainStatement, inform, openOverview, openRun, openSession, openStatement} from './dialog.ts';
-import {findingId, findingOf} from './findings.ts';
+import {
+  explainStatement,
+  inform,
+  openFindingDetail,
+  openOverview,
+  openRun,
+  openSession,
+  openStatement,
+} from './dialog.ts';
+import {actOf, findingId, findingOf} from './findings.ts';
 import {noEffects, type UpdateResult, withRun} from './messages.ts';
 import {whyNotInPast} from './past.ts';
 import {whyWrongServer} from './reading.ts';
@@ -40,13 +48,20 @@ export function openSelected(state: ConsoleState): UpdateResult {
   }
 }
 
-/** A letter of the Overview. */
+/** A letter: of a finding of the Overview, or of an act on a finding's page. */
 export function openLettered(state: ConsoleState, letter: string): UpdateResult {
-  return openFinding(state, findingOf(state, letter));
+  if (state.overlay?.kind !== 'finding') return openFinding(state, findingOf(state, letter));
+  const {id, finding: opened} = state.overlay;
+  const finding = state.findings.find(each => findingId(each) === id) ?? opened;
+  const act = actOf(finding, letter);
+  return act === null ? noEffects(state) : openWizard(state, act.recipe, finding, act.params);
 }
 
+/** A finding's page; its recipe, where the finding names no acts. */
 function openFinding(state: ConsoleState, finding: Finding | undefined): UpdateResult {
-  return finding === undefined ? noEffects(state) : openWizard(state, finding.recipe, finding);
+  if (finding === undefined) return noEffects(state);
+  if (finding.acts !== undefined) return noEffects(openFindingDetail(state, findingId(finding), finding));
+  return openWizard(state, finding.recipe, finding);
 }
 
 /** Opens a recipe's wizard at the worst of its findings, if it has any. */
@@ -91,7 +106,7 @@ export function openWizard(
   if (recipe === undefined) return noEffects(inform(state, `no recipe "${id}"`));
   const opened = openRecipe(state, recipe, {
     finding: finding && findingId(finding),
-    params: {...finding?.params, ...params},
+    params: {...(finding?.recipe === id ? finding.params : {}), ...params},
   });
   return withRun({...deselectRecipe(state), overlay: null, replay: null}, opened);
 }

@@ -6,6 +6,7 @@ import {type Diagnosis, type DiagnosisData, diagnoseAll, keyOf} from '../recipe/
 import {type Context, windowMs} from './context.ts';
 import {examinations} from './harms/index.ts';
 import {addSample} from './sample.ts';
+import {cannotSee, lookedAt} from './scope.ts';
 
 export type AssessmentInput = {
   recipes: readonly Recipe[];
@@ -46,8 +47,8 @@ function combine(context: Context, {findings: diagnosed, failed}: Diagnosis): As
     assessed: {
       window_ms: windowMs(context),
       readings: context.samples.length,
-      looked_at: [],
-      cannot_see: [],
+      looked_at: lookedAt(context.snapshot, context.facts),
+      cannot_see: cannotSee(context.snapshot),
     },
     diagnosed,
     failed,

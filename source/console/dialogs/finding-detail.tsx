@@ -1,0 +1,115 @@
+import {formatAge, formatRatio} from '../../core/text/format.ts';
+import type {Act, Finding, Harm} from '../../model/recipe.ts';
+import {useConsole, useTheme} from '../components/context.ts';
+import {Page} from '../components/page.tsx';
+import {BlankRow, Heading, PropertyRows, Prose, Signed} from '../components/prose.tsx';
+import {Text} from '../components/text.tsx';
+import {actLetters, findingId} from '../state/findings.ts';
+import {withUnit} from '../wizard/evidence-page.tsx';
+
+/** A finding: what is hurt, by what, why, since when, how sure, and what can be done, side by side. */
+export function FindingDetail({id, finding: opened}: {id: string; finding: Finding}) {
+  const {symbols} = useTheme();
+  const current = useConsole(state => state.findings.find(finding => findingId(finding) === id));
+  const at = useConsole(state => state.snapshot?.at ?? null);
+  const finding = current ?? opened;
+  const {severity, summary, reasons = [], changes = [], acts = [], evidence, harm} = finding;
+  const isCritical = severity === 'critical';
+  return (
+    <Page>
+      <Signed
+        sign={isCritical ? symbols.critical : symbols.warning}
+        signRole={isCritical ? 'danger' : 'warning'}
+        text={summary}
+        role="strong"
+      />
+      {current === undefined && <Prose text="no longer found in the last reading" role="good" indent={4} />}
+      <BlankRow />
+      {harm && <HarmRows harm={harm} at={at} />}
+      {finding.confidence && (
+        <PropertyRows name="how sure" value={confidences[finding.confidence]} nameWidth={nameWidth} />
+      )}
+      {reasons.length > 0 && (
+        <>
+          <BlankRow />
+          <Heading>why</Heading>
+          <Prose text={reasons} indent={4} />
+        </>
+      )}
+      {changes.length > 0 && (
+        <>
+          <BlankRow />
+          <Heading>what changed</Heading>
+          {changes.map(({at: time, what}) => (
+            <PropertyRows
+              key={`${time} ${what}`}
+              name={time.slice(11, 19)}
+              value={what}
+              indent={4}
+              nameWidth={12}
+            />
+          ))}
+        </>
+      )}
+      <BlankRow />
+      <Heading>{acts.length > 1 ? 'what can be done, the recommended first' : 'what can be done'}</Heading>
+      {acts.map((act, index) => (
+        <ActRows key={act.title} act={act} letter={actLetters[index]} />
+      ))}
+      {acts.length === 0 && <Prose text="nothing that poolctl knows" indent={4} />}
+      <BlankRow />
+      <Heading>figures</Heading>
+      {Object.entries(evidence).map(([key, value]) => {
+        const {name, text} = withUnit(key, value);
+        return <PropertyRows key={key} name={name} value={text} indent={4} nameWidth={28} />;
+      })}
+    </Page>
+  );
+}
+
+const nameWidth = 14;
+
+const confidences = {
+  certain: 'certain: read from the server',
+  likely: 'likely: nothing else that can be seen from here explains it',
+  possible: 'possible: something else might explain it, too',
+};
+
+function HarmRows({harm: {sessions, share, since}, at}: {harm: Harm; at: string | null}) {
+  const age_ms = since === null || at === null ? null : Date.parse(at) - Date.parse(since);
+  const began =
+    since === null
+      ? 'before the first reading'
+      : `${since.slice(11, 19)}${age_ms === null ? '' : `, ${formatAge(Math.max(0, age_ms))} ago`}`;
+  return (
+    <>
+      <PropertyRows name="since" value={began} nameWidth={nameWidth} />
+      <PropertyRows
+        name="hurt"
+        value={`${formatSessions(sessions)} on average, in ${formatRatio(share, 0)} of the readings of the last minute`}
+        nameWidth={nameWidth}
+      />
+    </>
+  );
+}
+
+function formatSessions(sessions: number): string {
+  const rounded = Math.round(sessions * 10) / 10;
+  return `${rounded} ${rounded === 1 ? 'session' : 'sessions'}`;
+}
+
+/** Advice has no letter: nothing can be opened for it. */
+function ActRows({act: {recipe, title, frees, costs}, letter}: {act: Act; letter: string | undefined}) {
+  const hasKey = recipe !== null && letter !== undefined;
+  return (
+    <>
+      <Text>
+        <Text role="key">{hasKey ? `  [${letter}] ` : '      '}</Text>
+        <Text role="strong">{title}</Text>
+        <Text role="muted">{recipe === null ? '' : `  ${recipe}`}</Text>
+      </Text>
+      {frees !== null && <PropertyRows name="frees" value={frees} indent={6} nameWidth={8} />}
+      {costs !== '' && <PropertyRows name="costs" value={costs} indent={6} nameWidth={8} />}
+    </>
+  );
+}

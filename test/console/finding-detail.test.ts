@@ -1,0 +1,102 @@
+import {describe, expect, it} from 'vitest';
+import type {ConsoleState} from '../../source/console/state/state.ts';
+import type {Finding} from '../../source/model/recipe.ts';
+import {createSnapshot} from '../helpers/snapshot.ts';
+import {createFinding, createRecipe, open, play, press, read, screenOf} from './played.ts';
+
+const lockQueue = createFinding({
+  severity: 'critical',
+  cause: 'lock-queue',
+  subject: 'relation:public.orders',
+  summary:
+    'ALTER TABLE orders (migrator, 40s) waits behind a SELECT (reporting, 7m); 21 sessions queue behind it',
+  harm: {kind: 'waiting', sessions: 21.4, share: 0.9, since: '2026-01-01T12:00:00.000Z'},
+  confidence: 'certain',
+  reasons: ['ALTER TABLE needs an AccessExclusiveLock, which waits for the SELECT.'],
+  changes: [{at: '2026-01-01T11:59:20.000Z', what: 'migrator connected'}],
+  acts: [
+    {
+      recipe: 'end-them',
+      params: {pid: '4711'},
+      title: 'Cancel the ALTER TABLE',
+      frees: '21 sessions at once',
+      costs: 'the migration fails and has to be run again, with a lock_timeout',
+    },
+    {
+      recipe: 'end-them',
+      params: {pid: '4712'},
+      title: 'Cancel the SELECT',
+      frees: '21 sessions, once the ALTER TABLE is done',
+      costs: 'the report is lost',
+    },
+    {recipe: null, params: {}, title: 'Set lock_timeout in migrations', frees: null, costs: ''},
+  ],
+});
+
+/** A console that reads these findings, one list per snapshot. */
+function reading(...lists: Finding[][]): ConsoleState {
+  const left = [...lists];
+  const recipes = [createRecipe({findings: () => left.shift() ?? []})];
+  const snapshot = createSnapshot({at: '2026-01-01T12:00:40.000000Z'});
+  return play(open(100, 40, {recipes}), ...lists.map(() => read(snapshot))).state;
+}
+
+describe("a finding's page", () => {
+  it('says what is hurt, by what, why, since when, how sure, and the acts side by side', () => {
+    const page = screenOf(press(reading([lockQueue]), 'a'));
+    for (const text of [
+      'ALTER TABLE orders (migrator, 40s) waits behind a SELECT',
+      '12:00:00, 40s ago',
+      '21.4 sessions on average, in 90% of the readings',
+      'certain: read from the server',
+      'needs an AccessExclusiveLock',
+      '11:59:20',
+      '[a] Cancel the ALTER TABLE',
+      '21 sessions at once',
+      '[b] Cancel the SELECT',
+      'the report is lost',
+      'Set lock_timeout in migrations',
+    ])
+      expect(page).toContain(text);
+    expect(page).not.toContain('[c]');
+  });
+
+  it.each([
+    ['a', '4711'],
+    ['b', '4712'],
+  ])('%s opens its act with the parameters of that act', (letter, pid) => {
+    const {wizard} = press(reading([lockQueue]), 'a', letter);
+    expect(wizard).toMatchObject({recipe: 'end-them', params: {pid}});
+  });
+
+  it('has no key for advice', () => {
+    const state = press(reading([lockQueue]), 'a', 'c');
+    expect(state.wizard).toBeNull();
+    expect(state.notice?.text).toBe('c: no such act');
+  });
+
+  it('says when the finding is gone', () => {
+    const opened = press(reading([lockQueue]), 'a');
+    const after = play(opened, read(createSnapshot({at: '2026-01-01T12:00:50.000000Z'}))).state;
+    expect(screenOf(after)).toContain('no longer found in the last reading');
+  });
+});
+
+it('the Overview lists what explains no harm below the findings, without a key', () => {
+  const harmless = createFinding({
+    cause: 'open-transaction',
+    subject: 'backend:1',
+    summary: 'psql/bob has been idle in transaction for 12m: blocks nobody, holds back no vacuum',
+    acts: [],
+  });
+  const screen = screenOf(reading([harmless, lockQueue]));
+  const rows = screen.split('\n');
+  expect(rows.find(row => row.includes('ALTER TABLE orders'))).toMatch(/\[a\]$/);
+  expect(rows.find(row => row.includes('psql/bob'))).not.toMatch(/\[\w\]$/);
+});
+
+it('without a finding the Overview says over what none was found, and what cannot be seen', () => {
+  const screen = screenOf(reading([]));
+  expect(screen).toContain('none in one reading');
+  expect(screen).toContain("an application's queue for its pool");
+});
