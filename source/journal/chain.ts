@@ -1,5 +1,5 @@
 import {createHash} from 'node:crypto';
-import {withoutSecrets} from '../core/engine/step-secrets.ts';
+import {withoutSecrets} from '../core/engine/step.ts';
 import {canonicalJson, canonicalMembers, escapeJson, joinMembers} from '../core/text/json.ts';
 import {redactDeep, redactSecrets} from '../core/text/redact.ts';
 import type {JournalDraft, JournalEntry} from '../model/journal-entry.ts';

@@ -2,8 +2,8 @@ import {isUtf8} from 'node:buffer';
 import type {FileHandle} from 'node:fs/promises';
 import type {JournalEntry, ProcessIdentity, UnfinishedIntent} from '../model/journal-entry.ts';
 import {type ChainEnd, createChainReader, emptyChain, parseEntry} from './chain.ts';
+import {processLiveness} from './lock.ts';
 import {openJournalFile} from './private-file.ts';
-import {processLiveness} from './process-liveness.ts';
 
 /** How far this process has verified a file. The first read verifies all of it, later ones what is new. */
 export type Verified = ChainEnd & {

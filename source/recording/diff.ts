@@ -1,15 +1,17 @@
 import type {RecordedSnapshot} from '../model/ports.ts';
 import type {Statement} from '../model/snapshot.ts';
-import {isDerived, type Row, type TableName} from './packed.ts';
 import {
   changedValue,
   type Elapsed,
   elapsedMs,
   isAge,
   isCounter,
+  isDerived,
   type Patch,
+  type Row,
+  type TableName,
   type TablePatch,
-} from './patch.ts';
+} from './packed.ts';
 
 export type Diff = {
   /** The time of the last snapshot; '' before the first one. */

@@ -7,8 +7,7 @@ import type {Severity} from '../model/recipe.ts';
 import type {Snapshot, Statement, StatementRates} from '../model/snapshot.ts';
 import {createDiff} from './diff.ts';
 import type {Frame} from './frames.ts';
-import {emptyPacked, type Row, unpack} from './packed.ts';
-import {apply, type Patch} from './patch.ts';
+import {apply, emptyPacked, type Patch, type Row, unpack} from './packed.ts';
 
 export type Encoder = {
   /** Encodes one snapshot. Call again only after the previous call has resolved. */

@@ -1,6 +1,6 @@
 import {memoize} from '../core/text/memoize.ts';
 import type {RecordedSnapshot} from '../model/ports.ts';
-import type {Statement} from '../model/snapshot.ts';
+import type {Statement, StatementRates} from '../model/snapshot.ts';
 
 export type Row = Record<string, unknown>;
 
@@ -84,4 +84,107 @@ const parseTime = memoize(Date.parse, 10_000);
 function withMean(row: Row): Row {
   const {calls, total_exec_time_ms} = row as Statement;
   return {...row, mean_exec_time_ms: calls === 0 ? 0 : total_exec_time_ms / calls};
+}
+
+/** The difference between two packed snapshots, as JSON. Relative to the empty one it is the whole snapshot. */
+export type Patch = {
+  at: string;
+  /** By how many transactions most sessions' `xmin_age` has grown. */
+  xids?: number;
+  rest?: Row;
+  tables?: Partial<Record<TableName, TablePatch>>;
+  /** This snapshot's statements are included. */
+  has_statements?: true;
+  /** At the start of a group: when statements were recorded last, and their rates. */
+  statements_at_ms?: number;
+  rates?: (StatementRates | null)[];
+};
+
+export type TablePatch = {
+  /** Row identities in order; absent if unchanged. */
+  ids?: string[];
+  /** Changed members of a row by its index, and removed members. */
+  rows?: [index: number, changed: Row, removed?: string[]][];
+};
+
+/** Time and transactions between two snapshots, by which ages grow. */
+export type Elapsed = {ms: number; xids: number};
+
+const ages = ['xact_age_ms', 'query_age_ms', 'state_age_ms', 'backend_age_ms', 'wait_age_ms'];
+/** Counters are stored as increments. */
+const counters = new Set([
+  'calls',
+  'total_exec_time_ms',
+  'total_plan_time_ms',
+  'rows',
+  'shared_blks_hit',
+  'shared_blks_read',
+  'shared_blks_dirtied',
+  'temp_blks_read',
+  'temp_blks_written',
+  'wal_bytes',
+  'xact_commit',
+  'blks_hit',
+  'blks_read',
+]);
+export function apply(before: Packed, patch: Patch): Packed {
+  const elapsed = {ms: elapsedMs(before.at, patch.at), xids: patch.xids ?? 0};
+  const tables = Object.fromEntries(
+    tableNames.map(name => [name, applyTable(before.tables[name], patch.tables?.[name] ?? {}, elapsed)]),
+  ) as Packed['tables'];
+  return {at: patch.at, rest: {...before.rest, ...patch.rest}, tables};
+}
+
+/** Milliseconds between two snapshots; 0 from the empty one. */
+export function elapsedMs(before_at: string, at: string): number {
+  return before_at === '' ? 0 : Date.parse(at) - Date.parse(before_at);
+}
+
+/** Whether a number is an age in milliseconds, which grows with the time between snapshots. */
+export function isAge(name: string): boolean {
+  return ages.includes(name);
+}
+
+export function isCounter(name: string): boolean {
+  return counters.has(name);
+}
+
+function applyTable(before: Map<string, Row>, patch: TablePatch, elapsed: Elapsed): Map<string, Row> {
+  const ids = patch.ids ?? [...before.keys()];
+  const changes = new Map(patch.rows?.map(([index, changed, removed = []]) => [index, {changed, removed}]));
+  return new Map(
+    ids.map((id, index) => {
+      const row = aged(before.get(id) ?? {}, elapsed);
+      const change = changes.get(index);
+      return [id, change === undefined ? row : changedRow(row, change.changed, change.removed)];
+    }),
+  );
+}
+
+/** The row with its ages grown; the same object if it has none. */
+function aged(row: Row, {ms, xids}: Elapsed): Row {
+  let older = row;
+  const grow = (age: string, by: number) => {
+    const value = row[age];
+    if (typeof value !== 'number' || by === 0) return;
+    if (older === row) older = {...row};
+    older[age] = value + by;
+  };
+  for (const age of ages) grow(age, ms);
+  grow('xmin_age', xids);
+  return older;
+}
+
+/** Applies changes to a row: counters grow, other members are replaced, `removed` ones are removed. */
+function changedRow(row: Row, changed: Row, removed: readonly string[]): Row {
+  const next: Row = {...row};
+  for (const [name, value] of Object.entries(changed)) next[name] = changedValue(name, row[name], value);
+  for (const name of removed) delete next[name];
+  return next;
+}
+
+/** A member after a change, as it is in a patch. */
+export function changedValue(name: string, before: unknown, change: unknown): unknown {
+  const isGrowth = counters.has(name) && typeof before === 'number' && typeof change === 'number';
+  return isGrowth ? Number((before + change).toFixed(3)) : change;
 }

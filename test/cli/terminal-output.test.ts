@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest';
-import {wrapLines} from '../../source/cli/terminal-output.ts';
-import {toAscii} from '../../source/core/text/ascii.ts';
+import {wrapLines} from '../../source/cli/execution/engine-context.ts';
+import {toAscii} from '../../source/core/text/sanitise.ts';
 
 describe('text on a terminal', () => {
   it.each([

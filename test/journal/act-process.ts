@@ -1,7 +1,7 @@
 import {createHash} from 'node:crypto';
 import {execute} from '../../source/core/engine/execute.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
-import {ownProcess} from '../../source/journal/process-liveness.ts';
+import {ownProcess} from '../../source/journal/lock.ts';
 import {exampleServer} from '../helpers/identity.ts';
 
 /** Executes a step that never ends: `act-process.ts FILE`. Prints `acting` when the step has started. */

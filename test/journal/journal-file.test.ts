@@ -3,7 +3,7 @@ import {hostname} from 'node:os';
 import {join} from 'node:path';
 import {describe, expect, it} from 'vitest';
 import {openJournal} from '../../source/journal/journal-file.ts';
-import {describeLockOwner, ownProcess} from '../../source/journal/process-liveness.ts';
+import {describeLockOwner, ownProcess} from '../../source/journal/lock.ts';
 import type {ProcessIdentity} from '../../source/model/journal-entry.ts';
 import {temporaryFolder} from '../cli/execution/acting.ts';
 import {draftOf, intentOf} from './drafts.ts';

@@ -1,5 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {isWithheld, wasRedacted, withoutSecretUndo} from '../../source/core/engine/step-secrets.ts';
+import {isWithheld, wasRedacted, withoutSecretUndo} from '../../source/core/engine/step.ts';
 import {redactDeep} from '../../source/core/text/redact.ts';
 import {redactDraft} from '../../source/journal/chain.ts';
 import type {JournalDraft} from '../../source/model/journal-entry.ts';

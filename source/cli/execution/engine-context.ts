@@ -1,13 +1,17 @@
 import {randomBytes} from 'node:crypto';
 import {hostname} from 'node:os';
 import {setTimeout as sleep} from 'node:timers/promises';
+import {textWidth} from '../../console/screen/cell-width.ts';
+import {wrapText} from '../../console/screen/line.ts';
+import {canShowUnicode} from '../../console/screen/theme.ts';
 import type {DriftPorts} from '../../core/engine/drift.ts';
 import {reconcileIntent} from '../../core/engine/recover-runs.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import {serverOf} from '../../core/server/server-identity.ts';
+import {toAscii} from '../../core/text/sanitise.ts';
 import {sha256} from '../../journal/chain.ts';
 import type {JournalFile} from '../../journal/journal-file.ts';
-import {ownProcess} from '../../journal/process-liveness.ts';
+import {ownProcess} from '../../journal/lock.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {EnginePorts, RunIdentity} from '../../model/ports.ts';
 import type {ExitCode} from '../../model/run.ts';
@@ -16,12 +20,11 @@ import {localMachine} from '../../postgres/connect/machine.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 import {createExecutor} from '../../postgres/executor/executor.ts';
 import {connectToWatch, readSnapshot} from '../connection.ts';
-import {type CliContext, createPrompt, printMessage} from '../context.ts';
+import {type CliContext, createPrompt, type Output, printMessage} from '../context.ts';
 import {catchInterrupts} from '../interrupts.ts';
 import {openConfiguredJournal} from '../journal.ts';
 import {localFiles} from '../local-files.ts';
 import {loadRecipeData} from '../recipe-data.ts';
-import {terminalOutput} from '../terminal-output.ts';
 import type {ExecutePorts} from './execute-plan.ts';
 
 export type Engine = Omit<EnginePorts, 'slots' | 'recheck'> & {journal: JournalFile};
@@ -196,3 +199,35 @@ export async function withRunSession(
 }
 
 const neverAborted = new AbortController().signal;
+
+/**
+ * Output that is wrapped to the terminal's width, and in ASCII if the locale is not UTF-8. Output to a file or a pipe is
+ * unchanged.
+ */
+export function terminalOutput({output, stdout, stderr, env}: CliContext): Output {
+  const shown = (text: string, {isTTY, columns}: NodeJS.WriteStream) => {
+    if (!isTTY) return text;
+    return wrapLines(canShowUnicode(env) ? text : toAscii(text), columns || 80);
+  };
+  return {
+    ...output,
+    stdout: text => output.stdout(shown(text, stdout)),
+    stderr: text => output.stderr(shown(text, stderr)),
+  };
+}
+
+/** Continuation lines are indented by two cells. */
+export function wrapLines(text: string, width: number): string {
+  return text
+    .split('\n')
+    .flatMap(line => {
+      if (textWidth(line) <= width) return [line];
+      const [margin = ''] = /^ */.exec(line) ?? [];
+      const [first = '', ...rest] = wrapText(
+        line.slice(margin.length),
+        Math.max(20, width - margin.length - 2),
+      );
+      return [margin + first, ...rest.map(more => `${margin}  ${more}`)];
+    })
+    .join('\n');
+}

@@ -2,8 +2,8 @@ import {randomBytes} from 'node:crypto';
 import type pg from 'pg';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import type {Connection} from '../../postgres/connect/connect.ts';
-import {connectDirectly} from '../../postgres/connect/pooler.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
+import {connectDirectly} from '../../postgres/connect/request.ts';
 import {transportsOf} from '../../postgres/connect/tls.ts';
 import {type SlotSettingsRow, slotSettingsQuery} from '../../postgres/queries/server.ts';
 import {

@@ -16,7 +16,7 @@ import {
   nextTask,
   promotesWithoutApproval,
   type RolloutState,
-} from '../../rollout/state.ts';
+} from '../../rollout/plan.ts';
 import {
   enterPhase,
   interrupted,

@@ -10,8 +10,8 @@ import type {Journal} from '../../model/ports.ts';
 import type {Finding} from '../../model/recipe.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import type {RolloutPlan, RolloutStage} from '../../rollout/plan.ts';
+import {applyStageEvent, findingKey, type RolloutState} from '../../rollout/plan.ts';
 import type {CommandResult} from '../../rollout/run-command.ts';
-import {applyStageEvent, findingKey, type RolloutState} from '../../rollout/state.ts';
 
 export type RolloutPorts = {
   journal: Pick<Journal, 'append' | 'read'>;

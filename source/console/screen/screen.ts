@@ -1,4 +1,4 @@
-import {likenessOf} from '../../core/text/ascii.ts';
+import {likenessOf} from '../../core/text/sanitise.ts';
 import {isAmbiguous, isSureOfWidth} from './cell-width.ts';
 import {createGrid, type Grid, styles} from './grid.ts';
 import type {Charset} from './theme.ts';

@@ -1,8 +1,7 @@
 import type {Pin, PinnedSql, Pins, SqlStep, Step, Undo, Verification} from '../../model/step.ts';
 import {upgradeOlderUndo} from '../indexes/index-steps.ts';
 import {canonicalJson} from '../text/json.ts';
-import {invertChange, undoOf} from './step.ts';
-import {isWithheld, wasRedacted} from './step-secrets.ts';
+import {invertChange, isWithheld, undoOf, wasRedacted} from './step.ts';
 
 /** The step that undoes this one. `pins` identify what the step created, from its outcome. */
 export function invertStep(step: Step, pins: Pins | undefined): Step {

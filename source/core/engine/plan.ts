@@ -4,8 +4,7 @@ import type {Snapshot} from '../../model/snapshot.ts';
 import type {SqlStep, Step} from '../../model/step.ts';
 import type {Target} from '../../model/target.ts';
 import {counted} from '../text/format.ts';
-import {secretReason} from './step.ts';
-import {withoutSecretUndo} from './step-secrets.ts';
+import {secretReason, withoutSecretUndo} from './step.ts';
 
 export type ActingRecipe = Recipe & Required<Pick<Recipe, 'plan'>>;
 

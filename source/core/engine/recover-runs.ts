@@ -3,8 +3,7 @@ import type {Clock, Executor, Files, RunIdentity} from '../../model/ports.ts';
 import type {StepResult} from '../../model/run.ts';
 import type {Pins, SqlStep, Step, Verification} from '../../model/step.ts';
 import {serverDoubt} from '../server/server-identity.ts';
-import {applyChange, endsByItself, invertChange} from './step.ts';
-import {isWithheld} from './step-secrets.ts';
+import {applyChange, endsByItself, invertChange, isWithheld} from './step.ts';
 import {hostOf} from './undo.ts';
 
 export type ReconcilePorts = {

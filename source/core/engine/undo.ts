@@ -7,8 +7,7 @@ import {AbortError, exitCodes, usageError} from '../errors.ts';
 import {compareServers, nameServer, serverDifference, serverDoubt} from '../server/server-identity.ts';
 import {counted, formatVersion} from '../text/format.ts';
 import {cleanupStep, effectKey, invertStep} from './invert-step.ts';
-import {secretReason, undoOf, withoutUndoText} from './step.ts';
-import {wasRedacted} from './step-secrets.ts';
+import {secretReason, undoOf, wasRedacted, withoutUndoText} from './step.ts';
 
 type RunEntry = JournalEntry & {event: 'run'};
 

@@ -5,8 +5,7 @@ import {isSqlstate} from '../sqlstate.ts';
 import {UnreadableAnswerError} from '../wire/answer-limits.ts';
 import {NotPostgresError} from '../wire/messages.ts';
 import {MissingPasswordError} from './open-client.ts';
-import {connectDirectly} from './pooler.ts';
-import {type ConnectionRequest, hostAndPort} from './request.ts';
+import {type ConnectionRequest, connectDirectly, hostAndPort} from './request.ts';
 import {classifySlotError, explainSlotError} from './slot-errors.ts';
 
 /**

@@ -1,4 +1,6 @@
 import type {ConfiguredTarget, TargetSettings} from '../../core/configuration.ts';
+import {AbortError, exitCodes} from '../../core/errors.ts';
+import type {Unavailable} from '../../model/snapshot.ts';
 import type {PrismaSettings} from '../../model/target.ts';
 
 export const tlsModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
@@ -85,4 +87,27 @@ export function shortSource({origin}: Pick<ConnectionRequest, 'origin'>): string
 /** `db.example.com:5432`, `[::1]:5432`, `/tmp:5432`. */
 export function hostAndPort(request: Pick<ConnectionRequest, 'host' | 'port'>): string {
   return request.host.includes(':') ? `[${request.host}]:${request.port}` : `${request.host}:${request.port}`;
+}
+
+/** The hint for every limit of a connection pooler. */
+export const connectDirectly =
+  "Connect directly: set DIRECT_URL or POOLCTL_DATABASE_URL to PostgreSQL's own address.";
+
+/** What a snapshot through a pooler lacks. Poolers in transaction mode do not name themselves. */
+export const poolerInBetween: Unavailable = {
+  section: 'pooler',
+  sqlstate: null,
+  reason: 'a connection pooler is in between: poolctl has no session of its own and changes nothing',
+  remedy: 'connect directly: set DIRECT_URL',
+};
+
+/** Through a pooler, timeouts and advisory locks do not last, and the pid is another session's. */
+export function noActingThroughPooler(request: ConnectionRequest): AbortError {
+  return new AbortError(
+    `poolctl changes nothing through a connection pooler, and ${hostAndPort(request)} is one`,
+    {
+      hint: connectDirectly,
+      exitCode: exitCodes.connection,
+    },
+  );
 }

@@ -3,8 +3,7 @@ import {oldestVersionNum, parseServerVersion} from '../queries/query.ts';
 import {readServerProof, type ServerProof} from '../server/server-proof.ts';
 import type {PgClient, RawPgClient} from './client.ts';
 import {closeClient, type OpenClient, openClient} from './open-client.ts';
-import {noActingThroughPooler} from './pooler.ts';
-import {type ConnectionRequest, hostAndPort} from './request.ts';
+import {type ConnectionRequest, hostAndPort, noActingThroughPooler} from './request.ts';
 
 // `import` would run the getters of all that node:crypto exports, webcrypto's too: 5 ms of every start.
 const {randomBytes} = process.getBuiltinModule('node:crypto');

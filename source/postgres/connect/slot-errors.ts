@@ -1,5 +1,5 @@
 import {quoteIdentifier} from '../../core/sql/quote.ts';
-import {connectDirectly} from './pooler.ts';
+import {connectDirectly} from './request.ts';
 
 /** The limit that a refused connection ran into. Freeing slots of one kind does not help if another is exhausted. */
 export type SlotKind =

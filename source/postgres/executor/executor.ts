@@ -5,8 +5,7 @@ import {compareServers, serverDifference, serverDoubt} from '../../core/server/s
 import type {Executor} from '../../model/ports.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import type {Connection} from '../connect/connect.ts';
-import {noActingThroughPooler} from '../connect/pooler.ts';
-import {hostAndPort} from '../connect/request.ts';
+import {hostAndPort, noActingThroughPooler} from '../connect/request.ts';
 import {readServerProof} from '../server/server-proof.ts';
 import {execute, readRows} from './execute.ts';
 

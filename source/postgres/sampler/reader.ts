@@ -4,8 +4,8 @@ import {minimumBlocks} from '../../core/health/thresholds.ts';
 import type {Database, LockWait, Snapshot} from '../../model/snapshot.ts';
 import type {PgClient, RawPgClient} from '../connect/client.ts';
 import {isoTime} from '../connect/client.ts';
-import {poolerInBetween} from '../connect/pooler.ts';
 import type {ConnectionRequest} from '../connect/request.ts';
+import {poolerInBetween} from '../connect/request.ts';
 import {type ActivityRow, activityQuery, type LockWaitRow, lockWaitsQuery} from '../queries/activity.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
 import {

@@ -7,13 +7,15 @@ import {toAbortError} from '../connect/errors.ts';
 import {isAboutOneQuery, sqlstateOf} from '../sqlstate.ts';
 import {UnreadableAnswerError} from '../wire/answer-limits.ts';
 import {createReader, type Reader, type ReadRequest} from './reader.ts';
-import {createReadingPlan, type ReadingPlan, type Visible} from './reading-plan.ts';
 import {
   createAdaptiveInterval,
   createInterruptibleTimer,
+  createReadingPlan,
   type InterruptibleTimer,
+  type ReadingPlan,
   reconnectPauseMs,
-} from './timing.ts';
+  type Visible,
+} from './schedule.ts';
 
 /** Number of statements, the costliest first, whose texts a single read fetches. */
 const statementsWithText = 100;

@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import {AbortError, exitCodes} from '../../../source/core/errors.ts';
-import {createAdaptiveInterval, reconnectPauseMs} from '../../../source/postgres/sampler/timing.ts';
+import {createAdaptiveInterval, reconnectPauseMs} from '../../../source/postgres/sampler/schedule.ts';
 
 /** The server's error as the cause of what `connect` throws. */
 function refused(code: string, exitCode: 3 | 4 = 3): AbortError {
