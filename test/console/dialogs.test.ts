@@ -182,6 +182,37 @@ describe.each(sizes)('at %i x %i', (...size) => {
   });
 });
 
+describe.each([
+  [40, 8],
+  [40, 10],
+  [60, 15],
+  [80, 24],
+] satisfies Size[])('the way out is never cut at %i x %i', (...size) => {
+  const wayOut: Record<string, RegExp> = {
+    findings: /Esc close/,
+    'a run under way': /Esc stop after this step/,
+    'a run that has ended': /Esc close/,
+  };
+  const pages = Object.entries({
+    ...dialogs,
+    'a filter': (state: ConsoleState) => press(state, '2', '/', ...'a filter that is as long as the screen'),
+    'a command': (state: ConsoleState) => press(state, ':', ...'sort'),
+  });
+
+  it.each(pages)('%s', (name, openPage) => {
+    for (const isProduction of [false, true]) {
+      const state = openPage(start(size, isProduction));
+      const lost = play(state, {kind: 'lost', message: 'gone', hint: null, retry_in_ms: 10_000}).state;
+      const text = 'written to /home/oncall/poolctl-recording-2026-11-27.poolctl';
+      const informed = play(lost, {kind: 'notice', notice: {text, severity: 'info'}}).state;
+      for (const shown of [state, informed]) {
+        const footer = rowsOf(shown).at(isProduction ? -2 : -1);
+        expect(footer).toMatch(wayOut[name] ?? /Esc (back|cancels)|Esc stop/);
+      }
+    }
+  });
+});
+
 describe('a page', () => {
   it('stays within its end when it becomes shorter or the terminal higher', () => {
     const shown = mount(press(start([80, 24]), 'a', 'enter', 'enter'));

@@ -230,15 +230,15 @@ describe('the line being typed', () => {
   });
 
   it('shows its end where it is longer than the screen', () => {
-    expect(typed(40, `${'x'.repeat(80)}end`)).toMatch(/^ :….*end▏$/);
+    expect(typed(40, `${'x'.repeat(80)}end`)).toMatch(/^ :….*end▏ no comm/);
   });
 
   it('shows the cursor at its place, and what is around it', () => {
     const prompt = press(play(open(40, 24), read(incident)).state, ':', ...`begin${'x'.repeat(80)}end`);
     const lastRow = (...keys: string[]) => rowsOf(press(prompt, ...keys)).at(-1) ?? '';
-    expect(lastRow('home')).toMatch(/^ :▏beginx+…$/);
-    expect(lastRow('left', 'left', 'left')).toMatch(/^ :…x+▏end$/);
-    expect(lastRow('home', 'right', 'right')).toMatch(/^ :be▏ginx+…$/);
-    expect(lastRow(...Array(30).fill('left'))).toMatch(/^ :…x+▏x+…$/);
+    expect(lastRow('home')).toMatch(/^ :▏beginx+… +Esc cancels$/);
+    expect(lastRow('left', 'left', 'left')).toMatch(/^ :…x+▏end +Esc cancels$/);
+    expect(lastRow('home', 'right', 'right')).toMatch(/^ :be▏ginx+… +Esc cancels$/);
+    expect(lastRow(...Array(30).fill('left'))).toMatch(/^ :…x+▏x+… +Esc cancels$/);
   });
 });

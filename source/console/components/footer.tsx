@@ -1,5 +1,4 @@
 import {Box} from 'ink';
-import {Fragment} from 'react';
 import {counted, formatMs} from '../../core/text/format.ts';
 import {replayKeys} from '../dialogs/replay.tsx';
 import {keyName, labelOf, needsServer, whyDisabled} from '../input/key-meaning.ts';
@@ -14,7 +13,7 @@ import {Measured} from './measured.tsx';
 import {useLinesBelow} from './page.tsx';
 import {Text} from './text.tsx';
 
-/** The prompt, or the notice, or the keys that work now. */
+/** The prompt, or the notice, or the keys that work now. The way out of a page is never cut. */
 export function Footer() {
   const {prompt, notice, top} = useConsole(state => ({
     prompt: state.overlay?.kind === 'prompt' ? state.overlay : null,
@@ -25,23 +24,23 @@ export function Footer() {
   if (notice && top === 'view') return <NoticeText notice={notice} />;
   return (
     <Box height={1} flexShrink={0} justifyContent="space-between">
-      {top === 'view' ? <Hints /> : <Keys />}
-      <Box flexShrink={0}>
-        {/* A notice does not cover the keys of the wizard. */}
-        {notice && top === 'wizard' ? <NoticeText notice={notice} /> : <Status />}
-      </Box>
+      {top === 'wizard' ? <WizardKeys /> : <Hints />}
+      <Box>{notice ? <NoticeText notice={notice} /> : <Status />}</Box>
     </Box>
   );
 }
 
-/** Whose keys are shown; a page on top of a wizard has those of a view. */
-function topOf({overlay, replay, wizard}: ConsoleState): 'view' | 'replay' | 'wizard' {
-  if (overlay !== null) return 'view';
-  return replay !== null ? 'replay' : wizard === null ? 'view' : 'wizard';
+/** Whose keys are shown; a page on top of a wizard has its own. A replay is shown like a wizard. */
+function topOf({overlay, replay, wizard}: ConsoleState): 'view' | 'page' | 'wizard' {
+  if (overlay !== null) return 'page';
+  return replay === null && wizard === null ? 'view' : 'wizard';
 }
 
+/** These are cut before what stands at the right is. */
+const cutFirst = 1000;
+
 /** The keys of a wizard or a replay. */
-function Keys() {
+function WizardKeys() {
   const keys = inGroups(
     2,
     useConsole(state => {
@@ -54,14 +53,17 @@ function Keys() {
     }),
   );
   return (
-    <Text>
-      {keys.map(([key, label]) => (
-        <Fragment key={key}>
-          <Text role="key">{`  ${key}`}</Text>
-          {` ${label}`}
-        </Fragment>
+    <>
+      {keys.map(([key = '', label]) => (
+        <Box key={key} flexShrink={key.startsWith('Esc') ? 0 : cutFirst}>
+          <Text>
+            <Text role="key">{`  ${key}`}</Text>
+            {` ${label}`}
+          </Text>
+        </Box>
       ))}
-    </Text>
+      <Box flexGrow={1} />
+    </>
   );
 }
 
@@ -76,17 +78,24 @@ function NoticeText({notice: {text, severity}}: {notice: Notice}) {
   return <Text role={severity === 'info' ? 'accent' : severity}>{` ${text} `}</Text>;
 }
 
+const leastForWords = 60;
+
 /** What stands at the right: the next attempt to connect, lines below the screen, help and quit. */
 function Status() {
   const below = useLinesBelow();
-  const {retry_in_ms, isBrowsing} = useConsole(state => ({
+  const {columns, retry_in_ms, isBrowsing} = useConsole(state => ({
+    columns: state.columns,
     retry_in_ms: state.link.kind === 'lost' ? state.link.retry_in_ms : null,
     isBrowsing: modeOf(state) === 'browse',
   }));
   return (
     <Text>
       {retry_in_ms !== null && <Text role="muted">{` retry in ${formatMs(retry_in_ms)} `}</Text>}
-      {below > 0 && <Text role="warning">{` ${counted(below, 'more line')} below: PgDn `}</Text>}
+      {below > 0 && (
+        <Text role="warning">
+          {columns < leastForWords ? ` PgDn: ${below} more ` : ` ${counted(below, 'more line')} below: PgDn `}
+        </Text>
+      )}
       {isBrowsing && (
         <>
           <Text role="key"> ?</Text> help <Text role="key"> q</Text> quit{' '}
@@ -97,8 +106,8 @@ function Status() {
 }
 
 /**
- * As many keys as fit, and why the first disabled one is disabled: what does not fit wraps into a second row, which
- * is not shown. Enter is shown only where it opens something.
+ * The way out of a page, as many other keys as fit, and why the first disabled one is disabled: what does not fit wraps
+ * into a second row, which is not shown. Enter is shown only where it opens something.
  */
 function Hints() {
   const hints = inGroups(
@@ -107,22 +116,40 @@ function Hints() {
   );
   const disabled = hints.find(([, , reason]) => reason !== null);
   return (
-    <Box flexWrap="wrap" height={1} flexGrow={1} flexBasis={0} overflow="hidden">
-      {hints
-        .filter(([key, , reason]) => key !== 'Enter' || reason === null)
-        .map(([key, label, reason]) => (
-          <Box key={key} flexShrink={0}>
-            <Text>
-              <Text role="key">{` ${key}`}</Text>
-              <Text role={reason === null ? 'plain' : 'muted'}>{` ${label} `}</Text>
-            </Text>
+    <>
+      {hints.filter(isWayOut).map(hint => (
+        <Hint key={hint[0]} hint={hint} />
+      ))}
+      <Box flexWrap="wrap" height={1} flexGrow={1} flexBasis={0} overflow="hidden">
+        {hints
+          .filter(hint => !isWayOut(hint) && (hint[0] !== 'Enter' || hint[2] === null))
+          .map(hint => (
+            <Hint key={hint[0]} hint={hint} />
+          ))}
+        {disabled && (
+          <Box flexShrink={0}>
+            <Text role="muted">{` ${disabled[0]}: ${disabled[2]} `}</Text>
           </Box>
-        ))}
-      {disabled && (
-        <Box flexShrink={0}>
-          <Text role="muted">{` ${disabled[0]}: ${disabled[2]} `}</Text>
-        </Box>
-      )}
+        )}
+      </Box>
+    </>
+  );
+}
+
+/** The key's name, its label, and why it does nothing now. */
+type KeyHint = (string | null)[];
+
+function isWayOut([key]: KeyHint): boolean {
+  return key === 'Esc';
+}
+
+function Hint({hint: [key, label, reason]}: {hint: KeyHint}) {
+  return (
+    <Box flexShrink={0}>
+      <Text>
+        <Text role="key">{` ${key}`}</Text>
+        <Text role={reason === null ? 'plain' : 'muted'}>{` ${label} `}</Text>
+      </Text>
     </Box>
   );
 }
@@ -142,9 +169,10 @@ function hintsOf(state: ConsoleState): [key: string, label: string, reason: stri
 }
 
 const promptHints = {
-  filter: 'words, column:value, !word   Enter keeps the filter, Esc cancels',
-  command: 'sessions, recipe NAME, sort, filter, interval, at, quit   Esc cancels',
+  filter: 'words, column:value, !word   Enter keeps the filter,',
+  command: 'sessions, recipe NAME, sort, filter, interval, at, quit  ',
 };
+const wayOut = ' Esc cancels ';
 
 function PromptLine({prompt}: {prompt: Prompt}) {
   const {purpose, error} = prompt;
@@ -152,13 +180,18 @@ function PromptLine({prompt}: {prompt: Prompt}) {
     <Measured flexGrow={0} flexShrink={0} flexBasis={1} height={1}>
       {({width}) => (
         <Box justifyContent="space-between">
-          <Box flexShrink={0} marginRight={2}>
+          <Box flexShrink={0} marginRight={1}>
             <Text>
               <Text role="key">{purpose === 'filter' ? ' /' : ' :'}</Text>
-              <Field line={prompt} width={width - 4} role="strong" />
+              <Field line={prompt} width={width - wayOut.length - 3} role="strong" />
             </Text>
           </Box>
-          <Text role={error ? 'danger' : 'muted'}>{`${error ?? promptHints[purpose]} `}</Text>
+          <Box>
+            <Text role={error ? 'danger' : 'muted'}>{error ?? promptHints[purpose]}</Text>
+            <Box flexShrink={0}>
+              <Text role="muted">{error ? ' ' : wayOut}</Text>
+            </Box>
+          </Box>
         </Box>
       )}
     </Measured>
