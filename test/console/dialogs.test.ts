@@ -187,7 +187,7 @@ describe.each([
   [40, 10],
   [60, 15],
   [80, 24],
-] satisfies Size[])('the way out is never cut at %i x %i', (...size) => {
+] satisfies Size[])('at %i x %i', (...size) => {
   const wayOut: Record<string, RegExp> = {
     findings: /Esc close/,
     'a run under way': /Esc stop after this step/,
@@ -199,7 +199,7 @@ describe.each([
     'a command': (state: ConsoleState) => press(state, ':', ...'sort'),
   });
 
-  it.each(pages)('%s', (name, openPage) => {
+  it.each(pages)('the way out is never cut: %s', (name, openPage) => {
     for (const isProduction of [false, true]) {
       const state = openPage(start(size, isProduction));
       const lost = play(state, {kind: 'lost', message: 'gone', hint: null, retry_in_ms: 10_000}).state;
@@ -209,6 +209,22 @@ describe.each([
         const footer = rowsOf(shown).at(isProduction ? -2 : -1);
         expect(footer).toMatch(wayOut[name] ?? /Esc (back|cancels)|Esc stop/);
       }
+    }
+  });
+
+  it.each([
+    ['nothing', [], '▏'],
+    ['a part of the word', [...'db.ex'], 'db.ex▏'],
+    ['another word', [...'wxyz', 'enter'], 'wxyz▏'],
+    ['another word, and a letter', [...'wxyz', 'enter', '!'], 'wxyz!▏'],
+    ['more than fits', [...'z'.repeat(200), 'enter'], 'zzz▏'],
+  ] as const)('a confirmation shows what it is for, the word and what is typed: %s', (_name, keys, field) => {
+    for (const isProduction of [false, true]) {
+      const confirmation = press(start(size, isProduction), 'a', 'enter', 'enter', 'enter', ...keys);
+      const screen = rowsOf(confirmation).join('\n');
+      expect(screen).toContain('12 sessions to end');
+      expect(screen).toContain(field);
+      if (keys.length < 200) expect(screen).toContain(isProduction ? 'db.example:5432/shop' : ' yes');
     }
   });
 });

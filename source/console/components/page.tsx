@@ -82,7 +82,7 @@ const AnchorContext = createContext<RefObject<DOMElement | null>>({current: null
 const overlap = 3;
 
 /**
- * Content of any height in the room that is left, scrolled by the console's Scroller. Whenever `follow` is another value
+ * Content of any height in the room that is left, one line at least, scrolled by the console's Scroller. Whenever `follow` is another value
  * than before, the page shows its `<Anchor>`; otherwise it stays where the user scrolled it, also while another page lies
  * on it or the terminal is too small to show it.
  */
@@ -137,7 +137,7 @@ export function Page({follow, children}: {follow?: unknown; children: ReactNode}
 
   return (
     <AnchorContext value={anchor}>
-      <Box ref={viewport} flexDirection="column" flexGrow={1} flexBasis={0} minHeight={0} overflow="hidden">
+      <Box ref={viewport} flexDirection="column" flexGrow={1} flexBasis={0} minHeight={1} overflow="hidden">
         <Box ref={content} flexDirection="column" flexShrink={0} marginTop={-offset}>
           {children}
         </Box>

@@ -30,7 +30,8 @@ import {RunPage} from './run-page.tsx';
 
 /**
  * A recipe being walked through: the stages, the page of the current one, and messages and input at its foot. On a small
- * terminal the stage and the end of the foot are kept: what is typed is always shown.
+ * terminal the stage, a line of the page and the end of the foot are kept: what is confirmed and what is typed are
+ * always shown.
  */
 export function Wizard({wizard}: {wizard: RecipeWizard}) {
   return (
@@ -160,11 +161,15 @@ function stoppingText(wizard: RecipeWizard): string {
     : 'cancelling this step';
 }
 
+/** Without the frame of a production target: on fewer rows the word to type has no row of its own. */
+const leastRows = 10;
+
 /** The confirmation to type and what was typed so far, on one line where that fits. */
 function TypedWord({wizard}: {wizard: RecipeWizard}) {
   const width = usePageWidth();
-  const {word, text, cursor} = useConsole(state => ({
+  const {word, isLow, text, cursor} = useConsole(state => ({
     word: confirmationWord(state, wizard),
+    isLow: state.rows - (state.isProduction ? 2 : 0) < leastRows,
     ...(editedLine(state, wizard) ?? atEnd('')),
   }));
   const room = width - textWidth(`  type ${word} to run it:  `) - 2;
@@ -177,13 +182,25 @@ function TypedWord({wizard}: {wizard: RecipeWizard}) {
         <Field line={{text, cursor}} width={room + 2} />
       </Text>
     );
+  // The error says the word, too.
+  const isSaid = !isLow && wizard.error === null;
   return (
     <>
-      <Prose text={`type ${word} to run it:`} />
-      <Text>
-        {'  > '}
-        <Field line={{text, cursor}} width={width - 5} />
-      </Text>
+      {isSaid && <Prose text={`type ${word} to run it:`} />}
+      <Box>
+        <Box flexShrink={0}>
+          <Text>
+            {'  > '}
+            <Field line={{text, cursor}} width={width - 5} />
+          </Text>
+        </Box>
+        {!isSaid && (
+          <Text>
+            {'  type '}
+            <Text role="strong">{word}</Text>
+          </Text>
+        )}
+      </Box>
     </>
   );
 }
