@@ -21,11 +21,13 @@ export type HealthReport = {
 export function healthText(report: HealthReport): string {
   const {health, target, comparison} = report;
   const findings = health.findings.map(({severity, recipe, summary}) => [severity, recipe, summary]);
+  const also = health.also.map(({summary}) => `also      ${summary}`);
   const watch = 'watch' in health ? health : null;
   return [
     `${health.status}: ${target}`,
     ...(watch === null ? [] : watchLines(watch)),
-    ...(findings.length > 0 ? ['', ...aligned(findings)] : []),
+    ...(findings.length > 0 ? ['', ...aligned(findings)] : ['', noFinding(health)]),
+    ...also,
     '',
     ...aligned([
       ...(watch === null ? [] : [watchHead]),
@@ -35,6 +37,13 @@ export function healthText(report: HealthReport): string {
   ]
     .map(sanitise)
     .join('\n');
+}
+
+/** What was looked at, over how long, and what cannot be seen: no finding is no proof that all is well. */
+function noFinding({assessed}: HealthReport['health']): string {
+  const {readings, window_ms, looked_at, cannot_see} = assessed;
+  const over = readings > 1 ? `${readings} readings over ${formatAge(window_ms)}` : 'one reading';
+  return `no finding in ${over}: ${looked_at.join(', ')}; not visible from here: ${cannot_see.join(', ')}`;
 }
 
 const formats = {

@@ -166,10 +166,11 @@ async function addSnapshot(
   snapshot: Snapshot,
   {ports, watch, flags, observed, assessor, data}: Watched,
 ): Promise<void> {
-  const {findings} = assessor.assess(snapshot, data);
+  const found = assessor.assess(snapshot, data);
+  const {findings} = found;
   const pooler_waiting_clients = await ports.askPooler();
   const metrics = measure({snapshot, facts: data.facts, findings, pooler_waiting_clients, is_interval: true});
-  watch.addSample(ports.now(), {metrics, limits: limitsFor(snapshot, flags.limits), findings});
+  watch.addSample(ports.now(), {metrics, limits: limitsFor(snapshot, flags.limits), found});
   if (snapshot.statements.length > 0) observed.first ??= snapshot;
   observed.last = snapshot;
   const slowest = slowestStatement(snapshot, {is_interval: true});

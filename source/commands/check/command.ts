@@ -124,10 +124,11 @@ export async function checkOnce(ports: CheckPorts, flags: CheckOptions): Promise
   const snapshot = await ports.read({rates_over_ms: flags.rates_over_ms});
   const data = await loadDiagnosisData(recipes, ports.load);
   const {facts, unread} = data;
-  const {findings, failed} = createAssessor(recipes).assess(snapshot, data);
+  const found = createAssessor(recipes).assess(snapshot, data);
+  const {findings, failed} = found;
   const pooler_waiting_clients = await ports.askPooler();
   const metrics = measure({snapshot, facts, findings, pooler_waiting_clients});
-  const health = assessHealth(metrics, limitsFor(snapshot, flags.limits), findings);
+  const health = assessHealth(metrics, limitsFor(snapshot, flags.limits), found);
   requireMeasuredLimits(health, {unavailable: snapshot.unavailable, unread}, flags.limits);
   const code = await printHealthReport(
     ports,

@@ -208,7 +208,8 @@ function thresholdCases({health}: HealthReport): Case[] {
 }
 
 function recipeCases({health, recipes}: HealthReport): Case[] {
-  return recipes.map(({id}) => {
+  const ids = new Set([...recipes.map(({id}) => id), ...health.findings.map(({recipe}) => recipe)]);
+  return [...ids].map(id => {
     const own = health.findings.filter(({recipe}) => recipe === id);
     const message = own.map(({summary}) => summary).join('; ');
     const type = worst(own.map(({severity}) => severity));

@@ -71,16 +71,16 @@ async function updateUntilEnd(
     }
     const {snapshot} = event;
     const data = await readData();
-    const {findings} = assessor.assess(snapshot, data);
+    const found = assessor.assess(snapshot, data);
     const pooler_waiting_clients = await askPooler();
     const metrics = measure({
       snapshot,
       facts: data.facts,
-      findings,
+      findings: found.findings,
       pooler_waiting_clients,
       is_interval: true,
     });
-    exposition.update(snapshot, assessHealth(metrics, limitsFor(snapshot, limits), findings));
+    exposition.update(snapshot, assessHealth(metrics, limitsFor(snapshot, limits), found));
   }
 }
 

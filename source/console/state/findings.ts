@@ -1,4 +1,5 @@
-import {assess, assessRecorded, compareFindings} from '../../core/assessment/assess.ts';
+import {assess, assessRecorded} from '../../core/assessment/assess.ts';
+import {compareFindings} from '../../core/assessment/rank.ts';
 import type {Diagnosis, DiagnosisData} from '../../core/recipe/diagnose.ts';
 import type {Assessment, Sample} from '../../model/assessment.ts';
 import type {Act, Finding, Recipe} from '../../model/recipe.ts';

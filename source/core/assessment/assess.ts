@@ -1,10 +1,11 @@
 import type {Assessment, Sample} from '../../model/assessment.ts';
 import type {RecordedSnapshot} from '../../model/ports.ts';
-import type {Finding, HarmKind, Recipe} from '../../model/recipe.ts';
+import type {Finding, Recipe} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {type Diagnosis, type DiagnosisData, diagnoseAll, keyOf} from '../recipe/diagnose.ts';
 import {type Context, windowMs} from './context.ts';
 import {examinations} from './harms/index.ts';
+import {compareFindings} from './rank.ts';
 import {addSample} from './sample.ts';
 import {cannotSee, lookedAt} from './scope.ts';
 
@@ -53,34 +54,6 @@ function combine(context: Context, {findings: diagnosed, failed}: Diagnosis): As
     diagnosed,
     failed,
   };
-}
-
-/** How heavy a harm is whatever the number of sessions: a server that takes no writes hurts all of them. */
-const weightOfKind: Record<HarmKind, number> = {
-  writes: 1000,
-  failing: 100,
-  waiting: 10,
-  slots: 10,
-  pool: 5,
-  slow: 2,
-  chatty: 2,
-  vacuum: 1,
-  disk: 1,
-};
-
-/**
- * The harm that a finding explains, in steps of about 40 %: findings do not change places with each reading. A finding of
- * a recipe names no harm; it comes after those that do.
- */
-function weightOf({harm}: Finding): number {
-  if (harm === undefined) return 0;
-  return Math.round(2 * Math.log2(1 + weightOfKind[harm.kind] * (1 + harm.sessions * harm.share)));
-}
-
-/** Critical ones first, then by the harm that they explain. */
-export function compareFindings(a: Finding, b: Finding): number {
-  const isCritical = ({severity}: Finding) => Number(severity === 'critical');
-  return isCritical(b) - isCritical(a) || weightOf(b) - weightOf(a);
 }
 
 /**

@@ -1,5 +1,7 @@
+import type {Assessed, Assessment, Writable} from '../../model/assessment.ts';
 import type {Finding, Severity} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
+import {compareFindings} from '../assessment/rank.ts';
 import {parseDurationMs} from '../text/time.ts';
 import {connectedDatabase} from './measure.ts';
 import {type MetricName, type Metrics, metricNames, metricOf} from './metrics.ts';
@@ -25,31 +27,40 @@ type FindingDocument = Omit<Finding, 'params'>;
 export type Health = {
   schema_version: 1;
   status: Level;
-  /** Critical ones first. */
+  /** Critical ones first, then by the harm that they explain. */
   findings: FindingDocument[];
+  /** Seen, but explains no harm. */
+  also: FindingDocument[];
+  writable: Writable;
+  assessed: Assessed;
   metrics: Metrics;
   thresholds: Thresholds;
 };
 
+/** What a check takes of an assessment. */
+export type Found = Pick<Assessment, 'also' | 'assessed' | 'writable'> & {findings: readonly Finding[]};
+
 /** Compares metrics with their limits; the status is the worst level of limits and findings. */
-export function assessHealth(metrics: Metrics, limits: Limits, findings: readonly Finding[]): Health {
+export function assessHealth(
+  metrics: Metrics,
+  limits: Limits,
+  {findings, also, writable, assessed}: Found,
+): Health {
   const thresholds = Object.fromEntries(
     metricNames.map(name => [name, thresholdOf(name, metrics[name], limits[name])]),
   ) as Thresholds;
-  const sorted = [...findings].sort((a, b) => rank[a.severity] - rank[b.severity]);
+  const sorted = [...findings].sort(compareFindings);
+  const toDocument = ({params: _, ...document}: Finding): FindingDocument => document;
   return {
     schema_version: 1,
     status: worst([
       ...Object.values(thresholds).map(({level}) => level),
       ...sorted.map(each => each.severity),
     ]),
-    findings: sorted.map(({recipe, severity, subject, summary, evidence}) => ({
-      recipe,
-      severity,
-      subject,
-      summary,
-      evidence,
-    })),
+    findings: sorted.map(toDocument),
+    also: also.map(toDocument),
+    writable,
+    assessed,
     metrics,
     thresholds,
   };
@@ -65,8 +76,6 @@ export function isBeyond(name: MetricName, value: number | null, limit: number |
   if (value === null || limit === null) return false;
   return metricOf(name).side === 'max' ? value > limit : value < limit;
 }
-
-const rank: Record<Severity, number> = {critical: 0, warning: 1};
 
 function thresholdOf(name: MetricName, value: number | null, {warning, critical}: Limit): CheckedLimit {
   const crossed: Level = isBeyond(name, value, critical)

@@ -1,6 +1,6 @@
 import type {Finding} from '../../model/recipe.ts';
 import type {Limits} from './health.ts';
-import {assessHealth, type Health, isBeyond} from './health.ts';
+import {assessHealth, type Found, type Health, isBeyond} from './health.ts';
 import {type MetricName, type Metrics, metricNames, metricOf} from './metrics.ts';
 
 export type WatchOptions = {
@@ -35,7 +35,7 @@ export type WatchedHealth = Health & {
 
 /** Collects snapshots over a period; times are of a monotonic clock. */
 export type Watch = {
-  addSample(at_ms: number, reading: {metrics: Metrics; limits: Limits; findings: readonly Finding[]}): void;
+  addSample(at_ms: number, reading: {metrics: Metrics; limits: Limits; found: Found}): void;
   addLoss(at_ms: number, loss: {reason: string; is_refused: boolean}): void;
   /** Metrics that are critical now and for how long, longest first. */
   criticalMetrics(at_ms: number): {name: MetricName; critical_ms: number}[];
@@ -54,19 +54,19 @@ export function createWatch(options: WatchOptions, started_ms: number): Watch {
   const values = createValues();
   const criticalTracker = createCriticalTracker(sustain_ms);
   const findingTracker = createFindingTracker();
-  let last: {metrics: Metrics; limits: Limits} | null = null;
+  let last: {metrics: Metrics; limits: Limits; found: Found} | null = null;
   let readings = 0;
 
   return {
-    addSample(at_ms, {metrics, limits, findings}) {
+    addSample(at_ms, {metrics, limits, found}) {
       const {isRepeated, wasLost} = availability.recordRead(at_ms);
       // What was critical before a loss may not have been during it.
       if (wasLost) criticalTracker.clear();
       values.add(metrics, isRepeated ? (last?.metrics ?? null) : null);
       criticalTracker.update(at_ms, metrics, limits);
-      findingTracker.update(at_ms, findings);
+      findingTracker.update(at_ms, found.findings);
       if (!isRepeated) readings++;
-      last = {metrics, limits};
+      last = {metrics, limits, found};
     },
     addLoss: availability.recordLoss,
     criticalMetrics: criticalTracker.critical,
@@ -76,7 +76,7 @@ export function createWatch(options: WatchOptions, started_ms: number): Watch {
     result(at_ms) {
       if (last === null) return null;
       availability.end(at_ms);
-      const {limits} = last;
+      const {limits, found} = last;
       const elapsed_ms = at_ms - started_ms;
       const series = values.series();
       const overall = overallOf(series, {
@@ -84,11 +84,8 @@ export function createWatch(options: WatchOptions, started_ms: number): Watch {
         availability_ratio: availability.ratio(at_ms),
       });
       // A shorter watch could not see a finding for sustain_ms.
-      const health = assessHealth(
-        overall,
-        limits,
-        findingTracker.lastingAtLeast(Math.min(sustain_ms, elapsed_ms / 2)),
-      );
+      const findings = findingTracker.lastingAtLeast(Math.min(sustain_ms, elapsed_ms / 2));
+      const health = assessHealth(overall, limits, {...found, findings});
       const failed_early = criticalTracker.failure();
       const critical_peaks = criticalPeaks(series, limits);
       return {

@@ -45,7 +45,16 @@ describeEachMajor('poolctl check', major => {
   it('exits 0 on a healthy server, as text and JSON', async () => {
     const {code, document, stderr} = await check();
     expect([code, stderr]).toEqual([0, '']);
-    expect(Object.keys(document)).toEqual(['schema_version', 'status', 'findings', 'metrics', 'thresholds']);
+    expect(Object.keys(document)).toEqual([
+      'schema_version',
+      'status',
+      'findings',
+      'also',
+      'writable',
+      'assessed',
+      'metrics',
+      'thresholds',
+    ]);
     expect(document).toMatchObject({
       schema_version: 1,
       status: 'ok',

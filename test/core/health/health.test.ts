@@ -4,11 +4,12 @@ import {measure, slowestStatement} from '../../../source/core/health/measure.ts'
 import {type MetricName, metricNames} from '../../../source/core/health/metrics.ts';
 import type {Finding} from '../../../source/model/recipe.ts';
 import type {Database, Snapshot, StatementRates} from '../../../source/model/snapshot.ts';
+import {createFound} from '../../helpers/found.ts';
 import {createBackend, createSnapshot, createStatement} from '../../helpers/snapshot.ts';
 
 function healthOf(snapshot: Snapshot, findings: Finding[] = [], given: GivenLimits = {}) {
   const metrics = measure({snapshot, facts: {}, findings, pooler_waiting_clients: null});
-  return assessHealth(metrics, limitsFor(snapshot, given), findings);
+  return assessHealth(metrics, limitsFor(snapshot, given), createFound(findings));
 }
 
 const crossed = (health: ReturnType<typeof assessHealth>) =>
@@ -46,7 +47,16 @@ describe('limits', () => {
   it('are met by a healthy server', () => {
     const health = healthOf(createSnapshot());
     expect([health.status, crossed(health)]).toEqual(['ok', []]);
-    expect(Object.keys(health)).toEqual(['schema_version', 'status', 'findings', 'metrics', 'thresholds']);
+    expect(Object.keys(health)).toEqual([
+      'schema_version',
+      'status',
+      'findings',
+      'also',
+      'writable',
+      'assessed',
+      'metrics',
+      'thresholds',
+    ]);
   });
 
   const idle = (state_age_ms: number) => ({

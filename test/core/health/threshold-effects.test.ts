@@ -5,6 +5,7 @@ import {writeDuration} from '../../../source/core/text/time.ts';
 import type {RecipeData} from '../../../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../../../source/model/snapshot.ts';
 import {createCatalog, createForeignKey, createIndex, createTable} from '../../helpers/catalog.ts';
+import {createFound} from '../../helpers/found.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
 
 type Level = 'ok' | 'warning' | 'critical';
@@ -41,7 +42,7 @@ async function load(change: (value: number, unit: string) => number) {
     checked: (name: (typeof metricNames)[number], value: number) => {
       const snapshot = createSnapshot();
       const metrics = measure({snapshot, facts: {}, findings: [], pooler_waiting_clients: null});
-      const health = assessHealth({...metrics, [name]: value}, limitsFor(snapshot, {}), []);
+      const health = assessHealth({...metrics, [name]: value}, limitsFor(snapshot, {}), createFound());
       return health.thresholds[name].level;
     },
   };

@@ -3,6 +3,7 @@ import {limitsFor} from '../../../source/core/health/health.ts';
 import {measure} from '../../../source/core/health/measure.ts';
 import type {Metrics} from '../../../source/core/health/metrics.ts';
 import {createWatch} from '../../../source/core/health/watching.ts';
+import {createFound} from '../../helpers/found.ts';
 import {createSnapshot} from '../../helpers/snapshot.ts';
 
 const snapshot = createSnapshot();
@@ -16,7 +17,7 @@ function watchOf(used: readonly (number | null)[]) {
   for (const [index, value] of used.entries()) {
     const at_ms = 1000 + index * 10_000;
     if (value === null) watch.addLoss(at_ms, {reason: 'gone', is_refused: true});
-    else watch.addSample(at_ms, {metrics: slots(value), limits, findings: []});
+    else watch.addSample(at_ms, {metrics: slots(value), limits, found: createFound()});
   }
   return watch;
 }
@@ -73,7 +74,7 @@ describe('a watch', () => {
       const watch = watchOf([]);
       for (const [index, isPresent] of present.entries()) {
         const findings = isPresent ? [finding] : [];
-        watch.addSample(1000 + index * 10_000, {metrics: slots(0.1), limits, findings});
+        watch.addSample(1000 + index * 10_000, {metrics: slots(0.1), limits, found: createFound(findings)});
       }
       return watch.result(1000 + present.length * 10_000)?.findings.length;
     };
@@ -86,8 +87,8 @@ describe('a watch', () => {
 
   it('counts two immediately consecutive snapshots as one', () => {
     const watch = createWatch({for_ms: 60_000, every_ms: 10_000, sustain_ms: 20_000}, 0);
-    watch.addSample(0, {metrics: slots(0.9), limits, findings: []});
-    watch.addSample(5, {metrics: slots(0.1), limits, findings: []});
+    watch.addSample(0, {metrics: slots(0.9), limits, found: createFound()});
+    watch.addSample(5, {metrics: slots(0.1), limits, found: createFound()});
     expect(watch.result(10_000)).toMatchObject({watch: {readings: 1, series: {used_ratio: {average: 0.1}}}});
   });
 });
