@@ -1,6 +1,6 @@
 import {userInfo} from 'node:os';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
-import {type TestServer, useSharedServer} from '../helpers/server.ts';
+import {shareTestServer, type TestServer} from '../helpers/server.ts';
 import {createCliRoles, leak, runProgram, urlOf} from './run-program.ts';
 
 /** Without an entry in /etc/passwd, as in many containers. */
@@ -9,7 +9,7 @@ const nothing = {HOME: undefined};
 let server: TestServer;
 
 beforeAll(async () => {
-  server = await useSharedServer({major: 18});
+  server = await shareTestServer({major: 18});
   await createCliRoles(server);
 });
 afterAll(() => server?.stop());

@@ -4,7 +4,7 @@ import {mkdir, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import {program} from '../helpers/build.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 import {
   createCliRoles,
   everyFileIn,
@@ -23,7 +23,7 @@ const int8 = /^-?\d+$/;
 describeEachMajor('snapshot and doctor', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     await createCliRoles(server);
     await server.query('CREATE TABLE locked_table (id int)');
     await server.query('GRANT ALL ON locked_table TO app');

@@ -32,7 +32,7 @@ describe('chart', () => {
     ]);
   });
 
-  it('says the time that it shows where there are more values than columns', () => {
+  it('names the time range that it shows if there are more values than columns', () => {
     expect(draw(Array.from({length: 500}, (_, index) => index)).at(-1)).toMatch(/^\/s +-48s +now$/);
   });
 
@@ -42,7 +42,7 @@ describe('chart', () => {
     expect(rows.at(-1)).toBe(['', `/s${' '.repeat(25)}now`, `/s${' '.repeat(21)}-2s now`][count]);
   });
 
-  it('is its title alone where there is no room for it', () => {
+  it('is only its title if there is no room for it', () => {
     expect(draw([3, 4], {rows: 3})).toEqual(['commits 4', '', '']);
   });
 

@@ -16,7 +16,7 @@ it('takes no answer for an earlier question whose own answer the shell has read'
   expect(written).toEqual(['frame\u001b[6n', 'next frame\u001b[6n']);
 });
 
-it('lets no frame wait for an answer that the shell has read, and asks again', async () => {
+it('does not hold frames back for an answer that the shell has read, and queries again', async () => {
   let now_ms = 0;
   let ready = 0;
   const written: string[] = [];

@@ -176,7 +176,7 @@ describe.each(sizes)('at %i x %i', (...size) => {
     expect(isShown()).toBe(true);
   });
 
-  it('the step of a run that is under way is shown, and then how it ended', () => {
+  it('the current step of a run is shown, and then its result', () => {
     expect(rowsOf(running(start(size))).join('\n')).toContain('end session 4011');
     expect(rowsOf(ended(start(size))).join('\n')).toContain('failed: 12 not started');
   });

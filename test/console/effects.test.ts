@@ -29,7 +29,7 @@ function createPerformed(
   return {...effects, dispatched};
 }
 
-it('shows a statement as it came where an upgrade has taken the formatter away', async () => {
+it('shows a statement unformatted if an upgrade has removed the formatter', async () => {
   const {perform, dispatched} = createPerformed({});
   perform({kind: 'format-statement', id: '1', query: 'SELECT 1'});
   await vi.waitFor(() =>
@@ -37,7 +37,7 @@ it('shows a statement as it came where an upgrade has taken the formatter away',
   );
 });
 
-it('shows nothing of the past that was requested before the user went back to now', async () => {
+it('discards a past snapshot that was requested before the user returned to the present', async () => {
   const recording: Recording = {
     times: () => [{at_ms: 1, severity: null}],
     failures: () => [],

@@ -14,7 +14,7 @@ describe('the text around the cursor', () => {
     expect(aroundCursor({text, cursor}, width)).toEqual({before, after});
   });
 
-  it('never takes more cells than there are, wherever the cursor is', () => {
+  it('never takes more cells than available, at any cursor position', () => {
     const text = 'ab日本👍🏽e\u0301cd'.repeat(3);
     for (let cursor = 0; cursor <= text.length; cursor++) {
       for (let width = 2; width < 20; width++) {

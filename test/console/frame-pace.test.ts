@@ -100,7 +100,7 @@ describe('frames', () => {
     expect(line.pace.write(full)).toBe(true);
   });
 
-  it('ask a terminal that does not answer no more', async () => {
+  it('do not query a terminal again that did not answer', async () => {
     const line = createLine(10_000, 1);
     const column = line.pace.begin('');
     await line.giveUp();

@@ -75,7 +75,7 @@ describe('without colour', () => {
   const nearlyFull = {...incident, budget: {...incident.budget, used: 56, used_ratio: 56 / 57, headroom: 1}};
   const noColour = createTheme({NO_COLOR: '1', LANG: 'C.UTF-8'});
 
-  it.each(viewIds)('nothing is reversed in %s but the selected row, which has a sign', view => {
+  it.each(viewIds)('only the selected row is reversed in %s, and it is marked', view => {
     const state = play(
       open(120, 30),
       read(nearlyFull),
@@ -181,13 +181,13 @@ describe('frames', () => {
     expect(header(null)).toMatch(/^poolctl oncall@/);
   });
 
-  it('say so in the header when it came in by the rescue URL', () => {
+  it('name the rescue URL in the header when connected by it', () => {
     const header = (viaRescueUrl: boolean) => rowsOf(play(open(), read(incident, viaRescueUrl)).state)[0];
     expect(header(true)).toMatch(/oncall@db.example:5432\/shop .*via rescue ● 2s/);
     expect(header(false)).not.toContain('rescue');
   });
 
-  it('keep the last reading, marked stale, when the connection is lost', () => {
+  it('keep the last snapshot, marked stale, when the connection is lost', () => {
     const lost = {kind: 'lost', message: 'connection refused', hint: null, retry_in_ms: 200} as const;
     const text = screenOf(play(open(100, 24), read(incident), lost).state);
     expect(text).toContain('stale 00:01:00 connection refused');
@@ -199,11 +199,11 @@ describe('frames', () => {
   });
 });
 
-describe('the keys at the foot', () => {
+describe('the keys in the footer', () => {
   const footer = (...keys: string[]) =>
     rowsOf(press(play(open(200, 24), read(incident)).state, '2', ...keys)).at(-1) ?? '';
 
-  it('offer Enter only where a row is selected, and say why not elsewhere', () => {
+  it('offer Enter only if a row is selected, and say why not otherwise', () => {
     expect(footer()).toContain('Enter: no row selected');
     expect(footer()).not.toContain('Enter detail');
     expect(footer('j')).toContain('Enter detail');

@@ -70,7 +70,7 @@ function detail(seq: number, columns = 120, rows = 60): ConsoleState {
 }
 
 describe('the list', () => {
-  it('names whom each act was about at 80 columns, outcomes too', () => {
+  it('names the subject of each entry at 80 columns, outcomes included', () => {
     const rows = rowsOf(journal(80, 24));
     expect(rows.filter(row => row.includes('backend:4711'))).toHaveLength(2);
     expect(rows.find(row => row.includes('verified'))).toContain('backend:4711');
@@ -82,7 +82,7 @@ describe('the list', () => {
     expect(rows.map(row => Number.parseInt(row, 10))).toEqual([8, 7, 6, 5, 4, 3, 2, 1]);
   });
 
-  it('of a damaged journal shows two entries with one number, and leaves neither behind', () => {
+  it('of a damaged journal shows two entries with the same number, and neither remains afterwards', () => {
     const warned = vi.spyOn(console, 'error').mockImplementation(() => {});
     onTestFinished(() => warned.mockRestore());
     const entries = [...first, ...second.map(entry => ({...entry, seq: entry.seq - 2}))];
@@ -128,7 +128,7 @@ describe('the list', () => {
 });
 
 describe("a run's detail", () => {
-  it.each([1, 3, 6])('opens from entry %i of it and holds all there is', seq => {
+  it.each([1, 3, 6])('opens from entry %i and shows all of the run', seq => {
     const screen = screenOf(detail(seq));
     expect(screen).toMatch(/run run-one[\s\S]*who +ann@bastion/);
     expect(screen).toContain('2026-01-01 00:00:00 to 2026-01-01 00:00:05 UTC');

@@ -71,7 +71,7 @@ const sizes = [
   [100, 12],
 ] as const;
 
-it.each([1, 2, 3, 4, 5, 6])('shows where it is, whatever is pressed, read, lost and resized: %d', seed => {
+it.each([1, 2, 3, 4, 5, 6])('shows its place after any keys, snapshots, losses and resizes: %d', seed => {
   const random = randomFrom(seed);
   const oneOf = <Each>(of: readonly Each[]) => of[Math.floor(random() * of.length)] as Each;
   const warned = vi.spyOn(console, 'error').mockImplementation(() => {});

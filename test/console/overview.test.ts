@@ -41,7 +41,7 @@ describe('overview', () => {
     expect([count(rows, findings), count(rows, groups), count(rows, charts)]).toEqual(shown);
   });
 
-  it('has groups and statements at the left of the charts on a wide screen', () => {
+  it('has groups and statements to the left of the charts on a wide screen', () => {
     const rows = rowsOf(overview({columns: 160, rows: 50, findings: 10, groups: 14}));
     expect([count(rows, findings), count(rows, groups)]).toEqual([10, 14]);
     expect(count(rows, /SELECT \d+/)).toBe(12);

@@ -73,7 +73,7 @@ function createRandom(seed: number): () => number {
 }
 
 describe('screen', () => {
-  it('shows on a real emulator exactly what each frame says, whatever the frame before was', async () => {
+  it('shows on a real emulator exactly the cells of each frame, whatever the previous frame was', async () => {
     const random = createRandom(7);
     const pieces = ['SELECT', ' ', '12s', '漢字', 'é', '…', '█░', 'idle in transaction', '', '한', '🙂'];
     const emulator = createEmulator(60, 12);
@@ -98,7 +98,7 @@ describe('screen', () => {
     }
   });
 
-  it('writes nothing for a frame that is already there, and only what changed for one that is not', () => {
+  it('writes nothing for an unchanged frame, and only changed cells for another', () => {
     const emulator = createEmulator(80, 24);
     const screen = createScreen(emulator.write, theme, 80, 24);
     const frame = (age: number) =>
@@ -253,7 +253,7 @@ describe('theme', () => {
     expect(createTheme(env).sgr[roles.indexOf('danger')]).toBe(danger);
   });
 
-  it('says danger without colour too', () => {
+  it('marks danger without colour too', () => {
     expect(createTheme({NO_COLOR: '1'}).sgr[roles.indexOf('danger')]).not.toBe('');
   });
 });

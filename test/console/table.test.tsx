@@ -14,7 +14,7 @@ describe('columns', () => {
     expect(fitColumns(columns, width).map(({column}) => column.id)).toEqual(ids);
   });
 
-  it('gives names that would be cut up to half of what is left, before a less important column is shown', () => {
+  it('gives truncated names up to half of the remaining width, before a less important column is shown', () => {
     const named = columns.map(column => (column.id === 'state' ? {...column, widest: 15} : column));
     const widthOf = (width: number) =>
       fitColumns(named, width, rows).find(({column}) => column.id === 'state')?.width;
@@ -34,7 +34,7 @@ describe('columns', () => {
     expect(fitted(16)).toEqual(fitColumns(columns, 16).map(({column, width: own}) => [column.id, own]));
   });
 
-  it('gives what is left to the growing column', () => {
+  it('gives the remaining width to the growing column', () => {
     const widths = fitColumns(columns, 80).map(({width}) => width);
     expect(widths.reduce((sum, width) => sum + width, 0) + columns.length - 1 + 2).toBe(80);
   });

@@ -61,7 +61,7 @@ it.each([
   expect(screen).toContain('cannot be undone');
 });
 
-it('goes the way of every plan: a word, the engine, and back at each stage', () => {
+it('works like every plan: a typed word, the engine, and back at each stage', () => {
   const preview = press(journal(), 'j', 'u');
   const confirm = press(preview, 'enter');
   expect(screenOf(confirm)).toMatch(/Undoes 1 step of run run-one[\s\S]*on db\.example:5432\/shop/);
@@ -72,7 +72,7 @@ it('goes the way of every plan: a word, the engine, and back at each stage', () 
   expect(preview.wizard?.plan?.undoes).toBe('run-one');
 });
 
-it('asks for the name of the server where the journal does not tell it', () => {
+it('asks for the name of the server if the journal does not contain it', () => {
   const {server: _, ...old} = {...opening, server: exampleServer};
   const confirm = press(journal('db.example:5432/shop', [old, ...events.slice(1)]), 'j', 'u', 'enter');
   expect(screenOf(confirm)).toContain('type db.example:5432/shop to run it');
@@ -103,7 +103,7 @@ it('does nothing on a server that is not the one it was opened on', () => {
   expect(play(back, {kind: 'submit'}).effects).toMatchObject([{kind: 'execute-plan', server: exampleServer}]);
 });
 
-it('shows what was done on top of the Journal, though a row is held', () => {
+it('shows the result at the top of the Journal although a row is selected', () => {
   const state = press(journal(), 'j', 'u', 'enter', 'y', 'e', 's', 'enter');
   const plan = state.wizard?.plan;
   if (!plan) throw new Error('there is no plan');
@@ -171,7 +171,7 @@ it('says of a run that was undone already when, and by which run', () => {
   expect(detail).toMatch(/run run-one\n[\s\S]*undone +by run run-two\n/);
 });
 
-it('undoes nothing from a journal that does not verify, and shows it', () => {
+it('undoes nothing from a journal that fails verification, and says so', () => {
   const state = journal();
   const entries = state.journal?.entries ?? [];
   const reading = {

@@ -64,7 +64,7 @@ describe('statements', () => {
 });
 
 describe('sessions', () => {
-  it('show a long application whole where there is room', () => {
+  it('show a long application name in full if there is room', () => {
     const backends = [createBackend({application_name: 'scoring-recalculation-worker'})];
     const shown = (columns: number) =>
       screenOf(press(play(open(columns, 24), read(createSnapshot({backends}))).state, '2'));
@@ -91,7 +91,7 @@ describe('statements', () => {
   const id = statementId(statement);
   const selected = press(play(open(80, 24), read(createSnapshot({statements: [statement]}))).state, '3', 'j');
 
-  it('that are not called now say so, and no mean of nothing', () => {
+  it('that are not being called say so, and show no mean', () => {
     const screen = screenOf(press(selected, 'enter'));
     expect(screen).toMatch(/now +0 calls\/s, idle\n/);
     expect(screen).not.toContain('0.00ms ±');
@@ -158,7 +158,7 @@ describe('a statement in a list', () => {
     expect(oneLine(text)).toBe(expected);
   });
 
-  it('is found by what is left out of it', () => {
+  it('is found by its truncated part', () => {
     const statements = [createStatement({query: 'SELECT id, name, secret_column FROM a'})];
     const {state} = play(open(), read(createSnapshot({statements})), {kind: 'show-view', view: 'statements'});
     expect(screenOf(press(state, '/', ...'secret_col', 'enter'))).toContain('SELECT id… FROM a');
@@ -174,7 +174,7 @@ describe('a narrow terminal', () => {
   const shown = (columns: number, key: string) =>
     screenOf(press(play(open(columns, 15), read(snapshot)).state, key));
 
-  it('shows who runs a session before what it runs', () => {
+  it('shows the user of a session before its statement', () => {
     expect(shown(60, '2')).toMatch(/shop-worker +shop_app/);
     expect(shown(60, '2')).not.toContain('SELECT 42');
     expect(shown(80, '2')).toMatch(/shop-worker +shop_app +SELECT 42/);

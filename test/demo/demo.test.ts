@@ -100,16 +100,17 @@ describeEachMajor('the demo during its incident', major => {
 });
 
 describe.skipIf(majors.length === 0)('the demo when calm', () => {
-  let demo: Demo;
+  let owner: ChildProcess;
+  let demo: OwnedDemo;
   let client: pg.Client;
   beforeAll(async () => {
-    demo = await startDemo({calm: true});
+    owner = startOwner();
+    demo = await readDemo(owner);
     client = await connect(demo.url);
+    // The last test ends the server.
+    client.on('error', () => {});
   });
-  afterAll(async () => {
-    await client?.end();
-    await demo?.stop();
-  });
+  afterAll(() => void owner?.kill('SIGKILL'));
 
   test('runs the same applications in few sessions, none idle in transaction and none waiting', async () => {
     expect(await within(async () => Number((await rows(client, statementCount))[0]?.count) > 3)).toBe(true);
@@ -136,6 +137,18 @@ describe.skipIf(majors.length === 0)('the demo when calm', () => {
       `SELECT indexname FROM pg_indexes WHERE indexname = 'assessments_student_id_idx'`,
     );
     expect(plan).toHaveLength(1);
+  });
+
+  test('ends with its traffic after kill -9 of its owner', async () => {
+    const children = await childrenOf(owner.pid ?? 0);
+    const lines = await Promise.all(children.map(commandLine));
+    expect(lines.filter(line => line.includes('traffic-process'))).toHaveLength(1);
+    owner.kill('SIGKILL');
+    const isGone = async () => {
+      const alive = await Promise.all(children.map(isAlive));
+      return !alive.includes(true) && !existsSync(demo.folder);
+    };
+    expect(await waitFor(isGone, 20_000)).toBe(true);
   });
 });
 
@@ -178,43 +191,32 @@ describe.skipIf(majors.length === 0)('the rows of the demo', () => {
   }
 });
 
-test.skipIf(majors.length === 0)('traffic and server end after kill -9 of their owner', async () => {
-  const owner = startOwner();
-  const folder = await firstLine(owner);
-  const children = await childrenOf(owner.pid ?? 0);
-  const lines = await Promise.all(children.map(commandLine));
-  expect(lines.filter(line => line.includes('traffic-process'))).toHaveLength(1);
-  owner.kill('SIGKILL');
-  const isGone = async () => {
-    const alive = await Promise.all(children.map(isAlive));
-    return !alive.includes(true) && !existsSync(folder);
-  };
-  expect(await waitFor(isGone, 20_000)).toBe(true);
-});
-
 const clientCount = `SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'`;
 const statementCount = `SELECT count(*) FROM pg_stat_statements WHERE userid <> 'oncall'::regrole AND calls > 1`;
 
-/** A process that owns a demo, prints its folder and does nothing else. */
+type OwnedDemo = {url: string; folder: string};
+
+/** A process that owns a calm demo, prints its URL and folder, and does nothing else. */
 function startOwner(): ChildProcess {
   const path = (name: string) =>
     JSON.stringify(fileURLToPath(new URL(`../../source/demo/${name}`, import.meta.url)));
   const script = `
     const {startDemo} = await import(${path('demo.ts')});
     const {default: pg} = await import('pg');
-    const demo = await startDemo({calm: true});
-    const client = new pg.Client({connectionString: demo.superuserUrl});
+    const {url, superuserUrl} = await startDemo({calm: true});
+    const client = new pg.Client({connectionString: superuserUrl});
     await client.connect();
     const {rows} = await client.query('SHOW data_directory');
-    console.log(rows[0].data_directory.replace(/.data$/, ''));
+    await client.end();
+    console.log(JSON.stringify({url, folder: rows[0].data_directory.replace(/.data$/, '')}));
     setInterval(() => {}, 1000);`;
   return spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
 }
 
-async function firstLine(owner: ChildProcess): Promise<string> {
-  if (owner.stdout) for await (const line of createInterface({input: owner.stdout})) return line;
+async function readDemo(owner: ChildProcess): Promise<OwnedDemo> {
+  if (owner.stdout) for await (const line of createInterface({input: owner.stdout})) return JSON.parse(line);
   throw new Error('the owner ended without a demo');
 }
 

@@ -10,9 +10,10 @@ import pg from 'pg';
 import {afterAll, beforeAll, expect, test} from 'vitest';
 import {findServerBinaries, makeLibraryLinks, type ServerBinaries} from '../../source/demo/binaries.ts';
 import {isAlive, readPostmaster, signal, waitFor} from '../../source/demo/processes.ts';
-import {startServer} from '../../source/demo/server.ts';
+import {type ServerSettings, type ServerTemplate, startServer} from '../../source/demo/server.ts';
 import type {Major} from '../helpers/majors.ts';
 import {describeEachMajor, type OwnServer, startTestServer} from '../helpers/server.ts';
+import {takeTemplate} from '../helpers/server-template.ts';
 
 let parent: string;
 const isRoot = process.getuid?.() === 0;
@@ -84,8 +85,14 @@ describeEachMajor('a throwaway server', major => {
 });
 
 describeEachMajor('the end of a throwaway server', major => {
+  let template: ServerTemplate;
+  beforeAll(async () => {
+    ({template} = await takeTemplate(await findServerBinaries(major)));
+  });
+  const start = (settings: ServerSettings = {}) => startServer({major, folder: parent, template, settings});
+
   test('stop leaves no process and no file, even when it is paused and in use', async () => {
-    const server = await startServer({major, folder: parent});
+    const server = await start();
     const {pid} = (await readPostmaster(path.join(server.folder, 'data'))) ?? {pid: 0};
     expect(await isAlive(pid)).toBe(true);
     await server.pause();
@@ -96,7 +103,7 @@ describeEachMajor('the end of a throwaway server', major => {
   });
 
   test('a start that fails quotes the last line of the log and leaves nothing', async () => {
-    await expect(startServer({major, folder: parent, settings: {no_such: 1}})).rejects.toMatchObject({
+    await expect(start({no_such: 1})).rejects.toMatchObject({
       name: 'AbortError',
       message: expect.stringMatching(/^PostgreSQL did not start: .*configuration file .* contains errors$/),
     });
@@ -104,18 +111,18 @@ describeEachMajor('the end of a throwaway server', major => {
   });
 
   test('kill -9 of its owner removes it soon after', async () => {
-    const {owner, pid, folder} = await startOwner(major);
+    const {owner, pid, folder} = await startOwner(major, template);
     owner.kill('SIGKILL');
     expect(await waitFor(async () => !(await isAlive(pid)) && !existsSync(folder), 20_000)).toBe(true);
   });
 
   test('the next start removes a server that an owner and its watchdog left behind', async () => {
-    const {owner, pid, folder} = await startOwner(major);
+    const {owner, pid, folder} = await startOwner(major, template);
     for (const each of await watchdogsOf(folder)) signal(each, 'SIGKILL');
     owner.kill('SIGKILL');
     await new Promise(resolve => owner.once('close', resolve));
     expect(await isAlive(pid)).toBe(true);
-    const server = await startServer({major, folder: parent});
+    const server = await start();
     try {
       expect(await isAlive(pid)).toBe(false);
       expect(existsSync(folder)).toBe(false);
@@ -125,8 +132,8 @@ describeEachMajor('the end of a throwaway server', major => {
   });
 
   test('the next start does not touch the server of a running owner', async () => {
-    const first = await startServer({major, folder: parent});
-    const second = await startServer({major, folder: parent});
+    const first = await start();
+    const second = await start();
     try {
       const client = new pg.Client({connectionString: first.superuserUrl});
       await client.connect();
@@ -138,10 +145,13 @@ describeEachMajor('the end of a throwaway server', major => {
 });
 
 /** A process that owns a server and does nothing else. */
-async function startOwner(major: Major): Promise<{owner: ChildProcess; pid: number; folder: string}> {
+async function startOwner(
+  major: Major,
+  template: ServerTemplate,
+): Promise<{owner: ChildProcess; pid: number; folder: string}> {
   const script = `
     const {startServer} = await import(${JSON.stringify(fileURLToPath(new URL('../../source/demo/server.ts', import.meta.url)))});
-    console.log((await startServer({major: ${major}, folder: ${JSON.stringify(parent)}})).folder);
+    console.log((await startServer(${JSON.stringify({major, folder: parent, template})})).folder);
     setInterval(() => {}, 1000);`;
   const owner = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -59,7 +59,7 @@ async function journalEvents(): Promise<string[]> {
   return lines.map(line => (JSON.parse(line) as {event: string}).event);
 }
 
-it('walks the guide by keys: findings, parameters, preview, typed word, verified one by one, journaled', async () => {
+it('walks the wizard by keys: findings, parameters, preview, typed word, verified step by step, recorded', async () => {
   const terminal = await open();
   await openKillIdleSessions(terminal);
   terminal.press('enter');
@@ -101,7 +101,7 @@ it('walks the guide by keys: findings, parameters, preview, typed word, verified
   await terminal.waitFor(/3 {2}end session/);
 });
 
-it('goes back at every stage and has done nothing', async () => {
+it('goes back at every stage and executes nothing', async () => {
   const terminal = await open();
   await openKillIdleSessions(terminal);
   terminal.press('enter');
@@ -119,7 +119,7 @@ it('goes back at every stage and has done nothing', async () => {
   expect(await leakedSessions()).toBe(3);
 });
 
-it('leaves a session alone that moved on between preview and confirmation', async () => {
+it('skips a session that changed between preview and confirmation', async () => {
   const terminal = await open();
   await openKillIdleSessions(terminal);
   terminal.press('enter');
@@ -133,7 +133,7 @@ it('leaves a session alone that moved on between preview and confirmation', asyn
   expect((await leaked[0]?.query('SELECT 1 AS alive'))?.rows).toEqual([{alive: 1}]);
 });
 
-it('wants the name of a production target: yes is not enough', async () => {
+it('requires the name of a production target: yes is not enough', async () => {
   const terminal = await open(['--production']);
   await openKillIdleSessions(terminal);
   terminal.press('enter');

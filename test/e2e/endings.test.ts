@@ -147,7 +147,7 @@ it.each([
   await expectEndedInOrder();
 });
 
-it('an arrow key that comes byte by byte cancels no build, nor does one Esc', async () => {
+it('neither an arrow key that arrives byte by byte nor one Esc cancels a build', async () => {
   await leaveInvalidIndex();
   await holdSnapshot();
   const terminal = await openConsole();
@@ -164,7 +164,7 @@ it('an arrow key that comes byte by byte cancels no build, nor does one Esc', as
   await expectEndedInOrder();
 });
 
-it('a second signal leaves a silent server at once, and says that the end is unknown', async () => {
+it('a second signal exits at once although the server does not answer, and reports the outcome as unknown', async () => {
   await leaveInvalidIndex();
   await holdSnapshot();
   const terminal = await openRun();
@@ -184,7 +184,7 @@ it('a second signal leaves a silent server at once, and says that the end is unk
   ]);
 });
 
-it('a server that answers no more is given up, and what is unknown is told', async () => {
+it('gives up on a server that stops answering, and reports unknown outcomes', async () => {
   await leaveInvalidIndex();
   await holdSnapshot();
   const terminal = await openRun();

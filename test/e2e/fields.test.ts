@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, expect, it} from 'vitest';
 import {openProgram} from '../helpers/console.ts';
-import {type TestServer, useSharedServer} from '../helpers/server.ts';
+import {shareTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
 import {openKillIdleSessions} from '../helpers/wizard.ts';
 
@@ -10,7 +10,7 @@ let victim: pg.Client;
 const terminals: Terminal[] = [];
 
 beforeAll(async () => {
-  server = await useSharedServer({major: 18});
+  server = await shareTestServer({major: 18});
   victim = await server.connect({application_name: 'victim'});
 });
 afterAll(async () => {

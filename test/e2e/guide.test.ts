@@ -78,7 +78,7 @@ async function runUntilHeldUp(terminal: Terminal): Promise<void> {
   await confirm(terminal);
 }
 
-it('repairs an index by keys: found in the background, read for the plan, shown whom it waits for, taken back', async () => {
+it('repairs an index by keys: finds it in the background, plans, shows the session it waits for, undoes', async () => {
   await leaveInvalidIndex();
   const terminal = await open();
   await terminal.waitFor(/▲ index .*orders_customer_id_idx/);
@@ -105,7 +105,7 @@ it('repairs an index by keys: found in the background, read for the plan, shown 
   expect(await openJournal(journal).unfinished()).toEqual([]);
 });
 
-it('cancels a build by Esc, and nothing of it is left', async () => {
+it('cancels a build by Esc and leaves nothing behind', async () => {
   await leaveInvalidIndex();
   const terminal = await open({columns: 120, rows: 40});
   // A build waits for snapshots older than its own, of whatever table; a drop does not.
@@ -121,7 +121,7 @@ it('cancels a build by Esc, and nothing of it is left', async () => {
   expect(await openJournal(journal).unfinished()).toEqual([]);
 });
 
-it('says that it sweeps after a cancel, and what removes the rest where that fails', async () => {
+it('reports the cleanup after a cancel, and how to remove the rest if that fails', async () => {
   await leaveInvalidIndex();
   const terminal = await open({columns: 120, rows: 40});
   const holder = await server.connect({application_name: 'holder'});

@@ -40,7 +40,7 @@ async function opened(...rest: Parameters<typeof open>): Promise<Terminal> {
 }
 
 describe('a connection that is lost', () => {
-  it('keeps the last reading, marked stale, answers keys, and comes back by itself', async () => {
+  it('keeps the last snapshot, marked stale, answers keys, and reconnects', async () => {
     const terminal = await opened();
     await server.stopHard();
     await terminal.waitFor(/◌ stale \d\d:\d\d:\d\d/);
@@ -53,7 +53,7 @@ describe('a connection that is lost', () => {
     expect(terminal.text()).not.toContain('stale');
   });
 
-  it('answers every key while the server is frozen, and leaves at once', async () => {
+  it('answers every key while the server is frozen, and quits at once', async () => {
     const terminal = await opened();
     await server.pause();
     try {
@@ -70,7 +70,7 @@ describe('a connection that is lost', () => {
     }
   });
 
-  it.each(['q', 'ctrl-c'])('leaves on %j while it waits for a port that never answers', async key => {
+  it.each(['q', 'ctrl-c'])('quits on %j while it waits for a port that never answers', async key => {
     const silent = await listenSilently();
     try {
       const {port} = silent.address() as {port: number};
@@ -101,7 +101,7 @@ describe('a server with no slot left', () => {
     await Promise.all(held.splice(0).map(client => client.end().catch(() => {})));
   });
 
-  it('is waited for, visibly, and the first slot that becomes free is taken', async () => {
+  it('shows that it waits, and takes the first slot that becomes free', async () => {
     await fill();
     const terminal = open();
     await terminal.waitFor(/next try in [\d.]+s/);
@@ -111,7 +111,7 @@ describe('a server with no slot left', () => {
     expect(terminal.text()).toMatch(/greedy +app/);
   });
 
-  it.each(['q', 'ctrl-c'])('is left on %j while it is waited for, the wait counting on', async key => {
+  it.each(['q', 'ctrl-c'])('can be quit with %j while it waits, with the wait still counting', async key => {
     await fill();
     const terminal = open([url], {columns: 80, rows: 24, checksRestore: true});
     await terminal.waitFor(/waited \d+s/);
@@ -123,7 +123,7 @@ describe('a server with no slot left', () => {
     expect((await terminal.onExit).exitCode).toBe(0);
   });
 
-  it('is told from a role that is at its own limit, where free slots do not help', async () => {
+  it('is distinguished from a role at its own limit, where free slots do not help', async () => {
     await server.query("CREATE ROLE single LOGIN PASSWORD 'x' CONNECTION LIMIT 1");
     held.push(await server.connect({user: 'single', password: 'x'}));
     const terminal = open([server.url({user: 'single', password: 'x'})], {columns: 80, rows: 24});
@@ -131,7 +131,7 @@ describe('a server with no slot left', () => {
     expect(terminal.text().replace(/\s+/g, ' ')).toContain('ALTER ROLE "single" CONNECTION LIMIT -1;');
   });
 
-  it('lets a rescue URL in at once', async () => {
+  it('connects a rescue URL at once', async () => {
     await fill();
     const terminal = await opened([url], {env: {POOLCTL_RESCUE_URL: server.superuserUrl}});
     expect(terminal.text()).toMatch(/17 of 17 used|18 of 17 used/);
@@ -145,7 +145,7 @@ describe('a server with no slot left', () => {
 });
 
 describePgBouncer('through a transaction pooler', () => {
-  it('reads on, and says what it is and what to connect to instead', async () => {
+  it('keeps refreshing, and names the pooler and what to connect to instead', async () => {
     const pooler = await startPgBouncer({server, pool_mode: 'transaction', users: {oncall: 'oncall'}});
     try {
       const terminal = await opened([pooler.url({user: 'oncall'})]);
@@ -159,7 +159,7 @@ describePgBouncer('through a transaction pooler', () => {
 });
 
 describe('hostile text', () => {
-  it('reaches the screen disarmed and the terminal not at all', async () => {
+  it('reaches the screen sanitised, and the terminal not at all', async () => {
     const name = '\u001b]0;owned\u0007\u001b[2J\u202Eevil';
     const client = await server.connect({application_name: 'plain'});
     await client.query(`SET application_name = '${name}'`);
@@ -183,7 +183,7 @@ describe('hostile text', () => {
   });
 });
 
-it('counts what a role may not see, and says what would show it', async () => {
+it('counts what a role may not see, and names the missing grant', async () => {
   await server.query("CREATE ROLE nobody_special LOGIN PASSWORD 'x'");
   const other = await server.connect({user: 'app', password: 'app'});
   const terminal = await opened([server.url({user: 'nobody_special', password: 'x'})]);
@@ -192,7 +192,7 @@ it('counts what a role may not see, and says what would show it', async () => {
   await other.end();
 });
 
-describe('the terminal is given back as it was', () => {
+describe('the terminal is restored', () => {
   it.each([
     ['q', 0, (terminal: Terminal) => terminal.press('q')],
     ['Ctrl-C', 0, (terminal: Terminal) => terminal.press('ctrl-c')],
@@ -207,7 +207,7 @@ describe('the terminal is given back as it was', () => {
     expect(await terminal.leftovers()).toEqual([]);
   });
 
-  it('after Ctrl-Z, and taken again with fg', async () => {
+  it('after Ctrl-Z, and used again after fg', async () => {
     const shell = await openShell();
     shell.press('ctrl-z');
     // What is typed before the shell has the terminal back is lost: its prompt comes after that.
@@ -225,7 +225,7 @@ describe('the terminal is given back as it was', () => {
     await shell.waitFor(({isAlternateBuffer}) => !isAlternateBuffer());
   });
 
-  it('and its process ends with 129, aborted by nothing, when the terminal is gone', async () => {
+  it('and the process exits with 129, without a crash, when the terminal is gone', async () => {
     const terminal = await opened();
     terminal.hangUp();
     expect(await terminal.onExit).toEqual({exitCode: 129, signal: null});

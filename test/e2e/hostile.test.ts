@@ -34,7 +34,7 @@ async function open(args: string[], columns = 120, rows = 40): Promise<Terminal>
   return terminal;
 }
 
-it('disarms names everywhere: frame, header, groups, sessions, a whole guide, the journal', async () => {
+it('sanitises names everywhere: frame, header, groups, sessions, a whole wizard, the journal', async () => {
   const client = await server.connect({user: `a ${hostile}`, password: 'x', database: hostileDatabase});
   clients.push(client);
   await client.query(`BEGIN; SELECT '${hostile}'`);
@@ -61,7 +61,7 @@ it('disarms names everywhere: frame, header, groups, sessions, a whole guide, th
   expect(terminal.rawOutput()).not.toMatch(injected);
 });
 
-it('opens a statement of a megabyte like any other, and goes on answering', async () => {
+it('opens a statement of a megabyte and keeps answering keys', async () => {
   const client = await server.connect({application_name: 'big'});
   clients.push(client);
   await client.query('BEGIN');

@@ -2,7 +2,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
 import {openProgram} from '../helpers/console.ts';
-import {type TestServer, useSharedServer} from '../helpers/server.ts';
+import {shareTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
 
 let server: TestServer;
@@ -10,7 +10,7 @@ const clients: pg.Client[] = [];
 const terminals: Terminal[] = [];
 
 beforeAll(async () => {
-  server = await useSharedServer({major: 18});
+  server = await shareTestServer({major: 18});
   clients.push(await server.connect({application_name: 'victim'}));
 });
 afterAll(async () => {
@@ -50,7 +50,7 @@ const victimIsThere = async () =>
   (await server.query("SELECT 1 FROM pg_stat_activity WHERE application_name = 'victim'")).length === 1;
 
 describe('an escape sequence', () => {
-  it('that comes byte by byte is one arrow key', async () => {
+  it('that arrives byte by byte is one arrow key', async () => {
     const terminal = await open();
     terminal.press('2');
     await terminal.waitFor('PID');
@@ -87,7 +87,7 @@ describe('an escape sequence', () => {
 });
 
 describe('a paste', () => {
-  it('of 4 kB of SQL on the Sessions changes nothing, and says so', async () => {
+  it('of 4 kB of SQL in the Sessions view changes nothing and is reported', async () => {
     const terminal = await open();
     await holdVictim(terminal);
     const before = terminal.screen().slice(1, -1);

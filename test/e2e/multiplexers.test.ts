@@ -4,7 +4,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest';
 import {program} from '../helpers/build.ts';
-import {type TestServer, useSharedServer} from '../helpers/server.ts';
+import {shareTestServer, type TestServer} from '../helpers/server.ts';
 import {openTerminal, type Terminal} from '../helpers/terminal.ts';
 
 let server: TestServer;
@@ -12,7 +12,7 @@ let folder: string;
 const terminals: Terminal[] = [];
 
 beforeAll(async () => {
-  server = await useSharedServer({major: 18});
+  server = await shareTestServer({major: 18});
   const client = await server.connect({application_name: 'victim'});
   await client.query('BEGIN');
   await client.query("SELECT 'copied' AS me");

@@ -96,7 +96,7 @@ it('stops between steps on Esc: what was ended is verified, the rest is not star
   expect(await openJournal(journal).unfinished()).toEqual([]);
 });
 
-it('ends its run in the journal when it is left in the middle', async () => {
+it('records the end of its run when the user quits during it', async () => {
   const terminal = await runUntilPause();
   terminal.press('ctrl-c');
   expect((await terminal.onExit).exitCode).toBe(130);
@@ -109,7 +109,7 @@ it('ends its run in the journal when it is left in the middle', async () => {
   expect(await openJournal(journal).unfinished()).toEqual([]);
 });
 
-it('is left in the middle of a run on a server that no longer answers, too', async () => {
+it('can be quit during a run on a server that no longer answers', async () => {
   const terminal = await runUntilPause();
   await server.pause();
   try {
@@ -126,7 +126,7 @@ it('is left in the middle of a run on a server that no longer answers, too', asy
   }
 });
 
-it('cancels the statement of a held session with C, and the session stays', async () => {
+it('cancels the statement of the selected session with C, and the session stays', async () => {
   const client = await connectApp('sleeper');
   const sleeping = client.query('SELECT pg_sleep(600)').catch((error: {code?: string}) => error.code);
   const terminal = await open();
@@ -140,7 +140,7 @@ it('cancels the statement of a held session with C, and the session stays', asyn
   expect((await client.query('SELECT 1 AS alive')).rows).toEqual([{alive: 1}]);
 });
 
-it('says what is missing where the role may not end sessions, and nothing has happened', async () => {
+it('names the missing privilege if the role may not end sessions, and executes nothing', async () => {
   const client = await connectApp('guarded');
   await client.query('BEGIN');
   const terminal = await open('watcher');
@@ -153,7 +153,7 @@ it('says what is missing where the role may not end sessions, and nothing has ha
   expect(await sessionsOf('guarded')).toBe(1);
 });
 
-it('keeps the detail of a session open when it ends, and says so', async () => {
+it('keeps the detail of a session open when it ends, and marks it as ended', async () => {
   const client = await connectApp('passing');
   const terminal = await open();
   await holdSession(terminal, 'passing');
@@ -165,7 +165,7 @@ it('keeps the detail of a session open when it ends, and says so', async () => {
   await terminal.waitFor('no session matches the filter');
 });
 
-it('tells at the next start of an act whose outcome nobody knows', async () => {
+it('reports a step with an unknown outcome at the next start', async () => {
   const file = openJournal(journal);
   const told = {actor: 'oncall@bastion', target: 'db:5432/shop', run: '5ca1ab1e'};
   const events: JournalEvent[] = [

@@ -56,7 +56,7 @@ describe('sessions', () => {
     return terminal;
   }
 
-  it('sorts by the column that is named, and the other way round with R', async () => {
+  it('sorts by a named column, and reverses with R', async () => {
     const terminal = await openSessions();
     terminal.type(':sort pid', 'enter');
     await terminal.waitFor('PID▼');
@@ -86,7 +86,7 @@ describe('sessions', () => {
     await becomes(['alpha', 'charlie']);
   });
 
-  it('keeps the order while a row is selected, whatever sessions come and do', async () => {
+  it('keeps the order while a row is selected, although sessions start, end and change', async () => {
     const terminal = await openSessions();
     terminal.type(':sort application', 'enter');
     terminal.type('/application:a', 'enter');
@@ -105,7 +105,7 @@ describe('sessions', () => {
     await late.end();
   });
 
-  it('lines up what stands behind wide characters and names made of spaces', async () => {
+  it('aligns columns after wide characters and names made of spaces', async () => {
     const wide = await server.connect({
       user: '日本語の役',
       password: 'x',
@@ -126,7 +126,7 @@ describe('sessions', () => {
     await Promise.all([wide.end(), blank.end()]);
   });
 
-  it('pages through a list longer than the screen and never loses the row held', async () => {
+  it('pages through a list longer than the screen and keeps the selected row', async () => {
     const many = await Promise.all(
       Array.from({length: 30}, (_, index) => server.connect({application_name: `many-${index}`})),
     );
@@ -176,7 +176,7 @@ describeEachMajor('statements', major => {
   });
   afterAll(() => server?.stop());
 
-  it('open on their numbers, trend and formatted text; x shows the plan and runs nothing', async () => {
+  it('show numbers, trend and formatted text; x shows the plan and executes nothing', async () => {
     const terminal = await openConsole(server.url(), 150, 60);
     terminal.press('3');
     await terminal.waitFor(/LOAD.*MEAN/);

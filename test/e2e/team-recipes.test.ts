@@ -3,14 +3,14 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import {openProgram} from '../helpers/console.ts';
-import {type TestServer, useSharedServer} from '../helpers/server.ts';
+import {shareTestServer, type TestServer} from '../helpers/server.ts';
 import {confirm, openRecipe} from '../helpers/wizard.ts';
 
 const examples = new URL('../../recipes/examples/', import.meta.url).pathname;
 
 let server: TestServer;
 beforeAll(async () => {
-  server = await useSharedServer({major: 18});
+  server = await shareTestServer({major: 18});
   await server.query('CREATE TABLE orders (id serial PRIMARY KEY)');
   await server.query('ALTER TABLE orders ALTER COLUMN id TYPE bigint');
   await server.query("SELECT setval('orders_id_seq', 2100000000)");
@@ -42,7 +42,7 @@ it('finds what a team recipe finds, and fixes it by keys', async () => {
   expect(row).toEqual({data_type: 'bigint'});
 });
 
-it('opens in spite of a recipe file with a mistake, and names it', async () => {
+it('starts despite a recipe file with a mistake, and names it', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'poolctl-team-'));
   onTestFinished(() => rmSync(folder, {recursive: true}));
   writeFileSync(join(folder, 'broken.md'), '# No front matter\n');

@@ -1,14 +1,14 @@
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
 import {program} from '../helpers/build.ts';
 import {openProgram} from '../helpers/console.ts';
-import {type TestServer, useSharedServer} from '../helpers/server.ts';
+import {shareTestServer, type TestServer} from '../helpers/server.ts';
 import {openTerminal, type Terminal} from '../helpers/terminal.ts';
 
 let server: TestServer;
 const terminals: Terminal[] = [];
 
 beforeAll(async () => {
-  server = await useSharedServer({major: 18});
+  server = await shareTestServer({major: 18});
 });
 afterAll(() => server?.stop());
 afterEach(async () => {
@@ -115,7 +115,7 @@ describe('job control', () => {
   const isUp = ({isAlternateBuffer, text}: Terminal) => isAlternateBuffer() && text().includes(overview);
   const isDown = (shell: Terminal) => !shell.isAlternateBuffer() && isAtPrompt(shell);
 
-  it('suspends and goes on five times in a row, and after bg', async () => {
+  it('suspends and resumes five times in a row, and after bg', async () => {
     const shell = await openShellWithConsole();
     for (let round = 0; round < 5; round++) {
       shell.press('ctrl-z');
@@ -132,7 +132,7 @@ describe('job control', () => {
     expect(shell.cursor().isVisible).toBe(true);
   });
 
-  it('suspends once at two Ctrl-Z of one read', async () => {
+  it('suspends once for two Ctrl-Z in one read', async () => {
     const shell = await openShellWithConsole();
     shell.press('ctrl-z', 'ctrl-z');
     await shell.waitFor(isDown);
@@ -146,7 +146,7 @@ describe('job control', () => {
     expect(shell.text().match(/Stopped/g)).toHaveLength(1);
   });
 
-  it('starts in the background, and is drawn when it comes to the foreground', async () => {
+  it('starts in the background and draws when it is moved to the foreground', async () => {
     const shell = await openShell();
     shell.type(`${process.execPath} ${program} '${server.superuserUrl}' &`, 'enter');
     await shell.waitFor(isAtPrompt);
@@ -166,7 +166,7 @@ describe.each(['SIGQUIT', 'SIGABRT', 'SIGUSR2', 'SIGALRM', 'SIGXCPU'] as const)(
   });
 });
 
-it('does nothing at a SIGUSR1', async () => {
+it('ignores SIGUSR1', async () => {
   const terminal = await open();
   const before = terminal.bytesWritten();
   terminal.kill('SIGUSR1');
@@ -195,7 +195,7 @@ describe('a terminal that is not read', () => {
       )
     )[0]?.at;
 
-  it('does not stop the readings, and gets the newest frame once it is read', async () => {
+  it('does not stop the refreshes, and shows the newest frame once it is read', async () => {
     const terminal = await open({columns: 160, rows: 50}, ['--interval', '500ms']);
     await fillUp(terminal);
     const before = await lastRead();
@@ -244,8 +244,8 @@ it.each([
   expect(terminal.rawOutput()).not.toContain('\u001b');
 });
 
-describe('the width of characters that some terminals draw two cells wide', () => {
-  it('is asked for, and ASCII is drawn where it is two', async () => {
+describe('the width of ambiguous characters', () => {
+  it('is queried, and ASCII is drawn where it is two', async () => {
     await server.query(`CREATE ROLE "採点 größe" LOGIN PASSWORD 'x'`);
     const client = await server.connect({user: '採点 größe', password: 'x'});
     const terminal = await open({isAmbiguousWide: true});
@@ -263,7 +263,7 @@ describe('the width of characters that some terminals draw two cells wide', () =
     await client.end();
   });
 
-  it('is answered into the program, and not into the shell after it', async () => {
+  it('is answered to the program, not to the shell after it', async () => {
     const shell = await openShell();
     shell.type(`${process.execPath} ${program} '${server.superuserUrl}'`, 'enter', 'q');
     await shell.waitFor(({isAlternateBuffer}) => isAlternateBuffer());
@@ -291,7 +291,7 @@ it.each([
   await client.end();
 });
 
-it('draws keys that came together at once on a slow line, and leaves after them', async () => {
+it('draws one frame for keys that arrived together on a slow line, then quits', async () => {
   const clients = await Promise.all(
     Array.from({length: 12}, (_, index) => server.connect({application_name: `app-${index}`})),
   );

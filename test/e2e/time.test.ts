@@ -62,7 +62,7 @@ describe('record and play', () => {
     expect(markdown.stdout).toMatch(/\| end \| .* \| `repair-invalid-indexes` \| `.*half_built/);
   });
 
-  it('refuses what is no recording, and a report of nothing', async () => {
+  it('refuses a file that is not a recording, and a report without snapshots', async () => {
     expect(await runProgram(['report', '/etc/hostname'])).toMatchObject({code: 2});
     expect(await runProgram(['report'])).toMatchObject({code: 2});
     expect(await runProgram(['record'])).toMatchObject({code: 2});
@@ -71,7 +71,7 @@ describe('record and play', () => {
 });
 
 describe('the last hour of the console', () => {
-  it('is gone back to, comes back to now, and is written out', async () => {
+  it('can be viewed, left for the present, and saved', async () => {
     const folder = await temporaryFolder();
     const terminal = open(['--interval', '1s', server.url()], folder);
     await terminal.waitFor('slots by application, role and client');

@@ -89,7 +89,7 @@ it('puts values under their headers', async () => {
   expect(row.slice(0, header.indexOf('PID') + 3)).toMatch(/\d$/);
 });
 
-it('follows resizes in both directions, and asks for room where there is none', async () => {
+it('follows resizes in both directions, and asks for a larger terminal if needed', async () => {
   const terminal = open(160, 50);
   await terminal.waitFor('costliest statements');
   for (const [columns, rows] of [
@@ -128,7 +128,7 @@ it('marks production with a red frame that names host, database and role', async
 });
 
 describe('sessions', () => {
-  it('filters as it is typed, holds a row, and shows its detail with statement and locks', async () => {
+  it('filters while typing, selects a row, and shows its detail with statement and locks', async () => {
     const terminal = open(120, 40);
     await terminal.waitFor('slots by application, role and client');
     terminal.press('2');
@@ -147,7 +147,7 @@ describe('sessions', () => {
     await terminal.waitFor('PID');
   });
 
-  it('takes a fast jjj as three keys, and says why a key can do nothing', async () => {
+  it('reads a fast jjj as three keys, and says why a key is not available', async () => {
     const terminal = open(120, 40);
     await terminal.waitFor('slots by application, role and client');
     terminal.press('2');
@@ -161,7 +161,7 @@ describe('sessions', () => {
     });
   });
 
-  it('finds whom it blocks and what it waits for in the tree of locks', async () => {
+  it('shows which sessions it blocks and what it waits for in the lock tree', async () => {
     const terminal = open(120, 40);
     await terminal.waitFor('slots by application, role and client');
     terminal.press('4');
@@ -191,7 +191,7 @@ describe('statements', () => {
     expect(after).toBe(before);
   });
 
-  it('copies the statement held through the terminal (OSC 52)', async () => {
+  it('copies the selected statement through the terminal (OSC 52)', async () => {
     const terminal = open(140, 50);
     await terminal.waitFor('slots by application, role and client');
     terminal.press('3');
@@ -205,7 +205,7 @@ describe('statements', () => {
   });
 });
 
-it('pauses, changes the interval, obeys :, and helps', async () => {
+it('pauses, changes the interval, runs : commands, and shows help', async () => {
   const terminal = open(100, 30);
   await terminal.waitFor('slots by application, role and client');
   terminal.press('+');
@@ -227,7 +227,7 @@ it('pauses, changes the interval, obeys :, and helps', async () => {
 });
 
 describe('terminals', () => {
-  it('uses no colour under NO_COLOR, and only ASCII on a VT100', async () => {
+  it('uses no colour with NO_COLOR, and only ASCII on a VT100', async () => {
     const plain = open(80, 24, [url], {NO_COLOR: '1'});
     await plain.waitFor('slots by application, role and client');
     expect(plain.rawOutput()).not.toMatch(/\u001b\[[0-9;]*(?:3[0-7]|9[0-7]|4[0-7])m/);
@@ -236,7 +236,7 @@ describe('terminals', () => {
     expect(old.screen().join('\n')).toMatch(/^[\x20-\x7e\n]*$/);
   });
 
-  it('draws under CI too', async () => {
+  it('draws with CI set', async () => {
     const terminal = open(80, 24, [url], {CI: '1'});
     await terminal.waitFor('slots by application, role and client');
     terminal.press('2');

@@ -32,7 +32,7 @@ export type OwnServer = TestServer & ThrowawayServer;
  * A real server that the test has to itself until stop(), which other tests have used and will use: it has no database,
  * role, setting or statistics of theirs. pg_stat_statements is loaded but not created in a database.
  */
-export async function useSharedServer({major}: {major: Major}): Promise<TestServer> {
+export async function shareTestServer({major}: {major: Major}): Promise<TestServer> {
   const shared = await takeSharedServer(major);
   const {port, version, password} = shared;
   const url = (options?: UrlOptions) => writeServerUrl(shared, options);

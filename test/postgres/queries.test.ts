@@ -35,7 +35,7 @@ import {
 import {sessionLocksQuery, sessionQueryQuery} from '../../source/postgres/sampler/session-detail.ts';
 import {identityQuery} from '../../source/postgres/server/capabilities.ts';
 import {serverProofQuery, systemIdentifierQuery} from '../../source/postgres/server/server-proof.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 import {watch} from './watching.ts';
 
 const serverQueries: [Query, unknown[]][] = [
@@ -119,7 +119,7 @@ describeEachMajor('queries', major => {
   let server: TestServer;
   let connection: Connection;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     connection = await watch(server.url());
   });
   afterAll(async () => {

@@ -1,7 +1,7 @@
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import {createActing} from '../cli/execution/acting.ts';
 import {describeHypopg, startHypopgServer} from '../helpers/hypopg.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 
 /**
  * A role without any privilege of note whose statements are among the costliest: its immutable function takes an
@@ -53,7 +53,7 @@ async function dryRun(server: TestServer) {
 describeEachMajor("apply-indexes with a hostile role's statements among the costliest", major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     await seed(server);
   });
   afterAll(() => server?.stop());

@@ -14,7 +14,7 @@ import {createExecutor} from '../../source/postgres/executor/executor.ts';
 import {readProgress} from '../../source/postgres/executor/progress.ts';
 import {createActing, noFlags, temporaryFolder} from '../cli/execution/acting.ts';
 import {serverAt} from '../helpers/identity.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 import {startChild} from '../journal/processes.ts';
 import {requestTo} from '../postgres/requests.ts';
 import {advise, buildPhase, createOrders, holdUp, indexNamed, proposalFor} from './indexing.ts';
@@ -22,7 +22,7 @@ import {advise, buildPhase, createOrders, holdUp, indexNamed, proposalFor} from 
 describeEachMajor('apply-indexes', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     await server.query('CREATE EXTENSION pg_stat_statements');
   });
   afterAll(() => server?.stop());

@@ -4,7 +4,7 @@ import {undoRun} from '../../source/commands/undo/command.ts';
 import {connect} from '../../source/postgres/connect/connect.ts';
 import {readProgress} from '../../source/postgres/executor/progress.ts';
 import {createActing, noFlags} from '../cli/execution/acting.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 import {requestTo} from '../postgres/requests.ts';
 import {createOrders, holdUp, indexNamed} from './indexing.ts';
 
@@ -13,7 +13,7 @@ const now = 'stats_age=0s';
 describeEachMajor('drop-unused-indexes', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
   });
   afterAll(() => server?.stop());
   beforeEach(async () => {

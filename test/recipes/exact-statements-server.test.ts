@@ -4,7 +4,7 @@ import {canonicalJson} from '../../source/core/text/json.ts';
 import {chainEntry, emptyChain} from '../../source/journal/chain.ts';
 import type {JournalEntry} from '../../source/model/journal-entry.ts';
 import {createActing} from '../cli/execution/acting.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 import {indexNamed} from './indexing.ts';
 
 const flags = {set: ['stats_age=0s'], yes: true};
@@ -22,7 +22,7 @@ const secret = ['password', 'url'] as const;
 describeEachMajor('statements that look like secrets', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
   });
   afterAll(() => server?.stop());
   beforeEach(async () => {

@@ -1,7 +1,7 @@
 import {afterAll, beforeAll, beforeEach, expect, it, onTestFinished} from 'vitest';
 import {type Acting, createActing} from '../cli/execution/acting.ts';
 import {beforeStatement} from '../helpers/before-statement.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 import {advise, createOrders, indexNamed, proposalFor} from './indexing.ts';
 
 const now = ['stats_age=0s', 'index=shop.idle_one'];
@@ -10,7 +10,7 @@ const other = 'the index has changed since the preview: skipped';
 describeEachMajor('an index, identified by oid and definition,', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
   });
   afterAll(() => server?.stop());
   beforeEach(async () => {

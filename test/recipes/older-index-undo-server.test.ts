@@ -1,7 +1,7 @@
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
 import type {SqlStep} from '../../source/model/step.ts';
 import {type Acting, createActing} from '../cli/execution/acting.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 import {createOrders, indexNamed} from './indexing.ts';
 
 /** Steps as older versions of poolctl journaled them: their guards do not compare the schema. */
@@ -23,7 +23,7 @@ const build = {
 describeEachMajor('the undo of index steps that an older poolctl journaled', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
   });
   afterAll(() => server?.stop());
   beforeEach(async () => {

@@ -2,12 +2,12 @@ import type pg from 'pg';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import {runRecipe} from '../../source/commands/run/command.ts';
 import {createActing, createRoles, noFlags, pidsOf} from '../cli/execution/acting.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 
 describeEachMajor('prisma-migrate-lock', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     await createRoles(server);
   });
   afterAll(() => server?.stop());

@@ -2,14 +2,14 @@ import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
 import {runRecipe} from '../../source/commands/run/command.ts';
 import {undoRun} from '../../source/commands/undo/command.ts';
 import {createActing, noFlags} from '../cli/execution/acting.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 import {rejection} from '../postgres/requests.ts';
 import {buildPhase, createOrders, holdUp, indexNamed} from './indexing.ts';
 
 describeEachMajor('repair-invalid-indexes', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
   });
   afterAll(() => server?.stop());
   beforeEach(() => createOrders(server, 2000));

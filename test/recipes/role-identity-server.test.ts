@@ -1,7 +1,7 @@
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
 import {createActing} from '../cli/execution/acting.ts';
 import {beforeStatement} from '../helpers/before-statement.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 
 const timeouts = {set: ['role=app', 'statement_timeout=30s'], yes: true};
 const limit = {set: ['role=app', 'apply=role', 'instances=10', 'prisma_major=6'], yes: true};
@@ -9,7 +9,7 @@ const limit = {set: ['role=app', 'apply=role', 'instances=10', 'prisma_major=6']
 describeEachMajor('a role is identified by its oid', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
   });
   afterAll(() => server?.stop());
   beforeEach(async () => {

@@ -1,12 +1,12 @@
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import {runRecipe} from '../../source/commands/run/command.ts';
 import {createActing, createRoles, noFlags} from '../cli/execution/acting.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 
 describeEachMajor('set-timeouts', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     await createRoles(server);
     await server.query('CREATE DATABASE "Sh\'op"');
     // PostgreSQL 16 requires ADMIN OPTION on that role.

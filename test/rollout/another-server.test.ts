@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import {createCliRoles, runProgram, temporaryHome, urlOf} from '../cli/run-program.ts';
 import {startProxy} from '../helpers/proxy.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 
 /** Findings of a fresh server do not fail the rollout. */
 const limits = '{max_mean: 1h, min_cache_hit: 0%, min_index_hit: 0%}';
@@ -12,7 +12,7 @@ describeEachMajor('a rollout whose address leads to another server', major => {
   let first: TestServer;
   let second: TestServer;
   beforeAll(async () => {
-    [first, second] = await Promise.all([useSharedServer({major}), useSharedServer({major})]);
+    [first, second] = await Promise.all([shareTestServer({major}), shareTestServer({major})]);
     for (const server of [first, second]) await createCliRoles(server);
   });
   afterAll(() => Promise.all([first?.stop(), second?.stop()]));

@@ -10,14 +10,14 @@ import {
   urlOf,
 } from '../cli/run-program.ts';
 import {openProgram} from '../helpers/console.ts';
-import {type TestServer, useSharedServer} from '../helpers/server.ts';
+import {shareTestServer, type TestServer} from '../helpers/server.ts';
 
 const limits = '{max_mean: 1h, min_cache_hit: 0%, min_index_hit: 0%}';
 
 describe('a rollout whose process is killed', () => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major: 18});
+    server = await shareTestServer({major: 18});
     await createCliRoles(server);
   });
   afterAll(() => server?.stop());

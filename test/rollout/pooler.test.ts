@@ -3,11 +3,11 @@ import {join} from 'node:path';
 import {expect, it, onTestFinished} from 'vitest';
 import {createCliRoles, password, runProgram, temporaryHome, urlOf} from '../cli/run-program.ts';
 import {describePgBouncer, startPgBouncer} from '../helpers/pgbouncer.ts';
-import {useSharedServer} from '../helpers/server.ts';
+import {shareTestServer} from '../helpers/server.ts';
 
 describePgBouncer('a rollout beside a pooler', () => {
   it('rolls back when clients wait in it, and does not show its password', async () => {
-    const server = await useSharedServer({major: 18});
+    const server = await shareTestServer({major: 18});
     onTestFinished(() => server.stop());
     await createCliRoles(server);
     const pooler = await startPgBouncer({

@@ -1,7 +1,7 @@
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import {loadFolder} from '../../source/team-recipes/folder.ts';
 import {createActing} from '../cli/execution/acting.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 import {actingWith} from './acting.ts';
 
 const folder = new URL('../../recipes/examples/', import.meta.url).pathname;
@@ -18,7 +18,7 @@ it('the example recipes have no mistakes', async () => {
 describeEachMajor('sequence-running-out', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
   });
   afterAll(() => server?.stop());
 
@@ -79,7 +79,7 @@ describeEachMajor('sequence-running-out', major => {
 describeEachMajor('abandoned-replication-slot', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     await server.query("SELECT pg_create_physical_replication_slot('old_standby', true)");
     await server.query("SELECT pg_create_physical_replication_slot('unused')");
     await server.query('CREATE TABLE wal AS SELECT n FROM generate_series(1, 20000) AS n');

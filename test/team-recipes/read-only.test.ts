@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import {createActing, leak, temporaryFolder} from '../cli/execution/acting.ts';
 import {createCliRoles, runProgram, temporaryHome, urlOf} from '../cli/run-program.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 import {actingWith} from './acting.ts';
 
 /** A recipe whose diagnosis selects `columns` from `from`. */
@@ -23,7 +23,7 @@ describeEachMajor('SQL that only reads in a Markdown recipe', major => {
   const terminate = `pg_catalog.pg_terminate_backend(${major < 14 ? 'integer' : 'integer, bigint'})`;
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     await createCliRoles(server);
     await server.query('CREATE TABLE notes (id int)');
     await server.query('CREATE SEQUENCE numbers');

@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import {loadFolder} from '../../source/team-recipes/folder.ts';
 import {createActing, createRoles, leak, temporaryFolder} from '../cli/execution/acting.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 import {actingWith} from './acting.ts';
 
@@ -136,7 +136,7 @@ describeEachMajor("a team's own recipes", major => {
   let server: TestServer;
   let folder: string;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     await createRoles(server);
     await server.query('CREATE TABLE "odd\'s" (id int)');
     await server.query('CREATE TABLE "odd "";--" (id int)');

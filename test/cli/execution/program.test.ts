@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import {openJournal} from '../../../source/journal/journal-file.ts';
 import {openProgram} from '../../helpers/console.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {intentOf} from '../../journal/drafts.ts';
 import {
   createCliRoles,
@@ -23,7 +23,7 @@ const hex = /^[0-9a-f]{64}$/;
 describeEachMajor('run, undo and journal', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     await createCliRoles(server);
   });
   afterAll(() => server?.stop());

@@ -6,7 +6,7 @@ import {type Connection, connect} from '../../../source/postgres/connect/connect
 import {readOnce} from '../../../source/postgres/sampler/sampler.ts';
 import {output} from '../../cli/execution/acting.ts';
 import {createFinding, createRecipe} from '../../console/played.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {requestTo} from '../../postgres/requests.ts';
 
 /** Has a finding if its query was read. */
@@ -25,7 +25,7 @@ describeEachMajor('check', major => {
   let server: TestServer;
   let connection: Connection;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     await server.query('CREATE TABLE secrets (id int)');
     await server.query("CREATE ROLE oncall LOGIN PASSWORD 'secret' IN ROLE pg_monitor");
     connection = await connect(requestTo(server.url({user: 'oncall', password: 'secret'})), {

@@ -115,7 +115,7 @@ describeEachMajor('poolctl check', major => {
       if (turn % 20 === 0) await client.query(`SELECT ${Array(1 + ((turn / 20) % 1000)).fill(1)}`);
       await client.query('SELECT $1::int', [turn]);
     });
-    const limits = (...args: string[]) => [...Object.entries(wide).flat(), '--rates', '3s', ...args];
+    const limits = (...args: string[]) => [...Object.entries(wide).flat(), '--rates', '0.5s', ...args];
     const measured = async (...args: string[]) => {
       const {document, code} = await check(...limits(...args));
       const {statement_evictions_per_minute: evictions, n_plus_one_suspects: suspects} = document.thresholds;
@@ -127,11 +127,14 @@ describeEachMajor('poolctl check', major => {
       return (row?.dealloc ?? 0) > 0;
     };
     if (major >= 14) await expect.poll(isEvicting).toBe(true);
-    expect(await measured('--max-n1', '0')).toMatchObject({
-      code: 1,
-      suspects: 1,
-      levels: {suspects: 'critical', evictions: major < 14 ? 'unknown' : 'warning'},
-    });
+    // On a busy machine too little may happen between two snapshots.
+    await expect
+      .poll(() => measured('--max-n1', '0'))
+      .toMatchObject({
+        code: 1,
+        suspects: 1,
+        levels: {suspects: 'critical', evictions: major < 14 ? 'unknown' : 'warning'},
+      });
     expect(await measured('--max-n1', '9')).toMatchObject({levels: {suspects: 'ok'}});
     if (major < 14) {
       expect(await failing(['check', urlOf(server, 'oncall'), ...limits('--max-evictions', '0')])).toEqual([
@@ -140,7 +143,8 @@ describeEachMajor('poolctl check', major => {
       ]);
     } else {
       const evictions = async (max: string) => (await measured('--max-evictions', max)).levels.evictions;
-      expect([await evictions('0'), await evictions('100000')]).toEqual(['critical', 'ok']);
+      await expect.poll(() => evictions('0')).toBe('critical');
+      expect(await evictions('100000')).toBe('ok');
     }
     await busy.stop();
   });

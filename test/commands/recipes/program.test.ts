@@ -2,7 +2,7 @@ import {mkdir, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {createCliRoles, failing, leak, runProgram, temporaryHome, urlOf} from '../../cli/run-program.ts';
-import {type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {shareTestServer, type TestServer} from '../../helpers/server.ts';
 
 const runbook = `---
 title: Say what a role is for
@@ -134,7 +134,7 @@ describe('poolctl recipes', () => {
 describe("poolctl with a team's recipes and configuration", () => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major: 18});
+    server = await shareTestServer({major: 18});
     await createCliRoles(server);
   });
   afterAll(() => server?.stop());

@@ -10,14 +10,14 @@ import {
   pidsOf,
   temporaryFolder,
 } from '../../cli/execution/acting.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 
 const now = ['older_than=0s'];
 
 describeEachMajor('poolctl run', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     await createRoles(server);
   });
   afterAll(() => server?.stop());

@@ -3,7 +3,7 @@ import type {Output} from '../../../source/cli/context.ts';
 import {printSnapshot} from '../../../source/commands/snapshot/command.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {readOnce} from '../../../source/postgres/sampler/sampler.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {createSnapshot} from '../../helpers/snapshot.ts';
 import {requestTo} from '../../postgres/requests.ts';
 
@@ -43,7 +43,7 @@ describe('snapshot', () => {
 describeEachMajor('snapshot of a server', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     await server.query('CREATE EXTENSION pg_stat_statements');
     await server.query(`CREATE ROLE app LOGIN PASSWORD 'hunter2' IN ROLE pg_monitor`);
   });

@@ -5,7 +5,7 @@ import {undoRun} from '../../../source/commands/undo/command.ts';
 import type {Plan, Recipe} from '../../../source/model/recipe.ts';
 import type {SqlStep, Step, Verification} from '../../../source/model/step.ts';
 import {createActing, createRoles, leak, noFlags, temporaryFolder} from '../../cli/execution/acting.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {intentOf} from '../../journal/drafts.ts';
 
 const secretUrl = 'postgres://app:hunter2@db/shop?connection_limit=40&schema=public';
@@ -59,7 +59,7 @@ describeEachMajor('poolctl undo', major => {
   let server: TestServer;
   let env: string;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     await createRoles(server);
   });
   afterAll(() => server?.stop());
@@ -218,7 +218,7 @@ describeEachMajor('poolctl undo', major => {
     const acting = await createActing(server, {recipes: [limitRecipe(env)]});
     await acting.run('limit', {yes: true});
     expect(await acting.undo('r9', {yes: true})).toBe(2);
-    const elsewhere = await useSharedServer({major});
+    const elsewhere = await shareTestServer({major});
     try {
       const other = await createActing(elsewhere, {journal: acting.journal.file});
       expect(await other.undo('r1', {yes: true})).toBe(6);

@@ -111,7 +111,7 @@ describe('the input decoder', () => {
       expect(decode([encode(text)])).toEqual([]);
   });
 
-  it('waits for a lone ESC a little, longer for what has certainly begun, and for nothing else', () => {
+  it('waits briefly after a lone ESC, longer after the start of a sequence, and after nothing else', () => {
     const waits = ['j', '\x1b', '\x1b[', '\x1bO', '\x1b]', '\x1b[200~x'].map(text => {
       const decoder = createInputDecoder({escape_ms: 50});
       decoder.push(encode(text));

@@ -36,7 +36,7 @@ describe('keymap', () => {
     }
   });
 
-  it('says why a key can do nothing instead of ignoring it', () => {
+  it('says why a key is not available instead of ignoring it', () => {
     expect(commandOf('K', state)).toEqual({blocked: 'K: works in Sessions (2) and Locks (4)'});
     expect(commandOf('enter', state)).toEqual({blocked: 'Enter: no row selected (use the arrow keys)'});
     expect(commandOf('a', state)).toEqual({blocked: 'a: no such finding'});
@@ -52,7 +52,7 @@ describe('keymap', () => {
     expect(commandOf(key, state)).toEqual({command});
   });
 
-  it('types what would be a command while a filter is typed, and still leaves on Ctrl-C', () => {
+  it('takes command keys as text while a filter is typed, and still quits on Ctrl-C', () => {
     const typing = press(state, '2', '/');
     expect(commandOf('q', typing)).toEqual({command: {kind: 'type', text: 'q'}});
     expect(commandOf('2', typing)).toEqual({command: {kind: 'type', text: '2'}});
@@ -82,14 +82,14 @@ describe('a screen too small to show what a key does', () => {
     expect(meaningOf(key(name), small)).toBeNull();
   });
 
-  it('takes no word, no Enter and no paste for a confirmation, and lets it be left', () => {
+  it('accepts no word, Enter or paste as a confirmation, and can be left', () => {
     for (const name of ['y', 'e', 's', 'enter', 'backspace', 'pagedown'])
       expect(meaningOf(key(name), confirming)).toBeNull();
     expect(meaningOf({kind: 'paste', text: 'yes'}, confirming)).toBeNull();
     expect(meaningOf(key('escape'), confirming)).toEqual({command: {kind: 'back'}});
   });
 
-  it('stops no run with Esc, where nothing would be asked', () => {
+  it('does not stop a run with Esc, where the confirmation could not be shown', () => {
     expect(meaningOf(key('escape'), running)).toBeNull();
     expect(meaningOf(key('ctrl-c'), running)).toEqual({command: {kind: 'quit'}});
   });

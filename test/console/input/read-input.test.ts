@@ -30,7 +30,7 @@ function open() {
 
 const key = (name: string): InputEvent => ({kind: 'key', name});
 
-it('joins a sequence whose rest comes before its time runs out', () => {
+it('joins a sequence whose rest arrives before the timeout', () => {
   const {events, timers, type, runOut} = open();
   type('\x1b');
   expect([...timers.values()]).toEqual([50]);
@@ -41,7 +41,7 @@ it('joins a sequence whose rest comes before its time runs out', () => {
   expect(events).toEqual([key('down')]);
 });
 
-it('takes a lone ESC for the Esc key when nothing follows', () => {
+it('reads a lone ESC as the Esc key if nothing follows', () => {
   const {events, type, runOut} = open();
   type('\x1b');
   expect(events).toEqual([]);
@@ -50,7 +50,7 @@ it('takes a lone ESC for the Esc key when nothing follows', () => {
   expect(events).toEqual([key('escape'), key('['), key('B')]);
 });
 
-it('waits for nothing and hands nothing on once it is stopped', () => {
+it('neither waits nor passes keys on once it is stopped', () => {
   const {stdin, events, timers, reader, type, runOut} = open();
   type('\x1b');
   reader.stop();
@@ -70,7 +70,7 @@ it('hands on all keys of a read together', () => {
   expect(reads).toEqual([[key('j'), key('j')], [key('q')]]);
 });
 
-it('leaves what is typed while it pauses to the shell', async () => {
+it('leaves keys typed while it is paused to the shell', async () => {
   const {stdin, events, reader, type} = open();
   type('\x1b');
   await reader.pause();

@@ -26,7 +26,7 @@ describe('filter', () => {
 });
 
 describe('order', () => {
-  it('sorts either way and puts what is unknown last both times', () => {
+  it('sorts in both directions, with unknown values last in both', () => {
     expect(idsOf(arrangeRows(rows, table, columns, idOf))).toBe('cab');
     expect(
       idsOf(arrangeRows(rows, {...table, sort: {column: 'age', isDescending: false}}, columns, idOf)),

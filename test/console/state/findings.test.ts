@@ -23,7 +23,7 @@ const letterOf = (state: ConsoleState, text: string) =>
     ?.match(/\[(\w)\]$/)?.[1];
 
 describe('letters', () => {
-  it('stay with a finding while it lives, whatever comes before it', () => {
+  it('stay with a finding while it exists, whatever is listed before it', () => {
     const [first, second] = many(2);
     const worse = createFinding({severity: 'critical', subject: 'server', summary: 'worse.'});
     if (!first || !second) throw new Error('two findings');
@@ -34,7 +34,7 @@ describe('letters', () => {
     expect(wizard?.finding).toBe('end-them/backend:1');
   });
 
-  it('ascend within a severity, whatever order a later reading has, and stay', () => {
+  it('ascend within a severity and stay, whatever order a later snapshot has', () => {
     const [first, second, third] = many(3);
     if (!first || !second || !third) throw new Error('three findings');
     const worse = createFinding({severity: 'critical', subject: 'server', summary: 'worse.'});
@@ -55,7 +55,7 @@ describe('letters', () => {
     }
   });
 
-  it('say how many more there are than fit, and where', () => {
+  it('say how many more there are than fit, and where to see them', () => {
     const state = readings(80, 24, many(30));
     const shown = rowsOf(state).filter(row => row.includes('finding ')).length;
     expect(shown).toBeGreaterThan(4);
@@ -83,7 +83,7 @@ describe('what is shown of a finding', () => {
     expect(expected.length).toBeLessThanOrEqual(width);
   });
 
-  it('is shortened with the dollar signs that it holds', () => {
+  it('is shortened correctly if it contains dollar signs', () => {
     const text = "lock held (DO $$ BEGIN PERFORM $'1'; $& END $$) by 7";
     expect(shorten(text, 40, '…')).toBe("lock held (DO $$ BEGIN PERFORM $'…) by 7");
   });
@@ -100,7 +100,7 @@ describe('what is shown of a finding', () => {
 });
 
 describe('order', () => {
-  it('holds still on the Overview and in Recipes while a row is held', () => {
+  it('keeps its order on the Overview and in Recipes while a row is selected', () => {
     const [first, second] = many(2);
     if (!first || !second) throw new Error('two findings');
     const left = [
@@ -113,7 +113,7 @@ describe('order', () => {
     expect(later.indexOf('finding 0.')).toBeLessThan(later.indexOf('finding 1.'));
   });
 
-  it('of the recipes is not turned round by a reading either', () => {
+  it('of the recipes is not changed by a snapshot either', () => {
     const counts = [
       [2, 1],
       [1, 2],
@@ -130,7 +130,7 @@ describe('order', () => {
     expect(screenOf(live).indexOf('second')).toBeLessThan(screenOf(live).indexOf('first'));
   });
 
-  it('of the recipes has those with findings first, also where one finds something after a row was held', () => {
+  it('of the recipes has those with findings first, even if one finds something after a row was selected', () => {
     let hasFound = false;
     const recipes = [
       createRecipe({id: 'well'}),
@@ -158,7 +158,7 @@ describe('order', () => {
 });
 
 describe('r on the Overview', () => {
-  it('opens in Recipes what is held there, as Enter does', () => {
+  it('opens the selected recipe in Recipes, as Enter does', () => {
     const {state} = play(
       open(100, 30, {recipes: [createRecipe({findings: () => [createFinding()]})]}),
       read(createSnapshot()),
@@ -168,7 +168,7 @@ describe('r on the Overview', () => {
     expect(press(recipes, 'j', 'r').wizard).toMatchObject({stage: 'evidence'});
   });
 
-  it('opens the list of recipes where nothing is held, else the recipe of the finding held', () => {
+  it('opens the recipe of the selected finding, or the list of recipes if none is selected', () => {
     const state = readings(120, 30, many(2));
     expect(press(state, 'r')).toMatchObject({view: 'recipes', wizard: null});
     expect(press(state, 'j', 'r')).toMatchObject({wizard: {finding: 'end-them/backend:0'}});

@@ -63,7 +63,7 @@ describe('the line editor', () => {
     expect(show(edit(parse(`a|${grapheme}b`), 'forward-char'))).toBe(`a${grapheme}|b`);
   });
 
-  it('inserts at the cursor, which stands after what was inserted', () => {
+  it('inserts at the cursor, which is then after the inserted text', () => {
     expect(show(insert(parse('a|d'), 'bc'))).toBe('abc|d');
     expect(show(insert(parse('|'), '👍🏽'))).toBe('👍🏽|');
   });

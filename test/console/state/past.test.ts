@@ -49,13 +49,13 @@ describe('the past of a live console', () => {
     expect(effectsOf(live, key)).toContainEqual({kind: 'read-past', ...wanted});
   });
 
-  it('goes no further than now', () => {
+  it('does not go beyond the present', () => {
     expect(effectsOf(live, 'right')).toEqual([]);
     expect(press(play(live, pastRead(99)).state, 'right').past).toBeNull();
     expect(press(play(live, pastRead(90)).state, '}').past).toBeNull();
   });
 
-  it('shows the reading, the charts before it, the scrubber with what was found, and where we are', () => {
+  it('shows the snapshot, the charts up to it, and the scrubber with findings and position', () => {
     expect(past.history.map(({used}) => used)).toEqual([56, 57, 58, 59, 60]);
     const rows = rowsOf(past);
     expect(rows[0]).toContain('past stopped 2026-01-01 12:01:40');
@@ -65,7 +65,7 @@ describe('the past of a live console', () => {
     expect(rows).toHaveLength(30);
   });
 
-  it('is left alone by what comes meanwhile, and L comes back to that', () => {
+  it('is not changed by new snapshots, and L returns to the newest', () => {
     const later = play(past, read(snapshotAt(100))).state;
     expect(later.snapshot).toBe(past.snapshot);
     const now = press(later, 'L');
@@ -82,7 +82,7 @@ describe('the past of a live console', () => {
     );
   });
 
-  it('says so where the recipes are, and has the keys of time at its foot in place of those that act', () => {
+  it('says so in Recipes, and has keys for time travel in its footer instead of those for actions', () => {
     const recipes = screenOf(press(past, '5'));
     expect(recipes).toContain(
       'recipes   this is 12:01:40: press L to return to now before you change anything',
@@ -119,7 +119,7 @@ describe('the past of a live console', () => {
     },
   );
 
-  it('asks the server nothing about a session of then', () => {
+  it('queries nothing on the server about a past session', () => {
     expect(effectsOf(press(past, '2', 'j'), 'enter')).toMatchObject([
       {kind: 'describe-session', isPast: true},
     ]);
@@ -149,7 +149,7 @@ describe('the past of a live console', () => {
 describe('a recording', () => {
   const opened = open(100, 30, {past: {times: [], at_ms: 0, isPlaying: true, speed: 1, now: null}});
 
-  it('plays from its beginning, a reading after the other', () => {
+  it('plays from its beginning, snapshot by snapshot', () => {
     const {state, effects} = play(opened, pastRead(0));
     expect(effects).toEqual([{kind: 'play-on', after_ms: 2000}]);
     const on = play(state, {kind: 'play-on'});
@@ -163,7 +163,7 @@ describe('a recording', () => {
     expect(effectsOf(stopped, 'p')).toEqual([{kind: 'play-on', after_ms: 2000}]);
   });
 
-  it('goes faster by leaving readings out, never by more frames than can be seen', () => {
+  it('goes faster by skipping snapshots, never by drawing more frames than can be seen', () => {
     const fast = press(play(opened, pastRead(0)).state, '+', '+', '+', '+', '+', '+');
     expect(fast.past?.speed).toBe(300);
     expect(play(fast, pastRead(0)).effects).toEqual([{kind: 'play-on', after_ms: 100}]);

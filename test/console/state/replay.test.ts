@@ -55,13 +55,13 @@ describe('a replay in the console', () => {
     expect(screenOf(state)).toContain('starting');
   });
 
-  it('wants an endpoint', () => {
+  it('requires an endpoint', () => {
     const opened = play(open(100, 30, {recipes}), read(createSnapshot())).state;
     const refused = press(opened, '5', 'j', 'enter', 'enter', 'enter');
     expect(screenOf(refused)).toContain('endpoint: must be set');
   });
 
-  it('says what it is, not what it found, and has nothing to confirm', () => {
+  it('shows what it does, not findings, and has nothing to confirm', () => {
     const opened = play(open(100, 30, {recipes}), read(createSnapshot())).state;
     const about = screenOf(press(opened, '5', 'j', 'enter'));
     expect(about).toContain('replay-endpoint  about > parameters > preview > measurement');
@@ -165,7 +165,7 @@ describe('a replay in the console', () => {
     expect(wizard && valuesOf(wizard).connection_limit).toBe('4');
   });
 
-  it('ends with what follows from it, then the results, a bar beside each where there is room', () => {
+  it('ends with the conclusions, then the results, a bar beside each if there is room', () => {
     const endOn = (columns: number) => {
       const page = {...replaying(), columns};
       const of = [3, 9].map(rate => resultOf({connection_limit: rate, requests_per_second: rate}));

@@ -17,7 +17,7 @@ function read(...xactAgesMs: number[]): Message {
 const pidsOf = (state: ConsoleState) => sessionRows(state).map(({pid}) => pid);
 
 describe('cursor', () => {
-  it('holds a session, not a row: it stays on it wherever readings move it, and the order freezes', () => {
+  it('selects a session, not a row: it stays selected when snapshots move it, and the order freezes', () => {
     const {state} = play(
       start,
       read(10, 30, 20),
@@ -29,7 +29,7 @@ describe('cursor', () => {
     expect(state.tables.sessions.cursor).toBe('101@2026-01-01T00:00:00.123456Z');
   });
 
-  it('lets go on Esc, and the order is live again', () => {
+  it('clears the selection on Esc, and the order is live again', () => {
     const {state} = play(
       start,
       read(10, 30, 20),
@@ -42,7 +42,7 @@ describe('cursor', () => {
     expect(state.tables.sessions.cursor).toBeNull();
   });
 
-  it('tags what it holds and moves on, so that Space Space Space tags three', () => {
+  it('tags the selected row and moves on, so that Space Space Space tags three', () => {
     const {state} = play(
       start,
       read(3, 2, 1),
@@ -156,13 +156,13 @@ describe('the line being typed', () => {
     expect(state.overlay).toMatchObject({text: 'sort interval', cursor: 5});
   });
 
-  it('leaves the selection alone while only the cursor moves', () => {
+  it('does not change the selection while only the cursor moves', () => {
     const filtered = press(play(start, read(1, 2)).state, '2', '/', ...'active', 'enter', 'j', '/');
     expect(filtered.tables.sessions.cursor).not.toBeNull();
     expect(press(filtered, 'left', 'ctrl-e').tables.sessions.cursor).toBe(filtered.tables.sessions.cursor);
   });
 
-  it('leaves on :q', () => {
+  it('quits on :q', () => {
     expect(
       play(start, {kind: 'prompt', purpose: 'command'}, ...type('q'), {kind: 'submit'}).effects,
     ).toContainEqual({kind: 'quit'});
@@ -174,7 +174,7 @@ describe('what was entered', () => {
     lines.reduce((state, line) => press(state, ':', ...line, 'enter'), play(start, read(1)).state);
   const textOf = ({overlay}: ConsoleState) => (overlay?.kind === 'prompt' ? overlay.text : null);
 
-  it('comes back on Up, the newest first, and Down ends at what was being typed', () => {
+  it('is recalled by Up, the newest first, and Down ends at the text being typed', () => {
     const prompt = press(entered('locks', 'journal'), ':', ...'ses');
     expect(textOf(press(prompt, 'up'))).toBe('journal');
     expect(textOf(press(prompt, 'up', 'up'))).toBe('locks');
@@ -200,7 +200,7 @@ describe('what was entered', () => {
     expect(textOf(press(refused, 'escape', ':', 'up'))).toBe('lokcs');
   });
 
-  it('is kept for filters apart, and one that comes back filters at once', () => {
+  it('is separate for filters, and a recalled one filters at once', () => {
     const filtered = press(entered('locks'), '2', '/', ...'pid=100', 'enter', '/', 'ctrl-u', 'enter');
     expect(pidsOf(filtered)).toEqual([100]);
     expect(press(filtered, '/', 'up').tables.sessions.filter).toBe('pid=100');

@@ -52,7 +52,7 @@ function dataLoaded(state: ConsoleState, dataRequest: DataRequest | null, given 
 }
 
 describe('facts', () => {
-  it('are asked for when the wizard opens, and bring defaults for what is not set', () => {
+  it('are requested when the wizard opens, and give defaults for parameters that are not set', () => {
     const {state, dataRequest} = pressed(start(needing()), {kind: 'open'});
     expect(dataRequest?.needs).toEqual({answers: {roles: {...query, values: ['']}}});
     expect(screenOf(state)).toContain("reading the results of the recipe's queries");
@@ -91,7 +91,7 @@ describe('facts', () => {
     expect(planned).toEqual([]);
   });
 
-  it('that cannot be read are told where they are missed, and can be asked for again', () => {
+  it('that cannot be read are reported where they are needed, and can be requested again', () => {
     const opened = pressed(start(needing()), {kind: 'open'});
     const form = press(dataLoaded(opened.state, opened.dataRequest), 'enter');
     const asked = pressed(form, {kind: 'submit'});
@@ -113,7 +113,7 @@ describe('facts', () => {
 describe('parameters', () => {
   const form = press(start(createRecipe({parameters})), 'enter', 'enter');
 
-  it('say what is wrong beside them as it is typed, and are gone to instead of planned with', () => {
+  it('show a mistake beside them while typing, and are focused instead of planned with', () => {
     expect(screenOf(press(form, 'x'))).toMatch(/> limit +5x▏ {2}not a whole number/);
     const refused = press(form, 'x', 'down', 'r', 'enter');
     expect(refused.wizard).toMatchObject({stage: 'parameters', field: 0});
@@ -125,7 +125,7 @@ describe('parameters', () => {
     expect(screenOf(press(form, 'enter'))).toMatch(/> role\*[\s\S]*role: must be set/);
   });
 
-  it('have their choices on left and right, both ways round', () => {
+  it('cycle through their choices with left and right, in both directions', () => {
     const mode = press(form, 'up');
     expect(screenOf(mode)).toContain('← → choose');
     const values = (...keys: string[]) => press(mode, ...keys).wizard?.params.mode;
@@ -134,7 +134,7 @@ describe('parameters', () => {
     expect(values('left')).toBe('dry');
   });
 
-  it('are walked through by the arrows only as long as nothing of their own is typed', () => {
+  it('are cycled through by the arrows only until a value is typed', () => {
     const mode = press(form, 'up');
     expect(press(mode, 'x', 'left', 'y').wizard?.params.mode).toBe('fastyx');
     expect(screenOf(press(mode, 'x'))).not.toContain('← → choose');
@@ -147,7 +147,7 @@ describe('parameters', () => {
     expect(press(form, 'home', 'end', 'left', 'alt-f').wizard?.params).toEqual({});
   });
 
-  it('walk through the names that were seen, too', () => {
+  it('cycle through the names seen on the server, too', () => {
     const suggest: Parameter['suggest'] = ({backends}) =>
       backends.map(({application_name}) => application_name);
     const role: Parameter = {name: 'application', description: '', kind: 'text', default: '', suggest};
@@ -182,7 +182,7 @@ describe('facts diagnosisData in the background', () => {
     effects.filter(({kind}) => kind === 'load-diagnosis-data').length;
   const opened = open(100, 30, {recipes: [watching]});
 
-  it('are asked for once a minute, not by the first reading, and not while paused', () => {
+  it('are requested once a minute, not by the first snapshot, and not while paused', () => {
     expect(asks(play(opened, at(0)))).toBe(0);
     expect(asks(play(opened, at(0), at(1), at(2), at(59)))).toBe(1);
     expect(asks(play(opened, at(0), at(1), at(30), at(61)))).toBe(2);

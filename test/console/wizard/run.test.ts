@@ -56,14 +56,14 @@ const waiting: StepProgress = {
 describe('a step with progress', () => {
   const state = showing(running([build]), acting([build], 0, waiting));
 
-  it('has a bar, its phase, and whom it waits for', () => {
+  it('has a bar, its phase, and the session it waits for', () => {
     expect(screenOf(state)).toMatch(/█{13}░{17} {2}42% {2}waiting for writers before build\n/);
     expect(screenOf(state)).toContain('waits for 77 web/app idle in transaction');
     const unknown = showing(state, acting([build], 0, {...waiting, done_ratio: null, waiting_for: null}));
     expect(screenOf(unknown)).not.toMatch(/█|░|%/);
   });
 
-  it('opens the session it waits for with w, over the run, which goes on', () => {
+  it('opens the session it waits for with w, over the run, which continues', () => {
     const {state: peeking, effects} = play(state, {kind: 'open-blocker'});
     const described = {kind: 'describe-session', id: sessionId(holder), backend: holder, isPast: false};
     expect(effects).toEqual([described]);
@@ -75,7 +75,7 @@ describe('a step with progress', () => {
     expect(screenOf(press(ended, 'escape'))).toMatch(/done: 1 unknown; run r in the journal/);
   });
 
-  it('says why w can do nothing', () => {
+  it('says why w is not available', () => {
     const alone = showing(state, acting([build], 0, {...waiting, waiting_for: null}));
     expect(screenOf(press(alone, 'w'))).toContain('w: no step waits for a session');
     const stranger = {...waiting, waiting_for: {pid: 5, description: ''}};
@@ -94,7 +94,7 @@ describe('a step with progress', () => {
     expect(screenOf(press(other, 'escape', 'escape'))).toContain('stopping after this step');
   });
 
-  it('is asked about by the first Esc, and goes on with any other key', () => {
+  it('asks for confirmation on the first Esc, and continues on any other key', () => {
     const asked = play(state, {kind: 'back'});
     expect(asked.effects).toEqual([]);
     expect(screenOf(asked.state)).toContain('Press Esc again to cancel this step.');
@@ -178,7 +178,7 @@ describe('a long run', () => {
     expect(screenOf(ended)).toContain('run r in the journal');
   });
 
-  it('stays where somebody reads until it comes to another step', () => {
+  it('keeps the scroll position until the next step', () => {
     const shown = mount(state);
     const isAtTop = () => shown.rows().some(row => row.startsWith('  slots  '));
     shown.play({kind: 'run', run: acting(steps, 40)});

@@ -47,7 +47,7 @@ describe('findings', () => {
 describe('preview', () => {
   const preview = press(start(), 'a', 'enter');
 
-  it('says on top how much is done, who is left alone, and that nothing can be taken back', () => {
+  it('says at the top how much is done, which sessions are skipped, and that nothing can be undone', () => {
     expect(screenOf(preview)).toMatch(/\n {2}12 steps; skipped: 1\n {2}none of them can be undone\n/);
   });
 
@@ -60,7 +60,7 @@ describe('preview', () => {
     expect(screenOf(state).split('no index leads')).toHaveLength(2);
   });
 
-  it('says of steps that harm nothing that they need no undo', () => {
+  it('says that harmless steps need no undo', () => {
     const plan = () => createPlan(0, {steps: [createStep(4001, {undo: 'unneeded'})]});
     const recipes = [createRecipe({findings: () => findings, plan})];
     const state = press(play(open(80, 50, {recipes}), read(createSnapshot())).state, 'a', 'enter');
@@ -103,7 +103,7 @@ describe('preview', () => {
     expect(below()).toBe(last);
   });
 
-  it('takes keys that were typed ahead of it, and leaves those for the page before it there', () => {
+  it('gets the keys typed ahead for it; those for the page before stay with that page', () => {
     const shown = mount(start());
     shown.playAhead('a', 'enter', 'G');
     expect(shown.rows().join('\n')).toContain('backend:9 9: a dump');
@@ -116,7 +116,7 @@ describe('preview', () => {
     expect(closed.rows().at(-1)).toMatch(/more lines below/);
   });
 
-  it('is reached and left without a page of parameters where there are none', () => {
+  it('has no page of parameters before it if there are none', () => {
     expect(preview.wizard?.stage).toBe('preview');
     expect(press(preview, 'escape').wizard?.stage).toBe('evidence');
   });
@@ -128,7 +128,7 @@ describe('a long guard in the preview', () => {
   const recipes = [createRecipe({findings: () => findings, plan})];
   const preview = press(play(open(80, 40, {recipes}), read(createSnapshot())).state, 'a', 'enter');
 
-  it('is one line that says what it means, and the act is whole', () => {
+  it('is one line with its meaning, and the statement is shown in full', () => {
     const rows = rowsOf(preview);
     expect(rows.filter(row => row.includes('only if'))).toHaveLength(1);
     expect(screenOf(preview)).toMatch(/only if not: the table has changed .*\n +SELECT pg_catalog\.pg_term/);
@@ -143,7 +143,7 @@ describe('a long guard in the preview', () => {
     expect(shown.rows()).toEqual(rowsOf(preview));
   });
 
-  it('has nothing to unfold where guards are short', () => {
+  it('has nothing to unfold if guards are short', () => {
     const short = press(start(), 'a', 'enter');
     expect(rowsOf(short).at(-1)).not.toContain('guards');
     expect(screenOf(press(short, 'o'))).toContain('o: no guard is folded here');
@@ -151,13 +151,13 @@ describe('a long guard in the preview', () => {
 });
 
 describe('confirmation', () => {
-  it('names the act and the target, and how much cannot be taken back', () => {
+  it('names the action and the target, and how many steps are irreversible', () => {
     const screen = screenOf(press(start(), 'a', 'enter', 'enter'));
     expect(screen).toContain('12 sessions to end\n  on db.example:5432/shop');
     expect(screen).toContain('12 steps; skipped: 1\n  none of them can be undone');
   });
 
-  it('takes every letter as text, those that are keys elsewhere too', () => {
+  it('takes every letter as text, including those that are keys elsewhere', () => {
     expect(press(start(), 'a', 'enter', 'enter', 'j', 'g', 'q', 'space').wizard?.typed).toBe('jgq ');
   });
 });
@@ -209,7 +209,7 @@ describe('the confirmation', () => {
     }
   });
 
-  it('takes no paste for the word, and says so', () => {
+  it('rejects a pasted word, with a notice', () => {
     const pasted = play(confirming([80, 24]), {kind: 'paste', text: 'yes'}).state;
     expect(pasted.wizard?.typed).toBe('');
     expect(screenOf(pasted)).toContain('Pasted text does not confirm: type the word');
@@ -220,7 +220,7 @@ describe('the confirmation', () => {
 describe('a paste', () => {
   const text = 'SELECT 1; DROP TABLE t';
 
-  it('is text in a parameter and in what is typed at the foot', () => {
+  it('is text in a parameter and in the command line', () => {
     const parameters: Parameter[] = [{name: 'p', description: 'p', kind: 'text', default: ''}];
     const form = press(start(1, parameters), 'a', 'enter');
     expect(play(form, {kind: 'paste', text}).state.wizard?.params.p).toBe(text);
@@ -229,7 +229,7 @@ describe('a paste', () => {
     expect(prompt.effects).toEqual([]);
   });
 
-  it('changes nothing anywhere else, and says so', () => {
+  it('changes nothing anywhere else, with a notice', () => {
     for (const keys of [[], ['a'], ['a', 'enter'], ['?'], ['2'], ['6']]) {
       const before = press(start(), ...keys);
       const {state, effects} = play(before, {kind: 'paste', text});
@@ -253,7 +253,7 @@ describe('run', () => {
     expect(screenOf(play(running, {kind: 'run', run: state}).state)).toMatch(/session 4194304 .* waiting/);
   });
 
-  it('is stopped by Esc, not by a q that was meant to close a page', () => {
+  it('is stopped by Esc, not by a q that closes a page', () => {
     expect(screenOf(press(running, 'q'))).toContain('Esc stops the run');
     expect(play(running, {kind: 'back'}, {kind: 'back'}).effects).toEqual([{kind: 'interrupt-run'}]);
     expect(screenOf(press(running, 'escape', 'escape'))).toContain('stopping after this step');
@@ -265,7 +265,7 @@ describe('a session whose detail is open', () => {
   const recipes = [createRecipe({id: 'terminate-sessions', plan: (_, params) => createPlan(1, {params})})];
   const sessions = press(play(open(80, 24, {recipes}), read(createSnapshot({backends}))).state, '2');
 
-  it('is the one that K ends, whatever is tagged', () => {
+  it('is the one that K ends, regardless of tags', () => {
     const tagged = press(sessions, 'j', 'space');
     const detail = press(tagged, 'enter');
     const held = tagged.tables.sessions.cursor;
@@ -273,7 +273,7 @@ describe('a session whose detail is open', () => {
     expect(press(detail, 'K').wizard?.params.pid).toBe(held);
   });
 
-  it('has C and K in its footer, no x; and says why they can do nothing once it has ended', () => {
+  it('has C and K in its footer, no x; and says why they are not available once it has ended', () => {
     const detail = press(sessions, 'j', 'enter');
     const footer = (state: ConsoleState) => screenOf(state).split('\n').at(-1) ?? '';
     expect(footer(detail)).toMatch(/ C cancel {2}K terminate /);

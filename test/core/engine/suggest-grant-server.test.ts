@@ -5,7 +5,7 @@ import type {SqlStep, Verification} from '../../../source/model/step.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor/executor.ts';
 import {serverAt} from '../../helpers/identity.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {requestTo} from '../../postgres/requests.ts';
 
 const verify: Verification = {
@@ -23,7 +23,7 @@ function stepOf(text: string, values: number[] = []): SqlStep {
 describeEachMajor('the suggested grant', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     await server.query(`CREATE ROLE "ap""p" LOGIN PASSWORD 'secret'`);
     await server.query(`CREATE SCHEMA "shop ON x" AUTHORIZATION "ap""p"`);
     await server.query('CREATE TABLE "shop ON x".t (id int)');

@@ -11,13 +11,13 @@ import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../../source/postgres/executor/executor.ts';
 import {createActing, createRoles, pidsOf} from '../../cli/execution/acting.ts';
 import {serverAt} from '../../helpers/identity.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {requestTo} from '../../postgres/requests.ts';
 
 describeEachMajor('the statement that ends a session', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     await createRoles(server);
     await server.query('CREATE TABLE notes (id int PRIMARY KEY, text text)');
     await server.query('INSERT INTO notes VALUES (1), (2)');

@@ -2,7 +2,7 @@ import {afterAll, beforeAll, expect, it} from 'vitest';
 import type {Catalog} from '../../../source/model/catalog.ts';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
 import {readCatalog} from '../../../source/postgres/facts/catalog.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {watch} from '../watching.ts';
 
 const schema = `
@@ -29,7 +29,7 @@ describeEachMajor('readCatalog', major => {
   let connection: Connection;
   let catalog: Catalog;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     await server.query(schema);
     connection = await watch(server.url());
     // Before 15 an ANALYZE is counted a moment after its end.

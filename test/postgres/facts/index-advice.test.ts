@@ -6,7 +6,7 @@ import type {IndexAdvice} from '../../../source/model/recipe-data.ts';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
 import {readIndexAdvice} from '../../../source/postgres/facts/index-advice.ts';
 import {describeHypopg, startHypopgServer} from '../../helpers/hypopg.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {rejection} from '../requests.ts';
 import {watch} from '../watching.ts';
 import {seedIndexes, seedSchema} from './seed-indexes.ts';
@@ -48,7 +48,7 @@ describeEachMajor('readIndexAdvice', major => {
   let connection: Connection;
   let advice: IndexAdvice;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     await fill(server);
     connection = await watch(server.url());
     const before = await server.query(relations);

@@ -2,7 +2,7 @@ import {afterAll, beforeAll, expect, it} from 'vitest';
 import {AbortError} from '../../../source/core/errors.ts';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
 import {explainStatement} from '../../../source/postgres/planner/explain.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {rejection} from '../requests.ts';
 import {watch} from '../watching.ts';
 
@@ -10,7 +10,7 @@ describeEachMajor('explainStatement', major => {
   let server: TestServer;
   let connection: Connection;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     await server.query('CREATE TABLE t (id int PRIMARY KEY, name text)');
     await server.query('INSERT INTO t SELECT n, n::text FROM generate_series(1, 1000) n');
     await server.query('CREATE SCHEMA app; CREATE TABLE app.only_here (id int)');

@@ -4,7 +4,7 @@ import {planHypothetically} from '../../../source/postgres/planner/index-planner
 import {loadSqlParser} from '../../../source/postgres/reach/parse-sql.ts';
 import {describeHypopg, startHypopgServer} from '../../helpers/hypopg.ts';
 import {describePgBouncer, startPgBouncer} from '../../helpers/pgbouncer.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {rejection} from '../requests.ts';
 import {watch} from '../watching.ts';
 
@@ -16,7 +16,7 @@ describeEachMajor('planHypothetically', major => {
   let server: TestServer;
   let connection: Connection;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     for (const statement of rows.split('; ')) await server.query(statement);
     connection = await watch(server.url());
   });

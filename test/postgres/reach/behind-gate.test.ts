@@ -1,7 +1,7 @@
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import {readBehindGate} from '../../../source/postgres/reach/behind-gate.ts';
 import {describePgBouncer, startPgBouncer} from '../../helpers/pgbouncer.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {rejection} from '../requests.ts';
 import {watch} from '../watching.ts';
 
@@ -19,7 +19,7 @@ const opening = {
 describeEachMajor('readBehindGate', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     await server.query('CREATE SEQUENCE numbers');
   });
   afterAll(() => server?.stop());

@@ -3,7 +3,7 @@ import type {Connection} from '../../../source/postgres/connect/connect.ts';
 import {explainStatement} from '../../../source/postgres/planner/explain.ts';
 import {planHypothetically} from '../../../source/postgres/planner/index-planner.ts';
 import {loadSqlParser} from '../../../source/postgres/reach/parse-sql.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {rejection} from '../requests.ts';
 import {until, watch} from '../watching.ts';
 
@@ -77,7 +77,7 @@ describeEachMajor('the gate before planning', major => {
   let server: TestServer;
   let connection: Connection;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     for (const statement of ordinary.split(';\n')) await server.query(statement);
     await server.query('CREATE ROLE mallory');
     // Creating some objects already runs the code; the locks end with this session.
@@ -277,7 +277,7 @@ describeEachMajor('the gate before planning', major => {
   });
 
   it('allows compiled functions of extensions', async () => {
-    const own = await useSharedServer({major});
+    const own = await shareTestServer({major});
     onTestFinished(() => own.stop());
     await own.query('CREATE EXTENSION citext; CREATE EXTENSION pg_trgm; CREATE EXTENSION hstore');
     await own.query('CREATE TABLE people (email citext, name text, facts hstore)');

@@ -4,14 +4,14 @@ import type {ServerIdentity} from '../../../source/model/target.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {readOnce} from '../../../source/postgres/sampler/sampler.ts';
 import {examine} from '../../../source/postgres/server/doctor.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {requestTo} from '../requests.ts';
 
 describeEachMajor('the identity of a server', major => {
   let server: TestServer;
   let other: TestServer;
   beforeAll(async () => {
-    [server, other] = await Promise.all([useSharedServer({major}), useSharedServer({major})]);
+    [server, other] = await Promise.all([shareTestServer({major}), shareTestServer({major})]);
     await server.query("CREATE ROLE oncall LOGIN PASSWORD 'secret' IN ROLE pg_monitor");
   });
   afterAll(() => Promise.all([server?.stop(), other?.stop()]));

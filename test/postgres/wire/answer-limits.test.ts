@@ -3,7 +3,7 @@ import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createSampler} from '../../../source/postgres/sampler/sampler.ts';
 import {answerLimits, UnreadableAnswerError} from '../../../source/postgres/wire/answer-limits.ts';
 import {failing} from '../../cli/run-program.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {listen, welcome} from '../connect/listeners.ts';
 import {rejection, requestTo} from '../requests.ts';
 
@@ -138,7 +138,7 @@ describe('a hostile server', () => {
 describeEachMajor('a server with more data than poolctl reads', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
   });
   afterAll(() => server?.stop());
 

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import {afterAll, beforeAll, beforeEach, expect, it, onTestFinished} from 'vitest';
 import {compileSqlEndpoint} from '../../../source/replay/endpoint/sql-endpoint.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {rejection} from '../../postgres/requests.ts';
 import {measureOne} from '../measuring.ts';
 import {type Capture, nodesOf, openCapture, outputOf, psql, statementsOf} from './through.ts';
@@ -10,7 +10,7 @@ describeEachMajor('a captured endpoint', major => {
   let server: TestServer;
   let capture: Capture;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     capture = await openCapture(server.superuserUrl);
     await server.query(`CREATE TABLE school (id int PRIMARY KEY, name text)`);
     await server.query(`CREATE TABLE student (id int PRIMARY KEY, school_id int, born date)`);

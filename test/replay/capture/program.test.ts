@@ -16,12 +16,12 @@ import {
 } from '../../cli/run-program.ts';
 import {program} from '../../helpers/build.ts';
 import {openProgram} from '../../helpers/console.ts';
-import {type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {shareTestServer, type TestServer} from '../../helpers/server.ts';
 
 describe('poolctl replay --capture', () => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major: 18});
+    server = await shareTestServer({major: 18});
     await createCliRoles(server);
   });
   afterAll(() => server?.stop());

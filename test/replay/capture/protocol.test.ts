@@ -1,6 +1,6 @@
 import pg from 'pg';
 import {afterAll, beforeAll, beforeEach, expect, it, onTestFinished} from 'vitest';
-import {describeEachMajor, type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {type Capture, openCapture, outputOf, pgbench, statementsOf} from './through.ts';
 
 /** pg's own connection, which sends single messages of the protocol. */
@@ -17,7 +17,7 @@ describeEachMajor('the capture of the extended protocol', major => {
   let server: TestServer;
   let capture: Capture;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     capture = await openCapture(server.superuserUrl);
     await server.query(`CREATE TYPE mood AS ENUM ('ok', 'sad')`);
   });

@@ -1,6 +1,6 @@
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {decodeValue, typeName} from '../../../source/replay/capture/values.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 
 /** Literals by type. The server's binary format of each must decode to the same value. */
 const literals: Record<string, string[]> = {
@@ -46,7 +46,7 @@ const sendNames: Record<string, string> = {
 describeEachMajor('values of the binary format', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
   });
   afterAll(() => server?.stop());
 

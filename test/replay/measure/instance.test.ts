@@ -1,13 +1,13 @@
 import type pg from 'pg';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
-import {type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {countSessions, fromFunction, measureOne} from '../measuring.ts';
 
 /** Prisma's adapter gets the pool itself; these tests use it as the adapter does. */
 describe('the pool as an adapter uses it', () => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major: 18});
+    server = await shareTestServer({major: 18});
   });
   afterAll(() => server?.stop());
 

@@ -1,12 +1,12 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
-import {describeEachMajor, type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {countSessions, fromFunction, fromSql, measureOne} from '../measuring.ts';
 
 describeEachMajor('a measurement', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     await server.query('CREATE TABLE t AS SELECT id, id * 10 AS amount FROM generate_series(1, 30) id');
     await server.query("CREATE ROLE few LOGIN PASSWORD 'few' CONNECTION LIMIT 2");
   });

@@ -1,14 +1,14 @@
 import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
 import {createMeasuredPool, type MeasuredPool} from '../../../source/replay/measure/instance.ts';
-import {type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {fromFunction, fromSql, measureOne} from '../measuring.ts';
 
 describe('the measured pool', () => {
   let server: TestServer;
   let pools: MeasuredPool[] = [];
   beforeAll(async () => {
-    server = await useSharedServer({major: 18});
+    server = await shareTestServer({major: 18});
   });
   afterAll(() => server?.stop());
   afterEach(async () => {

@@ -4,7 +4,7 @@ import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import {AbortError, exitCodes} from '../../../source/core/errors.ts';
 import {findClient, loadApplicationClient} from '../../../source/replay/prisma/application-client.ts';
 import type {Prisma} from '../../../source/replay/prisma/measured-client.ts';
-import {type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {application} from './application.ts';
 import {endpointOf, replayOn} from './stage.ts';
 
@@ -15,7 +15,7 @@ describe("an application's own client", () => {
   let server: TestServer;
   let folder: string;
   beforeAll(async () => {
-    [server, folder] = await Promise.all([useSharedServer({major: 18}), application()]);
+    [server, folder] = await Promise.all([shareTestServer({major: 18}), application()]);
     await server.query('CREATE DATABASE assessments');
     const client = await server.connect({database: 'assessments'});
     await client.query('CREATE TABLE "User" (id integer PRIMARY KEY, name text NOT NULL)');

@@ -1,13 +1,13 @@
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import type {Prisma} from '../../../source/replay/prisma/measured-client.ts';
 import type {TestServer} from '../../helpers/server.ts';
-import {bodyLine, demoPrisma, endpointOf, replayOn, startFilledServer} from './stage.ts';
+import {bodyLine, demoPrisma, endpointOf, replayOn, startServerWithTables} from './stage.ts';
 
 describe('an endpoint through Prisma', () => {
   let server: TestServer;
   let prisma: Prisma;
   beforeAll(async () => {
-    server = await startFilledServer();
+    server = await startServerWithTables();
     prisma = await demoPrisma('assessments');
   });
   afterAll(() => server?.stop());

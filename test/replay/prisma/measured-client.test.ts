@@ -8,7 +8,7 @@ import {allowOutbound} from '../../../source/replay/sandbox/outbound.ts';
 import {markMeasured} from '../../../source/replay/sandbox/redirect-pg.ts';
 import type {TestServer} from '../../helpers/server.ts';
 import {measureOne} from '../measuring.ts';
-import {bodyLine, endpointOf, replayOn, startFilledServer} from './stage.ts';
+import {bodyLine, endpointOf, replayOn, startServerWithTables} from './stage.ts';
 
 describe('the URL for the engine of Prisma 6', () => {
   test.each([
@@ -77,7 +77,7 @@ function engineOf(PrismaClient: unknown): ClientClass {
 describe('a client with the Rust engine', () => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await startFilledServer();
+    server = await startServerWithTables();
   });
   afterAll(() => server?.stop());
 

@@ -5,7 +5,7 @@ import {dirname, join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import type {ReplayDocument} from '../../../source/model/replay-report.ts';
 import {createCliRoles, runProgram, urlOf} from '../../cli/run-program.ts';
-import {type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {application} from './application.ts';
 
 /** Endpoints of applications that create their own client, with the built program. */
@@ -14,7 +14,7 @@ describe('an endpoint with its own client', () => {
   let folder: string;
   let url: string;
   beforeAll(async () => {
-    [server, folder] = await Promise.all([useSharedServer({major: 18}), application()]);
+    [server, folder] = await Promise.all([shareTestServer({major: 18}), application()]);
     await createCliRoles(server);
     await server.query('CREATE TABLE "User" (id integer PRIMARY KEY, name text NOT NULL)');
     await server.query('CREATE TABLE t (id int)');

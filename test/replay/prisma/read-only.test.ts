@@ -1,6 +1,6 @@
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {sessionSettings} from '../../../source/replay/measure/guard.ts';
-import {type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {measureOne} from '../measuring.ts';
 import {bodyLine, demoPrisma, endpointOf} from './stage.ts';
 
@@ -8,7 +8,7 @@ import {bodyLine, demoPrisma, endpointOf} from './stage.ts';
 describe('a read-only replay through Prisma', () => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major: 18});
+    server = await shareTestServer({major: 18});
     await server.query('CREATE TABLE t (id int)');
   });
   afterAll(() => server?.stop());

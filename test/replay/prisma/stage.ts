@@ -3,18 +3,31 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {demoClients} from '../../../source/cli/replay/load-endpoint.ts';
 import {createDatabases} from '../../../source/demo/demo.ts';
+import {applications} from '../../../source/demo/schema.ts';
 import type {ReplayResult} from '../../../source/model/replay-report.ts';
 import type {Endpoint} from '../../../source/replay/endpoint/endpoint.ts';
 import {type BenchmarkMatrix, runBenchmark} from '../../../source/replay/measure/benchmark.ts';
 import {createGuard} from '../../../source/replay/measure/guard.ts';
 import {loadEndpointFile} from '../../../source/replay/prisma/endpoint-file.ts';
 import {bundledPrisma, type ClientClass, type Prisma} from '../../../source/replay/prisma/measured-client.ts';
-import {startTestServer, type TestServer} from '../../helpers/server.ts';
+import {shareTestServer, startTestServer, type TestServer} from '../../helpers/server.ts';
 
 /** A server with the calm demo's rows and without traffic. */
 export async function startFilledServer(): Promise<TestServer> {
   const server = await startTestServer({major: 18});
   await createDatabases(server, {seed: 1, calm: true, onProgress: () => {}});
+  return server;
+}
+
+/** A server with the demo's tables, without rows. */
+export async function startServerWithTables(): Promise<TestServer> {
+  const server = await shareTestServer({major: 18});
+  for (const {database, tables, constraints} of applications) {
+    await server.query(`CREATE DATABASE ${database}`);
+    const client = await server.connect({database});
+    await client.query(tables + constraints);
+    await client.end();
+  }
   return server;
 }
 

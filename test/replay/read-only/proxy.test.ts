@@ -3,7 +3,7 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {LoopbackServer} from '../../../source/replay/loopback.ts';
 import {sessionSettings} from '../../../source/replay/measure/guard.ts';
 import {startReadOnlyProxy} from '../../../source/replay/read-only/proxy.ts';
-import {type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {shareTestServer, type TestServer} from '../../helpers/server.ts';
 
 /** Connects to the proxy like a native engine, with a client that poolctl does not modify. */
 describe('the read-only proxy', () => {
@@ -11,7 +11,7 @@ describe('the read-only proxy', () => {
   let proxy: LoopbackServer;
   const open: pg.Client[] = [];
   beforeAll(async () => {
-    server = await useSharedServer({major: 18});
+    server = await shareTestServer({major: 18});
     await server.query(`CREATE TABLE t (id int);
       CREATE FUNCTION lift() RETURNS int LANGUAGE plpgsql AS
         $$ BEGIN EXECUTE 'SET default_transaction_' || 'read_only = off'; RETURN 1; END $$`);

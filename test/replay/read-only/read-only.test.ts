@@ -3,7 +3,7 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {Endpoint} from '../../../source/replay/endpoint/endpoint.ts';
 import {sessionSettings} from '../../../source/replay/measure/guard.ts';
 import {disablesReadOnly, rejectionReason} from '../../../source/replay/read-only/statement.ts';
-import {describeEachMajor, type TestServer, useSharedServer} from '../../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {countSessions, fromFunction, fromSql, type Given, measureOne} from '../measuring.ts';
 
 describe('texts that make a session read-write', () => {
@@ -69,7 +69,7 @@ describe('texts rejected before they are sent', () => {
 describeEachMajor('a session that began read-only', major => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await useSharedServer({major});
+    server = await shareTestServer({major});
     await server.query('CREATE TABLE t (id int)');
     await server.query(`CREATE FUNCTION lift() RETURNS int LANGUAGE plpgsql AS
       $$ BEGIN EXECUTE 'SET default_transaction_' || 'read_only = off'; RETURN 1; END $$`);
