@@ -1,7 +1,7 @@
 import {Unicode11Addon} from '@xterm/addon-unicode11';
 import xterm from '@xterm/headless';
 import {describe, expect, it} from 'vitest';
-import {Spans, Text} from '../../source/console/components/text.tsx';
+import {PaintedRow, Text} from '../../source/console/components/text.tsx';
 import type {Grid} from '../../source/console/screen/grid.ts';
 import {fitText, roles, type Span, span, wrapText} from '../../source/console/screen/line.ts';
 import {createScreen} from '../../source/console/screen/screen.ts';
@@ -26,7 +26,7 @@ function frameOf(lines: Line[], columns: number, rows: number): Grid {
           {fitText(text, columns)}
         </Text>
       );
-    return <Text key={index}>{text === '' ? ' ' : <Spans spans={spans} />}</Text>;
+    return <PaintedRow key={index} spans={text === '' ? [span(' ')] : spans} />;
   });
   return renderElement(elements, {columns, rows}).grid;
 }

@@ -4,7 +4,7 @@ import {type Role, type Span, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
 import {useTheme} from './context.ts';
 import {Measured, type Size} from './measured.tsx';
-import {PaintedRow, Text} from './text.tsx';
+import {PaintedRows, Text} from './text.tsx';
 
 /** `at_ms` by the server's clock, milliseconds since 1970. */
 export type Point = {at_ms: number; value: number};
@@ -54,9 +54,7 @@ function Plot({title, unit, points, role, end = 'now', width, height, ...axis}: 
         <Text role="muted">{title}</Text>
         <Text role="strong">{latest === undefined ? '' : ` ${formatCount(latest.value)}`}</Text>
       </Text>
-      {plot?.rows.map((row, y) => (
-        <PaintedRow key={y} spans={partsOf(row, plot.axisWidth, role)} />
-      ))}
+      {plot && <PaintedRows rows={plot.rows.map(row => partsOf(row, plot.axisWidth, role))} />}
       {plot && <Text role="muted">{drawScale(plot, unit, end, width)}</Text>}
     </>
   );

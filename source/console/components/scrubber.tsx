@@ -5,7 +5,7 @@ import type {Theme} from '../screen/theme.ts';
 import {clockOf, type Past} from '../state/past.ts';
 import {useTheme} from './context.ts';
 import {Measured} from './measured.tsx';
-import {Spans, Text} from './text.tsx';
+import {PaintedRow} from './text.tsx';
 
 /**
  * The recorded time from left to right: findings, gaps and the current position.
@@ -15,11 +15,7 @@ export function Scrubber({past}: {past: Past}) {
   const theme = useTheme();
   return (
     <Measured flexGrow={0} flexShrink={0} flexBasis={1} height={1}>
-      {({width}) => (
-        <Text>
-          <Spans spans={spansOf(past, width, theme)} />
-        </Text>
-      )}
+      {({width}) => <PaintedRow spans={spansOf(past, width, theme)} />}
     </Measured>
   );
 }

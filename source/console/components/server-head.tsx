@@ -108,18 +108,14 @@ function Throughput({snapshot: {databases, target}}: {snapshot: Snapshot}) {
       {`${perSecond(sum(r => r.commits_per_second))} commits/s  ${perSecond(sum(r => r.rollbacks_per_second))} rollbacks/s  `}
       {deadlocks > 0 && <Text role="danger">{`deadlocks ${formatCount(deadlocks)}/s  `}</Text>}
       {`temp ${hasRates ? formatBytes(sum(r => r.temp_bytes_per_second)) : '-'}/s  `}
-      <HitRatio title="cache hit" ratio={cacheHit(databases)} warning={thresholds.cache_hit_ratio.warning} />
+      {hitRatio('cache hit', cacheHit(databases), thresholds.cache_hit_ratio.warning)}
       {'  '}
-      <HitRatio
-        title="index hit"
-        ratio={own?.index_hit_ratio ?? null}
-        warning={thresholds.index_hit_ratio.warning}
-      />
+      {hitRatio('index hit', own?.index_hit_ratio ?? null, thresholds.index_hit_ratio.warning)}
     </Text>
   );
 }
 
-function HitRatio({title, ratio, warning}: {title: string; ratio: number | null; warning: number}) {
+function hitRatio(title: string, ratio: number | null, warning: number) {
   return (
     <Text role={ratio !== null && ratio < warning ? 'warning' : 'plain'}>
       {`${title} ${formatRatio(ratio)}`}

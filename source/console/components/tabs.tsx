@@ -60,7 +60,7 @@ export function Tabs() {
                   <Fragment key={tab.key}>
                     {index === 0 ? '' : style.gap}
                     <Text role="key">{tab.key}</Text>
-                    <TabTitle title={titleOf(tab, style)} isCurrent={tab.isCurrent} />
+                    {shownTitle(titleOf(tab, style), tab.isCurrent)}
                     <Text role={tab.isBad ? 'danger' : 'muted'}>{countOf(tab, style)}</Text>
                   </Fragment>
                 ))}
@@ -79,7 +79,7 @@ export function Tabs() {
 }
 
 /** The current title is underlined, the space before it is not. */
-function TabTitle({title, isCurrent}: {title: string; isCurrent: boolean}) {
+function shownTitle(title: string, isCurrent: boolean) {
   if (!isCurrent) return title;
   return (
     <>

@@ -1,6 +1,6 @@
 // biome-ignore lint/style/noRestrictedImports: the one place that may use it, because it sanitises.
 import {Text as InkText, Transform} from 'ink';
-import {Children, memo, type ReactNode} from 'react';
+import {Children, Fragment, isValidElement, memo, type ReactNode} from 'react';
 import {sanitise} from '../../core/text/sanitise.ts';
 import {type Role, roles, type Span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
@@ -25,15 +25,53 @@ const longestText = 2048;
  * terminal as a control sequence. Inside another `<Text>` it marks a part of it.
  */
 export function Text({role = 'plain', wrap = 'truncate', children}: TextProps) {
-  const paint = painterOf(useTheme(), role);
+  const theme = useTheme();
+  const painted = paintAll(children, role, theme);
+  if (painted !== null) return <InkText wrap={wrap}>{painted}</InkText>;
+  const paint = painterOf(theme, role);
   const shown = clean(children);
   return (
     <InkText wrap={wrap}>{paint === null ? shown : <Transform transform={paint}>{shown}</Transform>}</InkText>
   );
 }
 
+/**
+ * A text with its parts as one string, which is one element of Ink's instead of three for each part; null where a part
+ * is another component, which only React can render.
+ */
+function paintAll(children: ReactNode, role: Role | 'selected', theme: Theme): string | null {
+  const text = joinParts(children, theme);
+  const paint = painterOf(theme, role);
+  return paint === null || !text ? text : paint(text);
+}
+
+function joinParts(node: ReactNode, theme: Theme): string | null {
+  if (typeof node === 'string') return cleanText(node);
+  if (typeof node === 'number') return String(node);
+  if (node === null || node === undefined || typeof node === 'boolean') return '';
+  if (Array.isArray(node)) {
+    let joined = '';
+    for (const part of node) {
+      const text = joinParts(part, theme);
+      if (text === null) return null;
+      joined += text;
+    }
+    return joined;
+  }
+  if (isValidElement<TextProps>(node)) {
+    const {children, role = 'plain'} = node.props;
+    if (node.type === Text) return paintAll(children, role, theme);
+    if (node.type === Fragment) return joinParts(children, theme);
+  }
+  return null;
+}
+
+function cleanText(text: string): string {
+  return sanitise(text.length > longestText ? text.slice(0, longestText) : text);
+}
+
 function clean(children: ReactNode): ReactNode {
-  if (typeof children === 'string') return sanitise(children.slice(0, longestText));
+  if (typeof children === 'string') return cleanText(children);
   return Array.isArray(children) ? Children.map(children, clean) : children;
 }
 
@@ -73,7 +111,7 @@ function markSelected(row: string, {symbols}: Theme): string {
 /** One Text of several rows, which are cut at the edge of their box. */
 export function Rows({rows, role = 'plain'}: {rows: string[]; role?: Role}) {
   const paint = painterOf(useTheme(), role);
-  const shown = rows.map(row => sanitise(row.slice(0, longestText))).join('\n');
+  const shown = rows.map(cleanText).join('\n');
   return <InkText wrap="truncate">{paint === null ? shown : paint(shown)}</InkText>;
 }
 
@@ -84,23 +122,25 @@ export function Rows({rows, role = 'plain'}: {rows: string[]; role?: Role}) {
 export const PaintedRow = memo(
   function PaintedRow({spans}: {spans: Span[]}) {
     const theme = useTheme();
-    const shown = spans.map(({text, role}) => {
-      const clean = sanitise(text.slice(0, longestText));
-      const paint = painterOf(theme, role);
-      return paint === null || clean === '' ? clean : paint(clean);
-    });
-    return <InkText wrap="truncate">{shown.join('')}</InkText>;
+    return <InkText wrap="truncate">{paintRow(spans, theme)}</InkText>;
   },
   ({spans: before}, {spans: now}) =>
     before.length === now.length &&
     before.every(({text, role}, index) => now[index]?.text === text && now[index]?.role === role),
 );
 
-/** The parts of a Text. */
-export function Spans({spans}: {spans: Span[]}) {
-  return spans.map(({text, role}, index) => (
-    <Text key={index} role={role}>
-      {text}
-    </Text>
-  ));
+/** Several such rows that change together, as one Text. */
+export function PaintedRows({rows}: {rows: Span[][]}) {
+  const theme = useTheme();
+  return <InkText wrap="truncate">{rows.map(spans => paintRow(spans, theme)).join('\n')}</InkText>;
+}
+
+function paintRow(spans: Span[], theme: Theme): string {
+  let row = '';
+  for (const {text, role} of spans) {
+    const shown = cleanText(text);
+    const paint = painterOf(theme, role);
+    row += paint === null || shown === '' ? shown : paint(shown);
+  }
+  return row;
 }
