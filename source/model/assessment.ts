@@ -79,6 +79,8 @@ export type PoolSample = {
   clients: number;
   /** Sessions begun since the sample before. */
   begun: number;
+  /** backend_start of the newest session with a transaction that has written; absent if there was none. */
+  newest_writer?: string;
 };
 
 /** Sessions that wait for one object. */

@@ -161,6 +161,8 @@ export type SettingOverride = {
   name: string;
   /** As it was written: `30s`, `30000`. */
   value: string;
+  /** When the settings of this role and database were last changed, ISO 8601 UTC; absent without track_commit_timestamp. */
+  set_at?: string;
 };
 
 /** A role and its own connection limit, which the server enforces unless it is a superuser. */

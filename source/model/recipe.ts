@@ -61,7 +61,9 @@ export type HarmKind =
   | 'slow'
   | 'chatty'
   | 'vacuum'
-  | 'disk';
+  | 'disk'
+  /** None yet: it comes by a date. */
+  | 'soon';
 
 export type Harm = {
   kind: HarmKind;

@@ -5,6 +5,7 @@ import type {Snapshot} from '../../model/snapshot.ts';
 import {type Diagnosis, type DiagnosisData, diagnoseAll, keyOf} from '../recipe/diagnose.ts';
 import {type Context, windowMs} from './context.ts';
 import {examinations} from './harms/index.ts';
+import {writableOf} from './harms/writes.ts';
 import {compareFindings} from './rank.ts';
 import {addSample} from './sample.ts';
 import {cannotSee, lookedAt} from './scope.ts';
@@ -44,7 +45,7 @@ function combine(context: Context, {findings: diagnosed, failed}: Diagnosis): As
     findings,
     also,
     changes: [],
-    writable: {ok: null, reasons: []},
+    writable: writableOf(context),
     assessed: {
       window_ms: windowMs(context),
       readings: context.samples.length,

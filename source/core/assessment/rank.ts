@@ -11,6 +11,7 @@ const weightOfKind: Record<HarmKind, number> = {
   chatty: 2,
   vacuum: 1,
   disk: 1,
+  soon: 1,
 };
 
 /**

@@ -92,6 +92,9 @@ function poolsOf(backends: readonly Backend[], sinceLast_ms: number): PoolSample
     if (isIdleInTransaction(backend)) pool.idle_in_transaction++;
     if (backend.state === 'idle in transaction (aborted)') pool.aborted++;
     if ((backend.backend_age_ms ?? Infinity) < sinceLast_ms) pool.begun++;
+    const {backend_xid, backend_start} = backend;
+    if (backend_xid !== null && backend_start !== null && backend_start > (pool.newest_writer ?? ''))
+      pool.newest_writer = backend_start;
     pool.addresses.add(backend.client_addr);
   }
   return [...pools.values()].map(({addresses, ...pool}) => ({...pool, clients: addresses.size}));

@@ -240,6 +240,64 @@ export const thresholds = {
     meaning: "A table's changed or dead rows, as a multiple of the number at which autovacuum starts.",
     source: 'pg_stat_user_tables, autovacuum_*_threshold, autovacuum_*_scale_factor',
   },
+  rollbacks_per_second: {
+    unit: 'count',
+    warning: 1,
+    meaning: 'Transactions of one database that are rolled back per second; fewer are never reported.',
+    source: 'pg_stat_database.xact_rollback',
+  },
+  rollback_ratio: {
+    unit: 'ratio',
+    warning: 0.05,
+    critical: 0.5,
+    meaning:
+      "Share of a database's transactions that are rolled back though no application asked for it with ROLLBACK.",
+    source: 'pg_stat_database, pg_stat_statements',
+  },
+  deadlocks_per_minute: {
+    unit: 'count',
+    warning: 3,
+    meaning:
+      'Deadlocks of one database per minute; each ends a transaction that waited for deadlock_timeout.',
+    source: 'pg_stat_database.deadlocks',
+  },
+  sequence_used_ratio: {
+    unit: 'ratio',
+    warning: 0.9,
+    meaning:
+      'Share of the values used that a sequence, or the column that takes them, can hold, where the rate is not known.',
+    source: 'pg_sequences, pg_attribute',
+  },
+  until_full_ms: {
+    unit: 'ms',
+    warning: 30 * 86_400_000,
+    critical: 86_400_000,
+    meaning:
+      'Time until a column or sequence has no value left, at the rate of the last minute; less is worse.',
+    source: 'pg_sequences, pg_stat_statements.rows',
+  },
+  xids_left: {
+    unit: 'count',
+    warning: 40_000_000,
+    critical: 3_000_000,
+    meaning:
+      'Transaction ids, or multixacts, left until the server refuses writes; less is worse. PostgreSQL itself warns from 40 million on.',
+    source: 'pg_database.datfrozenxid, pg_database.datminmxid',
+  },
+  notify_queue_ratio: {
+    unit: 'ratio',
+    warning: 0.5,
+    critical: 0.9,
+    meaning: 'Share of the NOTIFY queue in use; NOTIFY fails when it is full.',
+    source: 'pg_notification_queue_usage()',
+  },
+  safe_wal_bytes: {
+    unit: 'bytes',
+    warning: 1024 * 1024 * 1024,
+    meaning:
+      'WAL that can still be written before a replication slot loses what it needs (max_slot_wal_keep_size); less is worse.',
+    source: 'pg_replication_slots.safe_wal_size',
+  },
   changed_rows: {
     unit: 'rows',
     warning: 10_000,

@@ -1,4 +1,7 @@
 import type {Examine} from '../context.ts';
+import {examineFailing} from './failing.ts';
+import {examineDeadlocks} from './failing-deadlocks.ts';
+import {examineWrites} from './writes.ts';
 
 /** Every kind of harm that is looked for. The order does not matter: findings are ranked by the harm they explain. */
-export const examinations: readonly Examine[] = [];
+export const examinations: readonly Examine[] = [examineFailing, examineWrites, examineDeadlocks];

@@ -1,0 +1,108 @@
+import type {Finding, Severity} from '../../../model/recipe.ts';
+import {thresholds} from '../../health/thresholds.ts';
+import {counted} from '../../text/format.ts';
+import type {Context} from '../context.ts';
+import {changedTable} from '../locked-object.ts';
+import {
+  advice,
+  databaseSubject,
+  distinct,
+  evidenceOf,
+  type Failure,
+  failing,
+  nameStatement,
+  namesOf,
+  type Pool,
+  poolsOf,
+  poolsOfKeys,
+  rateOf,
+  signsOf,
+  statementsOf,
+} from './failing-part.ts';
+import {isWriting, type UncountedStatement} from './failing-signs.ts';
+
+/** Errors whose kind the server does not show. */
+export function unknownErrors(failure: Failure): Finding[] {
+  const {rollbacks, statements, aborted, context} = failure;
+  const {per_second, ratio, unasked_per_second} = rollbacks;
+  const {rollbacks_per_second, rollback_ratio} = thresholds;
+  if (ratio < rollback_ratio.warning) return [];
+  const certain = statements.filter(({is_certain}) => is_certain);
+  const abortedSeen = [...aborted.values()].reduce((sum, count) => sum + count, 0);
+  const isAborted = abortedSeen >= context.samples.length * leastAborted;
+  const unasked = unasked_per_second ?? 0;
+  const isUnasked =
+    unasked >= rollbacks_per_second.warning && (unasked / per_second) * ratio >= rollback_ratio.warning;
+  if (isAborted) return [errorFinding(failure, 'aborted-transactions', poolsOfKeys(aborted))];
+  if (certain.length > 0) return [errorFinding(failure, 'failing-statement', distinct(certain))];
+  if (!isUnasked) return [];
+  const pools = statements.length > 0 ? distinct(statements) : workingPools(failure);
+  return [errorFinding(failure, statements.length > 0 ? 'failing-statement' : 'rollbacks', pools)];
+}
+
+/** Sessions in an aborted transaction per reading: one now and then is an error that was handled. */
+const leastAborted = 0.2;
+
+function errorFinding(
+  failure: Failure,
+  cause: 'aborted-transactions' | 'failing-statement' | 'rollbacks',
+  pools: Pool[],
+): Finding {
+  const {rollbacks, context} = failure;
+  const [statement] = statementsOf(failure, pools);
+  const severity: Severity = rollbacks.ratio >= thresholds.rollback_ratio.critical ? 'critical' : 'warning';
+  const what = {
+    'aborted-transactions': `a statement fails inside its transactions${statement === undefined ? '' : ` (${nameStatement(statement.query)})`}`,
+    'failing-statement': `${nameStatement(statement?.query ?? '')} began ${counted(statement?.seen ?? 0, 'time')} in the readings and never completed`,
+    rollbacks: 'statements fail',
+  }[cause];
+  return {
+    ...failing(failure, pools),
+    recipe: cause,
+    severity,
+    summary: `${namesOf(pools) || `database ${rollbacks.datname}`}: ${rateOf(failure)}; ${what}; the server log has the error`,
+    evidence: {...evidenceOf(failure), ...(statement !== undefined && {statement: statement.query})},
+    cause,
+    explains: [databaseSubject(failure)],
+    confidence: cause === 'rollbacks' ? 'possible' : 'likely',
+    reasons: [
+      ...signsOf(failure),
+      'The error itself cannot be seen from here: a failed statement is neither in pg_stat_statements nor, for long, in pg_stat_activity.',
+      ...likelyErrors(statement, context),
+    ],
+    acts: [
+      advice(`read the error in the server log or the application's log${logFilter(pools)}`, {
+        frees: null,
+        costs: 'nothing; ending sessions would not help, as they change',
+      }),
+    ],
+  };
+}
+
+function logFilter([pool]: Pool[]): string {
+  return pool === undefined
+    ? ''
+    : ` (application ${pool.application_name || '(no name)'}, role ${pool.usename})`;
+}
+
+/** What a statement of this kind mostly fails with. */
+function likelyErrors(statement: UncountedStatement | undefined, {facts}: Context): string[] {
+  if (statement === undefined || !isWriting(statement.query)) return [];
+  const table = changedTable(statement.query);
+  const keys = (facts.foreign_keys ?? []).filter(each => each.table === table).map(({name}) => name);
+  return [
+    `A write to ${table ?? 'a table'} mostly fails with 23505 (unique), 23503 (foreign key${keys.length > 0 ? ` ${keys.join(', ')}` : ''}), 23502 (not null), 42501 (privilege) or 22003 (out of range).`,
+  ];
+}
+
+/** Applications whose sessions work in the database; the writing ones, if there are any. */
+function workingPools({rollbacks, context}: Failure): Pool[] {
+  const working = context.snapshot.backends.filter(
+    ({datname, query_age_ms, query}) =>
+      datname === rollbacks.datname && query !== null && (query_age_ms ?? Infinity) < recentMs,
+  );
+  const writing = working.filter(({query}) => isWriting(query));
+  return poolsOf(writing.length > 0 ? writing : working);
+}
+
+const recentMs = 5000;

@@ -1,0 +1,217 @@
+import type {Sample} from '../../../model/assessment.ts';
+import type {Backend, Snapshot} from '../../../model/snapshot.ts';
+import {thresholds} from '../../health/thresholds.ts';
+import {type Context, timeOf} from '../context.ts';
+
+/** The transactions that a database rolled back over the assessed time. */
+export type Rollbacks = {
+  datname: string;
+  per_second: number;
+  /** Of all transactions that ended, 0 to 1. */
+  ratio: number;
+  /** Share of the readings' intervals with a rollback. */
+  share: number;
+  since: string | null;
+  /** Those that no ROLLBACK of an application asked for; null if that cannot be told. */
+  unasked_per_second: number | null;
+};
+
+/** A statement that sessions began and that pg_stat_statements, which counts what completed, did not count. */
+export type UncountedStatement = {
+  query: string;
+  application_name: string;
+  usename: string;
+  /** Begun in that many sessions that were looked at. */
+  seen: number;
+  /** False: it may be counted among the statements that were not read. */
+  is_certain: boolean;
+};
+
+/** Databases that roll back, the one with most first. A quiet stretch of this long ends an incident. */
+export function rollbacksOf(context: Context): Rollbacks[] {
+  const {samples} = context;
+  const [first, last] = [samples[0], samples.at(-1)];
+  if (first === undefined || last === undefined || first === last) return [];
+  return last.databases
+    .flatMap(({datname}) => rollbacksIn(datname, context) ?? [])
+    .sort((a, b) => b.per_second - a.per_second);
+}
+
+const quietMs = 10_000;
+
+function rollbacksIn(datname: string, context: Context): Rollbacks | null {
+  const readings = countersOf(datname, context.samples);
+  const [first, last] = [readings[0], readings.at(-1)];
+  if (first === undefined || last === undefined) return null;
+  const seconds = (last.at_ms - first.at_ms) / 1000;
+  const rolledBack = last.xact_rollback - first.xact_rollback;
+  // The counters were reset meanwhile.
+  if (seconds <= 0 || rolledBack < 0 || last.xact_commit < first.xact_commit) return null;
+  const per_second = rolledBack / seconds;
+  if (per_second < thresholds.rollbacks_per_second.warning) return null;
+  const rises = readings.slice(1).map((reading, index) => ({
+    at_ms: reading.at_ms,
+    isRise: reading.xact_rollback > (readings[index]?.xact_rollback ?? 0),
+  }));
+  const latest = rises.findLast(({isRise}) => isRise);
+  if (latest === undefined || last.at_ms - latest.at_ms > quietMs) return null;
+  const asked = askedRollbacks(datname, context);
+  return {
+    datname,
+    per_second,
+    ratio: rolledBack / (rolledBack + last.xact_commit - first.xact_commit),
+    share: rises.filter(({isRise}) => isRise).length / rises.length,
+    since: sinceOf(rises, first.at_ms),
+    unasked_per_second: asked === null ? null : Math.max(0, per_second - asked),
+  };
+}
+
+type Counters = {at_ms: number; xact_commit: number; xact_rollback: number};
+
+/** The readings at which the counters were read anew: before PostgreSQL 15 that is not each one. */
+function countersOf(datname: string, samples: readonly Sample[]): Counters[] {
+  const readings: Counters[] = [];
+  for (const {at_ms, databases} of samples) {
+    const found = databases.find(each => each.datname === datname);
+    if (found !== undefined)
+      readings.push({at_ms, xact_commit: found.xact_commit, xact_rollback: found.xact_rollback});
+  }
+  return readings;
+}
+
+/** The first rise after a quiet stretch; null if the stretch before the first reading is not known to be quiet. */
+function sinceOf(rises: readonly {at_ms: number; isRise: boolean}[], start_ms: number): string | null {
+  let since: number | null = null;
+  for (const {at_ms, isRise} of rises.toReversed()) {
+    if (isRise) since = at_ms;
+    else if (since !== null && since - at_ms > quietMs) return timeOf({at_ms: since});
+  }
+  return since === null || since - start_ms <= quietMs ? null : timeOf({at_ms: since});
+}
+
+/** A whole transaction's end, not that of a savepoint. */
+const rollback = /^\s*(?:rollback|abort)(?!.*\bto\b)/i;
+
+/**
+ * ROLLBACKs that applications sent, per second, as pg_stat_statements counts them; 0 if no session's last statement is one;
+ * null if their number is not known. An ORM may end each read with one.
+ */
+function askedRollbacks(datname: string, {snapshot, samples}: Context): number | null {
+  const sending = snapshot.backends.filter(
+    ({datname: own, query}) => own === datname && rollback.test(query ?? ''),
+  );
+  if (sending.length === 0) return 0;
+  const ids = new Set(sending.map(({query_id}) => query_id));
+  const read = samples.filter(({statements}) => statements !== null);
+  const [first, last] = [read[0], read.at(-1)];
+  const dbid = sending[0]?.datid ?? '';
+  if (ids.has(null) || first === undefined || last === undefined || first === last) return null;
+  const calls = (sample: Sample) =>
+    (sample.statements ?? [])
+      .filter(({id, queryid}) => ids.has(queryid) && id.split('/')[1] === dbid)
+      .reduce((sum, each) => sum + each.calls, 0);
+  if (calls(last) === 0) return null;
+  return ((calls(last) - calls(first)) * 1000) / (last.at_ms - first.at_ms);
+}
+
+/** Seen this often, none counted: chance, or a statement that still runs, is ruled out. */
+const leastSeen = 3;
+
+/**
+ * Statements of a database that sessions began again and again and that never completed. pg_stat_statements has no error:
+ * it counts a statement when its execution ends well.
+ */
+export function uncountedStatements(datname: string, context: Context): UncountedStatement[] {
+  const {snapshot, samples} = context;
+  const readings = samples.flatMap(({statements}, index) => (statements === null ? [] : [index]));
+  const [from, to] = [readings[0], readings.at(-1)];
+  if (from === undefined || to === undefined || from === to || isLossy(snapshot)) return [];
+  const dbid = snapshot.backends.find(backend => backend.datname === datname)?.datid ?? '';
+  const callsAt = (index: number, queryid: string) =>
+    (samples[index]?.statements ?? [])
+      .filter(each => each.queryid === queryid && each.id.split('/')[1] === dbid)
+      .reduce((sum, {calls}) => sum + calls, 0);
+  const found = new Map<string, Omit<UncountedStatement, 'is_certain'> & {query_id: string}>();
+  for (const {begun} of samples.slice(from + 1, to + 1)) {
+    for (const {query_id, application_name, usename, count, ...of} of begun) {
+      if (of.datname !== datname) continue;
+      const key = `${query_id}\0${application_name}\0${usename}`;
+      const own = found.get(key);
+      if (own !== undefined) own.seen += count;
+      else found.set(key, {query_id, application_name, usename, seen: count, query: ''});
+    }
+  }
+  return [...found.values()].flatMap(({query_id, ...each}) => {
+    const query = textOf(query_id, snapshot);
+    const running = snapshot.backends.filter(
+      backend => backend.query_id === query_id && backend.state === 'active',
+    ).length;
+    const seen = each.seen - running;
+    const isCounted = callsAt(to, query_id) !== callsAt(from, query_id);
+    if (query === null || isCounted || seen < leastSeen) return [];
+    return [{...each, query, seen, is_certain: isComplete(snapshot) || callsAt(to, query_id) > 0}];
+  });
+}
+
+/** Without counters, or with counters that are evicted, a statement that is missing has not failed for that. */
+function isLossy({statements, statements_info}: Snapshot): boolean {
+  return statements.length === 0 || statements_info === null || statements_info.is_evicting;
+}
+
+/** poolctl's own statements are counted by the server but are not listed. */
+const mostOwn = 20;
+
+/** The sampler reads the costliest statements only, if there are many. */
+function isComplete({statements, statements_info}: Snapshot): boolean {
+  return (statements_info?.entries ?? 0) <= statements.length + mostOwn;
+}
+
+/** Of what is counted under its own id: EXECUTE is counted under the id of its statement, FETCH when its cursor closes. */
+const countedStatement = /^\s*(?:\/\*.*?\*\/\s*)*(?:select|insert|update|delete|merge|with|values)\b/is;
+
+function textOf(query_id: string, {backends, statements}: Snapshot): string | null {
+  const query =
+    backends.find(each => each.query_id === query_id && each.query !== null)?.query ??
+    statements.find(each => each.queryid === query_id && each.query !== null)?.query ??
+    null;
+  return query !== null && countedStatement.test(query) ? query : null;
+}
+
+/** Sessions seen in an aborted transaction, per reading and by application, without those that a person left so. */
+export function abortedPools(datname: string, {samples, snapshot}: Context): Map<string, number> {
+  const seen = new Map<string, number>();
+  const abandoned = snapshot.backends.filter(isAbandoned);
+  for (const {pools} of samples) {
+    for (const {application_name, usename, datname: own, aborted} of pools) {
+      if (own !== datname || aborted === 0) continue;
+      const left = abandoned.filter(each => isOf(each, {application_name, usename, datname})).length;
+      const key = `${application_name}\0${usename}`;
+      if (aborted > left) seen.set(key, (seen.get(key) ?? 0) + aborted - left);
+    }
+  }
+  return seen;
+}
+
+function isAbandoned({state, state_age_ms}: Backend): boolean {
+  return state === 'idle in transaction (aborted)' && (state_age_ms ?? 0) > quietMs;
+}
+
+function isOf(
+  backend: Backend,
+  {application_name, usename, datname}: {application_name: string; usename: string; datname: string},
+): boolean {
+  return (
+    backend.application_name === application_name &&
+    (backend.usename ?? '') === usename &&
+    backend.datname === datname
+  );
+}
+
+/** Whether a statement writes rows. */
+export function isWriting(query: string | null): boolean {
+  const text = (query ?? '').replace(/^\s*(?:\/\*.*?\*\/\s*)+/s, '');
+  return (
+    /^\s*(?:insert|update|delete|merge)\b/i.test(text) ||
+    (/^\s*with\b/i.test(text) && /\b(?:insert\s+into|update\s+[\w."]+\s+set|delete\s+from)\b/i.test(text))
+  );
+}

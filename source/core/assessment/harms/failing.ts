@@ -1,0 +1,173 @@
+import type {Act, Finding} from '../../../model/recipe.ts';
+import type {Context} from '../context.ts';
+import {unknownErrors} from './failing-errors.ts';
+import {
+  advice,
+  databaseSubject,
+  evidenceOf,
+  type Failure,
+  failing,
+  namesOf,
+  type Pool,
+  poolsOf,
+  rateOf,
+  signsOf,
+} from './failing-part.ts';
+import {abortedPools, isWriting, rollbacksOf, uncountedStatements} from './failing-signs.ts';
+import {
+  describeReadOnly,
+  type ReadOnlyCause,
+  readOnlyCauses,
+  readOnlyPart,
+  settingSubject,
+} from './settings.ts';
+import {
+  actsOf,
+  describeFull,
+  describeReferring,
+  insertsInto,
+  reasonsOf,
+  type SequenceState,
+  sequenceEvidence,
+  sequenceState,
+  sequenceSubject,
+} from './writes-sequences.ts';
+
+/**
+ * Transactions that fail: rollbacks for which there is a known cause, or a sign of errors. An application that ends its
+ * reads with ROLLBACK is healthy.
+ */
+export function examineFailing(context: Context): Finding[] {
+  return rollbacksOf(context).flatMap(rollbacks => {
+    const {datname} = rollbacks;
+    const failure: Failure = {
+      rollbacks,
+      statements: uncountedStatements(datname, context),
+      aborted: abortedPools(datname, context),
+      context,
+    };
+    const caused = [...fullColumns(failure), ...readOnly(failure)];
+    return caused.length > 0 ? caused : unknownErrors(failure);
+  });
+}
+
+/** Sequences are read in the connected database only. */
+function fullColumns(failure: Failure): Finding[] {
+  const {context, rollbacks} = failure;
+  const {snapshot, facts} = context;
+  if (snapshot.target.database !== rollbacks.datname) return [];
+  return (facts.sequences ?? []).flatMap(use => {
+    const state = sequenceState(use);
+    const {table} = use;
+    if (state === null || state.full === null || table === null) return [];
+    const tables = [table, ...use.referring.map(({schema, table: name}) => ({schema, name}))];
+    const inserting = snapshot.backends.filter(
+      ({datname, query}) => datname === rollbacks.datname && tables.some(each => insertsInto(query, each)),
+    );
+    return inserting.length === 0 ? [] : [fullColumnFinding(failure, state, poolsOf(inserting))];
+  });
+}
+
+function fullColumnFinding(failure: Failure, state: SequenceState, pools: Pool[]): Finding {
+  const acts = actsOf(state);
+  const referring = describeReferring(state);
+  return {
+    ...failing(failure, pools),
+    recipe: acts[0]?.recipe ?? 'full-column',
+    severity: 'critical',
+    summary: [
+      describeFull(state),
+      `${namesOf(pools)}: ${rateOf(failure)}`,
+      ...(referring === null ? [] : [referring]),
+    ].join('; '),
+    evidence: {...evidenceOf(failure), ...sequenceEvidence(state, 0)},
+    params: acts[0]?.params ?? {},
+    cause: 'full-column',
+    explains: [sequenceSubject(state.use), databaseSubject(failure)],
+    confidence: 'certain',
+    reasons: [...reasonsOf(state), ...signsOf(failure)],
+    acts,
+  };
+}
+
+function readOnly(failure: Failure): Finding[] {
+  const {context, rollbacks} = failure;
+  const causes = readOnlyCauses(rollbacks.datname, context);
+  if (causes.length > 0) return causes.map(cause => readOnlyFinding(failure, cause));
+  const writers = context.snapshot.backends.filter(
+    ({datname, query}) => datname === rollbacks.datname && isWriting(query),
+  );
+  if (writers.length === 0) return [];
+  return serverReadOnly(failure, poolsOf(writers));
+}
+
+function readOnlyFinding(failure: Failure, cause: ReadOnlyCause): Finding {
+  return {
+    ...failing(failure, [cause]),
+    severity: 'critical',
+    summary: `${describeReadOnly(cause)}; ${rateOf(failure)}`,
+    evidence: {
+      ...evidenceOf(failure),
+      setting: cause.override.name,
+      value: cause.override.value,
+      begun_after: cause.after,
+      held_sessions: cause.held.length,
+    },
+    ...readOnlyPart(cause),
+    explains: [settingSubject(cause.override), databaseSubject(failure)],
+  };
+}
+
+/** The whole server: a standby, or its configuration. */
+function serverReadOnly(failure: Failure, pools: Pool[]): Finding[] {
+  const {snapshot, facts} = failure.context;
+  const state = facts.write_state;
+  const common = {...failing(failure, pools), severity: 'critical' as const, evidence: evidenceOf(failure)};
+  const explains = ['server', databaseSubject(failure)];
+  if (snapshot.target.is_in_recovery) {
+    return [
+      {
+        ...common,
+        recipe: 'standby',
+        cause: 'standby',
+        summary: `${namesOf(pools)} writes to a standby: ${rateOf(failure)} fail with 25006 (read-only transaction)`,
+        explains,
+        confidence: 'certain',
+        reasons: ['The server is in recovery: it takes no writes.', ...signsOf(failure)],
+        acts: [
+          advice('point the application at the primary (target_session_attrs=read-write)', {
+            frees: 'writes work again',
+            costs: 'after a failover: find out which server is the primary first',
+          }),
+        ],
+      },
+    ];
+  }
+  if (state?.default_read_only !== true) return [];
+  return [
+    {
+      ...common,
+      recipe: 'read-only-server',
+      cause: 'read-only-server',
+      summary: `the server is read-only: default_transaction_read_only is on (${state.read_only_source ?? 'source unknown'}); ${namesOf(pools)}: ${rateOf(failure)}`,
+      explains,
+      confidence: 'certain',
+      reasons: [
+        "default_transaction_read_only is on in the server's settings: every session without its own value is read-only.",
+        ...signsOf(failure),
+      ],
+      acts: [readOnlyServerAct(state.read_only_source)],
+    },
+  ];
+}
+
+export function readOnlyServerAct(source: string | null): Act {
+  return advice(
+    `ALTER SYSTEM RESET default_transaction_read_only (or remove it from ${source ?? 'the configuration file'}), then SELECT pg_reload_conf()`,
+    {
+      frees: 'open sessions write again at once',
+      costs:
+        'first find out why it was set: a full disk, a switchover, a managed service that protects itself',
+    },
+  );
+}

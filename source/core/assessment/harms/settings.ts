@@ -1,0 +1,151 @@
+import type {Act, Confidence, Finding} from '../../../model/recipe.ts';
+import type {SettingOverride} from '../../../model/recipe-data.ts';
+import type {Backend} from '../../../model/snapshot.ts';
+import {writeText} from '../../recipe/parameters.ts';
+import {counted} from '../../text/format.ts';
+import {type Context, poolHistories, poolName} from '../context.ts';
+import {isWriting} from './failing-signs.ts';
+
+/**
+ * The value that new sessions of a role in a database get by ALTER ROLE or ALTER DATABASE; null if neither sets it. A role's
+ * setting in one database precedes the role's, which precedes the database's (process_settings in postinit.c).
+ */
+export function effectiveOverride(
+  overrides: readonly SettingOverride[],
+  {role, database, name}: {role: string; database: string; name: string},
+): SettingOverride | null {
+  const of = (r: string | null, d: string | null) =>
+    overrides.find(each => each.name === name && each.role === r && each.database === d);
+  return of(role, database) ?? of(role, null) ?? of(null, database) ?? of(null, null) ?? null;
+}
+
+/** `role billing in database app`, `database app`. */
+export function describeWhere({role, database}: Pick<SettingOverride, 'role' | 'database'>): string {
+  if (role === null) return database === null ? 'every role' : `database ${database}`;
+  return `role ${role}${database === null ? '' : ` in database ${database}`}`;
+}
+
+export function settingSubject({role, database, name}: Omit<SettingOverride, 'value'>): string {
+  return `${role === null ? '' : `role:${role}/`}${database === null ? '' : `database:${database}/`}${name}`;
+}
+
+const readOnly = 'default_transaction_read_only';
+
+/** As PostgreSQL reads a boolean (parse_bool): on, true, yes, 1 and their beginnings. */
+export function isOn(value: string): boolean {
+  return /^(?:on|t|tr|tru|true|y|ye|yes|1)$/i.test(value.trim());
+}
+
+/** An application that writes and whose new sessions are read-only. */
+export type ReadOnlyCause = {
+  override: SettingOverride;
+  application_name: string;
+  usename: string;
+  datname: string;
+  /** Sessions begun after the setting, as far as that is known; else all. */
+  held: Backend[];
+  sessions: Backend[];
+  /** Sessions begun after this are read-only; null if it is not known. */
+  after: string | null;
+  confidence: Confidence;
+};
+
+/** The applications of a database that write and whose new sessions ALTER ROLE or ALTER DATABASE made read-only. */
+export function readOnlyCauses(datname: string, context: Context): ReadOnlyCause[] {
+  const overrides = (context.facts.setting_overrides ?? []).filter(({name}) => name === readOnly);
+  if (overrides.length === 0) return [];
+  return poolHistories(context).flatMap(({last, samples, sessions}) => {
+    const {application_name, usename, datname: own} = last;
+    if (own !== datname || !sessions.some(({query}) => isWriting(query))) return [];
+    const override = effectiveOverride(overrides, {role: usename, database: datname, name: readOnly});
+    if (override === null || !isOn(override.value)) return [];
+    const writers = samples.flatMap(({pool}) => pool.newest_writer ?? []);
+    const after =
+      [...writers, ...(override.set_at === undefined ? [] : [override.set_at])].sort().at(-1) ?? null;
+    const held = sessions.filter(({backend_start}) => after === null || (backend_start ?? '') > after);
+    if (held.length === 0) return [];
+    const confidence = after === null ? 'likely' : 'certain';
+    return [{override, application_name, usename, datname, held, sessions, after, confidence}];
+  });
+}
+
+/** `sessions of billing_app/billing that began after 13:04 are read-only: set for role billing in database app; 2 of 3 clients`. */
+export function describeReadOnly(cause: ReadOnlyCause): string {
+  const {override, after, held, sessions} = cause;
+  const began = after === null ? 'that began after it was set' : `that began after ${after.slice(11, 16)}`;
+  const clients = new Set(sessions.map(({client_addr}) => client_addr)).size;
+  const hit = new Set(held.map(({client_addr}) => client_addr)).size;
+  const of = after === null || clients < 2 ? '' : `; ${hit} of ${counted(clients, 'client')}`;
+  return `sessions of ${poolName(cause)} ${began} are read-only: set for ${describeWhere(override)}${of}`;
+}
+
+export function readOnlyReasons({override, held, sessions, after}: ReadOnlyCause): string[] {
+  const where = override.role === null ? 'ALTER DATABASE' : 'ALTER ROLE';
+  return [
+    `${readOnly} = ${override.value} is set for ${describeWhere(override)} (${where} ... SET); it applies to sessions that began after it.`,
+    override.set_at === undefined
+      ? 'When it was set is not known: track_commit_timestamp is off.'
+      : `The settings of ${describeWhere(override)} were last changed at ${override.set_at}.`,
+    ...(after !== null && override.set_at !== after
+      ? [`A session that began at ${after} has written, so it was set later.`]
+      : []),
+    `${held.length} of ${counted(sessions.length, 'session')} began later; statements that write fail there (25006).`,
+  ];
+}
+
+export function readOnlyActs({override, held, application_name, after}: ReadOnlyCause): Act[] {
+  const {role, database, name} = override;
+  const params = {
+    ...(role !== null && {role: writeText(role)}),
+    ...(database !== null && {database: writeText(database)}),
+    setting: name,
+  };
+  const recycle = {
+    ...params,
+    recycle: 'yes',
+    application: writeText(application_name),
+    ...(after !== null && {begun_after: after}),
+  };
+  if (role === null && database === null) {
+    return [
+      {
+        recipe: null,
+        params: {},
+        title: `ALTER ROLE ALL RESET ${name}, then let the application connect anew`,
+        frees: 'new sessions write again',
+        costs: 'it applies to every role',
+      },
+    ];
+  }
+  return [
+    {
+      recipe: 'reset-role-setting',
+      params: recycle,
+      title: `reset ${name} for ${describeWhere(override)}, and end ${counted(held.length, 'session')} that it holds, one client at a time`,
+      frees: `${counted(held.length, 'session')} write again as soon as the application connects anew`,
+      costs: 'idle sessions are closed; a pool without an error listener may crash its process',
+    },
+    {
+      recipe: 'reset-role-setting',
+      params: {...params, recycle: 'no'},
+      title: `only reset ${name} for ${describeWhere(override)}`,
+      frees: null,
+      costs: 'open sessions stay read-only until they reconnect: restart the application',
+    },
+  ];
+}
+
+/** The part of a finding that the cause decides. */
+export function readOnlyPart(
+  cause: ReadOnlyCause,
+): Required<Pick<Finding, 'recipe' | 'params' | 'cause' | 'confidence' | 'reasons' | 'acts'>> {
+  const acts = readOnlyActs(cause);
+  return {
+    recipe: acts[0]?.recipe ?? 'read-only-role',
+    params: acts[0]?.params ?? {},
+    cause: cause.override.role === null ? 'read-only-database' : 'read-only-role',
+    confidence: cause.confidence,
+    reasons: readOnlyReasons(cause),
+    acts,
+  };
+}

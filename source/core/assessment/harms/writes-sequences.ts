@@ -1,0 +1,265 @@
+import type {Act, Finding, Severity} from '../../../model/recipe.ts';
+import type {SequenceUse} from '../../../model/server-facts.ts';
+import {thresholds} from '../../health/thresholds.ts';
+import {writeText} from '../../recipe/parameters.ts';
+import {formatBytes, formatCount, formatRatio} from '../../text/format.ts';
+import {type Context, windowMs} from '../context.ts';
+import {changedTable} from '../locked-object.ts';
+
+/** Something that cannot take a sequence's values beyond `max`. */
+type SequenceLimit = {
+  kind: 'sequence' | 'column' | 'referring';
+  /** `readings.id (integer)`, `sequence readings_id_seq`. */
+  name: string;
+  max: bigint;
+};
+
+/** A sequence whose values only rise, with what limits it. */
+export type SequenceState = {
+  use: SequenceUse;
+  /** The smallest limit first. */
+  limits: SequenceLimit[];
+  next: bigint;
+  /** The value that nextval() returns next exceeds it: INSERT fails (22003, 2200H). */
+  full: SequenceLimit | null;
+  used_ratio: number;
+};
+
+/** null: it was never used, it goes down, or it begins again at its end. */
+export function sequenceState(use: SequenceUse): SequenceState | null {
+  const increment = BigInt(use.increment);
+  if (use.last_value === null || increment <= 0n) return null;
+  const limits = limitsOf(use);
+  const [least] = limits;
+  if (least === undefined) return null;
+  const next = BigInt(use.last_value) + increment;
+  if (use.is_cycled && least.kind === 'sequence') return null;
+  return {use, limits, next, full: next > least.max ? least : null, used_ratio: use.used_ratio};
+}
+
+function limitsOf({schema, name, max_value, table, column_max, referring}: SequenceUse): SequenceLimit[] {
+  const limits: SequenceLimit[] = [
+    ...(table === null || column_max === null
+      ? []
+      : [
+          {
+            kind: 'column' as const,
+            name: `${shortName(table)}.${table.column} (${table.type})`,
+            max: BigInt(column_max),
+          },
+        ]),
+    ...referring.map(({schema: of, table: from, column, type, column_max: max}) => ({
+      kind: 'referring' as const,
+      name: `${shortName({schema: of, name: from})}.${column} (${type})`,
+      max: BigInt(max),
+    })),
+    {kind: 'sequence', name: `sequence ${shortName({schema, name})}`, max: BigInt(max_value)},
+  ];
+  // Sorting is stable: of equal limits the column is named.
+  return limits.sort((a, b) => (a.max < b.max ? -1 : Number(a.max > b.max)));
+}
+
+/** `readings`, and `sales.readings` outside of public. */
+export function shortName({schema, name}: {schema: string; name: string}): string {
+  return schema === 'public' ? name : `${schema}.${name}`;
+}
+
+export function sequenceSubject({schema, name}: SequenceUse): string {
+  return `sequence:${schema}.${name}`;
+}
+
+/** `readings.id (integer) cannot take its sequence's next value 2147483648`. */
+export function describeFull({full, next, use}: SequenceState): string {
+  if (full?.kind === 'sequence') return `${full.name} has no value left (last ${use.last_value})`;
+  return full?.kind === 'referring'
+    ? `${full.name} cannot take the next value ${next} of ${tableName(use)}`
+    : `${full?.name} cannot take its sequence's next value ${next}`;
+}
+
+function tableName({table, schema, name}: SequenceUse): string {
+  return table === null ? shortName({schema, name}) : `${shortName(table)}.${table.column}`;
+}
+
+/** What refers to a full column and is as narrow as it. */
+export function describeReferring({use, next}: SequenceState): string | null {
+  const narrow = use.referring.filter(({column_max}) => next > BigInt(column_max));
+  const [first] = narrow;
+  if (first === undefined) return null;
+  const more = narrow.length > 1 ? ` and ${narrow.length - 1} more` : '';
+  return `${shortName({schema: first.schema, name: first.table})}.${first.column}${more} refers to it`;
+}
+
+/** Rewriting this much under an exclusive lock takes longer than an application waits. */
+const mostRewrittenBytes = 1024 * 1024 * 1024;
+
+/** The acts for a column or sequence that is full or will be. */
+export function actsOf({use, full}: SequenceState): Act[] {
+  const {table, name, schema, column_max, max_value} = use;
+  if (table === null || column_max === null) {
+    return [
+      {
+        recipe: null,
+        params: {},
+        title: `raise the limit of ${shortName({schema, name})}: ALTER SEQUENCE ... NO MAXVALUE, if what uses it can hold more`,
+        frees: null,
+        costs: 'no column depends on it: find what calls nextval() first',
+      },
+    ];
+  }
+  const params = {table: writeText(`${table.schema}.${table.name}`), column: writeText(table.column)};
+  if (BigInt(column_max) > BigInt(max_value)) {
+    return [
+      {
+        recipe: 'widen-column',
+        params,
+        title: `widen sequence ${shortName({schema, name})}: ${table.column} is ${table.type} and holds more`,
+        frees: full === null ? null : 'INSERT works again at once',
+        costs: 'INSERT waits for milliseconds; nothing is rewritten',
+      },
+    ];
+  }
+  const size = `${formatCount(table.rows)} rows, ${formatBytes(table.size_bytes)}`;
+  const widen: Act = {
+    recipe: 'widen-column',
+    params,
+    title: `widen ${shortName(table)}.${table.column} and the columns that refer to it to bigint`,
+    frees: full === null ? null : 'INSERT works again once it has committed',
+    costs: `rewrites ${size} under an exclusive lock: reads and writes of the table wait meanwhile`,
+  };
+  const stopgap: Act = {
+    recipe: 'widen-column',
+    params: {...params, method: 'negative'},
+    title: `stopgap: let ${shortName({schema, name})} go on at its negative values`,
+    frees: full === null ? null : 'INSERT works again at once',
+    costs: 'ids become negative and no longer order by age; the column still has to be widened',
+  };
+  return table.size_bytes <= mostRewrittenBytes ? [widen, stopgap] : [stopgap, widen];
+}
+
+/** Values that INSERTs take per second, by the rows they inserted since the first reading; null if that is not known. */
+function valuesPerSecond({use}: SequenceState, context: Context): number | null {
+  const {table} = use;
+  const {snapshot, samples} = context;
+  const read = samples.filter(({statements}) => statements !== null);
+  const [first, last] = [read[0], read.at(-1)];
+  if (table === null || first === undefined || last === undefined) return null;
+  const seconds = (last.at_ms - first.at_ms) / 1000;
+  if (seconds < leastSeconds) return null;
+  const inserting = snapshot.statements.filter(({query}) => insertsInto(query, table));
+  if (inserting.length === 0) return null;
+  const before = new Map(first.statements?.map(({id, rows}) => [id, rows]));
+  const inserted = inserting.reduce((sum, {userid, dbid, queryid, toplevel, rows}) => {
+    const earlier = before.get(`${userid}/${dbid}/${queryid}/${toplevel}`) ?? 0;
+    return sum + Math.max(0, rows - earlier);
+  }, 0);
+  return inserted / seconds;
+}
+
+/** A rate over less would be of a burst. */
+const leastSeconds = 10;
+
+/** Whether a statement inserts into a table, named with its schema or without. */
+export function insertsInto(query: string | null, {schema, name}: {schema: string; name: string}): boolean {
+  if (!/\binsert\s+into\b/i.test(query ?? '')) return false;
+  const target = changedTable(query ?? '');
+  return target === name || target === `${schema}.${name}`;
+}
+
+/** Time until the smallest limit, at the rate of the assessed time; null if no rate is known. */
+export function untilFullMs(state: SequenceState, context: Context): number | null {
+  const rate = valuesPerSecond(state, context);
+  const [least] = state.limits;
+  if (rate === null || rate === 0 || least === undefined) return null;
+  const left = (least.max - state.next) / BigInt(state.use.increment) + 1n;
+  return (Number(left) / rate) * 1000;
+}
+
+/** A sequence that is full or will be: a warning with its date, or without harm. */
+export function examineSequences(context: Context): Finding[] {
+  return (context.facts.sequences ?? []).flatMap(use => {
+    const state = sequenceState(use);
+    return state === null ? [] : [sequenceFinding(state, context)];
+  });
+}
+
+function sequenceFinding(state: SequenceState, context: Context): Finding {
+  const {use, full} = state;
+  const until_ms = full === null ? untilFullMs(state, context) : 0;
+  const severity = severityOf(state, until_ms);
+  const acts = actsOf(state);
+  const referring = describeReferring(state);
+  return {
+    recipe: acts[0]?.recipe ?? 'full-column',
+    severity: severity ?? 'warning',
+    subject: sequenceSubject(use),
+    summary: [
+      full === null ? describeUse(state, until_ms, context) : `${describeFull(state)}: the next INSERT fails`,
+      ...(full !== null && referring !== null ? [referring] : []),
+    ].join('; '),
+    evidence: sequenceEvidence(state, until_ms),
+    params: acts[0]?.params ?? {},
+    cause: 'full-column',
+    ...(severity !== null && {harm: {kind: 'soon' as const, sessions: 0, share: 1, since: null}}),
+    confidence: 'certain',
+    reasons: reasonsOf(state),
+    acts,
+  };
+}
+
+/** null: no harm, and none by a date that matters now. */
+function severityOf({full, used_ratio}: SequenceState, until_ms: number | null): Severity | null {
+  const {until_full_ms, sequence_used_ratio} = thresholds;
+  if (full !== null) return 'warning';
+  if (until_ms === null) return used_ratio >= sequence_used_ratio.warning ? 'warning' : null;
+  if (until_ms < until_full_ms.critical) return 'critical';
+  return until_ms < until_full_ms.warning ? 'warning' : null;
+}
+
+function describeUse(
+  {limits, use, used_ratio}: SequenceState,
+  until_ms: number | null,
+  context: Context,
+): string {
+  const [least] = limits;
+  const used = `${least?.name} has used ${formatRatio(used_ratio, 1)} of its values (last ${use.last_value})`;
+  if (until_ms === null) return `${used}; its rate is not known`;
+  return `${used}: full ${inTime(until_ms)} at the rate of the last ${Math.round(windowMs(context) / 1000)} s`;
+}
+
+/** `in 9 days`, `in 3 h`. */
+export function inTime(ms: number): string {
+  const hours = ms / 3_600_000;
+  if (hours < 1) return `in ${Math.max(1, Math.round(ms / 60_000))} min`;
+  if (hours < 48) return `in ${Math.round(hours)} h`;
+  const days = hours / 24;
+  return days < 730 ? `in ${Math.round(days)} days` : `in ${Math.round(days / 365)} years`;
+}
+
+export function sequenceEvidence(
+  {use, next, limits}: SequenceState,
+  until_ms: number | null,
+): Finding['evidence'] {
+  return {
+    sequence: `${use.schema}.${use.name}`,
+    column: tableName(use),
+    last_value: use.last_value,
+    next_value: String(next),
+    max_value: String(limits[0]?.max ?? ''),
+    used_ratio: use.used_ratio,
+    until_full_ms: until_ms === null ? null : Math.round(until_ms),
+    table_size_bytes: use.table?.size_bytes ?? null,
+    table_rows: use.table?.rows ?? null,
+  };
+}
+
+export function reasonsOf({use, limits, next}: SequenceState): string[] {
+  return [
+    `Sequence ${use.schema}.${use.name} returned ${use.last_value}; its next value is ${next}.`,
+    ...limits.map(({name, max}) => `${name} holds at most ${max}.`),
+    ...(use.table === null
+      ? []
+      : [
+          `${use.table.schema}.${use.table.name} has about ${formatCount(use.table.rows)} rows, ${formatBytes(use.table.size_bytes)}.`,
+        ]),
+  ];
+}

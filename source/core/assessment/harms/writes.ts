@@ -1,0 +1,271 @@
+import type {Writable} from '../../../model/assessment.ts';
+import type {Act, Finding, Severity} from '../../../model/recipe.ts';
+import type {ReplicationSlot, WriteState} from '../../../model/server-facts.ts';
+import {thresholds} from '../../health/thresholds.ts';
+import {counted, formatBytes, formatCount, formatRatio} from '../../text/format.ts';
+import type {Context} from '../context.ts';
+import {advice} from './failing-part.ts';
+import {examineSequences, inTime, sequenceState, shortName, untilFullMs} from './writes-sequences.ts';
+
+/**
+ * Whether the server takes writes, and what will end that: `ok` is false if it takes none now, null as long as that is
+ * not known. `reasons`: why not, or what limits it.
+ */
+export function writableOf(context: Context): Writable {
+  const {snapshot, facts} = context;
+  const state = facts.write_state;
+  if (snapshot.target.is_in_recovery)
+    return {ok: false, reasons: ['standby: the server is in recovery and takes no writes']};
+  const stops = state === undefined ? [] : stopsOf(state, context);
+  if (stops.length > 0) return {ok: false, reasons: stops};
+  return {ok: state === undefined ? null : true, reasons: [...limitsOf(context)]};
+}
+
+function stopsOf(state: WriteState, context: Context): string[] {
+  const {default_read_only, read_only_source, xids_left, multixacts_left, oldest_database} = state;
+  return [
+    ...(default_read_only
+      ? [`read-only: default_transaction_read_only is on (${read_only_source ?? 'source unknown'})`]
+      : []),
+    ...(xids_left <= 0
+      ? [`no transaction ids are left: database ${oldest_database} has to be vacuumed`]
+      : []),
+    ...(multixacts_left <= 0
+      ? [`no multixacts are left: database ${oldest_database} has to be vacuumed`]
+      : []),
+    ...(isWithoutStandby(state) && waitingForStandby(context) > 0
+      ? [`every commit waits: no standby of ${state.synchronous_standby_names} is connected`]
+      : []),
+  ];
+}
+
+/** What will end writes, the nearest first. */
+function limitsOf(context: Context): string[] {
+  const {write_state: state, sequences = [], replication} = context.facts;
+  const full = sequences.flatMap(use => {
+    const sequence = sequenceState(use);
+    if (sequence === null) return [];
+    const name = use.table === null ? use.name : `${shortName(use.table)}.${use.table.column}`;
+    if (sequence.full !== null) return [`${name} is full`];
+    const until_ms = untilFullMs(sequence, context);
+    return until_ms !== null && until_ms < thresholds.until_full_ms.warning
+      ? [`${name} is full ${inTime(until_ms)}`]
+      : [];
+  });
+  const slots = (replication?.slots ?? []).filter(isNearLoss).map(({name}) => `slot ${name} retains WAL`);
+  return [
+    ...full,
+    ...(state === undefined
+      ? []
+      : idsLeft(state).map(({what, left}) => `${formatCount(left)} ${what} are left`)),
+    ...slots,
+  ];
+}
+
+type IdsLeft = {what: 'transaction ids' | 'multixacts'; left: number; severity: Severity};
+
+/** Those of which so few are left that PostgreSQL itself warns. */
+function idsLeft({xids_left, multixacts_left}: WriteState): IdsLeft[] {
+  const {warning, critical} = thresholds.xids_left;
+  return [
+    {what: 'transaction ids' as const, left: xids_left},
+    {what: 'multixacts' as const, left: multixacts_left},
+  ]
+    .filter(({left}) => left < warning)
+    .map(each => ({...each, severity: each.left <= critical ? 'critical' : 'warning'}));
+}
+
+function isWithoutStandby({synchronous_standby_names, synchronous_standbys}: WriteState): boolean {
+  return synchronous_standby_names !== '' && synchronous_standbys === 0;
+}
+
+/** Sessions whose commit waits for a standby (wait event SyncRep). */
+function waitingForStandby({snapshot}: Context): number {
+  return snapshot.backends.filter(({wait_event}) => wait_event === 'SyncRep').length;
+}
+
+/** What ends writes on the whole server, or will. */
+export function examineWrites(context: Context): Finding[] {
+  const {write_state: state, replication} = context.facts;
+  return [
+    ...examineSequences(context),
+    ...(state === undefined || context.snapshot.target.is_in_recovery
+      ? []
+      : [
+          ...idsLeft(state).map(each => idsFinding(each, state)),
+          ...standbyMissing(state, context),
+          ...notifyQueue(state),
+          ...archiving(state, context),
+        ]),
+    ...(replication?.slots ?? []).filter(isNearLoss).map(slotFinding),
+  ];
+}
+
+function idsFinding({what, left, severity}: IdsLeft, {oldest_database}: WriteState): Finding {
+  const isOut = left <= 0;
+  return {
+    recipe: 'wraparound',
+    severity,
+    subject: `wraparound:${what}`,
+    summary: isOut
+      ? `the server takes no writes: no ${what} are left until database ${oldest_database} is vacuumed`
+      : `${formatCount(left)} ${what} are left until the server refuses writes: database ${oldest_database} holds the oldest rows`,
+    evidence: {left, oldest_database},
+    harm: {kind: isOut ? 'writes' : 'soon', sessions: 0, share: 1, since: null},
+    cause: 'wraparound',
+    confidence: 'certain',
+    reasons: [
+      'A row that vacuum has not frozen keeps its transaction id in use; autovacuum freezes rows unless something holds it back or it is too slow.',
+      'What holds back vacuum (an old transaction, a replication slot, a prepared transaction) is a finding of its own.',
+    ],
+    acts: [
+      advice(
+        `end what holds back vacuum, then VACUUM the tables of ${oldest_database} with the oldest relfrozenxid (VACUUM (FREEZE, TRUNCATE off); INDEX_CLEANUP off if it has to be quick)`,
+        {
+          frees: isOut ? 'writes, once datfrozenxid has advanced' : null,
+          costs: 'I/O for hours on large tables',
+        },
+      ),
+    ],
+  };
+}
+
+/** synchronous_standby_names is set and no such standby is connected: each commit waits, and holds its locks. */
+function standbyMissing(state: WriteState, context: Context): Finding[] {
+  if (!isWithoutStandby(state)) return [];
+  const waiting = waitingForStandby(context);
+  const commits = context.snapshot.backends.filter(({wait_event}) => wait_event === 'SyncRep');
+  const isWaiting = waiting > 0;
+  const oldest_ms = Math.max(0, ...commits.map(({query_age_ms}) => query_age_ms ?? 0));
+  return [
+    {
+      recipe: 'sync-standby-missing',
+      severity: isWaiting ? 'critical' : 'warning',
+      subject: 'server/synchronous_standby_names',
+      summary: isWaiting
+        ? `every commit waits for a standby: none of synchronous_standby_names = '${state.synchronous_standby_names}' is connected; ${counted(waiting, 'session')} ${waiting === 1 ? 'waits' : 'wait'}`
+        : `a commit would wait: none of synchronous_standby_names = '${state.synchronous_standby_names}' is connected`,
+      evidence: {
+        synchronous_standby_names: state.synchronous_standby_names,
+        waiting,
+        longest_wait_ms: isWaiting ? oldest_ms : null,
+      },
+      ...(isWaiting && {
+        harm: {kind: 'writes' as const, sessions: waiting, share: 1, since: null},
+        explains: commits.map(({pid}) => `backend:${pid}`),
+      }),
+      cause: 'sync-standby-missing',
+      confidence: 'certain',
+      reasons: [
+        'Sessions wait with wait event SyncRep: their transactions are committed here but not confirmed, and keep their locks.',
+        'pg_stat_replication shows no standby with sync_state sync or quorum.',
+      ],
+      acts: [
+        advice('start the standby again, or correct its application_name', {
+          frees: 'every commit that waits, at once',
+          costs: 'nothing: durability stays as intended',
+        }),
+        advice("ALTER SYSTEM SET synchronous_standby_names = '', then SELECT pg_reload_conf()", {
+          frees: 'every commit that waits, at once',
+          costs: 'until it is set again, what this server commits is lost if this server is lost',
+        }),
+      ],
+    },
+  ];
+}
+
+function notifyQueue({notify_queue_ratio: ratio}: WriteState): Finding[] {
+  const {warning, critical} = thresholds.notify_queue_ratio;
+  if (ratio <= warning) return [];
+  return [
+    {
+      recipe: 'notify-queue',
+      severity: ratio >= critical ? 'critical' : 'warning',
+      subject: 'server/notify-queue',
+      summary: `the NOTIFY queue is ${formatRatio(ratio, 0)} full: a session that listens has been in one transaction for long; when full, transactions that NOTIFY fail`,
+      evidence: {notify_queue_ratio: ratio},
+      harm: {kind: 'soon', sessions: 0, share: 1, since: null},
+      cause: 'notify-queue',
+      confidence: 'certain',
+      reasons: ['The queue is emptied up to the oldest transaction of a session that LISTENs.'],
+      acts: [
+        advice('end the oldest transaction of a session that listens', {
+          frees: 'the queue',
+          costs: 'that transaction is rolled back',
+        }),
+      ],
+    },
+  ];
+}
+
+/** Failed since it last succeeded, and lately: an old failure stays in the statistics for ever. */
+function archiving({archive}: WriteState, {snapshot}: Context): Finding[] {
+  if (archive === null || archive.last_failed_at === null) return [];
+  const {failed_count, last_failed_at, last_archived_at} = archive;
+  const isFailing = last_archived_at === null || last_failed_at > last_archived_at;
+  const age_ms = Date.parse(snapshot.at) - Date.parse(last_failed_at);
+  if (!isFailing || age_ms > archiveRetryMs) return [];
+  return [
+    {
+      recipe: 'archive-failing',
+      severity: 'warning',
+      subject: 'server/archiver',
+      summary: `archiving WAL fails (last at ${last_failed_at.slice(11, 19)}, ${last_archived_at === null ? 'never succeeded' : `last success ${last_archived_at.slice(0, 19).replace('T', ' ')}`}): WAL is kept until the disk is full`,
+      evidence: {failed_count, last_failed_at, last_archived_at},
+      harm: {kind: 'soon', sessions: 0, share: 1, since: last_archived_at},
+      cause: 'archive-failing',
+      confidence: 'certain',
+      reasons: ['A segment that is not archived is not recycled; a server whose disk is full stops.'],
+      acts: [
+        advice("read archive_command's error in the server log and mend it", {
+          frees: 'the WAL that is kept, once it is archived',
+          costs: 'nothing',
+        }),
+      ],
+    },
+  ];
+}
+
+/** The archiver retries at least once a minute (PGARCH_AUTOWAKE_INTERVAL). */
+const archiveRetryMs = 5 * 60_000;
+
+/** It has lost, or will soon lose, what its consumer needs: then that has to be rebuilt. */
+function isNearLoss({safe_wal_bytes, wal_status}: ReplicationSlot): boolean {
+  if (wal_status === 'unreserved') return true;
+  return (
+    safe_wal_bytes !== null && wal_status !== 'lost' && safe_wal_bytes < thresholds.safe_wal_bytes.warning
+  );
+}
+
+function slotFinding({
+  name,
+  kind,
+  is_active,
+  retained_bytes,
+  safe_wal_bytes,
+  wal_status,
+}: ReplicationSlot): Finding {
+  const acts: Act[] = [
+    advice(
+      is_active
+        ? 'find out why its consumer falls behind'
+        : 'start its consumer, or drop the slot if it is gone',
+      {
+        frees: null,
+        costs: 'a consumer whose slot is lost has to copy everything anew',
+      },
+    ),
+  ];
+  return {
+    recipe: 'slot-wal',
+    severity: 'warning',
+    subject: `slot:${name}`,
+    summary: `${kind} slot ${name} (${is_active ? 'active' : 'inactive'}) retains ${formatBytes(retained_bytes)} of WAL and loses what it needs in ${formatBytes(Math.max(0, safe_wal_bytes ?? 0))}`,
+    evidence: {slot: name, is_active, retained_bytes, safe_wal_bytes, wal_status},
+    harm: {kind: 'soon', sessions: 0, share: 1, since: null},
+    cause: 'slot-wal',
+    confidence: 'certain',
+    reasons: ['max_slot_wal_keep_size limits what it may retain; beyond, the slot is invalidated.'],
+    acts,
+  };
+}

@@ -1,0 +1,200 @@
+import {describe, expect, it} from 'vitest';
+import {examineFailing} from '../../../../source/core/assessment/harms/failing.ts';
+import {examineDeadlocks} from '../../../../source/core/assessment/harms/failing-deadlocks.ts';
+import {createBackend, createStatement} from '../../../helpers/snapshot.ts';
+import {contextOf, createSequence, createWriteState, type Reading} from './readings.ts';
+
+const insert = 'INSERT INTO "public"."readings" ("value") VALUES ($1)';
+
+const session = (pid: number, query: string, overrides = {}) =>
+  createBackend({pid, application_name: 'ingest', query, query_id: '77', query_age_ms: 10, ...overrides});
+
+/** A healthy statement that is counted, and the failing one, which is not. */
+const counted = (index: number) => [createStatement({queryid: '1', dbid: '16384', calls: 1000 + index * 20})];
+
+const failing = (index: number): Reading => ({
+  backends: [session(1, insert), session(2, insert)],
+  statements: counted(index),
+  database: {xact_rollback: index * 79, xact_commit: 1000 + index},
+});
+
+const readOnly = {name: 'default_transaction_read_only', value: 'on'};
+
+describe('examineFailing', () => {
+  it('names a column that is full, with what refers to it', () => {
+    const [finding, ...others] = examineFailing(contextOf(20, failing, {sequences: [createSequence()]}));
+    expect(others).toEqual([]);
+    expect(finding).toMatchObject({
+      cause: 'full-column',
+      recipe: 'widen-column',
+      severity: 'critical',
+      summary:
+        "readings.id (integer) cannot take its sequence's next value 2147483648; ingest/shop_app: 79 rollbacks a second, 99% of shop's transactions; alerts.reading_id refers to it",
+      params: {table: 'public.readings', column: 'id'},
+      harm: {kind: 'failing', sessions: 2, share: 1, since: null},
+      acts: [{recipe: 'widen-column'}, {recipe: 'widen-column', params: {method: 'negative'}}],
+    });
+  });
+
+  it('recommends the stopgap where the table is too large to rewrite', () => {
+    const sequence = createSequence();
+    const table = sequence.table && {...sequence.table, size_bytes: 90_000_000_000};
+    const [finding] = examineFailing(contextOf(5, failing, {sequences: [{...sequence, table}]}));
+    expect(finding?.params).toMatchObject({method: 'negative'});
+  });
+
+  it('names a role that became read-only, from when, and which clients', () => {
+    const at = (hour: string) => ({backend_start: `2026-01-01T${hour}:00.000000Z`});
+    const reading = (index: number): Reading => ({
+      ...failing(index),
+      backends: [
+        session(1, insert, {...at('12:00'), client_addr: '10.0.0.1', backend_xid: '900'}),
+        session(2, insert, {...at('13:01'), client_addr: '10.0.0.2'}),
+        session(3, insert, {...at('13:02'), client_addr: '10.0.0.3'}),
+      ],
+    });
+    const facts = {setting_overrides: [{...readOnly, role: 'shop_app', database: 'shop'}]};
+    const [finding] = examineFailing(contextOf(10, reading, facts));
+    expect(finding).toMatchObject({
+      cause: 'read-only-role',
+      recipe: 'reset-role-setting',
+      severity: 'critical',
+      summary: expect.stringMatching(
+        /^sessions of ingest\/shop_app that began after 12:00 are read-only: set for role shop_app in database shop; 2 of 3 clients; 79 rollbacks a second/,
+      ),
+      params: {
+        role: 'shop_app',
+        database: 'shop',
+        recycle: 'yes',
+        begun_after: '2026-01-01T12:00:00.000000Z',
+      },
+    });
+  });
+
+  it.each([
+    [
+      'another value precedes it',
+      [
+        {...readOnly, role: null, database: 'shop'},
+        {...readOnly, value: 'off', role: 'shop_app', database: null},
+      ],
+    ],
+    ['it is of another database', [{...readOnly, role: 'shop_app', database: 'other'}]],
+    ['it is off', [{...readOnly, value: 'off', role: 'shop_app', database: null}]],
+  ])('does not blame a read-only default if %s', (_, setting_overrides) => {
+    expect(examineFailing(contextOf(10, failing, {setting_overrides}))).toMatchObject([
+      {cause: 'failing-statement'},
+    ]);
+  });
+
+  it('names a server that is read-only, and a standby', () => {
+    const write_state = createWriteState({default_read_only: true, read_only_source: 'postgresql.auto.conf'});
+    expect(examineFailing(contextOf(5, failing, {write_state}))).toMatchObject([
+      {
+        cause: 'read-only-server',
+        acts: [{recipe: null}],
+        summary: expect.stringContaining('postgresql.auto.conf'),
+      },
+    ]);
+    const standby = (index: number) => ({...failing(index), target: {is_in_recovery: true}});
+    expect(examineFailing(contextOf(5, standby))).toMatchObject([{cause: 'standby', recipe: 'standby'}]);
+  });
+
+  it('names a statement that begins and never completes', () => {
+    expect(examineFailing(contextOf(10, failing))).toMatchObject([
+      {
+        cause: 'failing-statement',
+        severity: 'critical',
+        subject: 'application:ingest/role:shop_app',
+        summary: expect.stringContaining(
+          'INSERT INTO public.readings began 18 times in the readings and never completed',
+        ),
+        acts: [{recipe: null}],
+      },
+    ]);
+  });
+
+  it('names transactions that go on after an error', () => {
+    const reading = (index: number): Reading => ({
+      ...failing(index),
+      backends: [session(1, 'SELECT 1', {state: 'idle in transaction (aborted)', state_age_ms: 40})],
+    });
+    expect(examineFailing(contextOf(10, reading))).toMatchObject([
+      {cause: 'aborted-transactions', subject: 'application:ingest/role:shop_app'},
+    ]);
+  });
+
+  it('without counters, says what it sees and no more', () => {
+    const reading = (index: number): Reading => ({...failing(index), statements: []});
+    expect(examineFailing(contextOf(10, reading))).toMatchObject([
+      {
+        cause: 'rollbacks',
+        confidence: 'possible',
+        summary: expect.stringContaining('the server log has the error'),
+      },
+    ]);
+  });
+
+  const reads = (index: number): Reading => ({
+    backends: [
+      createBackend({pid: 1, query: 'ROLLBACK', query_id: '9', query_age_ms: 10}),
+      createBackend({pid: 2, query: 'SELECT 1', query_id: '1', query_age_ms: 10}),
+    ],
+    statements: [...counted(index), createStatement({queryid: '9', dbid: '16384', calls: 100 + index * 50})],
+    database: {xact_rollback: index * 50, xact_commit: 1000 + index},
+  });
+
+  it.each<[string, (index: number) => Reading]>([
+    ['an ORM ends its reads with ROLLBACK', reads],
+    ['nothing is rolled back', index => ({...failing(index), database: {xact_rollback: 7}})],
+    [
+      'few of many transactions fail',
+      index => ({...failing(index), database: {xact_rollback: index * 2, xact_commit: index * 5000}}),
+    ],
+    [
+      'a person left an aborted transaction open',
+      index => ({
+        ...reads(index),
+        backends: [
+          ...(reads(index).backends ?? []),
+          session(5, 'SELECT oops', {
+            state: 'idle in transaction (aborted)',
+            state_age_ms: 900_000,
+            query_age_ms: 900_000,
+          }),
+        ],
+      }),
+    ],
+    [
+      'the counters were reset',
+      index => ({...failing(index), database: {xact_rollback: index < 5 ? 900 : index}}),
+    ],
+    [
+      'only a fast statement is missing among thousands',
+      index => ({
+        ...reads(index),
+        backends: [...(reads(index).backends ?? []), session(7, 'SELECT 2', {query_id: '55'})],
+        info: {entries: 4000},
+      }),
+    ],
+  ])('finds nothing if %s', (_, reading) => {
+    expect(examineFailing(contextOf(20, reading))).toEqual([]);
+  });
+
+  it('is quiet soon after the last rollback', () => {
+    const reading = (index: number): Reading => ({
+      ...failing(index),
+      database: {xact_rollback: Math.min(index, 10) * 79},
+    });
+    expect(examineFailing(contextOf(19, reading))).toHaveLength(1);
+    expect(examineFailing(contextOf(23, reading))).toEqual([]);
+  });
+});
+
+it('examineDeadlocks counts them over the window', () => {
+  const reading = (index: number): Reading => ({database: {deadlocks: Math.floor(index / 5)}});
+  expect(examineDeadlocks(contextOf(30, reading))).toMatchObject([
+    {cause: 'deadlocks', evidence: {deadlocks: 5}, subject: 'database:shop/deadlocks'},
+  ]);
+  expect(examineDeadlocks(contextOf(12, reading))).toEqual([]);
+});

@@ -1,0 +1,79 @@
+import type {Context} from '../../../../source/core/assessment/context.ts';
+import {samplesOf} from '../../../../source/core/assessment/sample.ts';
+import type {AssessmentFacts} from '../../../../source/model/assessment.ts';
+import type {SequenceUse, WriteState} from '../../../../source/model/server-facts.ts';
+import type {Backend, Database, Snapshot, Statement} from '../../../../source/model/snapshot.ts';
+import {createSnapshot} from '../../../helpers/snapshot.ts';
+
+/** What changes from one reading to the next, one second later. */
+export type Reading = {
+  backends?: Backend[];
+  statements?: Statement[];
+  database?: Partial<Database>;
+  info?: Partial<NonNullable<Snapshot['statements_info']>>;
+  target?: Partial<Snapshot['target']>;
+};
+
+/** The context of `count` readings, one a second. */
+export function contextOf(
+  count: number,
+  reading: (index: number) => Reading,
+  facts: AssessmentFacts = {},
+): Context {
+  const snapshots = Array.from({length: count}, (_, index) => {
+    const {backends, statements, database, info, target} = reading(index);
+    const base = createSnapshot({...(backends && {backends}), ...(statements && {statements})});
+    return {
+      ...base,
+      at: new Date(Date.UTC(2026, 0, 1, 13, 4, index)).toISOString(),
+      target: {...base.target, database: 'shop', ...target},
+      databases: base.databases.map(each => ({...each, ...database})),
+      statements_info: base.statements_info && {...base.statements_info, ...info},
+    };
+  });
+  const snapshot = snapshots.at(-1);
+  if (snapshot === undefined) throw new Error('no reading');
+  return {snapshot, samples: samplesOf(snapshots), facts};
+}
+
+export function createSequence(overrides: Partial<SequenceUse> = {}): SequenceUse {
+  return {
+    schema: 'public',
+    name: 'readings_id_seq',
+    last_value: '2147483647',
+    increment: '1',
+    max_value: '9223372036854775807',
+    is_cycled: false,
+    table: {
+      oid: '16400',
+      schema: 'public',
+      name: 'readings',
+      column: 'id',
+      type: 'integer',
+      rows: 400_000,
+      size_bytes: 40_000_000,
+    },
+    column_max: '2147483647',
+    referring: [
+      {schema: 'public', table: 'alerts', column: 'reading_id', type: 'integer', column_max: '2147483647'},
+    ],
+    used_ratio: 1,
+    ...overrides,
+  };
+}
+
+export function createWriteState(overrides: Partial<WriteState> = {}): WriteState {
+  return {
+    is_in_recovery: false,
+    default_read_only: false,
+    read_only_source: null,
+    xids_left: 2_000_000_000,
+    oldest_database: 'shop',
+    multixacts_left: 2_000_000_000,
+    synchronous_standby_names: '',
+    synchronous_standbys: 0,
+    notify_queue_ratio: 0,
+    archive: null,
+    ...overrides,
+  };
+}

@@ -1,0 +1,269 @@
+import {describe, expect, it} from 'vitest';
+import {examineWrites, writableOf} from '../../../../source/core/assessment/harms/writes.ts';
+import type {AssessmentFacts} from '../../../../source/model/assessment.ts';
+import type {ReplicationSlot, SequenceUse} from '../../../../source/model/server-facts.ts';
+import {createBackend, createStatement} from '../../../helpers/snapshot.ts';
+import {contextOf, createSequence, createWriteState, type Reading} from './readings.ts';
+
+const still = (): Reading => ({});
+
+/** 100 rows a second into readings. */
+const inserting = (index: number): Reading => ({
+  statements: [
+    createStatement({
+      query: 'INSERT INTO "readings" ("value") VALUES ($1)',
+      calls: index * 100,
+      rows: index * 100,
+    }),
+  ],
+});
+
+const slot: ReplicationSlot = {
+  name: 'cdc',
+  kind: 'logical',
+  database: 'shop',
+  plugin: 'pgoutput',
+  is_active: false,
+  active_pid: null,
+  xmin_age: null,
+  catalog_xmin_age: null,
+  retained_bytes: 9_000_000_000,
+  wal_status: 'extended',
+  safe_wal_bytes: 500_000_000,
+  is_temporary: false,
+};
+
+const waiting = [
+  createBackend({state: 'active', wait_event_type: 'IPC', wait_event: 'SyncRep', query: 'COMMIT'}),
+];
+
+describe('writableOf', () => {
+  it.each<[string, AssessmentFacts, (index: number) => Reading, boolean | null, RegExp | null]>([
+    ['before the facts are read', {}, still, null, null],
+    ['a primary', {write_state: createWriteState()}, still, true, null],
+    ['a standby', {}, () => ({target: {is_in_recovery: true}}), false, /standby/],
+    [
+      'a read-only server',
+      {write_state: createWriteState({default_read_only: true})},
+      still,
+      false,
+      /read-only/,
+    ],
+    [
+      'no transaction ids',
+      {write_state: createWriteState({xids_left: 0})},
+      still,
+      false,
+      /no transaction ids/,
+    ],
+    [
+      'near wraparound',
+      {write_state: createWriteState({xids_left: 20_000_000})},
+      still,
+      true,
+      /20M transaction ids/,
+    ],
+    [
+      'no standby to wait for',
+      {write_state: createWriteState({synchronous_standby_names: 's1'})},
+      () => ({backends: waiting}),
+      false,
+      /every commit waits/,
+    ],
+    [
+      'a full column',
+      {write_state: createWriteState(), sequences: [createSequence()]},
+      still,
+      true,
+      /readings.id is full/,
+    ],
+    [
+      'a column full soon',
+      {write_state: createWriteState(), sequences: [createSequence({last_value: '2100000000'})]},
+      inserting,
+      true,
+      /readings.id is full in 5 days/,
+    ],
+    [
+      'a slot that fills the disk',
+      {write_state: createWriteState(), replication: {slots: [slot], standbys: []}},
+      still,
+      true,
+      /slot cdc/,
+    ],
+  ])('%s', (_, facts, reading, ok, reason) => {
+    const writable = writableOf(contextOf(30, reading, facts));
+    expect(writable.ok).toBe(ok);
+    expect(writable.reasons.join('\n')).toMatch(reason ?? /^$/);
+  });
+});
+
+describe('examineWrites', () => {
+  it.each<[string, AssessmentFacts, (index: number) => Reading, string, string, RegExp]>([
+    [
+      'a full column',
+      {sequences: [createSequence()]},
+      still,
+      'full-column',
+      'warning',
+      /^readings\.id \(integer\) cannot take its sequence's next value 2147483648: the next INSERT fails; alerts\.reading_id refers/,
+    ],
+    [
+      'a bigint column under an integer sequence',
+      {
+        sequences: [
+          createSequence({column_max: '9223372036854775807', max_value: '2147483647', referring: []}),
+        ],
+      },
+      still,
+      'full-column',
+      'warning',
+      /^sequence readings_id_seq has no value left/,
+    ],
+    [
+      'only a referring column is full',
+      {sequences: [createSequence({column_max: '9223372036854775807'})]},
+      still,
+      'full-column',
+      'warning',
+      /^alerts\.reading_id \(integer\) cannot take the next value 2147483648 of readings\.id/,
+    ],
+    [
+      'a date',
+      {sequences: [createSequence({last_value: '2100000000', used_ratio: 0.978})]},
+      inserting,
+      'full-column',
+      'warning',
+      /97\.8% of its values .*full in 5 days at the rate of the last 29 s/,
+    ],
+    [
+      'a near date',
+      {sequences: [createSequence({last_value: '2147000000', used_ratio: 0.9997})]},
+      inserting,
+      'full-column',
+      'critical',
+      /full in 1 h/,
+    ],
+    [
+      'no rate',
+      {sequences: [createSequence({last_value: '2100000000', used_ratio: 0.978})]},
+      still,
+      'full-column',
+      'warning',
+      /its rate is not known/,
+    ],
+    [
+      'few ids',
+      {write_state: createWriteState({xids_left: 30_000_000})},
+      still,
+      'wraparound',
+      'warning',
+      /30M transaction ids are left/,
+    ],
+    [
+      'no ids',
+      {write_state: createWriteState({multixacts_left: -5})},
+      still,
+      'wraparound',
+      'critical',
+      /takes no writes: no multixacts/,
+    ],
+    [
+      'commits that wait',
+      {write_state: createWriteState({synchronous_standby_names: 's1'})},
+      () => ({backends: waiting}),
+      'sync-standby-missing',
+      'critical',
+      /^every commit waits for a standby/,
+    ],
+    [
+      'the NOTIFY queue',
+      {write_state: createWriteState({notify_queue_ratio: 0.6})},
+      still,
+      'notify-queue',
+      'warning',
+      /60% full/,
+    ],
+    [
+      'an archiver that fails',
+      {
+        write_state: createWriteState({
+          archive: {failed_count: 5, last_failed_at: '2026-01-01T13:04:00Z', last_archived_at: null},
+        }),
+      },
+      still,
+      'archive-failing',
+      'warning',
+      /archiving WAL fails/,
+    ],
+    [
+      'a slot near its cap',
+      {replication: {slots: [slot], standbys: []}},
+      still,
+      'slot-wal',
+      'warning',
+      /^logical slot cdc \(inactive\)/,
+    ],
+  ])('%s', (_, facts, reading, cause, severity, summary) => {
+    expect(examineWrites(contextOf(30, reading, facts))).toMatchObject([
+      {cause, severity, summary: expect.stringMatching(summary), harm: {share: 1}},
+    ]);
+  });
+
+  it('names without harm a sequence whose end is far away', () => {
+    const sequences = [createSequence({last_value: '1200000000', used_ratio: 0.56})];
+    const [finding] = examineWrites(contextOf(30, inserting, {sequences}));
+    expect(finding).toMatchObject({cause: 'full-column', summary: expect.stringContaining('in 110 days')});
+    expect(finding).not.toHaveProperty('harm');
+  });
+
+  it.each<[string, SequenceUse]>([
+    ['never used', createSequence({last_value: null})],
+    [
+      'cycled',
+      createSequence({
+        is_cycled: true,
+        max_value: '2147483647',
+        column_max: '9223372036854775807',
+        referring: [],
+      }),
+    ],
+    ['going down', createSequence({increment: '-1'})],
+  ])('finds nothing for a sequence that is %s', (_, sequence) => {
+    expect(examineWrites(contextOf(3, still, {sequences: [sequence]}))).toEqual([]);
+  });
+
+  it.each<[string, AssessmentFacts]>([
+    ['a healthy server', {write_state: createWriteState()}],
+    [
+      'a connected standby',
+      {write_state: createWriteState({synchronous_standby_names: 's1', synchronous_standbys: 1})},
+    ],
+    [
+      'an archive failure of yesterday',
+      {
+        write_state: createWriteState({
+          archive: {failed_count: 5, last_failed_at: '2025-12-31T13:04:00Z', last_archived_at: null},
+        }),
+      },
+    ],
+    [
+      'an archive failure before the last success',
+      {
+        write_state: createWriteState({
+          archive: {
+            failed_count: 5,
+            last_failed_at: '2026-01-01T13:03:00Z',
+            last_archived_at: '2026-01-01T13:03:30Z',
+          },
+        }),
+      },
+    ],
+    [
+      'a slot without a cap',
+      {replication: {slots: [{...slot, safe_wal_bytes: null, wal_status: 'reserved'}], standbys: []}},
+    ],
+  ])('finds nothing for %s', (_, facts) => {
+    expect(examineWrites(contextOf(5, still, facts))).toEqual([]);
+  });
+});
