@@ -44,9 +44,10 @@ process.on('uncaughtException', error => {
 });
 
 const exitCode = exitCodeAfterSignal(await main());
-// The process exits when stdout is flushed, even with an open connection. After an interruption it waits 1 s at most,
-// as the reader of stdout may be stuck.
+// The process exits when its output is flushed, even with an open connection. After an interruption it waits 1 s at most,
+// as the reader of the output may be stuck; without one, a signal ends it, as nothing handles signals any more.
 if (isInterrupted()) setTimeout(() => exit(exitCode), 1000);
+await new Promise(resolve => stderr.write('', resolve));
 stdout.write('', error => {
   const failure = outputError ?? error ?? null;
   exit(failure === null || isTerminalLost(1) ? exitCode : reportOutputError(failure, exitCode));

@@ -18,18 +18,23 @@ function whyNoConsole({stdin, stdout, env}: CliContext): string | null {
   return env.TERM === 'dumb' ? 'the console needs a terminal with a cursor, and TERM is dumb' : null;
 }
 
-/**
- * The terminal for the console, switched to non-blocking writes. By default a write to a terminal blocks Node until the
- * terminal accepts it. A terminal that accepts nothing (a serial line on hold, a window with selected text) would block
- * refreshes, the run in progress and the handling of signals.
- */
-export function consoleStreams({stdin, stdout, stderr}: CliContext): Pick<CliContext, 'stdin' | 'stdout'> {
-  writeWithoutWaiting(stdout);
-  writeWithoutWaiting(stderr);
+/** The terminal for the console. */
+export function consoleStreams(context: CliContext): Pick<CliContext, 'stdin' | 'stdout'> {
+  writeWithoutWaiting(context);
+  const {stdin, stdout} = context;
   return {stdin, stdout};
 }
 
-function writeWithoutWaiting(stream: NodeJS.WriteStream): void {
+/**
+ * Switches the terminal to non-blocking writes. By default a write to a terminal blocks Node until the terminal accepts
+ * it. A terminal that accepts nothing (a serial line on hold, a window with selected text, a stopped ssh) would block
+ * refreshes, the run in progress between its intent and its outcome, and the handling of signals.
+ */
+export function writeWithoutWaiting({stdout, stderr}: Pick<CliContext, 'stdout' | 'stderr'>): void {
+  for (const stream of [stdout, stderr]) setNonBlocking(stream);
+}
+
+function setNonBlocking(stream: NodeJS.WriteStream): void {
   const {fd, _handle: handle} = stream as {
     fd?: number;
     _handle?: {setBlocking?(isBlocking: boolean): unknown};

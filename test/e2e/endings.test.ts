@@ -3,11 +3,12 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type pg from 'pg';
-import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest';
+import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from 'vitest';
 import {openJournal} from '../../source/journal/journal-file.ts';
+import {program} from '../helpers/build.ts';
 import {openProgram} from '../helpers/console.ts';
 import {type OwnServer, startTestServer} from '../helpers/server.ts';
-import type {Terminal} from '../helpers/terminal.ts';
+import {openTerminal, type Terminal} from '../helpers/terminal.ts';
 import {confirm, openRecipe} from '../helpers/wizard.ts';
 
 let server: OwnServer;
@@ -204,3 +205,69 @@ it('gives up on a server that stops answering, and reports unknown outcomes', as
     '^CREATE INDEX',
   ]);
 });
+
+describe('on a terminal that is not read', () => {
+  /** Fills what the kernel keeps for a terminal, and starts poolctl then: none of its output is taken. */
+  const fill = `
+fill() { while dd if=/dev/zero of=/dev/tty bs=$1 count=64 oflag=nonblock 2>/dev/null; do :; done; }
+fill 4096; fill 1; sleep 0.2; fill 1; `;
+  /** Keeps the terminal open until Enter: what is not read when its last process ends may be lost. */
+  const untilEnter = '"$@"; code=$?; read answer; exit $code';
+
+  function openUnread(args: string[], thenDo: string): Terminal {
+    const terminal = openTerminal({
+      command: '/bin/sh',
+      args: ['-c', fill + thenDo, 'sh', process.execPath, program, ...args, server.url(), '--yes'],
+      columns: 140,
+      rows: 40,
+      env: {POOLCTL_JOURNAL: journal},
+    });
+    terminal.stopReading();
+    terminals.push(terminal);
+    return terminal;
+  }
+
+  const journaled = async () => (await openJournal(journal).inspect()).map(({event}) => event);
+
+  async function expectRead(terminal: Terminal): Promise<void> {
+    terminal.readOn();
+    await terminal.waitFor(/done: 1 verified/);
+    terminal.press('enter');
+    expect((await terminal.onExit).exitCode).toBe(0);
+  }
+
+  it('`poolctl run` and `poolctl undo` record every outcome, and then wait for the terminal', async () => {
+    await server.query('CREATE ROLE app LOGIN');
+    const args = ['run', 'set-timeouts', '--set', 'role=app', '--set', 'lock_timeout=3s'];
+    const run = openUnread(args, untilEnter);
+    await expect.poll(journaled).toEqual(['run', 'intent', 'outcome', 'end']);
+    await expectRead(run);
+
+    const [{run: id = ''} = {}] = await openJournal(journal).inspect();
+    const undo = openUnread(['undo', id], untilEnter);
+    await expect.poll(async () => (await journaled()).slice(4)).toEqual(['run', 'intent', 'outcome', 'end']);
+    await expectRead(undo);
+    await server.query('DROP ROLE app');
+  });
+
+  it.each(signals)('a %s cancels a build and ends `poolctl run`: %i', async (signal, code) => {
+    await leaveInvalidIndex();
+    await holdSnapshot();
+    const terminal = openUnread(['run', 'repair-invalid-indexes'], 'exec "$@"');
+    await untilBuilding();
+    terminal.kill(signal);
+    await expect.poll(() => isAlive(terminal.pid)).toBe(false);
+    terminal.readOn();
+    expect((await terminal.onExit).exitCode).toBe(code);
+    await expectEndedInOrder();
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -20,6 +20,7 @@ import {localMachine} from '../../postgres/connect/machine.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 import {createExecutor} from '../../postgres/executor/executor.ts';
 import {connectToWatch, readSnapshot} from '../connection.ts';
+import {writeWithoutWaiting} from '../console-terminal.ts';
 import {type CliContext, createPrompt, type Output, printMessage} from '../context.ts';
 import {catchInterrupts} from '../interrupts.ts';
 import {openConfiguredJournal} from '../journal.ts';
@@ -155,6 +156,7 @@ export async function withRunSession(
   work: (session: RunSession) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   let watching: Connection | null = null;
+  writeWithoutWaiting(outer);
   const context = flags.json ? outer : {...outer, output: terminalOutput(outer)};
   const {engine, identity} = openEngine(context, request, {flags, watching: () => watching});
   const {signal, release} = catchInterrupts(context, {within_ms: 10_000});
