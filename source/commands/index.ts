@@ -5,39 +5,41 @@ import type {CliContext} from '../cli/context.ts';
 import {exitCodes} from '../core/errors.ts';
 import type {ExitCode} from '../model/run.ts';
 import {usage as check} from './check/flags.ts';
-import {usage as completion} from './completion/flags.ts';
+import * as completion from './completion/command.ts';
 import {usage as console} from './console/flags.ts';
 import {usage as demo} from './demo/flags.ts';
-import {usage as doctor} from './doctor/flags.ts';
+import * as doctor from './doctor/command.ts';
 import {usage as journal} from './journal/flags.ts';
 import {usage as play} from './play/flags.ts';
-import {usage as recipes} from './recipes/flags.ts';
+import * as recipes from './recipes/command.ts';
 import {usage as record} from './record/flags.ts';
 import {usage as replay} from './replay/flags.ts';
 import {usage as report} from './report/flags.ts';
 import {usage as rollout} from './rollout/flags.ts';
 import {usage as run} from './run/flags.ts';
-import {usage as snapshot} from './snapshot/flags.ts';
+import * as snapshot from './snapshot/command.ts';
 import {usage as undo} from './undo/flags.ts';
 
-/** Every command, in the order of help. The parser, help, completions and the man page use this table. */
+/**
+ * Every command, in the order of help. The parser, help, completions and the man page use this table. A command that
+ * needs little code is a single file; of the others only `flags.ts` is loaded with the table.
+ */
 export const commands: readonly Command[] = [
   defineCommand(console, () => import('./console/command.ts')),
   defineCommand(demo, async () => {
-    const [{runDemo}, opened, printed] = await Promise.all([
+    const [{runDemo}, opened] = await Promise.all([
       import('./demo/command.ts'),
       import('./console/command.ts'),
-      import('./snapshot/command.ts'),
     ]);
     return {
-      run: (context, call) => runDemo(context, call, {console: opened.run, snapshot: printed.run}),
+      run: (context, call) => runDemo(context, call, {console: opened.run, snapshot: snapshot.run}),
     };
   }),
-  defineCommand(snapshot, () => import('./snapshot/command.ts')),
+  defineCommand(snapshot.usage, async () => snapshot),
   defineCommand(check, () => import('./check/command.ts')),
   defineCommand(rollout, () => import('./rollout/command.ts')),
-  defineCommand(doctor, () => import('./doctor/command.ts')),
-  defineCommand(recipes, () => import('./recipes/command.ts')),
+  defineCommand(doctor.usage, async () => doctor),
+  defineCommand(recipes.usage, async () => recipes),
   defineCommand(run, () => import('./run/command.ts')),
   defineCommand(undo, () => import('./undo/command.ts')),
   defineCommand(replay, () => import('./replay/command.ts')),
@@ -45,10 +47,9 @@ export const commands: readonly Command[] = [
   defineCommand(play, () => import('./play/command.ts')),
   defineCommand(report, () => import('./report/command.ts')),
   defineCommand(journal, () => import('./journal/command.ts')),
-  defineCommand(completion, async () => {
-    const {runCompletion} = await import('./completion/command.ts');
-    return {run: (context, call) => runCompletion(context, call, commands)};
-  }),
+  defineCommand(completion.usage, async () => ({
+    run: (context, call) => completion.run(context, call, commands),
+  })),
 ];
 
 /** Runs the command that the arguments name, or prints its help or the version. Throws AbortError. */

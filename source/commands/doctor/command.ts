@@ -1,4 +1,4 @@
-import type {Call} from '../../cli/call/usage.ts';
+import {type Call, jsonFlag, serverFlags, type Usage} from '../../cli/call/usage.ts';
 import {explainServerErrors, withConnection} from '../../cli/connection.ts';
 import type {CliContext, Output} from '../../cli/context.ts';
 import {raceInterrupt} from '../../cli/interrupts.ts';
@@ -9,13 +9,22 @@ import {jsonText} from '../../core/text/json.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {DoctorCheck, DoctorReport} from '../../model/target.ts';
-import {examine} from '../../postgres/server/doctor.ts';
-import type {usage} from './flags.ts';
+
+export const usage = {
+  name: 'doctor',
+  summary: 'Check what poolctl can read and do on the server',
+  arguments: [{shown: '[url]'}],
+  flags: {...jsonFlag, ...serverFlags},
+  details: [
+    'For what is missing, doctor prints the statement that grants it. Exit 0 when nothing is missing, else 1.',
+  ],
+} as const satisfies Usage;
 
 /** `poolctl doctor [url]`. */
 export async function run(context: CliContext, {words: [url], flags}: Call<typeof usage>): Promise<ExitCode> {
   const request = await locateServer(context, {url, flags});
   return withConnection(context, request, flags, async (connection, signal) => {
+    const {examine} = await import('../../postgres/server/doctor.ts');
     const report = await explainServerErrors(connection, raceInterrupt(examine(connection), signal));
     return printDoctorReport(report, context.output, {json: flags.json ?? false});
   });

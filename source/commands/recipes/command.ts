@@ -1,6 +1,4 @@
-import {recipes as own} from '../../../recipes/index.ts';
-import {recipeText} from '../../cli/call/help-text.ts';
-import type {Call} from '../../cli/call/usage.ts';
+import {type Call, jsonFlag, recipesFlag, type Usage} from '../../cli/call/usage.ts';
 import type {CliContext, Output} from '../../cli/context.ts';
 import {loadConfiguredRecipes} from '../../cli/recipes.ts';
 import {exitCodes} from '../../core/errors.ts';
@@ -9,19 +7,37 @@ import {jsonText} from '../../core/text/json.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {ExitCode} from '../../model/run.ts';
-import type {usage} from './flags.ts';
+
+export const usage = {
+  name: 'recipes',
+  summary: 'List the recipes and their parameters',
+  arguments: [],
+  flags: {
+    ...recipesFlag,
+    check: {
+      type: 'string',
+      value: 'DIR',
+      help: 'Validate the recipe files in a directory; exit 2 on an error',
+    },
+    ...jsonFlag,
+  },
+  details: [],
+} as const satisfies Usage;
 
 /** `poolctl recipes`: all recipes with their parameters, or with `--check DIR` the errors in a team's own. */
 export async function run(context: CliContext, {flags}: Call<typeof usage>): Promise<ExitCode> {
   const json = flags.json ?? false;
   if (flags.check !== undefined) return checkRecipes(context.output, flags.check, json);
-  printRecipes(await loadConfiguredRecipes(context, flags), context.output, json);
+  await printRecipes(await loadConfiguredRecipes(context, flags), context.output, json);
   return exitCodes.ok;
 }
 
 /** Prints each error with its file and line. Exit 2 if there is one. */
 async function checkRecipes(output: Output, folder: string, json: boolean): Promise<ExitCode> {
-  const {lintFolder} = await import('../../team-recipes/lint.ts');
+  const [{lintFolder}, {recipes: own}] = await Promise.all([
+    import('../../team-recipes/lint.ts'),
+    import('../../../recipes/index.ts'),
+  ]);
   const {files, problems} = await lintFolder(
     folder,
     own.map(({id}) => id),
@@ -36,12 +52,10 @@ async function checkRecipes(output: Output, folder: string, json: boolean): Prom
 }
 
 /** Prints recipes with their parameters, and marks those without a plan as advice. */
-export function printRecipes(recipes: readonly Recipe[], output: Output, json: boolean): void {
-  output.stdout(
-    json
-      ? jsonText(toDocument(recipes), 2)
-      : recipes.map(recipe => recipeText(recipe, output.columns)).join('\n\n'),
-  );
+export async function printRecipes(recipes: readonly Recipe[], output: Output, json: boolean): Promise<void> {
+  if (json) return output.stdout(jsonText(toDocument(recipes), 2));
+  const {recipeText} = await import('../../cli/call/help-text.ts');
+  output.stdout(recipes.map(recipe => recipeText(recipe, output.columns)).join('\n\n'));
 }
 
 function toDocument(recipes: readonly Recipe[]) {

@@ -1,4 +1,4 @@
-import type {Call} from '../../cli/call/usage.ts';
+import {type Call, jsonFlag, ratesFlag, serverFlags, type Usage} from '../../cli/call/usage.ts';
 import {readSnapshot, withConnection} from '../../cli/connection.ts';
 import type {CliContext, Output} from '../../cli/context.ts';
 import {readRates} from '../../cli/flag-values.ts';
@@ -7,7 +7,18 @@ import {exitCodes} from '../../core/errors.ts';
 import {jsonText} from '../../core/text/json.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
-import type {usage} from './flags.ts';
+
+export const usage = {
+  name: 'snapshot',
+  summary: 'Print one snapshot of the server as JSON',
+  arguments: [{shown: '[url]'}],
+  flags: {
+    ...ratesFlag,
+    json: {...jsonFlag.json, help: 'No effect: the output is always JSON'},
+    ...serverFlags,
+  },
+  details: [],
+} as const satisfies Usage;
 
 /** `poolctl snapshot [url]`: prints a snapshot; with `--rates`, the second of two with the rates between them. */
 export async function run(context: CliContext, {words: [url], flags}: Call<typeof usage>): Promise<ExitCode> {

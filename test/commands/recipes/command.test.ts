@@ -3,21 +3,21 @@ import {recipes} from '../../../recipes/index.ts';
 import {printRecipes} from '../../../source/commands/recipes/command.ts';
 import {output} from '../../cli/execution/acting.ts';
 
-function list(json: boolean): string {
+async function list(json: boolean): Promise<string> {
   const stdout: string[] = [];
-  printRecipes(recipes, output(stdout, []), json);
+  await printRecipes(recipes, output(stdout, []), json);
   return stdout.join('\n');
 }
 
-it('poolctl recipes lists recipes with their parameters', () => {
-  const text = list(false);
+it('poolctl recipes lists recipes with their parameters', async () => {
+  const text = await list(false);
   for (const {id} of recipes) expect(text).toContain(id);
   expect(text).toMatch(/older_than\s+.*\[5min\]/);
   expect(text).toContain('slots-nearly-full  (advice)');
 });
 
-it('poolctl recipes --json lists them as JSON', () => {
-  const document = JSON.parse(list(true));
+it('poolctl recipes --json lists them as JSON', async () => {
+  const document = JSON.parse(await list(true));
   expect(Object.keys(document)[0]).toBe('schema_version');
   const first = document.recipes.find(({id}: {id: string}) => id === 'kill-idle-sessions');
   expect(first).toMatchObject({acts: true});
