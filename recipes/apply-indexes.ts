@@ -87,7 +87,10 @@ function requirements(params: ParameterValues): DataRequirements {
   };
 }
 
-/** Foreign keys without an index on larger tables; other suggestions need the planner. */
+/**
+ * Foreign keys without an index on larger tables; other suggestions need the planner. Where deletions wait or are slow for
+ * one, the assessment says so (core/assessment/harms/foreign-key.ts).
+ */
 function diagnose(_snapshot: Snapshot, {catalog}: RecipeData): Finding[] {
   if (catalog === undefined) return [];
   const keys = uncoveredForeignKeys(catalog).filter(
@@ -102,6 +105,7 @@ function diagnose(_snapshot: Snapshot, {catalog}: RecipeData): Finding[] {
       recipe: recipe.id,
       severity: 'warning',
       subject: 'indexes:missing',
+      cause: 'housekeeping',
       summary: `${what} no index: every DELETE on the parent and every join scans ${first.schema}.${first.table} (${first.columns.join(', ')})`,
       evidence: {
         foreign_keys: keys.length,

@@ -95,6 +95,8 @@ export type ForeignKey = {
   columns: string[];
   referenced_schema: string;
   referenced_table: string;
+  /** ON DELETE CASCADE. */
+  is_cascading: boolean;
 };
 
 export type IndexBuild = {

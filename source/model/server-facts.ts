@@ -84,4 +84,6 @@ export type UncoveredForeignKey = {
   rows: number;
   references_schema: string;
   references_table: string;
+  /** Tables, as `schema.name`, whose deleted rows delete rows of the referenced one (ON DELETE CASCADE). */
+  deleted_with: string[];
 };

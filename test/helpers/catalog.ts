@@ -67,6 +67,7 @@ export function createForeignKey(overrides: Partial<ForeignKey> = {}): ForeignKe
     columns: ['user_id'],
     referenced_schema: 'public',
     referenced_table: 'users',
+    is_cascading: false,
     ...overrides,
   };
 }

@@ -1,5 +1,5 @@
 import type {AssessmentFacts} from '../../model/assessment.ts';
-import type {Catalog} from '../../model/catalog.ts';
+import type {Catalog, ForeignKey} from '../../model/catalog.ts';
 import type {DataRequirements, Maintenance, RecipeData} from '../../model/recipe-data.ts';
 import type {UncoveredForeignKey} from '../../model/server-facts.ts';
 import {thresholds} from '../health/thresholds.ts';
@@ -48,8 +48,25 @@ function largestUncovered(catalog: Catalog): UncoveredForeignKey[] {
       rows: tableOf(catalog, key.table_oid)?.estimated_rows ?? 0,
       references_schema: key.referenced_schema,
       references_table: key.referenced_table,
+      deleted_with: deletedWith(key, catalog),
     }))
     .filter(({rows}) => rows >= thresholds.unindexed_table_rows.warning)
     .sort((a, b) => b.rows - a.rows)
     .slice(0, most);
+}
+
+/** The tables from which ON DELETE CASCADE leads to the one that the key refers to, over any number of tables. */
+function deletedWith(
+  {referenced_schema, referenced_table}: Pick<ForeignKey, 'referenced_schema' | 'referenced_table'>,
+  {foreign_keys}: Catalog,
+): string[] {
+  const found = new Set([`${referenced_schema}.${referenced_table}`]);
+  // A Set also visits what is added meanwhile.
+  for (const table of found) {
+    for (const key of foreign_keys) {
+      if (key.is_cascading && `${key.schema}.${key.table}` === table)
+        found.add(`${key.referenced_schema}.${key.referenced_table}`);
+    }
+  }
+  return [...found].slice(1);
 }

@@ -1,31 +1,68 @@
 import type {Snapshot} from '../../model/snapshot.ts';
 
-/** For each session that waits for a lock: the pids at the end of its waits, which wait for no lock themselves. */
-export function rootsOf({
-  backends,
-  lock_waits,
-}: Pick<Snapshot, 'backends' | 'lock_waits'>): Map<number, number[]> {
+/** Who waits for whom. */
+export type LockGraph = {
+  /** For each session that waits for a lock, the pids that it waits for. */
+  blockers: ReadonlyMap<number, readonly number[]>;
+  /** For each pid that others wait for, those that do. */
+  waiters: ReadonlyMap<number, readonly number[]>;
+};
+
+export function lockGraph({backends, lock_waits}: Pick<Snapshot, 'backends' | 'lock_waits'>): LockGraph {
   const blockers = new Map<number, number[]>();
   for (const {pid, blocked_by} of [...backends, ...lock_waits]) {
-    if (blocked_by.length > 0) blockers.set(pid, blocked_by);
+    // pg_blocking_pids() names the leader once for each of its parallel workers.
+    const others = blocked_by.filter((each, at) => each !== pid && blocked_by.indexOf(each) === at);
+    if (others.length > 0) blockers.set(pid, others);
   }
-  const roots = new Map<number, number[]>();
-  for (const pid of blockers.keys()) roots.set(pid, reach(pid, blockers));
+  const waiters = new Map<number, number[]>();
+  for (const [pid, others] of blockers) {
+    for (const other of others) {
+      const own = waiters.get(other);
+      if (own === undefined) waiters.set(other, [pid]);
+      else own.push(pid);
+    }
+  }
+  return {blockers, waiters};
+}
+
+/**
+ * For each session that waits for a lock: the pids at the end of its waits, which wait for no lock themselves. Sessions of a
+ * deadlock have none.
+ */
+export function rootsOf(snapshot: Pick<Snapshot, 'backends' | 'lock_waits'>): Map<number, number[]> {
+  const graph = lockGraph(snapshot);
+  const roots = new Map<number, number[]>([...graph.blockers.keys()].map(pid => [pid, []]));
+  const ends = [...graph.waiters.keys()].filter(pid => !graph.blockers.has(pid)).sort((a, b) => a - b);
+  // From the ends backward: a queue of 500 sessions has 125,000 edges, which each session would follow anew.
+  for (const end of ends) for (const pid of reachedFrom([end], graph)) roots.get(pid)?.push(end);
   return roots;
 }
 
-/** Sessions of a deadlock have no root. */
-function reach(from: number, blockers: ReadonlyMap<number, number[]>): number[] {
-  const seen = new Set([from]);
-  const found: number[] = [];
-  const queue = [from];
+/** The sessions that wait for one of `pids`, directly or through others, but not through `without`. */
+function reachedFrom(
+  pids: Iterable<number>,
+  {waiters}: Pick<LockGraph, 'waiters'>,
+  without: readonly number[] = [],
+): Set<number> {
+  const reached = new Set<number>();
+  const queue = [...pids];
   for (let pid = queue.pop(); pid !== undefined; pid = queue.pop()) {
-    for (const blocker of blockers.get(pid) ?? []) {
-      if (seen.has(blocker)) continue;
-      seen.add(blocker);
-      if (blockers.has(blocker)) queue.push(blocker);
-      else found.push(blocker);
+    for (const waiter of waiters.get(pid) ?? []) {
+      if (reached.has(waiter) || without.includes(waiter)) continue;
+      reached.add(waiter);
+      queue.push(waiter);
     }
   }
-  return found.sort((a, b) => a - b);
+  return reached;
+}
+
+/**
+ * The sessions that wait no longer if `pids` are gone, once those before them in the queue are done: all that wait for
+ * nothing else that does not wait itself.
+ */
+export function freedBy(pids: readonly number[], graph: LockGraph): Set<number> {
+  const others = [...graph.waiters.keys()].filter(pid => !pids.includes(pid) && !graph.blockers.has(pid));
+  const stillWaiting = reachedFrom(others, graph, pids);
+  return new Set([...reachedFrom(pids, graph)].filter(pid => !pids.includes(pid) && !stillWaiting.has(pid)));
 }

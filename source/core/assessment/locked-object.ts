@@ -1,7 +1,7 @@
 import type {Backend, LockWait} from '../../model/snapshot.ts';
 
 /** Sessions that wait for a transaction or a tuple wait for a row. */
-const rowLocks: readonly string[] = ['transactionid', 'tuple'];
+export const rowLocks: readonly string[] = ['transactionid', 'tuple'];
 
 /** What a session waits for, by name: `row of public.orders`, `relation public.orders`. Without a name, the table that its statement changes. */
 export function lockedObject(

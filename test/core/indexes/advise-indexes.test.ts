@@ -61,6 +61,7 @@ function catalogOf(all: Table[], keys: [string, string][]): Catalog {
       columns: [column],
       referenced_schema: 'public',
       referenced_table: 'parent',
+      is_cascading: false,
     }),
   );
   return {

@@ -1,7 +1,13 @@
 import type {Examine} from '../context.ts';
 import {examineFailing} from './failing.ts';
 import {examineDeadlocks} from './failing-deadlocks.ts';
+import {examineWaiting} from './waiting.ts';
 import {examineWrites} from './writes.ts';
 
 /** Every kind of harm that is looked for. The order does not matter: findings are ranked by the harm they explain. */
-export const examinations: readonly Examine[] = [examineFailing, examineWrites, examineDeadlocks];
+export const examinations: readonly Examine[] = [
+  examineWaiting,
+  examineFailing,
+  examineWrites,
+  examineDeadlocks,
+];

@@ -1,0 +1,144 @@
+import type {Act} from '../../../model/recipe.ts';
+import {writeText} from '../../recipe/parameters.ts';
+import {protectionOf, subjectOf} from '../../sessions/protection.ts';
+import {changesSchema, statementName} from '../../sql/statement-name.ts';
+import {counted, formatAge} from '../../text/format.ts';
+import {poolName} from '../context.ts';
+import {freedBy} from '../lock-graph.ts';
+import {advice, describeRoot, type Explain, freesOf, isLeak, releaseAct} from './waiting-finding.ts';
+import type {Jam, Root, Wait} from './waiting-jams.ts';
+
+/** Modes that readers or writers of a table wait for (manual, table 13.2). */
+const strongModes: readonly string[] = [
+  'AccessExclusiveLock',
+  'ExclusiveLock',
+  'ShareRowExclusiveLock',
+  'ShareLock',
+];
+
+/** What a migration can use without hurting: others wait for it no longer than this. */
+const suggestedLockTimeout = '2s';
+
+/**
+ * A lock request is queued behind those before it, even if it is compatible with the locks that are held: a schema change that
+ * waits for a report makes everyone else wait for the schema change (ProcSleep in proc.c).
+ */
+export const explainDdlQueue: Explain = (jam, context) => {
+  const heads = headsOf(jam);
+  const [head] = heads;
+  if (head === undefined) return null;
+  const pids = heads.map(({pid}) => pid);
+  const others = jam.waits.filter(({pid}) => !pids.includes(pid));
+  const freed = freedBy(pids, jam.graph);
+  if (others.length > 0 && freed.size * 2 < others.length) return null;
+  const root = oldestRoot(jam);
+  if (root === undefined) return null;
+  const {backend} = head;
+  const statement =
+    statementName(backend.query) || `a request for ${head.mode} on ${head.relation ?? 'a table'}`;
+  const table = head.relation ?? 'the table';
+  const queue =
+    others.length === 0
+      ? `the next session that uses ${table} will queue behind it`
+      : `${counted(others.length, 'session')} ${others.length === 1 ? 'queues' : 'queue'} behind it`;
+  return {
+    cause: 'lock-queue',
+    subject: subjectOf(head.pid),
+    summary: `${statement} (${poolName(backend)}, ${formatAge(head.wait_age_ms)}) waits behind ${describeRoot(root)}; ${queue}`,
+    acts: actsOf({heads, statement, root, jam, table}, context),
+    confidence: 'certain',
+    reasons: [
+      `${statement} requests ${head.mode || 'a lock'} on ${table}. Every later request for the table queues behind it, also those that do not conflict with ${describeRoot(root)}.`,
+    ],
+    evidence: {head_pid: head.pid, head_mode: head.mode, queued: others.length},
+  };
+};
+
+/** Schema changes that wait, with others behind them: first the one that waits longest. */
+function headsOf({waits}: Jam): Wait[] {
+  // On the first reading of a wait its mode is not known yet.
+  const strong = waits.filter(
+    ({locktype, mode, backend}) =>
+      locktype === 'relation' && (mode === '' ? changesSchema(backend.query) : strongModes.includes(mode)),
+  );
+  const [first] = strong;
+  if (first === undefined) return [];
+  // Two migrations of one table: without the first one the second would hold up the queue.
+  return strong.filter(({relation}) => relation === first.relation);
+}
+
+function oldestRoot({roots}: Jam): Root | undefined {
+  return roots.toSorted((a, b) => (b.backend?.xact_age_ms ?? 0) - (a.backend?.xact_age_ms ?? 0))[0];
+}
+
+type Queue = {heads: Wait[]; statement: string; root: Root; jam: Jam; table: string};
+
+function actsOf({heads, statement, root, jam, table}: Queue, context: Parameters<Explain>[1]): Act[] {
+  const forgotten = isLeak(root.backend) ? root.backend : null;
+  const release = root.backend === null ? null : releaseAct(root.backend, jam, context);
+  const ending: Act[] =
+    release === null
+      ? [waitForRoot(root, statement)]
+      : [
+          {
+            ...release,
+            frees:
+              release.frees === null
+                ? null
+                : jam.waits.length === heads.length
+                  ? statement
+                  : `${statement}, then ${release.frees}`,
+            costs: `${release.costs} Then ${statement} runs: the queue waits on while it holds its own lock.`,
+          },
+        ];
+  const cancelling = cancelHeads({heads, statement, jam}, context);
+  // A forgotten transaction has nothing to lose, and would hold up the migration's next attempt as well.
+  const ways = forgotten !== null && release?.recipe ? [...ending, cancelling] : [cancelling, ...ending];
+  return [...ways, lockTimeout(heads, table)];
+}
+
+function cancelHeads(
+  {heads, statement, jam}: Pick<Queue, 'heads' | 'statement' | 'jam'>,
+  {snapshot}: Parameters<Explain>[1],
+): Act {
+  const pids = heads.map(({pid}) => pid);
+  const forbidden = heads.flatMap(({backend}) => protectionOf(backend, snapshot, true) ?? [])[0];
+  const frees = freesOf(pids, jam);
+  const what =
+    heads.length === 1
+      ? `${statement} (${pids[0]})`
+      : `${counted(heads.length, 'schema change')} (${pids.join(', ')})`;
+  const costs =
+    'The migration fails (57014), and what it did in its transaction is rolled back. Run it again with a lock_timeout, or when no long statement runs.';
+  return forbidden === undefined
+    ? {
+        recipe: 'release-blockers',
+        params: {pid: pids.join(',')},
+        title: `cancel ${what}`,
+        frees: frees === null ? null : `${frees}, at once`,
+        costs,
+      }
+    : {recipe: null, params: {}, title: `cancel ${what}: ${forbidden.reason}`, frees, costs};
+}
+
+function waitForRoot(root: Root, statement: string): Act {
+  return advice(
+    `wait for ${describeRoot(root)} to end`,
+    `Then ${statement} runs. Until then the queue grows.`,
+  );
+}
+
+function lockTimeout([head]: readonly Wait[], table: string): Act {
+  const costs = `Applies to new sessions: a schema change that cannot lock ${table} within ${suggestedLockTimeout} fails (55P03) instead of holding up the others.`;
+  const role = head?.backend.usename ?? null;
+  if (role === null || head?.backend.is_superuser) {
+    return advice(`run it with SET lock_timeout = '${suggestedLockTimeout}' next time`, costs);
+  }
+  return {
+    recipe: 'set-timeouts',
+    params: {role: writeText(role), lock_timeout: suggestedLockTimeout},
+    title: `set lock_timeout for role ${role}, so that it does not happen again`,
+    frees: null,
+    costs,
+  };
+}

@@ -1,0 +1,216 @@
+import type {Act, Confidence, Finding} from '../../../model/recipe.ts';
+import type {Backend, Snapshot} from '../../../model/snapshot.ts';
+import {thresholds} from '../../health/thresholds.ts';
+import {protectionOf, subjectOf} from '../../sessions/protection.ts';
+import {statementName} from '../../sql/statement-name.ts';
+import {counted, formatAge} from '../../text/format.ts';
+import {type Context, poolName, poolSubject} from '../context.ts';
+import {freedBy} from '../lock-graph.ts';
+import {isActive, isIdleInTransaction, poolKey} from '../sample.ts';
+import type {Jam, Root, Wait} from './waiting-jams.ts';
+
+const {lock_wait_ms, blocker_waiters, blocked_sessions, longest_idle_in_transaction_ms} = thresholds;
+
+/** What an explanation says of a jam. */
+export type Explanation = {
+  cause: string;
+  subject: string;
+  summary: string;
+  /** The recommended act first. */
+  acts: Act[];
+  confidence: Confidence;
+  reasons?: string[];
+  /** Beyond the sessions that wait and those that they wait for. */
+  explains?: string[];
+  evidence?: Finding['evidence'];
+};
+
+/** Tries to explain a jam; null: something else is behind it. */
+export type Explain = (jam: Jam, context: Context) => Explanation | null;
+
+export function toFinding(jam: Jam, context: Context, explanation: Explanation): Finding {
+  const {cause, subject, summary, acts, confidence, reasons = [], explains = []} = explanation;
+  const [recommended] = acts;
+  const backend = jam.roots[0]?.backend ?? null;
+  return {
+    recipe: recommended?.recipe ?? cause,
+    severity: severityOf(jam),
+    subject,
+    summary,
+    evidence: {
+      pid: jam.roots[0]?.pid ?? null,
+      application_name: backend?.application_name ?? null,
+      usename: backend?.usename ?? null,
+      state: backend?.state ?? null,
+      state_age_ms: backend?.state_age_ms ?? null,
+      waiters_total: jam.waits.length,
+      longest_wait_ms: jam.longest_ms,
+      object: mostOf(jam.waits, ({object}) => object).value,
+      ...explanation.evidence,
+    },
+    ...(recommended?.recipe && {params: recommended.params}),
+    harm: jam.harm,
+    cause,
+    explains: [...new Set([...explainedBy(jam, context), ...explains])],
+    confidence,
+    reasons: [...reasons, ...whoWaits(jam, context)],
+    acts,
+  };
+}
+
+function severityOf(jam: Jam): Finding['severity'] {
+  const {waits, longest_ms, harm, roots} = jam;
+  const isCritical =
+    longest_ms >= lock_wait_ms.critical ||
+    (longest_ms >= lock_wait_ms.warning && waits.length >= blocker_waiters.critical) ||
+    (harm.sessions >= blocker_waiters.critical && waits.length >= blocked_sessions.warning) ||
+    roots.some(({backend}) => isLeak(backend));
+  return isCritical ? 'critical' : 'warning';
+}
+
+/** Idle in transaction for so long that it will not go on by itself. */
+export function isLeak(backend: Backend | null): boolean {
+  if (backend === null || !isIdleInTransaction(backend)) return false;
+  return (backend.state_age_ms ?? 0) > longest_idle_in_transaction_ms.warning;
+}
+
+function explainedBy({waits, roots}: Jam, context: Context): string[] {
+  const statements = waits.flatMap(({backend: {query_id}}) => query_id ?? []);
+  return [
+    ...roots.map(({pid}) => (pid === 0 ? 'prepared transaction' : subjectOf(pid))),
+    ...waits.map(({pid}) => subjectOf(pid)),
+    ...applicationsOf(waits, context)
+      .filter(({waiting, sessions}) => waiting * 2 >= sessions)
+      .map(({backend}) => poolSubject(backend)),
+    ...[...new Set(statements)].map(id => `statement:${id}`),
+  ];
+}
+
+export type WaitingApplication = {backend: Backend; waiting: number; sessions: number};
+
+/** The applications that wait, the one with most waiting sessions first. */
+export function applicationsOf(waits: readonly Wait[], {snapshot}: Context): WaitingApplication[] {
+  const waiting = new Map<string, WaitingApplication>();
+  for (const {backend} of waits) {
+    const own = waiting.get(poolKey(backend)) ?? {backend, waiting: 0, sessions: 0};
+    own.waiting++;
+    waiting.set(poolKey(backend), own);
+  }
+  for (const backend of snapshot.backends) {
+    const own = waiting.get(poolKey(backend));
+    if (own !== undefined) own.sessions++;
+  }
+  return [...waiting.values()].sort((a, b) => b.waiting - a.waiting);
+}
+
+const mostNamed = 3;
+
+function whoWaits({waits, longest_ms}: Jam, context: Context): string[] {
+  const applications = applicationsOf(waits, context);
+  const named = applications
+    .slice(0, mostNamed)
+    .map(
+      ({backend, waiting, sessions}) =>
+        `${waiting} of ${counted(sessions, 'session')} of ${poolName(backend)}`,
+    );
+  const rest = applications.length - named.length;
+  const others = rest > 0 ? ` and ${counted(rest, 'other application')}` : '';
+  const objects = mostOf(waits, ({object}) => object);
+  const statements = mostOf(waits, ({backend}) => statementName(backend.query));
+  return [
+    `${named.join(', ')}${others} wait, the longest for ${formatAge(longest_ms)}.`,
+    `${objects.count} of ${waits.length} wait for ${objects.value}; ${statements.count} run ${statements.value || 'a statement that is hidden'}.`,
+  ];
+}
+
+/** The most frequent value, and how often it occurs. */
+export function mostOf<Item>(
+  items: readonly Item[],
+  read: (item: Item) => string,
+): {value: string; count: number} {
+  const counts = new Map<string, number>();
+  for (const item of items) counts.set(read(item), (counts.get(read(item)) ?? 0) + 1);
+  const [value = '', count = 0] = [...counts].sort((a, b) => b[1] - a[1])[0] ?? [];
+  return {value, count};
+}
+
+/** `7 sessions wait for it, the longest for 40s`. */
+export function waitForIt({waits, longest_ms}: Pick<Jam, 'waits' | 'longest_ms'>): string {
+  if (waits.length === 1) return `1 session has waited ${formatAge(longest_ms)} for it`;
+  return `${waits.length} sessions wait for it, the longest for ${formatAge(longest_ms)}`;
+}
+
+/** `reporting/analyst (4711), idle in transaction for 7m12s after UPDATE orders`; `a SELECT (reporting/analyst, 7m12s)`. */
+export function describeRoot({pid, backend, worker}: Root): string {
+  if (pid === 0) return 'a prepared transaction';
+  if (worker !== null) return describeWorker(worker);
+  if (backend === null) return `session ${pid}, which is not visible`;
+  const name = statementName(backend.query);
+  if (isActive(backend)) {
+    return `${name || 'a statement'} (${poolName(backend)}, ${formatAge(backend.query_age_ms)})`;
+  }
+  const after = name === '' ? '' : ` after ${name}`;
+  return `${poolName(backend)} (${pid}), ${backend.state ?? 'hidden'} for ${formatAge(backend.state_age_ms)}${after}`;
+}
+
+/** `autovacuum of public.orders (to prevent wraparound)`; `logical replication worker "orders_sub"`. */
+export function describeWorker({backend_type, query, application_name}: NonNullable<Root['worker']>): string {
+  const vacuumed = /^autovacuum: (?:VACUUM|ANALYZE)(?: ANALYZE)? (\S+)(.*)/.exec(query ?? '');
+  if (vacuumed !== null) return `autovacuum of ${vacuumed[1]}${vacuumed[2] ?? ''}`;
+  const name = application_name === '' || application_name === backend_type ? '' : ` ${application_name}`;
+  return `the ${backend_type}${name}`;
+}
+
+/** `all 7 waiting sessions`; `3 of 7 waiting sessions, the others wait for other sessions too`. */
+export function freesOf(pids: readonly number[], {waits, graph}: Jam): string | null {
+  const freed = freedBy(pids, graph);
+  const others = waits.filter(({pid}) => !pids.includes(pid));
+  const count = others.filter(({pid}) => freed.has(pid)).length;
+  if (count === 0) return null;
+  if (count < others.length) {
+    return `${count} of ${counted(others.length, 'waiting session')}; the others wait for other sessions too`;
+  }
+  return count === 1 ? 'the waiting session' : `all ${count} waiting sessions`;
+}
+
+/** Ends an idle session or cancels its statement; advice if it is protected. */
+export function releaseAct(backend: Backend, jam: Jam, {snapshot}: {snapshot: Snapshot}): Act {
+  const protection = protectionOf(backend, snapshot, false);
+  const {pid} = backend;
+  const frees = freesOf([pid], jam);
+  const who = `${poolName(backend)} (${pid})`;
+  if (protection !== null) {
+    return {
+      recipe: null,
+      params: {},
+      title: `ask the owner of ${who}, which is protected: ${protection.reason}`,
+      frees,
+      costs: protection.is_forbidden
+        ? 'poolctl may not end it with this role.'
+        : `If it may end: release-blockers, pid=${pid}.`,
+    };
+  }
+  const undone =
+    backend.backend_xid === null
+      ? 'It has written nothing.'
+      : 'What it wrote in its transaction is rolled back.';
+  return isActive(backend)
+    ? {
+        recipe: 'release-blockers',
+        params: {pid: String(pid)},
+        title: `cancel ${statementName(backend.query) || 'the statement'} of ${who}`,
+        frees,
+        costs: `Its client gets an error (57014) after ${formatAge(backend.query_age_ms)} of work. ${undone}`,
+      }
+    : {
+        recipe: 'release-blockers',
+        params: {pid: String(pid)},
+        title: `end session ${pid} of ${poolName(backend)}`,
+        frees,
+        costs: `Its client loses the connection. ${undone}`,
+      };
+}
+
+export function advice(title: string, costs: string): Act {
+  return {recipe: null, params: {}, title, frees: null, costs};
+}

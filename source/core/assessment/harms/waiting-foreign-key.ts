@@ -1,0 +1,96 @@
+import type {Act} from '../../../model/recipe.ts';
+import type {UncoveredForeignKey} from '../../../model/server-facts.ts';
+import type {Backend} from '../../../model/snapshot.ts';
+import {writeText} from '../../recipe/parameters.ts';
+import {statementName} from '../../sql/statement-name.ts';
+import {formatAge, formatCount} from '../../text/format.ts';
+import {type Context, poolName, poolSubject} from '../context.ts';
+import {isActive, isIdleInTransaction} from '../sample.ts';
+import {type Explain, releaseAct, waitForIt} from './waiting-finding.ts';
+
+/** A purge between two of its deletions is idle for a moment. */
+const pause_ms = 2000;
+
+/**
+ * A DELETE on a table that a foreign key without an index refers to: the server scans the referring table for each deleted row
+ * (RI_FKey_noaction_del and its siblings in ri_triggers.c). Locks pile up behind it, but ending it helps only until the next.
+ */
+export const explainForeignKey: Explain = (jam, context) => {
+  for (const {backend, waiting} of jam.roots) {
+    const key = backend === null ? undefined : keyScannedBy(backend, context);
+    if (backend === null || key === undefined || waiting * 2 < jam.waits.length) continue;
+    const release = releaseAct(backend, jam, context);
+    return {
+      ...describeKey(key, backend),
+      summary: `${sentenceOf(key, backend)}; ${waitForIt(jam)}`,
+      acts: [indexAct(key), {...release, costs: `${release.costs} The next deletion takes as long.`}],
+    };
+  }
+  return null;
+};
+
+/** What both harms, waiting and slow, say of a key. */
+export function describeKey(key: UncoveredForeignKey, backend: Backend) {
+  const {schema, table, columns, references_schema, references_table, deleted_with, name, rows} = key;
+  const parents =
+    deleted_with.length === 0
+      ? ''
+      : ` Rows of ${deleted_with.join(', ')} delete its rows with them (ON DELETE CASCADE).`;
+  return {
+    cause: 'foreign-key',
+    subject: `relation:${schema}.${table}/key:${name}`,
+    confidence: 'likely' as const,
+    reasons: [
+      `Foreign key ${name} of ${schema}.${table} (${columns.join(', ')}) refers to ${references_schema}.${references_table}, and no index begins with its columns.${parents}`,
+      `The scans are part of the DELETE: EXPLAIN shows no plan for them, and pg_stat_activity shows only ${statementName(backend.query)}.`,
+    ],
+    explains: [
+      `relation:${schema}.${table}`,
+      `relation:${schema}.${table}/key:${name}`,
+      'indexes:missing',
+      ...(backend.query_id === null ? [] : [`statement:${backend.query_id}`]),
+      poolSubject(backend),
+    ],
+    evidence: {foreign_key: name, table: `${schema}.${table}`, columns: columns.join(', '), rows},
+  };
+}
+
+/** `DELETE FROM accounts (purge/ops, 40s) scans activities (650k rows) for each deleted contacts row: no index on (contact_id)`. */
+export function sentenceOf(key: UncoveredForeignKey, backend: Backend): string {
+  const {table, columns, references_table, rows} = key;
+  const age = formatAge(isActive(backend) ? backend.query_age_ms : backend.xact_age_ms);
+  return `${statementName(backend.query)} (${poolName(backend)}, ${age}) scans ${table} (${formatCount(rows)} rows) for each deleted row of ${references_table}: no index on (${columns.join(', ')})`;
+}
+
+export function indexAct({schema, table, columns}: UncoveredForeignKey): Act {
+  return {
+    recipe: 'apply-indexes',
+    params: {table: writeText(`${schema}.${table}`)},
+    title: `build an index on ${schema}.${table} (${columns.join(', ')})`,
+    frees: null,
+    costs:
+      'Built concurrently: reads and writes of the table go on, and it waits for transactions that are open now. Then each deletion looks its rows up.',
+  };
+}
+
+/** The largest of the uncovered keys that deletions of a session scan; undefined if it deletes nothing, or only began. */
+export function keyScannedBy(backend: Backend, {facts}: Context): UncoveredForeignKey | undefined {
+  const isDeleting =
+    isActive(backend) || (isIdleInTransaction(backend) && (backend.state_age_ms ?? 0) < pause_ms);
+  if (!isDeleting) return undefined;
+  return keyOfStatement(backend.query, facts.foreign_keys ?? []);
+}
+
+export function keyOfStatement(
+  sql: string | null,
+  keys: readonly UncoveredForeignKey[],
+): UncoveredForeignKey | undefined {
+  if (keys.length === 0) return undefined;
+  const table = /^DELETE FROM (.+)$/.exec(statementName(sql))?.[1];
+  if (table === undefined) return undefined;
+  const isTable = (name: string) => name === table || name.slice(name.indexOf('.') + 1) === table;
+  // The facts list the largest first.
+  return keys.find(({references_schema, references_table, deleted_with}) =>
+    [`${references_schema}.${references_table}`, ...deleted_with].some(isTable),
+  );
+}

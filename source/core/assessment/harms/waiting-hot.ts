@@ -1,0 +1,154 @@
+import type {Act} from '../../../model/recipe.ts';
+import {thresholds} from '../../health/thresholds.ts';
+import {counted, formatAge, formatMs} from '../../text/format.ts';
+import {type Context, poolName} from '../context.ts';
+import {rowLocks} from '../locked-object.ts';
+import {advice, applicationsOf, type Explain, type Explanation, mostOf} from './waiting-finding.ts';
+import type {Jam, Root, Wait} from './waiting-jams.ts';
+
+/** Below, "of the waiting sessions" would be a chance. */
+const minWaiting = 3;
+
+/** Sessions that queue for one row or lock, each of which holds it for a moment: ending one of them frees no one. */
+export const explainHot: Explain = (jam, context) => {
+  const {waits} = jam;
+  if (waits.length < minWaiting || !(holderChanges(jam, context) || isBrief(jam))) return null;
+  const rows = waits.filter(({locktype}) => rowLocks.includes(locktype));
+  if (rows.length * 10 >= waits.length * 8) return explainRow(rows, jam, context);
+  const object = mostOf(waits, each => each.object);
+  return object.count * 10 >= waits.length * 8 ? explainLock(object.value, jam, context) : null;
+};
+
+/** Sessions have waited longer than the transaction that they wait for now has been open: others held the lock before. */
+function holderChanges({roots, waits}: Jam, {samples}: Context): boolean {
+  const sessions = roots.flatMap(({backend}) => backend ?? []);
+  if (roots.length === 0 || sessions.length < roots.length) return false;
+  // Two, because a wait's age is that of its statement until the server knows it (pg_locks.waitstart, PG14).
+  const waited_ms = waits[1]?.wait_age_ms ?? 0;
+  const isYoung = sessions.every(({xact_age_ms}) => xact_age_ms !== null && xact_age_ms < waited_ms);
+  const objects = new Set(waits.map(({object}) => object));
+  const before = samples
+    .slice(0, -1)
+    .flatMap(({waits: seen}) => seen.filter(({object}) => objects.has(object)));
+  const isNew =
+    before.length >= 2 && before.every(each => !each.roots.some(pid => roots.some(root => root.pid === pid)));
+  return isYoung || isNew;
+}
+
+/** The lock has been held for a moment only: it is too early to blame its holder. */
+function isBrief({roots, longest_ms}: Jam): boolean {
+  const isYoung = ({backend}: Root) => (backend?.xact_age_ms ?? Number.POSITIVE_INFINITY) < brief_ms;
+  return roots.length > 0 && longest_ms < thresholds.lock_wait_ms.warning && roots.every(isYoung);
+}
+
+const brief_ms = 2000;
+
+/** `the holder changes`, or for how long the present one has had its transaction open. */
+function holding(jam: Jam, context: Context): string {
+  return holderChanges(jam, context) ? 'the holder changes' : `held for ${formatMs(youngest(jam))} now`;
+}
+
+function explainRow(rows: readonly Wait[], jam: Jam, context: Context): Explanation {
+  const object = mostOf(rows, each => each.object).value;
+  const table = object.replace(/^.*\bof /, '');
+  const literal = sharedLiteral(rows);
+  const [most] = applicationsOf(rows, context);
+  const who =
+    most === undefined
+      ? counted(rows.length, 'session')
+      : `${most.waiting} of ${counted(most.sessions, 'session')} of ${poolName(most.backend)}`;
+  const which = literal === null ? '' : ` (${literal.text} in ${literal.count} of ${rows.length})`;
+  const isOne = literal !== null || rows.some(({locktype}) => locktype === 'tuple');
+  return {
+    cause: 'hot-row',
+    subject: `relation:${table}/row`,
+    summary: `${who} queue for ${isOne ? 'one row' : 'rows'} of ${table}${which}; ${holding(jam, context)}${timing(rows, context)}`,
+    acts: rowActs,
+    confidence: holderChanges(jam, context) ? 'likely' : 'possible',
+    reasons: [
+      `The longest wait is ${formatAge(jam.longest_ms)}, but the transaction that holds the row began only ${formatMs(youngest(jam))} ago: each session gets the row, then the next one does. Ending a session or a report frees no one.`,
+      ...(literal === null && isOne
+        ? [
+            'Sessions wait for the same tuple lock, which is of one row; the statements have parameters, so that its key is not visible.',
+          ]
+        : []),
+    ],
+    explains: [`relation:${table}`],
+    evidence: {table, literal: literal?.text ?? null, waiting_for_rows: rows.length},
+  };
+}
+
+const rowActs: Act[] = [
+  advice(
+    'shorten the transaction: change this row last, right before COMMIT, with no other call in between',
+    'A change of the application. The queue becomes shorter by as much as the row is locked for less time.',
+  ),
+  advice(
+    'spread the row: one counter row per shard, summed when read; or insert events and add them up later',
+    'A change of the schema and the application.',
+  ),
+  advice(
+    'for a queue table: SELECT ... FOR UPDATE SKIP LOCKED',
+    'Only if any row will do, not one in particular.',
+  ),
+];
+
+function explainLock(object: string, jam: Jam, context: Context): Explanation {
+  const [most] = applicationsOf(jam.waits, context);
+  const who =
+    most === undefined
+      ? counted(jam.waits.length, 'session')
+      : `${most.waiting} of ${counted(most.sessions, 'session')} of ${poolName(most.backend)}`;
+  return {
+    cause: 'hot-lock',
+    subject: `lock:${object}`,
+    summary: `${who} queue for ${object}; ${holding(jam, context)}${timing(jam.waits, context)}`,
+    acts: [
+      advice(
+        `hold ${object} for less time, or take it less often`,
+        'A change of the application: each session gets the lock in turn, so ending one of them frees no one.',
+      ),
+    ],
+    confidence: holderChanges(jam, context) ? 'likely' : 'possible',
+    reasons: [
+      `The longest wait is ${formatAge(jam.longest_ms)}, but the transaction that holds the lock began only ${formatMs(youngest(jam))} ago.`,
+    ],
+  };
+}
+
+function youngest({roots}: Jam): number {
+  return Math.min(...roots.map(({backend}) => backend?.xact_age_ms ?? Number.POSITIVE_INFINITY));
+}
+
+/** `; 915ms a call, nearly all of it waiting`, of the statement that most run; '' if it is not known. */
+function timing(waits: readonly Wait[], {snapshot, samples}: Context): string {
+  const {value: queryid} = mostOf(waits, ({backend}) => backend.query_id ?? '');
+  if (queryid === '') return '';
+  const counted = samples
+    .flatMap(({statements}) => statements ?? [])
+    .filter(each => each.queryid === queryid);
+  const calls = (counted.at(-1)?.calls ?? 0) - (counted[0]?.calls ?? 0);
+  const total_ms = (counted.at(-1)?.total_exec_time_ms ?? 0) - (counted[0]?.total_exec_time_ms ?? 0);
+  if (calls <= 0 || new Set(counted.map(({id}) => id)).size > 1) return '';
+  const running = snapshot.backends.filter(({query_id, state}) => query_id === queryid && state === 'active');
+  const waiting = running.filter(({wait_event_type}) => wait_event_type === 'Lock').length;
+  const isNearlyAll = waiting * 10 >= running.length * 9;
+  return `; ${formatMs(total_ms / calls)} a call${isNearlyAll ? ', nearly all of it waiting' : ''}`;
+}
+
+/**
+ * The condition `column = number` that most of the statements share. A snapshot's statements hold no other literals
+ * (sql/shown-sql.ts masks strings).
+ */
+function sharedLiteral(waits: readonly Wait[]): {text: string; count: number} | null {
+  const found = waits.flatMap(({backend}) => [...new Set(conditionsOf(backend.query ?? ''))]);
+  const {value, count} = mostOf(found, text => text);
+  return count * 2 > waits.length && count > 1 ? {text: value, count} : null;
+}
+
+function conditionsOf(sql: string): string[] {
+  const where = /\bwhere\b([\s\S]*)/i.exec(sql)?.[1] ?? '';
+  return [...where.matchAll(/(?:"((?:[^"]|"")+)"|\b([\w$]+))\s*=\s*(\d{1,19})\b(?!\.)/g)].map(
+    ([, quoted, bare, value]) => `${quoted ?? bare} = ${value}`,
+  );
+}

@@ -1,0 +1,119 @@
+import type {Harm} from '../../../model/recipe.ts';
+import type {Backend, BackgroundWorker, LockWait} from '../../../model/snapshot.ts';
+import {averageOf, type Context, heldSince, shareOf} from '../context.ts';
+import {type LockGraph, lockGraph, rootsOf} from '../lock-graph.ts';
+import {lockedObject} from '../locked-object.ts';
+
+/** Sessions that wait for each other's locks, and what they wait for in the end. */
+export type Jam = {
+  /** The longest wait first. */
+  waits: Wait[];
+  /** What does not wait itself: the one that most sessions wait for first. */
+  roots: Root[];
+  graph: LockGraph;
+  longest_ms: number;
+  harm: Harm;
+};
+
+export type Wait = LockWait & {
+  backend: Backend;
+  /** By name: `row of public.orders`. */
+  object: string;
+};
+
+/**
+ * What sessions wait for in the end. Pid 0 is a prepared transaction, which has no session; without `backend` and `worker` it
+ * is gone since, or not visible.
+ */
+export type Root = {
+  pid: number;
+  /** Sessions that wait for it, directly or through others. */
+  waiting: number;
+  backend: Backend | null;
+  /** Autovacuum, an apply worker, the startup process of a standby. */
+  worker: BackgroundWorker | null;
+};
+
+/** The jams of the last reading, the one that holds up most sessions first. */
+export function findJams(context: Context): Jam[] {
+  const {snapshot} = context;
+  if (snapshot.lock_waits.length === 0) return [];
+  const graph = lockGraph(snapshot);
+  const roots = rootsOf(snapshot);
+  const backends = new Map(snapshot.backends.map(backend => [backend.pid, backend]));
+  const jams = new Map<number, Wait[]>();
+  const jamOf = connect(graph);
+  for (const wait of snapshot.lock_waits) {
+    const backend = backends.get(wait.pid);
+    if (backend === undefined) continue;
+    const own = jams.get(jamOf(wait.pid)) ?? [];
+    own.push({...wait, backend, object: lockedObject(wait, backend)});
+    jams.set(jamOf(wait.pid), own);
+  }
+  return [...jams.values()]
+    .map(waits => toJam(waits, {graph, roots, backends, context}))
+    .sort((a, b) => b.waits.length - a.waits.length);
+}
+
+/** For each pid one that is the same for all that waits connect (union-find). */
+function connect({blockers}: LockGraph): (pid: number) => number {
+  const parents = new Map<number, number>();
+  function topOf(pid: number): number {
+    let top = pid;
+    for (let next = parents.get(top); next !== undefined; next = parents.get(top)) top = next;
+    if (top !== pid) parents.set(pid, top);
+    return top;
+  }
+  for (const [pid, others] of blockers) {
+    for (const other of others) {
+      const [from, to] = [topOf(pid), topOf(other)];
+      if (from !== to) parents.set(from, to);
+    }
+  }
+  return topOf;
+}
+
+type Parts = {
+  graph: LockGraph;
+  roots: ReadonlyMap<number, number[]>;
+  backends: ReadonlyMap<number, Backend>;
+  context: Context;
+};
+
+function toJam(own: Wait[], {graph, roots, backends, context}: Parts): Jam {
+  const waits = own.sort((a, b) => (b.wait_age_ms ?? 0) - (a.wait_age_ms ?? 0));
+  const counts = new Map<number, number>();
+  for (const {pid} of waits) {
+    for (const root of roots.get(pid) ?? []) counts.set(root, (counts.get(root) ?? 0) + 1);
+  }
+  return {
+    waits,
+    roots: [...counts]
+      .map(([pid, waiting]) => ({
+        pid,
+        waiting,
+        backend: backends.get(pid) ?? null,
+        worker: context.snapshot.background_workers.find(each => each.pid === pid) ?? null,
+      }))
+      .sort((a, b) => b.waiting - a.waiting || a.pid - b.pid),
+    graph,
+    longest_ms: waits[0]?.wait_age_ms ?? 0,
+    harm: harmOf(waits, context),
+  };
+}
+
+/** What is said of the jam's objects in the assessed time: one jam is one queue, whoever stands in it. */
+function harmOf(waits: readonly Wait[], {samples}: Context): Harm {
+  const objects = new Set(waits.map(({object}) => object));
+  const waitingIn = ({waits: seen}: Context['samples'][number]) =>
+    seen.reduce((sum, {object, waiting}) => sum + (objects.has(object) ? waiting : 0), 0);
+  const isSeen = (sample: Context['samples'][number]) => waitingIn(sample) > 0;
+  const withIt = samples.filter(isSeen);
+  const since = heldSince(samples, isSeen);
+  return {
+    kind: 'waiting',
+    sessions: withIt.length === 0 ? waits.length : averageOf(withIt, waitingIn),
+    share: samples.length === 0 ? 1 : shareOf(samples, isSeen),
+    since: since === undefined ? null : since,
+  };
+}

@@ -1,0 +1,94 @@
+import type {Sample} from '../../../model/assessment.ts';
+import type {Finding} from '../../../model/recipe.ts';
+import {thresholds} from '../../health/thresholds.ts';
+import {type Context, type Examine, shareOf} from '../context.ts';
+import {poolKey} from '../sample.ts';
+import {explainDdlQueue} from './waiting-ddl.ts';
+import {type Explain, isLeak, toFinding} from './waiting-finding.ts';
+import {explainForeignKey} from './waiting-foreign-key.ts';
+import {
+  explainAdvisory,
+  explainIdle,
+  explainPrepared,
+  explainRunning,
+  explainWorker,
+  unexplained,
+} from './waiting-holder.ts';
+import {explainHot} from './waiting-hot.ts';
+import {findJams, type Jam} from './waiting-jams.ts';
+
+const {lock_wait_ms, blocked_sessions} = thresholds;
+
+/** The most specific first. */
+const explanations: readonly Explain[] = [
+  explainDdlQueue,
+  explainForeignKey,
+  explainHot,
+  explainPrepared,
+  explainAdvisory,
+  explainWorker,
+  explainIdle,
+  explainRunning,
+];
+
+/** Sessions that wait for locks, and what holds them up. */
+export const examineWaiting: Examine = context => {
+  const findings = findJams(context)
+    .filter(jam => hurts(jam, context))
+    .map(jam => toFinding(jam, context, explain(jam, context)));
+  return joinAlike(findings);
+};
+
+function explain(jam: Jam, context: Context) {
+  for (const attempt of explanations) {
+    const explanation = attempt(jam, context);
+    if (explanation !== null) return explanation;
+  }
+  return unexplained(jam);
+}
+
+/** One or two sessions wait for a moment on any busy server. */
+function hurts({longest_ms, waits, roots}: Jam, {samples}: Context): boolean {
+  if (longest_ms >= lock_wait_ms.warning || roots.some(({backend}) => isLeak(backend))) return true;
+  const recent = samples.slice(-recentReadings);
+  const isCrowd = waits.length >= blocked_sessions.warning;
+  if (isCrowd && recent.length < recentReadings) return true;
+  const objects = new Set(waits.map(({object}) => object));
+  const waitingIn = (sample: Sample) =>
+    sample.waits.reduce((sum, {object, waiting}) => sum + (objects.has(object) ? waiting : 0), 0);
+  const isLasting = (isSeen: (sample: Sample) => boolean) =>
+    recent.length === recentReadings && shareOf(recent, isSeen) > 0.5;
+  return (
+    isLasting(sample => waitingIn(sample) >= blocked_sessions.warning) ||
+    waits.some(({backend}) => isLasting(sample => waitsInHalfOf(poolKey(backend), sample)))
+  );
+}
+
+/** Readings before what is seen in most of them is more than chance. */
+const recentReadings = 5;
+/** An application's sessions, of which half wait. */
+const minSessions = 4;
+
+function waitsInHalfOf(key: string, {pools}: Sample): boolean {
+  const pool = pools.find(each => poolKey(each) === key);
+  return pool !== undefined && pool.sessions >= minSessions && pool.waiting_for_lock * 2 >= pool.sessions;
+}
+
+/** Several jams with one cause, as of three purges that scan the same table, are one finding. */
+function joinAlike(findings: readonly Finding[]): Finding[] {
+  const joined = new Map<string, Finding>();
+  for (const finding of findings) {
+    const first = joined.get(finding.subject);
+    if (first === undefined) joined.set(finding.subject, finding);
+    else
+      joined.set(finding.subject, {
+        ...first,
+        explains: [...new Set([...(first.explains ?? []), ...(finding.explains ?? [])])],
+        ...(first.harm &&
+          finding.harm && {
+            harm: {...first.harm, sessions: first.harm.sessions + finding.harm.sessions},
+          }),
+      });
+  }
+  return [...joined.values()];
+}
