@@ -128,7 +128,14 @@ function align(before: Table, {rows, idOf}: Source): Table {
     used.add(unique);
     ids[index] = unique;
   }
-  return {ids, rows: ids.map(id => known.get(id) ?? {})};
+  return {ids, rows: ids.map((id, index) => known.get(id) ?? blankLike(rows[index]))};
+}
+
+/** A row without values in the shape of another: built up member by member it would be a slower and larger hash table. */
+function blankLike(row: Row | undefined): Row {
+  const blank = {...row};
+  for (const name in blank) blank[name] = undefined;
+  return blank;
 }
 
 /** Takes over a snapshot's rows; null if nothing has changed. */
@@ -159,6 +166,7 @@ function changeRow(
   let removed: string[] | null = null;
   for (const name in source) {
     const raw = source[name];
+    if (raw === row[name] && (typeof raw !== 'number' || !isGrowing(name))) continue;
     const value = isLeftOut?.(name, raw, source) ? undefined : shortened(name, raw);
     const before = typeof row[name] === 'number' ? grown(row, name, elapsed) : row[name];
     if (before === value || isSame(name, before, value)) continue;
@@ -181,6 +189,10 @@ function changeRow(
   return changed === null && removed === null ? null : {changed: changed ?? {}, removed: removed ?? []};
 }
 
+function isGrowing(name: string): boolean {
+  return name === 'xmin_age' || isAge(name);
+}
+
 /** A number after the time between two snapshots: ages grow. */
 function grown(row: Row, name: string, {ms, xids}: Elapsed): unknown {
   const by = name === 'xmin_age' ? xids : isAge(name) ? ms : 0;
@@ -196,8 +208,14 @@ function isSame(name: string, before: unknown, after: unknown): boolean {
     return isAge(name) && Math.abs(after - before) <= ageTolerance_ms;
   if (typeof before !== 'object' || typeof after !== 'object' || before === null || after === null)
     return false;
-  if (Array.isArray(before) && Array.isArray(after) && before.length === 0 && after.length === 0) return true;
+  if (isEmpty(before) && isEmpty(after)) return Array.isArray(before) === Array.isArray(after);
   return JSON.stringify(before) === JSON.stringify(after);
+}
+
+/** Most sessions have no tags and no blockers. */
+function isEmpty(value: object): boolean {
+  for (const _ in value) return false;
+  return true;
 }
 
 /** The increment of a counter, rounded to microseconds to drop floating-point noise. */

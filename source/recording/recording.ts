@@ -55,6 +55,8 @@ type FrameRecording = Recording & {
   dropOldest(): boolean;
   frames(): readonly Frame[];
   bytes(): number;
+  /** From the first snapshot to the last. */
+  spanned_ms(): number;
 };
 
 /** A snapshot's time, its group and its index in the group. */
@@ -111,6 +113,7 @@ function createFrameRecording(): FrameRecording {
     },
     frames: () => all,
     bytes: () => bytes,
+    spanned_ms: () => (places.at(-1)?.recordedAt.at_ms ?? 0) - (places[0]?.recordedAt.at_ms ?? 0),
     times() {
       times ??= places.map(({recordedAt}) => recordedAt);
       return times;
@@ -173,9 +176,7 @@ function isBeyond(
   recording: FrameRecording,
   {max_ms, max_bytes}: {max_ms: number; max_bytes: number},
 ): boolean {
-  const times = recording.times();
-  const spanned_ms = (times.at(-1)?.at_ms ?? 0) - (times[0]?.at_ms ?? 0);
-  return recording.bytes() > max_bytes || spanned_ms > max_ms;
+  return recording.bytes() > max_bytes || recording.spanned_ms() > max_ms;
 }
 
 /** Creates a file; never overwrites one. */
