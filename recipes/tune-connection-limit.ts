@@ -1,3 +1,4 @@
+import {groupBy} from '../source/core/group-by.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
 import {readLoad} from '../source/core/pool/statement-load.ts';
 import {envFileOf, tunePool} from '../source/core/pool/tuning.ts';
@@ -69,12 +70,8 @@ type RoleSessions = {role: string; count: number; idle: number; clients: number}
 
 /** Without superusers, which have no limits; the busiest role first. One client address counts as one instance. */
 function sessionsByRole(backends: readonly Backend[]): RoleSessions[] {
-  const roles = new Map<string, Backend[]>();
-  for (const backend of backends) {
-    if (backend.usename === null || backend.is_superuser) continue;
-    roles.set(backend.usename, [...(roles.get(backend.usename) ?? []), backend]);
-  }
-  return [...roles]
+  const limited = backends.filter(({usename, is_superuser}) => usename !== null && !is_superuser);
+  return [...groupBy(limited, ({usename}) => usename ?? '')]
     .map(([role, own]) => ({
       role,
       count: own.length,

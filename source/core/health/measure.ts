@@ -1,6 +1,7 @@
 import type {Finding} from '../../model/recipe.ts';
 import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
+import {groupBy} from '../group-by.ts';
 import type {Metrics} from './metrics.ts';
 import {minimumBlocks} from './thresholds.ts';
 
@@ -123,13 +124,10 @@ function countSuspects(statements: readonly Statement[]): number {
 }
 
 function byApplication(statements: readonly Statement[]): Map<string, Statement[]> {
-  const groups = new Map<string, Statement[]>();
-  for (const statement of statements) {
-    if ((statement.rates?.calls_per_second ?? 0) === 0 || !statement.toplevel) continue;
-    const key = `${statement.userid}/${statement.dbid}`;
-    groups.set(key, [...(groups.get(key) ?? []), statement]);
-  }
-  return groups;
+  const called = statements.filter(
+    statement => statement.toplevel && (statement.rates?.calls_per_second ?? 0) !== 0,
+  );
+  return groupBy(called, ({userid, dbid}) => `${userid}/${dbid}`);
 }
 
 /** A single statement cannot be compared with others. */

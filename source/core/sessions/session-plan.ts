@@ -1,6 +1,7 @@
 import type {GroupKey, Skipped, WatchedGroup} from '../../model/recipe.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {type LockNode, lockTree} from '../activity/lock-tree.ts';
+import {groupBy} from '../group-by.ts';
 import {redactLiterals} from '../sql/shown-sql.ts';
 import {counted, formatAge} from '../text/format.ts';
 import {describeBackend, protectionOf, subjectOf, toSkipped} from './protection.ts';
@@ -95,11 +96,9 @@ function groupKeyOf({application_name, usename, client_addr}: Backend): GroupKey
 
 /** Groups sessions by application and role, the largest group first. */
 export function groupByApplication(backends: readonly Backend[]): Backend[][] {
-  const groups = new Map<string, Backend[]>();
-  for (const backend of backends) {
-    const key = JSON.stringify([backend.application_name, backend.usename]);
-    groups.set(key, [...(groups.get(key) ?? []), backend]);
-  }
+  const groups = groupBy(backends, ({application_name, usename}) =>
+    JSON.stringify([application_name, usename]),
+  );
   return [...groups.values()].sort((a, b) => b.length - a.length);
 }
 
