@@ -5,7 +5,7 @@ import type {Snapshot} from '../model/snapshot.ts';
 import {type Connection, connect, type WaitState} from '../postgres/connect/connect.ts';
 import {toAbortError} from '../postgres/connect/errors.ts';
 import {type ConnectionRequest, hostAndPort} from '../postgres/connect/request.ts';
-import {createSampler, readOnce} from '../postgres/sampler/sampler.ts';
+import {createSampler, readOnce, readSeries} from '../postgres/sampler/sampler.ts';
 import {UnreadableAnswerError} from '../postgres/wire/answer-limits.ts';
 import {type CliContext, printMessage} from './context.ts';
 import {readWait} from './flag-values.ts';
@@ -108,6 +108,18 @@ export async function readSnapshot(
   {rates_over_ms = null, signal}: {rates_over_ms?: number | null; signal: AbortSignal},
 ): Promise<Snapshot> {
   return explainServerErrors(connection, raceInterrupt(readOnce(connection, {rates_over_ms}), signal));
+}
+
+/** What an assessment without a watch reads: harm that comes and goes shows between readings. */
+const assessedSeries = {count: 3, every_ms: 1000} as const;
+
+/** Reads the snapshots of one assessment, the oldest first; with `rates_over_ms` two, that far apart. Throws as `readSnapshot`. */
+export async function readSnapshots(
+  connection: Connection,
+  {rates_over_ms, signal}: {rates_over_ms: number | null; signal: AbortSignal},
+): Promise<Snapshot[]> {
+  const times = rates_over_ms === null ? assessedSeries : {count: 2, every_ms: rates_over_ms};
+  return explainServerErrors(connection, raceInterrupt(readSeries(connection, times), signal));
 }
 
 /**

@@ -1,4 +1,5 @@
 import {type Assessor, createAssessor} from '../../core/assessment/assess.ts';
+import {type Ignored, withoutIgnored} from '../../core/assessment/ignore.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import {type Baseline, type Comparison, compare} from '../../core/health/baseline.ts';
 import {type GivenLimits, limitsFor} from '../../core/health/health.ts';
@@ -100,6 +101,7 @@ export type WatchFlags = WatchOptions & {
   limits: GivenLimits;
   baseline: Baseline | null;
   slower_ratio: number;
+  ignored?: readonly Ignored[];
 };
 
 /** What a watch has read: the first snapshot with statements, the last snapshot, the slowest statement. */
@@ -166,7 +168,7 @@ async function addSnapshot(
   snapshot: Snapshot,
   {ports, watch, flags, observed, assessor, data}: Watched,
 ): Promise<void> {
-  const found = assessor.assess(snapshot, data);
+  const found = withoutIgnored(assessor.assess(snapshot, data), flags.ignored ?? []);
   const {findings} = found;
   const pooler_waiting_clients = await ports.askPooler();
   const metrics = measure({snapshot, facts: data.facts, findings, pooler_waiting_clients, is_interval: true});

@@ -1,6 +1,6 @@
 import {writeFile} from 'node:fs/promises';
 import type {Call} from '../../cli/call/usage.ts';
-import {readSnapshot, withConnection} from '../../cli/connection.ts';
+import {readSnapshots, withConnection} from '../../cli/connection.ts';
 import {type CliContext, printMessage} from '../../cli/context.ts';
 import {openPoolerClients} from '../../cli/health/pooler-clients.ts';
 import {requireMeasuredLimits} from '../../cli/health/require-limits.ts';
@@ -9,8 +9,10 @@ import {raceInterrupt} from '../../cli/interrupts.ts';
 import {locateServer} from '../../cli/locate-server.ts';
 import {loadRecipeData} from '../../cli/recipe-data.ts';
 import {loadRecipesAndReport} from '../../cli/recipes.ts';
-import {createAssessor} from '../../core/assessment/assess.ts';
-import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
+import {assess} from '../../core/assessment/assess.ts';
+import {withoutIgnored} from '../../core/assessment/ignore.ts';
+import {samplesOf} from '../../core/assessment/sample.ts';
+import {AbortError, BugError, exitCodes, usageError} from '../../core/errors.ts';
 import {type Baseline, compare} from '../../core/health/baseline.ts';
 import {assessHealth, limitsFor} from '../../core/health/health.ts';
 import {measure, slowestStatement} from '../../core/health/measure.ts';
@@ -80,7 +82,7 @@ function checkServer(
     checkOnce(
       {
         recipes,
-        read: rates => readSnapshot(connection, {...rates, signal}),
+        read: rates => readSnapshots(connection, {...rates, signal}),
         load: needs => raceInterrupt(loadRecipeData(connection, needs), signal),
         askPooler,
         output: context.output,
@@ -107,8 +109,8 @@ async function watchServer(
 
 export type CheckPorts = {
   recipes: readonly Recipe[];
-  /** Reads a snapshot; with `rates_over_ms`, two that far apart, and returns the second. */
-  read(options: {rates_over_ms: number | null}): Promise<Snapshot>;
+  /** Reads the snapshots of an assessment, the oldest first; with `rates_over_ms`, two that far apart. */
+  read(options: {rates_over_ms: number | null}): Promise<Snapshot[]>;
   /** Reads what diagnoses need beyond the snapshot. Throws AbortError if it cannot be read. */
   load(needs: DataRequirements): Promise<RecipeData>;
   /** Clients waiting in the pooler; null without one. */
@@ -116,16 +118,23 @@ export type CheckPorts = {
 } & PrintPorts;
 
 /**
- * Evaluates every recipe and every limit on one snapshot. Exit 0 without a finding or crossed limit, else 1. Reports on
+ * Assesses the server over two seconds, and compares every limit with the first snapshot (with `rates_over_ms`, with what
+ * changed until the second one). Exit 0 without a finding or crossed limit, else 1. Reports on
  * stderr what could not be read. Throws AbortError (exit 5) if a given limit depends on it.
  */
 export async function checkOnce(ports: CheckPorts, flags: CheckOptions): Promise<ExitCode> {
   const {recipes, output} = ports;
-  const snapshot = await ports.read({rates_over_ms: flags.rates_over_ms});
+  const snapshots = await ports.read({rates_over_ms: flags.rates_over_ms});
+  const last = snapshots.at(-1);
+  const snapshot = flags.rates_over_ms === null ? snapshots[0] : last;
+  if (snapshot === undefined || last === undefined) throw new BugError('nothing was read');
   const data = await loadDiagnosisData(recipes, ports.load);
   const {facts, unread} = data;
-  const found = createAssessor(recipes).assess(snapshot, data);
-  const {findings, failed} = found;
+  const samples = samplesOf(snapshots);
+  const assessment = assess({recipes, snapshot: last, samples, data});
+  const found = withoutIgnored(assessment, flags.ignored);
+  const {findings} = found;
+  const {failed} = assessment;
   const pooler_waiting_clients = await ports.askPooler();
   const metrics = measure({snapshot, facts, findings, pooler_waiting_clients});
   const health = assessHealth(metrics, limitsFor(snapshot, flags.limits), found);

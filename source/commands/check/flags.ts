@@ -72,7 +72,7 @@ export const usage = {
   arguments: [{shown: '[url]'}],
   flags: {
     ...limitFlags,
-    for: {type: 'string', value: 'TIME', help: 'Watch for this long, then report', default: 'one snapshot'},
+    for: {type: 'string', value: 'TIME', help: 'Watch for this long, then report', default: 'two seconds'},
     every: {
       type: 'string',
       value: 'TIME',
@@ -96,6 +96,17 @@ export const usage = {
     ...poolerFlag,
     ...recipesFlag,
     ...jsonFlag,
+    failOn: {
+      type: 'string',
+      value: 'LEVEL',
+      help: 'Exit 1 from this level on: warning or critical',
+      default: 'warning',
+    },
+    ignore: {
+      type: 'string',
+      value: 'RECIPE[:SUBJECT]',
+      help: 'Leave out findings, comma-separated',
+    },
     markdown: {type: 'boolean', help: 'Print Markdown, for an issue or pull request'},
     nagios: {type: 'boolean', help: "Print a Nagios plugin's line, and use its exit codes"},
     junit: {
@@ -111,7 +122,7 @@ export const usage = {
     ...serverFlags,
   },
   details: [
-    'Exit 0 if there is no finding and no limit is crossed, else 1. A limit with two values (80%,90%) has a warning and a critical value; a single value is critical. SHARE is 80% or 0.8.',
+    'Exit 0 if there is no finding and no limit is crossed, else 1. Without --for poolctl reads the server three times in two seconds. --ignore takes a recipe, or a recipe and a subject as --json has it: kill-idle-sessions:application:web/role:app. A limit with two values (80%,90%) has a warning and a critical value; a single value is critical. SHARE is 80% or 0.8.',
     'The hit ratios have no default limit on a server that has read few blocks. Mean times cover the time since the last reset of the statistics; with --rates or --for, since the first snapshot.',
     'With --for, poolctl compares the 95th percentile of each metric with its limits. For slots and transactions, a single critical value is reported as a warning.',
     'With --nagios: exit 0 ok, 1 warning, 2 critical or no connection, 3 unknown.',

@@ -4,12 +4,14 @@ import type {CliContext} from '../../cli/context.ts';
 import {readDuration, readRates} from '../../cli/flag-values.ts';
 import {readBaseline} from '../../cli/health/read-baseline.ts';
 import {requireMeasurableLimits, toLimitFlag} from '../../cli/health/require-limits.ts';
+import {type Ignored, parseIgnored} from '../../core/assessment/ignore.ts';
 import {usageError} from '../../core/errors.ts';
 import type {Baseline} from '../../core/health/baseline.ts';
 import {type GivenLimits, limitExamples, metricByLimitName, parseLimit} from '../../core/health/health.ts';
 import {metricOf} from '../../core/health/metrics.ts';
 import {thresholds, watchDefaults} from '../../core/health/thresholds.ts';
 import {writeDuration} from '../../core/text/time.ts';
+import type {Severity} from '../../model/recipe.ts';
 import type {usage} from './flags.ts';
 import type {CheckFormat, PrintOptions} from './print-report.ts';
 
@@ -20,6 +22,7 @@ export type CheckOptions = {
   baseline: Baseline | null;
   /** A statement this many times slower than in the baseline is reported. */
   slower_ratio: number;
+  ignored: Ignored[];
 } & PrintOptions;
 
 type CheckFlags = Call<typeof usage>['flags'];
@@ -43,6 +46,8 @@ export async function readCheckOptions(
     rates_over_ms: readRates(flags) ?? (needsRates(limits) ? 1000 : null),
     baseline: flags.baseline === undefined ? null : await readBaseline(context, flags.baseline),
     slower_ratio: readSlower(flags),
+    ignored: readIgnored(flags),
+    fail_on: readFailOn(flags),
     format: readFormat(flags),
     junit:
       flags.junit === undefined || flags.junit === '-'
@@ -111,6 +116,20 @@ function readFormat({json, markdown, nagios}: CheckFlags): CheckFormat {
       'Leave out all but one.',
     );
   return (chosen[0]?.[0] as CheckFormat | undefined) ?? 'text';
+}
+
+function readIgnored({ignore}: CheckFlags): Ignored[] {
+  const ignored = ignore === undefined ? [] : parseIgnored(ignore);
+  if (ignored !== null) return ignored;
+  throw usageError(
+    `invalid value "${ignore}" for --ignore`,
+    'Use a recipe, or a recipe and a subject: apply-indexes, kill-idle-sessions:application:web/role:app.',
+  );
+}
+
+function readFailOn({failOn = 'warning'}: CheckFlags): Severity {
+  if (failOn === 'warning' || failOn === 'critical') return failOn;
+  throw usageError(`invalid level "${failOn}" for --fail-on`, 'Use warning or critical.');
 }
 
 function readSlower({slower = String(thresholds.slower_times.warning)}: CheckFlags): number {

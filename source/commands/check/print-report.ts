@@ -15,6 +15,7 @@ import {formatAge, formatRatio} from '../../core/text/format.ts';
 import {jsonText} from '../../core/text/json.ts';
 import {inlineCode, tableCode} from '../../core/text/markdown.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
+import type {Severity} from '../../model/recipe.ts';
 import type {ExitCode} from '../../model/run.ts';
 
 export type CheckFormat = 'text' | 'json' | 'markdown' | 'nagios';
@@ -25,13 +26,15 @@ export type PrintOptions = {
   format: CheckFormat;
   /** Path of the JUnit file; `-` is stdout. */
   junit: string | null;
+  /** Exit 1 from this level on; a Nagios plugin has its own codes. */
+  fail_on: Severity;
 };
 
 /** Prints the report and writes the JUnit file. Exit 0 or 1; with Nagios 0, 1 or 2. */
 export async function printHealthReport(
   {output, writeFile}: PrintPorts,
   checked: HealthReport,
-  {format, junit}: PrintOptions,
+  {format, junit, fail_on}: PrintOptions,
 ): Promise<ExitCode> {
   const report = withComparison(checked);
   if (junit !== null) {
@@ -41,7 +44,9 @@ export async function printHealthReport(
   }
   if (junit !== '-') output.stdout(renderers[format](report));
   const {status} = report.health;
-  return format === 'nagios' ? nagiosCodes[status] : status === 'ok' ? exitCodes.ok : exitCodes.findings;
+  if (format === 'nagios') return nagiosCodes[status];
+  const isFailed = status === 'critical' || (status === 'warning' && fail_on === 'warning');
+  return isFailed ? exitCodes.findings : exitCodes.ok;
 }
 
 /** The exit codes of a Nagios plugin, which differ from poolctl's. */

@@ -1,7 +1,7 @@
 import {readFile} from 'node:fs/promises';
 import {dirname, resolve} from 'node:path';
 import type {Call} from '../../cli/call/usage.ts';
-import {readSnapshot} from '../../cli/connection.ts';
+import {readSnapshots} from '../../cli/connection.ts';
 import {type CliContext, createPrompt, printMessage} from '../../cli/context.ts';
 import {createRunIdentity} from '../../cli/execution/engine-context.ts';
 import {openPoolerClients} from '../../cli/health/pooler-clients.ts';
@@ -13,8 +13,9 @@ import {openConfiguredJournal} from '../../cli/journal.ts';
 import {locateServer} from '../../cli/locate-server.ts';
 import {loadRecipeData} from '../../cli/recipe-data.ts';
 import {loadRecipes} from '../../cli/recipes.ts';
-import {createAssessor} from '../../core/assessment/assess.ts';
-import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
+import {assess} from '../../core/assessment/assess.ts';
+import {samplesOf} from '../../core/assessment/sample.ts';
+import {AbortError, BugError, exitCodes, usageError} from '../../core/errors.ts';
 import {thresholds, watchDefaults} from '../../core/health/thresholds.ts';
 import {loadDiagnosisData} from '../../core/recipe/diagnose.ts';
 import {serverOf} from '../../core/server/server-identity.ts';
@@ -153,9 +154,11 @@ async function createServerPorts(
       const {recipes} = await loadRecipes(flags, request.settings);
       const connection = await connect(request, {purpose: 'watch', signal});
       try {
-        const snapshot = await readSnapshot(connection, {signal});
+        const snapshots = await readSnapshots(connection, {rates_over_ms: null, signal});
+        const snapshot = snapshots.at(-1);
+        if (snapshot === undefined) throw new BugError('nothing was read');
         const data = await loadDiagnosisData(recipes, needs => loadRecipeData(connection, needs));
-        const {findings} = createAssessor(recipes).assess(snapshot, data);
+        const {findings} = assess({recipes, snapshot, samples: samplesOf(snapshots), data});
         return {findings, server: serverOf(snapshot.target)};
       } finally {
         await connection.close();

@@ -22,28 +22,45 @@ const statementsWithText = 100;
 
 /**
  * One complete snapshot: sessions, slots, statements and the texts of the costliest. With `rates_over_ms` the server is
- * read again after that time, and rates are of the time between. Throws the server's errors, and AbortError (exit 3) if
- * it does not answer within `deadline_ms`.
+ * read again after that time, and rates are of the time between. Throws as `readSeries`.
  */
 export async function readOnce(
   connection: Connection,
-  {rates_over_ms, deadline_ms = 30_000}: {rates_over_ms: number | null; deadline_ms?: number | undefined},
+  {rates_over_ms, deadline_ms}: {rates_over_ms: number | null; deadline_ms?: number | undefined},
 ): Promise<Snapshot> {
+  const times = rates_over_ms === null ? {count: 1, every_ms: 0} : {count: 2, every_ms: rates_over_ms};
+  const series = await readSeries(connection, {...times, deadline_ms});
+  return series.at(-1) as Snapshot;
+}
+
+/**
+ * `count` snapshots, `every_ms` apart; the last one with the texts of the costliest statements. Throws the server's
+ * errors, and AbortError (exit 3) if it does not answer within `deadline_ms`.
+ */
+export async function readSeries(
+  connection: Connection,
+  {
+    count,
+    every_ms,
+    deadline_ms = 30_000,
+  }: {count: number; every_ms: number; deadline_ms?: number | undefined},
+): Promise<Snapshot[]> {
   const plan = createReadingPlan(() => performance.now(), connection.server_version_num);
   const reader = createReader(connection, () => performance.now());
   const read = (request: ReadRequest) => withDeadline(reader.read(request), deadline_ms);
   await read(plan.first());
-  let snapshot = await read(plan.second());
-  if (rates_over_ms !== null) {
+  const series = [await read(plan.second())];
+  while (series.length < count) {
     // Loaded late: the console does not need it.
     const {setTimeout: sleep} = await import('node:timers/promises');
-    await sleep(rates_over_ms);
-    snapshot = await read(plan.tick(reader, {statements: true, queryids: []}));
+    await sleep(every_ms);
+    series.push(await read(plan.tick(reader, {statements: true, queryids: []})));
   }
-  const queryids = snapshot.statements.slice(0, statementsWithText).map(({queryid}) => queryid);
+  const last = series.at(-1) as Snapshot;
+  const queryids = last.statements.slice(0, statementsWithText).map(({queryid}) => queryid);
   const texts = plan.texts(reader, {statements: true, queryids});
   // Texts only: counters read again at once would give rates over a few milliseconds.
-  return texts === null ? snapshot : read(texts);
+  return texts === null ? series : [...series.slice(0, -1), await read(texts)];
 }
 
 export type SamplerOptions = {

@@ -43,7 +43,7 @@ describeEachMajor('check', major => {
     const [stdout, stderr]: [string[], string[]] = [[], []];
     const ports = {
       recipes,
-      read: () => readOnce(connection, {rates_over_ms: null}),
+      read: async () => [await readOnce(connection, {rates_over_ms: null})],
       load: async (needs: Parameters<typeof loadRecipeData>[1]) => {
         await beforeFacts();
         return loadRecipeData(connection, needs);
@@ -59,6 +59,8 @@ describeEachMajor('check', major => {
       slower_ratio: 1.5,
       format: 'json',
       junit: null,
+      ignored: [],
+      fail_on: 'warning',
     });
     return {code, stderr: stderr.join('\n'), findings: JSON.parse(stdout.join('')).findings};
   };
