@@ -1,22 +1,22 @@
 import {describe, expect, it} from 'vitest';
-import {Chart} from '../../source/console/components/chart.tsx';
+import {Chart, chooseTicks} from '../../source/console/components/chart.tsx';
 import {styles} from '../../source/console/screen/grid.ts';
 import {createTheme} from '../../source/console/screen/theme.ts';
+import {formatCount} from '../../source/core/text/format.ts';
 import {renderElement, rowsOfGrid} from './rendered.tsx';
 
 const theme = createTheme({LANG: 'C.UTF-8'});
 
 describe('chart', () => {
-  function draw(values: number[], {columns = 30, rows = 6, ...props} = {}) {
+  function draw(values: number[], {columns = 30, rows = 6, isWhole = false} = {}) {
     const points = values.map((value, index) => ({at_ms: index * 2000, value}));
-    const chart: Parameters<typeof Chart>[0] = {title: 'commits', unit: '/s', points, role: 'good', ...props};
+    const chart: Parameters<typeof Chart>[0] = {title: 'commits', unit: '/s', points, role: 'good', isWhole};
     return rowsOfGrid(renderElement(<Chart {...chart} />, {columns, rows, theme}).grid);
   }
 
   it('has an axis that ends at 0, not below it', () => {
-    // 1.6 in five rows: floating point makes the lowest label -2.2e-16.
     const rows = draw([1.6, 0.8], {rows: 7}).join('\n');
-    expect(rows).toContain(' 1.6 ┤');
+    expect(rows).toContain('   2 ┤');
     expect(rows).toContain('   0 ┤');
     expect(rows).not.toContain('-0');
   });
@@ -24,11 +24,21 @@ describe('chart', () => {
   it('says its unit and the time it covers, the newest value at the right edge', () => {
     expect(draw([1, 2, 3, 4, 5, 4, 3, 4, 5, 6, 7, 8])).toEqual([
       'commits 8',
-      '   8 ┤                      ╭─',
-      ' 5.3 ┤               ╭──╮╭──╯',
-      ' 2.7 ┤             ╭─╯  ╰╯',
+      '  10 ┤',
+      '   5 ┤                ╭╮  ╭───',
+      '     │             ╭──╯╰──╯',
       '   0 ┤             ╯',
       '/s                 -22s    now',
+    ]);
+  });
+
+  it('has its ticks in the rows in which their values are drawn, and no label in the others', () => {
+    expect(draw([0, 1, 1, 0, 1], {rows: 8, isWhole: true, columns: 20})).toEqual([
+      'commits 1',
+      '   1 ┤          ╭─╮╭',
+      ...Array(4).fill('     │          │ ││'),
+      '   0 ┤          ╯ ╰╯',
+      '/s           -8s now',
     ]);
   });
 
@@ -53,5 +63,39 @@ describe('chart', () => {
     const {grid} = renderElement(<Chart {...chart} />, {columns: 30, rows: 6, theme: monochrome});
     const underlined = [...grid.text].filter((_, cell) => styles[grid.style[cell] ?? 0]?.includes('4'));
     expect(underlined.join('')).toMatch(/^[╭╮╰╯│─]+$/);
+  });
+});
+
+describe('the ticks of an axis', () => {
+  it.each([
+    [1, 8, true, '0 1'],
+    [2, 8, true, '0 1 2'],
+    [3, 3, true, '0 2 4'],
+    [7, 5, true, '0 2 4 6 8'],
+    [11, 5, true, '0 5 10 15'],
+    [97, 6, true, '0 20 40 60 80 100'],
+    [97, 2, true, '0 100'],
+    [100, 6, true, '0 20 40 60 80 100'],
+    [1, 8, false, '0 0.2 0.4 0.6 0.8 1'],
+    [1.6, 5, false, '0 0.5 1 1.5 2'],
+    [8, 4, false, '0 5 10'],
+    [1234, 6, false, '0 500 1.0k 1.5k'],
+    [12_345, 9, false, '0 5.0k 10k 15k'],
+    [3e9, 9, false, '0 1.0G 2.0G 3.0G'],
+  ] as const)('up to %d in %i rows, whole: %s', (largest, rows, isWhole, expected) => {
+    expect(chooseTicks(largest, {rows, isWhole}).map(formatCount).join(' ')).toBe(expected);
+  });
+
+  it('reach every largest value, fit into the rows, and are all different', () => {
+    for (const rows of [2, 3, 4, 5, 8, 30])
+      for (const isWhole of [true, false])
+        for (let largest = 1; largest < 1e7; largest = isWhole ? Math.ceil(largest * 1.07) : largest * 1.07) {
+          const ticks = chooseTicks(largest, {rows, isWhole});
+          const labels = ticks.map(formatCount);
+          expect(ticks.at(-1), `${largest}`).toBeGreaterThanOrEqual(largest * (1 - 1e-9));
+          expect(ticks.length, `${largest}`).toBeLessThanOrEqual(rows);
+          expect(new Set(labels).size, labels.join(' ')).toBe(labels.length);
+          if (isWhole) expect(ticks.every(Number.isInteger), labels.join(' ')).toBe(true);
+        }
   });
 });

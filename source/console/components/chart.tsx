@@ -88,11 +88,13 @@ function drawPlot(
 ): DrawnPlot | null {
   const [first] = points;
   if (first === undefined || height < 2) return null;
-  const top = Math.max(...points.map(({value}) => value), isWhole ? height - 1 : 0, max);
-  // The lowest label is what floating point leaves of 0, which may be less than that.
-  const format = (value: number) => formatCount(Math.max(0, isWhole ? Math.round(value) : value));
-  const labels = Array.from({length: height}, (_, y) => format(top - (y * top) / (height - 1)));
-  const labelWidth = Math.max(4, ...labels.map(label => label.length));
+  const ticks = chooseTicks(Math.max(...points.map(({value}) => value), max), {rows: height, isWhole});
+  const top = ticks.at(-1) ?? max;
+  // A tick's row is the one in which asciichart draws its value.
+  const labels = new Map(
+    ticks.map(tick => [height - 1 - Math.round((tick / top) * (height - 1)), formatCount(tick)]),
+  );
+  const labelWidth = Math.max(4, ...[...labels.values()].map(label => label.length));
   const axisWidth = labelWidth + 2;
   // The first point lies on the axis.
   const shown = points.slice(-Math.max(2, width - axisWidth + 1));
@@ -102,14 +104,34 @@ function drawPlot(
     height: height - 1,
     min: 0,
     max: top,
-    format: value => format(value).padStart(labelWidth),
+    format: (_value, y) => (labels.get(y) ?? '').padStart(labelWidth),
     symbols: charset === 'unicode' ? unicodeSymbols : asciiSymbols,
   });
   const indent = Math.max(0, width - axisWidth - Math.max(1, values.length - 1));
-  const rows = text
-    .split('\n')
-    .map(row => row.slice(0, axisWidth) + ' '.repeat(indent) + row.slice(axisWidth).trimEnd());
+  const rows = text.split('\n').map((row, y) => {
+    const isPlain = !labels.has(y) && (indent > 0 || row[axisWidth] === ' ');
+    const axis = isPlain
+      ? row.slice(0, axisWidth - 1) + (charset === 'unicode' ? '│' : '|')
+      : row.slice(0, axisWidth);
+    return axis + ' '.repeat(indent) + row.slice(axisWidth).trimEnd();
+  });
   return {rows, axisWidth, indent, span_ms: spanOf(shown)};
+}
+
+const mostIntervals = 5;
+/** What floating point adds to a quotient that is whole. */
+const rounding = 1e-9;
+
+/**
+ * Round values from 0 up to the largest value or the next one above it, in steps of 1, 2 or 5 times a power of ten; whole
+ * ones for counts. No two of them are in the same row, or look the same.
+ */
+export function chooseTicks(largest: number, {rows, isWhole}: {rows: number; isWhole: boolean}): number[] {
+  const least = largest / Math.min(mostIntervals, rows - 1);
+  const power = 10 ** Math.floor(Math.log10(least));
+  const round = [1, 2, 5, 10].map(factor => factor * power).find(step => step >= least) ?? least;
+  const step = isWhole ? Math.max(1, round) : round;
+  return Array.from({length: Math.ceil(largest / step - rounding) + 1}, (_, index) => index * step);
 }
 
 type Symbols = NonNullable<Parameters<typeof asciichart.plot>[1]>['symbols'];
