@@ -1,4 +1,5 @@
 import {defineConfig} from 'vitest/config';
+import {LongestFirst} from './test/helpers/longest-first.ts';
 import {sortIntoTiers} from './test/helpers/tiers.ts';
 
 const tiers = sortIntoTiers('test');
@@ -11,6 +12,7 @@ export default defineConfig({
     expect: {poll: {timeout: 30_000}},
     // On two cores: a test that needs a server waits for it half of the time.
     maxWorkers: 4,
+    sequence: {sequencer: LongestFirst},
     projects: [
       {
         extends: true,

@@ -5,7 +5,7 @@ import {join} from 'node:path';
 import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest';
 import {openProgram} from '../helpers/console.ts';
-import {startTestServer, type TestServer} from '../helpers/server.ts';
+import {shareTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
 import {openKillIdleSessions} from '../helpers/wizard.ts';
 
@@ -17,7 +17,7 @@ let leaked: pg.Client[];
 const terminals: Terminal[] = [];
 
 beforeAll(async () => {
-  server = await startTestServer({major: 18, settings: {max_connections: 40}});
+  server = await shareTestServer({major: 18});
   await server.query('CREATE ROLE app LOGIN PASSWORD $$app$$');
   await server.query("CREATE ROLE oncall LOGIN PASSWORD 'oncall' IN ROLE pg_monitor, pg_signal_backend");
   url = server.url({user: 'oncall', password: 'oncall'});

@@ -7,7 +7,7 @@ import {openJournal} from '../../source/journal/journal-file.ts';
 import type {JournalEvent} from '../../source/model/journal-entry.ts';
 import {openProgram} from '../helpers/console.ts';
 import {serverAt} from '../helpers/identity.ts';
-import {startTestServer, type TestServer} from '../helpers/server.ts';
+import {shareTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
 import {confirm, openRecipe, stopRun} from '../helpers/wizard.ts';
 import {requestTo} from '../postgres/requests.ts';
@@ -19,7 +19,7 @@ const clients: pg.Client[] = [];
 const terminals: Terminal[] = [];
 
 beforeAll(async () => {
-  server = await startTestServer({major: 18, settings: {max_connections: 40}});
+  server = await shareTestServer({major: 18});
 });
 afterAll(() => server?.stop());
 beforeEach(async () => {

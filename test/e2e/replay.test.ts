@@ -3,7 +3,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest';
 import {openProgram} from '../helpers/console.ts';
-import {startTestServer, type TestServer} from '../helpers/server.ts';
+import {shareTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
 import {openRecipe} from '../helpers/wizard.ts';
 
@@ -12,7 +12,7 @@ let folder: string;
 const terminals: Terminal[] = [];
 
 beforeAll(async () => {
-  server = await startTestServer({major: 18, settings: {max_connections: 40}});
+  server = await shareTestServer({major: 18});
 });
 afterAll(() => server?.stop());
 beforeEach(() => {

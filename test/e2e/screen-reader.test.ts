@@ -1,13 +1,13 @@
 import {afterAll, afterEach, beforeAll, expect, it} from 'vitest';
 import {openProgram} from '../helpers/console.ts';
-import {startTestServer, type TestServer} from '../helpers/server.ts';
+import {shareTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
 
 let server: TestServer;
 const terminals: Terminal[] = [];
 
 beforeAll(async () => {
-  server = await startTestServer({major: 18, settings: {max_connections: 40}});
+  server = await shareTestServer({major: 18});
   const open = await server.connect({application_name: 'shop-import'});
   await open.query('BEGIN; SELECT 1');
 });
@@ -24,7 +24,7 @@ it('reads every view and a page as plain text with INK_SCREEN_READER=true', asyn
     checksRestore: true,
   });
   terminals.push(terminal);
-  await terminal.waitFor(/2 of 37 slots used/);
+  await terminal.waitFor(/2 of 97 slots used/);
   expect(terminal.text()).toMatch(/shop-import +postgres/);
   const figures: [key: string, text: RegExp][] = [
     ['2', /idle in tx .*shop-import/],

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
 import {openProgram} from '../helpers/console.ts';
-import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
 
 const terminals: Terminal[] = [];
@@ -37,7 +37,7 @@ describe('sessions', () => {
   const clients: pg.Client[] = [];
 
   beforeAll(async () => {
-    server = await startTestServer({major: 18, settings: {max_connections: 60}});
+    server = await shareTestServer({major: 18});
     url = server.url();
     await server.query('CREATE DATABASE "注文データ"');
     await server.query(`CREATE ROLE "日本語の役" LOGIN PASSWORD 'x'`);
@@ -157,7 +157,7 @@ describeEachMajor('statements', major => {
   let server: TestServer;
 
   beforeAll(async () => {
-    server = await startTestServer({major});
+    server = await shareTestServer({major});
     await server.query('CREATE EXTENSION pg_stat_statements');
     await server.query(
       'CREATE TABLE parcels AS SELECT i AS id, i % 7 AS depot FROM generate_series(1, 1000) i',

@@ -4,13 +4,13 @@ import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
 import {temporaryFolder} from '../cli/execution/acting.ts';
 import {runProgram} from '../cli/run-program.ts';
 import {openProgram} from '../helpers/console.ts';
-import {startTestServer, type TestServer} from '../helpers/server.ts';
+import {shareTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
 
 const terminals: Terminal[] = [];
 let server: TestServer;
 beforeAll(async () => {
-  server = await startTestServer({major: 18, settings: {max_connections: 60}});
+  server = await shareTestServer({major: 18});
   await server.query('CREATE TABLE twice AS SELECT 1 AS id FROM generate_series(1, 2)');
   // Leaves an invalid index behind, which nothing but the catalog knows of.
   await server.query('CREATE UNIQUE INDEX CONCURRENTLY half_built ON twice (id)').catch(() => {});

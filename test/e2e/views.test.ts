@@ -1,6 +1,6 @@
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
 import {openProgram} from '../helpers/console.ts';
-import {startTestServer, type TestServer} from '../helpers/server.ts';
+import {shareTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
 
 /** One server with three sessions of an application, one of them idle in transaction and one that it blocks. */
@@ -9,7 +9,7 @@ let url: string;
 const terminals: Terminal[] = [];
 
 beforeAll(async () => {
-  server = await startTestServer({major: 18, settings: {max_connections: 40}});
+  server = await shareTestServer({major: 18});
   await server.query('CREATE EXTENSION pg_stat_statements');
   await server.query('CREATE TABLE orders (id int PRIMARY KEY, note text)');
   await server.query("INSERT INTO orders SELECT i, 'note ' || i FROM generate_series(1, 500) i");
@@ -51,7 +51,7 @@ const sizes = [
 describe.each(sizes)('at %i x %i', (columns, rows) => {
   it('shows every view by its key and by Tab, whole and within the screen', async () => {
     const terminal = open(columns, rows);
-    await terminal.waitFor(/\d+ of 37 used/);
+    await terminal.waitFor(/\d+ of 97 used/);
     await terminal.waitFor('slots by application, role and client');
     const views: [string, string | RegExp][] = [
       ['2', /PID +STATE +FOR/],

@@ -186,28 +186,6 @@ describeEachMajor('poolctl check', major => {
     for (const client of clients) await client.end();
   });
 
-  it.each([
-    ['--max-used', '80'],
-    ['--max-used', '101%'],
-    ['--min-cache-hit', 'much'],
-    ['--max-mean', 'soon'],
-    ['--max-blocked', '-1'],
-    ['--max-blocked', '1.5'],
-    ['--max-used', '90%,80%'],
-    ['--max-average-used', '70%'],
-    ['--max-pooler-waiting', '5'],
-    ['--slower', '0.5'],
-    ['--sustain', '10s'],
-    ['--for', '0s'],
-    ['--metrics', 'all:x'],
-  ])('exits 2 for %s %s', async (flag, value) => {
-    const [code, stderr] = await failing(['check', urlOf(server, 'oncall'), flag, value]);
-    expect([code, stderr]).toEqual([
-      2,
-      expect.stringMatching(new RegExp(`^poolctl: .*${flag}\\b.*\\n {2}\\S.*\\n$`)),
-    ]);
-  });
-
   it('applies a limit of config.toml only if the call can measure it', async () => {
     const home = await temporaryHome();
     await mkdir(join(home, '.config', 'poolctl'), {recursive: true});
@@ -231,6 +209,28 @@ describeEachMajor('poolctl check', major => {
       expect.stringContaining('neither a snapshot nor a recording'),
     ]);
   });
+});
+
+it.each([
+  ['--max-used', '80'],
+  ['--max-used', '101%'],
+  ['--min-cache-hit', 'much'],
+  ['--max-mean', 'soon'],
+  ['--max-blocked', '-1'],
+  ['--max-blocked', '1.5'],
+  ['--max-used', '90%,80%'],
+  ['--max-average-used', '70%'],
+  ['--max-pooler-waiting', '5'],
+  ['--slower', '0.5'],
+  ['--sustain', '10s'],
+  ['--for', '0s'],
+  ['--metrics', 'all:x'],
+])('poolctl check exits 2 for %s %s', async (flag, value) => {
+  const [code, stderr] = await failing(['check', 'postgresql://127.0.0.1:1/postgres', flag, value]);
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringMatching(new RegExp(`^poolctl: .*${flag}\\b.*\\n {2}\\S.*\\n$`)),
+  ]);
 });
 
 /** Calls `work` repeatedly until the returned function is called. */

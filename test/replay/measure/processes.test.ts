@@ -8,7 +8,7 @@ import {createRunStats, recordFailure, statementStats} from '../../../source/rep
 import {mergeMeasured, packMeasured, splitCase} from '../../../source/replay/measure/worker.ts';
 import {beginRequest, recordFailedRequest, recordRequest} from '../../../source/replay/pool/request-trace.ts';
 import {createCliRoles, runProgram, temporaryHome, urlOf} from '../../cli/run-program.ts';
-import {startTestServer, type TestServer} from '../../helpers/server.ts';
+import {shareTestServer, type TestServer} from '../../helpers/server.ts';
 
 const benchmark: BenchmarkCase = {
   variant: {name: 'main', run: async () => {}},
@@ -106,7 +106,7 @@ describe.runIf(os.availableParallelism() > 1)('poolctl replay --instances', () =
   let server: TestServer;
   let url: string;
   beforeAll(async () => {
-    server = await startTestServer({major: 18, settings: {max_connections: 40}});
+    server = await shareTestServer({major: 18});
     await createCliRoles(server);
     url = urlOf(server, 'app');
   });
