@@ -1,7 +1,6 @@
 import {setImmediate as turn} from 'node:timers/promises';
 import {expect, it} from 'vitest';
-import {createCursorReports} from '../../source/console/screen/cursor-reports.ts';
-import {createFramePace} from '../../source/console/screen/frame-pace.ts';
+import {createCursorReports, createFramePace} from '../../source/console/screen/frame-pace.ts';
 
 it('takes no answer for an earlier question whose own answer the shell has read', async () => {
   const written: string[] = [];

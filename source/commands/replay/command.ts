@@ -13,8 +13,7 @@ import {sanitise} from '../../core/text/sanitise.ts';
 import type {ReplayDocument, ReplayResult} from '../../model/replay-report.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {BenchmarkOptions} from '../../replay/measure/benchmark.ts';
-import {reportMarkdown} from '../../replay/report/markdown.ts';
-import {reportText} from '../../replay/report/text.ts';
+import {reportMarkdown, reportText} from '../../replay/report.ts';
 import type {usage} from './flags.ts';
 
 /** `poolctl replay <endpoint> [url]`, and with `--capture` `poolctl replay [url]`. */

@@ -1,6 +1,5 @@
 import {describe, expect, it} from 'vitest';
-import {reportMarkdown} from '../../../source/replay/report/markdown.ts';
-import {reportText} from '../../../source/replay/report/text.ts';
+import {reportMarkdown, reportText} from '../../../source/replay/report.ts';
 import {activeMarkdown, hostileNames} from '../../helpers/active-markdown.ts';
 import {documentOf, resultOf} from './results.ts';
 

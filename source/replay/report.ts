@@ -1,12 +1,8 @@
 import asciichart from 'asciichart';
-import {counted, formatBytes, formatCount, formatMs} from '../../core/text/format.ts';
-import {sanitise} from '../../core/text/sanitise.ts';
-import type {
-  ReplayDocument,
-  ReplayFailure,
-  ReplayResult,
-  ReplayStatement,
-} from '../../model/replay-report.ts';
+import {counted, formatBytes, formatCount, formatMs} from '../core/text/format.ts';
+import {codeBlock, inlineCode, tableCode} from '../core/text/markdown.ts';
+import {sanitise} from '../core/text/sanitise.ts';
+import type {ReplayDocument, ReplayFailure, ReplayResult, ReplayStatement} from '../model/replay-report.ts';
 
 /** The report for a terminal: result table, statements of each variant's request, failures, charts, recommendation, notes. */
 export function reportText(document: ReplayDocument, columns: number): string {
@@ -24,12 +20,31 @@ export function reportText(document: ReplayDocument, columns: number): string {
     .join('\n');
 }
 
+/** The report for an issue or a pull request: variants side by side, a table per connection_limit and concurrency. */
+export function reportMarkdown(document: ReplayDocument): string {
+  const {results, recommendation, notes} = document;
+  const charts = sweepCharts(document, 100);
+  const failures = results.flatMap(({failures}) => failures);
+  return [
+    `## ${inlineCode(document.endpoint)}`,
+    '',
+    `Replayed on ${inlineCode(document.target)}, seed ${document.seed}; ${document.prisma.semantics}.`,
+    ...groupBySettings(results).flatMap(group => ['', ...comparison(group)]),
+    ...(charts.length > 0 ? ['', ...codeBlock(charts.slice(0, -1).join('\n'))] : []),
+    ...(recommendation === null ? [] : ['', `**Recommended:** ${inlineCode(recommendation.reason)}`]),
+    ...(notes.length + failures.length > 0 ? [''] : []),
+    ...failures.map(failure => `- ${inlineCode(failureText(failure, document.file))}`),
+    ...notes.map(note => `- ${inlineCode(note)}`),
+  ].join('\n');
+}
+
 function charts(document: ReplayDocument, columns: number): string[] {
   const lines = sweepCharts(document, columns);
   return lines.length === 0 ? [] : ['', ...lines.slice(0, -1)];
 }
 
 const heads = ['variant', 'limit', 'users', 'req/s', 'queries', 'conns', 'p50', 'p95', 'p99', 'max'];
+
 const splitHeads = ['waiting p50', 'p95', 'executing p50', 'p95', 'errors'];
 
 function resultTable(results: readonly ReplayResult[]): string[] {
@@ -59,7 +74,7 @@ function resultRow(result: ReplayResult): string[] {
 }
 
 /** `12 pool timeout, 3 too many connections, 1 other`. */
-export function errorText({errors}: Pick<ReplayResult, 'errors'>): string {
+function errorText({errors}: Pick<ReplayResult, 'errors'>): string {
   const kinds = [
     [errors.pool_timeout, 'pool timeout'],
     [errors.too_many_connections, 'too many connections'],
@@ -69,7 +84,7 @@ export function errorText({errors}: Pick<ReplayResult, 'errors'>): string {
   return parts.length === 0 ? '0' : parts.join(', ');
 }
 
-export function formatPerRequest(count: number): string {
+function formatPerRequest(count: number): string {
   return count < 1000 ? String(Math.round(count * 10) / 10) : formatCount(count);
 }
 
@@ -108,7 +123,7 @@ function statementLines(statements: readonly ReplayStatement[], columns: number)
 }
 
 /** `students.sql:9: relation "nope" does not exist (42P01), 12 times`. */
-export function failureText({kind, sqlstate, line, message, count}: ReplayFailure, file: string): string {
+function failureText({kind, sqlstate, line, message, count}: ReplayFailure, file: string): string {
   const code = sqlstate === null ? '' : ` (${sqlstate})`;
   const times = count === 1 ? '' : `, ${count} times`;
   const what = kind === 'leak' ? 'leak' : 'failed';
@@ -137,11 +152,12 @@ function alignColumns(rows: readonly (readonly string[])[], {left}: {left: numbe
 }
 
 const chartHeight = 8;
+
 /** Most columns from one limit to the next, which widen a curve over few limits. */
 const maxPerLimit = 6;
 
 /** Charts requests/s and p95 over connection_limit at the highest concurrency, per variant with at least 3 limits. */
-export function sweepCharts({results, recommendation}: ReplayDocument, columns: number): string[] {
+function sweepCharts({results, recommendation}: ReplayDocument, columns: number): string[] {
   const most = Math.max(0, ...results.map(({concurrency}) => concurrency));
   const variants = [...new Set(results.map(({variant}) => variant))];
   return variants.flatMap(variant => {
@@ -194,4 +210,85 @@ function axis(results: readonly ReplayResult[], perLimit: number, knee: number |
     text = isKnee ? `${text.slice(0, Math.max(start, at - 1)).padEnd(at)}${label}` : text.padEnd(at) + label;
   }
   return text;
+}
+
+/** Groups results that differ only in the variant. */
+function groupBySettings(results: readonly ReplayResult[]): ReplayResult[][] {
+  const groups = new Map<string, ReplayResult[]>();
+  for (const result of results) {
+    const key = titleOf(result);
+    groups.set(key, [...(groups.get(key) ?? []), result]);
+  }
+  return [...groups.values()];
+}
+
+function titleOf({
+  connection_limit,
+  concurrency,
+  instances,
+  rate_per_second,
+  is_simulated,
+}: ReplayResult): string {
+  const users = rate_per_second === null ? `${concurrency} users` : `${rate_per_second} requests/s`;
+  const spread = instances === 1 ? '' : `, ${instances} instances`;
+  return `${users}, connection_limit ${connection_limit}${spread}${is_simulated ? ' (simulated)' : ''}`;
+}
+
+type Metric = {
+  title: string;
+  read(result: ReplayResult): number | null;
+  write(value: number): string;
+};
+
+const metrics: Metric[] = [
+  {title: 'Queries per request', read: each => each.queries_per_request, write: formatPerRequest},
+  {title: 'Rows per request', read: each => each.rows_per_request, write: formatCount},
+  {title: 'Bytes per request', read: each => each.bytes_per_request, write: formatBytes},
+  {title: 'Connections at peak', read: each => each.peak_connections, write: String},
+  {title: 'Requests per second', read: each => each.requests_per_second, write: formatCount},
+  {title: 'Response time p50', read: each => each.latency_ms.p50, write: formatMs},
+  {title: 'Response time p95', read: each => each.latency_ms.p95, write: formatMs},
+  {title: 'Response time p99', read: each => each.latency_ms.p99, write: formatMs},
+  {title: 'Waiting for a connection p95', read: each => each.wait_ms.p95, write: formatMs},
+  {title: 'Executing p95', read: each => each.execute_ms.p95, write: formatMs},
+];
+
+function comparison(results: readonly ReplayResult[]): string[] {
+  const [first] = results;
+  if (first === undefined) return [];
+  const isCompared = results.length > 1;
+  const row = (cells: string[]) => `| ${cells.join(' | ')} |`;
+  const head = [
+    'Metric',
+    ...results.map(({variant}) => tableCode(variant)),
+    ...(isCompared ? ['Change'] : []),
+  ];
+  return [
+    `### ${titleOf(first)}`,
+    '',
+    row(head),
+    row(head.map((_, index) => (index === 0 ? '---' : '---:'))),
+    ...metrics.map(metric =>
+      row([
+        metric.title,
+        ...results.map(result => formatMetric(metric, result)),
+        ...(isCompared ? [changeOf(metric, results)] : []),
+      ]),
+    ),
+    row(['Errors', ...results.map(errorText), ...(isCompared ? [''] : [])]),
+  ];
+}
+
+function formatMetric({read, write}: Metric, result: ReplayResult): string {
+  const value = read(result);
+  return value === null ? '-' : write(value);
+}
+
+/** Change from the first variant to the last: `-97%`, `+310%`. */
+function changeOf({read}: Metric, results: readonly ReplayResult[]): string {
+  const [before, after] = [results[0], results.at(-1)].map(result => (result ? read(result) : null));
+  if (before === null || before === undefined || after === null || after === undefined || before === 0)
+    return '';
+  const percent = Math.round(((after - before) / before) * 100);
+  return percent === 0 ? '0%' : `${percent > 0 ? '+' : ''}${percent}%`;
 }
