@@ -28,7 +28,8 @@ function overview(size: {columns: number; rows: number; findings: number; groups
 const count = (rows: string[], pattern: RegExp) => rows.filter(row => pattern.test(row)).length;
 const findings = /^. .*session \d+ waits/;
 const groups = /^app-\d/;
-const charts = /┤/;
+/** Rows with an axis, with a tick or without. */
+const charts = /[┤│]/;
 
 describe('overview', () => {
   it.each([
@@ -45,7 +46,7 @@ describe('overview', () => {
     const rows = rowsOf(overview({columns: 160, rows: 50, findings: 10, groups: 14}));
     expect([count(rows, findings), count(rows, groups)]).toEqual([10, 14]);
     expect(count(rows, /SELECT \d+/)).toBe(12);
-    expect(count(rows, /SELECT \d+ .*┤/)).toBe(3);
+    expect(count(rows, /SELECT \d+ .*[┤│]/)).toBe(3);
     for (const title of ['slots used 30', 'active 0', 'idle in transaction 0', 'commits/s'])
       expect(count(rows, new RegExp(`^.{97} ${title}`))).toBe(1);
     expect(count(rows, /slots +-28s +now$/)).toBe(3);
@@ -54,7 +55,7 @@ describe('overview', () => {
   it('draws whole charts where three do not share the columns evenly', () => {
     const rows = rowsOf(overview({columns: 61, rows: 30, findings: 1, groups: 2}));
     expect(count(rows, /^slots .*now slots .*now slots .*now$/)).toBe(1);
-    expect(count(rows, /^ +\d+ ┤.* \d+ ┤.* \d+ ┤/)).toBe(8);
+    expect(count(rows, /^ [ \d]{3} [┤│].* [ \d]{3} [┤│].* [ \d]{3} [┤│]/)).toBe(8);
   });
 
   it('keeps the selected finding in sight', () => {
