@@ -3,6 +3,7 @@ import {BaseSequencer, type TestSpecification} from 'vitest/node';
 
 /** Files that take longest, the longest first, on two cores. Started late, one of them runs alone at the end. */
 export const longest = [
+  'commands/check/program',
   'demo/demo',
   'demo/server',
   'replay/cli',
@@ -14,7 +15,6 @@ export const longest = [
   'recipes/apply-indexes-server',
   'replay/prisma/demo-endpoints',
   'commands/demo/program',
-  'commands/check/program',
   'recipes/index-identity-server',
   'replay/measure/measure',
   'replay/prisma/program',
