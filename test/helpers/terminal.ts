@@ -3,11 +3,10 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {performance} from 'node:perf_hooks';
 import {type IPty, spawn} from '@lydell/node-pty';
-import {Unicode11Addon} from '@xterm/addon-unicode11';
-import xterm from '@xterm/headless';
-import {eastAsianWidth} from 'get-east-asian-width';
+import {type Cell, createEmulator, type EmulatorOptions, readCell, readRows} from './terminal-emulator.ts';
 import {type KeyName, keySequence} from './terminal-keys.ts';
 import {emulatorLeftovers, restoreCheckingShell, settingsLeftovers} from './terminal-restore.ts';
+import {createWaiting, type Expected} from './terminal-waiting.ts';
 
 /**
  * Starts a program on a real pseudo-terminal and shows what a person in front of it would see.
@@ -27,12 +26,7 @@ export function openTerminal(options: TerminalOptions): Terminal {
   const [file, args] = options.checksRestore
     ? ['/bin/sh', ['-c', restoreCheckingShell, 'sh', folder, options.command, ...(options.args ?? [])]]
     : [options.command, options.args ?? []];
-  const emulator = new xterm.Terminal({cols: columns, rows, scrollback: 2000, allowProposedApi: true});
-  emulator.loadAddon(new Unicode11Addon());
-  emulator.unicode.activeVersion = '11';
-  const isCursorHidden = followCursorVisibility(emulator);
-  if (options.isAmbiguousWide) drawAmbiguousWide(emulator);
-  if (options.hasAlternateScreen === false) ignoreAlternateScreen(emulator);
+  const {emulator, isCursorHidden} = createEmulator({...options, columns, rows});
 
   const startedAt_ms = performance.now();
   const pty = spawn(file, args, {
@@ -50,7 +44,6 @@ export function openTerminal(options: TerminalOptions): Terminal {
     },
   });
 
-  const waiters = new Set<Waiter>();
   const output: string[] = [];
   let outputBytes = 0;
   let exit: TerminalExit | null = null;
@@ -61,7 +54,7 @@ export function openTerminal(options: TerminalOptions): Terminal {
     output.push(data);
     outputBytes += Buffer.byteLength(data);
     // The callback runs after this chunk was parsed and before the next one.
-    emulator.write(data, () => settle(at_ms));
+    emulator.write(data, () => waiting.check(at_ms));
   };
   pty.onData(options.bytesPerSecond ? slowly(pty, options.bytesPerSecond, show) : show);
   // Answers queries (cursor position, device attributes) like a real terminal.
@@ -73,16 +66,12 @@ export function openTerminal(options: TerminalOptions): Terminal {
       // The callback of an empty write runs when all output before it is on the screen.
       emulator.write('', () => {
         exit = {exitCode, signal: signal || null};
-        settle(performance.now());
-        for (const waiter of waiters) waiter.reject(`the program ended (${JSON.stringify(exit)})`);
+        waiting.check(performance.now());
+        waiting.end(JSON.stringify(exit));
         resolve(exit);
       });
     });
   });
-
-  function settle(at_ms: number): void {
-    for (const waiter of waiters) waiter.check(at_ms);
-  }
 
   const terminal: Terminal = {
     get pid() {
@@ -90,18 +79,7 @@ export function openTerminal(options: TerminalOptions): Terminal {
     },
     startedAt_ms,
     onExit,
-    screen() {
-      const {baseY} = emulator.buffer.active;
-      // A blank that was written and a cell that was not look the same.
-      return Array.from(
-        {length: emulator.rows},
-        (_, y) =>
-          emulator.buffer.active
-            .getLine(baseY + y)
-            ?.translateToString(true)
-            .trimEnd() ?? '',
-      );
-    },
+    screen: () => readRows(emulator),
     text: () => terminal.screen().join('\n'),
     cell: (x, y) => readCell(emulator, x, y),
     cursor: () => ({
@@ -110,35 +88,7 @@ export function openTerminal(options: TerminalOptions): Terminal {
       isVisible: !isCursorHidden(),
     }),
     isAlternateBuffer: () => emulator.buffer.active.type === 'alternate',
-    waitFor(expected, {timeout_ms = 30_000} = {}) {
-      return new Promise((resolve, reject) => {
-        const fail = (reason: string) => {
-          done();
-          reject(new Error(`waited for ${describe(expected)}: ${reason}\n${framed(terminal.screen())}`));
-        };
-        const timer = setTimeout(() => fail(`not seen within ${timeout_ms} ms`), timeout_ms);
-        const done = () => {
-          clearTimeout(timer);
-          waiters.delete(waiter);
-        };
-        const waiter: Waiter = {
-          reject: fail,
-          check(at_ms) {
-            try {
-              if (!matches(terminal, expected)) return;
-              done();
-              resolve(at_ms);
-            } catch (error) {
-              done();
-              reject(error);
-            }
-          },
-        };
-        waiters.add(waiter);
-        waiter.check(performance.now());
-        if (exit && waiters.has(waiter)) fail(`the program has ended (${JSON.stringify(exit)})`);
-      });
-    },
+    waitFor: (expected, {timeout_ms = 30_000} = {}) => waiting.waitFor(expected, timeout_ms),
     write(keys) {
       pty.write(keys);
       return performance.now();
@@ -153,7 +103,7 @@ export function openTerminal(options: TerminalOptions): Terminal {
     resize(newColumns, newRows) {
       emulator.resize(newColumns, newRows);
       pty.resize(newColumns, newRows);
-      settle(performance.now());
+      waiting.check(performance.now());
     },
     bytesWritten: () => outputBytes,
     rawOutput: () => output.join(''),
@@ -181,29 +131,22 @@ export function openTerminal(options: TerminalOptions): Terminal {
       rmSync(folder, {recursive: true, force: true});
     },
   };
+  const waiting = createWaiting(terminal);
   return terminal;
 }
 
-export type TerminalOptions = {
+export type TerminalOptions = Partial<EmulatorOptions> & {
   command: string;
   args?: string[];
   /** Added to the clean environment; `undefined` removes a variable. */
   env?: Record<string, string | undefined>;
-  columns?: number;
-  rows?: number;
   cwd?: string;
   checksRestore?: boolean;
-  /** GNU screen by default and the Linux console have none. */
-  hasAlternateScreen?: boolean;
   /** Output is shown at the speed of a slow line. */
   bytesPerSecond?: number;
-  /** Draws characters of ambiguous width two cells wide, as xterm -cjk_width does. */
-  isAmbiguousWide?: boolean;
 };
 
 type TerminalExit = {exitCode: number; signal: number | null};
-
-type Expected = string | RegExp | ((terminal: Terminal) => boolean);
 
 export type Terminal = {
   /** The program's process ID, with `checksRestore` too, where it is known after the first output. */
@@ -223,7 +166,7 @@ export type Terminal = {
    * Returns the time (performance.now()) of the output that fulfilled it. Rejects after `timeout_ms` or when the program
    * ends, with the last screen in the message.
    */
-  waitFor(expected: Expected, options?: {timeout_ms?: number}): Promise<number>;
+  waitFor(expected: Expected<Terminal>, options?: {timeout_ms?: number}): Promise<number>;
   /** Writes bytes unchanged; returns the time (performance.now()) of the write. */
   write(bytes: string): number;
   /** Presses keys by name, in one write. */
@@ -248,51 +191,6 @@ export type Terminal = {
   close(): Promise<void>;
 };
 
-type Cell = {
-  /** '' is the second half of a wide character. */
-  char: string;
-  width: number;
-  fg: string | number;
-  bg: string | number;
-  isBold: boolean;
-  isDim: boolean;
-  isUnderline: boolean;
-  isInverse: boolean;
-};
-
-type Emulator = InstanceType<typeof xterm.Terminal>;
-type Waiter = {check(at_ms: number): void; reject(reason: string): void};
-
-function readCell(emulator: Emulator, x: number, y: number): Cell {
-  const cell = emulator.buffer.active.getLine(emulator.buffer.active.baseY + y)?.getCell(x);
-  if (!cell) throw new Error(`no cell at column ${x}, row ${y}`);
-  const colour = (isDefault: boolean, isRgb: boolean, value: number) =>
-    isDefault ? 'default' : isRgb ? `#${value.toString(16).padStart(6, '0')}` : value;
-  return {
-    char: cell.getChars() || (cell.getWidth() === 0 ? '' : ' '),
-    width: cell.getWidth(),
-    fg: colour(cell.isFgDefault(), cell.isFgRGB(), cell.getFgColor()),
-    bg: colour(cell.isBgDefault(), cell.isBgRGB(), cell.getBgColor()),
-    isBold: cell.isBold() !== 0,
-    isDim: cell.isDim() !== 0,
-    isUnderline: cell.isUnderline() !== 0,
-    isInverse: cell.isInverse() !== 0,
-  };
-}
-
-/** Reads the cursor's visibility (DECTCEM, `CSI ? 25 h|l`) from the output, because xterm's public modes lack it. */
-function followCursorVisibility(emulator: Emulator): () => boolean {
-  let isHidden = false;
-  const follow = (hidden: boolean) => (params: (number | number[])[]) => {
-    if (params.includes(25)) isHidden = hidden;
-    return false;
-  };
-  emulator.parser.registerCsiHandler({prefix: '?', final: 'h'}, follow(false));
-  emulator.parser.registerCsiHandler({prefix: '?', final: 'l'}, follow(true));
-  emulator.parser.registerEscHandler({final: 'c'}, () => follow(false)([25]));
-  return () => isHidden;
-}
-
 /** Hands on what is read at that speed, and reads no more than a line's few hundred bytes ahead. */
 function slowly(pty: IPty, bytesPerSecond: number, show: (data: string) => void): (data: string) => void {
   let waiting = '';
@@ -307,20 +205,6 @@ function slowly(pty: IPty, bytesPerSecond: number, show: (data: string) => void)
     waiting += data;
     pty.pause();
   };
-}
-
-function drawAmbiguousWide(emulator: Emulator): void {
-  const wcwidth = (codePoint: number) =>
-    codePoint < 32 ? 0 : eastAsianWidth(codePoint, {ambiguousAsWide: true});
-  // As xterm packs it: the width, and above it nothing: no character joins the one before.
-  emulator.unicode.register({version: 'cjk', wcwidth, charProperties: code => wcwidth(code) << 1});
-  emulator.unicode.activeVersion = 'cjk';
-}
-
-function ignoreAlternateScreen(emulator: Emulator): void {
-  const isAlternate = (params: (number | number[])[]) => params.includes(1049);
-  emulator.parser.registerCsiHandler({prefix: '?', final: 'h'}, isAlternate);
-  emulator.parser.registerCsiHandler({prefix: '?', final: 'l'}, isAlternate);
 }
 
 function readPid(folder: string, fallback?: number): number {
@@ -338,19 +222,4 @@ function signalIfAlive(pid: number, signal: NodeJS.Signals): void {
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }
-}
-
-function matches(terminal: Terminal, expected: Expected): boolean {
-  if (typeof expected === 'function') return expected(terminal);
-  return typeof expected === 'string' ? terminal.text().includes(expected) : expected.test(terminal.text());
-}
-
-function describe(expected: Expected): string {
-  return typeof expected === 'string' ? JSON.stringify(expected) : String(expected);
-}
-
-function framed(rows: string[]): string {
-  const width = Math.max(...rows.map(row => row.length), 10);
-  const edge = `+${'-'.repeat(width)}+`;
-  return [edge, ...rows.map(row => `|${row.padEnd(width)}|`), edge].join('\n');
 }
