@@ -10,6 +10,7 @@ import prismaMigrateLock from './prisma-migrate-lock.ts';
 import releaseBlockers from './release-blockers.ts';
 import repairInvalidIndexes from './repair-invalid-indexes.ts';
 import replayEndpoint from './replay-endpoint.ts';
+import resetRoleSetting from './reset-role-setting.ts';
 import setTimeouts from './set-timeouts.ts';
 import slotsNearlyFull from './slots-nearly-full.ts';
 import terminateSessions from './terminate-sessions.ts';
@@ -26,6 +27,7 @@ export const recipes: Recipe[] = [
   releaseBlockers,
   cancelRunawayStatements,
   setTimeouts,
+  resetRoleSetting,
   analyzeStaleTables,
   prismaMigrateLock,
   enableStatementStatistics,

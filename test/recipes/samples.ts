@@ -79,6 +79,22 @@ export const samples: Record<string, Sample> = {
     },
     params: {role: 'shop_app', statement_timeout: '30s', lock_timeout: '2s'},
   },
+  'reset-role-setting': {
+    snapshot: createSnapshot({backends: [createBackend({datname: 'shop'})]}),
+    facts: {
+      role_settings: {
+        roles: [{oid: '16385', name: 'shop_app', is_superuser: false, can_login: true, connection_limit: -1}],
+        databases: [{oid: '16384', name: 'shop'}],
+        overrides: [{role: 'shop_app', database: 'shop', name: 'default_transaction_read_only', value: 'on'}],
+      },
+    },
+    params: {
+      setting: 'default_transaction_read_only',
+      role: 'shop_app',
+      database: 'shop',
+      recycle: 'yes',
+    },
+  },
   'analyze-stale-tables': {
     snapshot: createSnapshot(),
     facts: {

@@ -6,6 +6,7 @@ import type {RunStep, SlotUsage} from '../../model/run.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import type {Step} from '../../model/step.ts';
 import type {ServerIdentity} from '../../model/target.ts';
+import {subjectOf} from '../sessions/protection.ts';
 import {canonicalJson} from '../text/json.ts';
 import {canAct, planRecipe} from './plan.ts';
 import {slotsOf} from './run-state.ts';
@@ -21,8 +22,8 @@ export type DriftPorts = {
 /**
  * Detects drift between preview and execution. `slots` takes a snapshot before each batch, and the recipe plans again on
  * the first one. `recheck` then stops the run before a step that is no longer planned, if the recipe reads facts, and
- * skips a session that has become protected (it started a dump, a migration, an index build). Other changes of a session
- * are left to the guard in its statement.
+ * skips a session that has ended or has become protected (it started a dump, a migration, an index build). Other changes
+ * of a session are left to the guard in its statement.
  */
 export function createDriftCheck(
   recipe: Recipe,
@@ -31,6 +32,7 @@ export function createDriftCheck(
 ): Pick<EnginePorts, 'slots' | 'recheck'> {
   let protectedNow = new Map<string, string>();
   let planned: ReadonlySet<string> | null = null;
+  let sessions: ReadonlySet<string> = new Set();
   return {
     async slots() {
       const snapshot = await read();
@@ -40,6 +42,7 @@ export function createDriftCheck(
         const plan = canAct(recipe) ? planRecipe(recipe, snapshot, params, facts) : undefined;
         protectedNow = new Map(plan?.skipped.map(({subject, reason}) => [subject, reason]));
         planned = new Set(plan?.steps.map(canonicalJson));
+        sessions = new Set(snapshot.backends.map(({pid}) => subjectOf(pid)));
       }
       return slotsOf(snapshot.budget);
     },
@@ -47,6 +50,9 @@ export function createDriftCheck(
       const reason = protectedNow.get(step.subject);
       if (reason !== undefined) return {kind: 'skip', reason: `protected now: ${reason}`};
       if (recipe.planRequires === undefined || planned?.has(canonicalJson(step))) return {kind: 'go'};
+      // Nothing is left to end; that changes nothing for the other steps.
+      if (step.subject.startsWith('backend:') && !sessions.has(step.subject))
+        return {kind: 'skip', reason: 'the session has ended'};
       return {
         kind: 'stop',
         reason: `changed since the preview: "${step.title}" is no longer planned`,

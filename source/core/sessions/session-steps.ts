@@ -3,8 +3,8 @@ import type {Sql, SqlStep, Step, Verification} from '../../model/step.ts';
 import {createPlaceholders} from '../sql/quote.ts';
 import {describeBackend, subjectOf} from './protection.ts';
 
-/** Ends one session if it is still the same; `unchanged`: and only if it has run nothing since. */
-export function terminateStep(session: KnownSession, same: 'unchanged' | 'session'): SqlStep {
+/** Ends one session if it is still the same; `unchanged`: and has run nothing since; `idle`: and is idle just then. */
+export function terminateStep(session: KnownSession, same: 'unchanged' | 'session' | 'idle'): SqlStep {
   return {
     kind: 'sql',
     title: `end session ${session.pid} (${describeBackend(session)})`,
@@ -105,9 +105,9 @@ export function isKnownSession(backend: Backend): backend is KnownSession {
 /**
  * What must be unchanged since the snapshot. `session`: the session. `transaction`: and its transaction.
  * `statement`: its statement, in any transaction of a procedure. `unchanged`: it has
- * run nothing since.
+ * run nothing since. `idle`: the session, which is outside a transaction just then.
  */
-type SameAs = 'session' | 'transaction' | 'statement' | 'unchanged';
+type SameAs = 'session' | 'idle' | 'transaction' | 'statement' | 'unchanged';
 
 export type Signal = {
   call: 'pg_terminate_backend' | 'pg_cancel_backend';
@@ -159,6 +159,8 @@ function sameConditions(
   switch (same) {
     case 'session':
       return [];
+    case 'idle':
+      return ["a.state = 'idle'"];
     case 'transaction':
       // A session without a transaction has nothing to lose.
       return [

@@ -127,8 +127,10 @@ const settingsByPurpose = {
     lock_timeout: '500',
     idle_in_transaction_session_timeout: '5000',
   },
-  // Each step sets its own timeouts; these are the fallback.
   act: {
+    // A role, database or server that is read-only by default would refuse the statement that ends that (25006).
+    default_transaction_read_only: 'off',
+    // Each step sets its own timeouts; these are the fallback.
     statement_timeout: '30000',
     lock_timeout: '2000',
     idle_in_transaction_session_timeout: '30000',

@@ -1,4 +1,5 @@
 import type {Role, RoleLimit, RoleSettings, SettingOverride} from '../../model/recipe-data.ts';
+import {isoTime} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, type Query, serverQuery} from '../queries/query.ts';
 
@@ -9,9 +10,14 @@ export async function readRoleSettings({client, server_version_num}: Connection)
   const [roles, databases, overrides] = await Promise.all([
     read<Role>(rolesQuery),
     read<RoleSettings['databases'][number]>(databaseNamesQuery),
-    read<SettingOverride>(roleSettingsQuery),
+    read<SettingOverride & {set_at: string | null}>(roleSettingsQuery),
   ]);
-  return {roles, databases, overrides};
+  return {roles, databases, overrides: overrides.map(withTime)};
+}
+
+function withTime({set_at, ...override}: SettingOverride & {set_at: string | null}): SettingOverride {
+  const at = isoTime(set_at);
+  return at === null ? override : {...override, set_at: at};
 }
 
 /** Without predefined roles (pg_*), which have no sessions. Every role may read pg_roles and pg_db_role_setting. */
@@ -29,7 +35,8 @@ export const roleSettingsQuery = serverQuery(
   'poolctl_role_settings',
   `
 SELECT /* poolctl */ r.rolname::text AS role, d.datname::text AS database, lower(split_part(c.setting, '=', 1)) AS name,
-  substr(c.setting, strpos(c.setting, '=') + 1) AS value
+  substr(c.setting, strpos(c.setting, '=') + 1) AS value,
+  CASE WHEN current_setting('track_commit_timestamp')::bool THEN pg_xact_commit_timestamp(s.xmin)::text END AS set_at
 FROM pg_db_role_setting s
 CROSS JOIN unnest(s.setconfig) c (setting)
 LEFT JOIN pg_roles r ON r.oid = s.setrole

@@ -2,28 +2,10 @@ import type {Act, Confidence, Finding} from '../../../model/recipe.ts';
 import type {SettingOverride} from '../../../model/recipe-data.ts';
 import type {Backend} from '../../../model/snapshot.ts';
 import {writeText} from '../../recipe/parameters.ts';
+import {describeWhere, effectiveOverride} from '../../roles/role-settings.ts';
 import {counted} from '../../text/format.ts';
 import {type Context, poolHistories, poolName} from '../context.ts';
 import {isWriting} from './failing-signs.ts';
-
-/**
- * The value that new sessions of a role in a database get by ALTER ROLE or ALTER DATABASE; null if neither sets it. A role's
- * setting in one database precedes the role's, which precedes the database's (process_settings in postinit.c).
- */
-export function effectiveOverride(
-  overrides: readonly SettingOverride[],
-  {role, database, name}: {role: string; database: string; name: string},
-): SettingOverride | null {
-  const of = (r: string | null, d: string | null) =>
-    overrides.find(each => each.name === name && each.role === r && each.database === d);
-  return of(role, database) ?? of(role, null) ?? of(null, database) ?? of(null, null) ?? null;
-}
-
-/** `role billing in database app`, `database app`. */
-export function describeWhere({role, database}: Pick<SettingOverride, 'role' | 'database'>): string {
-  if (role === null) return database === null ? 'every role' : `database ${database}`;
-  return `role ${role}${database === null ? '' : ` in database ${database}`}`;
-}
 
 export function settingSubject({role, database, name}: Omit<SettingOverride, 'value'>): string {
   return `${role === null ? '' : `role:${role}/`}${database === null ? '' : `database:${database}/`}${name}`;
