@@ -32,7 +32,12 @@ export async function openStage(server: ThrowawayServer): Promise<Stage & {end()
   await setup.query(`CREATE DATABASE ${database}`);
   await setup.end();
 
-  async function connect({role, application_name = '', address = '127.0.0.1'}: Login): Promise<pg.Client> {
+  async function connect({
+    role,
+    application_name = '',
+    address = '127.0.0.1',
+    replication = false,
+  }: Login): Promise<pg.Client> {
     signal.throwIfAborted();
     const client = new pg.Client({
       host: server.host,
@@ -41,6 +46,7 @@ export async function openStage(server: ThrowawayServer): Promise<Stage & {end()
       user: role ?? 'postgres',
       password: role === undefined ? server.superuserPassword : passwords.get(role),
       application_name,
+      ...(replication && {replication: 'true'}),
       stream: () => socketFrom(address),
     });
     client.on('error', () => {});

@@ -1,6 +1,7 @@
 import type {Examine} from '../context.ts';
 import {examineFailing} from './failing.ts';
 import {examineDeadlocks} from './failing-deadlocks.ts';
+import {examineHorizon} from './horizon.ts';
 import {examineWaiting} from './waiting.ts';
 import {examineWrites} from './writes.ts';
 
@@ -10,4 +11,5 @@ export const examinations: readonly Examine[] = [
   examineFailing,
   examineWrites,
   examineDeadlocks,
+  examineHorizon,
 ];

@@ -1,0 +1,193 @@
+import type {Act, Finding, Harm} from '../../../model/recipe.ts';
+import type {TableUpkeep, XminHolder} from '../../../model/recipe-data.ts';
+import type {Backend, Snapshot, Statement} from '../../../model/snapshot.ts';
+import {thresholds} from '../../health/thresholds.ts';
+import {holderOf, nameOf} from '../../server/maintenance.ts';
+import {protectionOf, subjectOf} from '../../sessions/protection.ts';
+import {statementName} from '../../sql/statement-name.ts';
+import {counted, formatAge, formatCount, formatRatio} from '../../text/format.ts';
+import {type Context, poolName} from '../context.ts';
+
+/**
+ * Harm: dead rows that vacuum may not remove, because something still needs an older state of the database. Explained
+ * by the oldest holder of the xmin horizon: a slot, a prepared transaction, a standby, a session.
+ */
+export function examineHorizon(context: Context): Finding[] {
+  const {maintenance} = context.facts;
+  if (maintenance === undefined || context.snapshot.target.is_in_recovery) return [];
+  const holder = holderOf(maintenance);
+  if (holder === null) return [];
+  const kept = maintenance.tables.filter(isKept).sort((a, b) => b.dead_rows - a.dead_rows);
+  const [worst] = kept;
+  if (worst === undefined) return aside(holder, context);
+  const readers = statementsOn(worst, context.snapshot);
+  return [findingOf({holder, kept, worst, readers}, context)];
+}
+
+type Kept = {holder: XminHolder; kept: TableUpkeep[]; worst: TableUpkeep; readers: Statement[]};
+
+/** As analyze-stale-tables calls a table that vacuum is behind on. */
+function isKept({dead_rows, vacuum_threshold}: TableUpkeep): boolean {
+  return (
+    dead_rows >= thresholds.changed_rows.warning &&
+    dead_rows > thresholds.autovacuum_threshold_times.warning * vacuum_threshold
+  );
+}
+
+/** Statements whose text names the table, the costliest first. */
+function statementsOn({name}: TableUpkeep, {statements}: Snapshot): Statement[] {
+  const word = new RegExp(`(?<![\\w$])"?${name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}"?(?![\\w$])`);
+  return statements
+    .filter(({query}) => query !== null && word.test(query))
+    .sort((a, b) => shareOf(b) - shareOf(a));
+}
+
+function shareOf({rates}: Statement): number {
+  return rates?.exec_share_ratio ?? 0;
+}
+
+function findingOf({holder, kept, worst, readers}: Kept, context: Context): Finding {
+  const dead = kept.reduce((sum, {dead_rows}) => sum + dead_rows, 0);
+  const [reader] = readers;
+  const share = readers.reduce((sum, each) => sum + shareOf(each), 0);
+  const load =
+    reader?.query && share >= heavyShare
+      ? `; ${statementName(reader.query)}, which reads them, is ${formatRatio(share, 0)} of the load`
+      : '';
+  const rest = kept.length === 1 ? '' : ` and ${kept.length - 1} more`;
+  const acts = actsFor(holder, context.snapshot);
+  const [recommended] = acts;
+  const active_ms = readers.reduce((sum, {rates}) => sum + (rates?.exec_ms_per_second ?? 0), 0);
+  const harm: Harm = {kind: 'vacuum', sessions: active_ms / 1000, share: 1, since: null};
+  return {
+    recipe: recommended?.recipe ?? 'horizon',
+    severity: share >= heavyShare ? 'critical' : 'warning',
+    subject: subjectOfHolder(holder),
+    summary: `${describe(holder, context.snapshot)} holds back vacuum: ${formatCount(dead)} dead rows of ${worst.name}${rest} stay${load}`,
+    evidence: {
+      holder: `${holder.kind} ${holder.name}`,
+      xmin_age: holder.xmin_age,
+      dead_rows: dead,
+      tables: kept.length,
+      worst: nameOf(worst),
+      live_rows: worst.live_rows,
+      vacuum_age_ms: worst.vacuum_age_ms,
+      load_ratio: reader === undefined ? null : share,
+    },
+    ...(recommended?.recipe && {params: recommended.params}),
+    harm,
+    cause: 'horizon',
+    explains: ['vacuum', ...readers.slice(0, 3).map(({queryid}) => `statement:${queryid}`)],
+    confidence: 'certain',
+    reasons: reasonsFor(holder, worst),
+    acts,
+  };
+}
+
+/** Share of the load from which the dead rows are what makes the server slow. */
+const heavyShare = 0.3;
+
+function reasonsFor({xmin_age}: XminHolder, worst: TableUpkeep): string[] {
+  const vacuumed =
+    worst.vacuum_age_ms === null
+      ? `${nameOf(worst)} was never vacuumed.`
+      : `${nameOf(worst)} was vacuumed ${formatAge(worst.vacuum_age_ms)} ago, and ${formatCount(worst.dead_rows)} dead rows stayed (${formatCount(worst.live_rows)} live ones).`;
+  return [
+    `Vacuum keeps every row that was deleted in the last ${counted(xmin_age, 'transaction')}, because this one still needs them; nothing else needs older ones.`,
+    vacuumed,
+    'Each read of the table and of its indexes passes over the dead rows.',
+  ];
+}
+
+function describe({kind, name, description, age_ms}: XminHolder, snapshot: Snapshot): string {
+  const age = age_ms === null ? '' : ` (${formatAge(age_ms)})`;
+  const session = sessionOf({kind, name}, snapshot);
+  if (session !== undefined) return `${poolName(session)}${age}, in one transaction,`;
+  if (kind === 'replication slot') return `replication slot ${name} (${description})`;
+  return `${kind} ${name}${age}`;
+}
+
+function sessionOf(
+  {kind, name}: Pick<XminHolder, 'kind' | 'name'>,
+  {backends}: Snapshot,
+): Backend | undefined {
+  return kind === 'backend' ? backends.find(({pid}) => String(pid) === name) : undefined;
+}
+
+function subjectOfHolder({kind, name}: XminHolder): string {
+  return kind === 'backend' ? subjectOf(Number(name)) : `${kind}:${name}`;
+}
+
+/** Ways to end what holds vacuum back; then autovacuum removes the rows by itself. */
+function actsFor(holder: XminHolder, snapshot: Snapshot): Act[] {
+  const then =
+    'autovacuum removes the dead rows within minutes; the space is used again, but the files stay as large';
+  const {kind, name} = holder;
+  if (kind === 'replication slot')
+    return [
+      {
+        recipe: 'drop-replication-slot',
+        params: {slot: name},
+        title: `drop replication slot ${name}, if its consumer is gone for good`,
+        frees: 'all dead rows, at the next vacuum',
+        costs: `irreversible: its consumer has to be set up again from a full copy. Afterwards ${then}`,
+      },
+      advice(
+        `start the consumer of ${name} again`,
+        `it first receives everything that it missed. Then ${then}`,
+      ),
+    ];
+  if (kind === 'prepared transaction')
+    return [
+      advice(
+        `ask the coordinator of ${name} whether to commit it, then COMMIT PREPARED or ROLLBACK PREPARED`,
+        `only the coordinator knows which. Then ${then}`,
+      ),
+    ];
+  if (kind === 'standby')
+    return [
+      advice(
+        `end the long query on standby ${name}, or set hot_standby_feedback = off there`,
+        `without feedback, queries on the standby are cancelled when rows they need are removed. Then ${then}`,
+      ),
+    ];
+  return actsForSession(holder, snapshot, then);
+}
+
+function actsForSession(holder: XminHolder, snapshot: Snapshot, then: string): Act[] {
+  const session = sessionOf(holder, snapshot);
+  if (session === undefined) return [advice(`end session ${holder.name}`, then)];
+  const protection = protectionOf(session, snapshot, false);
+  const who = poolName(session);
+  if (protection !== null) return [advice(`wait until ${who} is done (${protection.reason})`, then)];
+  const isIdle = session.state?.startsWith('idle') ?? false;
+  return [
+    {
+      recipe: isIdle ? 'terminate-sessions' : 'cancel-statements',
+      params: {pid: holder.name},
+      title: isIdle ? `end the session of ${who}` : `cancel the statement of ${who}`,
+      frees: 'all dead rows, at the next vacuum',
+      costs: `its transaction is rolled back. Then ${then}`,
+    },
+    advice(`wait until ${who} ends its transaction`, 'dead rows keep growing until then'),
+  ];
+}
+
+function advice(title: string, costs: string): Act {
+  return {recipe: null, params: {}, title, frees: null, costs};
+}
+
+/** A slot that nobody uses is worth a line, even while it holds back no dead rows. */
+function aside(holder: XminHolder, {snapshot}: Context): Finding[] {
+  if (holder.kind !== 'replication slot') return [];
+  return [
+    {
+      recipe: 'horizon',
+      severity: 'warning',
+      subject: subjectOfHolder(holder),
+      summary: `${describe(holder, snapshot)} is the oldest that vacuum has to respect, ${counted(holder.xmin_age, 'transaction')} back; no table has many dead rows`,
+      evidence: {holder: `${holder.kind} ${holder.name}`, xmin_age: holder.xmin_age},
+      cause: 'horizon',
+    },
+  ];
+}
