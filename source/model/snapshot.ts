@@ -87,10 +87,20 @@ export type BackgroundWorker = {
   pid: number;
   backend_type: string;
   application_name: string;
+  /** Null if it belongs to none, or for one older than these fields in a recording. */
+  datname: string | null;
+  usename: string | null;
   state: BackendState | null;
   wait_event_type: string | null;
   wait_event: string | null;
+  xact_age_ms: number | null;
   query_age_ms: number | null;
+  /** How far it holds back vacuum, in transactions. */
+  xmin_age: number | null;
+  /** As of a session. The startup process of a standby has none here; see the holders of its wait. */
+  blocked_by: number[];
+  /** The session of a parallel worker, the process that leads a parallel apply worker. */
+  leader_pid: number | null;
   query: string | null;
 };
 
@@ -184,17 +194,28 @@ export type StatementsInfo = {
   evictions_per_minute?: number;
 };
 
+/** A session that waits for a lock, or a background process; a parallel worker's wait is its leader's. */
 export type LockWait = {
   pid: number;
   blocked_by: number[];
   locktype: string;
   mode: string;
+  /**
+   * What it waits for, for people: `relation public.orders`, `row of public.orders`, `advisory lock 72707369 (Prisma Migrate)`.
+   * Absent in the first reading of a wait, which has not seen its lock, and in older recordings; so are `holders`.
+   */
+  object?: string;
   relation: string | null;
   /** The transaction whose end it waits for; absent for other locks. */
   transactionid?: string;
+  /** Who holds it in a conflicting mode, of any kind of process, at most 100; [] if only others in the queue are ahead. */
+  holders?: LockHolder[];
   /** PG14+; before, the age of its query. */
   wait_age_ms: number | null;
 };
+
+/** Pid 0 is a prepared transaction; a parallel worker counts as its leader. */
+export type LockHolder = {pid: number; mode: string};
 
 export type Database = {
   datname: string;

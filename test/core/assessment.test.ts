@@ -82,7 +82,7 @@ it('the roots of a lock graph are those that wait for nothing, through others; a
     [4, [5]],
     [5, [4]],
   ].map(([pid, blocked_by]) => createBackend({pid: pid as number, blocked_by: blocked_by as number[]}));
-  const roots = rootsOf({backends, lock_waits: []});
+  const roots = rootsOf({backends, background_workers: [], lock_waits: []});
   expect([...roots]).toEqual([
     [2, [1]],
     [3, [1, 9]],

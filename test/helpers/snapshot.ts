@@ -1,6 +1,26 @@
 import {computeBudget} from '../../source/core/activity/budget.ts';
-import type {Backend, Database, Snapshot, Statement} from '../../source/model/snapshot.ts';
+import type {Backend, BackgroundWorker, Database, Snapshot, Statement} from '../../source/model/snapshot.ts';
 import {exampleServer} from './identity.ts';
+
+export function createWorker(overrides: Partial<BackgroundWorker> = {}): BackgroundWorker {
+  return {
+    pid: 9,
+    backend_type: 'autovacuum worker',
+    application_name: '',
+    datname: 'shop',
+    usename: null,
+    state: null,
+    wait_event_type: null,
+    wait_event: null,
+    xact_age_ms: null,
+    query_age_ms: null,
+    xmin_age: null,
+    blocked_by: [],
+    leader_pid: null,
+    query: null,
+    ...overrides,
+  };
+}
 
 /** A healthy client session. */
 export function createBackend(overrides: Partial<Backend> = {}): Backend {

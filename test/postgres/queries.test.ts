@@ -17,7 +17,8 @@ import {advisoryLocksQuery, preparedTransactionsQuery} from '../../source/postgr
 import {tableUpkeepQuery, xminHoldersQuery} from '../../source/postgres/facts/maintenance.ts';
 import {databaseNamesQuery, roleSettingsQuery, rolesQuery} from '../../source/postgres/facts/roles.ts';
 import {statementStatisticsQuery} from '../../source/postgres/facts/statement-statistics.ts';
-import {activityQuery, lockWaitsQuery} from '../../source/postgres/queries/activity.ts';
+import {activityQuery} from '../../source/postgres/queries/activity.ts';
+import {lockWaitsQuery} from '../../source/postgres/queries/lock-waits.ts';
 import {extensionVersionNum, pickVariant, type Query} from '../../source/postgres/queries/query.ts';
 import {
   databasesQuery,

@@ -3,7 +3,7 @@ import recipe from '../../recipes/kill-idle-sessions.ts';
 import {planText} from '../../source/cli/execution/render-plan.ts';
 import type {ParameterValues} from '../../source/model/recipe.ts';
 import type {Backend, Snapshot} from '../../source/model/snapshot.ts';
-import {createBackend, createSnapshot, seenByRole} from '../helpers/snapshot.ts';
+import {createBackend, createSnapshot, createWorker, seenByRole} from '../helpers/snapshot.ts';
 
 function leaky(pid: number, overrides: Partial<Backend> = {}): Backend {
   return createBackend({
@@ -87,16 +87,7 @@ describe('plan', () => {
   });
 
   it('reports why a named pid is skipped: ended, reused, or a worker', () => {
-    const worker = {
-      pid: 9,
-      backend_type: 'walsender',
-      application_name: '',
-      state: null,
-      wait_event_type: null,
-      wait_event: null,
-      query_age_ms: null,
-      query: null,
-    };
+    const worker = createWorker({backend_type: 'walsender'});
     const snapshot = createSnapshot({backends: [leaky(1)], background_workers: [worker]});
     const reasons = plan(snapshot, {pid: '1@2020-01-01T00:00:00.000000Z, 8 9'}).skipped.map(
       ({reason}) => reason,

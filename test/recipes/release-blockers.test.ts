@@ -4,7 +4,7 @@ import {planText} from '../../source/cli/execution/render-plan.ts';
 import type {ParameterValues} from '../../source/model/recipe.ts';
 import type {RecipeData} from '../../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../../source/model/snapshot.ts';
-import {createBackend, createSnapshot, seenByRole} from '../helpers/snapshot.ts';
+import {createBackend, createSnapshot, createWorker, seenByRole} from '../helpers/snapshot.ts';
 
 /** A snapshot with these sessions, by pid, and these lock waits. */
 function snapshotOf(
@@ -126,16 +126,7 @@ describe('plan', () => {
   });
 
   it('skips a worker that is not a client session', () => {
-    const worker = {
-      pid: 9,
-      backend_type: 'autovacuum worker',
-      application_name: '',
-      state: null,
-      wait_event_type: null,
-      wait_event: null,
-      query_age_ms: null,
-      query: null,
-    };
+    const worker = createWorker();
     const snapshot = {...snapshotOf({2: {}}, [[2, [9], 9000]]), background_workers: [worker]};
     expect(plan(snapshot)).toMatchObject({
       steps: [],

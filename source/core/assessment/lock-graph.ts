@@ -2,18 +2,29 @@ import type {Snapshot} from '../../model/snapshot.ts';
 
 /** Who waits for whom. */
 export type LockGraph = {
-  /** For each session that waits for a lock, the pids that it waits for. */
+  /** For each session or background process that waits for a lock, the pids that it waits for. */
   blockers: ReadonlyMap<number, readonly number[]>;
   /** For each pid that others wait for, those that do. */
   waiters: ReadonlyMap<number, readonly number[]>;
 };
 
-export function lockGraph({backends, lock_waits}: Pick<Snapshot, 'backends' | 'lock_waits'>): LockGraph {
+type Waits = Pick<Snapshot, 'backends' | 'background_workers' | 'lock_waits'>;
+
+/** A parallel worker stands for its leader: the one waits for the other. */
+export function lockGraph({backends, background_workers, lock_waits}: Waits): LockGraph {
+  const leaders = new Map<number, number>();
+  for (const {pid, backend_type, leader_pid} of background_workers) {
+    if (backend_type === 'parallel worker' && leader_pid !== null) leaders.set(pid, leader_pid);
+  }
+  const leaderOf = (pid: number) => leaders.get(pid) ?? pid;
   const blockers = new Map<number, number[]>();
-  for (const {pid, blocked_by} of [...backends, ...lock_waits]) {
+  for (const {pid: process, blocked_by} of [...backends, ...background_workers, ...lock_waits]) {
+    if (blocked_by.length === 0) continue;
+    const pid = leaderOf(process);
     // pg_blocking_pids() names the leader once for each of its parallel workers.
-    const others = blocked_by.filter((each, at) => each !== pid && blocked_by.indexOf(each) === at);
-    if (others.length > 0) blockers.set(pid, others);
+    const others = new Set([...(blockers.get(pid) ?? []), ...blocked_by.map(leaderOf)]);
+    others.delete(pid);
+    if (others.size > 0) blockers.set(pid, [...others]);
   }
   const waiters = new Map<number, number[]>();
   for (const [pid, others] of blockers) {
@@ -27,10 +38,10 @@ export function lockGraph({backends, lock_waits}: Pick<Snapshot, 'backends' | 'l
 }
 
 /**
- * For each session that waits for a lock: the pids at the end of its waits, which wait for no lock themselves. Sessions of a
+ * For each process that waits for a lock: the pids at the end of its waits, which wait for no lock themselves. Sessions of a
  * deadlock have none.
  */
-export function rootsOf(snapshot: Pick<Snapshot, 'backends' | 'lock_waits'>): Map<number, number[]> {
+export function rootsOf(snapshot: Waits): Map<number, number[]> {
   const graph = lockGraph(snapshot);
   const roots = new Map<number, number[]>([...graph.blockers.keys()].map(pid => [pid, []]));
   const ends = [...graph.waiters.keys()].filter(pid => !graph.blockers.has(pid)).sort((a, b) => a - b);

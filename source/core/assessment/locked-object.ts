@@ -3,11 +3,15 @@ import type {Backend, LockWait} from '../../model/snapshot.ts';
 /** Sessions that wait for a transaction or a tuple wait for a row. */
 export const rowLocks: readonly string[] = ['transactionid', 'tuple'];
 
-/** What a session waits for, by name: `row of public.orders`, `relation public.orders`. Without a name, the table that its statement changes. */
+/**
+ * What a session waits for, by name: `row of public.orders`, `relation public.orders`. Where the server was not asked yet,
+ * the table that its statement changes.
+ */
 export function lockedObject(
-  {locktype, relation}: Pick<LockWait, 'locktype' | 'relation'>,
+  {object, locktype, relation}: Pick<LockWait, 'object' | 'locktype' | 'relation'>,
   backend: Pick<Backend, 'query'> | undefined,
 ): string {
+  if (object !== undefined) return object;
   if (!rowLocks.includes(locktype)) return relation === null ? locktype : `${locktype} ${relation}`;
   const table = relation ?? changedTable(backend?.query ?? '');
   return table === null ? 'row' : `row of ${table}`;

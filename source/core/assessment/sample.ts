@@ -115,6 +115,8 @@ function waitsOf(snapshot: Snapshot): WaitSample[] {
   const sessions = new Map(snapshot.backends.map(backend => [backend.pid, backend]));
   const waits = new Map<string, WaitSample>();
   for (const wait of snapshot.lock_waits) {
+    // An autovacuum or apply worker that waits hurts no session by that; whoever waits for it is counted.
+    if (!sessions.has(wait.pid)) continue;
     const object = lockedObject(wait, sessions.get(wait.pid));
     const own = waits.get(object) ?? {object, locktype: wait.locktype, waiting: 0, longest_ms: 0, roots: []};
     own.waiting++;

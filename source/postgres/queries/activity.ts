@@ -8,7 +8,7 @@ import {serverQuery} from './query.ts';
  *   pooler, the pid known from connecting is the pooler's.
  * - Times are microseconds since 1970: a float8 of this size is exact to a quarter of one, and to_char() for 500 rows
  *   would take as long as the rest of the query.
- * - pg_blocking_pids() locks the lock manager exclusively, so it is called only for sessions that wait for a lock.
+ * - pg_blocking_pids() locks the lock manager exclusively, so it is called only for processes that wait for a lock.
  * - A session's text changes only with its state_change. Texts of sessions unchanged since `$1` (seconds since 1970,
  *   NULL for all) are not sent again: most sessions are idle, and texts are most of the bytes.
  * - left() counts characters and costs 0.9 ms for 500 texts of 1 kB; octet_length() costs nothing.
@@ -27,7 +27,7 @@ SELECT /* poolctl */ a.pid, a.datid, a.usesysid, a.application_name, a.client_ad
     WHEN octet_length(a.query) > 2048 THEN left(a.query, 2048) ELSE a.query END AS query,
   CASE WHEN a.wait_event_type = 'Lock' THEN pg_blocking_pids(a.pid) END AS blocked_by,
   CASE WHEN a.pid = pg_backend_pid() THEN (date_part('epoch', now()) * 1e6)::int8 END AS own_now_us,
-  a.backend_xid::text AS backend_xid
+  a.backend_xid::text AS backend_xid, a.leader_pid
 FROM pg_stat_get_activity(NULL) a`;
 
 export const activityQuery = serverQuery('poolctl_activity', {
@@ -60,6 +60,8 @@ export type ActivityRow = [
   blocked_by: number[] | null,
   own_now_us: number | null,
   backend_xid: string | null,
+  /** Of a parallel worker, and of a parallel apply worker. */
+  leader_pid: number | null,
 ];
 
 /** The index of each column of an ActivityRow that is read by name. */
@@ -82,38 +84,5 @@ export const activityColumns = {
   blocked_by: 17,
   own_now_us: 18,
   backend_xid: 19,
+  leader_pid: 20,
 } as const;
-
-/**
- * What sessions wait for; read only while one waits for a lock. A session that waits for a row waits for the
- * transaction that locked it; only the tuple lock that the first in the queue holds names the relation
- * (src/backend/access/heap/README.tuplock).
- */
-const lockWaitsText = (wait_age_ms: string) => `
-WITH /* poolctl */ l AS MATERIALIZED (SELECT * FROM pg_locks)
-SELECT DISTINCT ON (w.pid) w.pid, w.locktype, w.mode,
-  CASE WHEN coalesce(w.relation, t.relation) IS NULL THEN NULL
-    WHEN coalesce(w.database, t.database) IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
-    THEN coalesce(w.relation, t.relation)::regclass::text
-    ELSE coalesce(w.relation, t.relation)::text END AS relation,
-  ${wait_age_ms} AS wait_age_ms, w.transactionid::text AS transactionid
-FROM l w
-LEFT JOIN l t ON t.pid = w.pid AND t.locktype = 'tuple' AND t.granted AND w.relation IS NULL
-WHERE NOT w.granted AND w.pid IS NOT NULL
-ORDER BY w.pid`;
-
-export const lockWaitsQuery = serverQuery('poolctl_lock_waits', {
-  13: lockWaitsText('NULL::int8'),
-  // waitstart is NULL for a moment after the wait began.
-  14: lockWaitsText("(date_part('epoch', now() - w.waitstart) * 1000)::int8"),
-});
-
-export type LockWaitRow = [
-  pid: number,
-  locktype: string,
-  mode: string,
-  relation: string | null,
-  wait_age_ms: number | null,
-  /** The awaited one if `locktype` is transactionid, else null. */
-  transactionid: string | null,
-];

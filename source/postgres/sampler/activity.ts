@@ -6,6 +6,7 @@ import type {Backend, BackendState, BackgroundWorker} from '../../model/snapshot
 import type {RoleOrDatabaseLimit} from '../../model/target.ts';
 import {type ActivityRow, activityColumns as column} from '../queries/activity.ts';
 import type {NameRow} from '../queries/server.ts';
+import {isWaitingForLock} from './lock-waits.ts';
 
 /** The result of one read of pg_stat_activity. */
 export type Activity = {
@@ -16,7 +17,7 @@ export type Activity = {
   sessions: Backend[];
   isOwn(session: Backend): boolean;
   background_workers: BackgroundWorker[];
-  /** A session waits for a lock. */
+  /** A session or a background process waits for a lock. */
   has_lock_waits: boolean;
   /** A role or database is not in `names`: the catalogs must be read again. */
   has_unknown_names: boolean;
@@ -64,13 +65,15 @@ export function createActivityReader(): ActivityReader {
         const cached = cacheRow(row, before, {isRepeated, format});
         cachedRows.set(row[column.pid], cached);
         if (!isClientSession(row)) {
-          activity.background_workers.push(toWorker(row, now_us, cached, format));
+          const worker = toWorker(row, names, now_us, cached, format);
+          activity.background_workers.push(worker);
+          if (isWaitingForLock(worker)) activity.has_lock_waits = true;
           continue;
         }
         const session = toBackend(row, names, now_us, cached, format);
         activity.sessions.push(session);
         if (isOwnRow(row, own)) ownPids.add(session.pid);
-        if (session.wait_event_type === 'Lock') activity.has_lock_waits = true;
+        if (isWaitingForLock(session)) activity.has_lock_waits = true;
         if (isUnknown(row, names)) activity.has_unknown_names = true;
       }
       known = cachedRows;
@@ -249,15 +252,28 @@ function toState(row: ActivityRow): BackendState | null {
   return state ?? (row[column.backend_type] === null ? null : 'starting');
 }
 
-function toWorker(row: ActivityRow, now_us: number, {query}: CachedRow, format: Format): BackgroundWorker {
+function toWorker(
+  row: ActivityRow,
+  names: Names,
+  now_us: number,
+  {query}: CachedRow,
+  format: Format,
+): BackgroundWorker {
+  const [pid, datid, usesysid, application_name, , , backend_type] = row;
   return {
-    pid: row[column.pid],
-    backend_type: row[column.backend_type] ?? 'hidden',
-    application_name: format.name(row[column.application_name] ?? ''),
+    pid,
+    backend_type: backend_type ?? 'hidden',
+    application_name: format.name(application_name ?? ''),
+    datname: datid === null ? null : (names.databases.get(datid) ?? null),
+    usename: usesysid === null ? null : (names.roles.get(usesysid)?.name ?? null),
     state: backendStates.find(each => each === row[column.state]) ?? null,
     wait_event_type: row[column.wait_event_type],
     wait_event: row[column.wait_event],
+    xact_age_ms: ageSince(row[column.xact_start_us], now_us),
     query_age_ms: ageSince(row[column.query_start_us], now_us),
+    xmin_age: row[column.xmin_age],
+    blocked_by: row[column.blocked_by] ?? noBlockers,
+    leader_pid: row[column.leader_pid],
     query: query === '' ? null : query,
   };
 }

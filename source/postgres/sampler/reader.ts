@@ -1,12 +1,13 @@
 import {computeBudget, type SlotSettings} from '../../core/activity/budget.ts';
 import {withDatabaseRates} from '../../core/activity/rates.ts';
 import {minimumBlocks} from '../../core/health/thresholds.ts';
-import type {Database, LockWait, Snapshot} from '../../model/snapshot.ts';
+import type {Database, Snapshot} from '../../model/snapshot.ts';
 import type {PgClient, RawPgClient} from '../connect/client.ts';
 import {isoTime} from '../connect/client.ts';
 import type {ConnectionRequest} from '../connect/request.ts';
 import {poolerInBetween} from '../connect/request.ts';
-import {type ActivityRow, activityQuery, type LockWaitRow, lockWaitsQuery} from '../queries/activity.ts';
+import {type ActivityRow, activityQuery} from '../queries/activity.ts';
+import {type LockWaitRow, lockWaitsQuery} from '../queries/lock-waits.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
 import {
   type DatabaseRow,
@@ -23,6 +24,7 @@ import {
 import {type Capabilities, readCapabilities, withServer} from '../server/capabilities.ts';
 import {readServerProof, type ServerProof} from '../server/server-proof.ts';
 import {type Activity, createActivityReader, type Names, noNames, toNames} from './activity.ts';
+import {toLockWaits} from './lock-waits.ts';
 import {createRunQuery, createSections} from './sections.ts';
 import {createStatementsReader, type StatementsReader, type StatementsRequest} from './statements-reader.ts';
 
@@ -177,6 +179,8 @@ export function createReader(connection: ReadableConnection, now: () => number):
     const {statements: statementsRequest} = request;
     const open = statements;
     const parts: Promise<void>[] = [catalogs, sessions];
+    // What a process waited for some time ago says nothing about its next wait.
+    if (request.activity && !request.lock_waits) lockDetails = new Map();
     if (request.server) parts.push(readServer());
     if (request.databases) parts.push(sections.attempt('databases', () => readDatabases(sessions)));
     if (request.lock_waits) parts.push(sections.attempt('lock_waits', readLockWaits));
@@ -205,7 +209,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
       statements: statements?.statements() ?? [],
       statements_info: statements?.info() ?? null,
       index_builds: indexBuilds,
-      lock_waits: toLockWaits(activity, lockDetails),
+      lock_waits: toLockWaits(sessions, background_workers, lockDetails),
       databases: (databases?.databases ?? []).map(database =>
         database.datname === target.database ? {...database, index_hit_ratio: indexHitRatio} : database,
       ),
@@ -259,28 +263,6 @@ function toDatabase(row: DatabaseRow): Database {
 
 function ratio(hit: number, read: number): number | null {
   return hit + read === 0 ? null : hit / (hit + read);
-}
-
-/**
- * Every read says which sessions wait for a lock. What they wait for is in pg_locks, which is read from the tick after
- * the first wait; until then the wait event names the kind of lock.
- */
-function toLockWaits({sessions}: Activity, details: ReadonlyMap<number, LockWaitRow>): LockWait[] {
-  return sessions
-    .filter(({wait_event_type}) => wait_event_type === 'Lock')
-    .map(({pid, blocked_by, wait_event, query_age_ms}) => {
-      const [, locktype, mode, relation, wait_age_ms, transactionid] = details.get(pid) ?? [];
-      return {
-        pid,
-        blocked_by,
-        locktype: locktype ?? wait_event ?? '',
-        mode: mode ?? '',
-        relation: relation ?? null,
-        ...(transactionid && {transactionid}),
-        wait_age_ms:
-          wait_age_ms === null || wait_age_ms === undefined ? query_age_ms : Math.max(0, wait_age_ms),
-      };
-    });
 }
 
 /** From the network, TLS included. */

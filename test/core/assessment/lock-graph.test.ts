@@ -1,13 +1,13 @@
 import {describe, expect, it} from 'vitest';
 import {freedBy, lockGraph, rootsOf} from '../../../source/core/assessment/lock-graph.ts';
-import {createBackend} from '../../helpers/snapshot.ts';
+import {createBackend, createWorker} from '../../helpers/snapshot.ts';
 
 /** Sessions by pid, with those that each waits for. */
 function snapshotOf(waits: Record<number, number[]>) {
   const backends = Object.entries(waits).map(([pid, blocked_by]) =>
     createBackend({pid: Number(pid), blocked_by}),
   );
-  return {backends, lock_waits: []};
+  return {backends, background_workers: [], lock_waits: []};
 }
 
 describe('rootsOf', () => {
@@ -42,6 +42,43 @@ describe('rootsOf', () => {
     ['a leader named for each of its parallel workers', {2: [1, 1]}, [[2, [1]]]],
   ])('follows %s', (_, waits, expected) => {
     expect([...rootsOf(snapshotOf(waits))]).toEqual(expected);
+  });
+
+  it('reaches the root through an apply worker, which waits itself', () => {
+    const roots = rootsOf({
+      backends: [createBackend({pid: 1, blocked_by: [9]}), createBackend({pid: 2})],
+      background_workers: [
+        createWorker({pid: 9, backend_type: 'logical replication worker', blocked_by: [2]}),
+      ],
+      lock_waits: [],
+    });
+    expect(roots.get(1)).toEqual([2]);
+    expect(roots.get(9)).toEqual([2]);
+  });
+
+  it('takes a parallel worker for its leader, as blocker and as waiter', () => {
+    const worker = {backend_type: 'parallel worker', leader_pid: 3};
+    const roots = rootsOf({
+      backends: [createBackend({pid: 1, blocked_by: [9]}), createBackend({pid: 2}), createBackend({pid: 3})],
+      background_workers: [
+        createWorker({...worker, pid: 9, blocked_by: [2]}),
+        createWorker({...worker, pid: 10}),
+      ],
+      lock_waits: [],
+    });
+    expect(Object.fromEntries(roots)).toEqual({1: [2], 3: [2]});
+  });
+
+  it('the leader of a parallel apply worker is a process of its own', () => {
+    const roots = rootsOf({
+      backends: [createBackend({pid: 1, blocked_by: [9]})],
+      background_workers: [
+        createWorker({pid: 8, backend_type: 'logical replication apply worker'}),
+        createWorker({pid: 9, backend_type: 'logical replication parallel worker', leader_pid: 8}),
+      ],
+      lock_waits: [],
+    });
+    expect(roots.get(1)).toEqual([9]);
   });
 
   it('follows a queue of 500 sessions, each of which waits for all before it', () => {
