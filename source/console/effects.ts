@@ -6,7 +6,7 @@ import type {ReplayUpdate} from '../model/replay-report.ts';
 import type {RunState} from '../model/run.ts';
 import type {Backend, Snapshot} from '../model/snapshot.ts';
 import type {ConsolePorts} from './ports.ts';
-import type {Effect, ScrollBy} from './state/messages.ts';
+import type {Effect, ScrollBy} from './state/state.ts';
 import type {Message} from './state/update.ts';
 
 export type EffectContext = {

@@ -3,7 +3,7 @@ import Output from '../../node_modules/ink/build/output.js';
 import {meaningOf} from '../../source/console/input/key-meaning.ts';
 import {bindings} from '../../source/console/input/keymap.ts';
 import {isTooSmall} from '../../source/console/state/browsing.ts';
-import type {Effect} from '../../source/console/state/messages.ts';
+import type {Effect} from '../../source/console/state/state.ts';
 import type {Message} from '../../source/console/state/update.ts';
 import {viewOf} from '../../source/console/views/index.ts';
 import {createRunState} from '../../source/core/engine/run-state.ts';

@@ -5,7 +5,7 @@ import {App} from '../../source/console/app.tsx';
 import {createScroller} from '../../source/console/components/page.tsx';
 import {commandOf} from '../../source/console/input/key-meaning.ts';
 import {createTheme, type Theme} from '../../source/console/screen/theme.ts';
-import type {Effect} from '../../source/console/state/messages.ts';
+import type {Effect} from '../../source/console/state/state.ts';
 import {type ConsoleState, createState} from '../../source/console/state/state.ts';
 import {createConsoleStore} from '../../source/console/state/store.ts';
 import type {Message} from '../../source/console/state/update.ts';

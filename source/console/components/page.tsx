@@ -10,7 +10,7 @@ import {
 } from 'react';
 import {useStore} from 'zustand';
 import {createStore, type StoreApi} from 'zustand/vanilla';
-import type {ScrollBy} from '../state/messages.ts';
+import type {ScrollBy} from '../state/state.ts';
 import {type ConsoleState, hiddenPages, pageOnTop} from '../state/state.ts';
 import {StoreContext, useConsole} from './context.ts';
 import {useLayout} from './measured.tsx';

@@ -3,6 +3,10 @@ import {findingLetters} from '../state/findings.ts';
 import type {Command} from '../state/update.ts';
 import {viewOf} from '../views/index.ts';
 import {
+  type Binding,
+  everyMode,
+  formModes,
+  type Mode,
   needsBlocker,
   needsDetail,
   needsEscape,
@@ -15,8 +19,9 @@ import {
   needsStatement,
   needsTaggable,
   needsUndoable,
-} from './availability.ts';
-import {type Binding, everyMode, formModes, type Mode, scrollModes, typingModes} from './modes.ts';
+  scrollModes,
+  typingModes,
+} from './modes.ts';
 
 const moveModes = [...scrollModes, ...formModes];
 

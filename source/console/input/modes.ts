@@ -1,5 +1,9 @@
-import {isChoosing} from '../state/run.ts';
-import type {ConsoleState} from '../state/state.ts';
+import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
+import {parseSessionId} from '../../core/sessions/session.ts';
+import type {JournalEntry} from '../../model/journal-entry.ts';
+import {actOf, findingOf} from '../state/findings.ts';
+import {blockerOf, hasEnded, hasGuardsToShow, isChoosing} from '../state/run.ts';
+import {type ConsoleState, selectedRun, selectedSession, targetSessions} from '../state/state.ts';
 import type {Command} from '../state/update.ts';
 
 /**
@@ -41,3 +45,92 @@ export type Binding = {
   /** Listed in the footer of these views and their details only. */
   views?: ConsoleState['view'][];
 };
+
+// `disabledBecause` of the keys in the keymap: why a key does nothing now; null where it works.
+
+export function needsPast({past}: ConsoleState): string | null {
+  return past?.now ? null : past === null ? 'the screen already shows now' : 'a recording has no now';
+}
+
+export function needsNow({past}: ConsoleState): string | null {
+  return past !== null && past.now === null ? 'this is a recording already' : null;
+}
+
+function needsRow(state: ConsoleState): string | null {
+  return state.tables[state.view].cursor === null ? 'no row selected (use the arrow keys)' : null;
+}
+
+/** The Overview has a detail of its own. */
+export function needsDetail(state: ConsoleState): string | null {
+  return state.view === 'overview' && state.snapshot !== null ? null : needsRow(state);
+}
+
+export function needsTaggable(state: ConsoleState): string | null {
+  return state.view === 'sessions' || state.view === 'locks'
+    ? needsRow(state)
+    : 'works in Sessions (2) and Locks (4)';
+}
+
+export function needsSessions(state: ConsoleState): string | null {
+  if (state.view !== 'sessions' && state.view !== 'locks') return 'works in Sessions (2) and Locks (4)';
+  const targets = targetSessions(state);
+  if (targets.length === 0) return 'no session selected or tagged';
+  if (targets.every(id => parseSessionId(id).backend_start === ''))
+    return 'this role sees too little of the session to identify it';
+  if (state.overlay?.kind === 'session' && !selectedSession(state)) return 'this session has ended';
+  return state.link.kind === 'live' ? null : 'not connected';
+}
+
+export function needsStatement(state: ConsoleState): string | null {
+  return state.view === 'statements' ? needsRow(state) : 'works in Statements (3)';
+}
+
+/** In other views the key opens the list of recipes. */
+export function needsRecipe(state: ConsoleState): string | null {
+  return state.view === 'recipes' ? needsRow(state) : null;
+}
+
+export function needsFinding(state: ConsoleState, letter: string): string | null {
+  const {overlay, view} = state;
+  if (overlay?.kind === 'finding') return actOf(overlay.finding, letter) ? null : 'no such act';
+  if (view !== 'overview' || overlay !== null) return 'works in Overview (1)';
+  return findingOf(state, letter) ? null : 'no such finding';
+}
+
+/** A run can be undone only on the server where it was executed. */
+export function needsUndoable(state: ConsoleState): string | null {
+  if (state.view !== 'journal') return 'works in Journal (6)';
+  const selected = selectedRun(state);
+  if (selected === undefined) return needsRow(state);
+  if (state.snapshot === null || state.link.kind !== 'live') return 'not connected';
+  const run = state.journal?.entries.find(
+    (entry): entry is JournalEntry & {event: 'run'} => entry.event === 'run' && entry.run === selected,
+  );
+  if (run === undefined) return `the start of run ${selected} is not in the journal`;
+  if (state.journal?.isBroken) return 'the journal does not verify, so no run can be undone';
+  const {id: here, server} = state.snapshot.target;
+  if (run.target !== here) return `run ${selected} was on ${run.target}, this is ${here}`;
+  if (run.server === undefined || server === undefined) return null;
+  if (compareServers(run.server, server) !== 'other') return null;
+  return `run ${selected}: ${serverDifference(run.server, server)}`;
+}
+
+export function needsBlocker(state: ConsoleState): string | null {
+  const {wizard} = state;
+  const pid = wizard && blockerOf(wizard)?.pid;
+  if (pid === null || pid === undefined) return 'no step waits for a session';
+  const isRead = state.snapshot?.backends.some(backend => backend.pid === pid);
+  return isRead ? null : `session ${pid} is not in the last snapshot`;
+}
+
+export function needsLongGuard(state: ConsoleState): string | null {
+  const {wizard} = state;
+  return wizard && hasGuardsToShow(wizard) ? null : 'no guard is folded here';
+}
+
+/** Only Esc stops a run: `q` may have been meant to close a page. */
+export function needsEscape({overlay, replay, wizard}: ConsoleState, key: string): string | null {
+  if (key !== 'q' || overlay !== null) return null;
+  if (replay !== null) return hasEnded(replay) ? null : 'Esc ends the replay';
+  return wizard?.stage === 'running' ? 'Esc stops the run' : null;
+}

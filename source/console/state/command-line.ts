@@ -1,11 +1,11 @@
 import {parseDurationMs, parseTimestamp} from '../../core/text/time.ts';
 import {lists} from '../rows/lists.ts';
 import {needsFilterable, setFilter, sortBy, type ViewId, viewIds} from './browsing.ts';
-import {noEffects, type UpdateResult} from './messages.ts';
 import {openRecipeByName} from './opening.ts';
 import {goInTime, setSpeed} from './past.ts';
 import {setInterval} from './reading.ts';
 import type {ConsoleState} from './state.ts';
+import {noEffects, type UpdateResult} from './state.ts';
 
 /** An error, the command that the line names, or the next state. */
 type Entered = {error: string} | {command: NamedCommand} | UpdateResult;

@@ -1,7 +1,6 @@
 import {mostCostliest, statementRows} from '../rows/statements.ts';
 import {unfreezeJournal} from './browsing.ts';
 import {handleDialogEvent, inform} from './dialog.ts';
-import {type Effect, type Event, noEffects, type UpdateResult, withRun} from './messages.ts';
 import {keepNow, type Past, playOn, showPast} from './past.ts';
 import {
   chartsOf,
@@ -14,6 +13,7 @@ import {
 } from './reading.ts';
 import {unfinishedNotice, updateReplay} from './run.ts';
 import type {ConsoleState} from './state.ts';
+import {type Effect, type Event, noEffects, type UpdateResult, withRun} from './state.ts';
 import {handleRecipeData, updateRun} from './wizard.ts';
 
 /** The next state after what the server, the terminal or an effect reports. */

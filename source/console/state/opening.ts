@@ -11,12 +11,19 @@ import {
   openStatement,
 } from './dialog.ts';
 import {actOf, findingId, findingOf} from './findings.ts';
-import {noEffects, type UpdateResult, withRun} from './messages.ts';
 import {whyNotInPast} from './past.ts';
 import {whyWrongServer} from './reading.ts';
 import {blockerOf, type RecipeWizard} from './run.ts';
 import type {ConsoleState} from './state.ts';
-import {selectedRun, selectedSession, selectedStatement, targetSessions} from './state.ts';
+import {
+  noEffects,
+  selectedRun,
+  selectedSession,
+  selectedStatement,
+  targetSessions,
+  type UpdateResult,
+  withRun,
+} from './state.ts';
 import {openRecipe, openUndo, planWizard} from './wizard.ts';
 
 /** Enter: the detail of the selected row, the recipe of the selected finding, or else all of the Overview. */

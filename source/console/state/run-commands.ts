@@ -1,10 +1,10 @@
 import {inform} from './dialog.ts';
 import {edit, type InputLine, insert, type LineEdit} from './line-editor.ts';
-import {type CommandTable, noEffects, scroll, toEdge, type UpdateResult, withRun} from './messages.ts';
 import {openBlocker, openWizard} from './opening.ts';
 import {whyWrongServer} from './reading.ts';
 import {hasEnded, leaveReplay, type RecipeWizard, type ReplayPage, recommended} from './run.ts';
 import type {ConsoleState} from './state.ts';
+import {type CommandTable, noEffects, scroll, toEdge, type UpdateResult, withRun} from './state.ts';
 import {choose, editField, goBack, goForward, moveField} from './wizard.ts';
 
 type InWizard = ConsoleState & {wizard: RecipeWizard};

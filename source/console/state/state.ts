@@ -2,10 +2,17 @@ import type {StoreApi} from 'zustand/vanilla';
 import {sessionId} from '../../core/sessions/session.ts';
 import type {Backend, Statement} from '../../model/snapshot.ts';
 import {type BrowsingSlice, createBrowsing, isTooSmall} from './browsing.ts';
-import {createDialog, type DialogSlice} from './dialog.ts';
-import {createPast, type PastSlice} from './past.ts';
-import {createReading, type ReadingOptions, type ReadingSlice, statementId} from './reading.ts';
-import {createRun, type RunSlice} from './run.ts';
+import {createDialog, type DialogEffect, type DialogEvent, type DialogSlice} from './dialog.ts';
+import {createPast, type PastEffect, type PastEvent, type PastSlice} from './past.ts';
+import {
+  createReading,
+  type ReadingEffect,
+  type ReadingEvent,
+  type ReadingOptions,
+  type ReadingSlice,
+  statementId,
+} from './reading.ts';
+import {createRun, type RunEffect, type RunEvent, type RunSlice, type RunUpdate} from './run.ts';
 
 /** All that the console knows. Each slice is one file; what concerns several is composed in `update.ts`. */
 export type ConsoleState = ReadingSlice & BrowsingSlice & DialogSlice & RunSlice & PastSlice;
@@ -21,6 +28,63 @@ export function createState(options: ReadingOptions & {columns: number; rows: nu
     ...createPast(options.isRecording ?? false),
   };
 }
+
+/** What the server, the terminal and effects report. */
+export type Event =
+  | ReadingEvent
+  | DialogEvent
+  | RunEvent
+  | PastEvent
+  | {kind: 'resized'; columns: number; rows: number};
+
+/** What update() asks to be done outside of it. */
+export type Effect =
+  | ReadingEffect
+  | DialogEffect
+  | RunEffect
+  | PastEffect
+  /** `page`: the one on top, which holds its own position. */
+  | {kind: 'scroll'; page: string; by: ScrollBy}
+  | {kind: 'quit'}
+  | {kind: 'suspend'}
+  | {kind: 'redraw'};
+
+/** How far to scroll a page, downwards; to an edge by infinite lines. */
+export type ScrollBy = {lines: number} | {pages: number};
+
+/** The next state, and the effects to perform. */
+export type UpdateResult = {state: ConsoleState; effects: Effect[]};
+
+/** A new state without effects. */
+export function noEffects(state: ConsoleState): UpdateResult {
+  return {state, effects: []};
+}
+
+/** The next state with a change of its run slice. */
+export function withRun(state: ConsoleState, {changes, effects}: RunUpdate): UpdateResult {
+  return {state: {...state, ...changes}, effects};
+}
+
+export function scroll(state: ConsoleState, by: ScrollBy): UpdateResult {
+  return {state, effects: [{kind: 'scroll', page: pageOnTop(state), by}]};
+}
+
+export function toEdge(to: 'first' | 'last'): ScrollBy {
+  return {lines: to === 'first' ? -Infinity : Infinity};
+}
+
+/** Commands by name: each gets the state, and the command with its options. */
+export type CommandTable<State> = Record<string, (state: State, options: never) => UpdateResult>;
+
+/** The commands of a table: `{kind: 'move', by: 1}`. */
+export type CommandOf<Table> = {
+  [Kind in keyof Table]: {kind: Kind} & (Table[Kind] extends (
+    state: never,
+    options: infer Options,
+  ) => UpdateResult
+    ? Options
+    : unknown);
+}[keyof Table];
 
 /** The selected session as it is now; undefined when it has ended. */
 export function selectedSession(state: ConsoleState): Backend | undefined {

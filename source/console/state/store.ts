@@ -1,6 +1,5 @@
 import {createStore} from 'zustand/vanilla';
-import type {Effect} from './messages.ts';
-import type {ConsoleState, ConsoleStore} from './state.ts';
+import type {ConsoleState, ConsoleStore, Effect} from './state.ts';
 import {type Message, update} from './update.ts';
 
 type Dispatch = {

@@ -26,17 +26,6 @@ import {handleEvent, showEffect} from './events.ts';
 import {diagnose} from './findings.ts';
 import {edit, type InputLine, insert, type LineEdit} from './line-editor.ts';
 import {
-  type CommandOf,
-  type CommandTable,
-  type Effect,
-  type Event,
-  noEffects,
-  type ScrollBy,
-  scroll,
-  toEdge,
-  type UpdateResult,
-} from './messages.ts';
-import {
   explainSelected,
   openLettered,
   openRecipeOfRow,
@@ -48,7 +37,18 @@ import {backToNow, changeSpeed, goInTime, togglePlaying} from './past.ts';
 import {nextInterval, setInterval} from './reading.ts';
 import {replayCommands, wizardCommands} from './run-commands.ts';
 import type {ConsoleState} from './state.ts';
-import {copyText} from './state.ts';
+import {
+  type CommandOf,
+  type CommandTable,
+  copyText,
+  type Effect,
+  type Event,
+  noEffects,
+  type ScrollBy,
+  scroll,
+  toEdge,
+  type UpdateResult,
+} from './state.ts';
 
 /**
  * What commands do on a view and on the pages on top of it. A key with its effect is a line here and a row in

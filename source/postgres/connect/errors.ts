@@ -2,9 +2,8 @@ import {AbortError, exitCodes} from '../../core/errors.ts';
 import {quoteIdentifier} from '../../core/sql/quote.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import {isSqlstate} from '../sqlstate.ts';
-import {UnreadableAnswerError} from '../wire/answer-limits.ts';
 import {NotPostgresError} from '../wire/messages.ts';
-import {MissingPasswordError} from './open-client.ts';
+import {MissingPasswordError, UnreadableAnswerError} from './open-client.ts';
 import {type ConnectionRequest, connectDirectly, hostAndPort} from './request.ts';
 import {classifySlotError, explainSlotError} from './slot-errors.ts';
 

@@ -4,8 +4,8 @@ import type {Snapshot} from '../../model/snapshot.ts';
 import {withDeadline} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
 import {toAbortError} from '../connect/errors.ts';
+import {UnreadableAnswerError} from '../connect/open-client.ts';
 import {isAboutOneQuery, sqlstateOf} from '../sqlstate.ts';
-import {UnreadableAnswerError} from '../wire/answer-limits.ts';
 import {createReader, type Reader, type ReadRequest} from './reader.ts';
 import {
   createAdaptiveInterval,

@@ -1,7 +1,6 @@
 import {describe, expect, it} from 'vitest';
-import type {Effect} from '../../../source/console/state/messages.ts';
 import type {DataRequest} from '../../../source/console/state/run.ts';
-import type {ConsoleState} from '../../../source/console/state/state.ts';
+import type {ConsoleState, Effect} from '../../../source/console/state/state.ts';
 import type {Message} from '../../../source/console/state/update.ts';
 import {noDiagnosisData} from '../../../source/core/recipe/diagnose.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../../../source/model/recipe.ts';

@@ -1,7 +1,7 @@
 import {afterAll, beforeAll, describe, expect, it, onTestFinished} from 'vitest';
 import {connect} from '../../../source/postgres/connect/connect.ts';
+import {answerLimits, UnreadableAnswerError} from '../../../source/postgres/connect/open-client.ts';
 import {createSampler} from '../../../source/postgres/sampler/sampler.ts';
-import {answerLimits, UnreadableAnswerError} from '../../../source/postgres/wire/answer-limits.ts';
 import {failing} from '../../cli/run-program.ts';
 import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {listen, welcome} from '../connect/listeners.ts';
