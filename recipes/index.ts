@@ -12,7 +12,6 @@ import repairInvalidIndexes from './repair-invalid-indexes.ts';
 import replayEndpoint from './replay-endpoint.ts';
 import resetRoleSetting from './reset-role-setting.ts';
 import setTimeouts from './set-timeouts.ts';
-import slotsNearlyFull from './slots-nearly-full.ts';
 import terminateSessions from './terminate-sessions.ts';
 import tuneConnectionLimit from './tune-connection-limit.ts';
 
@@ -31,7 +30,6 @@ export const recipes: Recipe[] = [
   analyzeStaleTables,
   prismaMigrateLock,
   enableStatementStatistics,
-  slotsNearlyFull,
   cancelStatements,
   terminateSessions,
 ];

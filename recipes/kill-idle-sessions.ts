@@ -1,6 +1,5 @@
 import {thresholds} from '../source/core/health/thresholds.ts';
-import {completeParams, writeText} from '../source/core/recipe/parameters.ts';
-import {protectionOf} from '../source/core/sessions/protection.ts';
+import {completeParams} from '../source/core/recipe/parameters.ts';
 import {backendStates} from '../source/core/sessions/session.ts';
 import {
   absentNames,
@@ -11,21 +10,17 @@ import {
 } from '../source/core/sessions/session-parameters.ts';
 import {
   describeSessions,
-  groupByApplication,
   type Selection,
   selectSessions,
   watchGroups,
 } from '../source/core/sessions/session-plan.ts';
 import {terminateStep} from '../source/core/sessions/session-steps.ts';
-import {counted, formatAge, formatRatio} from '../source/core/text/format.ts';
+import {counted, formatAge} from '../source/core/text/format.ts';
 import {writeDuration} from '../source/core/text/time.ts';
-import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../source/model/recipe.ts';
+import type {Parameter, ParameterValues, Plan, Recipe} from '../source/model/recipe.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
 
 const idleInTransaction = thresholds.longest_idle_in_transaction_ms;
-const slots = thresholds.used_ratio;
-
-const leakStates: readonly unknown[] = ['idle in transaction', 'idle in transaction (aborted)'];
 
 const parameters: Parameter[] = [
   {
@@ -50,83 +45,14 @@ const recipe: Recipe = {
   title: 'End leaked sessions',
   summary: 'Ends sessions left idle or idle in transaction, in batches, verifying each; never active ones',
   parameters,
-  diagnose,
+  // Which sessions are leaked, silent or too many is assessed with the slots and pools that they take.
+  diagnose: () => [],
   plan,
 };
 export default recipe;
 
-function diagnose(snapshot: Snapshot): Finding[] {
-  // Called for few sessions only: it scans statements, and this runs for every snapshot.
-  const isUnprotected = (backend: Backend) => protectionOf(backend, snapshot, false) === null;
-  const leaks = snapshot.backends.filter(isLeak).filter(isUnprotected);
-  return [
-    ...groupByApplication(leaks).map(group => leakFinding(group, snapshot)),
-    ...idleFindings(snapshot, isUnprotected),
-  ];
-}
-
-function isLeak({state, state_age_ms}: Backend): boolean {
-  return leakStates.includes(state) && (state_age_ms ?? 0) > idleInTransaction.warning;
-}
-
-function leakFinding(group: Backend[], {budget}: Snapshot): Finding {
-  const longest_ms = longestOf(group);
-  return {
-    recipe: recipe.id,
-    severity: budget.used_ratio >= slots.critical ? 'critical' : 'warning',
-    ...groupOf(group),
-    summary: `${nameOf(group)} leaks ${counted(group.length, 'session')} idle in transaction, the longest for ${formatAge(longest_ms)}`,
-    evidence: {...evidenceOf(group, longest_ms), slots_used_ratio: budget.used_ratio},
-    params: {...paramsOf(group), older_than: writeDuration(idleInTransaction.warning)},
-  };
-}
-
-/** Idle sessions count only while slots run short, and only in larger groups: every pool keeps a few idle. */
-function idleFindings({backends, budget}: Snapshot, isUnprotected: (backend: Backend) => boolean): Finding[] {
-  const {idle_ms, idle_group_ratio, idle_group_sessions} = thresholds;
-  const leastSessions = Math.max(idle_group_sessions.warning, budget.usable * idle_group_ratio.warning);
-  if (budget.used_ratio < slots.warning) return [];
-  const idle = backends
-    .filter(({state, state_age_ms}) => state === 'idle' && (state_age_ms ?? 0) > idle_ms.warning)
-    .filter(isUnprotected);
-  return groupByApplication(idle)
-    .filter(group => group.length >= leastSessions)
-    .map(group => ({
-      recipe: recipe.id,
-      severity: budget.used_ratio >= slots.critical ? 'critical' : 'warning',
-      ...groupOf(group, '/state:idle'),
-      summary: `${nameOf(group)} has ${counted(group.length, 'session')} idle for over ${writeDuration(idle_ms.warning)} while ${formatRatio(budget.used_ratio, 0)} of the slots are in use`,
-      evidence: {...evidenceOf(group, longestOf(group)), slots_used_ratio: budget.used_ratio},
-      params: {...paramsOf(group), states: 'idle', older_than: writeDuration(idle_ms.warning)},
-    }));
-}
-
-function groupOf(group: Backend[], suffix = ''): {subject: string} {
-  const [first] = group;
-  return {subject: `application:${first?.application_name ?? ''}/role:${first?.usename ?? ''}${suffix}`};
-}
-
-function nameOf([first]: Backend[]): string {
-  return `${first?.application_name || '(no name)'}/${first?.usename ?? '?'}`;
-}
-
-function longestOf(group: Backend[]): number {
+function longestOf(group: readonly Backend[]): number {
   return Math.max(0, ...group.map(({state_age_ms}) => state_age_ms ?? 0));
-}
-
-function evidenceOf(group: Backend[], longest_ms: number): Finding['evidence'] {
-  const [first] = group;
-  return {
-    application_name: first?.application_name ?? '',
-    usename: first?.usename ?? null,
-    sessions: group.length,
-    longest_state_age_ms: longest_ms,
-    clients: new Set(group.map(({client_addr}) => client_addr)).size,
-  };
-}
-
-function paramsOf([first]: Backend[]): ParameterValues {
-  return {application: writeText(first?.application_name ?? ''), role: writeText(first?.usename ?? '')};
 }
 
 function plan(snapshot: Snapshot, params: ParameterValues): Plan {

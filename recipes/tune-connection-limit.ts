@@ -1,5 +1,4 @@
 import {groupBy} from '../source/core/group-by.ts';
-import {thresholds} from '../source/core/health/thresholds.ts';
 import {readLoad} from '../source/core/pool/statement-load.ts';
 import {envFileOf, tunePool} from '../source/core/pool/tuning.ts';
 import {tuningFigure} from '../source/core/pool/tuning-figure.ts';
@@ -12,8 +11,7 @@ import {
 import {tuningSteps} from '../source/core/pool/tuning-steps.ts';
 import {explainTuning} from '../source/core/pool/tuning-text.ts';
 import {readValues, writeText} from '../source/core/recipe/parameters.ts';
-import {formatRatio} from '../source/core/text/format.ts';
-import type {Finding, ParameterValues, Plan, Recipe} from '../source/model/recipe.ts';
+import type {ParameterValues, Plan, Recipe} from '../source/model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
 
@@ -23,50 +21,15 @@ const recipe: Recipe = {
   summary:
     'Computes the connection_limit that fits at peak and during a deploy; sets it in .env, adapter, role or PgBouncer',
   parameters: tuningParameters,
-  diagnose: snapshot => [...refusedRoles(snapshot), ...largePools(snapshot)],
+  // Pools that are too large, and roles at their limit, are assessed with the slots that they take.
+  diagnose: () => [],
   planRequires: requirements,
   defaults,
   plan,
 };
 export default recipe;
 
-/** The server refuses connections of a role at its own limit, even if slots are free. */
-function refusedRoles({budget}: Snapshot): Finding[] {
-  return budget.role_and_database_limits
-    .filter(
-      ({kind, connection_limit, used}) => kind === 'role' && connection_limit > 0 && used >= connection_limit,
-    )
-    .map(({name, connection_limit, used}) => ({
-      recipe: recipe.id,
-      severity: 'critical',
-      subject: `role:${name}`,
-      summary: `role ${name} has reached its CONNECTION LIMIT ${connection_limit}: the server refuses more (53300), with ${budget.headroom} slots free`,
-      evidence: {used, connection_limit, headroom: budget.headroom},
-      params: {role: writeText(name), apply: 'role'},
-    }));
-}
-
-/** One role's pools hold most of the slots, half of them idle, while slots run short. */
-function largePools(snapshot: Snapshot): Finding[] {
-  const {budget} = snapshot;
-  const {used_ratio, role_share_ratio, role_idle_ratio} = thresholds;
-  if (budget.used_ratio < used_ratio.warning) return [];
-  return sessionsByRole(snapshot.backends)
-    .filter(
-      ({count, idle}) =>
-        count >= budget.usable * role_share_ratio.warning && idle >= count * role_idle_ratio.warning,
-    )
-    .map(({role, count, idle, clients}) => ({
-      recipe: recipe.id,
-      severity: 'warning',
-      subject: `role:${role}/pools`,
-      summary: `the pools of role ${role} hold ${count} of ${budget.usable} slots, ${idle} of them idle, while ${formatRatio(budget.used_ratio, 0)} are in use`,
-      evidence: {sessions: count, idle, clients, used_ratio: budget.used_ratio},
-      params: {role: writeText(role), instances: String(clients)},
-    }));
-}
-
-type RoleSessions = {role: string; count: number; idle: number; clients: number};
+type RoleSessions = {role: string; count: number; clients: number};
 
 /** Without superusers, which have no limits; the busiest role first. One client address counts as one instance. */
 function sessionsByRole(backends: readonly Backend[]): RoleSessions[] {
@@ -75,7 +38,6 @@ function sessionsByRole(backends: readonly Backend[]): RoleSessions[] {
     .map(([role, own]) => ({
       role,
       count: own.length,
-      idle: own.filter(({state}) => state === 'idle').length,
       clients: new Set(own.map(({client_addr}) => client_addr)).size,
     }))
     .sort((a, b) => b.count - a.count || (a.role < b.role ? -1 : 1));

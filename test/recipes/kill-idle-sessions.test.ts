@@ -123,6 +123,7 @@ describe('plan', () => {
     [{database: 'jobs', older_than: '0s'}, [3]],
     [{client: '10.0.0.1'}, [1]],
     [{client: 'local'}, [2]],
+    [{client: '10.0.0.1, local'}, [1, 2]],
     [{at_most: '2'}, [1, 4]],
     [{pid: '3,5'}, [3]],
   ])('selects by %j, blockers first, then the oldest', (params, pids) => {
@@ -195,45 +196,4 @@ it('a plan describes each session once', () => {
   const text = planText(made, {id: 'here'}, 'hash').replace(/^ *\$1 = .*$/gm, '');
   expect(text.match(/shop\/shop_app/g)).toHaveLength(2);
   expect(text).toMatch(/^1\. end session 4711$/m);
-});
-
-describe('diagnose', () => {
-  const diagnose = (backends: Backend[], max_connections = 100) =>
-    recipe.diagnose(createSnapshot({backends, max_connections}), {});
-
-  it("reports leaking groups with the recipe's parameters", () => {
-    const findings = diagnose([leaky(1), leaky(2, {state_age_ms: 31_000}), leaky(3, {state_age_ms: 29_000})]);
-    expect(findings).toMatchObject([
-      {
-        severity: 'warning',
-        subject: 'application:shop/role:shop_app',
-        evidence: {sessions: 2, longest_state_age_ms: 600_000},
-        params: {application: 'shop', role: 'shop_app', older_than: '30s'},
-      },
-    ]);
-    expect(
-      subjects(createSnapshot({backends: [leaky(1), leaky(2, {state_age_ms: 31_000})]}), findings[0]?.params),
-    ).toHaveLength(2);
-  });
-
-  it('is critical when slots run out, and then reports idle sessions too', () => {
-    const idle = Array.from({length: 14}, (_, index) =>
-      createBackend({pid: 100 + index, state_age_ms: 301_000}),
-    );
-    expect(diagnose(idle)).toEqual([]);
-    const findings = diagnose([...idle, leaky(1, {application_name: 'web'})], 19);
-    expect(findings).toMatchObject([
-      {severity: 'critical', subject: 'application:web/role:shop_app'},
-      {severity: 'critical', subject: 'application:shop/role:shop_app/state:idle', params: {states: 'idle'}},
-    ]);
-  });
-
-  it('reports no protected session', () => {
-    expect(diagnose([leaky(1, {application_name: 'pg_dump'}), leaky(2, {is_superuser: true})])).toEqual([]);
-  });
-
-  it('distinguishes sessions without a name from "any"', () => {
-    const [finding] = diagnose([leaky(1, {application_name: ''}), leaky(2)].slice(0, 1));
-    expect(finding?.params).toMatchObject({application: '""'});
-  });
 });

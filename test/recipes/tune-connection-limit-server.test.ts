@@ -3,6 +3,8 @@ import {join} from 'node:path';
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
 import {localFiles} from '../../source/cli/local-files.ts';
 import {undoRun} from '../../source/commands/undo/command.ts';
+import {examineSlots} from '../../source/core/assessment/harms/slots.ts';
+import {samplesOf} from '../../source/core/assessment/sample.ts';
 import {type Acting, createActing, exitCode, noFlags, temporaryFolder} from '../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 
@@ -198,7 +200,7 @@ describeEachMajor('tune-connection-limit', major => {
     const on = await acting();
     const snapshot = await on.ports.read();
     const recipe = on.ports.recipes.find(({id}) => id === 'tune-connection-limit');
-    const [finding] = recipe?.diagnose(snapshot, {}) ?? [];
+    const [finding] = examineSlots({snapshot, samples: samplesOf([snapshot]), facts: {}});
     expect(finding).toMatchObject({subject: 'role:app', severity: 'critical'});
     const facts = await on.ports.load(recipe?.planRequires?.(finding?.params ?? {}) ?? {});
     expect(recipe?.plan?.(snapshot, finding?.params ?? {}, facts).steps[0]).toMatchObject({

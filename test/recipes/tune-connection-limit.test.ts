@@ -350,26 +350,3 @@ it.each<[ParameterValues, RegExp]>([
   [{apply: 'role'}, /apply=role needs a role/],
   [{apply: 'server'}, /apply/],
 ])('refuses %o', (params, message) => expect(() => planOf(params)).toThrow(message));
-
-describe('findings', () => {
-  it('reports a role at its own limit', () => {
-    const snapshot = createSnapshot();
-    const role_and_database_limits = [{kind: 'role' as const, name: 'app', connection_limit: 5, used: 5}];
-    expect(
-      recipe.diagnose({...snapshot, budget: {...snapshot.budget, role_and_database_limits}}, {}),
-    ).toMatchObject([{subject: 'role:app', severity: 'critical', params: {role: 'app', apply: 'role'}}]);
-  });
-
-  it.each([
-    [79, 'idle', 0],
-    [80, 'idle', 1],
-    [80, 'active', 0],
-  ] as const)('%i of 100 slots, all %s: reports %i findings', (count, state, findings) => {
-    const backends = Array.from({length: count}, (_, index) =>
-      createBackend({pid: index + 1, state, client_addr: `10.0.0.${index % 4}`}),
-    );
-    const found = recipe.diagnose(createSnapshot({backends, max_connections: 103}), {});
-    expect(found).toHaveLength(findings);
-    for (const finding of found) expect(finding.params).toEqual({role: 'shop_app', instances: '4'});
-  });
-});

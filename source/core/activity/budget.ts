@@ -52,7 +52,7 @@ export type SlotForecast = {
  * full is given only if usage rises steadily, by two slots at least, and slots would run out within two hours: further
  * ahead a linear forecast means nothing.
  */
-export function slotForecast(history: readonly HistorySample[], usable: number): SlotForecast {
+export function slotForecast(history: readonly SlotSample[], usable: number): SlotForecast {
   const latest = history.at(-1);
   if (latest === undefined) return {slots_per_minute: 0, full_in_ms: null};
   const samples = thinOut(history.filter(sample => latest.at_ms - sample.at_ms <= forecastWindowMs));
@@ -76,14 +76,16 @@ const furthestForecastMs = 7_200_000;
 /** 780 pairs: cheap enough for every frame. */
 const mostSamples = 40;
 
-function thinOut(samples: readonly HistorySample[]): HistorySample[] {
+type SlotSample = Pick<HistorySample, 'at_ms' | 'used'>;
+
+function thinOut(samples: readonly SlotSample[]): SlotSample[] {
   const step = Math.ceil(samples.length / mostSamples);
   // Counted from the newest sample, which must be kept.
   return samples.filter((_, index) => (samples.length - 1 - index) % step === 0);
 }
 
 /** Slots per millisecond between all pairs of samples, ascending. */
-function pairwiseSlopes(samples: readonly HistorySample[]): number[] {
+function pairwiseSlopes(samples: readonly SlotSample[]): number[] {
   const slopes: number[] = [];
   for (const [index, later] of samples.entries()) {
     for (const earlier of samples.slice(0, index)) {

@@ -37,32 +37,76 @@ export const thresholds = {
   idle_group_ratio: {
     unit: 'ratio',
     warning: 0.1,
-    meaning: "Share of all usable slots that one application's idle sessions take, while slots run short.",
+    meaning: 'Share of all slots that sessions take without need, while slots run short; less is no cause.',
     source: 'pg_stat_activity',
   },
   idle_group_sessions: {
     unit: 'count',
     warning: 3,
-    meaning: "Number of one application's idle sessions; fewer are never reported.",
+    meaning: 'Number of sessions that take slots without need; fewer are no cause.',
     source: 'pg_stat_activity',
   },
-  role_share_ratio: {
-    unit: 'ratio',
-    warning: 0.5,
-    meaning: "Share of all usable slots that one role's sessions take, while slots run short.",
+  slots_full_in_ms: {
+    unit: 'ms',
+    warning: 600_000,
+    critical: 120_000,
+    meaning: 'Time until no slot is free at the rate of the last minute; lower is worse.',
     source: 'pg_stat_activity',
   },
-  role_idle_ratio: {
-    unit: 'ratio',
-    warning: 0.5,
+  leak_while_short_ms: {
+    unit: 'ms',
+    warning: 10_000,
+    meaning: 'Time a session has been idle in the same transaction, while slots run short.',
+    source: 'pg_stat_activity.state_change',
+  },
+  silent_client_ms: {
+    unit: 'ms',
+    warning: 10_000,
     meaning:
-      "Share of idle sessions among one role's sessions; a high share means that its pools are too large.",
+      'Time no session of a client address has run anything while other addresses of its application work and slots run short.',
+    source: 'pg_stat_activity.state_change',
+  },
+  silent_times: {
+    unit: 'times',
+    warning: 20,
+    meaning: 'The same time, as a multiple of the longest that the working addresses have been silent.',
+    source: 'pg_stat_activity.state_change',
+  },
+  connects_per_second: {
+    unit: 'count',
+    warning: 5,
+    meaning: 'New sessions a second of one application, in most readings, that end soon.',
+    source: 'pg_stat_activity.backend_start',
+  },
+  pool_sessions: {
+    unit: 'count',
+    warning: 3,
+    meaning: "Number of an application's sessions; fewer are not taken for a pool.",
     source: 'pg_stat_activity',
+  },
+  pool_busy_ratio: {
+    unit: 'ratio',
+    warning: 0.8,
+    meaning: "Share of the readings in which all of an application's sessions were busy or in transaction.",
+    source: 'pg_stat_activity',
+  },
+  outside_call_ms: {
+    unit: 'ms',
+    warning: 1000,
+    meaning:
+      'Time that the transactions of an application are idle on average, while all of its sessions are in transaction.',
+    source: 'pg_stat_activity.state_change',
   },
   idle_ms: {
     unit: 'ms',
     warning: 300_000,
-    meaning: 'Time a session has been idle, while slots run short.',
+    meaning: 'Time after which a client that has been silent for as long is likely to be gone.',
+    source: 'pg_stat_activity.state_change',
+  },
+  unused_session_ms: {
+    unit: 'ms',
+    warning: 10_000,
+    meaning: 'Time a session of a pool has been idle, while slots run short: the pool does not need it.',
     source: 'pg_stat_activity.state_change',
   },
   longest_idle_in_transaction_ms: {

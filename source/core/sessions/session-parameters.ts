@@ -24,7 +24,8 @@ export type SessionCriteria = {
   application: string | null;
   role: string | null;
   database: string | null;
-  client: string | null;
+  /** Client addresses, `local` for the Unix socket. */
+  clients: string[] | null;
   at_most: number | null;
   /** Sessions named by pid; null: the other criteria select them. */
   named: NamedSession[] | null;
@@ -53,8 +54,8 @@ export const filterParameters: Parameter[] = [
   ),
   textParameter(
     'client',
-    'Only sessions from this client address; local is the Unix socket',
-    ({client_addr}) => (client_addr === null ? 'local' : client_addr),
+    'Only sessions from these client addresses, comma-separated; local is the Unix socket',
+    clientOf,
   ),
   {
     name: 'at_most',
@@ -76,7 +77,7 @@ export function readCriteria(params: ParameterValues, parameters: readonly Param
     application: application === null ? null : redactSecrets(application),
     role: readText(read('role')),
     database: readText(read('database')),
-    client: readText(read('client')),
+    clients: readClients(read('client')),
     at_most: readCount('at_most', read('at_most')),
     named: readPids(read('pid')),
   };
@@ -90,14 +91,24 @@ export function requireNamed(criteria: SessionCriteria): SessionCriteria {
 
 /** Whether a session matches. `older_than_ms` does not apply to named or hidden sessions. */
 export function matchesCriteria(backend: Backend, criteria: SessionCriteria): boolean {
-  const {application, role, database, client} = criteria;
+  const {application, role, database, clients} = criteria;
   return (
     (application === null || backend.application_name === application) &&
     (role === null || backend.usename === role) &&
     (database === null || backend.datname === database) &&
-    (client === null || (backend.client_addr ?? 'local') === client) &&
+    (clients === null || clients.includes(clientOf(backend))) &&
     (criteria.named !== null || isHidden(backend) || (backend.state_age_ms ?? 0) >= criteria.older_than_ms)
   );
+}
+
+/** A session's client address as the parameter has it. */
+export function clientOf({client_addr}: Pick<Backend, 'client_addr'>): string {
+  return client_addr ?? 'local';
+}
+
+function readClients(text: string): string[] | null {
+  const clients = readList(text);
+  return clients.length === 0 ? null : clients;
 }
 
 function isHidden({state}: Backend): boolean {

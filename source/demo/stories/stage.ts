@@ -1,4 +1,5 @@
 import {randomBytes} from 'node:crypto';
+import {setMaxListeners} from 'node:events';
 import {setTimeout as sleepMs} from 'node:timers/promises';
 import pg from 'pg';
 import {quoteIdentifier} from '../../core/sql/quote.ts';
@@ -25,6 +26,8 @@ export async function openStage(server: ThrowawayServer): Promise<Stage & {end()
   const clients = new Set<pg.Client>();
   const ending = new AbortController();
   const {signal} = ending;
+  // Each of the clients' pauses listens to it.
+  setMaxListeners(0, signal);
   const loops = new Set<Promise<void>>();
 
   const setup = new pg.Client({connectionString: server.url({database: 'postgres'})});

@@ -61,7 +61,6 @@ describe('a call that is wrong', () => {
     [['snapshot', '--nonsense']],
     [['run']],
     [['run', 'nonsense']],
-    [['run', 'slots-nearly-full', '--yes']],
     [['run', 'kill-idle-sessions', '--set', 'x', '--yes']],
     [['run', 'kill-idle-sessions']],
     [['run', 'kill-idle-sessions', '--yes', '--dry-run']],

@@ -1,6 +1,7 @@
 import {writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it} from 'vitest';
+import {recipes} from '../../../recipes/index.ts';
 import {runRecipe} from '../../../source/commands/run/command.ts';
 import {
   createActing,
@@ -115,7 +116,7 @@ describeEachMajor('poolctl run', major => {
 
   it.each([
     ['an unknown recipe', 'no-such', {yes: true}],
-    ['a recipe that is advice', 'slots-nearly-full', {yes: true}],
+    ['a recipe that is advice', 'ask', {yes: true}],
     ['no terminal to ask', 'kill-idle-sessions', {}],
     ['an unknown parameter', 'kill-idle-sessions', {set: ['nonsense=1'], yes: true}],
     ['an invalid duration', 'kill-idle-sessions', {set: ['older_than=soon'], yes: true}],
@@ -124,7 +125,8 @@ describeEachMajor('poolctl run', major => {
     ['--dry-run with --yes', 'kill-idle-sessions', {dryRun: true, yes: true}],
     ['terminate-sessions without a pid', 'terminate-sessions', {yes: true}],
   ])('exits 2 for %s, and journals nothing', async (_, recipe, flags) => {
-    const acting = await createActing(server, {user: 'oncall'});
+    const advice = {id: 'ask', title: '', summary: '', parameters: [], diagnose: () => []};
+    const acting = await createActing(server, {user: 'oncall', recipes: [...recipes, advice]});
     expect(await acting.run(recipe, flags)).toBe(2);
     expect(await acting.journal.read()).toEqual([]);
   });

@@ -16,7 +16,7 @@ const crossed = (health: ReturnType<typeof assessHealth>) =>
   metricNames.filter(name => health.thresholds[name].is_crossed);
 
 function findingOf(severity: Finding['severity'], subject: string): Finding {
-  return {recipe: 'slots-nearly-full', severity, subject, summary: subject, evidence: {}, params: {a: 'b'}};
+  return {recipe: 'kill-idle-sessions', severity, subject, summary: subject, evidence: {}, params: {a: 'b'}};
 }
 
 /** The connected database; index blocks of others are unknown. */

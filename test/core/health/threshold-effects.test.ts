@@ -1,4 +1,5 @@
 import {afterAll, describe, expect, it, vi} from 'vitest';
+import {samplesOf} from '../../../source/core/assessment/sample.ts';
 import {metricNames, metricOf} from '../../../source/core/health/metrics.ts';
 import {type Threshold, type ThresholdName, thresholds} from '../../../source/core/health/thresholds.ts';
 import {writeDuration} from '../../../source/core/text/time.ts';
@@ -24,6 +25,8 @@ async function load(change: (value: number, unit: string) => number) {
   const {assessHealth} = await import('../../../source/core/health/health.ts');
   const {limitsFor} = await import('../../../source/core/health/health.ts');
   const {measure} = await import('../../../source/core/health/measure.ts');
+  const {examineSlots} = await import('../../../source/core/assessment/harms/slots.ts');
+  const {examinePools} = await import('../../../source/core/assessment/harms/pools.ts');
   const recipeOf = (id: string) => {
     const recipe = recipes.find(each => each.id === id);
     if (recipe === undefined) throw new Error(`no recipe ${id}`);
@@ -37,6 +40,14 @@ async function load(change: (value: number, unit: string) => number) {
     },
     found: (id: string, snapshot: Snapshot, facts: RecipeData = {}): Level =>
       recipeOf(id).diagnose(snapshot, facts)[0]?.severity ?? 'ok',
+    /** The severity of what is found in the last of some readings, with this cause if one is given. */
+    examined: (readings: Snapshot[], cause?: string): Level => {
+      const snapshot = readings.at(-1);
+      if (snapshot === undefined) throw new Error('a reading');
+      const context = {snapshot, samples: samplesOf(readings), facts: {}};
+      const found = [...examineSlots(context), ...examinePools(context)];
+      return found.find(each => cause === undefined || each.cause === cause)?.severity ?? 'ok';
+    },
     parameterDefault: (id: string, name: string) =>
       recipeOf(id).parameters.find(each => each.name === name)?.default,
     checked: (name: (typeof metricNames)[number], value: number) => {
@@ -157,6 +168,35 @@ const roleSettings: RecipeData = {
   },
 };
 
+const warningIf = (isFound: boolean): Level => (isFound ? 'warning' : 'ok');
+
+const leaking = (state_age_ms: number) => () => ({state: 'idle in transaction' as const, state_age_ms});
+
+/** Half of the sessions are of a silent client, the others of one that works. */
+const silent = (silent_ms: number, usual_ms: number) => (index: number) =>
+  index % 2 === 0
+    ? {state: 'idle' as const, client_addr: '10.0.0.1', state_age_ms: silent_ms}
+    : {state: 'idle' as const, client_addr: '10.0.0.2', state_age_ms: usual_ms};
+
+/** Six readings of a pool whose sessions are always in another transaction, idle for a second. */
+function calling(sessions: number, state_age_ms: number): Snapshot[] {
+  return Array.from({length: 6}, (_, reading) => ({
+    ...createSnapshot({
+      backends: Array.from({length: sessions}, (_, index) =>
+        createBackend({
+          pid: index + 1,
+          state: 'idle in transaction',
+          state_age_ms,
+          xact_start: `x${reading}`,
+        }),
+      ),
+    }),
+    at: second(reading),
+  }));
+}
+
+const second = (index: number) => `2026-01-01T00:01:${String(index).padStart(2, '0')}.000000Z`;
+
 const running = (query_age_ms: number) => one({state: 'active', query_age_ms});
 const inTransaction = (state_age_ms: number) => one({state: 'idle in transaction', state_age_ms});
 const long_ms = 1e9;
@@ -170,42 +210,10 @@ const cases: [
 ][] = [
   ['used_ratio', 'warning', 'gauge', ({gauge}, value) => gauge(value)],
   ['used_ratio', 'critical', 'gauge', ({gauge}, value) => gauge(value)],
-  [
-    'used_ratio',
-    'warning',
-    'slots-nearly-full',
-    ({found}, value) => found('slots-nearly-full', slots(value)),
-  ],
-  [
-    'used_ratio',
-    'critical',
-    'slots-nearly-full',
-    ({found}, value) => found('slots-nearly-full', slots(value)),
-  ],
-  ['used_ratio', 'warning', 'own limit', ({found}, value) => found('slots-nearly-full', ownLimit(value))],
-  ['used_ratio', 'critical', 'own limit', ({found}, value) => found('slots-nearly-full', ownLimit(value))],
-  [
-    'used_ratio',
-    'warning',
-    'tune-connection-limit',
-    ({found}, value) =>
-      found(
-        'tune-connection-limit',
-        slots(value, () => ({state: 'idle'})),
-      ),
-  ],
-  [
-    'used_ratio',
-    'warning',
-    'kill-idle-sessions',
-    ({found}, value) => found('kill-idle-sessions', idle(long_ms, 600, value)),
-  ],
-  [
-    'used_ratio',
-    'critical',
-    'kill-idle-sessions',
-    ({found}, value) => found('kill-idle-sessions', idle(long_ms, 600, value)),
-  ],
+  ['used_ratio', 'warning', 'slots', ({examined}, value) => examined([slots(value)])],
+  ['used_ratio', 'critical', 'slots', ({examined}, value) => examined([slots(value)])],
+  ['used_ratio', 'warning', 'own limit', ({examined}, value) => examined([ownLimit(value)])],
+  ['used_ratio', 'critical', 'own limit', ({examined}, value) => examined([ownLimit(value)])],
   [
     'used_ratio',
     'critical',
@@ -217,57 +225,64 @@ const cases: [
       ),
   ],
   [
-    'idle_ms',
+    'unused_session_ms',
     'warning',
-    'kill-idle-sessions',
-    ({found}, value) => (found('kill-idle-sessions', idle(value, 600)) === 'ok' ? 'ok' : 'warning'),
+    'idle pools',
+    ({examined}, value) => warningIf(examined([idle(value, 600)], 'idle-pools') !== 'ok'),
   ],
   [
     'idle_group_ratio',
     'warning',
-    'kill-idle-sessions',
-    ({found}, value) =>
-      found('kill-idle-sessions', idle(long_ms, Math.round(value * 1000))) === 'ok' ? 'ok' : 'warning',
+    'idle pools',
+    ({examined}, value) =>
+      warningIf(examined([idle(long_ms, Math.round(value * 1000))], 'idle-pools') !== 'ok'),
   ],
   [
     'idle_group_sessions',
     'warning',
-    'kill-idle-sessions',
-    ({found}, value) => {
-      const backends = Array.from({length: value}, (_, index) =>
+    'idle pools',
+    ({examined}, value) => {
+      // One more than it needs for its client.
+      const backends = Array.from({length: value + 1}, (_, index) =>
         createBackend({pid: index + 1, state_age_ms: long_ms}),
       );
-      const full = {...createSnapshot({backends}).budget, usable: 10, used_ratio: 1};
-      return found('kill-idle-sessions', {...createSnapshot({backends}), budget: full}) === 'ok'
-        ? 'ok'
-        : 'warning';
+      const full = {...createSnapshot({backends}).budget, usable: 5, used: 5, used_ratio: 1};
+      return warningIf(examined([{...createSnapshot({backends}), budget: full}], 'idle-pools') !== 'ok');
     },
   ],
   [
-    'role_share_ratio',
+    'leak_while_short_ms',
     'warning',
-    'tune-connection-limit',
-    ({found}, value) =>
-      found(
-        'tune-connection-limit',
-        slots(1, index => ({state: 'idle', usename: index < value * 1000 ? 'app' : `role${index}`})),
-      ),
-  ],
-  [
-    'role_idle_ratio',
-    'warning',
-    'tune-connection-limit',
-    ({found}, value) =>
-      found(
-        'tune-connection-limit',
-        slots(1, index => ({state: index < value * 1000 ? 'idle' : 'active'})),
-      ),
+    'leaks',
+    ({examined}, value) => warningIf(examined([slots(1, leaking(value))], 'leaked-sessions') !== 'ok'),
   ],
   [
     'longest_idle_in_transaction_ms',
     'warning',
-    'kill-idle-sessions',
-    ({found}, value) => found('kill-idle-sessions', inTransaction(value)),
+    'leaks',
+    ({examined}, value) => examined([inTransaction(value)], 'leaked-sessions'),
+  ],
+  [
+    'silent_client_ms',
+    'warning',
+    'silent clients',
+    ({examined}, value) => warningIf(examined([slots(1, silent(value, 0))], 'silent-clients') !== 'ok'),
+  ],
+  [
+    'silent_times',
+    'warning',
+    'silent clients',
+    ({examined, rows}, value) => {
+      const usual_ms = (rows.silent_client_ms?.warning ?? 0) / 2;
+      const backends = slots(1, silent(value * usual_ms, usual_ms));
+      return warningIf(examined([backends], 'silent-clients') !== 'ok');
+    },
+  ],
+  [
+    'pool_sessions',
+    'warning',
+    'outside calls',
+    ({examined}, value) => examined(calling(value, long_ms), 'outside-call'),
   ],
   [
     'longest_idle_in_transaction_ms',

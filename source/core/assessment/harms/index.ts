@@ -2,14 +2,18 @@ import type {Examine} from '../context.ts';
 import {examineFailing} from './failing.ts';
 import {examineDeadlocks} from './failing-deadlocks.ts';
 import {examineHorizon} from './horizon.ts';
+import {examinePools} from './pools.ts';
+import {examineSlots} from './slots.ts';
 import {examineWaiting} from './waiting.ts';
 import {examineWrites} from './writes.ts';
 
 /** Every kind of harm that is looked for. The order does not matter: findings are ranked by the harm they explain. */
 export const examinations: readonly Examine[] = [
-  examineWaiting,
   examineFailing,
-  examineWrites,
   examineDeadlocks,
   examineHorizon,
+  examineWaiting,
+  examineWrites,
+  examineSlots,
+  examinePools,
 ];

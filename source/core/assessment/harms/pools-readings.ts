@@ -1,0 +1,41 @@
+import type {PoolSample, Sample} from '../../../model/assessment.ts';
+import type {Snapshot} from '../../../model/snapshot.ts';
+import {redactLiterals} from '../../sql/shown-sql.ts';
+import type {PoolHistory} from '../context.ts';
+import {poolKey} from '../sample.ts';
+
+/** The same application, role and database in another reading. */
+export function poolIn({pools}: Sample, pool: PoolSample): PoolSample | undefined {
+  const key = poolKey(pool);
+  return pools.find(each => poolKey(each) === key);
+}
+
+/** No session is free for the next request. */
+export function isBusy(pool: PoolSample | undefined): boolean {
+  return pool !== undefined && pool.active + pool.idle_in_transaction === pool.sessions;
+}
+
+/** Number of readings in which all sessions were busy. */
+export function busyReadings({samples}: PoolHistory): number {
+  return samples.filter(({pool}) => isBusy(pool)).length;
+}
+
+const named =
+  /^(?:with\b.*?\b)?(insert\s+into|update|delete\s+from|select\b.*?\bfrom)\s+(?:only\s+)?("[^"]+"(?:\."[^"]+")*|[\w$.]+)/is;
+
+/** `UPDATE "Booking"`: a statement in two or three words; null without one. */
+export function statementText(query: string | null): string | null {
+  const text = redactLiterals((query ?? '').slice(0, 2000));
+  if (text === '') return null;
+  const [, verb = '', table = ''] = named.exec(text) ?? [];
+  if (table === '') return text.split(' ').slice(0, 2).join(' ');
+  const words = /^select/i.test(verb) ? 'SELECT FROM' : verb.replace(/\s+/g, ' ').toUpperCase();
+  return `${words} ${table.replace(/^"public"\./, '')}`;
+}
+
+/** Since the statistics were reset, over all users; null if it is not in pg_stat_statements. */
+export function meanExecMs({statements}: Snapshot, query_id: string | null): number | null {
+  const own = statements.filter(({queryid}) => queryid === query_id);
+  const calls = own.reduce((sum, each) => sum + each.calls, 0);
+  return calls === 0 ? null : own.reduce((sum, each) => sum + each.total_exec_time_ms, 0) / calls;
+}

@@ -1,0 +1,120 @@
+import type {Act, Finding} from '../../../model/recipe.ts';
+import type {Backend} from '../../../model/snapshot.ts';
+import {groupBy} from '../../group-by.ts';
+import {thresholds} from '../../health/thresholds.ts';
+import {counted, formatMs, formatRatio} from '../../text/format.ts';
+import {type Context, heldSince, type PoolHistory, poolName, poolSubject} from '../context.ts';
+import {isActive} from '../sample.ts';
+import {busyReadings, isBusy, meanExecMs, poolIn, statementText} from './pools-readings.ts';
+import {advice, tuneAct} from './slots-acts.ts';
+
+/**
+ * All sessions of an application are busy in most readings while the server has free slots. Why its statements take long is
+ * the finding of another examination: of the waiting, or of the statement that most of its sessions run.
+ */
+export function saturatedPool(context: Context, history: PoolHistory): Finding | null {
+  const {last, sessions, samples} = history;
+  const {budget} = context.snapshot;
+  if (budget.used_ratio >= thresholds.used_ratio.warning || samples.length < leastReadings) return null;
+  const waiting = samples.reduce((sum, {pool}) => sum + pool.waiting_for_lock, 0);
+  const active = samples.reduce((sum, {pool}) => sum + pool.active, 0);
+  // Locks keep it busy: that is the finding.
+  if (waiting > active / 2 || isJob(context, history)) return null;
+  const share = busyReadings(history) / samples.length;
+  const main = mainStatement(sessions);
+  const mean_ms = main === null ? null : meanExecMs(context.snapshot, main.query_id);
+  const free = `${counted(budget.headroom, 'slot')} of the server ${budget.headroom === 1 ? 'is' : 'are'} free`;
+  return {
+    recipe: main === null ? 'tune-connection-limit' : 'pool-saturated',
+    severity: 'warning',
+    subject: poolSubject(last),
+    summary: `the pool of ${poolName(last)} is full: all ${last.sessions} sessions busy in ${formatRatio(share, 0)} of ${samples.length} readings${main === null ? '' : `, ${main.sessions} of them in ${main.text}`}; ${free}`,
+    evidence: {
+      application_name: last.application_name,
+      usename: last.usename,
+      sessions: last.sessions,
+      busy_ratio: share,
+      readings: samples.length,
+      headroom: budget.headroom,
+      clients: last.clients,
+      main_statement: main?.text ?? null,
+    },
+    cause: 'pool-saturated',
+    harm: {
+      kind: 'pool',
+      // Those that wait in the application cannot be seen. What makes its statements slow stands above.
+      sessions: 0,
+      share,
+      since: heldSince(context.samples, sample => isBusy(poolIn(sample, last))) ?? null,
+    },
+    explains: main?.query_id == null ? [poolSubject(last)] : [`statement:${main.query_id}`],
+    confidence: 'possible',
+    reasons: [
+      `${free}: the application's pool is the limit, not the server. Requests beyond it wait in the application (P2024), which the server cannot see.`,
+      ...(main === null
+        ? [
+            'Its sessions run different statements, and few wait for a lock: it has more to do than its pool serves.',
+          ]
+        : [
+            `${main.sessions} of its ${last.sessions} sessions run ${main.text}${mean_ms === null ? '' : `, ${formatMs(mean_ms)} on average`}.`,
+          ]),
+    ],
+    ...actsOf(history, main),
+  };
+}
+
+/** Ten seconds of the console's readings: a burst fills a pool for less. */
+const leastReadings = 10;
+
+/**
+ * A batch or a bulk load keeps its few sessions busy for as long as it takes: it runs on one client, the same statements
+ * over and over, or COPY, or statements for over half a minute.
+ */
+function isJob({samples}: Context, {last, sessions}: PoolHistory): boolean {
+  const active = sessions.filter(isActive);
+  const isLong = ({query, query_age_ms}: Backend) =>
+    /^\s*(copy|insert|create|alter|vacuum|refresh|reindex|cluster)\b/i.test(query ?? '') ||
+    (query_age_ms ?? 0) > thresholds.report_statement_ms.warning;
+  if (active.filter(isLong).length > active.length / 2) return true;
+  const kinds = new Set(
+    samples.flatMap(({begun}) =>
+      begun
+        .filter(each => each.application_name === last.application_name && each.usename === last.usename)
+        .map(({query_id}) => query_id),
+    ),
+  );
+  return last.clients === 1 && kinds.size < leastStatements;
+}
+
+/** A service runs many kinds of statements, a job few besides its BEGIN and COMMIT. */
+const leastStatements = 6;
+
+type MainStatement = {text: string; query_id: string | null; sessions: number};
+
+/** The statement that more than half of the active sessions run. */
+function mainStatement(sessions: readonly Backend[]): MainStatement | null {
+  const active = sessions.filter(isActive);
+  const groups = groupBy(active, ({query_id, query}) => query_id ?? query ?? '');
+  const [most = []] = [...groups.values()].sort((a, b) => b.length - a.length);
+  const [first] = most;
+  const text = statementText(first?.query ?? null);
+  if (first === undefined || text === null || most.length <= active.length / 2) return null;
+  return {text, query_id: first.query_id, sessions: most.length};
+}
+
+function actsOf({last}: PoolHistory, main: MainStatement | null): Pick<Finding, 'acts' | 'params'> {
+  const tune: Act = tuneAct(
+    last.usename,
+    {instances: last.clients},
+    {
+      title: `give ${poolName(last)} more connections: the connection_limit that fits`,
+      costs: 'more statements at the same time: where CPU or disk is the limit, each takes longer',
+    },
+  );
+  if (main === null) return {params: tune.params, acts: [tune]};
+  const faster = advice(
+    `make ${main.text} faster: its plan and waits are in Statements`,
+    'nothing else makes the pool serve more requests without more load',
+  );
+  return {acts: [faster, tune]};
+}

@@ -1,0 +1,72 @@
+import type {Stage, Story} from '../../../source/demo/stories/story.ts';
+
+const login = {role: 'shop_app', application_name: 'storefront'};
+const poolSize = 6;
+
+/** A rolling deploy: the old revision and the new one hold their pools at the same time. */
+export const story: Story = {
+  name: 'deploy-overlap',
+  title: 'Two revisions at a time fill the slots',
+  page: 'The deploy of storefront hangs: pods of the new revision do not become ready, "remaining connection slots are reserved".',
+  settings: {max_connections: 60},
+  async prepare(stage) {
+    for (const role of ['shop_app', 'search_app', 'analyst']) await stage.role(role);
+    await stage.admin.query(`
+CREATE TABLE "Product" (id integer PRIMARY KEY, title text NOT NULL);
+INSERT INTO "Product" SELECT n, 'product ' || n FROM generate_series(1, 2000) n;
+ANALYZE;`);
+  },
+  async start(stage) {
+    const old = new AbortController();
+    revisions.set(stage, old);
+    await startRevision(stage, ['127.0.0.11', '127.0.0.12', '127.0.0.13', '127.0.0.14'], old.signal);
+    for (let index = 0; index < 3; index++) {
+      await stage.loop(
+        {role: 'search_app', application_name: 'search', address: '127.0.0.21'},
+        client => client.query('SELECT max(id) FROM "Product"'),
+        {pause_ms: 1000},
+      );
+    }
+    const psql = await stage.connect({role: 'analyst', application_name: 'psql', address: '127.0.0.31'});
+    await psql.query('SELECT 1');
+    await stage.until(
+      `SELECT min(clock_timestamp() - backend_start) > '8s' FROM pg_stat_activity WHERE application_name = 'storefront'`,
+    );
+    await startRevision(stage, ['127.0.0.41', '127.0.0.42', '127.0.0.43', '127.0.0.44'], stage.signal);
+  },
+  first: {
+    cause: 'deploy-overlap',
+    recipe: 'tune-connection-limit',
+    summary:
+      /^storefront\/shop_app runs twice since \d\d:\d\d:\d\d: 4 new clients with 24 sessions beside 4 with 24: \d\d of 57 slots are in use/,
+    within_seconds: 10,
+  },
+  innocents: ['search', 'psql', 'storefront'],
+  async cure(stage) {
+    revisions.get(stage)?.abort();
+    await stage.until(`SELECT count(*) <= 24 FROM pg_stat_activity WHERE application_name = 'storefront'`);
+  },
+  solution: ['The pools were sized for one revision: 4 pods x 6. With 3 each, two revisions fit.'],
+};
+
+const revisions = new WeakMap<Stage, AbortController>();
+
+async function startRevision(stage: Stage, addresses: string[], signal: AbortSignal): Promise<void> {
+  for (const address of addresses) {
+    for (let index = 0; index < poolSize; index++) {
+      await stage.loop(
+        {...login, address},
+        client =>
+          client.query(
+            'SELECT "public"."Product"."title" FROM "public"."Product" WHERE "public"."Product"."id" = $1',
+            [index],
+          ),
+        {pause_ms: 200 + 20 * index, signal},
+      );
+    }
+  }
+  const list = addresses.map(each => `'${each}'`).join(', ');
+  await stage.until(
+    `SELECT count(*) = ${addresses.length * poolSize} FROM pg_stat_activity WHERE application_name = 'storefront' AND client_addr IN (${list})`,
+  );
+}
