@@ -59,7 +59,15 @@ export type Sample = {
     temp_bytes: number;
   }[];
   /** Statements that sessions began since the sample before, by statement and application. */
-  begun: {query_id: string; application_name: string; usename: string; datname: string; count: number}[];
+  begun: {
+    query_id: string;
+    application_name: string;
+    usename: string;
+    datname: string;
+    count: number;
+    /** `INSERT INTO readings`, of one that writes rows. */
+    writes?: string;
+  }[];
   /** Counters of the statements; null if they are those of an earlier sample. */
   statements: StatementSample[] | null;
 };

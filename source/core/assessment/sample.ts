@@ -8,6 +8,7 @@ import type {
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {rootsOf} from './lock-graph.ts';
 import {lockedObject} from './locked-object.ts';
+import {writingStatement} from './writing-statement.ts';
 
 /** What an assessment looks back on. */
 const windowMs = 60_000;
@@ -139,12 +140,14 @@ function begunOf(backends: readonly Backend[], sinceLast_ms: number): Sample['be
     const {query_id, query_age_ms} = backend;
     if (query_id === null || query_age_ms === null || query_age_ms >= sinceLast_ms) continue;
     const key = `${query_id}\0${poolKey(backend)}`;
+    const writes = writingStatement(backend.query);
     const own = begun.get(key) ?? {
       query_id,
       application_name: backend.application_name,
       usename: backend.usename ?? '',
       datname: backend.datname ?? '',
       count: 0,
+      ...(writes !== null && {writes}),
     };
     own.count++;
     begun.set(key, own);

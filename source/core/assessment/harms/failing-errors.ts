@@ -3,6 +3,7 @@ import {thresholds} from '../../health/thresholds.ts';
 import {counted} from '../../text/format.ts';
 import type {Context} from '../context.ts';
 import {changedTable} from '../locked-object.ts';
+import {writingStatement} from '../writing-statement.ts';
 import {
   advice,
   databaseSubject,
@@ -19,7 +20,7 @@ import {
   signsOf,
   statementsOf,
 } from './failing-part.ts';
-import {isWriting, type UncountedStatement} from './failing-signs.ts';
+import type {UncountedStatement} from './failing-signs.ts';
 
 /** Errors whose kind the server does not show. */
 export function unknownErrors(failure: Failure): Finding[] {
@@ -87,7 +88,7 @@ function logFilter([pool]: Pool[]): string {
 
 /** What a statement of this kind mostly fails with. */
 function likelyErrors(statement: UncountedStatement | undefined, {facts}: Context): string[] {
-  if (statement === undefined || !isWriting(statement.query)) return [];
+  if (statement === undefined || writingStatement(statement.query) === null) return [];
   const table = changedTable(statement.query);
   const keys = (facts.foreign_keys ?? []).filter(each => each.table === table).map(({name}) => name);
   return [
@@ -101,7 +102,7 @@ function workingPools({rollbacks, context}: Failure): Pool[] {
     ({datname, query_age_ms, query}) =>
       datname === rollbacks.datname && query !== null && (query_age_ms ?? Infinity) < recentMs,
   );
-  const writing = working.filter(({query}) => isWriting(query));
+  const writing = working.filter(({query}) => writingStatement(query) !== null);
   return poolsOf(writing.length > 0 ? writing : working);
 }
 

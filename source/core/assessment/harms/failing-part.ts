@@ -2,8 +2,8 @@ import type {Act, Finding, Harm} from '../../../model/recipe.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {counted, formatRatio} from '../../text/format.ts';
 import {type Context, poolName, poolSubject} from '../context.ts';
-import {changedTable} from '../locked-object.ts';
-import {isWriting, type Rollbacks, type UncountedStatement} from './failing-signs.ts';
+import {writingStatement} from '../writing-statement.ts';
+import type {Rollbacks, UncountedStatement} from './failing-signs.ts';
 
 export type Pool = {application_name: string; usename: string};
 
@@ -78,11 +78,8 @@ export function signsOf({rollbacks, statements, aborted}: Failure): string[] {
 
 /** `INSERT INTO readings`; of another statement its first words. */
 export function nameStatement(query: string): string {
-  const text = query.replace(/^\s*(?:\/\*.*?\*\/\s*)+/s, '').trim();
-  const table = isWriting(text) && !/^with\b/i.test(text) ? changedTable(text) : null;
-  if (table === null) return [...text.replaceAll(/\s+/g, ' ')].slice(0, 50).join('');
-  const verb = /^\w+/.exec(text)?.[0].toUpperCase() ?? '';
-  return `${{INSERT: 'INSERT INTO', DELETE: 'DELETE FROM'}[verb] ?? verb} ${table}`;
+  const words = query.replace(/^\s*(?:\/\*.*?\*\/\s*)+/s, '').replaceAll(/\s+/g, ' ');
+  return writingStatement(query) ?? [...words].slice(0, 50).join('').trim();
 }
 
 export function statementsOf({statements}: Failure, pools: Pool[]): UncountedStatement[] {

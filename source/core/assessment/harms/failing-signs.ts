@@ -2,6 +2,7 @@ import type {Sample} from '../../../model/assessment.ts';
 import type {Backend, Snapshot} from '../../../model/snapshot.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {type Context, timeOf} from '../context.ts';
+import {writingStatement} from '../writing-statement.ts';
 
 /** The transactions that a database rolled back over the assessed time. */
 export type Rollbacks = {
@@ -131,10 +132,12 @@ export function uncountedStatements(datname: string, context: Context): Uncounte
     (samples[index]?.statements ?? [])
       .filter(each => each.queryid === queryid && each.id.split('/')[1] === dbid)
       .reduce((sum, {calls}) => sum + calls, 0);
+  const written = new Map<string, string>();
   const found = new Map<string, Omit<UncountedStatement, 'is_certain'> & {query_id: string}>();
   for (const {begun} of samples.slice(from + 1, to + 1)) {
-    for (const {query_id, application_name, usename, count, ...of} of begun) {
+    for (const {query_id, application_name, usename, count, writes, ...of} of begun) {
       if (of.datname !== datname) continue;
+      if (writes !== undefined) written.set(query_id, writes);
       const key = `${query_id}\0${application_name}\0${usename}`;
       const own = found.get(key);
       if (own !== undefined) own.seen += count;
@@ -142,7 +145,7 @@ export function uncountedStatements(datname: string, context: Context): Uncounte
     }
   }
   return [...found.values()].flatMap(({query_id, ...each}) => {
-    const query = textOf(query_id, snapshot);
+    const query = textOf(query_id, snapshot) ?? written.get(query_id) ?? null;
     const running = snapshot.backends.filter(
       backend => backend.query_id === query_id && backend.state === 'active',
     ).length;
@@ -207,11 +210,22 @@ function isOf(
   );
 }
 
-/** Whether a statement writes rows. */
-export function isWriting(query: string | null): boolean {
-  const text = (query ?? '').replace(/^\s*(?:\/\*.*?\*\/\s*)+/s, '');
-  return (
-    /^\s*(?:insert|update|delete|merge)\b/i.test(text) ||
-    (/^\s*with\b/i.test(text) && /\b(?:insert\s+into|update\s+[\w."]+\s+set|delete\s+from)\b/i.test(text))
-  );
+/** An application that writes in a database: the last statements of its sessions, and those begun over the readings. */
+export type Writer = {application_name: string; usename: string; statements: ReadonlySet<string>};
+
+export function writersIn(datname: string, {snapshot, samples}: Context): Writer[] {
+  const writers = new Map<string, Writer & {statements: Set<string>}>();
+  const add = (application_name: string, usename: string, statement: string | null) => {
+    if (statement === null) return;
+    const key = `${application_name}\0${usename}`;
+    const own = writers.get(key) ?? {application_name, usename, statements: new Set<string>()};
+    own.statements.add(statement);
+    writers.set(key, own);
+  };
+  for (const {datname: own, application_name, usename, query} of snapshot.backends)
+    if (own === datname) add(application_name, usename ?? '', writingStatement(query));
+  for (const {begun} of samples)
+    for (const {datname: own, application_name, usename, writes = null} of begun)
+      if (own === datname) add(application_name, usename, writes);
+  return [...writers.values()];
 }

@@ -4,16 +4,16 @@ import {unknownErrors} from './failing-errors.ts';
 import {
   advice,
   databaseSubject,
+  distinct,
   evidenceOf,
   type Failure,
   failing,
   namesOf,
   type Pool,
-  poolsOf,
   rateOf,
   signsOf,
 } from './failing-part.ts';
-import {abortedPools, isWriting, rollbacksOf, uncountedStatements} from './failing-signs.ts';
+import {abortedPools, rollbacksOf, uncountedStatements, writersIn} from './failing-signs.ts';
 import {
   describeReadOnly,
   type ReadOnlyCause,
@@ -61,10 +61,10 @@ function fullColumns(failure: Failure): Finding[] {
     const {table} = use;
     if (state === null || state.full === null || table === null) return [];
     const tables = [table, ...use.referring.map(({schema, table: name}) => ({schema, name}))];
-    const inserting = snapshot.backends.filter(
-      ({datname, query}) => datname === rollbacks.datname && tables.some(each => insertsInto(query, each)),
+    const inserting = writersIn(rollbacks.datname, context).filter(({statements}) =>
+      [...statements].some(statement => tables.some(each => insertsInto(statement, each))),
     );
-    return inserting.length === 0 ? [] : [fullColumnFinding(failure, state, poolsOf(inserting))];
+    return inserting.length === 0 ? [] : [fullColumnFinding(failure, state, distinct(inserting))];
   });
 }
 
@@ -94,11 +94,9 @@ function readOnly(failure: Failure): Finding[] {
   const {context, rollbacks} = failure;
   const causes = readOnlyCauses(rollbacks.datname, context);
   if (causes.length > 0) return causes.map(cause => readOnlyFinding(failure, cause));
-  const writers = context.snapshot.backends.filter(
-    ({datname, query}) => datname === rollbacks.datname && isWriting(query),
-  );
+  const writers = writersIn(rollbacks.datname, context);
   if (writers.length === 0) return [];
-  return serverReadOnly(failure, poolsOf(writers));
+  return serverReadOnly(failure, distinct(writers));
 }
 
 function readOnlyFinding(failure: Failure, cause: ReadOnlyCause): Finding {

@@ -5,7 +5,7 @@ import {writeText} from '../../recipe/parameters.ts';
 import {describeWhere, effectiveOverride} from '../../roles/role-settings.ts';
 import {counted} from '../../text/format.ts';
 import {type Context, poolHistories, poolName} from '../context.ts';
-import {isWriting} from './failing-signs.ts';
+import {writersIn} from './failing-signs.ts';
 
 export function settingSubject({role, database, name}: Omit<SettingOverride, 'value'>): string {
   return `${role === null ? '' : `role:${role}/`}${database === null ? '' : `database:${database}/`}${name}`;
@@ -36,9 +36,15 @@ export type ReadOnlyCause = {
 export function readOnlyCauses(datname: string, context: Context): ReadOnlyCause[] {
   const overrides = (context.facts.setting_overrides ?? []).filter(({name}) => name === readOnly);
   if (overrides.length === 0) return [];
+  const writersOfDatabase = writersIn(datname, context);
+  const isWriter = (of: {application_name: string; usename: string}) =>
+    writersOfDatabase.some(
+      each => each.application_name === of.application_name && each.usename === of.usename,
+    );
   return poolHistories(context).flatMap(({last, samples, sessions}) => {
     const {application_name, usename, datname: own} = last;
-    if (own !== datname || !sessions.some(({query}) => isWriting(query))) return [];
+    const writes = samples.some(({pool}) => pool.newest_writer !== undefined);
+    if (own !== datname || !(writes || isWriter({application_name, usename}))) return [];
     const override = effectiveOverride(overrides, {role: usename, database: datname, name: readOnly});
     if (override === null || !isOn(override.value)) return [];
     const writers = samples.flatMap(({pool}) => pool.newest_writer ?? []);
