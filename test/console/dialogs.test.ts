@@ -286,6 +286,16 @@ describe('a page', () => {
       expect(rows()).toEqual(before);
     });
 
+    it('shows the step under way when it begins to wait, and after the terminal has become smaller', () => {
+      const mounted = mount(running(start([80, 24])));
+      mounted.play(scrolledRun());
+      expect(mounted.rows().join('\n')).toContain('waits for 77 shop_app');
+      mounted.play({kind: 'resized', columns: 60, rows: 15});
+      expect(mounted.rows().join('\n')).toContain('waits for 77 shop_app');
+      mounted.play({kind: 'resized', columns: 40, rows: 10});
+      expect(mounted.rows().join('\n')).toContain('waits for 77 shop_app');
+    });
+
     it('shows the step that has begun meanwhile', () => {
       const {play: keys, rows} = shown();
       keys('w', scrolledRun(10), 'escape');

@@ -36,6 +36,8 @@ type Position = {
   offset: number;
   /** What was last followed. */
   followed: unknown;
+  /** The `<Anchor>` is in sight. */
+  isAnchored: boolean;
 };
 
 export function createScroller(): Scroller {
@@ -82,19 +84,22 @@ const AnchorContext = createContext<RefObject<DOMElement | null>>({current: null
 const overlap = 3;
 
 /**
- * Content of any height in the room that is left, one line at least, scrolled by the console's Scroller. Whenever `follow` is another value
- * than before, the page shows its `<Anchor>`; otherwise it stays where the user scrolled it, also while another page lies
- * on it or the terminal is too small to show it.
+ * Content of any height in the room that is left, one line at least, scrolled by the console's Scroller. Whenever `follow`
+ * is another value than before, the page shows its `<Anchor>`, which stays in sight when it grows or the terminal is
+ * resized, until the user scrolls it away. The page stays where it was scrolled to, also while another page lies on it or
+ * the terminal is too small to show it.
  */
 export function Page({follow, children}: {follow?: unknown; children: ReactNode}) {
   const scroller = useContext(ScrollerContext);
   const store = useContext(StoreContext);
   const page = useConsole(pageOnTop);
-  const begin = useState(() => scroller.hidden.get(page) ?? {offset: 0, followed: undefined})[0];
+  const begin = useState(
+    () => scroller.hidden.get(page) ?? {offset: 0, followed: undefined, isAnchored: false},
+  )[0];
   const viewport = useRef<DOMElement>(null);
   const content = useRef<DOMElement>(null);
   const anchor = useRef<DOMElement>(null);
-  const followed = useRef(begin.followed);
+  const laidOut = useRef(begin);
   const room = useRef({height: 0, last: 0});
   // Not React state: a key changes it outside of React's events, so React would render it later than the store's changes.
   const [position] = useState(() => createStore(() => begin.offset));
@@ -108,13 +113,14 @@ export function Page({follow, children}: {follow?: unknown; children: ReactNode}
     room.current = {height, last};
     // Not `offset`: a key may have scrolled since this was rendered.
     let shown = position.getState();
-    if (followed.current !== follow) {
-      followed.current = follow;
-      if (anchor.current !== null) shown = inSight(shown, anchor.current, content.current, height);
-    }
+    const toAnchor = (from: number) =>
+      anchor.current && content.current ? inSight(from, anchor.current, content.current, height) : null;
+    const {offset: wasAt, followed, isAnchored} = laidOut.current;
+    if (followed !== follow || (isAnchored && wasAt === shown)) shown = toAnchor(shown) ?? shown;
     for (const by of scroller.takePending(page)) shown += distance(by, height);
     shown = Math.max(0, Math.min(shown, last));
     position.setState(shown);
+    laidOut.current = {offset: shown, followed: follow, isAnchored: shown === toAnchor(shown)};
     scroller.linesBelow.setState(Math.max(0, length - shown - height));
   });
 
@@ -131,7 +137,7 @@ export function Page({follow, children}: {follow?: unknown; children: ReactNode}
     forgetClosed(scroller.hidden, store?.getState());
     return () => {
       if (store && hiddenPages(store.getState()).includes(page))
-        scroller.hidden.set(page, {offset: position.getState(), followed: followed.current});
+        scroller.hidden.set(page, {...laidOut.current, offset: position.getState()});
     };
   }, [scroller, store, page, position]);
 
