@@ -13,6 +13,7 @@ export const longest = [
   'replay/prisma/own-client',
   'rollout/killed',
   'recipes/apply-indexes-server',
+  'recipes/apply-indexes-interrupted-server',
   'replay/prisma/demo-endpoints',
   'commands/demo/program',
   'recipes/index-identity-server',

@@ -1,0 +1,137 @@
+import {describe, expect, it} from 'vitest';
+import recipe from '../../recipes/tune-connection-limit.ts';
+import {readEnvFile} from '../../source/core/pool/env.ts';
+import type {ParameterValues} from '../../source/model/recipe.ts';
+import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
+import {facts, planOf, textOf} from './connection-limit-plans.ts';
+
+describe('Prisma 7', () => {
+  const env_file = readEnvFile(
+    '/app/.env',
+    'DATABASE_URL',
+    'DATABASE_URL=postgres://a:secret@h/d?connection_limit=5\n',
+  );
+  const application = {
+    folder: '/app',
+    prisma: {version: '7.1.0', major: 7, source: 'package-lock.json'},
+    url_variable: 'DATABASE_URL',
+    env_file,
+    pools: [{path: '/app/db.ts', line: 3, call: 'new PrismaPg({connectionString})', settings: {}}],
+    is_partial: false,
+  };
+  const given = {...facts, application};
+
+  it('warns of pool parameters in a URL, does not change them, and changes the adapter', () => {
+    const plan = planOf({app: '/app', instances: '10', prisma_major: '7'}, given);
+    expect(textOf(plan)).toContain('Warning: DATABASE_URL still has connection_limit=5');
+    expect(plan.steps.map(({kind, subject}) => [kind, subject])).toEqual([
+      ['file', 'file:/app/db.ts'],
+      ['advice', 'application'],
+    ]);
+    expect(plan.steps[0]).toMatchObject({
+      diff: [
+        '-new PrismaPg({connectionString})',
+        '+new PrismaPg({connectionString, max: 7, connectionTimeoutMillis: 10000, idleTimeoutMillis: 30000})',
+      ],
+    });
+    expect(textOf(plan)).toContain(
+      'Today each instance may open 10: 100 with 10 instances, 3 more than the server accepts',
+    );
+  });
+
+  it('gives advice if a source file cannot be changed safely', () => {
+    const pools = [{path: '/app/db.ts', line: 3, call: null, settings: {}}];
+    const plan = planOf({app: '/app', prisma_major: '7'}, {...facts, application: {...application, pools}});
+    expect(plan.steps).toMatchObject([
+      {kind: 'advice', text: expect.stringMatching(/max: 77,[\s\S]*\/app\/db.ts:3/)},
+    ]);
+  });
+
+  it('is detected in the folder', () => {
+    expect(recipe.defaults?.(createSnapshot(), given)).toMatchObject({prisma_major: '7'});
+  });
+});
+
+describe('an .env file', () => {
+  const before = '# pool\nDATABASE_URL="postgresql://app:p#w@h/d?schema=x&connection_limit=5"\n';
+  const env_file = readEnvFile('/app/.env', 'DATABASE_URL', before);
+
+  it('is changed only in its parameters, and its password is not shown', () => {
+    const plan = planOf({env_file: '.env', instances: '10', prisma_major: '6'}, {...facts, env_file});
+    expect(plan.steps[0]).toMatchObject({
+      kind: 'file',
+      title: 'set the pool in DATABASE_URL, then restart the application',
+      path: '/app/.env',
+      change: {
+        kind: 'url_query',
+        variable: 'DATABASE_URL',
+        edits: [
+          {before: 'connection_limit=5', after: 'connection_limit=7'},
+          {before: '', after: '&pool_timeout=10'},
+          {before: '', after: '&connect_timeout=5'},
+        ],
+      },
+      diff: [
+        '-DATABASE_URL="postgresql://app:***@h/d?schema=x&connection_limit=5"',
+        '+DATABASE_URL="postgresql://app:***@h/d?schema=x&connection_limit=7&pool_timeout=10&connect_timeout=5"',
+      ],
+    });
+    expect(JSON.stringify(plan)).not.toContain('p#w');
+  });
+
+  it('determines the role if it exists on the server', () => {
+    const app = {oid: '2', name: 'app', is_superuser: false, connection_limit: -1};
+    const role_limits = [...(facts.role_limits ?? []), app];
+    expect(recipe.defaults?.(createSnapshot(), {role_limits, env_file})).toEqual({role: 'app'});
+    expect(recipe.defaults?.(createSnapshot(), {...facts, env_file})).toEqual({});
+    expect(recipe.defaults?.(createSnapshot(), facts)).toEqual({role: 'shop_app', instances: '1'});
+  });
+
+  it('without a role in its URL uses the busiest role of this database', () => {
+    const session = {usename: 'report_app', datname: 'reports'};
+    const backends = [1, 2, 3].map(pid => createBackend({pid, ...(pid < 3 && session)}));
+    expect(recipe.defaults?.(createSnapshot({backends}), facts)).toMatchObject({role: 'shop_app'});
+    const elsewhere = createSnapshot({backends: backends.slice(0, 2)});
+    expect(recipe.defaults?.(elsewhere, facts)).toMatchObject({role: 'report_app'});
+  });
+
+  it.each<[string, ParameterValues, RegExp[]]>([
+    ['app:x@h/d', {}, [/names database d at h:5432, the target is shop at db\.example:5432/]],
+    ['app:x@DB.example/shop', {}, []],
+    ['app:x@db.example:6432/shop', {}, [/at db\.example:6432/i]],
+    ['app:x@db.example:6432/shop', {platform: 'pgbouncer'}, []],
+    ['app:x@db.example:6432/shop?pgbouncer=true', {}, []],
+    ['app:x@localhost/shop?host=/run/pg', {}, [/shop at \/run\/pg:5432/]],
+    ['$' + '{USER}:x@h/d', {}, []],
+    ['app:x@db.example/shop', {role: 'shop_app'}, [/connects as app, not as role=shop_app/]],
+  ])('warns if %s is not the target, %o', (rest, params, warnings) => {
+    const file = readEnvFile('/app/.env', 'DATABASE_URL', `DATABASE_URL="postgresql://${rest}"\n`);
+    const {explanation} = planOf({env_file: '.env', ...params}, {...facts, env_file: file});
+    const found = explanation.slice(0, warnings.length);
+    for (const [index, warning] of warnings.entries()) expect(found[index]).toMatch(warning);
+    expect(explanation.filter(line => line.startsWith('Warning:'))).toEqual(found);
+  });
+
+  it.each([
+    [
+      'NOPE',
+      {env_file: readEnvFile('/app/.env', 'NOPE', before)},
+      /variable=NOPE: it must set NOPE exactly once.*\/app\/\.env/,
+    ],
+    ['NOPE', {}, /variable=NOPE: there is no \.env file/],
+  ])('refuses variable=%s, %o', (variable, given, message) => {
+    const plan = () => planOf({env_file: '.env', variable}, {...facts, ...given});
+    expect(plan).toThrow(expect.objectContaining({exitCode: 2, message: expect.stringMatching(message)}));
+  });
+
+  it('is read for the named variable, in the folder too', () => {
+    expect(recipe.planRequires?.({app: '/app', variable: 'NOPE'})).toMatchObject({
+      application: {folder: '/app', variable: 'NOPE'},
+    });
+  });
+
+  it('is not changed with apply=none', () => {
+    const plan = planOf({env_file: '.env', prisma_major: '6', apply: 'none'}, {...facts, env_file});
+    expect(plan.steps.map(({kind}) => kind)).toEqual(['advice']);
+  });
+});
