@@ -1,5 +1,4 @@
-import {thresholds} from '../source/core/health/thresholds.ts';
-import {completeParams, readChoice, readValues, writeText} from '../source/core/recipe/parameters.ts';
+import {completeParams, readChoice, readValues} from '../source/core/recipe/parameters.ts';
 import {type Protection, protectionOf, subjectOf, toSkipped} from '../source/core/sessions/protection.ts';
 import {
   absence,
@@ -15,15 +14,12 @@ import {
   type StatementClass,
   statementClasses,
 } from '../source/core/sessions/session-parameters.ts';
-import {countBlocked, describeSessions, groupByApplication} from '../source/core/sessions/session-plan.ts';
+import {countBlocked, describeSessions} from '../source/core/sessions/session-plan.ts';
 import {cancelStep, isKnownSession, type KnownSession} from '../source/core/sessions/session-steps.ts';
 import {redactLiterals} from '../source/core/sql/shown-sql.ts';
 import {counted, formatAge} from '../source/core/text/format.ts';
-import type {Finding, Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';
+import type {Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
-
-/** The longest class limit. */
-const runawayAfterMs = classLimitsMs.report;
 
 const examples: Record<StatementClass, string> = {
   simple: 'lookups by key',
@@ -64,7 +60,8 @@ const recipe: Recipe = {
   title: 'Cancel runaway statements',
   summary: 'Cancels statements that run longer than their class allows (1s, 5s, 15s, 30s); the sessions stay',
   parameters,
-  diagnose,
+  // A long statement is no harm by itself: see core/assessment/harms/long-statements.ts.
+  diagnose: () => [],
   plan,
 };
 export default recipe;
@@ -89,27 +86,6 @@ function isWaiting({wait_event_type}: Backend): boolean {
 
 function runsForMs({query_age_ms, state_age_ms}: Backend): number {
   return query_age_ms ?? state_age_ms ?? 0;
-}
-
-function diagnose(snapshot: Snapshot): Finding[] {
-  const runaways = snapshot.backends
-    .filter(backend => isRunning(backend) && !isWaiting(backend) && runsForMs(backend) > runawayAfterMs)
-    .filter(backend => protectionOf(backend, snapshot, false) === null);
-  return groupByApplication(runaways).map(group => findingOf(group, snapshot));
-}
-
-function findingOf(group: Backend[], {budget}: Snapshot): Finding {
-  const application_name = group[0]?.application_name ?? '';
-  const usename = group[0]?.usename ?? null;
-  const longest_ms = Math.max(...group.map(runsForMs));
-  return {
-    recipe: recipe.id,
-    severity: budget.used_ratio >= thresholds.used_ratio.critical ? 'critical' : 'warning',
-    subject: `application:${application_name}/role:${usename ?? ''}/runaway`,
-    summary: `${application_name || '(no name)'}/${usename ?? '?'}: ${counted(group.length, 'statement')} running for over ${formatAge(runawayAfterMs)}, the longest for ${formatAge(longest_ms)}`,
-    evidence: {application_name, usename, statements: group.length, longest_query_age_ms: longest_ms},
-    params: {application: writeText(application_name), role: writeText(usename ?? '')},
-  };
 }
 
 function plan(snapshot: Snapshot, params: ParameterValues): Plan {

@@ -7,7 +7,7 @@ import {
   readDuration,
   readValues,
 } from '../source/core/recipe/parameters.ts';
-import {describeBackend, protectionOf, subjectOf, toSkipped} from '../source/core/sessions/protection.ts';
+import {describeBackend, subjectOf, toSkipped} from '../source/core/sessions/protection.ts';
 import {backendStates} from '../source/core/sessions/session.ts';
 import {pidParameter, readCriteria} from '../source/core/sessions/session-parameters.ts';
 import {
@@ -18,20 +18,22 @@ import {
 } from '../source/core/sessions/session-plan.ts';
 import type {KnownSession} from '../source/core/sessions/session-steps.ts';
 import {cancelStep, terminateBlockerStep} from '../source/core/sessions/session-steps.ts';
+import {isWaiting, whatIsFreed} from '../source/core/sessions/what-is-freed.ts';
 import {quoteLiteral} from '../source/core/sql/quote.ts';
-import {counted, formatAge} from '../source/core/text/format.ts';
+import {counted} from '../source/core/text/format.ts';
 import {writeDuration} from '../source/core/text/time.ts';
-import type {Finding, Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';
+import type {Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';
 import type {PreparedTransaction} from '../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
-import type {AdviceStep, Step} from '../source/model/step.ts';
+import type {AdviceStep, Measure, Step} from '../source/model/step.ts';
 
-const {lock_wait_ms, blocker_waiters, longest_idle_in_transaction_ms} = thresholds;
+const {lock_wait_ms} = thresholds;
 
 const parameters: Parameter[] = [
   {
     ...pidParameter,
-    description: 'Blockers by pid, comma-separated; includes protected sessions',
+    description:
+      'Blockers by pid, comma-separated, also one that waits itself and holds up a queue; includes protected sessions',
     suggest: snapshot => [...countBlocked(snapshot).keys()].filter(pid => pid !== 0).map(String),
   },
   {
@@ -59,10 +61,10 @@ const parameters: Parameter[] = [
 const recipe: Recipe = {
   id: 'release-blockers',
   title: 'Release blocked sessions',
-  summary:
-    "Shows the lock tree; cancels the root blocker's statement and ends its session if it still blocks",
+  summary: "Shows the lock tree; cancels a blocker's statement and ends its session if it still blocks",
   parameters,
-  diagnose: snapshot => rootsOf(snapshot).flatMap(root => findingOf(root, snapshot)),
+  // What sessions wait for, and why, is examined in core/assessment/harms/waiting.ts.
+  diagnose: () => [],
   planRequires: () => ({prepared_transactions: true}),
   plan,
 };
@@ -84,46 +86,6 @@ function longestWait({children}: LockNode, waits: ReadonlyMap<number, number>): 
     0,
     ...children.map(child => Math.max(waits.get(child.pid) ?? 0, longestWait(child, waits))),
   );
-}
-
-function findingOf(root: Root, snapshot: Snapshot): Finding[] {
-  const {pid, waiters_direct, waiters_total, longest_ms} = root;
-  const backend = backendOf(pid, snapshot);
-  const isLeak = isIdle(backend) && (backend?.state_age_ms ?? 0) > longest_idle_in_transaction_ms.warning;
-  if (longest_ms < lock_wait_ms.warning && !isLeak) return [];
-  const isCritical =
-    isLeak || longest_ms >= lock_wait_ms.critical || waiters_total >= blocker_waiters.critical;
-  const protection = backend && protectionOf(backend, snapshot, false);
-  return [
-    {
-      recipe: recipe.id,
-      severity: isCritical ? 'critical' : 'warning',
-      subject: pid === 0 ? 'prepared transaction' : subjectOf(pid),
-      summary: summarise(root, backend),
-      evidence: {
-        pid,
-        application_name: backend?.application_name ?? null,
-        usename: backend?.usename ?? null,
-        state: backend?.state ?? null,
-        state_age_ms: backend?.state_age_ms ?? null,
-        waiters_direct,
-        waiters_total,
-        longest_wait_ms: longest_ms,
-        protected: protection?.reason ?? null,
-      },
-      // A protected session is released only by pid.
-      ...(backend && protection === null && {params: {pid: String(pid)}}),
-    },
-  ];
-}
-
-/** What it blocks comes first: a narrow screen cuts the rest. */
-function summarise({pid, waiters_total, longest_ms}: Root, backend: Backend | undefined): string {
-  const blocks = `blocks ${counted(waiters_total, 'session')} for up to ${formatAge(longest_ms)}`;
-  if (backend === undefined) return `${nameOfUnknown(pid)} ${blocks}`;
-  const {application_name, usename, state, state_age_ms} = backend;
-  const who = `${application_name || '(no name)'}/${usename ?? '?'}`;
-  return `${pid} ${blocks}: ${who}${isIdle(backend) ? `, ${state} for ${formatAge(state_age_ms)}` : ''}`;
 }
 
 function isIdle(backend: Backend | undefined): boolean {
@@ -221,9 +183,20 @@ function workers(pids: readonly number[], {background_workers}: Snapshot): Skipp
 
 /** An idle session has no statement to cancel. */
 function releaseSteps(session: KnownSession, thenTerminate: boolean): Step[] {
-  if (isIdle(session)) return [terminateBlockerStep(session, false)];
-  return [cancelStep(session), ...(thenTerminate ? [terminateBlockerStep(session, true)] : [])];
+  const steps = isIdle(session)
+    ? [terminateBlockerStep(session, false)]
+    : [cancelStep(session), ...(thenTerminate ? [terminateBlockerStep(session, true)] : [])];
+  return steps.map(step => ({...step, measures: [waitingMeasure]}));
 }
+
+/** The result says who still waits: `21 (shop_app, migrator)`. Roles, because any client can choose an application_name. */
+const waitingMeasure: Measure = {
+  name: 'sessions waiting for a lock',
+  query: {
+    text: "SELECT pg_catalog.concat(pg_catalog.count(*), ' (' || pg_catalog.string_agg(DISTINCT a.usename::text, ', ') || ')') AS waiting FROM pg_catalog.pg_stat_activity a WHERE a.wait_event_type = 'Lock'",
+    values: [],
+  },
+};
 
 /** Only its coordinator knows whether to commit it. */
 function adviseOnPrepared(prepared: readonly PreparedTransaction[]): AdviceStep[] {
@@ -250,22 +223,25 @@ function explain(
 ): string[] {
   const [most] = roots;
   if (most === undefined) return ['No session waits for a lock. Nothing to release.'];
-  const blocked = new Map(roots.map(({pid, waiters_total}) => [pid, waiters_total]));
+  const blocked = countBlocked(snapshot);
   const waiting = new Set(snapshot.lock_waits.map(({pid}) => pid)).size;
   const running = chosen.filter(session => !isIdle(session));
-  const blocks = `blocks ${most.waiters_total} of ${counted(waiting, 'session')} waiting for a lock`;
+  const blocks = (waiters: number) =>
+    `blocks ${waiters} of ${counted(waiting, 'session')} waiting for a lock`;
   const release = `${counted(chosen.length, 'blocker')} to release`;
+  const [first] = chosen;
   // A root that is described below is not named first.
   const opening =
-    chosen[0]?.pid === most.pid
-      ? [`${release}; ${chosen.length === 1 ? 'it' : 'the first'} ${blocks}:`]
+    first !== undefined && (first.pid === most.pid || isWaiting(first))
+      ? [`${release}; ${chosen.length === 1 ? 'it' : 'the first'} ${blocks(blocked.get(first.pid) ?? 0)}:`]
       : [
-          `${describeRoot(most, snapshot)} ${blocks}, the most.`,
+          `${describeRoot(most, snapshot)} ${blocks(most.waiters_total)}, the most.`,
           ...(chosen.length === 0 ? [] : [`${release}:`]),
         ];
   return [
     ...opening,
     ...describeSessions({chosen, skipped: [], blocked}),
+    ...whatIsFreed(snapshot, chosen),
     ...(running.length === 0
       ? []
       : [

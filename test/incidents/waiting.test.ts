@@ -14,7 +14,6 @@ describe.each([lockQueue, hotRow, foreignKey])('$name', story => {
       await watched.next(moment => watched.moments.indexOf(moment) >= cured && isQuiet(moment), 60);
       for (const moment of watched.moments)
         expect(offered(moment, story.innocents), describeMoment(moment)).toEqual([]);
-      if (process.env['DESCRIBE']) for (const m of watched.moments) console.log(describeMoment(m));
     } finally {
       await watched.end();
     }

@@ -133,32 +133,3 @@ describe('plan', () => {
     expect(() => plan(crowd, params)).toThrow(message);
   });
 });
-
-describe('diagnose', () => {
-  it("reports each application over the longest class limit, with the recipe's parameters", () => {
-    const findings = recipe.diagnose(
-      createSnapshot({
-        backends: [
-          ...crowd,
-          running(6, 90, {application_name: 'metabase', usename: 'bi'}),
-          running(7, 90, {application_name: 'pg_dump'}),
-          running(8, 90, {wait_event_type: 'Lock', blocked_by: [6]}),
-        ],
-      }),
-      {},
-    );
-    expect(findings).toMatchObject([
-      {
-        severity: 'warning',
-        subject: 'application:metabase/role:bi/runaway',
-        summary: 'metabase/bi: 2 statements running for over 30s, the longest for 1m30s',
-        params: {application: 'metabase', role: 'bi'},
-      },
-    ]);
-  });
-
-  it('is critical when slots run out', () => {
-    const snapshot = createSnapshot({backends: [running(1, 60)], max_connections: 4});
-    expect(recipe.diagnose(snapshot, {})).toMatchObject([{severity: 'critical'}]);
-  });
-});

@@ -40,48 +40,6 @@ function plan(snapshot: Snapshot, params: ParameterValues = {}, facts: RecipeDat
 const titles = (snapshot: Snapshot, params: ParameterValues = {}, facts: RecipeData = {}) =>
   plan(snapshot, params, facts).steps.map(({title}) => title.replace(/ \(.*?\)/, ''));
 
-describe('diagnose', () => {
-  it.each<[string, Partial<Backend>, number, unknown[]]>([
-    ['a short wait', running, 4000, []],
-    ['a long wait', running, 6000, [['backend:1', 'warning']]],
-    ['a long wait', running, 60_000, [['backend:1', 'critical']]],
-    ['a leak, however short the wait', leaking, 100, [['backend:1', 'critical']]],
-    ['a transaction idle for a moment', {...leaking, state_age_ms: 2000}, 100, []],
-  ])('reports the root of %s', (_, root, wait_age_ms, expected) => {
-    const snapshot = snapshotOf({1: root, 2: {}, 3: {}}, [
-      [2, [1], wait_age_ms],
-      [3, [2], 10],
-    ]);
-    const findings = recipe.diagnose(snapshot, {});
-    expect(findings.map(({subject, severity}) => [subject, severity])).toEqual(expected);
-    for (const {params} of findings) expect(params).toEqual({pid: '1'});
-  });
-
-  it('is critical for many waiters', () => {
-    const waits = [2, 3, 4, 5, 6].map((pid): [number, number[], number] => [pid, [1], 6000]);
-    const sessions = {1: running, 2: {}, 3: {}, 4: {}, 5: {}, 6: {}};
-    expect(recipe.diagnose(snapshotOf(sessions, waits), {})).toMatchObject([{severity: 'critical'}]);
-  });
-
-  it('reports protected blockers, which must be named by pid', () => {
-    const [finding] = recipe.diagnose(
-      snapshotOf({1: {...running, application_name: 'pg_dump'}, 2: {}}, [[2, [1], 6000]]),
-      {},
-    );
-    expect(finding).toMatchObject({evidence: {protected: expect.stringContaining('dump')}});
-    expect(finding?.params).toBeUndefined();
-  });
-
-  it('reports pid 0 as a prepared transaction', () => {
-    expect(recipe.diagnose(snapshotOf({2: {}}, [[2, [0], 9000]]), {})).toMatchObject([
-      {
-        subject: 'prepared transaction',
-        summary: 'a prepared transaction blocks 1 session for up to 9s',
-      },
-    ]);
-  });
-});
-
 describe('plan', () => {
   const two = snapshotOf({1: running, 2: leaking, 3: {}, 4: {}, 5: {}}, [
     [3, [1], 9000],
@@ -188,6 +146,40 @@ describe('plan', () => {
     const snapshot = snapshotOf({1: {...leaking, is_superuser: true}, 2: {}}, [[2, [1], 9000]]);
     expect(plan(snapshot).explanation[0]).toBe(
       '1 (shop/shop_app idle in transaction) blocks 1 of 1 session waiting for a lock, the most.',
+    );
+  });
+
+  it('cancels a session that waits itself and holds up a queue, and promises only what that frees', () => {
+    const jam = snapshotOf(
+      {1: running, 2: {query: 'ALTER TABLE orders ADD note text'}, 3: {}, 4: {}, 5: {}, 9: leaking},
+      [
+        [2, [1], 9000],
+        [3, [2], 8000],
+        [4, [2, 3], 7000],
+        [5, [2, 9], 6000],
+      ],
+    );
+    const made = plan(jam, {pid: '2'});
+    expect(made.steps.map(({title}) => title.replace(/ \(.*?\)/, ''))).toEqual([
+      'cancel the statement of session 2',
+      'end session 2 if it still blocks others',
+    ]);
+    expect(made.explanation).toEqual([
+      '1 blocker to release; it blocks 3 of 4 sessions waiting for a lock:',
+      expect.stringMatching(/^2 shop\/shop_app active .*blocks 3 sessions, running: ALTER TABLE/),
+      '2 waits itself, for session 1; that one is left alone.',
+      'This frees 2 sessions. 1 session still waits for session 1, session 9.',
+      expect.stringMatching(/^A running statement/),
+      expect.stringMatching(/^The session is ended only if/),
+      expect.stringMatching(/^The transaction is rolled back/),
+    ]);
+    for (const step of made.steps)
+      expect(step).toMatchObject({measures: [{name: 'sessions waiting for a lock'}]});
+  });
+
+  it('promises nothing more than the rest waits for', () => {
+    expect(plan(two, {pid: '2'}).explanation).toContain(
+      'This frees 2 sessions. 1 session still waits for session 1.',
     );
   });
 

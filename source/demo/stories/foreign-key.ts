@@ -25,7 +25,7 @@ CREATE VIEW activity_by_contact AS
   SELECT contact_id, count(*) + sum((pg_sleep(0.2) IS NULL)::integer) AS activities FROM contacts c JOIN activities a ON a.contact_id = c.id AND a.id < 5000 GROUP BY contact_id;
 GRANT SELECT ON activity_by_contact TO analyst;
 GRANT DELETE, SELECT ON ALL TABLES IN SCHEMA public TO ops;`);
-    await stage.admin.query('ANALYZE');
+    await stage.analyze();
   },
   async start(stage) {
     const report = await stage.connect({

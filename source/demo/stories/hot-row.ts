@@ -14,7 +14,7 @@ INSERT INTO bookings (organiser_id, seats) SELECT n % 200, 2 FROM generate_serie
 CREATE VIEW seats_by_organiser AS
   SELECT organiser_id, sum(seats + (pg_sleep(0.2) IS NULL)::integer) AS seats FROM bookings GROUP BY organiser_id;
 GRANT SELECT ON seats_by_organiser TO analyst;`);
-    await stage.admin.query('ANALYZE');
+    await stage.analyze();
   },
   async start(stage) {
     const report = await stage.connect({

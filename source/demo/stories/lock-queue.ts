@@ -22,7 +22,7 @@ CREATE VIEW revenue_by_customer AS
 CREATE VIEW product_margins AS SELECT name, (pg_sleep(0.5) IS NULL)::integer AS margin FROM products;
 ALTER TABLE orders OWNER TO migrator;
 GRANT SELECT ON revenue_by_customer, product_margins TO reporting;`);
-    await stage.admin.query('ANALYZE');
+    await stage.analyze();
   },
   async start(stage) {
     // A session in transaction that holds a lock on a table which only readers use, and another long report.

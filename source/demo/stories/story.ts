@@ -62,6 +62,8 @@ export type Stage = {
    * application would log it; a lost connection is opened again. `pause_ms` between repetitions, 0 by default.
    */
   loop(login: Login, work: (client: pg.Client) => Promise<unknown>, options?: LoopOptions): Promise<void>;
+  /** ANALYZE of all tables, so that autovacuum and poolctl find nothing to do. */
+  analyze(): Promise<void>;
   /** Waits for something that the server says; throws after a minute. */
   until(query: string): Promise<void>;
   sleep(ms: number): Promise<void>;

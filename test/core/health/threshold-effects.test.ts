@@ -8,6 +8,7 @@ import type {Backend, Snapshot} from '../../../source/model/snapshot.ts';
 import {createCatalog, createForeignKey, createIndex, createTable} from '../../helpers/catalog.ts';
 import {createFound} from '../../helpers/found.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
+import {contextOf} from '../assessment/harms/jams.ts';
 
 type Level = 'ok' | 'warning' | 'critical';
 
@@ -21,6 +22,8 @@ async function load(change: (value: number, unit: string) => number) {
     if (row.critical !== undefined) row.critical = change(row.critical, row.unit);
   }
   const {recipes} = await import('../../../recipes/index.ts');
+  const {examineWaiting} = await import('../../../source/core/assessment/harms/waiting.ts');
+  const {examineLongStatements} = await import('../../../source/core/assessment/harms/long-statements.ts');
   const {gaugeRole} = await import('../../../source/console/components/server-head.tsx');
   const {assessHealth} = await import('../../../source/core/health/health.ts');
   const {limitsFor} = await import('../../../source/core/health/health.ts');
@@ -48,6 +51,8 @@ async function load(change: (value: number, unit: string) => number) {
       const found = [...examineSlots(context), ...examinePools(context)];
       return found.find(each => cause === undefined || each.cause === cause)?.severity ?? 'ok';
     },
+    waits: (snapshot: Snapshot): Level => examineWaiting(contextOf(snapshot))[0]?.severity ?? 'ok',
+    runsLong: (snapshot: Snapshot): Level => examineLongStatements(contextOf(snapshot))[0]?.severity ?? 'ok',
     parameterDefault: (id: string, name: string) =>
       recipeOf(id).parameters.find(each => each.name === name)?.default,
     checked: (name: (typeof metricNames)[number], value: number) => {
@@ -215,16 +220,6 @@ const cases: [
   ['used_ratio', 'warning', 'own limit', ({examined}, value) => examined([ownLimit(value)])],
   ['used_ratio', 'critical', 'own limit', ({examined}, value) => examined([ownLimit(value)])],
   [
-    'used_ratio',
-    'critical',
-    'cancel-runaway-statements',
-    ({found}, value) =>
-      found(
-        'cancel-runaway-statements',
-        slots(value, () => ({query_age_ms: long_ms})),
-      ),
-  ],
-  [
     'unused_session_ms',
     'warning',
     'idle pools',
@@ -287,14 +282,14 @@ const cases: [
   [
     'longest_idle_in_transaction_ms',
     'warning',
-    'release-blockers',
-    ({found}, value) => {
+    'waiting',
+    ({waits}, value) => {
       const [blocker, ...waiters] = waiting(0).backends;
       const backends = [
         createBackend({...blocker, state: 'idle in transaction', state_age_ms: value}),
         ...waiters,
       ];
-      return found('release-blockers', {...waiting(0), backends}) === 'ok' ? 'ok' : 'warning';
+      return waits({...waiting(0), backends}) === 'ok' ? 'ok' : 'warning';
     },
   ],
   [
@@ -304,29 +299,14 @@ const cases: [
     ({found}, value) =>
       found('set-timeouts', inTransaction(value), roleSettings) === 'ok' ? 'ok' : 'critical',
   ],
-  [
-    'report_statement_ms',
-    'warning',
-    'cancel-runaway-statements',
-    ({found}, value) => found('cancel-runaway-statements', running(value)),
-  ],
-  [
-    'lock_wait_ms',
-    'warning',
-    'release-blockers',
-    ({found}, value) => found('release-blockers', waiting(value)),
-  ],
-  [
-    'lock_wait_ms',
-    'critical',
-    'release-blockers',
-    ({found}, value) => found('release-blockers', waiting(value)),
-  ],
+  ['report_statement_ms', 'warning', 'long statements', ({runsLong}, value) => runsLong(running(value))],
+  ['lock_wait_ms', 'warning', 'waiting', ({waits}, value) => waits(waiting(value))],
+  ['lock_wait_ms', 'critical', 'waiting', ({waits}, value) => waits(waiting(value))],
   [
     'blocker_waiters',
     'critical',
-    'release-blockers',
-    ({found, rows}, value) => found('release-blockers', waiting(rows.lock_wait_ms?.warning ?? 0, value)),
+    'waiting',
+    ({waits, rows}, value) => waits(waiting(rows.lock_wait_ms?.warning ?? 0, value)),
   ],
   [
     'migrate_lock_idle_ms',

@@ -2,6 +2,7 @@ import type {Examine} from '../context.ts';
 import {examineFailing} from './failing.ts';
 import {examineDeadlocks} from './failing-deadlocks.ts';
 import {examineHorizon} from './horizon.ts';
+import {examineLongStatements} from './long-statements.ts';
 import {examinePools} from './pools.ts';
 import {examineSlots} from './slots.ts';
 import {examineWaiting} from './waiting.ts';
@@ -13,6 +14,7 @@ export const examinations: readonly Examine[] = [
   examineDeadlocks,
   examineHorizon,
   examineWaiting,
+  examineLongStatements,
   examineWrites,
   examineSlots,
   examinePools,

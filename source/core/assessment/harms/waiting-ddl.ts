@@ -76,18 +76,21 @@ type Queue = {heads: Wait[]; statement: string; root: Root; jam: Jam; table: str
 function actsOf({heads, statement, root, jam, table}: Queue, context: Parameters<Explain>[1]): Act[] {
   const forgotten = isLeak(root.backend) ? root.backend : null;
   const release = root.backend === null ? null : releaseAct(root.backend, jam, context);
+  const freed =
+    root.backend === null
+      ? null
+      : freesOf(
+          [root.pid],
+          jam,
+          heads.map(({pid}) => pid),
+        );
   const ending: Act[] =
     release === null
       ? [waitForRoot(root, statement)]
       : [
           {
             ...release,
-            frees:
-              release.frees === null
-                ? null
-                : jam.waits.length === heads.length
-                  ? statement
-                  : `${statement}, then ${release.frees}`,
+            frees: freed === null ? statement : `${statement}, then ${freed}`,
             costs: `${release.costs} Then ${statement} runs: the queue waits on while it holds its own lock.`,
           },
         ];

@@ -162,9 +162,13 @@ export function describeWorker({backend_type, query, application_name}: NonNulla
 }
 
 /** `all 7 waiting sessions`; `3 of 7 waiting sessions, the others wait for other sessions too`. */
-export function freesOf(pids: readonly number[], {waits, graph}: Jam): string | null {
+export function freesOf(
+  pids: readonly number[],
+  {waits, graph}: Jam,
+  except: readonly number[] = pids,
+): string | null {
   const freed = freedBy(pids, graph);
-  const others = waits.filter(({pid}) => !pids.includes(pid));
+  const others = waits.filter(({pid}) => !except.includes(pid));
   const count = others.filter(({pid}) => freed.has(pid)).length;
   if (count === 0) return null;
   if (count < others.length) {

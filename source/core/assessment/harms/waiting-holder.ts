@@ -92,16 +92,14 @@ export const explainAdvisory: Explain = (jam, {snapshot}) => {
   const waits = jam.waits.filter(({locktype}) => locktype === 'advisory');
   if (!root?.backend || waits.length * 2 < jam.waits.length) return null;
   const {backend} = root;
-  const key = mostOf(
-    [...waits.map(wait => wait.backend), backend],
-    ({query}) => /advisory\w*lock\w*\s*\(\s*(-?\d+)\s*\)/i.exec(query ?? '')?.[1] ?? '',
-  ).value;
+  const keys = [...waits.map(wait => wait.backend), backend].flatMap(({query}) => keyIn(query) ?? []);
+  const key = mostOf(keys, each => each).value;
   const isMigrate = key === prismaMigrateKey;
   const name = isMigrate ? "Prisma Migrate's lock" : key === '' ? 'an advisory lock' : `advisory lock ${key}`;
   return {
     cause: 'advisory-lock',
     subject: subjectOf(backend.pid),
-    summary: `${describeRoot(root)} holds ${name}; ${waitForIt(jam)}`,
+    summary: `${describeRoot(root)}${isActive(backend) ? '' : ','} holds ${name}; ${waitForIt(jam)}`,
     acts: [isMigrate ? migrateAct(backend, jam, snapshot) : releaseAct(backend, jam, {snapshot})],
     confidence: 'certain',
     reasons: [
@@ -111,6 +109,11 @@ export const explainAdvisory: Explain = (jam, {snapshot}) => {
     evidence: {advisory_key: key || null},
   };
 };
+
+/** The key of `pg_advisory_lock(42)` and its siblings, where the statement holds it. */
+function keyIn(query: string | null): string | null {
+  return /advisory\w*lock\w*\s*\(\s*(-?\d+)\s*\)/i.exec(query ?? '')?.[1] ?? null;
+}
 
 function migrateAct(backend: Backend, jam: Jam, snapshot: Parameters<Explain>[1]['snapshot']): Act {
   const idle_ms = isActive(backend) ? 0 : (backend.state_age_ms ?? 0);

@@ -1,0 +1,321 @@
+import {describe, expect, it} from 'vitest';
+import {examineWaiting} from '../../../../source/core/assessment/harms/waiting.ts';
+import type {AssessmentFacts} from '../../../../source/model/assessment.ts';
+import type {Backend, Snapshot} from '../../../../source/model/snapshot.ts';
+import {contextOf, reading, type WaitOf, worker} from './jams.ts';
+
+const examine = (snapshots: Snapshot | Snapshot[], facts: AssessmentFacts = {}) =>
+  examineWaiting(contextOf(snapshots, facts));
+
+describe('a hot row', () => {
+  const update = (id: number): Partial<Backend> => ({
+    query: `UPDATE "usage_counters" SET "used" = "used" + 1 WHERE "organiser_id" = ${id}`,
+    query_id: '77',
+  });
+  const holder: Partial<Backend> = {state: 'idle in transaction', state_age_ms: 20, xact_age_ms: 40};
+  const queue = (root: Partial<Backend>, waits: WaitOf[], ids: number[] = waits.map(() => 42)) =>
+    reading(
+      {1: root, ...Object.fromEntries(waits.map(({pid}, index) => [pid, update(ids[index] ?? 42)]))},
+      waits,
+    );
+  /** The first waits for the holder's transaction, the others for the first's tuple lock. */
+  const waits: WaitOf[] = [
+    {pid: 2, blocked_by: [1], relation: 'usage_counters', wait_age_ms: 40},
+    ...[3, 4, 5, 6, 7].map(pid => ({
+      pid,
+      blocked_by: [2],
+      locktype: 'tuple',
+      relation: 'usage_counters',
+      wait_age_ms: 100 * pid,
+    })),
+  ];
+
+  it('gives advice only, with the literal that the statements share', () => {
+    const [finding, ...others] = examine(queue(holder, waits));
+    expect(others).toEqual([]);
+    expect(finding).toMatchObject({
+      recipe: 'hot-row',
+      cause: 'hot-row',
+      summary:
+        '6 of 7 sessions of shop/shop_app queue for one row of usage_counters (organiser_id = 42 in 6 of 6); the holder changes',
+      explains: expect.arrayContaining(['backend:1', 'backend:7', 'statement:77', 'relation:usage_counters']),
+    });
+    expect(finding?.params).toBeUndefined();
+    for (const {recipe} of finding?.acts ?? []) expect(recipe).toBeNull();
+  });
+
+  it('knows one row by its tuple lock where statements have parameters', () => {
+    const parameterised = {...queue(holder, waits)};
+    const backends = parameterised.backends.map(each => ({
+      ...each,
+      query: 'UPDATE usage_counters SET used = $1 WHERE id = $2',
+    }));
+    const [finding] = examine({...parameterised, backends});
+    expect(finding?.summary).toMatch(/queue for one row of usage_counters; the holder changes/);
+    expect(finding?.reasons?.join(' ')).toMatch(/same tuple lock/);
+  });
+
+  it('says the time of a call and that it waits', () => {
+    const before = queue(holder, waits);
+    const counters = (calls: number, total_exec_time_ms: number) =>
+      before.statements.map(each => ({...each, queryid: '77', calls, total_exec_time_ms}));
+    const [finding] = examine([
+      {...before, statements: counters(10, 100)},
+      {...before, statements: counters(20, 9250)},
+    ]);
+    expect(finding?.summary).toMatch(/the holder changes; 915ms a call, nearly all of it waiting$/);
+  });
+
+  it.each<[string, Partial<Backend>, WaitOf[], string]>([
+    ['not a literal that few share', holder, waits, '5 of 6'],
+  ])('%s', (_, root, all) => {
+    const [finding] = examine(queue(root, all, [1, 2, 3, 4, 5, 6]));
+    expect(finding?.summary).not.toMatch(/organiser_id/);
+  });
+
+  it('does not blame the holder of a moment, and does not say that it changes before that is known', () => {
+    const [finding] = examine(
+      queue(
+        holder,
+        waits.map(each => ({...each, wait_age_ms: 10})),
+      ),
+    );
+    expect(finding).toMatchObject({cause: 'hot-row', confidence: 'possible'});
+    expect(finding?.summary).toMatch(/; held for 40.0ms now$/);
+  });
+
+  it.each<[string, Partial<Backend>]>([
+    [
+      'a transaction that is open since before the waits',
+      {...holder, state_age_ms: 60_000, xact_age_ms: 60_000},
+    ],
+    ['a long statement', {state: 'active', query_age_ms: 60_000, xact_age_ms: 60_000}],
+  ])('is not one behind %s', (_, root) => {
+    expect(examine(queue(root, waits))[0]?.cause).not.toBe('hot-row');
+  });
+
+  it('is a hot lock if the object is no row', () => {
+    const locks = waits.map(each => ({...each, locktype: 'advisory', relation: null}));
+    expect(examine(queue(holder, locks))).toMatchObject([{cause: 'hot-lock', recipe: 'hot-lock'}]);
+  });
+});
+
+describe('a foreign key without an index', () => {
+  const facts: AssessmentFacts = {
+    foreign_keys: [
+      {
+        name: 'activities_contact_id_fkey',
+        schema: 'public',
+        table: 'activities',
+        columns: ['contact_id'],
+        rows: 650_000,
+        references_schema: 'public',
+        references_table: 'contacts',
+        deleted_with: ['public.accounts'],
+      },
+    ],
+  };
+  const purge = (query: string, of: Partial<Backend> = {}): Partial<Backend> => ({
+    application_name: 'purge',
+    usename: 'ops',
+    state: 'active',
+    query_age_ms: 40_000,
+    xact_age_ms: 40_000,
+    query,
+    ...of,
+  });
+  const jam = (root: Partial<Backend>) =>
+    reading({1: root, 2: {}, 3: {}}, [
+      {pid: 2, blocked_by: [1]},
+      {pid: 3, blocked_by: [1]},
+    ]);
+
+  it.each(['DELETE FROM "public"."accounts" WHERE id IN ($1, $2)', 'DELETE FROM contacts WHERE id = 4'])(
+    'is the cause of what waits for %s',
+    query => {
+      const [finding] = examine(jam(purge(query)), facts);
+      expect(finding).toMatchObject({
+        cause: 'foreign-key',
+        recipe: 'apply-indexes',
+        params: {table: 'public.activities'},
+        summary: expect.stringMatching(
+          /^DELETE FROM .* \(purge\/ops, 40s\) scans activities \(650k rows\) for each deleted row of contacts: no index on \(contact_id\); 2 sessions wait for it, the longest for 9s$/,
+        ),
+        acts: [
+          {recipe: 'apply-indexes'},
+          {recipe: 'release-blockers', params: {pid: '1'}, frees: 'all 2 waiting sessions'},
+        ],
+        explains: expect.arrayContaining([
+          'backend:1',
+          'backend:2',
+          'indexes:missing',
+          'relation:public.activities',
+        ]),
+      });
+    },
+  );
+
+  it.each<[string, Partial<Backend>, string]>([
+    ['another table', purge('DELETE FROM orders'), 'running-blocker'],
+    ['an UPDATE', purge('UPDATE accounts SET name = $1'), 'running-blocker'],
+    [
+      'a transaction long idle after its DELETE',
+      purge('DELETE FROM accounts', {state: 'idle in transaction', state_age_ms: 60_000}),
+      'idle-blocker',
+    ],
+  ])('is not the cause for %s', (_, root, cause) => {
+    expect(examine(jam(root), facts)).toMatchObject([{cause}]);
+  });
+
+  it('is one finding for several purges', () => {
+    const two = reading({1: purge('DELETE FROM accounts'), 2: purge('DELETE FROM accounts'), 3: {}, 4: {}}, [
+      {pid: 3, blocked_by: [1]},
+      {pid: 4, blocked_by: [2]},
+    ]);
+    const findings = examine(two, facts);
+    expect(findings).toMatchObject([
+      {cause: 'foreign-key', explains: expect.arrayContaining(['backend:1', 'backend:2'])},
+    ]);
+  });
+});
+
+describe('other holders', () => {
+  const behind = (
+    root: Partial<Backend> | null,
+    wait: Partial<WaitOf> = {},
+    overrides: Partial<Snapshot> = {},
+  ) =>
+    reading(
+      {...(root && {1: root}), 2: {}, 3: {}},
+      [2, 3].map(pid => ({pid, blocked_by: [root === null ? 9 : 1], ...wait})),
+      overrides,
+    );
+  const idle: Partial<Backend> = {
+    application_name: 'psql',
+    usename: 'dana',
+    state: 'idle in transaction',
+    state_age_ms: 432_000,
+    xact_age_ms: 440_000,
+    backend_xid: '77',
+    query: 'UPDATE orders SET total = 0',
+  };
+
+  it('names a forgotten transaction, since when, and its last statement', () => {
+    expect(examine(behind(idle))).toMatchObject([
+      {
+        cause: 'idle-blocker',
+        severity: 'critical',
+        summary:
+          'psql/dana (1), idle in transaction for 7m12s after UPDATE orders, holds rows of orders; 2 sessions wait for it, the longest for 9s',
+        acts: [
+          {
+            recipe: 'release-blockers',
+            params: {pid: '1'},
+            frees: 'all 2 waiting sessions',
+            costs: expect.stringContaining('rolled back'),
+          },
+          {recipe: 'set-timeouts', params: {role: 'dana', idle_in_transaction_session_timeout: '1min'}},
+        ],
+      },
+    ]);
+  });
+
+  it('ends no protected session', () => {
+    const [finding] = examine(behind({...idle, application_name: 'pg_dump'}));
+    expect(finding).toMatchObject({
+      recipe: 'idle-blocker',
+      acts: [{recipe: null, title: expect.stringContaining('dump')}, {}],
+    });
+    expect(finding?.params).toBeUndefined();
+  });
+
+  it('names a long statement, and waiting as the alternative', () => {
+    const root: Partial<Backend> = {...idle, state: 'active', query_age_ms: 180_000};
+    expect(examine(behind(root))).toMatchObject([
+      {
+        cause: 'running-blocker',
+        recipe: 'release-blockers',
+        summary:
+          'UPDATE orders (psql/dana, 3m00s) holds rows of orders; 2 sessions wait for it, the longest for 9s',
+        acts: [{title: 'cancel UPDATE orders of psql/dana (1)'}, {recipe: null}],
+      },
+    ]);
+  });
+
+  it.each<[string, Partial<Backend>, string | null, RegExp]>([
+    [
+      "Prisma Migrate's lock",
+      {query: 'SELECT pg_advisory_lock(72707369)'},
+      'prisma-migrate-lock',
+      /holds Prisma Migrate's lock; 2/,
+    ],
+    [
+      "Prisma Migrate's lock of a running migration",
+      {state: 'active', query: 'SELECT pg_advisory_lock(72707369)'},
+      null,
+      /Prisma Migrate/,
+    ],
+    [
+      "an application's own",
+      {query: 'SELECT pg_try_advisory_lock(4201)'},
+      'release-blockers',
+      /psql\/dana \(1\), idle for 7m12s after a SELECT, holds advisory lock 4201; 2/,
+    ],
+  ])('names %s', (_, root, recipe, summary) => {
+    const [finding] = examine(
+      behind({...idle, state: 'idle', xact_age_ms: null, ...root}, {locktype: 'advisory', relation: null}),
+    );
+    expect(finding).toMatchObject({cause: 'advisory-lock', summary: expect.stringMatching(summary)});
+    expect(finding?.acts?.[0]?.recipe).toBe(recipe);
+  });
+
+  it('gives advice for a prepared transaction, by name if there is one', () => {
+    const holder = {
+      kind: 'prepared transaction' as const,
+      name: 'order-77',
+      description: 'shop',
+      xmin_age: 3,
+      age_ms: 720_000,
+    };
+    const snapshot = reading({2: {}}, [{pid: 2, blocked_by: [0]}]);
+    const facts = (count: number): AssessmentFacts => ({
+      maintenance: {tables: [], xmin_holders: Array.from({length: count}, () => holder)},
+    });
+    expect(examine(snapshot, facts(1))).toMatchObject([
+      {
+        cause: 'prepared-transaction',
+        recipe: 'prepared-transaction',
+        subject: 'prepared transaction',
+        summary:
+          'prepared transaction order-77, 12m00s old, holds rows of orders; 1 session has waited 9s for it',
+        acts: [{recipe: null, frees: 'the waiting session'}],
+      },
+    ]);
+    expect(examine(snapshot, facts(2))[0]?.summary).toMatch(/^a prepared transaction holds rows of orders/);
+  });
+
+  it.each<[string, string | null, RegExp]>([
+    [
+      'autovacuum worker',
+      'autovacuum: VACUUM public.orders (to prevent wraparound)',
+      /^autovacuum of public\.orders \(to prevent wraparound\) holds rows/,
+    ],
+    ['logical replication apply worker', null, /^the logical replication apply worker holds rows/],
+    ['startup', 'recovering 000000010000000000000007', /^the startup holds/],
+  ])('names a worker: %s', (backend_type, query, summary) => {
+    const background_workers = [worker({backend_type, query})];
+    const [finding] = examine(behind(null, {}, {background_workers}));
+    expect(finding).toMatchObject({cause: 'background-worker', acts: [{recipe: null}]});
+    expect(finding?.summary).toMatch(summary);
+  });
+
+  it('says so if nothing that can be seen holds it', () => {
+    expect(examine(behind(null))).toMatchObject([
+      {
+        cause: 'unexplained-wait',
+        summary: '2 sessions wait for row of orders, the longest for 9s; what holds it cannot be seen',
+        acts: [{recipe: null, title: expect.stringContaining('9')}],
+      },
+    ]);
+  });
+});
