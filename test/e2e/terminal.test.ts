@@ -263,8 +263,8 @@ describe('the width of ambiguous characters', () => {
     await client.end();
   });
 
-  it('is answered to the program, not to the shell after it', async () => {
-    const shell = await openShell();
+  it.each([0, 300])('is answered to the program, not to the shell after it: %i ms away', async delay_ms => {
+    const shell = await openShell({delay_ms});
     shell.type(`${process.execPath} ${program} '${server.superuserUrl}'`, 'enter', 'q');
     await shell.waitFor(({isAlternateBuffer}) => isAlternateBuffer());
     await shell.waitFor(terminal => !terminal.isAlternateBuffer() && isAtPrompt(terminal));

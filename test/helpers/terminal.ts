@@ -56,20 +56,26 @@ export function openTerminal(options: TerminalOptions): Terminal {
     // The callback runs after this chunk was parsed and before the next one.
     emulator.write(data, () => waiting.check(at_ms));
   };
-  pty.onData(options.bytesPerSecond ? slowly(pty, options.bytesPerSecond, show) : show);
+  const later = (then: () => void) => (options.delay_ms ? void setTimeout(then, options.delay_ms) : then());
+  const arrive = (data: string) => later(() => show(data));
+  const send = (data: string) =>
+    later(() => {
+      if (!exit && !isHungUp) pty.write(data);
+    });
+  pty.onData(options.bytesPerSecond ? slowly(pty, options.bytesPerSecond, arrive) : arrive);
   // Answers queries (cursor position, device attributes) like a real terminal.
-  emulator.onData(answer => {
-    if (!exit && !isHungUp) pty.write(answer);
-  });
+  emulator.onData(send);
   const onExit = new Promise<TerminalExit>(resolve => {
     pty.onExit(({exitCode, signal}) => {
       // The callback of an empty write runs when all output before it is on the screen.
-      emulator.write('', () => {
-        exit = {exitCode, signal: signal || null};
-        waiting.check(performance.now());
-        waiting.end(JSON.stringify(exit));
-        resolve(exit);
-      });
+      const end = () =>
+        emulator.write('', () => {
+          exit = {exitCode, signal: signal || null};
+          waiting.check(performance.now());
+          waiting.end(JSON.stringify(exit));
+          resolve(exit);
+        });
+      later(end);
     });
   });
 
@@ -90,7 +96,7 @@ export function openTerminal(options: TerminalOptions): Terminal {
     isAlternateBuffer: () => emulator.buffer.active.type === 'alternate',
     waitFor: (expected, {timeout_ms = 30_000} = {}) => waiting.waitFor(expected, timeout_ms),
     write(keys) {
-      pty.write(keys);
+      send(keys);
       return performance.now();
     },
     press(...names) {
@@ -142,6 +148,8 @@ export type TerminalOptions = Partial<EmulatorOptions> & {
   env?: Record<string, string | undefined>;
   cwd?: string;
   checksRestore?: boolean;
+  /** How long output and keys take, each on its way, as over SSH to another continent. */
+  delay_ms?: number;
   /** Output is shown at the speed of a slow line. */
   bytesPerSecond?: number;
 };
