@@ -1,16 +1,20 @@
-import {describe, expect, it} from 'vitest';
+import {describe, expect, it, onTestFinished} from 'vitest';
+import {useStore} from 'zustand';
+import {createStore} from 'zustand/vanilla';
 import {Chart, chooseTicks} from '../../source/console/components/chart.tsx';
 import {styles} from '../../source/console/screen/grid.ts';
 import {createTheme} from '../../source/console/screen/theme.ts';
 import {formatCount} from '../../source/core/text/format.ts';
-import {renderElement, rowsOfGrid} from './rendered.tsx';
+import {mountElement, renderElement, rowsOfGrid} from './rendered.tsx';
 
 const theme = createTheme({LANG: 'C.UTF-8'});
 
+type Terminal = {columns?: number; rows?: number; end?: string; isWhole?: boolean};
+
 describe('chart', () => {
-  function draw(values: number[], {columns = 30, rows = 6, isWhole = false} = {}) {
+  function draw(values: number[], {columns = 30, rows = 6, ...props}: Terminal = {}) {
     const points = values.map((value, index) => ({at_ms: index * 2000, value}));
-    const chart: Parameters<typeof Chart>[0] = {title: 'commits', unit: '/s', points, role: 'good', isWhole};
+    const chart: Parameters<typeof Chart>[0] = {title: 'commits', unit: '/s', points, role: 'good', ...props};
     return rowsOfGrid(renderElement(<Chart {...chart} />, {columns, rows, theme}).grid);
   }
 
@@ -21,35 +25,59 @@ describe('chart', () => {
     expect(rows).not.toContain('-0');
   });
 
-  it('says its unit and the time it covers, the newest value at the right edge', () => {
+  it('says its unit and since when, from the axis to the newest value', () => {
     expect(draw([1, 2, 3, 4, 5, 4, 3, 4, 5, 6, 7, 8])).toEqual([
       'commits 8',
       '  10 ┤',
-      '   5 ┤                ╭╮  ╭───',
-      '     │             ╭──╯╰──╯',
-      '   0 ┤             ╯',
-      '/s                 -22s    now',
+      '   5 ┤   ╭╮  ╭───',
+      '     │╭──╯╰──╯',
+      '   0 ┤╯',
+      '/s    since 00:00:00',
     ]);
   });
 
   it('has its ticks in the rows in which their values are drawn, and no label in the others', () => {
     expect(draw([0, 1, 1, 0, 1], {rows: 8, isWhole: true, columns: 20})).toEqual([
       'commits 1',
-      '   1 ┤          ╭─╮╭',
-      ...Array(4).fill('     │          │ ││'),
-      '   0 ┤          ╯ ╰╯',
-      '/s           -8s now',
+      '   1 ┤╭─╮╭',
+      ...Array(4).fill('     ││ ││'),
+      '   0 ┤╯ ╰╯',
+      '/s    since 00:00:00',
     ]);
   });
 
-  it('names the time range that it shows if there are more values than columns', () => {
-    expect(draw(Array.from({length: 500}, (_, index) => index)).at(-1)).toMatch(/^\/s +-48s +now$/);
+  it('names the time range that it shows where its end is not now', () => {
+    expect(draw([1, 2, 3], {end: '00:00:04'}).at(-1)).toBe('/s    00:00:00-00:00:04');
+  });
+
+  it('shows the newest values if there are more than columns, with room for those that follow', () => {
+    const rows = draw(Array.from({length: 500}, (_, index) => index));
+    expect(rows.at(-1)).toBe('/s    since 00:16:02');
+    expect(Math.max(...rows.slice(1, -1).map(({length}) => length))).toBe(6 + 18);
+  });
+
+  it('stays where it is until its line reaches the right edge', () => {
+    let count = 20;
+    const elementOf = () => {
+      const points = Array.from({length: count}, (_, index) => ({at_ms: index * 2000, value: index % 2}));
+      return <Chart title="commits" unit="/s" points={points} role="good" />;
+    };
+    const shown = createStore(elementOf);
+    const Shown = () => useStore(shown);
+    const mounted = mountElement(() => <Shown />, {columns: 30, rows: 6, theme});
+    onTestFinished(mounted.unmount);
+    const begins = [];
+    for (; count <= 32; count++) {
+      shown.setState(elementOf(), true);
+      begins.push(rowsOfGrid(mounted.draw().grid).at(-1)?.slice(-8));
+    }
+    expect(begins.join(' ')).toBe([...Array(6).fill('00:00:00'), ...Array(7).fill('00:00:14')].join(' '));
   });
 
   it.each([0, 1, 2])('of %i values is whole', count => {
     const rows = draw([7, 9].slice(0, count));
     expect(rows[0]).toBe(['commits', 'commits 7', 'commits 9'][count]);
-    expect(rows.at(-1)).toBe(['', `/s${' '.repeat(25)}now`, `/s${' '.repeat(21)}-2s now`][count]);
+    expect(rows.at(-1)).toBe(count === 0 ? '' : '/s    since 00:00:00');
   });
 
   it('is only its title if there is no room for it', () => {

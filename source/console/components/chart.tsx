@@ -1,7 +1,9 @@
 import asciichart from 'asciichart';
+import {useRef} from 'react';
 import {formatAge, formatCount} from '../../core/text/format.ts';
 import {type Role, type Span, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
+import {clockOf} from '../state/past.ts';
 import {useTheme} from './context.ts';
 import {Measured, type Size} from './measured.tsx';
 import {PaintedRows, Text} from './text.tsx';
@@ -13,15 +15,17 @@ type ChartProps = {
   title: string;
   /** Stands below the axis: `slots`, `/s`. */
   unit: string;
-  /** The oldest first; one column each, as many of the newest as fit. */
+  /** The oldest first; one column each. */
   points: Point[];
   role: Role;
   /** The axis reaches at least to here. */
   max?: number;
   /** Values are whole numbers, and so are the labels of the axis. */
   isWhole?: boolean;
-  /** The time at the right edge. */
-  end?: string;
+  /** The time of the newest point; null or absent where that is now. */
+  end?: string | null;
+  /** The time of a point as the scale says it. */
+  timeOf?: (at_ms: number) => string;
 };
 
 /** A line chart in the room that is left: title and latest value, axis from 0, and below it the time that it covers. */
@@ -44,10 +48,25 @@ function describe({title, unit, points}: ChartProps): string {
 /** A title, two rows of the line and the time scale. */
 const leastHeight = 4;
 
-function Plot({title, unit, points, role, end = 'now', width, height, ...axis}: ChartProps & Size) {
+function Plot({
+  title,
+  unit,
+  points,
+  role,
+  end = null,
+  timeOf = clockOf,
+  width,
+  height,
+  ...axis
+}: ChartProps & Size) {
   const {charset} = useTheme();
+  const begin_ms = useRef(0);
   const latest = points.at(-1);
-  const plot = height < leastHeight ? null : drawPlot(points, {width, height: height - 2, charset, ...axis});
+  const plot =
+    height < leastHeight
+      ? null
+      : drawPlot(points, {begin_ms: begin_ms.current, width, height: height - 2, charset, ...axis});
+  begin_ms.current = plot?.begin_ms ?? 0;
   return (
     <>
       <Text>
@@ -55,7 +74,11 @@ function Plot({title, unit, points, role, end = 'now', width, height, ...axis}: 
         <Text role="strong">{latest === undefined ? '' : ` ${formatCount(latest.value)}`}</Text>
       </Text>
       {plot && <PaintedRows rows={plot.rows.map(row => partsOf(row, plot.axisWidth, role))} />}
-      {plot && <Text role="muted">{drawScale(plot, unit, end, width)}</Text>}
+      {plot && (
+        <Text role="muted">
+          {unit.padEnd(plot.axisWidth) + scaleOf(timeOf(plot.begin_ms), end, width - plot.axisWidth)}
+        </Text>
+      )}
     </>
   );
 }
@@ -73,31 +96,35 @@ type DrawnPlot = {
   rows: string[];
   /** Cells of the labels and the axis. */
   axisWidth: number;
-  /** Cells between the axis and the first point. */
-  indent: number;
-  /** From the first point shown to the last. */
-  span_ms: number;
+  /** The time of the first point shown. */
+  begin_ms: number;
 };
 
 type Axis = Pick<ChartProps, 'max' | 'isWhole'>;
 
-/** The newest point is at the right edge; null without points. */
+/** Null without points. `begin_ms`: where the line began when it was drawn last. */
 function drawPlot(
   points: Point[],
-  {width, height, max = 1, isWhole = false, charset}: Size & Axis & Pick<Theme, 'charset'>,
+  {
+    begin_ms,
+    width,
+    height,
+    max = 1,
+    isWhole = false,
+    charset,
+  }: Size & Axis & Pick<Theme, 'charset'> & {begin_ms: number},
 ): DrawnPlot | null {
   const [first] = points;
   if (first === undefined || height < 2) return null;
   const ticks = chooseTicks(Math.max(...points.map(({value}) => value), max), {rows: height, isWhole});
   const top = ticks.at(-1) ?? max;
-  // A tick's row is the one in which asciichart draws its value.
-  const labels = new Map(
-    ticks.map(tick => [height - 1 - Math.round((tick / top) * (height - 1)), formatCount(tick)]),
-  );
+  /** The row in which asciichart draws a value. */
+  const rowOf = (value: number) => height - 1 - Math.round((value / top) * (height - 1));
+  const labels = new Map(ticks.map(tick => [rowOf(tick), formatCount(tick)]));
   const labelWidth = Math.max(4, ...[...labels.values()].map(label => label.length));
   const axisWidth = labelWidth + 2;
   // The first point lies on the axis.
-  const shown = points.slice(-Math.max(2, width - axisWidth + 1));
+  const shown = latestOf(points, begin_ms, Math.max(2, width - axisWidth + 1));
   const values = shown.map(({value}) => value);
   // asciichart draws one line more than its height, and throws on an empty series.
   const text = asciichart.plot(values.length === 1 ? [first.value, first.value] : values, {
@@ -107,15 +134,22 @@ function drawPlot(
     format: (_value, y) => (labels.get(y) ?? '').padStart(labelWidth),
     symbols: charset === 'unicode' ? unicodeSymbols : asciiSymbols,
   });
-  const indent = Math.max(0, width - axisWidth - Math.max(1, values.length - 1));
   const rows = text.split('\n').map((row, y) => {
-    const isPlain = !labels.has(y) && (indent > 0 || row[axisWidth] === ' ');
-    const axis = isPlain
-      ? row.slice(0, axisWidth - 1) + (charset === 'unicode' ? '│' : '|')
-      : row.slice(0, axisWidth);
-    return axis + ' '.repeat(indent) + row.slice(axisWidth).trimEnd();
+    const isPlain = !labels.has(y) && y !== rowOf(values[0] ?? 0);
+    const axis = charset === 'unicode' ? '│' : '|';
+    return (isPlain ? row.slice(0, axisWidth - 1) + axis + row.slice(axisWidth) : row).trimEnd();
   });
-  return {rows, axisWidth, indent, span_ms: spanOf(shown)};
+  return {rows, axisWidth, begin_ms: shown[0]?.at_ms ?? 0};
+}
+
+/**
+ * The points from `begin_ms` on, if there are any and they fit; otherwise the newest, with a quarter of the room left
+ * for those that follow. So the line grows by a cell a reading, and does not move in between: over a slow connection,
+ * a moving line is most of what is written.
+ */
+function latestOf(points: Point[], begin_ms: number, room: number): Point[] {
+  const since = points.filter(({at_ms}) => at_ms >= begin_ms);
+  return since.length > 0 && since.length <= room ? since : points.slice(-Math.ceil((room * 3) / 4));
 }
 
 const mostIntervals = 5;
@@ -142,15 +176,8 @@ function spanOf(points: Point[]): number {
   return (points.at(-1)?.at_ms ?? 0) - (points[0]?.at_ms ?? 0);
 }
 
-/** The unit below the axis, the first point's age below it, further left where it would touch the time at the right edge. */
-function drawScale(
-  {axisWidth, indent, span_ms}: DrawnPlot,
-  unit: string,
-  end: string,
-  width: number,
-): string {
-  const begin = span_ms === 0 ? '' : `-${formatAge(span_ms)}`;
-  const room = width - axisWidth;
-  const left = ' '.repeat(Math.max(0, Math.min(indent, room - begin.length - end.length - 1))) + begin;
-  return unit.padEnd(axisWidth) + left + end.padStart(room - left.length);
+/** Begin and end of the line; on a narrow chart only the one that is not obvious. */
+function scaleOf(begin: string, end: string | null, room: number): string {
+  const [long, short] = end === null ? [`since ${begin}`, `${begin}-`] : [`${begin}-${end}`, `-${end}`];
+  return long.length <= room ? long : short;
 }

@@ -56,7 +56,7 @@ function RateChart({rates}: {rates: number[]}) {
   const points = rates.map((value, index) => ({at_ms: index * progressEveryMs, value}));
   return (
     <Box height={chartRows} width={usePageWidth()} paddingX={2} flexShrink={0}>
-      <Chart title="requests/s" unit="/s" points={points} role="accent" />
+      <Chart title="requests/s" unit="/s" points={points} role="accent" timeOf={formatAge} />
     </Box>
   );
 }

@@ -13,6 +13,7 @@ import {oneLine} from '../rows/one-line.ts';
 import {costliestStatements} from '../rows/statements.ts';
 import {span} from '../screen/line.ts';
 import {findingLetters} from '../state/findings.ts';
+import {clockOf} from '../state/past.ts';
 import {statementId} from '../state/reading.ts';
 import type {View} from './view.ts';
 
@@ -127,12 +128,11 @@ function usePoints(series: Series): Point[] {
   );
 }
 
-/** Where the charts end: now, or at the time of what is shown of the past or from before the connection was lost. */
-function useChartEnd(): string {
+/** Where the charts end: null for now, or the time of what is shown of the past or from before the connection was lost. */
+function useChartEnd(): string | null {
   return useConsole(({past, link, history}) => {
     const at_ms = past?.at_ms ?? history.at(-1)?.at_ms;
-    if (at_ms === undefined || (past === null && link.kind === 'live')) return 'now';
-    return new Date(at_ms).toISOString().slice(11, 19);
+    return at_ms === undefined || (past === null && link.kind === 'live') ? null : clockOf(at_ms);
   });
 }
 
