@@ -146,7 +146,7 @@ export async function checkOnce(ports: CheckPorts, flags: CheckOptions): Promise
       target: snapshot.target.id,
       slowest: slowestStatement(snapshot)?.statement.queryid ?? null,
       recipes: recipes.map(({id, title}) => ({id, title})),
-      comparison: flags.baseline && compareSnapshot(flags.baseline, snapshot, flags.slower_ratio),
+      comparison: flags.baseline && compareSnapshot(flags.baseline, last, flags.slower_ratio),
     },
     flags,
   );
