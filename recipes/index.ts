@@ -14,6 +14,7 @@ import resetRoleSetting from './reset-role-setting.ts';
 import setTimeouts from './set-timeouts.ts';
 import terminateSessions from './terminate-sessions.ts';
 import tuneConnectionLimit from './tune-connection-limit.ts';
+import widenColumn from './widen-column.ts';
 
 /** Every recipe, in the order in which they are listed. */
 export const recipes: Recipe[] = [
@@ -27,6 +28,7 @@ export const recipes: Recipe[] = [
   cancelRunawayStatements,
   setTimeouts,
   resetRoleSetting,
+  widenColumn,
   analyzeStaleTables,
   prismaMigrateLock,
   enableStatementStatistics,

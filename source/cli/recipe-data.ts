@@ -34,6 +34,8 @@ const readers: Readers = {
     (await import('../postgres/facts/roles.ts')).readRoleSettings(connection),
   statement_statistics: async connection =>
     (await import('../postgres/facts/statement-statistics.ts')).readStatementStatistics(connection),
+  widening: async (connection, need) =>
+    (await import('../postgres/facts/widening.ts')).readWidening(connection, need),
 };
 
 type Readers = {

@@ -18,6 +18,7 @@ export type RecipeData = {
   maintenance?: Maintenance;
   statement_statistics?: StatementStatistics;
   role_limits?: RoleLimit[];
+  widening?: Widening;
   write_state?: WriteState;
   sequences?: SequenceUse[];
   replication?: Replication;
@@ -40,6 +41,7 @@ export type DataRequirements = {
   maintenance?: true;
   statement_statistics?: true;
   role_limits?: true;
+  widening?: WideningNeed;
   application?: {folder: string; variable?: string};
   env_file?: {path: string; variable: string};
   pooler_file?: {path: string};
@@ -172,6 +174,49 @@ export type RoleLimit = {
   is_superuser: boolean;
   /** pg_roles.rolconnlimit; -1 is none. */
   connection_limit: number;
+};
+
+/** The column to widen: `name` or `schema.name` of its table. */
+export type WideningNeed = {table: string; column: string};
+
+/** A column, those that refer to it by foreign keys, and the sequence that gives its values. */
+export type Widening = {
+  /** The named column, then those that refer to it, directly or through others; [] if there is no such column. */
+  columns: WideningColumn[];
+  sequence: WideningSequence | null;
+};
+
+export type WideningColumn = {
+  table_oid: string;
+  schema: string;
+  table: string;
+  column: string;
+  attnum: number;
+  /** format_type(): `integer`, `bigint`. */
+  type: string;
+  /** pg_class.reltuples; -1 was never analyzed. */
+  rows: number;
+  /** Of the table with its indexes and TOAST, which ALTER TYPE writes anew. */
+  size_bytes: number;
+  is_partitioned: boolean;
+  /** Part of the key by which its table is partitioned: its type cannot be changed. */
+  is_partition_key: boolean;
+  /** Views and rules that use it: its type cannot be changed (0A000). */
+  used_by: string[];
+  /** Of the named column: it is an identity column, whose sequence gets the column's type. */
+  is_identity: boolean;
+};
+
+export type WideningSequence = {
+  oid: string;
+  schema: string;
+  name: string;
+  type: string;
+  /** int8 as text; `last_value` null if it was never used, or hidden from this role. */
+  last_value: string | null;
+  min_value: string;
+  max_value: string;
+  increment: string;
 };
 
 /** The index finder's result: indexes worth building, and those it skipped. */

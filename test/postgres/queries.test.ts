@@ -17,6 +17,7 @@ import {advisoryLocksQuery, preparedTransactionsQuery} from '../../source/postgr
 import {tableUpkeepQuery, xminHoldersQuery} from '../../source/postgres/facts/maintenance.ts';
 import {databaseNamesQuery, roleSettingsQuery, rolesQuery} from '../../source/postgres/facts/roles.ts';
 import {statementStatisticsQuery} from '../../source/postgres/facts/statement-statistics.ts';
+import {wideningColumnsQuery, wideningSequenceQuery} from '../../source/postgres/facts/widening.ts';
 import {activityQuery} from '../../source/postgres/queries/activity.ts';
 import {lockWaitsQuery} from '../../source/postgres/queries/lock-waits.ts';
 import {extensionVersionNum, pickVariant, type Query} from '../../source/postgres/queries/query.ts';
@@ -45,6 +46,8 @@ const serverQueries: [Query, unknown[]][] = [
   [advisoryLocksQuery, ['1']],
   [namesQuery, []],
   [databaseNamesQuery, []],
+  [wideningColumnsQuery, ['public.orders', 'id']],
+  [wideningSequenceQuery, ['1', 1]],
   [catalogTablesQuery, []],
   [catalogIndexesQuery, []],
   [catalogForeignKeysQuery, []],

@@ -95,6 +95,40 @@ export const samples: Record<string, Sample> = {
       recycle: 'yes',
     },
   },
+  'widen-column': {
+    snapshot: createSnapshot(),
+    facts: {
+      widening: {
+        columns: [
+          {
+            table_oid: '16400',
+            schema: 'public',
+            table: 'readings',
+            column: 'id',
+            attnum: 1,
+            type: 'integer',
+            rows: 400_000,
+            size_bytes: 40_000_000,
+            is_partitioned: false,
+            is_partition_key: false,
+            used_by: [],
+            is_identity: false,
+          },
+        ],
+        sequence: {
+          oid: '16401',
+          schema: 'public',
+          name: 'readings_id_seq',
+          type: 'integer',
+          last_value: '2147483647',
+          min_value: '1',
+          max_value: '2147483647',
+          increment: '1',
+        },
+      },
+    },
+    params: {table: 'public.readings', column: 'id'},
+  },
   'analyze-stale-tables': {
     snapshot: createSnapshot(),
     facts: {

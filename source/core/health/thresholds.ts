@@ -328,6 +328,12 @@ export const thresholds = {
       'Transaction ids, or multixacts, left until the server refuses writes; less is worse. PostgreSQL itself warns from 40 million on.',
     source: 'pg_database.datfrozenxid, pg_database.datminmxid',
   },
+  exclusive_lock_ms: {
+    unit: 'ms',
+    warning: 10_000,
+    meaning: 'Estimated time that a recipe would lock a table exclusively; it refuses to for longer.',
+    source: 'pg_total_relation_size(), at 50 MB per second',
+  },
   notify_queue_ratio: {
     unit: 'ratio',
     warning: 0.5,

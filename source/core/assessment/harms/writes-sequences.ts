@@ -2,7 +2,8 @@ import type {Act, Finding, Severity} from '../../../model/recipe.ts';
 import type {SequenceUse} from '../../../model/server-facts.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {writeText} from '../../recipe/parameters.ts';
-import {formatBytes, formatCount, formatRatio} from '../../text/format.ts';
+import {rewriteMs} from '../../server/widening.ts';
+import {formatAge, formatBytes, formatCount, formatRatio} from '../../text/format.ts';
 import {type Context, windowMs} from '../context.ts';
 import {changedTable} from '../locked-object.ts';
 
@@ -89,9 +90,6 @@ export function describeReferring({use, next}: SequenceState): string | null {
   return `${shortName({schema: first.schema, name: first.table})}.${first.column}${more} refers to it`;
 }
 
-/** Rewriting this much under an exclusive lock takes longer than an application waits. */
-const mostRewrittenBytes = 1024 * 1024 * 1024;
-
 /** The acts for a column or sequence that is full or will be. */
 export function actsOf({use, full}: SequenceState): Act[] {
   const {table, name, schema, column_max, max_value} = use;
@@ -119,12 +117,13 @@ export function actsOf({use, full}: SequenceState): Act[] {
     ];
   }
   const size = `${formatCount(table.rows)} rows, ${formatBytes(table.size_bytes)}`;
+  const lock_ms = rewriteMs(table.size_bytes);
   const widen: Act = {
     recipe: 'widen-column',
     params,
     title: `widen ${shortName(table)}.${table.column} and the columns that refer to it to bigint`,
     frees: full === null ? null : 'INSERT works again once it has committed',
-    costs: `rewrites ${size} under an exclusive lock: reads and writes of the table wait meanwhile`,
+    costs: `writes ${size} anew under an exclusive lock: reads and writes of the table wait for about ${formatAge(Math.max(1000, lock_ms))}`,
   };
   const stopgap: Act = {
     recipe: 'widen-column',
@@ -133,7 +132,15 @@ export function actsOf({use, full}: SequenceState): Act[] {
     frees: full === null ? null : 'INSERT works again at once',
     costs: 'ids become negative and no longer order by age; the column still has to be widened',
   };
-  return table.size_bytes <= mostRewrittenBytes ? [widen, stopgap] : [stopgap, widen];
+  const staged: Act = {
+    recipe: 'widen-column',
+    params: {...params, method: 'staged'},
+    title: 'widen in stages: a new column, a trigger, a backfill, a swap (SQL to run by hand)',
+    frees: null,
+    costs: `no table is locked for long; the backfill of ${size} takes its time`,
+  };
+  if (lock_ms <= thresholds.exclusive_lock_ms.warning) return [widen, stopgap];
+  return full === null ? [staged, stopgap] : [stopgap, staged];
 }
 
 /** Values that INSERTs take per second, by the rows they inserted since the first reading; null if that is not known. */
