@@ -94,6 +94,7 @@ function staleFinding(stale: readonly TableUpkeep[]): Finding[] {
       recipe: recipe.id,
       severity: 'warning',
       subject: 'statistics',
+      cause: 'housekeeping',
       summary: `${counted(stale.length, 'table has', 'tables have')} stale statistics, so the planner guesses: ${listed(stale)}`,
       evidence: {
         tables: stale.length,
@@ -117,6 +118,7 @@ function bloatFinding(bloated: readonly TableUpkeep[], maintenance: Maintenance)
       recipe: recipe.id,
       severity: 'warning',
       subject: 'vacuum',
+      cause: 'housekeeping',
       summary: `vacuum is behind on ${counted(bloated.length, 'table')}: ${listed(bloated)}${because}`,
       evidence: {
         tables: bloated.length,

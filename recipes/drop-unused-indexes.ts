@@ -96,6 +96,7 @@ function diagnose(_snapshot: Snapshot, {catalog}: RecipeData) {
       recipe: recipe.id,
       severity: 'warning' as const,
       subject: 'indexes:unused',
+      cause: 'housekeeping',
       summary: `${counted(idle.length, 'index', 'indexes')} without a scan take ${formatBytes(bytes)} and slow down writes; the largest is ${describeIndex(largest)}`,
       evidence: {
         indexes: idle.length,

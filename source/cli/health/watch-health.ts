@@ -169,7 +169,7 @@ async function addSnapshot(
   {ports, watch, flags, observed, assessor, data}: Watched,
 ): Promise<void> {
   const found = withoutIgnored(assessor.assess(snapshot, data), flags.ignored ?? []);
-  const {findings} = found;
+  const {diagnosed: findings} = found;
   const pooler_waiting_clients = await ports.askPooler();
   const metrics = measure({snapshot, facts: data.facts, findings, pooler_waiting_clients, is_interval: true});
   watch.addSample(ports.now(), {metrics, limits: limitsFor(snapshot, flags.limits), found});

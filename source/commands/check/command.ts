@@ -133,10 +133,9 @@ export async function checkOnce(ports: CheckPorts, flags: CheckOptions): Promise
   const samples = samplesOf(snapshots);
   const assessment = assess({recipes, snapshot: last, samples, data});
   const found = withoutIgnored(assessment, flags.ignored);
-  const {findings} = found;
-  const {failed} = assessment;
+  const {diagnosed, failed} = assessment;
   const pooler_waiting_clients = await ports.askPooler();
-  const metrics = measure({snapshot, facts, findings, pooler_waiting_clients});
+  const metrics = measure({snapshot, facts, findings: diagnosed, pooler_waiting_clients});
   const health = assessHealth(metrics, limitsFor(snapshot, flags.limits), found);
   requireMeasuredLimits(health, {unavailable: snapshot.unavailable, unread}, flags.limits);
   const code = await printHealthReport(

@@ -76,7 +76,7 @@ async function updateUntilEnd(
     const metrics = measure({
       snapshot,
       facts: data.facts,
-      findings: found.findings,
+      findings: found.diagnosed,
       pooler_waiting_clients,
       is_interval: true,
     });

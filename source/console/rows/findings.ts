@@ -1,5 +1,5 @@
 import type {Finding, Recipe} from '../../model/recipe.ts';
-import {findingId} from '../state/findings.ts';
+import {everyFinding, findingId} from '../state/findings.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {freezeOrder} from './arrange.ts';
 
@@ -12,11 +12,12 @@ export type RecipeRow = {recipe: Recipe; findings: Finding[]};
 /** Recipes with findings come first, by severity and then by the number of findings. */
 export function recipeRows({
   recipes,
-  findings,
   tables,
-}: Pick<ConsoleState, 'recipes' | 'findings' | 'tables'>): RecipeRow[] {
+  ...state
+}: Pick<ConsoleState, 'recipes' | 'findings' | 'assessment' | 'tables'>): RecipeRow[] {
+  const all = everyFinding(state);
   const rows = recipes
-    .map(recipe => ({recipe, findings: findings.filter(finding => finding.recipe === recipe.id)}))
+    .map(recipe => ({recipe, findings: all.filter(finding => finding.recipe === recipe.id)}))
     .sort((a, b) => weightOf(b) - weightOf(a) || b.findings.length - a.findings.length);
   const ordered = freezeOrder(rows, tables.recipes.frozenOrder, recipeId);
   // Also where a recipe finds something only after the order was frozen.

@@ -34,6 +34,15 @@ export function findingId(finding: Finding): string {
   return `${finding.recipe}/${finding.subject}`;
 }
 
+/** The findings and what was seen besides: a recipe can be opened for both. */
+export function everyFinding({
+  findings,
+  assessment,
+}: Pick<Findings, 'findings' | 'assessment'>): readonly Finding[] {
+  const also = assessment?.also ?? [];
+  return also.length === 0 ? findings : [...findings, ...also];
+}
+
 /** The finding with this letter. */
 export function findingOf(
   {findings, letters}: Pick<Findings, 'findings' | 'letters'>,

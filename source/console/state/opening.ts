@@ -10,7 +10,7 @@ import {
   openSession,
   openStatement,
 } from './dialog.ts';
-import {actOf, findingId, findingOf} from './findings.ts';
+import {actOf, everyFinding, findingId, findingOf} from './findings.ts';
 import {whyNotInPast} from './past.ts';
 import {whyWrongServer} from './reading.ts';
 import {blockerOf, type RecipeWizard} from './run.ts';
@@ -73,7 +73,7 @@ function openFinding(state: ConsoleState, finding: Finding | undefined): UpdateR
 
 /** Opens a recipe's wizard at the worst of its findings, if it has any. */
 export function openRecipeByName(state: ConsoleState, id: string): UpdateResult {
-  return openWizard(state, id, state.findings.find(({recipe}) => recipe === id) ?? null);
+  return openWizard(state, id, everyFinding(state).find(({recipe}) => recipe === id) ?? null);
 }
 
 /** `r`: the recipe for the selected row; null where none is selected that has one. */

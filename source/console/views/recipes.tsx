@@ -73,12 +73,16 @@ function gapsOf({diagnosisData, undiagnosed}: Pick<ConsoleState, 'diagnosisData'
 const leastForBlankRows = 40;
 
 function RecipeList({width, height}: Size) {
-  const {recipes, findings, tables} = useConsole(state => ({
+  const {recipes, findings, assessment, tables} = useConsole(state => ({
     recipes: state.recipes,
     findings: state.findings,
+    assessment: state.assessment,
     tables: state.tables,
   }));
-  const rows = useMemo(() => recipeRows({recipes, findings, tables}), [recipes, findings, tables]);
+  const rows = useMemo(
+    () => recipeRows({recipes, findings, assessment, tables}),
+    [recipes, findings, assessment, tables],
+  );
   const hasBlanks = height >= leastForBlankRows;
   const {cursor} = tables.recipes;
   const heights = rows.map(row => (row.findings.length > 0 ? 2 : 1) + (hasBlanks ? 1 : 0));

@@ -5,14 +5,16 @@ import {Page} from '../components/page.tsx';
 import {BlankRow, PropertyRows, Prose, Signed} from '../components/prose.tsx';
 import {Text} from '../components/text.tsx';
 import {uniqueKeys} from '../rows/arrange.ts';
-import {findingId} from '../state/findings.ts';
+import {everyFinding, findingId} from '../state/findings.ts';
 import {type RecipeWizard, recipeOf} from '../state/run.ts';
 import type {ConsoleState} from '../state/state.ts';
 
 /** What the recipe does, and its findings: first the one that it was opened from. */
 export function EvidencePage({wizard}: {wizard: RecipeWizard}) {
   const recipe = useConsole(state => recipeOf(state, wizard));
-  const findings = useConsole(state => state.findings.filter(finding => finding.recipe === wizard.recipe));
+  const findings = useConsole(state =>
+    everyFinding(state).filter(finding => finding.recipe === wizard.recipe),
+  );
   const isOrigin = (finding: Finding) => findingId(finding) === wizard.finding;
   const sorted = findings.toSorted((a, b) => Number(isOrigin(b)) - Number(isOrigin(a)));
   const keys = uniqueKeys(sorted.map(findingId));

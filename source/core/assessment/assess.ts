@@ -79,7 +79,7 @@ function isExplained({explains = []}: Finding, explained: ReadonlySet<string>): 
   return explains.length > 0 && explains.every(subject => explained.has(subject));
 }
 
-function withoutActs({acts: _, params: __, ...finding}: Finding): Finding {
+function withoutActs({acts: _, ...finding}: Finding): Finding {
   return finding;
 }
 

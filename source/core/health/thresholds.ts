@@ -205,6 +205,37 @@ export const thresholds = {
     meaning: 'Statements called so often, for so few rows each, that they look like an N+1 query.',
     source: 'pg_stat_statements',
   },
+  slow_active_sessions: {
+    unit: 'count',
+    warning: 2,
+    critical: 8,
+    meaning: 'Sessions that run one statement at the same time, on average over the assessed time.',
+    source: 'pg_stat_statements',
+  },
+  slow_share_ratio: {
+    unit: 'ratio',
+    warning: 0.5,
+    meaning: "One statement's share of the execution time of the assessed time, to be called the load.",
+    source: 'pg_stat_statements',
+  },
+  slower_than_before_times: {
+    unit: 'times',
+    warning: 3,
+    meaning: "Mean execution time of a statement in the assessed time, as a multiple of its earlier calls'.",
+    source: 'pg_stat_statements',
+  },
+  chatty_calls_per_second: {
+    unit: 'count',
+    warning: 20,
+    meaning: 'Calls a second of a fast statement, to look like one of an N+1 query.',
+    source: 'pg_stat_statements',
+  },
+  chatty_times: {
+    unit: 'times',
+    warning: 10,
+    meaning: 'Calls of such a statement for each call of another one of the same role, in step with it.',
+    source: 'pg_stat_statements',
+  },
   slower_times: {
     unit: 'times',
     warning: 1.5,

@@ -1,10 +1,12 @@
 import type {Examine} from '../context.ts';
+import {examineChatty} from './chatty.ts';
 import {examineFailing} from './failing.ts';
 import {examineDeadlocks} from './failing-deadlocks.ts';
 import {examineHorizon} from './horizon.ts';
 import {examineLongStatements} from './long-statements.ts';
 import {examinePools} from './pools.ts';
 import {examineSlots} from './slots.ts';
+import {examineSlow} from './slow.ts';
 import {examineWaiting} from './waiting.ts';
 import {examineWrites} from './writes.ts';
 
@@ -13,6 +15,8 @@ export const examinations: readonly Examine[] = [
   examineFailing,
   examineDeadlocks,
   examineHorizon,
+  examineSlow,
+  examineChatty,
   examineWaiting,
   examineLongStatements,
   examineWrites,

@@ -1,0 +1,192 @@
+import type {Act, Finding} from '../../../model/recipe.ts';
+import type {TableUpkeep} from '../../../model/recipe-data.ts';
+import {thresholds} from '../../health/thresholds.ts';
+import {nameOf} from '../../server/maintenance.ts';
+import {statementName} from '../../sql/statement-name.ts';
+import {formatCount, formatMs, formatRatio} from '../../text/format.ts';
+import {type Context, shareOf, windowMs} from '../context.ts';
+import {
+  isRunning,
+  meanBefore,
+  type StatementHistory,
+  statementHistories,
+  tablesOf,
+} from '../statement-history.ts';
+
+const {slow_active_sessions, slow_share_ratio, slower_than_before_times} = thresholds;
+
+/**
+ * Harm: one statement of an application takes most of the server's time, in several sessions at once. Explained by stale
+ * statistics of a table that it reads, by temporary files, or else by being slower than before. A report that runs
+ * once is no harm.
+ */
+export function examineSlow(context: Context): Finding[] {
+  const histories = statementHistories(context);
+  const total_ms = histories.reduce((sum, {exec_ms}) => sum + exec_ms, 0);
+  const [heaviest] = histories;
+  if (heaviest === undefined || total_ms === 0) return [];
+  const share = heaviest.exec_ms / total_ms;
+  const isHeavy =
+    isRunning(heaviest) &&
+    heaviest.calls >= leastCalls &&
+    heaviest.active >= slow_active_sessions.warning &&
+    share >= slow_share_ratio.warning;
+  if (!isHeavy || isMostlyWaiting(heaviest, context)) return [];
+  const slow = {history: heaviest, share};
+  return [staleStatistics(slow, context) ?? spills(slow, context) ?? slower(slow, context)].flatMap(
+    finding => finding ?? [],
+  );
+}
+
+const leastCalls = 5;
+
+type Slow = {history: StatementHistory; share: number};
+
+/** Sessions that run it wait for locks in most readings: another examination's harm. */
+function isMostlyWaiting({statement: {queryid}}: StatementHistory, {snapshot}: Context): boolean {
+  const running = snapshot.backends.filter(({query_id, state}) => query_id === queryid && state === 'active');
+  const waiting = running.filter(({wait_event_type}) => wait_event_type === 'Lock');
+  return running.length > 0 && waiting.length * 2 > running.length;
+}
+
+function staleStatistics(slow: Slow, context: Context): Finding | null {
+  const tables = tablesOf(slow.history.statement.query);
+  const stale = (context.facts.maintenance?.tables ?? [])
+    .filter(table => tables.has(table.name) && isStale(table))
+    .sort((a, b) => b.rows_changed_since_analyze - a.rows_changed_since_analyze);
+  const [worst] = stale;
+  if (worst === undefined) return null;
+  const analyzed =
+    worst.analyze_age_ms === null ? 'it was never analyzed' : 'it was last analyzed before that';
+  const off = worst.is_autovacuum_enabled ? '' : ', autovacuum is off for it';
+  const act: Act = {
+    recipe: 'analyze-stale-tables',
+    params: {tables: stale.map(nameOf).join(',')},
+    title: `analyze ${stale.map(nameOf).join(', ')}`,
+    frees: 'the statement, as soon as it is planned again',
+    costs:
+      'reads a sample of the table; reads and writes go on. Plans of other statements on it may change, too',
+  };
+  return {
+    ...base(slow, context),
+    recipe: act.recipe ?? '',
+    params: act.params,
+    summary: `${describe(slow)}: the planner's statistics of ${worst.name} are stale, ${formatCount(worst.rows_changed_since_analyze)} rows have changed since${off}`,
+    cause: 'stale-statistics',
+    explains: [...explained(slow), 'statistics'],
+    confidence: 'likely',
+    reasons: [
+      `${nameOf(worst)} has ${formatCount(worst.live_rows)} rows; ${formatCount(worst.rows_changed_since_analyze)} were inserted, updated or deleted, and ${analyzed}.`,
+      'The planner still expects the rows that were there before, and chooses its plan for those.',
+      ...before(slow),
+    ],
+    acts: [act, ...planAdvice(slow)],
+  };
+}
+
+/** As analyze-stale-tables has it. */
+function isStale({rows_changed_since_analyze, analyze_threshold}: TableUpkeep): boolean {
+  return (
+    rows_changed_since_analyze >= thresholds.changed_rows.warning &&
+    rows_changed_since_analyze > thresholds.autovacuum_threshold_times.warning * analyze_threshold
+  );
+}
+
+function spills(slow: Slow, context: Context): Finding | null {
+  const {rates, temp_blks_written, calls} = slow.history.statement;
+  const perSecond = rates?.temp_blks_per_second ?? 0;
+  const perCall = calls === 0 ? 0 : temp_blks_written / calls;
+  if (perSecond < leastTempBlocks || perCall < leastTempBlocks) return null;
+  return {
+    ...base(slow, context),
+    summary: `${describe(slow)}: it sorts or hashes on disk, ${formatCount(Math.round(perCall * blockKb))} kB of temporary files a call`,
+    cause: 'temp-spills',
+    explains: explained(slow),
+    confidence: 'likely',
+    reasons: ['What does not fit into work_mem is written to temporary files.', ...before(slow)],
+    acts: [workMemAdvice, ...planAdvice(slow)],
+  };
+}
+
+const workMemAdvice: Act = {
+  recipe: null,
+  params: {},
+  title: 'raise work_mem for this role, or let the statement sort less',
+  frees: null,
+  costs: 'each sort or hash of each session may take as much memory',
+};
+
+/** 8 MB a second, or a call. */
+const leastTempBlocks = 1000;
+const blockKb = 8;
+
+/** Nothing that can be seen explains it; only reported where it is slower than before. */
+function slower(slow: Slow, context: Context): Finding | null {
+  const mean_before = meanBefore(slow.history);
+  const isSlower =
+    mean_before === null || slow.history.mean_ms >= mean_before * slower_than_before_times.warning;
+  if (!isSlower) return null;
+  return {
+    ...base(slow, context),
+    summary: `${describe(slow)}${mean_before === null ? '; it is new' : `; ${formatMs(mean_before)} a call before`}`,
+    cause: 'slow-statement',
+    explains: explained(slow),
+    confidence: 'possible',
+    reasons: [...before(slow), 'Its plan shows where the time goes: x in Statements (3).'],
+    acts: planAdvice(slow),
+  };
+}
+
+function base({history, share}: Slow, context: Context): Omit<Finding, 'summary'> & {recipe: string} {
+  const {statement, mean_ms, calls_per_second, active} = history;
+  const isSeen = (queryid: string) =>
+    shareOf(context.samples, ({begun}) => begun.some(each => each.query_id === queryid));
+  return {
+    recipe: 'slow-statement',
+    severity: active >= slow_active_sessions.critical ? 'critical' : 'warning',
+    subject: `statement:${statement.queryid}`,
+    evidence: {
+      queryid: statement.queryid,
+      usename: statement.usename,
+      database: statement.datname,
+      mean_exec_time_ms: Math.round(mean_ms * 10) / 10,
+      mean_before_ms: meanBefore(history),
+      calls_per_second: Math.round(calls_per_second * 10) / 10,
+      active_sessions: Math.round(active * 10) / 10,
+      load_ratio: share,
+      window_ms: windowMs(context),
+    },
+    harm: {kind: 'slow', sessions: active, share: Math.max(isSeen(statement.queryid), 0.5), since: null},
+  };
+}
+
+function explained({history: {statement}}: Slow): string[] {
+  return [`statement:${statement.queryid}`];
+}
+
+/** `SELECT of listings by web_app: 1.2s a call, 94% of the load, in 8 sessions at once`. */
+function describe({history: {statement, mean_ms, active}, share}: Slow): string {
+  const [table] = tablesOf(statement.query);
+  const name = statementName(statement.query) || `statement ${statement.queryid}`;
+  const what = name === 'a SELECT' && table !== undefined ? `a SELECT of ${table}` : name;
+  return `${what} by ${statement.usename ?? '?'}: ${formatMs(mean_ms)} a call, ${formatRatio(share, 0)} of the load, ${active.toFixed(1)} sessions at once`;
+}
+
+function before({history}: Slow): string[] {
+  const mean_ms = meanBefore(history);
+  if (mean_ms === null) return ['The statement is new: it has no earlier calls.'];
+  return [`Before the assessed time it took ${formatMs(mean_ms)} a call, on average since the last reset.`];
+}
+
+function planAdvice({history: {statement}}: Slow): Act[] {
+  const [table] = tablesOf(statement.query);
+  return [
+    {
+      recipe: 'apply-indexes',
+      params: {},
+      title: `look for an index that serves it${table === undefined ? '' : ` on ${table}`}`,
+      frees: null,
+      costs: 'an index takes space, and each write maintains it',
+    },
+  ];
+}

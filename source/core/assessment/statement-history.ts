@@ -1,0 +1,112 @@
+import type {Sample, StatementSample} from '../../model/assessment.ts';
+import type {Statement} from '../../model/snapshot.ts';
+import type {Context} from './context.ts';
+
+/** What a statement did between the first and the last reading of its counters. */
+export type StatementHistory = {
+  statement: Statement;
+  interval_ms: number;
+  calls: number;
+  exec_ms: number;
+  rows: number;
+  calls_per_second: number;
+  /** Sessions that run it at the same time, on average. */
+  active: number;
+  mean_ms: number;
+  /** Calls in each interval between two readings of the counters, oldest first. */
+  calls_by_interval: number[];
+};
+
+const histories = new WeakMap<Context, StatementHistory[]>();
+
+/** Of the statements that were called in the assessed time, the costliest first; [] before the counters were read twice. */
+export function statementHistories(context: Context): StatementHistory[] {
+  const known = histories.get(context);
+  if (known !== undefined) return known;
+  const made = make(context);
+  histories.set(context, made);
+  return made;
+}
+
+/** poolctl's own statements are not in the snapshot. */
+function make({samples, snapshot}: Context): StatementHistory[] {
+  const read = samples.filter(({statements}) => statements !== null);
+  const [first] = read;
+  const last = read.at(-1);
+  if (first === undefined || last === undefined || first === last) return [];
+  const interval_ms = last.at_ms - first.at_ms;
+  if (interval_ms <= 0) return [];
+  const series = read.map(byId);
+  return snapshot.statements
+    .flatMap(statement => {
+      const id = `${statement.userid}/${statement.dbid}/${statement.queryid}/${statement.toplevel}`;
+      const points = series.map(each => each.get(id) ?? null);
+      const start = points.find(point => point !== null);
+      const end = points.at(-1);
+      if (!start || !end || end.calls <= start.calls) return [];
+      const calls = end.calls - start.calls;
+      const exec_ms = Math.max(0, end.total_exec_time_ms - start.total_exec_time_ms);
+      return [
+        {
+          statement,
+          interval_ms,
+          calls,
+          exec_ms,
+          rows: end.rows - start.rows,
+          calls_per_second: (calls * 1000) / interval_ms,
+          active: exec_ms / interval_ms,
+          mean_ms: exec_ms / calls,
+          calls_by_interval: increments(points),
+        },
+      ];
+    })
+    .sort((a, b) => b.exec_ms - a.exec_ms);
+}
+
+function byId({statements}: Sample): Map<string, StatementSample> {
+  return new Map((statements ?? []).map(each => [each.id, each]));
+}
+
+function increments(points: readonly (StatementSample | null)[]): number[] {
+  return points
+    .slice(1)
+    .map((point, index) => Math.max(0, (point?.calls ?? 0) - (points[index]?.calls ?? 0)));
+}
+
+/** Whether it was called lately, too: in the last quarter of the assessed time. */
+export function isRunning({calls_by_interval}: StatementHistory): boolean {
+  return calls_by_interval.slice(-Math.ceil(calls_by_interval.length / 4)).some(calls => calls > 0);
+}
+
+/** Mean execution time before the assessed time; null for a statement without earlier calls. */
+export function meanBefore({statement, calls, exec_ms}: StatementHistory): number | null {
+  const before = statement.calls - calls;
+  return before <= 0 ? null : Math.max(0, statement.total_exec_time_ms - exec_ms) / before;
+}
+
+/**
+ * How long a statement can have existed: since its entry began (extension 1.11), else as long as its calls take at the
+ * present rate. At most that of the statistics.
+ */
+export function existsFor_ms(
+  {statement, calls_per_second}: StatementHistory,
+  {snapshot}: Pick<Context, 'snapshot'>,
+): {ms: number; isExact: boolean} {
+  const at_ms = Date.parse(snapshot.at);
+  if (statement.stats_since !== null) return {ms: at_ms - Date.parse(statement.stats_since), isExact: true};
+  return {ms: (statement.calls / calls_per_second) * 1000, isExact: false};
+}
+
+/** Age of the statistics; null before extension 1.9. */
+export function statisticsAge_ms({snapshot}: Pick<Context, 'snapshot'>): number | null {
+  const reset = snapshot.statements_info?.stats_reset ?? null;
+  return reset === null ? null : Date.parse(snapshot.at) - Date.parse(reset);
+}
+
+/** The tables of a statement's FROM, JOIN, UPDATE, INTO: without schema and quotes. */
+export function tablesOf(query: string | null): Set<string> {
+  const names = new Set<string>();
+  const pattern = /\b(?:from|join|update|into)\s+(?:only\s+)?(?:"?[\w$]+"?\.)?"?([\w$]+)"?/gi;
+  for (const [, name] of (query ?? '').matchAll(pattern)) if (name !== undefined) names.add(name);
+  return names;
+}
