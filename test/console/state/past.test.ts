@@ -26,7 +26,7 @@ const times: RecordedAt[] = Array.from({length: 100}, (_, index) => ({
 function snapshotAt(index: number) {
   const used = 10 + index;
   const snapshot = createSnapshot({at: new Date(start_ms + index * 2000).toISOString()});
-  return {...snapshot, budget: {...snapshot.budget, used}};
+  return {...snapshot, budget: {...snapshot.budget, used, usable: 1000}};
 }
 
 function pastRead(index: number, kept = times): Message {
