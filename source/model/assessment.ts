@@ -10,6 +10,8 @@ export type Assessment = {
   also: Finding[];
   changes: Change[];
   writable: Writable;
+  /** Who waits for what in the last reading; the object that most sessions wait for first. */
+  contention: Contention[];
   assessed: Assessed;
   /** What the recipes' `diagnose` returned, before it was joined and ranked. */
   diagnosed: Finding[];
@@ -23,6 +25,17 @@ export type Assessed = {
   readings: number;
   looked_at: string[];
   cannot_see: string[];
+};
+
+/** Sessions that wait for one object. */
+export type Contention = {
+  /** `row of public.orders`, `relation public.orders`, `advisory lock 42`. */
+  object: string;
+  waiting: number;
+  /** Pids at the end of the waits, which wait for no lock themselves; 0 is a prepared transaction. */
+  holders: number[];
+  /** What most of the waiting sessions run, without data: `UPDATE orders`. */
+  statement: string;
 };
 
 /** Whether the server takes writes; `ok` is null if it is not known. */

@@ -7,6 +7,7 @@ export function createFound(findings: readonly Finding[] = []): Found {
     findings,
     also: [],
     writable: {ok: null, reasons: []},
+    contention: [],
     assessed: {window_ms: 0, readings: 1, looked_at: [], cannot_see: []},
   };
 }

@@ -3,6 +3,7 @@ import type {RecordedSnapshot} from '../../model/ports.ts';
 import type {Finding, Recipe} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {type Diagnosis, type DiagnosisData, diagnoseAll, keyOf} from '../recipe/diagnose.ts';
+import {contentionOf} from './contention.ts';
 import {type Context, windowMs} from './context.ts';
 import {examinations} from './harms/index.ts';
 import {writableOf} from './harms/writes.ts';
@@ -46,6 +47,7 @@ function combine(context: Context, {findings: diagnosed, failed}: Diagnosis): As
     also,
     changes: [],
     writable: writableOf(context),
+    contention: contentionOf(context.snapshot),
     assessed: {
       window_ms: windowMs(context),
       readings: context.samples.length,

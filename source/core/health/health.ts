@@ -1,4 +1,4 @@
-import type {Assessed, Assessment, Writable} from '../../model/assessment.ts';
+import type {Assessed, Assessment, Contention, Writable} from '../../model/assessment.ts';
 import type {Finding, Severity} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {compareFindings} from '../assessment/rank.ts';
@@ -32,19 +32,22 @@ export type Health = {
   /** Seen, but explains no harm. */
   also: FindingDocument[];
   writable: Writable;
+  contention: Contention[];
   assessed: Assessed;
   metrics: Metrics;
   thresholds: Thresholds;
 };
 
 /** What a check takes of an assessment. */
-export type Found = Pick<Assessment, 'also' | 'assessed' | 'writable'> & {findings: readonly Finding[]};
+export type Found = Pick<Assessment, 'also' | 'assessed' | 'contention' | 'writable'> & {
+  findings: readonly Finding[];
+};
 
 /** Compares metrics with their limits; the status is the worst level of limits and findings. */
 export function assessHealth(
   metrics: Metrics,
   limits: Limits,
-  {findings, also, writable, assessed}: Found,
+  {findings, also, writable, contention, assessed}: Found,
 ): Health {
   const thresholds = Object.fromEntries(
     metricNames.map(name => [name, thresholdOf(name, metrics[name], limits[name])]),
@@ -60,6 +63,7 @@ export function assessHealth(
     findings: sorted.map(toDocument),
     also: also.map(toDocument),
     writable,
+    contention,
     assessed,
     metrics,
     thresholds,

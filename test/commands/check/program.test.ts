@@ -51,6 +51,7 @@ describeEachMajor('poolctl check', major => {
       'findings',
       'also',
       'writable',
+      'contention',
       'assessed',
       'metrics',
       'thresholds',

@@ -53,6 +53,7 @@ describe('limits', () => {
       'findings',
       'also',
       'writable',
+      'contention',
       'assessed',
       'metrics',
       'thresholds',

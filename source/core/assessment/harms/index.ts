@@ -2,6 +2,7 @@ import type {Examine} from '../context.ts';
 import {examineChatty} from './chatty.ts';
 import {examineFailing} from './failing.ts';
 import {examineDeadlocks} from './failing-deadlocks.ts';
+import {examineForeignKeys} from './foreign-key.ts';
 import {examineHorizon} from './horizon.ts';
 import {examineLongStatements} from './long-statements.ts';
 import {examinePools} from './pools.ts';
@@ -18,6 +19,7 @@ export const examinations: readonly Examine[] = [
   examineSlow,
   examineChatty,
   examineWaiting,
+  examineForeignKeys,
   examineLongStatements,
   examineWrites,
   examineSlots,

@@ -23,6 +23,8 @@ export type Explanation = {
   /** Beyond the sessions that wait and those that they wait for. */
   explains?: string[];
   evidence?: Finding['evidence'];
+  /** Who waits is meant to: no harm, and no act. */
+  isHarmless?: boolean;
 };
 
 /** Tries to explain a jam; null: something else is behind it. */
@@ -49,7 +51,7 @@ export function toFinding(jam: Jam, context: Context, explanation: Explanation):
       ...explanation.evidence,
     },
     ...(recommended?.recipe && {params: recommended.params}),
-    harm: jam.harm,
+    ...(!explanation.isHarmless && {harm: jam.harm}),
     cause,
     explains: [...new Set([...explainedBy(jam, context), ...explains])],
     confidence,

@@ -1,5 +1,6 @@
 import type {Act} from '../../../model/recipe.ts';
 import type {Backend} from '../../../model/snapshot.ts';
+import {advisoryKeyOwner} from '../../activity/advisory-keys.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {writeText} from '../../recipe/parameters.ts';
 import {protectionOf, subjectOf} from '../../sessions/protection.ts';
@@ -14,11 +15,12 @@ import {
   type Explain,
   type Explanation,
   freesOf,
+  isLeak,
   mostOf,
   releaseAct,
   waitForIt,
 } from './waiting-finding.ts';
-import type {Jam} from './waiting-jams.ts';
+import type {Jam, Wait} from './waiting-jams.ts';
 
 /** A prepared transaction has no session to end, and keeps its locks over a restart. */
 export const explainPrepared: Explain = (jam, {facts}) => {
@@ -84,7 +86,7 @@ function adviceFor(backend_type: string, query: string): Act {
   return advice('wait for it to end', 'It is not a client session, and poolctl does not end it.');
 }
 
-/** Prisma Migrate's (schema-engine) and the keys of other tools that are known. */
+/** Prisma Migrate's (core/activity/advisory-keys.ts names it). */
 const prismaMigrateKey = '72707369';
 
 export const explainAdvisory: Explain = (jam, {snapshot}) => {
@@ -92,10 +94,9 @@ export const explainAdvisory: Explain = (jam, {snapshot}) => {
   const waits = jam.waits.filter(({locktype}) => locktype === 'advisory');
   if (!root?.backend || waits.length * 2 < jam.waits.length) return null;
   const {backend} = root;
-  const keys = [...waits.map(wait => wait.backend), backend].flatMap(({query}) => keyIn(query) ?? []);
-  const key = mostOf(keys, each => each).value;
+  const name = advisoryName(waits, backend);
+  const key = /-?\d+/.exec(name)?.[0] ?? null;
   const isMigrate = key === prismaMigrateKey;
-  const name = isMigrate ? "Prisma Migrate's lock" : key === '' ? 'an advisory lock' : `advisory lock ${key}`;
   return {
     cause: 'advisory-lock',
     subject: subjectOf(backend.pid),
@@ -106,9 +107,20 @@ export const explainAdvisory: Explain = (jam, {snapshot}) => {
       'A session keeps a session-level advisory lock until it releases it or ends, also outside a transaction. Behind a pooler in transaction mode the session outlives its client.',
     ],
     explains: isMigrate ? [`database:${backend.datname}/advisory lock:${key}`] : [],
-    evidence: {advisory_key: key || null},
+    evidence: {advisory_key: key},
   };
 };
+
+/** `advisory lock 72707369 (Prisma Migrate)`; before the server was asked which, by the statements. */
+function advisoryName(waits: readonly Wait[], holder: Backend): string {
+  const {value} = mostOf(waits, ({object}) => object);
+  if (value !== 'advisory') return value;
+  const keys = [...waits.map(wait => wait.backend), holder].flatMap(({query}) => keyIn(query) ?? []);
+  if (keys.length === 0) return 'an advisory lock';
+  const key = mostOf(keys, each => each).value;
+  const owner = advisoryKeyOwner(BigInt(key), holder.datname ?? '');
+  return `advisory lock ${key}${owner === null ? '' : ` (${owner})`}`;
+}
 
 /** The key of `pg_advisory_lock(42)` and its siblings, where the statement holds it. */
 function keyIn(query: string | null): string | null {
@@ -136,6 +148,23 @@ function migrateAct(backend: Backend, jam: Jam, snapshot: Parameters<Explain>[1]
       "Its open transaction, if any, is rolled back. Then 'prisma migrate status' shows what is to be repaired.",
   };
 }
+
+/** CREATE INDEX CONCURRENTLY and its like wait for every transaction that may still see the table without the index. */
+export const explainBuild: Explain = (jam, context) => {
+  const [root] = jam.roots;
+  const [build] = jam.waits;
+  if (!root?.backend || !build || !jam.waits.every(({locktype}) => locktype === 'virtualxid')) return null;
+  const statement = statementName(build.backend.query) || 'an index build';
+  const forgotten = isLeak(root.backend);
+  return {
+    cause: 'build-waits',
+    subject: subjectOf(build.pid),
+    summary: `${statement} (${poolName(build.backend)}, ${formatAge(build.wait_age_ms)}) waits for ${describeRoot(root)}${forgotten ? '' : ' to end; it holds up no other session'}`,
+    acts: forgotten ? [releaseAct(root.backend, jam, context)] : [],
+    confidence: 'certain',
+    isHarmless: !forgotten,
+  };
+};
 
 export const explainIdle: Explain = (jam, context) => {
   const root = jam.roots.find(({backend}) => backend?.state?.startsWith('idle'));

@@ -103,17 +103,29 @@ function explainLock(object: string, jam: Jam, context: Context): Explanation {
     cause: 'hot-lock',
     subject: `lock:${object}`,
     summary: `${who} queue for ${object}; ${holding(jam, context)}${timing(jam.waits, context)}`,
-    acts: [
-      advice(
-        `hold ${object} for less time, or take it less often`,
-        'A change of the application: each session gets the lock in turn, so ending one of them frees no one.',
-      ),
-    ],
+    acts: [lockAct(object)],
     confidence: holderChanges(jam, context) ? 'likely' : 'possible',
     reasons: [
       `The longest wait is ${formatAge(jam.longest_ms)}, but the transaction that holds the lock began only ${formatMs(youngest(jam))} ago.`,
     ],
   };
+}
+
+function lockAct(object: string): Act {
+  if (object === 'NOTIFY')
+    return advice(
+      'send fewer notifications: one per batch, or only from transactions that are short',
+      'Every transaction that used NOTIFY holds one lock of the whole server while it commits: they commit one after the other.',
+    );
+  if (object.startsWith('extending '))
+    return advice(
+      'insert in larger batches (COPY, multi-row INSERT), or into partitions',
+      'Sessions that insert into one table take turns to make it longer. PostgreSQL 16 makes it longer by more at once.',
+    );
+  return advice(
+    `hold ${object} for less time, or take it less often`,
+    'A change of the application: each session gets the lock in turn, so ending one of them frees no one.',
+  );
 }
 
 function youngest({roots}: Jam): number {

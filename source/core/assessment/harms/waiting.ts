@@ -8,6 +8,7 @@ import {type Explain, isLeak, toFinding} from './waiting-finding.ts';
 import {explainForeignKey} from './waiting-foreign-key.ts';
 import {
   explainAdvisory,
+  explainBuild,
   explainIdle,
   explainPrepared,
   explainRunning,
@@ -21,6 +22,7 @@ const {lock_wait_ms, blocked_sessions} = thresholds;
 
 /** The most specific first. */
 const explanations: readonly Explain[] = [
+  explainBuild,
   explainDdlQueue,
   explainForeignKey,
   explainHot,

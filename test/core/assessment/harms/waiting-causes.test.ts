@@ -247,7 +247,7 @@ describe('other holders', () => {
       "Prisma Migrate's lock",
       {query: 'SELECT pg_advisory_lock(72707369)'},
       'prisma-migrate-lock',
-      /holds Prisma Migrate's lock; 2/,
+      /, holds advisory lock 72707369 \(Prisma Migrate\); 2/,
     ],
     [
       "Prisma Migrate's lock of a running migration",
@@ -267,6 +267,32 @@ describe('other holders', () => {
     );
     expect(finding).toMatchObject({cause: 'advisory-lock', summary: expect.stringMatching(summary)});
     expect(finding?.acts?.[0]?.recipe).toBe(recipe);
+  });
+
+  it("takes an advisory lock's name from the server", () => {
+    const object = 'advisory lock (7, 42)';
+    const [finding] = examine(
+      behind({...idle, state: 'idle'}, {locktype: 'advisory', relation: null, object}),
+    );
+    expect(finding?.summary).toContain('holds advisory lock (7, 42); 2 sessions');
+  });
+
+  it.each<[string, Partial<Backend>, boolean]>([
+    ['a report', {...idle, state: 'active', query: 'SELECT 1', query_age_ms: 60_000}, true],
+    ['a forgotten transaction', idle, false],
+  ])('an index build that waits for %s', (_, root, isHarmless) => {
+    const build = {query: 'CREATE INDEX CONCURRENTLY i ON orders (total)'};
+    const [finding] = examine(
+      reading({1: root, 2: build}, [{pid: 2, blocked_by: [1], locktype: 'virtualxid', relation: null}]),
+    );
+    expect(finding).toMatchObject({
+      cause: 'build-waits',
+      summary: expect.stringMatching(
+        /^CREATE INDEX CONCURRENTLY on orders \(shop\/shop_app, 9s\) waits for /,
+      ),
+    });
+    expect(finding?.harm === undefined).toBe(isHarmless);
+    expect(finding?.params).toEqual(isHarmless ? undefined : {pid: '1'});
   });
 
   it('gives advice for a prepared transaction, by name if there is one', () => {
