@@ -1,4 +1,5 @@
 import type {Sample} from '../../../model/assessment.ts';
+import {groupBy} from '../../group-by.ts';
 import {windowMs} from '../context.ts';
 
 /** One time that a session was idle in a transaction after one statement, as far as the readings show it. */
@@ -15,20 +16,38 @@ export type IdleSpan = {
 type Application = {application_name: string; usename: string | null};
 
 /** Of an application's sessions, in the order in which they were first seen. */
-export function idleSpans(samples: readonly Sample[], {application_name, usename}: Application): IdleSpan[] {
-  const spans = new Map<string, IdleSpan>();
+export function idleSpans(samples: readonly Sample[], application: Application): readonly IdleSpan[] {
+  let spans = known.get(samples);
+  if (spans === undefined) {
+    spans = spansByApplication(samples);
+    known.set(samples, spans);
+  }
+  return spans.get(keyOf(application)) ?? [];
+}
+
+/** Several harms ask for them, each for every application: with 60 samples of 100 transactions, more work than all else. */
+const known = new WeakMap<readonly Sample[], Map<string, IdleSpan[]>>();
+
+function spansByApplication(samples: readonly Sample[]): Map<string, IdleSpan[]> {
+  const spans = new Map<string, IdleSpan & {application: string}>();
+  const last = samples.at(-1);
   for (const sample of samples) {
+    const has_ended = sample !== last;
     for (const open of sample.transactions) {
-      if (open.application_name !== application_name || open.usename !== (usename ?? '')) continue;
       const {pid, xact_start, query_id, idle_ms} = open;
-      const key = `${pid}\0${xact_start}\0${query_id}`;
+      const application = keyOf(open);
+      const key = `${pid}\0${xact_start}\0${query_id}\0${application}`;
       const span = spans.get(key);
-      const has_ended = sample !== samples.at(-1);
-      if (span === undefined) spans.set(key, {pid, xact_start, query_id, seen_ms: idle_ms, has_ended});
+      if (span === undefined)
+        spans.set(key, {pid, xact_start, query_id, seen_ms: idle_ms, has_ended, application});
       else Object.assign(span, {seen_ms: idle_ms, has_ended});
     }
   }
-  return [...spans.values()];
+  return groupBy([...spans.values()], ({application}) => application);
+}
+
+function keyOf({application_name, usename}: Application): string {
+  return `${application_name}\0${usename ?? ''}`;
 }
 
 /**

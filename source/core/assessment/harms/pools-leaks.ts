@@ -127,8 +127,10 @@ export function leakEvidence({sessions: group}: Leak): Finding['evidence'] {
 }
 
 export function leakReasons({snapshot}: Context, {sessions: group}: Leak): string[] {
-  const subject = poolSubject(group[0]);
-  const others = snapshot.backends.filter(each => poolSubject(each) === subject && !group.includes(each));
+  const [{application_name, usename}] = group;
+  const others = snapshot.backends.filter(
+    each => each.application_name === application_name && each.usename === usename && !group.includes(each),
+  );
   const wrote = group.filter(({backend_xid}) => backend_xid !== null).length;
   return [
     `Each has done nothing since its last statement, in the same transaction; ${others.length === 0 ? 'the application has no other session' : `${counted(others.length, 'other session')} of the application ${others.length === 1 ? 'goes' : 'go'} on`}.`,
