@@ -183,3 +183,20 @@ it('reports a step with an unknown outcome at the next start', async () => {
   await terminal.waitFor(/will: end session 4711/);
   expect(terminal.text()).toContain('1 step started without a recorded result');
 });
+
+it.each([
+  ['C', /^[\x20-\x7e\n]*$/],
+  ['C.UTF-8', /server …\d/],
+])('wraps what run prints to the width of the terminal, under LANG=%s', async (LANG, said) => {
+  const args = ['run', 'kill-idle-sessions', server.superuserUrl, '--dry-run', '--set', 'older_than=0s'];
+  const client = await server.connect({application_name: `a-name-of-forty-characters-and-some-more`});
+  await client.query('BEGIN');
+  const terminal = openProgram(args, {columns: 50, rows: 30, env: {LANG}});
+  terminals.push(terminal);
+  expect((await terminal.onExit).exitCode).toBe(0);
+  expect(terminal.text()).toMatch(said);
+  const lines = terminal.rawOutput().split('\r\n');
+  expect(Math.max(...lines.filter(line => line.includes(' ')).map(line => line.length))).toBeLessThan(51);
+  expect(terminal.text()).toMatch(/idle in\n? +transaction|idle\n? +in transaction/);
+  await client.end();
+});

@@ -179,7 +179,6 @@ it('ignores SIGUSR1', async () => {
 describe('a terminal that is not read', () => {
   /** Larger than what the kernel keeps for a terminal. */
   const muchOutput = 200_000;
-
   async function fillUp(terminal: Terminal): Promise<void> {
     terminal.stopReading();
     for (let keys = 0; keys < 200; keys++) {
@@ -272,23 +271,6 @@ describe('the width of ambiguous characters', () => {
     await shell.waitFor(/^done$/m);
     expect(shell.text()).toMatch(/^q?shell> echo done$/m);
   });
-});
-
-it.each([
-  ['C', /^[\x20-\x7e\n]*$/],
-  ['C.UTF-8', /server …\d/],
-])('wraps what run prints to the width of the terminal, under LANG=%s', async (LANG, said) => {
-  const args = ['run', 'kill-idle-sessions', server.superuserUrl, '--dry-run', '--set', 'older_than=0s'];
-  const client = await server.connect({application_name: `a-name-of-forty-characters-and-some-more`});
-  await client.query('BEGIN');
-  const terminal = openProgram(args, {columns: 50, rows: 30, env: {LANG}});
-  terminals.push(terminal);
-  expect((await terminal.onExit).exitCode).toBe(0);
-  expect(terminal.text()).toMatch(said);
-  const lines = terminal.rawOutput().split('\r\n');
-  expect(Math.max(...lines.filter(line => line.includes(' ')).map(line => line.length))).toBeLessThan(51);
-  expect(terminal.text()).toMatch(/idle in\n? +transaction|idle\n? +in transaction/);
-  await client.end();
 });
 
 it('draws one frame for keys that arrived together on a slow line, then quits', async () => {
