@@ -28,22 +28,41 @@ export function idleSpans(samples: readonly Sample[], application: Application):
 /** Several harms ask for them, each for every application: with 60 samples of 100 transactions, more work than all else. */
 const known = new WeakMap<readonly Sample[], Map<string, IdleSpan[]>>();
 
+/** Found by pid and compared: keys of text for each of thousands of transactions would cost more than the rest. */
 function spansByApplication(samples: readonly Sample[]): Map<string, IdleSpan[]> {
-  const spans = new Map<string, IdleSpan & {application: string}>();
+  const spans: (IdleSpan & Application)[] = [];
+  const byPid = new Map<number, (IdleSpan & Application)[]>();
   const last = samples.at(-1);
   for (const sample of samples) {
     const has_ended = sample !== last;
     for (const open of sample.transactions) {
-      const {pid, xact_start, query_id, idle_ms} = open;
-      const application = keyOf(open);
-      const key = `${pid}\0${xact_start}\0${query_id}\0${application}`;
-      const span = spans.get(key);
-      if (span === undefined)
-        spans.set(key, {pid, xact_start, query_id, seen_ms: idle_ms, has_ended, application});
-      else Object.assign(span, {seen_ms: idle_ms, has_ended});
+      const ofPid = byPid.get(open.pid);
+      const span = ofPid?.findLast(each => isSameSpan(each, open));
+      if (span === undefined) {
+        const {idle_ms: seen_ms, ...rest} = open;
+        const fresh = {...rest, seen_ms, has_ended};
+        spans.push(fresh);
+        if (ofPid === undefined) byPid.set(open.pid, [fresh]);
+        else ofPid.push(fresh);
+      } else {
+        span.seen_ms = open.idle_ms;
+        span.has_ended = has_ended;
+      }
     }
   }
-  return groupBy([...spans.values()], ({application}) => application);
+  return groupBy(spans, keyOf);
+}
+
+function isSameSpan(
+  some: Pick<IdleSpan, 'xact_start' | 'query_id'> & Application,
+  other: Pick<IdleSpan, 'xact_start' | 'query_id'> & Application,
+): boolean {
+  return (
+    some.xact_start === other.xact_start &&
+    some.query_id === other.query_id &&
+    some.application_name === other.application_name &&
+    some.usename === other.usename
+  );
 }
 
 function keyOf({application_name, usename}: Application): string {
