@@ -29,13 +29,18 @@ const readers: Readers = {
   prepared_transactions: async connection =>
     (await import('../postgres/facts/locks.ts')).readPreparedTransactions(connection),
   prisma_schema: async (_, need) => (await import('../scan/application-files.ts')).readPrismaSchema(need),
+  replication: async connection =>
+    (await import('../postgres/facts/replication.ts')).readReplication(connection),
   role_limits: async connection => (await import('../postgres/facts/roles.ts')).readRoleLimits(connection),
   role_settings: async connection =>
     (await import('../postgres/facts/roles.ts')).readRoleSettings(connection),
+  sequences: async connection => (await import('../postgres/facts/sequences.ts')).readSequences(connection),
   statement_statistics: async connection =>
     (await import('../postgres/facts/statement-statistics.ts')).readStatementStatistics(connection),
   widening: async (connection, need) =>
     (await import('../postgres/facts/widening.ts')).readWidening(connection, need),
+  write_state: async connection =>
+    (await import('../postgres/facts/write-state.ts')).readWriteState(connection),
 };
 
 type Readers = {

@@ -42,6 +42,9 @@ export type DataRequirements = {
   statement_statistics?: true;
   role_limits?: true;
   widening?: WideningNeed;
+  write_state?: true;
+  sequences?: true;
+  replication?: true;
   application?: {folder: string; variable?: string};
   env_file?: {path: string; variable: string};
   pooler_file?: {path: string};
@@ -165,6 +168,8 @@ export type SettingOverride = {
   value: string;
   /** When the settings of this role and database were last changed, ISO 8601 UTC; absent without track_commit_timestamp. */
   set_at?: string;
+  /** How many transactions ago that was; absent if its row was frozen long ago. */
+  set_age?: number;
 };
 
 /** A role and its own connection limit, which the server enforces unless it is a superuser. */

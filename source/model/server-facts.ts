@@ -1,19 +1,24 @@
 /** What decides whether the server takes writes, and for how long. */
 export type WriteState = {
   is_in_recovery: boolean;
-  /** default_transaction_read_only of the server: its value, and the file or command that set it. */
-  default_read_only: boolean;
+  /**
+   * default_transaction_read_only of the server, and the file that sets it. null: this role may not read
+   * pg_file_settings, and its own session's value says nothing.
+   */
+  default_read_only: boolean | null;
   read_only_source: string | null;
   /** Transaction ids that are left until the server refuses writes (xidStopLimit in varsup.c), in the oldest database. */
   xids_left: number;
   oldest_database: string;
   multixacts_left: number;
+  oldest_multixact_database: string;
   /** synchronous_standby_names; '' for none. */
   synchronous_standby_names: string;
-  /** Standbys that a commit waits for and that are connected (pg_stat_replication.sync_state). */
-  synchronous_standbys: number;
+  /** Standbys that a commit waits for and that are connected (pg_stat_replication.sync_state); null if hidden from this role. */
+  synchronous_standbys: number | null;
   /** pg_notification_queue_usage(), 0 to 1: at 1 NOTIFY fails. */
   notify_queue_ratio: number;
+  /** null with archive_mode = off. */
   archive: {failed_count: number; last_failed_at: string | null; last_archived_at: string | null} | null;
 };
 
@@ -24,6 +29,7 @@ export type SequenceUse = {
   /** int8 as text; null if it was never used. */
   last_value: string | null;
   increment: string;
+  /** Its limit in the direction of its increment: of one that goes down, its MINVALUE. */
   max_value: string;
   is_cycled: boolean;
   /** The column that takes its values; null if no column depends on it. */
@@ -33,10 +39,14 @@ export type SequenceUse = {
     name: string;
     column: string;
     type: string;
+    /** At the last vacuum or analyze; without its indexes. */
     rows: number;
     size_bytes: number;
   } | null;
-  /** The largest value that the column's type holds, and those of columns that refer to it, int8 as text. */
+  /**
+   * The largest value that the column's type holds (of a sequence that goes down, the smallest), and those of columns
+   * narrower than bigint that refer to it, int8 as text. null if the type is no integer.
+   */
   column_max: string | null;
   referring: {schema: string; table: string; column: string; type: string; column_max: string}[];
   /** Share of the smallest of these limits that is used, 0 to 1. */
@@ -48,8 +58,9 @@ export type Replication = {
   standbys: {
     application_name: string;
     client_addr: string | null;
-    state: string;
-    sync_state: string;
+    /** null if hidden from this role. */
+    state: string | null;
+    sync_state: string | null;
     replay_lag_ms: number | null;
     lag_bytes: number | null;
   }[];

@@ -87,7 +87,7 @@ export type BackgroundWorker = {
   pid: number;
   backend_type: string;
   application_name: string;
-  /** Null if it belongs to none, or for one older than these fields in a recording. */
+  /** Null if it belongs to none, and in older recordings. */
   datname: string | null;
   usename: string | null;
   state: BackendState | null;
@@ -184,6 +184,8 @@ export type StatementRates = {
 };
 
 export type StatementsInfo = {
+  /** The server's clock when the counters were read, ISO 8601 UTC: they are read less often than sessions. Absent in older recordings. */
+  at?: string;
   /** Entries evicted since stats_reset; while it rises, the list is incomplete. */
   dealloc: number;
   stats_reset: string | null;

@@ -28,6 +28,7 @@ export function createEncoder(): Encoder {
   let track = emptyTrack;
   let stream: TextStream | null = null;
   let count = 0;
+  let counted_at: string | undefined;
   return {
     async encode(snapshot, severity) {
       const isKey = stream === null || count >= groupLength || snapshot.at < diff.at();
@@ -40,7 +41,8 @@ export function createEncoder(): Encoder {
       const hasStatements = isDue(track, snapshot);
       if (hasStatements) track = advance(track, snapshot);
       const statements = hasStatements || isKey ? track.statements : null;
-      const patch = diff.next(snapshot, statements);
+      if (hasStatements) counted_at = snapshot.statements_info?.at;
+      const patch = diff.next(countedAt(snapshot, counted_at), statements);
       count++;
       const line: Patch = {
         ...patch,
@@ -55,6 +57,13 @@ export function createEncoder(): Encoder {
       stream = null;
     },
   };
+}
+
+/** The snapshot with the time of the counters that are recorded, not of those that were read since. */
+function countedAt(snapshot: RecordedSnapshot, at: string | undefined): RecordedSnapshot {
+  const {statements_info} = snapshot;
+  if (statements_info === null || at === undefined) return snapshot;
+  return {...snapshot, statements_info: {...statements_info, at}};
 }
 
 /** A frame for a failed read of the server. */

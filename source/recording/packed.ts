@@ -1,6 +1,6 @@
 import {memoize} from '../core/text/memoize.ts';
 import type {RecordedSnapshot} from '../model/ports.ts';
-import type {Statement, StatementRates} from '../model/snapshot.ts';
+import type {BackgroundWorker, Statement, StatementRates} from '../model/snapshot.ts';
 
 export type Row = Record<string, unknown>;
 
@@ -36,12 +36,22 @@ export function unpack({at, rest, tables}: Packed): RecordedSnapshot {
     at,
     budget: {...rowsOf('budget')[0], groups: rowsOf('groups')},
     backends: rowsOf('backends').map(row => withDerived(row, at_ms)),
-    background_workers: rowsOf('background_workers'),
+    background_workers: rowsOf('background_workers').map(row => ({...olderWorker, ...row})),
     statements: rowsOf('statements').map(withMean),
     lock_waits: rowsOf('lock_waits'),
     databases: rowsOf('databases'),
   } as unknown as RecordedSnapshot;
 }
+
+/** What older recordings lack of a worker. */
+const olderWorker = {
+  datname: null,
+  usename: null,
+  xact_age_ms: null,
+  xmin_age: null,
+  blocked_by: [],
+  leader_pid: null,
+} satisfies Partial<BackgroundWorker>;
 
 /**
  * The timestamps from which each age is derived, in order of preference. Older recordings lack `query_start` and

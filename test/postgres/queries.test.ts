@@ -15,9 +15,12 @@ import {
 } from '../../source/postgres/facts/index-advice.ts';
 import {advisoryLocksQuery, preparedTransactionsQuery} from '../../source/postgres/facts/locks.ts';
 import {tableUpkeepQuery, xminHoldersQuery} from '../../source/postgres/facts/maintenance.ts';
+import {slotsQuery, standbysQuery} from '../../source/postgres/facts/replication.ts';
 import {databaseNamesQuery, roleSettingsQuery, rolesQuery} from '../../source/postgres/facts/roles.ts';
+import {sequenceOidsQuery, sequencesQuery} from '../../source/postgres/facts/sequences.ts';
 import {statementStatisticsQuery} from '../../source/postgres/facts/statement-statistics.ts';
 import {wideningColumnsQuery, wideningSequenceQuery} from '../../source/postgres/facts/widening.ts';
+import {readOnlyDefaultQuery, writeStateQuery} from '../../source/postgres/facts/write-state.ts';
 import {activityQuery} from '../../source/postgres/queries/activity.ts';
 import {lockWaitsQuery} from '../../source/postgres/queries/lock-waits.ts';
 import {extensionVersionNum, pickVariant, type Query} from '../../source/postgres/queries/query.ts';
@@ -66,7 +69,13 @@ const serverQueries: [Query, unknown[]][] = [
   [serverProofQuery, []],
   [sessionLocksQuery, [1]],
   [sessionQueryQuery, [1]],
+  [readOnlyDefaultQuery, []],
+  [sequenceOidsQuery, []],
+  [sequencesQuery, [[1]]],
   [slotSettingsQuery, []],
+  [slotsQuery, []],
+  [standbysQuery, []],
+  [writeStateQuery, []],
   [systemIdentifierQuery, []],
   [statementStatisticsQuery, []],
   [tableUpkeepQuery, []],

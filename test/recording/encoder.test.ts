@@ -2,7 +2,8 @@ import {describe, expect, it} from 'vitest';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createEncoder, decodeGroup} from '../../source/recording/encoder.ts';
 import type {Frame} from '../../source/recording/frames.ts';
-import {createBackend, createStatement} from '../helpers/snapshot.ts';
+import {createSequence, createWriteState} from '../core/assessment/harms/readings.ts';
+import {createBackend, createStatement, createWorker} from '../helpers/snapshot.ts';
 import {changingSnapshots} from './changing-snapshots.ts';
 
 async function encodeAll(snapshots: readonly Snapshot[]): Promise<Frame[]> {
@@ -44,6 +45,51 @@ describe('encoder', () => {
       ],
     }));
     expect(withoutRates(decodeGroup(await encodeAll(snapshots)))).toEqual(snapshots);
+  });
+
+  it('restores what sessions wait for, workers and facts, and records them once as long as they do not change', async () => {
+    const holders = Array.from({length: 100}, (_, index) => ({pid: 100 + index, mode: 'AccessShareLock'}));
+    const facts = {
+      write_state: createWriteState(),
+      sequences: [createSequence()],
+      replication: {slots: [], standbys: []},
+      setting_overrides: [{role: 'app', database: null, name: 'work_mem', value: '5MB', set_age: 7}],
+    };
+    const snapshots = changingSnapshots(10).map((snapshot, index) => ({
+      ...snapshot,
+      facts: index < 9 ? facts : {...facts, sequences: []},
+      background_workers: [
+        createWorker({blocked_by: [1], xact_age_ms: 5000 + index * 2000, xmin_age: 3}),
+        ...(index % 2 === 0 ? [createWorker({pid: 10, backend_type: 'parallel worker', leader_pid: 1})] : []),
+      ],
+      lock_waits: [
+        {
+          pid: 3,
+          blocked_by: [2],
+          locktype: 'relation',
+          mode: 'AccessExclusiveLock',
+          object: 'relation public.orders',
+          relation: 'public.orders',
+          holders: index < 8 ? holders : holders.slice(1),
+          wait_age_ms: 1000 + index * 2000,
+        },
+      ],
+    }));
+    const frames = await encodeAll(snapshots);
+    expect(withoutRates(decodeGroup(frames))).toEqual(snapshots);
+    const sizes = frames.map(({payload}) => payload.length);
+    expect(Math.max(...sizes.slice(1, 8))).toBeLessThan((sizes[0] ?? 0) / 10);
+  });
+
+  it('keeps the time of the counters with the counters that are recorded', async () => {
+    const info = {dealloc: 0, stats_reset: null, entries: 1, max_entries: 5000, is_evicting: false};
+    const snapshots = changingSnapshots(20).map(snapshot => ({
+      ...snapshot,
+      statements_info: {...info, at: snapshot.at},
+    }));
+    const decoded = decodeGroup(await encodeAll(snapshots));
+    const times = new Set(decoded.map(({statements_info}) => statements_info?.at));
+    expect([...times]).toEqual([0, 1, 16].map(index => snapshots[index]?.at));
   });
 
   it('restores the beginning of a truncated group', async () => {

@@ -16,6 +16,9 @@ it('a recording of poolctl 0.1 is read with the current field names', async () =
     ]);
     expect(budget).not.toHaveProperty('own_limits');
     expect(rest).not.toHaveProperty('told_by_facts');
+    expect(rest.background_workers.length).toBeGreaterThan(0);
+    for (const worker of rest.background_workers)
+      expect(worker).toMatchObject({blocked_by: [], leader_pid: null, xmin_age: null, datname: null});
   }
   const found = snapshots.flatMap(({fact_findings = []}) => fact_findings.map(({recipe}) => recipe));
   expect(found).toContain('apply-indexes');

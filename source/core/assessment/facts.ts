@@ -10,6 +10,9 @@ export const assessmentRequires: DataRequirements = {
   maintenance: true,
   role_settings: true,
   catalog: true,
+  write_state: true,
+  sequences: true,
+  replication: true,
 };
 
 /** Bounds each list, as these facts are recorded. */

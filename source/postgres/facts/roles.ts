@@ -10,14 +10,16 @@ export async function readRoleSettings({client, server_version_num}: Connection)
   const [roles, databases, overrides] = await Promise.all([
     read<Role>(rolesQuery),
     read<RoleSettings['databases'][number]>(databaseNamesQuery),
-    read<SettingOverride & {set_at: string | null}>(roleSettingsQuery),
+    read<SettingRow>(roleSettingsQuery),
   ]);
   return {roles, databases, overrides: overrides.map(withTime)};
 }
 
-function withTime({set_at, ...override}: SettingOverride & {set_at: string | null}): SettingOverride {
+type SettingRow = SettingOverride & {set_at: string | null; set_age: number | null};
+
+function withTime({set_at, set_age, ...override}: SettingRow): SettingOverride {
   const at = isoTime(set_at);
-  return at === null ? override : {...override, set_at: at};
+  return {...override, ...(at !== null && {set_at: at}), ...(set_age !== null && {set_age})};
 }
 
 /** Without predefined roles (pg_*), which have no sessions. Every role may read pg_roles and pg_db_role_setting. */
@@ -36,7 +38,8 @@ export const roleSettingsQuery = serverQuery(
   `
 SELECT /* poolctl */ r.rolname::text AS role, d.datname::text AS database, lower(split_part(c.setting, '=', 1)) AS name,
   substr(c.setting, strpos(c.setting, '=') + 1) AS value,
-  CASE WHEN current_setting('track_commit_timestamp')::bool THEN pg_xact_commit_timestamp(s.xmin)::text END AS set_at
+  CASE WHEN current_setting('track_commit_timestamp')::bool THEN pg_xact_commit_timestamp(s.xmin)::text END AS set_at,
+  nullif(age(s.xmin), 2147483647) AS set_age
 FROM pg_db_role_setting s
 CROSS JOIN unnest(s.setconfig) c (setting)
 LEFT JOIN pg_roles r ON r.oid = s.setrole

@@ -103,6 +103,7 @@ export function createStatementsReader(
     const evictions = evicted < 0 || elapsed_ms <= 0 ? null : (evicted * 60_000) / elapsed_ms;
     infoReadMs = at_ms;
     return {
+      at: new Date(at_ms).toISOString(),
       dealloc: dealloc ?? 0,
       stats_reset: isoTime(stats_reset),
       entries: known,

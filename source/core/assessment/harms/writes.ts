@@ -22,7 +22,8 @@ export function writableOf(context: Context): Writable {
 }
 
 function stopsOf(state: WriteState, context: Context): string[] {
-  const {default_read_only, read_only_source, xids_left, multixacts_left, oldest_database} = state;
+  const {default_read_only, read_only_source, xids_left, multixacts_left} = state;
+  const {oldest_database, oldest_multixact_database} = state;
   return [
     ...(default_read_only
       ? [`read-only: default_transaction_read_only is on (${read_only_source ?? 'source unknown'})`]
@@ -31,7 +32,7 @@ function stopsOf(state: WriteState, context: Context): string[] {
       ? [`no transaction ids are left: database ${oldest_database} has to be vacuumed`]
       : []),
     ...(multixacts_left <= 0
-      ? [`no multixacts are left: database ${oldest_database} has to be vacuumed`]
+      ? [`no multixacts are left: database ${oldest_multixact_database} has to be vacuumed`]
       : []),
     ...(isWithoutStandby(state) && waitingForStandby(context) > 0
       ? [`every commit waits: no standby of ${state.synchronous_standby_names} is connected`]
@@ -62,14 +63,24 @@ function limitsOf(context: Context): string[] {
   ];
 }
 
-type IdsLeft = {what: 'transaction ids' | 'multixacts'; left: number; severity: Severity};
+type IdsLeft = {
+  what: 'transaction ids' | 'multixacts';
+  left: number;
+  database: string;
+  severity: Severity;
+};
 
 /** Those of which so few are left that PostgreSQL itself warns. */
-function idsLeft({xids_left, multixacts_left}: WriteState): IdsLeft[] {
+function idsLeft({
+  xids_left,
+  multixacts_left,
+  oldest_database,
+  oldest_multixact_database,
+}: WriteState): IdsLeft[] {
   const {warning, critical} = thresholds.xids_left;
   return [
-    {what: 'transaction ids' as const, left: xids_left},
-    {what: 'multixacts' as const, left: multixacts_left},
+    {what: 'transaction ids' as const, left: xids_left, database: oldest_database},
+    {what: 'multixacts' as const, left: multixacts_left, database: oldest_multixact_database},
   ]
     .filter(({left}) => left < warning)
     .map(each => ({...each, severity: each.left <= critical ? 'critical' : 'warning'}));
@@ -92,7 +103,7 @@ export function examineWrites(context: Context): Finding[] {
     ...(state === undefined || context.snapshot.target.is_in_recovery
       ? []
       : [
-          ...idsLeft(state).map(each => idsFinding(each, state)),
+          ...idsLeft(state).map(idsFinding),
           ...standbyMissing(state, context),
           ...notifyQueue(state),
           ...archiving(state, context),
@@ -101,7 +112,7 @@ export function examineWrites(context: Context): Finding[] {
   ];
 }
 
-function idsFinding({what, left, severity}: IdsLeft, {oldest_database}: WriteState): Finding {
+function idsFinding({what, left, severity, database: oldest_database}: IdsLeft): Finding {
   const isOut = left <= 0;
   return {
     recipe: 'wraparound',

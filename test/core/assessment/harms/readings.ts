@@ -70,6 +70,7 @@ export function createWriteState(overrides: Partial<WriteState> = {}): WriteStat
     xids_left: 2_000_000_000,
     oldest_database: 'shop',
     multixacts_left: 2_000_000_000,
+    oldest_multixact_database: 'shop',
     synchronous_standby_names: '',
     synchronous_standbys: 0,
     notify_queue_ratio: 0,

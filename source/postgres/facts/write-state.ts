@@ -1,0 +1,78 @@
+import type {WriteState} from '../../model/server-facts.ts';
+import {isoTime} from '../connect/client.ts';
+import type {Connection} from '../connect/connect.ts';
+import {pickVariant, serverQuery} from '../queries/query.ts';
+
+/** Whether the server takes writes, and what will end that. Throws the server's errors. */
+export async function readWriteState({client, server_version_num}: Connection): Promise<WriteState> {
+  const text = (query: typeof writeStateQuery) => pickVariant(query, server_version_num).text;
+  const {rows} = await client.query<WriteStateRow>({text: text(writeStateQuery)});
+  const [row] = rows;
+  if (row === undefined) throw new Error('the server returned no row');
+  const {may_read_files, archive_mode, failed_count, last_failed_at, last_archived_at, ...state} = row;
+  const files = may_read_files ? await client.query<FileSetting>({text: text(readOnlyDefaultQuery)}) : null;
+  const setting = files?.rows[0];
+  return {
+    ...state,
+    default_read_only: files === null ? null : (setting?.is_on ?? false),
+    read_only_source: setting?.sourcefile ?? null,
+    archive:
+      archive_mode === 'off'
+        ? null
+        : {
+            failed_count,
+            last_failed_at: isoTime(last_failed_at),
+            last_archived_at: isoTime(last_archived_at),
+          },
+  };
+}
+
+/**
+ * - The server refuses writes a margin before ids wrap around after 2^31 of them: SetTransactionIdLimit in varsup.c and
+ *   SetMultiXactIdLimit in multixact.c. That the space for the members of multixacts is used up is not visible.
+ * - Without pg_read_all_stats a standby's state is NULL: then nobody knows how many are synchronous.
+ */
+const writeState = (margins: {xids: number; multixacts: number}) => `
+WITH /* poolctl */ d AS MATERIALIZED (
+  SELECT d.datname::text AS name, age(d.datfrozenxid) AS xids, mxid_age(d.datminmxid) AS multixacts FROM pg_database d)
+SELECT pg_is_in_recovery() AS is_in_recovery,
+  (SELECT 2147483647 - ${margins.xids} - max(d.xids)::int8 FROM d) AS xids_left,
+  (SELECT d.name FROM d ORDER BY d.xids DESC, d.name LIMIT 1) AS oldest_database,
+  (SELECT 2147483647 - ${margins.multixacts} - max(d.multixacts)::int8 FROM d) AS multixacts_left,
+  (SELECT d.name FROM d ORDER BY d.multixacts DESC, d.name LIMIT 1) AS oldest_multixact_database,
+  current_setting('synchronous_standby_names') AS synchronous_standby_names,
+  (SELECT CASE WHEN count(*) = count(r.state) THEN count(*) FILTER (WHERE r.sync_state IN ('sync', 'quorum')) END
+    FROM pg_stat_replication r) AS synchronous_standbys,
+  pg_notification_queue_usage() AS notify_queue_ratio, current_setting('archive_mode') AS archive_mode,
+  a.failed_count, a.last_failed_time::text AS last_failed_at, a.last_archived_time::text AS last_archived_at,
+  has_function_privilege('pg_catalog.pg_show_all_file_settings()', 'EXECUTE') AS may_read_files
+FROM pg_stat_archiver a`;
+
+export const writeStateQuery = serverQuery('poolctl_write_state', {
+  13: writeState({xids: 1_000_000, multixacts: 100}),
+  14: writeState({xids: 3_000_000, multixacts: 3_000_000}),
+});
+
+type WriteStateRow = Omit<WriteState, 'default_read_only' | 'read_only_source' | 'archive'> & {
+  may_read_files: boolean;
+  archive_mode: string;
+  failed_count: number;
+  last_failed_at: string | null;
+  last_archived_at: string | null;
+};
+
+/**
+ * What the files say: this session has a value of its own, which hides the server's. A value that is false in every file
+ * returns no row.
+ */
+export const readOnlyDefaultQuery = serverQuery(
+  'poolctl_read_only_default',
+  `
+SELECT /* poolctl */ f.setting::bool AS is_on, f.sourcefile
+FROM pg_file_settings f
+WHERE lower(f.name) = 'default_transaction_read_only' AND f.applied
+ORDER BY f.seqno DESC
+LIMIT 1`,
+);
+
+type FileSetting = {is_on: boolean; sourcefile: string};

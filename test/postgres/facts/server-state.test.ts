@@ -1,0 +1,139 @@
+import {chown, stat, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {afterAll, beforeAll, expect, it} from 'vitest';
+import type {Connection} from '../../../source/postgres/connect/connect.ts';
+import {readReplication} from '../../../source/postgres/facts/replication.ts';
+import {readRoleSettings} from '../../../source/postgres/facts/roles.ts';
+import {readWriteState} from '../../../source/postgres/facts/write-state.ts';
+import {describeEachMajor, type OwnServer, startTestServer} from '../../helpers/server.ts';
+import {until, watch} from '../watching.ts';
+
+describeEachMajor('facts of the server', major => {
+  let server: OwnServer;
+  let connection: Connection;
+  const open = async (user?: string) =>
+    watch(server.url(user === undefined ? {} : {user, password: 'secret'}));
+
+  beforeAll(async () => {
+    server = await startTestServer({
+      major,
+      settings: {
+        wal_level: 'logical',
+        max_wal_senders: 4,
+        archive_mode: 'on',
+        archive_command: 'false',
+        max_slot_wal_keep_size: '64MB',
+      },
+    });
+    await server.query(`CREATE ROLE anyone LOGIN PASSWORD 'secret'`);
+    connection = await open();
+  });
+  afterAll(async () => {
+    await connection?.close();
+    await server?.stop();
+  });
+
+  it('says how many transaction ids are left, and in which database', async () => {
+    await server.query('CREATE TABLE burned ()');
+    const state = await readWriteState(connection);
+    const [margin, multixacts] = major >= 14 ? [3_000_000, 3_000_000] : [1_000_000, 100];
+    const [row] = await server.query<{age: number; mxid_age: number}>(
+      'SELECT max(age(datfrozenxid)) AS age, max(mxid_age(datminmxid)) AS mxid_age FROM pg_database',
+    );
+    expect(state).toMatchObject({
+      is_in_recovery: false,
+      xids_left: 2 ** 31 - 1 - margin - Number(row?.age),
+      multixacts_left: 2 ** 31 - 1 - multixacts - Number(row?.mxid_age),
+      synchronous_standby_names: '',
+      synchronous_standbys: 0,
+      notify_queue_ratio: 0,
+    });
+    const names = (await server.query<{datname: string}>('SELECT datname FROM pg_database')).map(
+      ({datname}) => datname,
+    );
+    expect(names).toContain(state.oldest_database);
+    expect(names).toContain(state.oldest_multixact_database);
+  });
+
+  it("reads the server's default_transaction_read_only, not its own session's", async () => {
+    const initial = await readWriteState(connection);
+    expect(initial).toMatchObject({default_read_only: false, read_only_source: null});
+    await server.query('ALTER SYSTEM SET default_transaction_read_only = on');
+    expect(await readWriteState(connection)).toMatchObject({
+      default_read_only: true,
+      read_only_source: expect.stringMatching(/postgresql\.auto\.conf$/),
+    });
+    const unprivileged = await open('anyone');
+    expect(await readWriteState(unprivileged)).toMatchObject({
+      default_read_only: null,
+      read_only_source: null,
+    });
+    await unprivileged.close();
+    await server.query('ALTER SYSTEM RESET default_transaction_read_only');
+  });
+
+  it('reports an archive command that fails', async () => {
+    await server.query('CREATE TABLE archived AS SELECT generate_series(1, 10)');
+    await server.query('SELECT pg_switch_wal()');
+    const {archive} = await until(async () => {
+      const state = await readWriteState(connection);
+      return (state.archive?.failed_count ?? 0) > 0 && state;
+    });
+    expect(archive?.last_failed_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
+    expect(archive?.last_archived_at).toBeNull();
+  });
+
+  it('reads slots with what they keep', async () => {
+    await server.query(`SELECT pg_create_physical_replication_slot('standby', true)`);
+    await server.query(`SELECT pg_create_logical_replication_slot('cdc', 'pgoutput')`);
+    await server.query('CREATE TABLE kept AS SELECT generate_series(1, 10000)');
+    // The server writes WAL a little later.
+    const {slots, standbys} = await until(async () => {
+      const read = await readReplication(connection);
+      return read.slots.every(({retained_bytes}) => (retained_bytes ?? 0) > 600_000) && read;
+    });
+    expect(standbys).toEqual([]);
+    const [cdc, standby] = ['cdc', 'standby'].map(name => slots.find(each => each.name === name));
+    expect(cdc).toMatchObject({
+      kind: 'logical',
+      database: 'postgres',
+      plugin: 'pgoutput',
+      is_active: false,
+      active_pid: null,
+      xmin_age: null,
+      wal_status: 'reserved',
+      is_temporary: false,
+    });
+    expect(cdc?.catalog_xmin_age).toBeGreaterThan(0);
+    expect(cdc?.safe_wal_bytes).toBeGreaterThan(30_000_000);
+    expect(cdc?.safe_wal_bytes).toBeLessThan(100_000_000);
+    expect(standby).toMatchObject({kind: 'physical', database: null, plugin: null, catalog_xmin_age: null});
+  });
+
+  it('reads how long ago a setting of a role was set', async () => {
+    await server.query(`ALTER ROLE anyone SET work_mem = '5MB'`);
+    const ageOf = async () => {
+      const {overrides} = await readRoleSettings(connection);
+      return overrides.find(({role}) => role === 'anyone')?.set_age ?? Number.NaN;
+    };
+    const before = await ageOf();
+    for (let index = 0; index < 3; index++) await server.query('SELECT pg_current_xact_id()');
+    expect((await ageOf()) - before).toBe(3);
+  });
+
+  // Last: it stays a standby.
+  it('is read on a standby', async () => {
+    const data = join(server.folder, 'data');
+    const {uid, gid} = await stat(data);
+    await writeFile(join(data, 'standby.signal'), '');
+    await chown(join(data, 'standby.signal'), uid, gid);
+    await connection.close();
+    await server.restart(major >= 16 ? {} : {hot_standby: 'on'});
+    connection = await open();
+    const state = await readWriteState(connection);
+    expect(state).toMatchObject({is_in_recovery: true, default_read_only: false, notify_queue_ratio: 0});
+    expect(state.xids_left).toBeGreaterThan(2_000_000_000);
+    const {slots} = await readReplication(connection);
+    expect(slots.find(({name}) => name === 'standby')?.retained_bytes).toBeGreaterThan(600_000);
+  });
+});
