@@ -2,9 +2,23 @@ import {describe, expect, it} from 'vitest';
 import {story as foreignKey} from '../../source/demo/stories/foreign-key.ts';
 import {story as hotRow} from '../../source/demo/stories/hot-row.ts';
 import {story as lockQueue} from '../../source/demo/stories/lock-queue.ts';
+import {story as advisoryLock} from './stories/advisory-lock.ts';
+import {story as ddlBehindIdle} from './stories/ddl-behind-idle-transaction.ts';
+import {story as idleBlocker} from './stories/idle-blocker.ts';
+import {story as preparedTransaction} from './stories/prepared-transaction.ts';
 import {describeMoment, isRight, type Moment, watchStory} from './watch-story.ts';
 
-describe.each([lockQueue, hotRow, foreignKey])('$name', story => {
+const stories = [
+  lockQueue,
+  hotRow,
+  foreignKey,
+  advisoryLock,
+  idleBlocker,
+  preparedTransaction,
+  ddlBehindIdle,
+];
+
+describe.each(stories)('$name', story => {
   it('has its cause first, offers no innocent, and is quiet after the cure', async () => {
     const watched = await watchStory(story);
     try {
@@ -26,13 +40,15 @@ function isQuiet({assessment: {findings}}: Moment): boolean {
 
 /** Innocent applications whose sessions an act would end or change. */
 function offered({assessment: {findings}, snapshot}: Moment, innocents: readonly string[]): string[] {
-  const pids = findings
-    .flatMap(({params, acts = []}) => [params ?? {}, ...acts.map(act => act.params)])
-    .flatMap(({pid = '', application = ''}) => [...pid.split(','), application]);
+  const params = findings.flatMap(finding => [
+    finding.params ?? {},
+    ...(finding.acts ?? []).map(act => act.params),
+  ]);
+  const named = params.flatMap(({pid = '', application = ''}) => [...pid.split(','), application]);
   return innocents.filter(name =>
     snapshot.backends.some(
       ({application_name, pid}) =>
-        application_name === name && (pids.includes(String(pid)) || pids.includes(name)),
+        application_name === name && (named.includes(String(pid)) || named.includes(name)),
     ),
   );
 }
