@@ -130,6 +130,45 @@ describeEachMajor('release-blockers', major => {
     expect(await again).toMatchObject({rowCount: 1});
   });
 
+  it('cancels the head of a queue that waits itself: those behind it continue, and the journal says how many waited', async () => {
+    const reader = await open('report');
+    const report = reader
+      .query('SELECT pg_sleep(600) FROM orders')
+      .catch((error: {code: string}) => error.code);
+    await untilAsleep('report');
+    const owner = await server.connect({application_name: 'migration'});
+    onTestFinished(() => owner.end().catch(() => {}));
+    const migration = owner
+      .query('ALTER TABLE orders ADD gift text')
+      .catch((error: {code: string}) => error.code);
+    await untilWaiting(owner);
+    const behind = await open('behind');
+    const done = behind.query('SELECT count(*) FROM orders');
+    await untilWaiting(behind);
+    const {processID} = owner as pg.Client & {processID: number};
+    const acting = await createActing(server);
+    expect(await acting.run('release-blockers', {set: [`pid=${processID}`], yes: true})).toBe(0);
+    expect(acting.document().steps).toMatchObject([
+      {outcome: 'verified'},
+      {outcome: 'skipped', message: 'it no longer blocks a session: skipped'},
+    ]);
+    expect(await migration).toBe('57014');
+    expect(await done).toMatchObject({rowCount: 1});
+    const outcomes = (await acting.journal.read()).filter(({event}) => event === 'outcome');
+    expect(outcomes[0]).toMatchObject({
+      measures: [
+        {
+          name: 'sessions waiting for a lock',
+          before: '2 (app, postgres)',
+          after: expect.stringMatching(/^(0|1 \(app\))$/),
+        },
+      ],
+    });
+    expect(await pidsOf(server, 'report')).toHaveLength(1);
+    await reader.end();
+    await report;
+  });
+
   it('does nothing if the sessions changed since the preview', async () => {
     const blocker = await hold('went-on', 5);
     const {done} = await waitFor(5);
