@@ -23,7 +23,7 @@ import {
   timeoutMs,
   timeoutSettings,
 } from '../source/core/roles/timeouts.ts';
-import {protectionOf} from '../source/core/sessions/protection.ts';
+import {protectionOf, subjectOf} from '../source/core/sessions/protection.ts';
 import {counted, formatAge} from '../source/core/text/format.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';
 import type {Role, RoleSettings} from '../source/model/recipe-data.ts';
@@ -104,6 +104,9 @@ function diagnose(snapshot: Snapshot, {role_settings}: {role_settings?: RoleSett
         summary: `role ${role} has ${counted(leaked.length, 'session')} idle in transaction, the longest for ${formatAge(longest_ms)}, and no idle_in_transaction_session_timeout`,
         evidence: {role, sessions: leaked.length, longest_state_age_ms: longest_ms, setting: name},
         params: {role: writeText(role), [name]: '1min'},
+        // The leak itself is assessed with what it takes; this lets the server end the next one.
+        cause: 'housekeeping',
+        explains: leaked.map(({pid}) => subjectOf(pid)),
       },
     ];
   });

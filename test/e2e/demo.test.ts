@@ -27,7 +27,7 @@ it('shows its incident in the console, and the recipe for the leak ends it', asy
     env: {TMPDIR: folder},
   });
   await terminal.waitFor('slots by application, role and client', {timeout_ms: 60_000});
-  await terminal.waitFor(/(critical|warning) +\d+ of 57 slots are in use/);
+  await terminal.waitFor(/(critical|warning) .*\d+ of 57 slots are in use/);
   const leak =
     /assessments-import\/assessments_app leaks \d+ sessions idle in transaction.*kill-idle-sessions +\[(\w)\]/;
   // A session counts as leaked after half a minute idle in transaction.

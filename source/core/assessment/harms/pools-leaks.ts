@@ -86,8 +86,9 @@ function isHeld(busy: readonly PoolHistory[], {sessions}: Leak): boolean {
   return pool !== undefined && sessions.length >= pool.last.sessions / 2;
 }
 
-/** Time until the application's leaked sessions, whose number rises, leave no free slot. */
+/** Time until the application's leaked sessions, whose number rises, leave no free slot; null while that is far, or slots are short already. */
 function fullInMs({samples, snapshot: {budget}}: Context, {sessions: [first]}: Leak): number | null {
+  if (budget.used_ratio >= used_ratio.warning) return null;
   const history = samples.map(({at_ms, transactions}) => ({
     at_ms,
     used: transactions.filter(
@@ -135,9 +136,7 @@ export function leakReasons({snapshot}: Context, {sessions: group}: Leak): strin
   return [
     `Each has done nothing since its last statement, in the same transaction; ${others.length === 0 ? 'the application has no other session' : `${counted(others.length, 'other session')} of the application ${others.length === 1 ? 'goes' : 'go'} on`}.`,
     ...(wrote > 0
-      ? [
-          `${counted(wrote, 'transaction')} ${wrote === 1 ? 'has' : 'have'} written: ending it rolls that back.`,
-        ]
+      ? [`${counted(wrote, 'transaction')} ${wrote === 1 ? 'has' : 'have'} written, which is rolled back.`]
       : []),
   ];
 }

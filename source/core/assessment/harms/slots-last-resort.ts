@@ -1,49 +1,60 @@
 import type {Act} from '../../../model/recipe.ts';
 import type {Backend} from '../../../model/snapshot.ts';
+import {thresholds} from '../../health/thresholds.ts';
 import {writeText} from '../../recipe/parameters.ts';
 import {quoteIdentifier} from '../../sql/quote.ts';
 import {counted} from '../../text/format.ts';
+import {writeDuration} from '../../text/time.ts';
 import {type Context, poolName} from '../context.ts';
-import {isActive} from '../sample.ts';
+import {isActive, isIdleInTransaction} from '../sample.ts';
 import {addressesOf, advice, tuneAct} from './slots-acts.ts';
 import type {Cause, Space} from './slots-causes.ts';
 
-/** Nothing that can be seen is too much: who holds most, and what it does. */
-export function serverCause({snapshot}: Context, {holders}: Space): Cause {
-  const [largest] = holders;
-  const text =
-    largest === undefined ? 'sessions of other users' : `${holderText(largest)}, ${doingText(largest)}`;
+/**
+ * Nothing that can be seen is too much yet: who holds most, and what it does. An application with many sessions idle in
+ * transaction is named first: if they stay so, it leaks them.
+ */
+export function serverCause({snapshot}: Context, {holders}: Space, least: number): Cause {
+  const inTransaction = (own: readonly Backend[]) => own.filter(isIdleInTransaction).length;
+  const [suspect] = holders
+    .filter(own => inTransaction(own) >= least)
+    .sort((a, b) => inTransaction(b) - inTransaction(a));
+  const named = suspect ?? holders[0];
   return {
     cause: 'slots-nearly-full',
-    slots: largest?.length ?? 0,
+    slots: named?.length ?? 0,
     weight: 0,
     subject: 'server',
-    text,
+    text: named === undefined ? 'sessions of other users' : `${holderText(named)}, ${doingText(named)}`,
     explains: [],
     confidence: 'possible',
     reasons: [
-      'No session is leaked, no client is silent and no pool is mostly idle: the applications use what they hold.',
+      suspect === undefined
+        ? 'No session is leaked, no client is silent and no pool has many unused sessions: the applications use what they hold.'
+        : `No transaction has been idle for ${writeDuration(thresholds.leak_while_short_ms.warning)} yet: those of ${poolName(suspect[0])} are leaked if they stay.`,
       ...holders.slice(0, 4).map(own => `${holderText(own)}: ${doingText(own)}.`),
     ],
     evidence: {
-      application_name: largest?.[0].application_name ?? null,
-      usename: largest?.[0].usename ?? null,
-      sessions: largest?.length ?? null,
+      application_name: named?.[0].application_name ?? null,
+      usename: named?.[0].usename ?? null,
+      sessions: named?.length ?? null,
       sessions_waiting_for_locks: snapshot.lock_waits.length,
     },
-    acts: [
-      largest === undefined
-        ? advice('grant this role pg_read_all_stats', 'without it other users stay hidden')
-        : tuneAct(
-            largest[0].usename ?? '',
-            {instances: addressesOf(largest).length},
-            {
-              title: `size the pools of ${poolName(largest[0])}, or put a pooler in front`,
-              costs: 'applies when the application restarts; more requests at once wait in its pool',
-            },
-          ),
-    ],
+    acts: [serverAct(named)],
   };
+}
+
+function serverAct(named: Space['holders'][number] | undefined): Act {
+  if (named === undefined)
+    return advice('grant this role pg_read_all_stats', 'without it other users stay hidden');
+  return tuneAct(
+    named[0].usename ?? '',
+    {instances: addressesOf(named).length},
+    {
+      title: `size the pools of ${poolName(named[0])}, or put a pooler in front`,
+      costs: 'applies when the application restarts; more requests at once wait in its pool',
+    },
+  );
 }
 
 /** The server refuses connections beyond a role's or database's own limit, even if slots are free. */

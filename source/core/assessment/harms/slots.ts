@@ -127,7 +127,7 @@ function causesOf(context: Context, space: Space): Cause[] {
     .filter(({slots}) => slots >= least)
     .sort((a, b) => scoreOf(b, space) - scoreOf(a, space));
   if (space.kind !== 'server') return [...causes, ownLimitCause(context, space)];
-  return causes.length > 0 ? causes : [serverCause(context, space)];
+  return causes.length > 0 ? causes : [serverCause(context, space, least)];
 }
 
 /** What has grown, or what it takes to have enough slots again, explains more than what was always there. */
