@@ -100,7 +100,6 @@ function diagnose(snapshot: Snapshot, {role_settings}: {role_settings?: RoleSett
         recipe: recipe.id,
         severity: 'warning',
         subject: `role:${role}`,
-        cause: 'housekeeping',
         summary: `role ${role} has ${counted(leaked.length, 'session')} idle in transaction, the longest for ${formatAge(longest_ms)}, and no idle_in_transaction_session_timeout`,
         evidence: {role, sessions: leaked.length, longest_state_age_ms: longest_ms, setting: name},
         params: {role: writeText(role), [name]: '1min'},

@@ -174,15 +174,14 @@ describeEachMajor('poolctl check', major => {
     const {code, document} = await check();
     expect([code, document.status]).toEqual([1, 'critical']);
     expect(document.findings[0]).toMatchObject({
-      recipe: 'tune-connection-limit',
       severity: 'critical',
-      subject: 'server',
-      summary: expect.stringContaining('of 17 slots are in use'),
-      evidence: expect.objectContaining({usable: 17}),
+      summary: expect.stringMatching(/web\/app .*in transaction/),
+      harm: {kind: 'slots'},
+      evidence: {usable: 17},
     });
     const {stdout} = await runProgram(['check', urlOf(server, 'oncall')]);
     expect(stdout).toMatch(
-      /^critical: .*\n\ncritical +tune-connection-limit +\d+ of 17 slots are in use .*; web\/app has \d+, .* in transaction/,
+      /^critical: .*\n\ncritical +[\w-]+ +(web\/app leaks .*: )?\d+ of 17 slots are in use/,
     );
     for (const client of clients) await client.end();
   });
