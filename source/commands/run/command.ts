@@ -11,6 +11,7 @@ import {
 import {locateServer} from '../../cli/locate-server.ts';
 import {loadRecipesAndReport} from '../../cli/recipes.ts';
 import {createDriftCheck, type DriftPorts} from '../../core/engine/drift.ts';
+import {onlySubjects} from '../../core/engine/only.ts';
 import {type ActingRecipe, canAct, planRecipe} from '../../core/engine/plan.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {problemOf} from '../../core/recipe/parameters.ts';
@@ -26,6 +27,8 @@ export type RunPorts = ExecutePorts & DriftPorts & {recipes: readonly Recipe[]};
 export type RunFlags = ConsentFlags & {
   /** `name=value` each. */
   set: readonly string[];
+  /** Subjects of the steps to execute; null for all. */
+  only?: readonly string[] | null;
 };
 
 /** `poolctl run <recipe> [url]`. */
@@ -36,7 +39,11 @@ export async function run(
   const request = await locateServer(context, {url, flags});
   const recipes = await loadRecipesAndReport(context.output, flags, request.settings);
   return withRunSession(context, request, flags, session =>
-    runRecipe({...session, recipes}, id, {...readConsentFlags(flags), set: flags.set ?? []}),
+    runRecipe({...session, recipes}, id, {
+      ...readConsentFlags(flags),
+      set: flags.set ?? [],
+      only: flags.only === undefined ? null : flags.only.split(',').map(subject => subject.trim()),
+    }),
   );
 }
 
@@ -48,7 +55,8 @@ export async function runRecipe(ports: RunPorts, id: string | undefined, flags: 
   const snapshot = await ports.read();
   const completed = await askForMissing(ports, recipe, params, snapshot);
   const facts = recipe.planRequires ? await ports.load(recipe.planRequires(completed)) : {};
-  const plan = planRecipe(recipe, snapshot, {...recipe.defaults?.(snapshot, facts), ...completed}, facts);
+  const whole = planRecipe(recipe, snapshot, {...recipe.defaults?.(snapshot, facts), ...completed}, facts);
+  const plan = flags.only ? onlySubjects(whole, flags.only) : whole;
   const drift = createDriftCheck(recipe, plan.params, ports);
   return executePlan(ports, plan, {target: snapshot.target, drift}, flags);
 }

@@ -18,6 +18,11 @@ export const usage = {
       isMultiple: true,
       help: 'Set a parameter of the recipe; may be repeated',
     },
+    only: {
+      type: 'string',
+      value: 'SUBJECT',
+      help: 'Only these of what the plan would change, comma-separated, as --dry-run names them',
+    },
     ...consentFlags,
     ...recipesFlag,
     ...journalFlag,
