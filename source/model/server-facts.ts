@@ -83,6 +83,10 @@ export type ReplicationSlot = {
   /** Bytes that can still be written before it is lost; null without max_slot_wal_keep_size. */
   safe_wal_bytes: number | null;
   is_temporary: boolean;
+  /** What identifies a slot that is not in use, as it has no oid: none of these changes without a consumer. */
+  restart_lsn: string | null;
+  xmin: string | null;
+  catalog_xmin: string | null;
 };
 
 /** A foreign key whose columns no index of its table begins with. */

@@ -1,5 +1,6 @@
 import type {ParameterValues} from '../../source/model/recipe.ts';
 import type {RecipeData} from '../../source/model/recipe-data.ts';
+import type {ReplicationSlot} from '../../source/model/server-facts.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createCatalog, createIndex, createProposal} from '../helpers/catalog.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
@@ -29,6 +30,28 @@ const blocked = createSnapshot({
   ],
 });
 
+/** A slot that a standby has left. */
+export function createSlot(overrides: Partial<ReplicationSlot> = {}): ReplicationSlot {
+  return {
+    name: 'standby_berlin',
+    kind: 'physical',
+    database: null,
+    plugin: null,
+    is_active: false,
+    active_pid: null,
+    xmin_age: 12_000,
+    catalog_xmin_age: null,
+    retained_bytes: 3_000_000_000,
+    wal_status: 'extended',
+    safe_wal_bytes: null,
+    is_temporary: false,
+    restart_lsn: '0/16B3748',
+    xmin: '760',
+    catalog_xmin: null,
+    ...overrides,
+  };
+}
+
 /** By recipe id; every recipe that acts has one. */
 export const samples: Record<string, Sample> = {
   'tune-connection-limit': {
@@ -49,6 +72,11 @@ export const samples: Record<string, Sample> = {
       },
     },
     params: {app: '/app'},
+  },
+  'drop-replication-slot': {
+    snapshot: createSnapshot(),
+    facts: {replication: {slots: [createSlot()], standbys: []}},
+    params: {slot: 'standby_berlin'},
   },
   'drop-unused-indexes': {
     snapshot: createSnapshot(),

@@ -30,7 +30,8 @@ export const slotsQuery = serverQuery(
 SELECT /* poolctl */ r.slot_name::text AS name, r.slot_type AS kind, r.database::text, r.plugin::text, r.active AS is_active,
   r.active_pid, age(r.xmin) AS xmin_age, age(r.catalog_xmin) AS catalog_xmin_age,
   greatest(0, pg_wal_lsn_diff(${currentLsn}, r.restart_lsn))::int8 AS retained_bytes,
-  r.wal_status, r.safe_wal_size AS safe_wal_bytes, r.temporary AS is_temporary
+  r.wal_status, r.safe_wal_size AS safe_wal_bytes, r.temporary AS is_temporary,
+  r.restart_lsn::text, r.xmin::text, r.catalog_xmin::text
 FROM pg_replication_slots r
 ORDER BY retained_bytes DESC NULLS LAST, r.slot_name
 LIMIT 50`,

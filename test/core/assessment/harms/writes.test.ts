@@ -31,6 +31,9 @@ const slot: ReplicationSlot = {
   wal_status: 'extended',
   safe_wal_bytes: 500_000_000,
   is_temporary: false,
+  restart_lsn: '0/16B3748',
+  xmin: null,
+  catalog_xmin: null,
 };
 
 const waiting = [
