@@ -30,7 +30,7 @@ export function unknownErrors(failure: Failure): Finding[] {
   if (ratio < rollback_ratio.warning) return [];
   const certain = statements.filter(({is_certain}) => is_certain);
   const abortedSeen = [...aborted.values()].reduce((sum, count) => sum + count, 0);
-  const isAborted = abortedSeen >= context.samples.length * leastAborted;
+  const isAborted = abortedSeen >= Math.max(leastAborted, context.samples.length * leastAbortedShare);
   const unasked = unasked_per_second ?? 0;
   const isUnasked =
     unasked >= rollbacks_per_second.warning && (unasked / per_second) * ratio >= rollback_ratio.warning;
@@ -42,7 +42,8 @@ export function unknownErrors(failure: Failure): Finding[] {
 }
 
 /** Sessions in an aborted transaction per reading: one now and then is an error that was handled. */
-const leastAborted = 0.2;
+const leastAborted = 3;
+const leastAbortedShare = 0.2;
 
 function errorFinding(
   failure: Failure,

@@ -1,5 +1,5 @@
 import type {Sample} from '../../../model/assessment.ts';
-import type {Backend, Snapshot} from '../../../model/snapshot.ts';
+import type {Snapshot} from '../../../model/snapshot.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {type Context, timeOf} from '../context.ts';
 import {writingStatement} from '../writing-statement.ts';
@@ -180,34 +180,24 @@ function textOf(query_id: string, {backends, statements}: Snapshot): string | nu
   return query !== null && countedStatement.test(query) ? query : null;
 }
 
-/** Sessions seen in an aborted transaction, per reading and by application, without those that a person left so. */
-export function abortedPools(datname: string, {samples, snapshot}: Context): Map<string, number> {
+/** Longer, it is a person's session, or a forgotten one. */
+const briefMs = 1000;
+
+/** Sessions seen just then in an aborted transaction, summed over the readings, by application. */
+export function abortedPools(datname: string, {samples}: Context): Map<string, number> {
   const seen = new Map<string, number>();
-  const abandoned = snapshot.backends.filter(isAbandoned);
-  for (const {pools} of samples) {
+  for (const {pools, transactions} of samples) {
     for (const {application_name, usename, datname: own, aborted} of pools) {
       if (own !== datname || aborted === 0) continue;
-      const left = abandoned.filter(each => isOf(each, {application_name, usename, datname})).length;
+      const lasting = transactions.filter(
+        each =>
+          each.application_name === application_name && each.usename === usename && each.idle_ms >= briefMs,
+      ).length;
       const key = `${application_name}\0${usename}`;
-      if (aborted > left) seen.set(key, (seen.get(key) ?? 0) + aborted - left);
+      if (aborted > lasting) seen.set(key, (seen.get(key) ?? 0) + aborted - lasting);
     }
   }
   return seen;
-}
-
-function isAbandoned({state, state_age_ms}: Backend): boolean {
-  return state === 'idle in transaction (aborted)' && (state_age_ms ?? 0) > quietMs;
-}
-
-function isOf(
-  backend: Backend,
-  {application_name, usename, datname}: {application_name: string; usename: string; datname: string},
-): boolean {
-  return (
-    backend.application_name === application_name &&
-    (backend.usename ?? '') === usename &&
-    backend.datname === datname
-  );
 }
 
 /** An application that writes in a database: the last statements of its sessions, and those begun over the readings. */

@@ -26,6 +26,7 @@ import {
   describeFull,
   describeReferring,
   insertsInto,
+  isMended,
   reasonsOf,
   type SequenceState,
   sequenceEvidence,
@@ -59,7 +60,7 @@ function fullColumns(failure: Failure): Finding[] {
   return (facts.sequences ?? []).flatMap(use => {
     const state = sequenceState(use);
     const {table} = use;
-    if (state === null || state.full === null || table === null) return [];
+    if (state === null || state.full === null || table === null || isMended(state, context)) return [];
     const tables = [table, ...use.referring.map(({schema, table: name}) => ({schema, name}))];
     const inserting = writersIn(rollbacks.datname, context).filter(({statements}) =>
       [...statements].some(statement => tables.some(each => insertsInto(statement, each))),

@@ -1,3 +1,4 @@
+import type {Sample} from '../../../model/assessment.ts';
 import type {Act, Finding, Severity} from '../../../model/recipe.ts';
 import type {SequenceUse} from '../../../model/server-facts.ts';
 import {thresholds} from '../../health/thresholds.ts';
@@ -185,9 +186,29 @@ export function untilFullMs(state: SequenceState, context: Context): number | nu
 export function examineSequences(context: Context): Finding[] {
   return (context.facts.sequences ?? []).flatMap(use => {
     const state = sequenceState(use);
-    return state === null ? [] : [sequenceFinding(state, context)];
+    return state === null || isMended(state, context) ? [] : [sequenceFinding(state, context)];
   });
 }
+
+/**
+ * The facts are read once a minute. If rows were inserted since, at the end of the readings, the sequence has been mended
+ * meanwhile; what fails with a column that refers to it is another statement.
+ */
+export function isMended({use, full}: SequenceState, {samples, snapshot}: Context): boolean {
+  const {table} = use;
+  if (full === null || full.kind === 'referring' || table === null) return false;
+  const read = samples.filter(({statements}) => statements !== null);
+  const last = read.at(-1);
+  const before = read.findLast(({at_ms}) => at_ms <= (last?.at_ms ?? 0) - recentMs);
+  if (last === undefined || before === undefined) return false;
+  const rowsAt = (sample: Sample, id: string) => sample.statements?.find(each => each.id === id)?.rows ?? 0;
+  return snapshot.statements
+    .filter(({query}) => insertsInto(query, table))
+    .map(({userid, dbid, queryid, toplevel}) => `${userid}/${dbid}/${queryid}/${toplevel}`)
+    .some(id => rowsAt(last, id) > rowsAt(before, id));
+}
+
+const recentMs = 3000;
 
 function sequenceFinding(state: SequenceState, context: Context): Finding {
   const {use, full} = state;

@@ -3,9 +3,16 @@ import type {Act, Finding, Severity} from '../../../model/recipe.ts';
 import type {ReplicationSlot, WriteState} from '../../../model/server-facts.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {counted, formatBytes, formatCount, formatRatio} from '../../text/format.ts';
-import type {Context} from '../context.ts';
+import {type Context, poolSubject} from '../context.ts';
 import {advice} from './failing-part.ts';
-import {examineSequences, inTime, sequenceState, shortName, untilFullMs} from './writes-sequences.ts';
+import {
+  examineSequences,
+  inTime,
+  isMended,
+  sequenceState,
+  shortName,
+  untilFullMs,
+} from './writes-sequences.ts';
 
 /**
  * Whether the server takes writes, and what will end that: `ok` is false if it takes none now, null as long as that is
@@ -45,7 +52,7 @@ function limitsOf(context: Context): string[] {
   const {write_state: state, sequences = [], replication} = context.facts;
   const full = sequences.flatMap(use => {
     const sequence = sequenceState(use);
-    if (sequence === null) return [];
+    if (sequence === null || isMended(sequence, context)) return [];
     const name = use.table === null ? use.name : `${shortName(use.table)}.${use.table.column}`;
     if (sequence.full !== null) return [`${name} is full`];
     const until_ms = untilFullMs(sequence, context);
@@ -163,7 +170,7 @@ function standbyMissing(state: WriteState, context: Context): Finding[] {
       },
       ...(isWaiting && {
         harm: {kind: 'writes' as const, sessions: waiting, share: 1, since: null},
-        explains: commits.map(({pid}) => `backend:${pid}`),
+        explains: [...new Set(commits.flatMap(each => [`backend:${each.pid}`, poolSubject(each)]))],
       }),
       cause: 'sync-standby-missing',
       confidence: 'certain',
