@@ -42,6 +42,35 @@ describe('locks', () => {
     expect(screen).toMatch(/└ 12 .*transaction 70012, row of orders/);
   });
 
+  it('name what is waited for, all that hold it, and processes that are no client sessions', () => {
+    const wait = (pid: number, blocked_by: number[], of: Partial<LockWait>): LockWait => ({
+      pid,
+      blocked_by,
+      locktype: 'relation',
+      mode: 'AccessExclusiveLock',
+      relation: 'orders',
+      wait_age_ms: 9000,
+      ...of,
+    });
+    const lock_waits = [
+      wait(11, [10, 9], {object: 'relation public.orders'}),
+      wait(12, [11], {object: 'row of public.items', locktype: 'tuple'}),
+      wait(13, [11, 12], {object: 'advisory lock 42', locktype: 'advisory'}),
+    ];
+    const backends = [10, 11, 12, 13].map(pid => createBackend({pid, application_name: `app${pid}`}));
+    const worker = {
+      ...{pid: 9, backend_type: 'autovacuum worker', application_name: '', datname: null, usename: null},
+      ...{state: null, wait_event_type: null, wait_event: null, xact_age_ms: 5000, xmin_age: null},
+      ...{blocked_by: [], leader_pid: null, query_age_ms: null, query: 'autovacuum: VACUUM public.orders'},
+    };
+    const snapshot = createSnapshot({backends, lock_waits, background_workers: [worker]});
+    const screen = screenOf(press(play(open(200, 24), read(snapshot)).state, '4'));
+    expect(screen).toMatch(/9 .*autovacuum worker.*autovacuum: VACUUM public\.orders/);
+    expect(screen).toMatch(/ 11 .*AccessExclusive public\.orders; also held by \d+ /);
+    expect(screen).toMatch(/ 12 .* row of public\.items +app12/);
+    expect(screen).toMatch(/ 13 .* advisory lock 42 +app13/);
+  });
+
   it('keep their order while a row is selected, a new waiter under its blocker', () => {
     const selected = press(play(open(120, 24), waiting([11, 10], [21, 20])).state, '4', 'j');
     const later = play(selected, waiting([11, 10], [21, 20], [12, 10], [22, 20], [23, 20])).state;

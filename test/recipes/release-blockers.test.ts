@@ -128,6 +128,14 @@ describe('plan', () => {
     for (const line of figure) expect([...line].length).toBeLessThanOrEqual(76);
   });
 
+  it('draws what is waited for by name, and all that hold it', () => {
+    const snapshot = snapshotOf({1: running, 2: {}}, [[2, [1, 0], 9000]]);
+    const lock_waits = snapshot.lock_waits.map(wait => ({...wait, object: 'row of public.orders'}));
+    expect(plan({...snapshot, lock_waits}).figure?.[1]).toBe(
+      '└─ 2  shop/shop_app active  waits 9s for row of public.orders  also for 1',
+    );
+  });
+
   it('describes a released session once, and shows its pid only in the tree and the steps', () => {
     const snapshot = snapshotOf({1: {...leaking, application_name: 'import'}, 2: {}, 3: {}}, [
       [2, [1], 9000],

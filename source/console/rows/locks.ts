@@ -1,6 +1,6 @@
 import {type LockNode, lockTree} from '../../core/activity/lock-tree.ts';
 import {sessionId} from '../../core/sessions/session.ts';
-import type {Backend, LockWait} from '../../model/snapshot.ts';
+import type {Backend, BackgroundWorker, LockWait} from '../../model/snapshot.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {freezeOrder} from './arrange.ts';
 
@@ -12,7 +12,11 @@ export type LockRow = {
   waiters: number;
   pid: number;
   backend: Backend | null;
+  /** If it is no client session: autovacuum, an apply worker, the startup process of a standby. */
+  worker: BackgroundWorker | null;
   wait: LockWait | null;
+  /** Who else holds what it waits for, `4712 web`; not those that only wait before it. */
+  also: string[];
 };
 
 /**
@@ -22,7 +26,13 @@ export type LockRow = {
 export function lockRows({snapshot, tables}: Pick<ConsoleState, 'snapshot' | 'tables'>): LockRow[] {
   if (snapshot === null) return [];
   const backends = new Map(snapshot.backends.map(backend => [backend.pid, backend]));
+  const workers = new Map(snapshot.background_workers.map(worker => [worker.pid, worker]));
   const waits = new Map(snapshot.lock_waits.map(wait => [wait.pid, wait]));
+  const nameOf = (pid: number) => {
+    if (pid === 0) return 'a prepared transaction';
+    const worker = workers.get(pid);
+    return `${pid} ${backends.get(pid)?.application_name || worker?.backend_type || ''}`.trimEnd();
+  };
   const idOf = ({pid}: {pid: number}) => {
     const backend = backends.get(pid);
     return backend ? sessionId(backend) : `${pid}@`;
@@ -35,7 +45,9 @@ export function lockRows({snapshot, tables}: Pick<ConsoleState, 'snapshot' | 'ta
       waiters: node.waiters_total,
       pid: node.pid,
       backend: backends.get(node.pid) ?? null,
+      worker: workers.get(node.pid) ?? null,
       wait: waits.get(node.pid) ?? null,
+      also: node.also_blocked_by.filter(pid => !waits.has(pid)).map(nameOf),
     },
     ...inOrder(node.children).flatMap((child, index, {length}) =>
       rowsOf(child, [...path, index === length - 1]),

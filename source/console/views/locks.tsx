@@ -85,7 +85,7 @@ const lockColumns = (symbols: Theme['symbols']): Column<LockRow>[] => [
     width: 6,
     priority: 8,
     align: 'right',
-    text: row => formatAge(row.backend?.xact_age_ms ?? null),
+    text: row => formatAge((row.backend ?? row.worker)?.xact_age_ms ?? null),
     sortValue: () => null,
   },
   {
@@ -94,7 +94,7 @@ const lockColumns = (symbols: Theme['symbols']): Column<LockRow>[] => [
     width: 22,
     widest: 60,
     priority: 7,
-    text: row => (row.wait ? waitTarget(row.wait) : ''),
+    text: row => (row.wait ? [waitTarget(row.wait), ...alsoHeld(row)].join('; ') : ''),
     sortValue: () => null,
   },
   {
@@ -103,7 +103,7 @@ const lockColumns = (symbols: Theme['symbols']): Column<LockRow>[] => [
     width: 12,
     widest: 40,
     priority: 3,
-    text: row => row.backend?.application_name ?? '',
+    text: row => row.backend?.application_name ?? row.worker?.backend_type ?? '',
     sortValue: () => null,
   },
   {
@@ -112,7 +112,7 @@ const lockColumns = (symbols: Theme['symbols']): Column<LockRow>[] => [
     width: 16,
     grows: true,
     priority: 5,
-    text: row => oneLine(row.backend?.query ?? ''),
+    text: row => oneLine((row.backend ?? row.worker)?.query ?? ''),
     sortValue: () => null,
   },
 ];
@@ -131,12 +131,26 @@ function branches(path: boolean[], {trunk, branch, lastBranch}: Theme['symbols']
     .join('');
 }
 
-/** What is waited for. A wait for a row is a wait for the transaction that wrote it: its id, and the row's table if known. */
-function waitTarget({locktype, mode, relation, transactionid, blocked_by}: LockWait): string {
+/** What is waited for. A wait for a row is a wait for the transaction that wrote it: its table if known, and its id. */
+function waitTarget({object, locktype, mode, relation, transactionid, blocked_by}: LockWait): string {
   const what = relation !== null && /^\d+$/.test(relation) ? `relation ${relation}` : relation;
-  if (locktype !== 'transactionid') return `${mode.replace(/Lock$/, '')} ${what ?? locktype}`;
-  const whose = transactionid === undefined ? `of ${blocked_by[0] ?? '?'}` : transactionid;
-  return `transaction ${whose}${what === null ? '' : `, row of ${what}`}`;
+  const strength = mode.replace(/Lock$/, '');
+  if (locktype === 'transactionid') {
+    const whose = transactionid === undefined ? `of ${blocked_by[0] ?? '?'}` : transactionid;
+    const row = object?.startsWith('row of ') ? object : what === null ? null : `row of ${what}`;
+    return `transaction ${whose}${row === null ? '' : `, ${row}`}`;
+  }
+  // Only of a table does the mode say something that the object does not.
+  if (object !== undefined) return object.replace(/^relation /, `${strength} `);
+  return `${strength} ${what ?? locktype}`;
+}
+
+const mostAlso = 2;
+
+function alsoHeld({also}: LockRow): string[] {
+  if (also.length === 0) return [];
+  const rest = also.length - mostAlso;
+  return [`also held by ${also.slice(0, mostAlso).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`];
 }
 
 function shortState(backend: Backend | null): string {

@@ -1,5 +1,5 @@
 import type {GroupKey, Skipped, WatchedGroup} from '../../model/recipe.ts';
-import type {Backend, Snapshot} from '../../model/snapshot.ts';
+import type {Backend, LockWait, Snapshot} from '../../model/snapshot.ts';
 import {type LockNode, lockTree} from '../activity/lock-tree.ts';
 import {groupBy} from '../group-by.ts';
 import {redactLiterals} from '../sql/shown-sql.ts';
@@ -143,14 +143,20 @@ export function lockFigure(
   snapshot: Snapshot,
   described: ReadonlySet<number>,
 ): string[] {
-  const undescribed = {...snapshot, backends: snapshot.backends.filter(({pid}) => !described.has(pid))};
+  const undescribed = {
+    ...snapshot,
+    backends: snapshot.backends.filter(({pid}) => !described.has(pid)),
+    waiting: new Set(snapshot.lock_waits.map(({pid}) => pid)),
+  };
   const lines = roots.flatMap(root => [describe(root, undescribed), ...branches(root, undescribed, '')]);
   const shown = lines.length > maxLines ? lines.slice(0, maxLines - 1) : lines;
   const rest = lines.length - shown.length;
   return [...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].map(line => shorten(line, maxWidth));
 }
 
-function branches({children}: LockNode, snapshot: Snapshot, indent: string): string[] {
+type Drawn = Snapshot & {waiting: ReadonlySet<number>};
+
+function branches({children}: LockNode, snapshot: Drawn, indent: string): string[] {
   return children.flatMap((child, index) => {
     const isLast = index === children.length - 1;
     return [
@@ -160,18 +166,33 @@ function branches({children}: LockNode, snapshot: Snapshot, indent: string): str
   });
 }
 
-function describe({pid, waiters_total, is_in_cycle}: LockNode, snapshot: Snapshot): string {
+function describe({pid, waiters_total, is_in_cycle, also_blocked_by}: LockNode, snapshot: Drawn): string {
+  // Of those before it in a queue only the ones that hold something.
+  const also = also_blocked_by.filter(other => !snapshot.waiting.has(other));
+  const worker = snapshot.background_workers.find(each => each.pid === pid);
   const backend = snapshot.backends.find(each => each.pid === pid);
   const wait = snapshot.lock_waits.find(each => each.pid === pid);
   return [
-    pid === 0 ? 'prepared transaction' : String(pid),
+    nameOfPid(pid),
     ...(backend ? [describeBackend(backend)] : []),
+    ...(worker ? [worker.backend_type] : []),
     ...(waiters_total > 0 ? [`blocks ${waiters_total}`] : []),
     ...(is_in_cycle ? ['deadlocked'] : []),
-    ...(wait
-      ? [`waits ${formatAge(wait.wait_age_ms)} for ${wait.mode} on ${wait.relation ?? wait.locktype}`]
+    ...(wait ? [`waits ${formatAge(wait.wait_age_ms)} for ${describeWait(wait)}`] : []),
+    ...(also.length > 0
+      ? [`also for ${also.slice(0, 2).map(nameOfPid).join(', ')}${also.length > 2 ? ', ...' : ''}`]
       : []),
   ].join('  ');
+}
+
+function nameOfPid(pid: number): string {
+  return pid === 0 ? 'prepared transaction' : String(pid);
+}
+
+/** `AccessExclusiveLock on orders`, `row of public.orders`, `advisory lock 42`. */
+function describeWait({object, mode, relation, locktype}: LockWait): string {
+  if (object !== undefined && !object.startsWith('relation ')) return object;
+  return `${mode} on ${object?.slice('relation '.length) ?? relation ?? locktype}`;
 }
 
 function shorten(text: string, length: number): string {
