@@ -64,6 +64,8 @@ const nameOf = (oid: string, database: string) =>
  *   queue holds names the relation (src/backend/access/heap/README.tuplock). Without one (a unique key), `tables` are those on
  *   which both have a lock that precedes changing rows.
  * - `tag` identifies a lock: for one locktype the same columns are NULL.
+ * - `m`: no index and no statistics help with pg_locks, so its rows are reduced before they are joined; coalesce() makes the
+ *   planner hash the list.
  * - The locks of a prepared transaction have no pid; what they share is the virtual transaction.
  */
 const text = (wait_age_ms: string) => `
@@ -80,18 +82,25 @@ h AS (
   JOIN (VALUES ${conflictRows}) c (mode, modes) ON c.mode = w.mode
   JOIN l x ON x.tag = w.tag AND x.granted AND x.mode = ANY (c.modes) AND x.pid IS DISTINCT FROM w.pid
   GROUP BY w.pid),
-r AS (
-  SELECT w.pid, array_agg(DISTINCT own.relation::regclass::text) AS tables
+x AS MATERIALIZED (
+  SELECT w.pid, w.virtualtransaction AS own, l.virtualtransaction AS theirs
   FROM w
-  JOIN l x ON x.tag = w.tag AND x.granted
-  JOIN l own ON own.pid = w.pid AND own.granted AND own.locktype = 'relation' AND own.database = (SELECT oid FROM here)
-    AND own.mode IN ('RowShareLock', 'RowExclusiveLock')
-  JOIN l theirs ON theirs.virtualtransaction = x.virtualtransaction AND theirs.locktype = 'relation'
-    AND theirs.database = own.database AND theirs.relation = own.relation
-    AND theirs.mode IN ('RowShareLock', 'RowExclusiveLock')
-  JOIN pg_class c ON c.oid = own.relation AND c.relkind = 'r'
-  WHERE w.locktype = 'transactionid'
-  GROUP BY w.pid)
+  JOIN l ON l.tag = w.tag AND l.granted
+  WHERE w.locktype = 'transactionid'),
+m AS MATERIALIZED (
+  SELECT l.virtualtransaction, array_agg(l.relation) AS relations
+  FROM l
+  WHERE l.granted AND l.locktype = 'relation' AND l.database = (SELECT oid FROM here)
+    AND l.mode IN ('RowShareLock', 'RowExclusiveLock')
+    AND coalesce(l.virtualtransaction IN (SELECT x.own FROM x UNION ALL SELECT x.theirs FROM x), false)
+  GROUP BY 1),
+r AS (
+  SELECT x.pid, array_agg(DISTINCT c.oid::regclass::text) AS tables
+  FROM x
+  JOIN m own ON own.virtualtransaction = x.own
+  JOIN m other ON other.virtualtransaction = x.theirs
+  JOIN pg_class c ON c.oid = ANY (own.relations) AND c.oid = ANY (other.relations) AND c.relkind = 'r'
+  GROUP BY x.pid)
 SELECT DISTINCT ON (w.pid) w.pid, w.locktype, w.mode,
   ${nameOf('coalesce(w.relation, t.relation)', 'coalesce(w.database, t.database)')} AS relation,
   ${wait_age_ms} AS wait_age_ms, w.transactionid::text AS transactionid,
