@@ -210,7 +210,10 @@ describeEachMajor('lock waits', major => {
     );
     const worker = await until(async () => {
       const {background_workers} = await reader.read({...emptyRequest, activity: true, catalogs: true});
-      return background_workers.find(({blocked_by}) => blocked_by.includes(root));
+      const replicating = background_workers.filter(({datname}) => datname === 'replica');
+      // Woken too early, the launcher looks again only after three minutes.
+      if (replicating.length === 0) await client.query('ALTER SUBSCRIPTION own ENABLE');
+      return replicating.find(({blocked_by}) => blocked_by.includes(root));
     });
     expect(worker).toMatchObject({datname: 'replica', usename: 'postgres', leader_pid: null});
     expect(worker.backend_type).toMatch(/^logical replication/);
