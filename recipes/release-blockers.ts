@@ -72,12 +72,21 @@ export default recipe;
 
 type Root = LockNode & {longest_ms: number};
 
-/** The root that blocks most sessions first. */
+/** The root that blocks most sessions first. One that only holds up a background process, such as autovacuum, is none. */
 function rootsOf(snapshot: Snapshot): Root[] {
-  const waits = new Map(snapshot.lock_waits.map(({pid, wait_age_ms}) => [pid, wait_age_ms ?? 0]));
+  const sessions = new Set(snapshot.backends.map(({pid}) => pid));
+  const waits = new Map(
+    snapshot.lock_waits
+      .filter(({pid}) => sessions.has(pid))
+      .map(({pid, wait_age_ms}) => [pid, wait_age_ms ?? 0]),
+  );
   return lockTree(snapshot.backends, snapshot.lock_waits)
-    .filter(({waiters_total}) => waiters_total > 0)
+    .filter(root => blocksOneOf(sessions, root))
     .map(root => ({...root, longest_ms: longestWait(root, waits)}));
+}
+
+function blocksOneOf(sessions: ReadonlySet<number>, {children}: LockNode): boolean {
+  return children.some(child => sessions.has(child.pid) || blocksOneOf(sessions, child));
 }
 
 /** Of the sessions it blocks, directly and through others. */

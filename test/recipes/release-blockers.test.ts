@@ -83,6 +83,17 @@ describe('plan', () => {
     ]);
   });
 
+  it('leaves a session that holds up autovacuum only, and counts the longest wait of a session', () => {
+    const worker = createWorker({wait_event_type: 'Lock', blocked_by: [1]});
+    const behind = snapshotOf({1: {}}, [[9, [1], 90_000]]);
+    expect(plan({...behind, background_workers: [worker]}).steps).toEqual([]);
+    const session = snapshotOf({1: {}, 2: {}}, [
+      [9, [1], 90_000],
+      [2, [9], 90_000],
+    ]);
+    expect(titles({...session, background_workers: [worker]})).not.toEqual([]);
+  });
+
   it('skips a worker that is not a client session', () => {
     const worker = createWorker();
     const snapshot = {...snapshotOf({2: {}}, [[2, [9], 9000]]), background_workers: [worker]};
