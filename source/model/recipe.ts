@@ -67,7 +67,10 @@ export type HarmKind =
 
 export type Harm = {
   kind: HarmKind;
-  /** Sessions kept from their work at the same time: the average over the assessed time. */
+  /**
+   * Sessions kept from their work at the same time: the average over the assessed time. Of slots, what is in use beyond
+   * their warning level once it is critical: how many connections are refused cannot be seen.
+   */
   sessions: number;
   /** Share of the readings that showed it, 0 to 1. */
   share: number;

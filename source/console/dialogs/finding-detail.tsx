@@ -75,7 +75,8 @@ const confidences = {
   possible: 'possible: something else might explain it, too',
 };
 
-function HarmRows({harm: {sessions, share, since}, at}: {harm: Harm; at: string | null}) {
+function HarmRows({harm, at}: {harm: Harm; at: string | null}) {
+  const {share, since} = harm;
   const age_ms = since === null || at === null ? null : Date.parse(at) - Date.parse(since);
   const began =
     since === null
@@ -86,11 +87,18 @@ function HarmRows({harm: {sessions, share, since}, at}: {harm: Harm; at: string 
       <PropertyRows name="since" value={began} nameWidth={nameWidth} />
       <PropertyRows
         name="hurt"
-        value={`${formatSessions(sessions)} on average, in ${formatRatio(share, 0)} of the readings of the last minute`}
+        value={`${hurtText(harm)}, in ${formatRatio(share, 0)} of the readings of the last minute`}
         nameWidth={nameWidth}
       />
     </>
   );
+}
+
+/** Connections that are refused, and requests that wait in the application, cannot be counted from here. */
+function hurtText({kind, sessions}: Harm): string {
+  if (kind === 'slots') return 'new connections';
+  if (kind === 'pool' && sessions === 0) return 'requests that wait in the application';
+  return `${formatSessions(sessions)} on average`;
 }
 
 function formatSessions(sessions: number): string {

@@ -99,6 +99,20 @@ describe('the server', () => {
     expect(finding?.acts?.map(({recipe}) => recipe)).toEqual(['kill-idle-sessions', 'set-timeouts']);
   });
 
+  it('offers what else takes slots, if the cause alone does not free enough', () => {
+    const unused: Partial<Backend> = {...atRest, application_name: 'preview', state_age_ms: 90_000};
+    const acts = (leaks: number) =>
+      examine(
+        reading([
+          [leaks, leaked],
+          [9, unused],
+          [20, atRest],
+        ]),
+      )[0]?.acts?.map(({params}) => params.application);
+    expect(acts(9)).toEqual(['import', undefined]);
+    expect(acts(6)).toEqual(['import', undefined, 'preview']);
+  });
+
   it.each<[string, Partial<Backend>]>([
     ['a dump', {application_name: 'pg_dump'}],
     ['a superuser', {is_superuser: true}],
@@ -327,7 +341,7 @@ describe('a limit of its own', () => {
         recipe: 'kill-idle-sessions',
         cause: 'leaked-sessions',
         summary: expect.stringMatching(/leaks 6 sessions .*: role web_app is at its CONNECTION LIMIT 10/),
-        acts: [{recipe: 'kill-idle-sessions'}, {recipe: 'set-timeouts'}, {recipe: 'tune-connection-limit'}],
+        acts: [{recipe: 'kill-idle-sessions'}, {recipe: 'set-timeouts'}],
       },
     ]);
   });

@@ -162,7 +162,7 @@ export function timeoutAct({usename}: Pick<Backend, 'usename'>, timeout_ms: numb
   return {
     recipe: 'set-timeouts',
     params: {role: writeText(usename ?? ''), idle_in_transaction_session_timeout: `${seconds}s`},
-    title: `let the server end sessions of ${usename} that are idle in transaction for over ${seconds}s`,
+    title: `set idle_in_transaction_session_timeout to ${seconds}s for role ${usename}`,
     frees: null,
     costs:
       'sessions that begin from now on only; a transaction that pauses for longer on purpose fails (25P03)',

@@ -70,8 +70,9 @@ function findingOf(context: Context, space: Space): Finding | null {
   const shown = symptom(space, peak, full_in_ms, context);
   const severity = severityOf(ratio, space.used < space.limit ? full_in_ms : null);
   const isShort = (sample: Sample) => usedAt(sample, space) >= space.limit * used_ratio.warning;
-  const besides = others.filter(({subject}) => subject !== main.subject);
-  const acts = [...main.acts, ...besides.map(({acts: [first]}) => first)].slice(0, mostActs);
+  // What is enough by itself is all that is offered: the others are not the cause.
+  const besides = isEnough(main, space) ? [] : others.filter(({subject}) => subject !== main.subject);
+  const acts = [...main.acts, ...besides.map(quickest)].slice(0, mostActs);
   const [{recipe, params}] = acts as [Act];
   return {
     recipe: recipe ?? main.cause,
@@ -132,8 +133,16 @@ function causesOf(context: Context, space: Space): Cause[] {
 
 /** What has grown, or what it takes to have enough slots again, explains more than what was always there. */
 function scoreOf({slots, weight, is_growing = false}: Cause, {used, limit}: Space): number {
-  const isEnough = used - slots < limit * used_ratio.warning;
-  return slots * weight * (is_growing || isEnough ? 2 : 1);
+  return slots * weight * (is_growing || isEnough({slots}, {used, limit}) ? 2 : 1);
+}
+
+function isEnough({slots}: Pick<Cause, 'slots'>, {used, limit}: Pick<Space, 'used' | 'limit'>): boolean {
+  return used - slots < limit * used_ratio.warning;
+}
+
+/** Its act that frees slots now, if it has one. */
+function quickest({acts}: Cause): Act {
+  return acts.find(({frees}) => frees !== null) ?? acts[0];
 }
 
 function symptom(space: Space, peak: number, full_in_ms: number | null, {snapshot}: Context): string {
