@@ -1,5 +1,7 @@
 import {expect, it} from 'vitest';
 import type {Message} from '../../source/console/state/update.ts';
+import {noDiagnosisData} from '../../source/core/recipe/diagnose.ts';
+import {createWriteState} from '../core/assessment/harms/readings.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 import {open, play, read, rowsOf} from './played.ts';
 
@@ -31,4 +33,14 @@ it('has a whole frame on production', () => {
   const rows = rowsOf(open(80, 24, {isProduction: true}));
   expect(rows[0]).toMatch(/^╭─ PRODUCTION db\.example:5432\/shop ─+╮$/);
   expect(rows.at(-1)).toMatch(/^╰─+╯$/);
+});
+
+it('says first that the server takes no writes', () => {
+  const write_state = {...createWriteState(), default_read_only: true};
+  const data: Message = {
+    kind: 'diagnosis-data',
+    diagnosisData: {...noDiagnosisData, ofAssessment: {write_state}},
+  };
+  const {state} = play(open(80, 24), read(createSnapshot()), data);
+  expect(rowsOf(state)[0]).toMatch(/^poolctl read-only oncall@db/);
 });

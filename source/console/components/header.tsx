@@ -19,8 +19,10 @@ export function Header() {
 }
 
 function Server() {
-  const {target, address, environment, source} = useConsole(state => ({
+  const {target, unwritable, address, environment, source} = useConsole(state => ({
     target: state.snapshot?.target ?? null,
+    unwritable:
+      state.assessment?.writable.ok === false ? (state.assessment.writable.reasons[0] ?? null) : null,
     address: state.address,
     environment: state.environment,
     source: state.source,
@@ -30,6 +32,10 @@ function Server() {
       <Text role="key">poolctl </Text>
       {/* First, because a long address is cut at its end. */}
       {environment !== null && <Text role="accent">{environment} </Text>}
+      {/* A standby is named beside its version. */}
+      {unwritable !== null && target?.is_in_recovery === false && (
+        <Text role="danger">{`${unwritable.split(':')[0]} `}</Text>
+      )}
       {/* The address is from a file of the folder, not from the user. */}
       {source === '.env' && <Text role="warning">(.env) </Text>}
       <Text role="strong">{target ? `${target.user}@${target.id}` : address}</Text>

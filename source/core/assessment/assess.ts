@@ -6,7 +6,7 @@ import {type Diagnosis, type DiagnosisData, diagnoseAll, keyOf} from '../recipe/
 import {contentionOf} from './contention.ts';
 import {type Context, windowMs} from './context.ts';
 import {examinations} from './harms/index.ts';
-import {writableOf} from './harms/writes.ts';
+import {writableOf} from './harms/writable.ts';
 import {compareFindings} from './rank.ts';
 import {addSample} from './sample.ts';
 import {cannotSee, lookedAt} from './scope.ts';

@@ -1,10 +1,15 @@
+import {writableOf} from '../../core/assessment/harms/writable.ts';
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
+import type {AssessmentFacts} from '../../model/assessment.ts';
 import type {DoctorCheck, DoctorReport, Target} from '../../model/target.ts';
 import type {PgClient} from '../connect/client.ts';
 import {type Connection, connect} from '../connect/connect.ts';
 import {toAbortError} from '../connect/errors.ts';
 import type {ConnectionRequest} from '../connect/request.ts';
 import {poolerInBetween} from '../connect/request.ts';
+import {readReplication} from '../facts/replication.ts';
+import {readSequences} from '../facts/sequences.ts';
+import {readWriteState} from '../facts/write-state.ts';
 import {readTarget} from './capabilities.ts';
 import {checkTarget, type DoctorData, settingNames} from './doctor-checks.ts';
 import {readServerProof} from './server-proof.ts';
@@ -19,9 +24,10 @@ export async function examine(connection: Connection): Promise<DoctorReport> {
   try {
     await client.query('SELECT');
     const round_trip_ms = performance.now() - started;
-    const [{target, unavailable, is_own_session}, data] = await Promise.all([
+    const [{target, unavailable, is_own_session}, data, facts] = await Promise.all([
       readTarget(connection),
       readDoctorData(client),
+      readWriteFacts(connection),
     ]);
     return {
       schema_version: 1,
@@ -37,6 +43,7 @@ export async function examine(connection: Connection): Promise<DoctorReport> {
       },
       checks: [
         ...pooler(connection.is_pooled || !is_own_session),
+        writesCheck(target, facts),
         ...checkTarget({target, data, unavailable}),
         ...(await rescue(request, target)),
       ],
@@ -44,6 +51,39 @@ export async function examine(connection: Connection): Promise<DoctorReport> {
   } catch (error) {
     throw toAbortError(error, request);
   }
+}
+
+/** What could not be read is left out. */
+async function readWriteFacts(connection: Connection): Promise<AssessmentFacts> {
+  const [write_state, sequences, replication] = await Promise.allSettled([
+    readWriteState(connection),
+    readSequences(connection),
+    readReplication(connection),
+  ]);
+  return {
+    ...(write_state.status === 'fulfilled' && {write_state: write_state.value}),
+    ...(sequences.status === 'fulfilled' && {sequences: sequences.value}),
+    ...(replication.status === 'fulfilled' && {replication: replication.value}),
+  };
+}
+
+/** Whether the server takes writes, and what will end that: the first question. */
+function writesCheck(target: Target, facts: AssessmentFacts): DoctorCheck {
+  const {ok, reasons} = writableOf({snapshot: {target, backends: [], statements: []}, samples: [], facts});
+  const check = {id: 'writes', needs_restart: false, note: null};
+  if (ok === null)
+    return {
+      ...check,
+      status: 'advice',
+      detail: 'whether the server takes writes could not be read',
+      remedy: null,
+    };
+  if (target.is_in_recovery || (ok && reasons.length === 0)) {
+    const detail = ok ? 'the server takes writes' : 'the server takes no writes: it is a standby';
+    return {...check, status: 'ok', detail, remedy: null};
+  }
+  const detail = `${ok ? 'the server takes writes, but' : 'the server takes no writes:'} ${reasons.join('; ')}`;
+  return {...check, status: 'advice', detail, remedy: 'poolctl check says what to do.'};
 }
 
 function pooler(is_pooled: boolean): DoctorCheck[] {

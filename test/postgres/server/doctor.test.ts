@@ -63,6 +63,28 @@ describeEachMajor('the doctor', major => {
     expect(after.checks.filter(({status}) => status === 'missing')).toEqual([]);
   });
 
+  it('says first whether the server takes writes, and what will end that', async () => {
+    const first = async () => (await reportOf(server.superuserUrl)).checks[0];
+    expect(await first()).toMatchObject({id: 'writes', status: 'ok', detail: 'the server takes writes'});
+    await server.query('CREATE TABLE full_one (id serial)');
+    await server.query("SELECT setval('full_one_id_seq', 2147483647)");
+    expect(await first()).toMatchObject({
+      status: 'advice',
+      detail: 'the server takes writes, but full_one.id is full',
+    });
+    await set('default_transaction_read_only', 'on');
+    expect(await first()).toMatchObject({
+      status: 'advice',
+      detail: expect.stringMatching(/^the server takes no writes: read-only: .*postgresql\.auto\.conf/),
+    });
+    const mender = await server.connect();
+    await mender.query('ALTER SYSTEM RESET ALL');
+    await mender.query('SELECT pg_reload_conf()');
+    await mender.query('SET default_transaction_read_only = off');
+    await mender.query('DROP TABLE full_one');
+    await mender.end();
+  });
+
   it('recognizes a superuser', async () => {
     const report = await reportOf(server.superuserUrl);
     for (const id of ['sessions', 'signal', 'reserved_slots']) expect(checkOf(report, id).status).toBe('ok');

@@ -1,12 +1,18 @@
 import type {Sample} from '../../../model/assessment.ts';
 import type {Act, Finding, Severity} from '../../../model/recipe.ts';
 import type {SequenceUse} from '../../../model/server-facts.ts';
+import type {Snapshot} from '../../../model/snapshot.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {writeText} from '../../recipe/parameters.ts';
 import {rewriteMs} from '../../server/widening.ts';
 import {formatAge, formatBytes, formatCount, formatRatio} from '../../text/format.ts';
 import {type Context, windowMs} from '../context.ts';
 import {changedTable} from '../locked-object.ts';
+
+/** What rates are taken from; a Context is one. */
+export type Readings = Pick<Context, 'samples' | 'facts'> & {
+  snapshot: Pick<Snapshot, 'backends' | 'statements'> & {target: Pick<Snapshot['target'], 'is_in_recovery'>};
+};
 
 /** Something that cannot take a sequence's values beyond `max`. */
 type SequenceLimit = {
@@ -145,7 +151,7 @@ export function actsOf({use, full}: SequenceState): Act[] {
 }
 
 /** Values that INSERTs take per second, by the rows they inserted since the first reading; null if that is not known. */
-function valuesPerSecond({use}: SequenceState, context: Context): number | null {
+function valuesPerSecond({use}: SequenceState, context: Readings): number | null {
   const {table} = use;
   const {snapshot, samples} = context;
   const read = samples.filter(({statements}) => statements !== null);
@@ -174,7 +180,7 @@ export function insertsInto(query: string | null, {schema, name}: {schema: strin
 }
 
 /** Time until the smallest limit, at the rate of the assessed time; null if no rate is known. */
-export function untilFullMs(state: SequenceState, context: Context): number | null {
+export function untilFullMs(state: SequenceState, context: Readings): number | null {
   const rate = valuesPerSecond(state, context);
   const [least] = state.limits;
   if (rate === null || rate === 0 || least === undefined) return null;
@@ -194,7 +200,7 @@ export function examineSequences(context: Context): Finding[] {
  * The facts are read once a minute. If rows were inserted since, at the end of the readings, the sequence has been mended
  * meanwhile; what fails with a column that refers to it is another statement.
  */
-export function isMended({use, full}: SequenceState, {samples, snapshot}: Context): boolean {
+export function isMended({use, full}: SequenceState, {samples, snapshot}: Readings): boolean {
   const {table} = use;
   if (full === null || full.kind === 'referring' || table === null) return false;
   const read = samples.filter(({statements}) => statements !== null);

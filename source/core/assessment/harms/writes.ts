@@ -1,74 +1,11 @@
-import type {Writable} from '../../../model/assessment.ts';
 import type {Act, Finding, Severity} from '../../../model/recipe.ts';
 import type {ReplicationSlot, WriteState} from '../../../model/server-facts.ts';
+import type {Snapshot} from '../../../model/snapshot.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {counted, formatBytes, formatCount, formatRatio} from '../../text/format.ts';
 import {type Context, poolSubject} from '../context.ts';
 import {advice} from './failing-part.ts';
-import {
-  examineSequences,
-  inTime,
-  isMended,
-  sequenceState,
-  shortName,
-  untilFullMs,
-} from './writes-sequences.ts';
-
-/**
- * Whether the server takes writes, and what will end that: `ok` is false if it takes none now, null as long as that is
- * not known. `reasons`: why not, or what limits it.
- */
-export function writableOf(context: Context): Writable {
-  const {snapshot, facts} = context;
-  const state = facts.write_state;
-  if (snapshot.target.is_in_recovery)
-    return {ok: false, reasons: ['standby: the server is in recovery and takes no writes']};
-  const stops = state === undefined ? [] : stopsOf(state, context);
-  if (stops.length > 0) return {ok: false, reasons: stops};
-  return {ok: state === undefined ? null : true, reasons: [...limitsOf(context)]};
-}
-
-function stopsOf(state: WriteState, context: Context): string[] {
-  const {default_read_only, read_only_source, xids_left, multixacts_left} = state;
-  const {oldest_database, oldest_multixact_database} = state;
-  return [
-    ...(default_read_only
-      ? [`read-only: default_transaction_read_only is on (${read_only_source ?? 'source unknown'})`]
-      : []),
-    ...(xids_left <= 0
-      ? [`no transaction ids are left: database ${oldest_database} has to be vacuumed`]
-      : []),
-    ...(multixacts_left <= 0
-      ? [`no multixacts are left: database ${oldest_multixact_database} has to be vacuumed`]
-      : []),
-    ...(isWithoutStandby(state) && waitingForStandby(context) > 0
-      ? [`every commit waits: no standby of ${state.synchronous_standby_names} is connected`]
-      : []),
-  ];
-}
-
-/** What will end writes, the nearest first. */
-function limitsOf(context: Context): string[] {
-  const {write_state: state, sequences = [], replication} = context.facts;
-  const full = sequences.flatMap(use => {
-    const sequence = sequenceState(use);
-    if (sequence === null || isMended(sequence, context)) return [];
-    const name = use.table === null ? use.name : `${shortName(use.table)}.${use.table.column}`;
-    if (sequence.full !== null) return [`${name} is full`];
-    const until_ms = untilFullMs(sequence, context);
-    return until_ms !== null && until_ms < thresholds.until_full_ms.warning
-      ? [`${name} is full ${inTime(until_ms)}`]
-      : [];
-  });
-  const slots = (replication?.slots ?? []).filter(isNearLoss).map(({name}) => `slot ${name} retains WAL`);
-  return [
-    ...full,
-    ...(state === undefined
-      ? []
-      : idsLeft(state).map(({what, left}) => `${formatCount(left)} ${what} are left`)),
-    ...slots,
-  ];
-}
+import {examineSequences} from './writes-sequences.ts';
 
 type IdsLeft = {
   what: 'transaction ids' | 'multixacts';
@@ -78,7 +15,7 @@ type IdsLeft = {
 };
 
 /** Those of which so few are left that PostgreSQL itself warns. */
-function idsLeft({
+export function idsLeft({
   xids_left,
   multixacts_left,
   oldest_database,
@@ -93,12 +30,12 @@ function idsLeft({
     .map(each => ({...each, severity: each.left <= critical ? 'critical' : 'warning'}));
 }
 
-function isWithoutStandby({synchronous_standby_names, synchronous_standbys}: WriteState): boolean {
+export function isWithoutStandby({synchronous_standby_names, synchronous_standbys}: WriteState): boolean {
   return synchronous_standby_names !== '' && synchronous_standbys === 0;
 }
 
 /** Sessions whose commit waits for a standby (wait event SyncRep). */
-function waitingForStandby({snapshot}: Context): number {
+export function waitingForStandby({snapshot}: {snapshot: Pick<Snapshot, 'backends'>}): number {
   return snapshot.backends.filter(({wait_event}) => wait_event === 'SyncRep').length;
 }
 
@@ -248,7 +185,7 @@ function archiving({archive}: WriteState, {snapshot}: Context): Finding[] {
 const archiveRetryMs = 5 * 60_000;
 
 /** It has lost, or will soon lose, what its consumer needs: then that has to be rebuilt. */
-function isNearLoss({safe_wal_bytes, wal_status}: ReplicationSlot): boolean {
+export function isNearLoss({safe_wal_bytes, wal_status}: ReplicationSlot): boolean {
   if (wal_status === 'unreserved') return true;
   return (
     safe_wal_bytes !== null && wal_status !== 'lost' && safe_wal_bytes < thresholds.safe_wal_bytes.warning

@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest';
-import {examineWrites, writableOf} from '../../../../source/core/assessment/harms/writes.ts';
+import {writableOf} from '../../../../source/core/assessment/harms/writable.ts';
+import {examineWrites} from '../../../../source/core/assessment/harms/writes.ts';
 import type {AssessmentFacts} from '../../../../source/model/assessment.ts';
 import type {ReplicationSlot, SequenceUse} from '../../../../source/model/server-facts.ts';
 import {createBackend, createStatement} from '../../../helpers/snapshot.ts';
