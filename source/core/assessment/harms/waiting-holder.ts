@@ -6,8 +6,8 @@ import {writeText} from '../../recipe/parameters.ts';
 import {protectionOf, subjectOf} from '../../sessions/protection.ts';
 import {changesSchema, statementName} from '../../sql/statement-name.ts';
 import {formatAge} from '../../text/format.ts';
-import {poolName} from '../context.ts';
-import {isActive} from '../sample.ts';
+import {poolName, shareOf} from '../context.ts';
+import {isActive, poolKey} from '../sample.ts';
 import {
   advice,
   describeRoot,
@@ -174,7 +174,14 @@ export const explainIdle: Explain = (jam, context) => {
     cause: 'idle-blocker',
     subject: subjectOf(backend.pid),
     summary: `${describeRoot(root)}, holds ${lockOf(jam)}; ${waitForIt(jam)}`,
-    acts: [releaseAct(backend, jam, context), idleTimeout(backend)],
+    acts: isHabit(backend, context)
+      ? [
+          advice(
+            `let ${poolName(backend)} wait for other things outside its transactions`,
+            'Most of its sessions are idle in transaction at any time: ending this one helps until the next.',
+          ),
+        ]
+      : [releaseAct(backend, jam, context), idleTimeout(backend)],
     confidence: 'certain',
     reasons: [
       `Its transaction has been open for ${formatAge(backend.xact_age_ms)}; it runs nothing, and keeps its locks until it commits, rolls back or ends.`,
@@ -184,6 +191,21 @@ export const explainIdle: Explain = (jam, context) => {
     ],
   };
 };
+
+/** Its application keeps transactions open as a rule, for a moment each: see the examination of pools. */
+function isHabit(backend: Backend, {samples}: Parameters<Explain>[1]): boolean {
+  if (isLeak(backend)) return false;
+  return (
+    shareOf(samples, ({pools}) =>
+      pools.some(
+        pool =>
+          poolKey(pool) === poolKey(backend) &&
+          pool.sessions >= 3 &&
+          pool.idle_in_transaction * 2 > pool.sessions,
+      ),
+    ) > 0.5
+  );
+}
 
 function idleTimeout({usename, is_superuser}: Backend): Act {
   const costs =

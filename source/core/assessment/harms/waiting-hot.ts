@@ -160,7 +160,15 @@ function sharedLiteral(waits: readonly Wait[]): {text: string; count: number} | 
 
 function conditionsOf(sql: string): string[] {
   const where = /\bwhere\b([\s\S]*)/i.exec(sql)?.[1] ?? '';
-  return [...where.matchAll(/(?:"((?:[^"]|"")+)"|\b([\w$]+))\s*=\s*(\d{1,19})\b(?!\.)/g)].map(
-    ([, quoted, bare, value]) => `${quoted ?? bare} = ${value}`,
+  return [...where.matchAll(/(?:"((?:[^"]|"")+)"|\b([\w$]+))\s*=\s*(\d{1,19})\b(?!\.)/g)].flatMap(
+    ([, quoted, bare, value = '']) => {
+      const column = quoted ?? bare ?? '';
+      return isPlainKey(column, value) ? [`${column} = ${value}`] : [];
+    },
   );
+}
+
+/** An id, or a short number: a longer one may be a phone or card number. */
+function isPlainKey(column: string, value: string): boolean {
+  return /(?:^|_)id$|[a-z]I[dD]$/.test(column) || value.length <= 6;
 }

@@ -44,8 +44,8 @@ export function findJams(context: Context): Jam[] {
   const jams = new Map<number, Wait[]>();
   const jamOf = connect(graph);
   for (const wait of snapshot.lock_waits) {
-    const backend = backends.get(wait.pid);
-    if (backend === undefined) continue;
+    const backend = backends.get(wait.pid) ?? waitingWorker(wait.pid, context, backends);
+    if (backend === null) continue;
     const own = jams.get(jamOf(wait.pid)) ?? [];
     own.push({...wait, backend, object: lockedObject(wait, backend)});
     jams.set(jamOf(wait.pid), own);
@@ -54,6 +54,44 @@ export function findJams(context: Context): Jam[] {
     .map(waits => toJam(waits, {graph, roots, backends, context}))
     .sort((a, b) => b.waits.length - a.waits.length);
 }
+
+/**
+ * A background process that waits: a parallel worker is its leader's session, an apply worker holds up replication. Autovacuum
+ * that waits hurts nobody, and gives way.
+ */
+function waitingWorker(
+  pid: number,
+  {snapshot}: Context,
+  backends: ReadonlyMap<number, Backend>,
+): Backend | null {
+  const worker = snapshot.background_workers.find(each => each.pid === pid);
+  if (worker === undefined || worker.backend_type === 'autovacuum worker') return null;
+  const leader = worker.leader_pid === null ? undefined : backends.get(worker.leader_pid);
+  if (leader !== undefined) return leader;
+  return {
+    ...noSession,
+    ...worker,
+    application_name: worker.application_name || worker.backend_type,
+  };
+}
+
+/** What a background process does not have. */
+const noSession = {
+  backend_start: null,
+  datid: null,
+  usesysid: null,
+  is_superuser: false,
+  client_addr: null,
+  client_port: null,
+  state_age_ms: null,
+  state_change: null,
+  xact_start: null,
+  query_start: null,
+  backend_xid: null,
+  backend_age_ms: null,
+  query_id: null,
+  tags: {},
+} satisfies Partial<Backend>;
 
 /** For each pid one that is the same for all that waits connect (union-find). */
 function connect({blockers}: LockGraph): (pid: number) => number {

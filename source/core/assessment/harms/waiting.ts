@@ -53,16 +53,14 @@ function explain(jam: Jam, context: Context) {
 function hurts({longest_ms, waits, roots}: Jam, {samples}: Context): boolean {
   if (longest_ms >= lock_wait_ms.warning || roots.some(({backend}) => isLeak(backend))) return true;
   const recent = samples.slice(-recentReadings);
-  const isCrowd = waits.length >= blocked_sessions.warning;
-  if (isCrowd && recent.length < recentReadings) return true;
   const objects = new Set(waits.map(({object}) => object));
   const waitingIn = (sample: Sample) =>
     sample.waits.reduce((sum, {object, waiting}) => sum + (objects.has(object) ? waiting : 0), 0);
-  const isLasting = (isSeen: (sample: Sample) => boolean) =>
-    recent.length === recentReadings && shareOf(recent, isSeen) > 0.5;
+  // A crowd shows in one reading; that few sessions of a small pool wait must show again and again.
   return (
-    isLasting(sample => waitingIn(sample) >= blocked_sessions.warning) ||
-    waits.some(({backend}) => isLasting(sample => waitsInHalfOf(poolKey(backend), sample)))
+    shareOf(recent, sample => waitingIn(sample) >= blocked_sessions.warning) >= 0.5 ||
+    (recent.length === recentReadings &&
+      waits.some(({backend}) => shareOf(recent, sample => waitsInHalfOf(poolKey(backend), sample)) > 0.5))
   );
 }
 

@@ -44,6 +44,23 @@ describe('a hot row', () => {
     for (const {recipe} of finding?.acts ?? []) expect(recipe).toBeNull();
   });
 
+  it.each([
+    ['account_id = 987654321012', true],
+    ['"accountId" = 987654321012', true],
+    ['seat = 17', true],
+    ['phone = 48123456789', false],
+    ['price = 17.5', false],
+  ])('shows ids and short numbers, and nothing else: %s', (condition, isShown) => {
+    const snapshot = queue(holder, waits);
+    const backends = snapshot.backends.map(each => ({
+      ...each,
+      query: `UPDATE seats SET taken = 1 WHERE ${condition}`,
+    }));
+    const [finding] = examine({...snapshot, backends});
+    expect(finding?.summary.includes(condition.replaceAll('"', ''))).toBe(isShown);
+    expect(finding?.summary).not.toMatch(/48123456789|17\.5/);
+  });
+
   it('knows one row by its tuple lock where statements have parameters', () => {
     const parameterised = {...queue(holder, waits)};
     const backends = parameterised.backends.map(each => ({
@@ -218,6 +235,29 @@ describe('other holders', () => {
         ],
       },
     ]);
+  });
+
+  it('ends no session of an application that keeps transactions open as a rule', () => {
+    const brief = {...idle, application_name: 'web', state_age_ms: 6000, xact_age_ms: 7000};
+    const snapshot = reading({1: brief, 4: brief, 5: brief, 2: {}}, [
+      {pid: 2, blocked_by: [1], wait_age_ms: 6000},
+    ]);
+    expect(examine(snapshot)).toMatchObject([
+      {
+        cause: 'idle-blocker',
+        acts: [{recipe: null, title: expect.stringContaining('outside its transactions')}],
+      },
+    ]);
+  });
+
+  it.each<[string, Partial<Parameters<typeof worker>[0]>, number]>([
+    ['an apply worker', {backend_type: 'logical replication apply worker'}, 1],
+    ['a parallel worker of a session', {backend_type: 'parallel worker', leader_pid: 2}, 1],
+    ['autovacuum, which gives way', {backend_type: 'autovacuum worker'}, 0],
+  ])('sees that %s waits', (_, of, count) => {
+    const background_workers = [worker({pid: 9, blocked_by: [1], ...of})];
+    const findings = examine(reading({1: idle, 2: {}}, [{pid: 9, blocked_by: [1]}], {background_workers}));
+    expect(findings).toHaveLength(count);
   });
 
   it('ends no protected session', () => {
