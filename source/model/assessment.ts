@@ -61,6 +61,8 @@ export type Sample = {
   at_ms: number;
   used: number;
   usable: number;
+  /** The newest transaction id of a session, as xid (32 bits); absent if no session had one. */
+  xid?: number;
   pools: PoolSample[];
   waits: WaitSample[];
   transactions: OpenTransaction[];

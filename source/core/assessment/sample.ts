@@ -40,6 +40,7 @@ function toSample(snapshot: Snapshot, at_ms: number, before: readonly Sample[]):
     at_ms,
     used: budget.used,
     usable: budget.usable,
+    ...newestXid(backends),
     pools: poolsOf(backends, sinceLast_ms),
     waits: waitsOf(snapshot),
     transactions: backends.filter(isIdleInTransaction).map(toTransaction),
@@ -53,6 +54,12 @@ function toSample(snapshot: Snapshot, at_ms: number, before: readonly Sample[]):
     begun: begunOf(backends, sinceLast_ms),
     statements: changedStatements(snapshot, before),
   };
+}
+
+function newestXid(backends: readonly Backend[]): Pick<Sample, 'xid'> {
+  let xid = 0;
+  for (const {backend_xid} of backends) if (backend_xid !== null) xid = Math.max(xid, Number(backend_xid));
+  return xid === 0 ? {} : {xid};
 }
 
 export function isIdleInTransaction({state}: Pick<Backend, 'state'>): boolean {

@@ -14,6 +14,16 @@ import {
   signsOf,
 } from './failing-part.ts';
 import {abortedPools, rollbacksOf, uncountedStatements, writersIn} from './failing-signs.ts';
+import {actsOf} from './sequence-acts.ts';
+import {
+  describeFull,
+  describeReferring,
+  insertsInto,
+  isMended,
+  type SequenceState,
+  sequenceState,
+  sequenceSubject,
+} from './sequence-state.ts';
 import {
   describeReadOnly,
   type ReadOnlyCause,
@@ -21,18 +31,7 @@ import {
   readOnlyPart,
   settingSubject,
 } from './settings.ts';
-import {
-  actsOf,
-  describeFull,
-  describeReferring,
-  insertsInto,
-  isMended,
-  reasonsOf,
-  type SequenceState,
-  sequenceEvidence,
-  sequenceState,
-  sequenceSubject,
-} from './writes-sequences.ts';
+import {reasonsOf, sequenceEvidence} from './writes-sequences.ts';
 
 /**
  * Transactions that fail: rollbacks for which there is a known cause, or a sign of errors. An application that ends its

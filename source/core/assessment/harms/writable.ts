@@ -2,8 +2,8 @@ import type {Writable} from '../../../model/assessment.ts';
 import type {WriteState} from '../../../model/server-facts.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {formatCount} from '../../text/format.ts';
+import {inTime, isMended, type Readings, sequenceState, shortName, untilFullMs} from './sequence-state.ts';
 import {idsLeft, isNearLoss, isWithoutStandby, waitingForStandby} from './writes.ts';
-import {inTime, isMended, type Readings, sequenceState, shortName, untilFullMs} from './writes-sequences.ts';
 
 /**
  * Whether the server takes writes, and what will end that: `ok` is false if it takes none now, null as long as that is

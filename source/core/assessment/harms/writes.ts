@@ -5,6 +5,7 @@ import {thresholds} from '../../health/thresholds.ts';
 import {counted, formatBytes, formatCount, formatRatio} from '../../text/format.ts';
 import {type Context, poolSubject} from '../context.ts';
 import {advice} from './failing-part.ts';
+import {inTime} from './sequence-state.ts';
 import {examineSequences} from './writes-sequences.ts';
 
 type IdsLeft = {
@@ -47,7 +48,7 @@ export function examineWrites(context: Context): Finding[] {
     ...(state === undefined || context.snapshot.target.is_in_recovery
       ? []
       : [
-          ...idsLeft(state).map(idsFinding),
+          ...idsLeft(state).map(each => idsFinding(each, context)),
           ...standbyMissing(state, context),
           ...notifyQueue(state),
           ...archiving(state, context),
@@ -56,16 +57,32 @@ export function examineWrites(context: Context): Finding[] {
   ];
 }
 
-function idsFinding({what, left, severity, database: oldest_database}: IdsLeft): Finding {
+/** Until the server refuses writes, at the rate of the readings; null if that is not known. */
+function untilOutMs({what, left}: IdsLeft, {samples}: Context): number | null {
+  const seen = samples.filter(({xid}) => xid !== undefined);
+  const [first, last] = [seen[0], seen.at(-1)];
+  if (what === 'multixacts' || first?.xid === undefined || last?.xid === undefined) return null;
+  // Ids wrap around after 2^32.
+  const used = (last.xid - first.xid + 2 ** 32) % 2 ** 32;
+  const elapsed_ms = last.at_ms - first.at_ms;
+  return elapsed_ms < leastRateMs || used === 0 || used > 2 ** 31 ? null : (left * elapsed_ms) / used;
+}
+
+const leastRateMs = 10_000;
+
+function idsFinding(ids: IdsLeft, context: Context): Finding {
+  const {what, left, severity, database: oldest_database} = ids;
   const isOut = left <= 0;
+  const until_ms = isOut ? null : untilOutMs(ids, context);
+  const when = until_ms === null ? '' : ` (${inTime(until_ms)} at the rate of the readings)`;
   return {
     recipe: 'wraparound',
     severity,
     subject: `wraparound:${what}`,
     summary: isOut
       ? `the server takes no writes: no ${what} are left until database ${oldest_database} is vacuumed`
-      : `${formatCount(left)} ${what} are left until the server refuses writes: database ${oldest_database} holds the oldest rows`,
-    evidence: {left, oldest_database},
+      : `${formatCount(left)} ${what} are left until the server refuses writes${when}: database ${oldest_database} holds the oldest rows`,
+    evidence: {left, oldest_database, until_refused_ms: until_ms === null ? null : Math.round(until_ms)},
     harm: {kind: isOut ? 'writes' : 'soon', sessions: 0, share: 1, since: null},
     cause: 'wraparound',
     confidence: 'certain',
@@ -75,9 +92,11 @@ function idsFinding({what, left, severity, database: oldest_database}: IdsLeft):
     ],
     acts: [
       advice(
-        `end what holds back vacuum, then VACUUM the tables of ${oldest_database} with the oldest relfrozenxid (VACUUM (FREEZE, TRUNCATE off); INDEX_CLEANUP off if it has to be quick)`,
+        `end what holds back vacuum, then VACUUM (without FULL or FREEZE, which take longer) the tables of ${oldest_database} with the oldest ${what === 'multixacts' ? 'relminmxid' : 'relfrozenxid'}`,
         {
-          frees: isOut ? 'writes, once datfrozenxid has advanced' : null,
+          frees: isOut
+            ? `writes, once ${what === 'multixacts' ? 'datminmxid' : 'datfrozenxid'} has advanced`
+            : null,
           costs: 'I/O for hours on large tables',
         },
       ),

@@ -214,6 +214,26 @@ describe('examineWrites', () => {
     ]);
   });
 
+  it('dates the end of transaction ids by those that sessions used', () => {
+    const reading = (index: number): Reading => ({
+      backends: [createBackend({backend_xid: String((2 ** 32 - 5000 + index * 1000) % 2 ** 32)})],
+    });
+    const facts = {write_state: createWriteState({xids_left: 36_000_000})};
+    const [finding] = examineWrites(contextOf(20, reading, facts));
+    expect(finding?.summary).toMatch(
+      /36M transaction ids are left .* \(in 10 h at the rate of the readings\)/,
+    );
+  });
+
+  it('widens what refers to a column that is bigint already', () => {
+    const sequence = createSequence({column_max: '9223372036854775807'});
+    const table = sequence.table && {...sequence.table, type: 'bigint'};
+    const [finding] = examineWrites(contextOf(3, still, {sequences: [{...sequence, table}]}));
+    expect(finding?.acts).toMatchObject([
+      {recipe: 'widen-column', title: 'widen alerts.reading_id (integer) to bigint'},
+    ]);
+  });
+
   it('names without harm a sequence whose end is far away', () => {
     const sequences = [createSequence({last_value: '1200000000', used_ratio: 0.56})];
     const [finding] = examineWrites(contextOf(30, inserting, {sequences}));
