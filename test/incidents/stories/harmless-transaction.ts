@@ -1,6 +1,6 @@
 import type {HealthyStory} from '../../../source/demo/stories/story.ts';
 
-/** Sessions left in a transaction that hold nothing, and an ORM that ends each read with ROLLBACK. */
+/** Sessions left in a transaction that hold nothing, beside an application whose transactions are short. */
 export const story: HealthyStory = {
   name: 'harmless-transaction',
   title: 'A session left in transaction that holds nothing',
@@ -19,7 +19,7 @@ export const story: HealthyStory = {
         await client.query('BEGIN');
         await client.query('SELECT count(*) FROM items WHERE id = $1', [index]);
         await stage.sleep(80);
-        await client.query('ROLLBACK');
+        await client.query('COMMIT');
         await stage.sleep(100);
       });
     }
