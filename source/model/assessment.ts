@@ -83,6 +83,10 @@ export type Sample = {
     /** `INSERT INTO readings`, of one that writes rows. */
     writes?: string;
   }[];
+  /** What identifies the server's run and its statistics. */
+  server: {started_at: string | null; is_in_recovery: boolean; stats_reset: string | null};
+  /** Statements that change the schema and began since the sample before: `ALTER TABLE orders by migrator`. */
+  schema_changes: {pid: number; what: string}[];
   /** Counters of the statements; null if they are those of an earlier sample. */
   statements: StatementSample[] | null;
 };
@@ -134,4 +138,6 @@ export type StatementSample = {
   calls: number;
   total_exec_time_ms: number;
   rows: number;
+  /** When its entry was made (extension 1.11), if within the last minute. */
+  since_ms?: number;
 };

@@ -1,5 +1,5 @@
 import {formatAge, formatRatio} from '../../core/text/format.ts';
-import type {Act, Finding, Harm} from '../../model/recipe.ts';
+import type {Act, Change, Finding, Harm} from '../../model/recipe.ts';
 import {useConsole, useTheme} from '../components/context.ts';
 import {Page} from '../components/page.tsx';
 import {BlankRow, Heading, PropertyRows, Prose, Signed} from '../components/prose.tsx';
@@ -40,15 +40,7 @@ export function FindingDetail({id, finding: opened}: {id: string; finding: Findi
         <>
           <BlankRow />
           <Heading>what changed</Heading>
-          {changes.map(({at: time, what}) => (
-            <PropertyRows
-              key={`${time} ${what}`}
-              name={time.slice(11, 19)}
-              value={what}
-              indent={4}
-              nameWidth={12}
-            />
-          ))}
+          <ChangeRows changes={changes} />
         </>
       )}
       <BlankRow />
@@ -65,6 +57,13 @@ export function FindingDetail({id, finding: opened}: {id: string; finding: Findi
       })}
     </Page>
   );
+}
+
+/** Changes with their times, oldest first. */
+export function ChangeRows({changes}: {changes: readonly Change[]}) {
+  return changes.map(({at, what}, index) => (
+    <PropertyRows key={index} name={at.slice(11, 19)} value={what} indent={4} nameWidth={12} />
+  ));
 }
 
 const nameWidth = 14;

@@ -1,5 +1,6 @@
 import {Fragment} from 'react';
 import {formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
+import type {Change} from '../../model/recipe.ts';
 import type {BudgetGroup, Statement} from '../../model/snapshot.ts';
 import {useConsole, useTheme} from '../components/context.ts';
 import {clientOf, groupId, isHidden} from '../components/groups-list.tsx';
@@ -9,12 +10,14 @@ import {uniqueKeys} from '../rows/arrange.ts';
 import {costliestStatements} from '../rows/statements.ts';
 import {findingId} from '../state/findings.ts';
 import {statementId} from '../state/reading.ts';
+import {ChangeRows} from './finding-detail.tsx';
 
 /** What the Overview cuts or leaves out for want of room: findings, what could not be read, all groups, statements. */
 export function OverviewDetail() {
   const {critical, warning, stale} = useTheme().symbols;
   const snapshot = useConsole(state => state.snapshot);
   const findings = useConsole(state => state.findings);
+  const changes = useConsole(state => state.assessment?.changes ?? none);
   if (snapshot === null) return null;
   const {budget, statements, unavailable} = snapshot;
   const keys = uniqueKeys(findings.map(findingId));
@@ -38,6 +41,13 @@ export function OverviewDetail() {
           text={`${section} not read: ${reason}. ${remedy}`}
         />
       ))}
+      {changes.length > 0 && (
+        <>
+          <BlankRow />
+          <Heading>what changed in the last minute</Heading>
+          <ChangeRows changes={changes} />
+        </>
+      )}
       <BlankRow />
       <Heading>slots by application, role and client</Heading>
       {budget.groups.map(group => (
@@ -62,6 +72,8 @@ export function OverviewDetail() {
     </Page>
   );
 }
+
+const none: readonly Change[] = [];
 
 function describeGroup(group: BudgetGroup): string {
   const {application_name, usename, active, idle, idle_in_transaction} = group;

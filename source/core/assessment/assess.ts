@@ -3,6 +3,7 @@ import type {RecordedSnapshot} from '../../model/ports.ts';
 import type {Finding, Recipe} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {type Diagnosis, type DiagnosisData, diagnoseAll, keyOf} from '../recipe/diagnose.ts';
+import {changesOf, withChanges, withoutSubject} from './changes.ts';
 import {contentionOf} from './contention.ts';
 import {type Context, windowMs} from './context.ts';
 import {examinations} from './harms/index.ts';
@@ -42,10 +43,11 @@ export function assessRecorded({
 function combine(context: Context, {findings: diagnosed, failed}: Diagnosis): Assessment {
   const examined = examinations.flatMap(examine => examine(context));
   const {findings, also} = join([...examined, ...diagnosed].sort(compareFindings));
+  const changes = changesOf(context);
   return {
-    findings,
+    findings: findings.map(finding => withChanges(finding, changes)),
     also,
-    changes: [],
+    changes: changes.map(withoutSubject),
     writable: writableOf(context),
     contention: contentionOf(context.snapshot),
     assessed: {

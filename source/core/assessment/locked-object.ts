@@ -14,7 +14,7 @@ export function lockedObject(
   if (object !== undefined) return object;
   if (!rowLocks.includes(locktype)) return relation === null ? locktype : `${locktype} ${relation}`;
   const table = relation ?? changedTable(backend?.query ?? '');
-  return table === null ? 'row' : `row of ${table}`;
+  return table === null ? 'a row' : `row of ${table}`;
 }
 
 /** The table of an INSERT, UPDATE, DELETE or SELECT ... FOR UPDATE, as written; null if it cannot be told. */

@@ -6,6 +6,7 @@ import type {
   WaitSample,
 } from '../../model/assessment.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
+import {statementName} from '../sql/statement-name.ts';
 import {rootsOf} from './lock-graph.ts';
 import {lockedObject} from './locked-object.ts';
 import {writingStatement} from './writing-statement.ts';
@@ -52,6 +53,12 @@ function toSample(snapshot: Snapshot, at_ms: number, before: readonly Sample[]):
       temp_bytes,
     })),
     begun: begunOf(backends, sinceLast_ms),
+    server: {
+      started_at: snapshot.target.server?.started_at ?? null,
+      is_in_recovery: snapshot.target.is_in_recovery,
+      stats_reset: snapshot.statements_info?.stats_reset ?? null,
+    },
+    schema_changes: before.length === 0 ? [] : schemaChangesOf(backends, sinceLast_ms),
     statements: changedStatements(snapshot, before),
   };
 }
@@ -162,7 +169,7 @@ function begunOf(backends: readonly Backend[], sinceLast_ms: number): Sample['be
   return [...begun.values()];
 }
 
-function changedStatements({statements}: Snapshot, before: readonly Sample[]): StatementSample[] | null {
+function changedStatements({at, statements}: Snapshot, before: readonly Sample[]): StatementSample[] | null {
   const last = before.findLast(sample => sample.statements !== null)?.statements ?? [];
   const isSame =
     last.length === statements.length &&
@@ -171,11 +178,33 @@ function changedStatements({statements}: Snapshot, before: readonly Sample[]): S
         calls === last[index]?.calls && total_exec_time_ms === last[index]?.total_exec_time_ms,
     );
   if (isSame) return null;
-  return statements.map(({userid, dbid, queryid, toplevel, calls, total_exec_time_ms, rows}) => ({
-    id: `${userid}/${dbid}/${queryid}/${toplevel}`,
-    queryid,
-    calls,
-    total_exec_time_ms,
-    rows,
-  }));
+  const at_ms = Date.parse(at);
+  return statements.map(({userid, dbid, queryid, toplevel, calls, total_exec_time_ms, rows, stats_since}) => {
+    const since_ms = stats_since === null ? null : Date.parse(stats_since);
+    return {
+      id: `${userid}/${dbid}/${queryid}/${toplevel}`,
+      queryid,
+      calls,
+      total_exec_time_ms,
+      rows,
+      ...(since_ms !== null && at_ms - since_ms <= windowMs && {since_ms}),
+    };
+  });
+}
+
+const schemaStatement =
+  /^\s*(?:create|alter|drop|truncate|reindex|cluster|refresh|vacuum\s*(?:\(\s*)?full)\b/i;
+
+function schemaChangesOf(backends: readonly Backend[], sinceLast_ms: number): Sample['schema_changes'] {
+  return backends
+    .filter(
+      backend =>
+        isActive(backend) &&
+        (backend.query_age_ms ?? Infinity) < sinceLast_ms &&
+        schemaStatement.test(backend.query ?? ''),
+    )
+    .map(({pid, query, application_name, usename}) => ({
+      pid,
+      what: `${statementName(query)} by ${application_name || '(no name)'}/${usename ?? '?'} began`,
+    }));
 }
