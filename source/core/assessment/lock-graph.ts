@@ -11,15 +11,29 @@ export type LockGraph = {
 type Waits = Pick<Snapshot, 'backends' | 'background_workers' | 'lock_waits'>;
 
 /** A parallel worker stands for its leader: the one waits for the other. */
-export function lockGraph({backends, background_workers, lock_waits}: Waits): LockGraph {
+export function lockGraph(snapshot: Waits): LockGraph {
+  const known = graphs.get(snapshot.lock_waits);
+  if (known !== undefined) return known;
+  const graph = buildGraph(snapshot);
+  graphs.set(snapshot.lock_waits, graph);
+  return graph;
+}
+
+/** By the list of a snapshot, which does not change: several parts of an assessment ask, and 500 sessions make 125,000 edges. */
+const graphs = new WeakMap<Snapshot['lock_waits'], LockGraph>();
+
+function buildGraph({backends, background_workers, lock_waits}: Waits): LockGraph {
   const leaders = new Map<number, number>();
   for (const {pid, backend_type, leader_pid} of background_workers) {
     if (backend_type === 'parallel worker' && leader_pid !== null) leaders.set(pid, leader_pid);
   }
   const leaderOf = (pid: number) => leaders.get(pid) ?? pid;
   const blockers = new Map<number, number[]>();
+  const read = new Set<readonly number[]>();
   for (const {pid: process, blocked_by} of [...backends, ...background_workers, ...lock_waits]) {
-    if (blocked_by.length === 0) continue;
+    // A session and its lock wait have one list.
+    if (blocked_by.length === 0 || read.has(blocked_by)) continue;
+    read.add(blocked_by);
     const pid = leaderOf(process);
     // pg_blocking_pids() names the leader once for each of its parallel workers.
     const others = new Set([...(blockers.get(pid) ?? []), ...blocked_by.map(leaderOf)]);
