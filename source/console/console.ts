@@ -250,7 +250,11 @@ function delay(ms: number): Promise<void> {
 }
 
 /** Records each reading for the last hour: a snapshot with its own findings, which while paused are not those shown. */
-function createRecorder({recipes, past}: ConsolePorts): (reading: SampleEvent, state: ConsoleState) => void {
+function createRecorder({
+  recipes,
+  past,
+  onFindings,
+}: ConsolePorts): (reading: SampleEvent, state: ConsoleState) => void {
   const withFacts = attachFactFindings(recipes);
   return (reading, {snapshot: shown, assessment, samples, past: shownPast, diagnosisData: data}) => {
     if (reading.kind !== 'snapshot') return past.record(reading, null);
@@ -259,6 +263,7 @@ function createRecorder({recipes, past}: ConsolePorts): (reading: SampleEvent, s
       assessment !== null && shown === snapshot
         ? assessment
         : assess({recipes, snapshot, samples: shownPast?.now?.samples ?? samples, data});
+    onFindings?.(findings);
     past.record({...reading, snapshot: withFacts(snapshot, data, diagnosed)}, worstSeverity(findings));
   };
 }

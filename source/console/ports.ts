@@ -1,5 +1,5 @@
 import type {Recording, SampleEvent, Sampler} from '../model/ports.ts';
-import type {ParameterValues, Plan, Recipe, Severity} from '../model/recipe.ts';
+import type {Finding, ParameterValues, Plan, Recipe, Severity} from '../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../model/recipe-data.ts';
 import type {ReplayDocument, ReplayUpdate} from '../model/replay-report.ts';
 import type {RunState} from '../model/run.ts';
@@ -36,6 +36,8 @@ export type ConsolePorts = {
   /** Copies text by way of the terminal, to which `write` writes; resolves to what was done. */
   copy(text: string, write: (bytes: string) => void): Promise<string>;
   past: PastPort;
+  /** Called with the findings of each reading. */
+  onFindings?(findings: readonly Finding[]): void;
   /** Called after the first frame, for work that would have delayed it. */
   onFirstFrame?(): void;
   /** `listener` gets what the console waits for before the first snapshot. */

@@ -1,16 +1,9 @@
-import {fork} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
-import {existsSync} from 'node:fs';
-import {createRequire} from 'node:module';
-import process from 'node:process';
-import {fileURLToPath, pathToFileURL} from 'node:url';
 import pg from 'pg';
-import {AbortError, BugError, exitCodes} from '../core/errors.ts';
 import {pickFunction, rows} from './rows.ts';
-import type {TrafficOptions} from './scenario.ts';
 import {applications, type DemoApplication} from './schema.ts';
 import {startServer, type ThrowawayServer} from './server.ts';
-import type {TrafficMessage} from './traffic-process.ts';
+import {startTraffic} from './start-traffic.ts';
 
 export type DemoOptions = {
   /** The same seed gives the same rows and requests. */
@@ -30,7 +23,7 @@ export type Demo = {
   superuserUrl: string;
   /** For POOLCTL_RESCUE_URL: a superuser, who can use the reserved slots. */
   rescueUrl: string;
-  /** One line: version, applications, incident or calm, seed. */
+  /** One line: version, and what runs on it. */
   description: string;
   /** Stops traffic and server and removes their files. */
   stop(): Promise<void>;
@@ -49,7 +42,10 @@ export async function startDemo(options: DemoOptions = {}): Promise<Demo> {
     const passwords = await createDatabases(server, {seed, calm, onProgress});
     onProgress(calm ? 'starting their traffic' : 'starting their traffic and the incident');
     const {host, port, superuserPassword} = server;
-    const traffic = await startTraffic({seed, calm, host, port, passwords, superuserPassword}, trafficEntry);
+    const traffic = await startTraffic(
+      {kind: 'applications', seed, calm, host, port, passwords, superuserPassword},
+      trafficEntry,
+    );
     const rescueUrl = server.url({database});
     return {
       url: server.url({user: oncallRole, password: passwords[oncallRole] ?? '', database}),
@@ -82,9 +78,13 @@ const settings = {
 };
 
 function describe(version: number, {seed, calm}: {seed: number; calm: boolean}): string {
-  const number = `${Math.floor(version / 10_000)}.${version % 10_000}`;
   const state = calm ? 'calm' : 'during an incident';
-  return `PostgreSQL ${number}, three applications, ${state} (seed ${seed})`;
+  return `${nameVersion(version)}, three applications, ${state} (seed ${seed})`;
+}
+
+/** `PostgreSQL 18.1`. */
+export function nameVersion(version: number): string {
+  return `PostgreSQL ${Math.floor(version / 10_000)}.${version % 10_000}`;
 }
 
 /** A running server, as far as it is needed to fill it. */
@@ -94,7 +94,7 @@ type DatabaseServer = Pick<ThrowawayServer, 'superuserUrl' | 'url' | 'version'>;
 export type Passwords = Record<string, string>;
 
 /** The on-call role, which may see everything and end sessions, but owns nothing. */
-const oncallRole = 'oncall';
+export const oncallRole = 'oncall';
 
 /**
  * Creates the applications' roles and databases with their rows and pg_stat_statements; `calm` adds the indexes that the
@@ -162,67 +162,4 @@ async function withClient(url: string, body: (client: pg.Client) => Promise<void
   } finally {
     await client.end();
   }
-}
-
-type Traffic = {stop(): Promise<void>};
-
-/**
- * Starts the applications in their own process, so that they do not slow the console. Resolves when the incident is in place.
- * The process ends with this one, even after kill -9. Throws AbortError if it does not start.
- */
-async function startTraffic(options: TrafficOptions, entry: URL = trafficEntry()): Promise<Traffic> {
-  const child = fork(fileURLToPath(entry), [], {
-    // Its own process group, so that Ctrl-C and Ctrl-Z in the terminal go to the console.
-    detached: true,
-    env: withoutPg(process.env),
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    execArgv: entry.pathname.endsWith('.ts') ? ['--import', typescriptLoader()] : [],
-  });
-  const ended = new Promise<string>(resolve => {
-    child.once('error', error => resolve(error.message));
-    child.once('exit', () => resolve('its process ended'));
-  });
-  const stop = async () => {
-    child.ref();
-    if (child.connected) child.disconnect();
-    const timer = setTimeout(() => child.kill('SIGKILL'), 2000);
-    await ended;
-    clearTimeout(timer);
-  };
-  child.send(options, () => {});
-  const answer = await Promise.race([
-    new Promise<TrafficMessage>(resolve => {
-      child.once('message', message => resolve(message as TrafficMessage));
-    }),
-    ended.then((message): TrafficMessage => ({kind: 'failed', message})),
-  ]);
-  if (answer.kind === 'failed') {
-    await stop();
-    throw new AbortError(`the demo's traffic did not start: ${answer.message}`, {
-      exitCode: exitCodes.connection,
-    });
-  }
-  child.unref();
-  child.channel?.unref();
-  return {stop};
-}
-
-/** Next to this file in the source; in dist next to the chunks or one folder up. */
-function trafficEntry(): URL {
-  const names = import.meta.url.endsWith('.ts')
-    ? ['./traffic-process.ts']
-    : ['../demo-traffic.js', './demo-traffic.js'];
-  const urls = names.map(name => new URL(name, import.meta.url));
-  const [found] = urls.filter(url => existsSync(url));
-  if (found) return found;
-  throw new BugError(`the demo's traffic program is not found at ${urls.join(' or ')}`);
-}
-
-/** Removes PGSSLMODE, PGOPTIONS and others, which are meant for the user's own server. */
-function withoutPg(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('PG')));
-}
-
-function typescriptLoader(): string {
-  return pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 }

@@ -14,16 +14,20 @@ import {
   recalculation,
   type TrafficOptions,
 } from './scenario.ts';
+import {type StoryTask, startStory} from './stories/start.ts';
 
-/** The answer to the parent process. */
+/** What the parent process sends. */
+export type TrafficTask = ({kind: 'applications'} & TrafficOptions) | ({kind: 'story'} & StoryTask);
+
+/** The answer to it. */
 export type TrafficMessage = {kind: 'ready'} | {kind: 'failed'; message: string};
 
 /** Share of the time during which statements may run, so that the console on the same machine stays fast. */
 const serverShare = 0.35;
 
 // The options arrive as a message because they contain passwords: other users can read arguments and environment.
-process.once('message', (options: TrafficOptions) => {
-  startAll(options).then(
+process.once('message', (task: TrafficTask) => {
+  (task.kind === 'story' ? startStory(task) : startAll(task)).then(
     () => send({kind: 'ready'}),
     (error: unknown) =>
       send({kind: 'failed', message: error instanceof Error ? error.message : String(error)}),

@@ -6,7 +6,7 @@ import {readInterval, readWait} from '../../cli/flag-values.ts';
 import {catchInterrupts} from '../../cli/interrupts.ts';
 import {locateServer} from '../../cli/locate-server.ts';
 import {loadRecipes} from '../../cli/recipes.ts';
-import type {PastPort} from '../../console/ports.ts';
+import type {ConsolePorts, PastPort} from '../../console/ports.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import type {SampleEvent, SnapshotBuffer} from '../../model/ports.ts';
 import type {Severity} from '../../model/recipe.ts';
@@ -17,8 +17,12 @@ import {createSampler} from '../../postgres/sampler/sampler.ts';
 import {readStatementText} from '../../postgres/sampler/statements-reader.ts';
 import type {usage} from './flags.ts';
 
-/** `poolctl [url]`: the console on a live server, until the user closes it. */
-export async function run(context: CliContext, {words: [url], flags}: Call<typeof usage>): Promise<ExitCode> {
+/** `poolctl [url]`: the console on a live server, until the user closes it. `onFindings` is called with each reading's findings. */
+export async function run(
+  context: CliContext,
+  {words: [url], flags}: Call<typeof usage>,
+  {onFindings}: Pick<ConsolePorts, 'onFindings'> = {},
+): Promise<ExitCode> {
   const request = await locateServer(context, {url, flags});
   requireConsoleTerminal(
     context,
@@ -59,6 +63,7 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
       sampler,
       recipes,
       past: createLastHour(context),
+      ...(onFindings && {onFindings}),
       onFirstFrame: keepHeapSmall,
       onConnecting: listener => {
         showWait = listener;

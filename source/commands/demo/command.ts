@@ -1,69 +1,38 @@
 import type {Call} from '../../cli/call/usage.ts';
-import {canShowConsole} from '../../cli/console-terminal.ts';
 import type {CliContext} from '../../cli/context.ts';
 import {readInterval} from '../../cli/flag-values.ts';
-import {catchInterrupts, exitCodeOfNormalEnd, raceInterrupt, untilAborted} from '../../cli/interrupts.ts';
 import {usageError} from '../../core/errors.ts';
-import {jsonText} from '../../core/text/json.ts';
-import {type Demo, startDemo} from '../../demo/demo.ts';
+import {startDemo} from '../../demo/demo.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {usage} from './flags.ts';
-
-type OtherCommands = {
-  console(
-    context: CliContext,
-    call: {words: string[]; flags: Pick<Call<typeof usage>['flags'], 'interval' | 'journal'>},
-  ): Promise<ExitCode>;
-  snapshot(context: CliContext, call: {words: string[]; flags: object}): Promise<ExitCode>;
-};
+import {type OtherCommands, showDemo} from './show.ts';
 
 /**
  * `poolctl demo`: starts the throwaway server and opens the console on it. `--once`, or no terminal, prints one
- * snapshot; `--serve` prints the URL.
+ * snapshot; `--serve` prints the URL. `--story` starts another incident.
  */
 export async function runDemo(
   context: CliContext,
   {flags}: Call<typeof usage>,
-  {console, snapshot}: OtherCommands,
+  commands: OtherCommands,
 ): Promise<ExitCode> {
   if (flags.once && flags.serve) {
     throw usageError('--once and --serve cannot be used together', 'Leave out one of them.');
   }
   // Reports an invalid interval before the server starts.
   readInterval(flags);
-  const report = (text: string) => context.output.stderr(`poolctl demo: ${text}`);
-  const interrupts = catchInterrupts(context, {within_ms: 20_000});
-  const {signal} = interrupts;
-  let demo: Demo | null = null;
-  try {
-    // If this is interrupted, the server's watchdog removes the server.
-    const starting = startDemo({seed: flags.seed ?? 1, calm: flags.calm ?? false, onProgress: report});
-    demo = await raceInterrupt(starting, signal);
-    report(demo.description);
-    if (flags.serve) return await serve(context, demo, {json: flags.json ?? false, signal});
-    const within = {...context, env: {...context.env, POOLCTL_RESCUE_URL: demo.rescueUrl}, interrupts};
-    const words = [demo.url];
-    if (flags.once || !canShowConsole(context)) return await snapshot(within, {words, flags: {}});
-    const {interval, journal} = flags;
-    return await console(within, {words, flags: {interval, journal}});
-  } finally {
-    await demo?.stop();
-    interrupts.release();
+  const {story, seed, calm = false} = flags;
+  if (story === undefined) {
+    const start = (onProgress: (text: string) => void) => startDemo({seed: seed ?? 1, calm, onProgress});
+    return showDemo(context, {flags, start}, commands);
   }
-}
-
-/** Prints the URL, for use in other terminals, and runs the server until Ctrl-C or another signal. */
-async function serve(
-  {output}: CliContext,
-  {url, rescueUrl}: Demo,
-  {json, signal}: {json: boolean; signal: AbortSignal},
-): Promise<ExitCode> {
-  output.stdout(json ? jsonText({schema_version: 1, url, rescue_url: rescueUrl}) : url);
-  output.stderr(`poolctl demo: when every slot is taken, use POOLCTL_RESCUE_URL=${rescueUrl}`);
-  output.stderr('poolctl demo: running until Ctrl-C');
-  // The timer keeps the process running.
-  const running = setInterval(() => {}, 60_000);
-  await untilAborted(signal);
-  clearInterval(running);
-  return exitCodeOfNormalEnd();
+  if (calm || seed !== undefined) {
+    throw usageError(
+      `${calm ? '--calm' : '--seed'} cannot be used with --story`,
+      'Leave it out: a story is always the same.',
+    );
+  }
+  const {listStories, runStory} = await import('./story.ts');
+  if (story === 'list') return listStories(context, flags);
+  return runStory(context, {story, flags}, commands);
 }

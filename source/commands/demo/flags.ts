@@ -1,10 +1,17 @@
 import {intervalFlag, journalFlag, jsonFlag, type Usage} from '../../cli/call/usage.ts';
+import {storyNames} from '../../demo/stories/names.ts';
 
 export const usage = {
   name: 'demo',
   summary: 'Start a throwaway server with an incident, and open the console',
   arguments: [],
   flags: {
+    story: {
+      type: 'string',
+      value: 'NAME',
+      choices: [...storyNames, 'list'],
+      help: 'Run this incident instead, to train with; "list" lists them',
+    },
     seed: {
       type: 'number',
       value: 'N',
@@ -14,9 +21,11 @@ export const usage = {
     calm: {type: 'boolean', help: 'Run the demo applications without an incident'},
     serve: {type: 'boolean', help: "No console: print the server's URL and run until Ctrl-C"},
     once: {type: 'boolean', help: 'No console: print one snapshot as JSON and exit'},
-    json: {...jsonFlag.json, help: 'With --serve: print the URLs as JSON'},
+    json: {...jsonFlag.json, help: 'With --serve: print the URLs as JSON; with --story list: the stories'},
     ...intervalFlag,
     ...journalFlag,
   },
-  details: [],
+  details: [
+    'A story is another incident, with a server of its own: --story prints its page as it reaches the engineer on call, and after the console has ended how it was solved.',
+  ],
 } as const satisfies Usage;

@@ -2,7 +2,6 @@ import {randomBytes} from 'node:crypto';
 import {setMaxListeners} from 'node:events';
 import {setTimeout as sleepMs} from 'node:timers/promises';
 import pg from 'pg';
-import {quoteIdentifier} from '../../core/sql/quote.ts';
 import {socketFrom} from '../instances.ts';
 import type {ServerSettings, ThrowawayServer} from '../server.ts';
 import type {Login, Stage, Story} from './story.ts';
@@ -17,13 +16,17 @@ export const storySettings: ServerSettings = {
   jit: 'off',
 };
 
-const database = 'app';
+/** Every story's. */
+export const database = 'app';
 const untilMs = 60_000;
 /** Before PostgreSQL 15 nothing asks for it. PGSTAT_STAT_INTERVAL in pgstat.c: 500 ms. */
 const flushWithin_ms = 600;
 
+/** The server, as far as a story's clients need it. */
+export type StageServer = Pick<ThrowawayServer, 'host' | 'port' | 'superuserPassword'>;
+
 /** Creates the story's database. `end` stops its clients. */
-export async function openStage(server: ThrowawayServer): Promise<Stage & {end(): Promise<void>}> {
+export async function openStage(server: StageServer): Promise<Stage & {end(): Promise<void>}> {
   const passwords = new Map<string, string>();
   const clients = new Set<pg.Client>();
   const ending = new AbortController();
@@ -32,7 +35,14 @@ export async function openStage(server: ThrowawayServer): Promise<Stage & {end()
   setMaxListeners(0, signal);
   const loops = new Set<Promise<void>>();
 
-  const setup = new pg.Client({connectionString: server.url({database: 'postgres'})});
+  const {host, port, superuserPassword} = server;
+  const setup = new pg.Client({
+    host,
+    port,
+    user: 'postgres',
+    password: superuserPassword,
+    database: 'postgres',
+  });
   await setup.connect();
   await setup.query(`CREATE DATABASE ${database}`);
   await setup.end();
@@ -45,11 +55,11 @@ export async function openStage(server: ThrowawayServer): Promise<Stage & {end()
   }: Login): Promise<pg.Client> {
     signal.throwIfAborted();
     const client = new pg.Client({
-      host: server.host,
-      port: server.port,
+      host,
+      port,
       database,
       user: role ?? 'postgres',
-      password: role === undefined ? server.superuserPassword : passwords.get(role),
+      password: role === undefined ? superuserPassword : passwords.get(role),
       application_name,
       ...(replication && {replication: 'true'}),
       stream: () => socketFrom(address),
@@ -94,13 +104,16 @@ export async function openStage(server: ThrowawayServer): Promise<Stage & {end()
     async role(name, options = '') {
       const password = randomBytes(12).toString('hex');
       passwords.set(name, password);
-      await admin.query(`CREATE ROLE ${quoteIdentifier(name)} LOGIN PASSWORD '${password}' ${options}`);
-      await admin.query(`GRANT ALL ON SCHEMA public TO ${quoteIdentifier(name)}`);
+      // Passwords stay out of the statistics.
       await admin.query(
-        `ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO ${quoteIdentifier(name)}`,
+        `SET pg_stat_statements.track = none; CREATE ROLE ${admin.escapeIdentifier(name)} LOGIN PASSWORD '${password}' ${options}; RESET pg_stat_statements.track`,
+      );
+      await admin.query(`GRANT ALL ON SCHEMA public TO ${admin.escapeIdentifier(name)}`);
+      await admin.query(
+        `ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO ${admin.escapeIdentifier(name)}`,
       );
       await admin.query(
-        `ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON SEQUENCES TO ${quoteIdentifier(name)}`,
+        `ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON SEQUENCES TO ${admin.escapeIdentifier(name)}`,
       );
     },
     async loop(login, work, {pause_ms = 0, signal: own} = {}) {

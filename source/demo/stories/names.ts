@@ -1,0 +1,15 @@
+/** In the order in which they are listed: from what shows at once to what shows over time. */
+export const storyNames = [
+  'lock-queue',
+  'hot-row',
+  'foreign-key',
+  'silent-clients',
+  'read-only-role',
+  'full-column',
+  'outside-call',
+  'stale-statistics',
+  'horizon',
+  'chatty',
+] as const;
+
+export type StoryName = (typeof storyNames)[number];
