@@ -48,7 +48,7 @@ export const explainDdlQueue: Explain = (jam, context) => {
     acts: actsOf({heads, statement, root, jam, table}, context),
     confidence: 'certain',
     reasons: [
-      `${statement} requests ${head.mode || 'a lock'} on ${table}. Every later request for the table queues behind it, also those that do not conflict with ${describeRoot(root)}.`,
+      `${statement} requests ${head.mode || 'a lock'} on ${table}. Every later request for the table queues behind it, also those that could run beside ${describeRoot(root)}.`,
     ],
     evidence: {head_pid: head.pid, head_mode: head.mode, queued: others.length},
   };

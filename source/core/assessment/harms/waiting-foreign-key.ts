@@ -81,7 +81,7 @@ export function keyScannedBy(backend: Backend, {facts}: Context): UncoveredForei
   return keyOfStatement(backend.query, facts.foreign_keys ?? []);
 }
 
-export function keyOfStatement(
+function keyOfStatement(
   sql: string | null,
   keys: readonly UncoveredForeignKey[],
 ): UncoveredForeignKey | undefined {

@@ -1,6 +1,6 @@
 import type {Act} from '../../../model/recipe.ts';
 import {thresholds} from '../../health/thresholds.ts';
-import {counted, formatAge, formatMs} from '../../text/format.ts';
+import {counted, formatMs} from '../../text/format.ts';
 import {type Context, poolName} from '../context.ts';
 import {rowLocks} from '../locked-object.ts';
 import {advice, applicationsOf, type Explain, type Explanation, mostOf} from './waiting-finding.ts';
@@ -66,7 +66,7 @@ function explainRow(rows: readonly Wait[], jam: Jam, context: Context): Explanat
     acts: rowActs,
     confidence: holderChanges(jam, context) ? 'likely' : 'possible',
     reasons: [
-      `The longest wait is ${formatAge(jam.longest_ms)}, but the transaction that holds the row began only ${formatMs(youngest(jam))} ago: each session gets the row, then the next one does. Ending a session or a report frees no one.`,
+      turnsOf(jam, context, 'row'),
       ...(literal === null && isOne
         ? [
             'Sessions wait for the same tuple lock, which is of one row; the statements have parameters, so that its key is not visible.',
@@ -105,10 +105,15 @@ function explainLock(object: string, jam: Jam, context: Context): Explanation {
     summary: `${who} queue for ${object}; ${holding(jam, context)}${timing(jam.waits, context)}`,
     acts: [lockAct(object)],
     confidence: holderChanges(jam, context) ? 'likely' : 'possible',
-    reasons: [
-      `The longest wait is ${formatAge(jam.longest_ms)}, but the transaction that holds the lock began only ${formatMs(youngest(jam))} ago.`,
-    ],
+    reasons: [turnsOf(jam, context, 'lock')],
   };
+}
+
+function turnsOf(jam: Jam, context: Context, what: string): string {
+  const held = formatMs(youngest(jam));
+  return holderChanges(jam, context)
+    ? `A session has waited ${formatMs(jam.longest_ms)}, but the transaction that holds the ${what} now began ${held} ago: they take turns. Ending a session frees no one.`
+    : `The transaction that holds the ${what} began ${held} ago: too early to blame it.`;
 }
 
 function lockAct(object: string): Act {
