@@ -1,0 +1,168 @@
+import {readdir} from 'node:fs/promises';
+import process from 'node:process';
+import {parseArgs} from 'node:util';
+import type {HealthyStory, Story} from '../../source/demo/stories/story.ts';
+import {isInstalled, knownMajors, type Major} from '../helpers/majors.ts';
+import {innocentsOffered} from '../incidents/innocents.ts';
+import {
+  describeMoment,
+  isRight,
+  type Moment,
+  type WatchedStory,
+  watchStory,
+} from '../incidents/watch-story.ts';
+
+/** How long a healthy server is watched. */
+const healthy_s = 20;
+/** How long a finding may be left after the cure. */
+const quietWithin_s = 60;
+
+const usage = `npm run bench:incidents -- [--only NAME,...]
+
+Brings up each incident on a server of its own, assesses it once a second from the moment its harm is there, and cures it once
+its cause is the first finding. Prints a row for each: how long that took, what stood first before, the innocent applications that
+any reading offered to end, and how long after the cure no finding was left. A healthy server is watched for ${healthy_s} s and must have no finding.
+Exits 1 if one of them is wrong. The table goes to stdout, progress to stderr. About a minute for each.`;
+
+type Row = {
+  name: string;
+  /** Of the right first finding, since poolctl was opened; null if there was none. */
+  right_s: number | null;
+  /** The right finding's place when it was first among the findings. */
+  place: number | null;
+  before: string[];
+  innocents: string[];
+  quiet_s: number | null;
+  isWrong: boolean;
+};
+
+const {values: flags} = parseArgs({
+  options: {only: {type: 'string'}, help: {type: 'boolean', default: false}},
+});
+if (flags.help) process.stdout.write(`${usage}\n`);
+else await main(flags.only?.split(',') ?? null);
+
+async function main(only: string[] | null): Promise<void> {
+  const stories = (await loadStories()).filter(({name}) => only === null || only.includes(name));
+  const major = await newestInstalled();
+  const rows: Row[] = [];
+  for (const story of stories) {
+    process.stderr.write(`${story.name}\n`);
+    rows.push(await measure(story, major));
+  }
+  process.stdout.write(`${toMarkdown(rows)}\n`);
+  process.exitCode = stories.length > 0 && rows.every(({isWrong}) => !isWrong) ? 0 : 1;
+}
+
+async function newestInstalled(): Promise<Major> {
+  for (const major of knownMajors) if (await isInstalled(major)) return major;
+  throw new Error('no server of PostgreSQL here');
+}
+
+async function loadStories(): Promise<(Story | HealthyStory)[]> {
+  const folders = ['../../source/demo/stories/', '../incidents/stories/'].map(
+    path => new URL(path, import.meta.url),
+  );
+  const files = await Promise.all(
+    folders.map(async folder => (await readdir(folder)).sort().map(file => new URL(file, folder).href)),
+  );
+  const modules: {story?: Story | HealthyStory}[] = await Promise.all(files.flat().map(file => import(file)));
+  return modules.flatMap(({story}) => story ?? []);
+}
+
+async function measure(story: Story | HealthyStory, major: Major): Promise<Row> {
+  const watched = await watchStory(story, {major});
+  try {
+    return 'first' in story ? await measureIncident(story, watched) : await measureHealthy(story, watched);
+  } finally {
+    await watched.end();
+  }
+}
+
+async function measureIncident(story: Story, watched: WatchedStory): Promise<Row> {
+  const {stage, moments} = watched;
+  const {innocents, first} = story;
+  const right = await reached(watched, isRight(story), first.within_seconds);
+  const seen = moments.find(moment => placeOf(story, moment) > 0);
+  const before = new Set(moments.slice(0, right === null ? undefined : moments.indexOf(right)).map(firstOf));
+  let quiet_s: number | null = null;
+  if (right !== null) {
+    const cured_s = moments.at(-1)?.seconds ?? 0;
+    await story.cure(stage);
+    const last = moments.length;
+    const isQuiet = (moment: Moment) =>
+      moments.indexOf(moment) >= last && moment.assessment.findings.length === 0;
+    const quiet = await reached(watched, isQuiet, cured_s + quietWithin_s);
+    quiet_s = quiet && quiet.seconds - cured_s;
+  }
+  const offered = [...new Set(moments.flatMap(moment => innocentsOffered(moment, innocents)))];
+  return {
+    name: story.name,
+    right_s: right?.seconds ?? null,
+    place: seen ? placeOf(story, seen) : null,
+    before: [...before].filter(text => text !== ''),
+    innocents: offered,
+    quiet_s,
+    isWrong: right === null || quiet_s === null || offered.length > 0,
+  };
+}
+
+async function measureHealthy({name}: HealthyStory, watched: WatchedStory): Promise<Row> {
+  await watched.next(({seconds}) => seconds >= healthy_s, 2 * healthy_s);
+  const before = [...new Set(watched.moments.map(firstOf))].filter(text => text !== '');
+  return {
+    name: `${name} (healthy)`,
+    right_s: null,
+    place: null,
+    before,
+    innocents: [],
+    quiet_s: null,
+    isWrong: before.length > 0,
+  };
+}
+
+/** The moment, or null with a message if it does not come in time. */
+async function reached(
+  watched: WatchedStory,
+  isWanted: (moment: Moment) => boolean,
+  within_seconds: number,
+): Promise<Moment | null> {
+  return watched.next(isWanted, within_seconds).catch(() => {
+    const last = watched.moments.at(-1);
+    if (last !== undefined) process.stderr.write(`${describeMoment(last)}\n`);
+    return null;
+  });
+}
+
+/** 1 for the first finding, 0 if the story's is not among them. */
+function placeOf({first}: Story, {assessment: {findings}}: Moment): number {
+  return 1 + findings.findIndex(({cause, summary}) => cause === first.cause && first.summary.test(summary));
+}
+
+function firstOf({assessment: {findings}}: Moment): string {
+  const [finding] = findings;
+  return finding === undefined ? '' : (finding.cause ?? finding.recipe);
+}
+
+function toMarkdown(rows: readonly Row[]): string {
+  const seconds = (value: number | null) => (value === null ? '-' : value.toFixed(1));
+  const head = [
+    'incident',
+    'right first finding after, s',
+    'place when found',
+    'first before',
+    'innocents offered',
+    'quiet after the cure, s',
+    'result',
+  ];
+  const cells = rows.map(row => [
+    row.name,
+    seconds(row.right_s),
+    String(row.place ?? '-'),
+    row.before.join(', ') || '-',
+    row.innocents.join(', ') || 'none',
+    seconds(row.quiet_s),
+    row.isWrong ? 'WRONG' : 'right',
+  ]);
+  return [head, head.map(() => '---'), ...cells].map(each => `| ${each.join(' | ')} |`).join('\n');
+}
