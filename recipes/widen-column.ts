@@ -132,7 +132,8 @@ function widen(
       ...(narrow.length === 0
         ? ['Only the sequence is too narrow. INSERT waits for milliseconds while it is changed.']
         : [
-            `${narrow.map(nameOf).join(', ')} ${narrow.length === 1 ? 'becomes' : 'become'} bigint. Each table is written anew under an exclusive lock: its reads and writes wait, about ${formatSeconds(total_ms)} altogether. Each step is cancelled after ${writeDuration(max_lock_ms)}, and waits at most 2s for its lock.`,
+            `${narrow.map(nameOf).join(', ')} ${narrow.length === 1 ? 'becomes' : 'become'} bigint. Each table is written anew under an exclusive lock: its reads and writes wait, ${formatSeconds(total_ms)} altogether by estimate. Each step is cancelled after ${writeDuration(max_lock_ms)}.`,
+            'A step gives up after 2s (55P03) while a transaction that has used its table is open: end that or let it end, then run this again.',
             'Undo changes the types back as long as no value is beyond the former type; after that it cannot be undone.',
             'Prepared statements that return the column fail once with "cached plan must not change result type" (0A000) and are prepared again.',
             'Prisma: change Int to BigInt in the schema and deploy it; until then its client cannot read values beyond 2147483647.',
@@ -163,7 +164,7 @@ function refuseUnsafe(column: WideningColumn, max_lock_ms: number): void {
   const lock_ms = rewriteMs(column.size_bytes);
   if (lock_ms > max_lock_ms) {
     throw usageError(
-      `${name}: ALTER TYPE would lock the table exclusively for about ${formatSeconds(lock_ms)} (${formatBytes(column.size_bytes)}), longer than max_lock=${writeDuration(max_lock_ms)}`,
+      `${name}: ALTER TYPE would lock the table exclusively for ${formatSeconds(lock_ms)} by estimate (${formatBytes(column.size_bytes)}), longer than max_lock=${writeDuration(max_lock_ms)}`,
       'method=staged gives the SQL that locks nothing for long, method=negative a stopgap; or raise max_lock in a maintenance window',
     );
   }

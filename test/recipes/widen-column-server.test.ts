@@ -119,7 +119,7 @@ SELECT setval('"Plant 1".readings_id_seq', 2147483647);`);
       'the table would be locked for long',
       'INSERT INTO "Plant 1".readings (id, value) SELECT n, n FROM generate_series(1000, 20000) n',
       [...set, 'max_lock=1ms'],
-      /would lock the table exclusively for about .* longer than max_lock=1ms/,
+      /would lock the table exclusively for .* longer than max_lock=1ms/,
     ],
     ['there is no such column', 'SELECT 1', [...set, 'column=ids'], /has no column "ids"/],
     [

@@ -159,7 +159,7 @@ function serverReadOnly(failure: Failure, pools: Pool[]): Finding[] {
   ];
 }
 
-export function readOnlyServerAct(source: string | null): Act {
+function readOnlyServerAct(source: string | null): Act {
   return advice(
     `ALTER SYSTEM RESET default_transaction_read_only (or remove it from ${source ?? 'the configuration file'}), then SELECT pg_reload_conf()`,
     {

@@ -14,7 +14,7 @@ export function settingSubject({role, database, name}: Omit<SettingOverride, 'va
 const readOnly = 'default_transaction_read_only';
 
 /** As PostgreSQL reads a boolean (parse_bool): on, true, yes, 1 and their beginnings. */
-export function isOn(value: string): boolean {
+function isOn(value: string): boolean {
   return /^(?:on|t|tr|tru|true|y|ye|yes|1)$/i.test(value.trim());
 }
 
@@ -67,7 +67,7 @@ export function describeReadOnly(cause: ReadOnlyCause): string {
   return `sessions of ${poolName(cause)} ${began} are read-only: set for ${describeWhere(override)}${of}`;
 }
 
-export function readOnlyReasons({override, held, sessions, after}: ReadOnlyCause): string[] {
+function readOnlyReasons({override, held, sessions, after}: ReadOnlyCause): string[] {
   const where = override.role === null ? 'ALTER DATABASE' : 'ALTER ROLE';
   return [
     `${readOnly} = ${override.value} is set for ${describeWhere(override)} (${where} ... SET); it applies to sessions that began after it.`,
@@ -81,7 +81,7 @@ export function readOnlyReasons({override, held, sessions, after}: ReadOnlyCause
   ];
 }
 
-export function readOnlyActs({override, held, application_name, after}: ReadOnlyCause): Act[] {
+function readOnlyActs({override, held, application_name, after}: ReadOnlyCause): Act[] {
   const {role, database, name} = override;
   const params = {
     ...(role !== null && {role: writeText(role)}),
