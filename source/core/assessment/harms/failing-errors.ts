@@ -20,7 +20,7 @@ import {
   signsOf,
   statementsOf,
 } from './failing-part.ts';
-import type {UncountedStatement} from './failing-signs.ts';
+import {recentOf, type UncountedStatement} from './failing-signs.ts';
 
 /** Errors whose kind the server does not show. */
 export function unknownErrors(failure: Failure): Finding[] {
@@ -30,7 +30,8 @@ export function unknownErrors(failure: Failure): Finding[] {
   if (ratio < rollback_ratio.warning) return [];
   const certain = statements.filter(({is_certain}) => is_certain);
   const abortedSeen = [...aborted.values()].reduce((sum, count) => sum + count, 0);
-  const isAborted = abortedSeen >= Math.max(leastAborted, context.samples.length * leastAbortedShare);
+  const isAborted =
+    abortedSeen >= Math.max(leastAborted, recentOf(context.samples).length * leastAbortedShare);
   const unasked = unasked_per_second ?? 0;
   const isUnasked =
     unasked >= rollbacks_per_second.warning && (unasked / per_second) * ratio >= rollback_ratio.warning;

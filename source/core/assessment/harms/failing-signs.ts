@@ -183,10 +183,16 @@ function textOf(query_id: string, {backends, statements}: Snapshot): string | nu
 /** Longer, it is a person's session, or a forgotten one. */
 const briefMs = 1000;
 
-/** Sessions seen just then in an aborted transaction, summed over the readings, by application. */
+/** The readings that tell whether it goes on. */
+export function recentOf(samples: readonly Sample[]): readonly Sample[] {
+  const last_ms = samples.at(-1)?.at_ms ?? 0;
+  return samples.filter(({at_ms}) => last_ms - at_ms <= quietMs);
+}
+
+/** Sessions seen just then in an aborted transaction, summed over the recent readings, by application. */
 export function abortedPools(datname: string, {samples}: Context): Map<string, number> {
   const seen = new Map<string, number>();
-  for (const {pools, transactions} of samples) {
+  for (const {pools, transactions} of recentOf(samples)) {
     for (const {application_name, usename, datname: own, aborted} of pools) {
       if (own !== datname || aborted === 0) continue;
       const lasting = transactions.filter(
