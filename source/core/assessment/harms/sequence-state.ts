@@ -1,6 +1,7 @@
 import type {Sample} from '../../../model/assessment.ts';
 import type {SequenceUse} from '../../../model/server-facts.ts';
 import type {Snapshot} from '../../../model/snapshot.ts';
+import {memoize} from '../../text/memoize.ts';
 import type {Context} from '../context.ts';
 import {changedTable} from '../locked-object.ts';
 
@@ -116,10 +117,15 @@ const leastSeconds = 10;
 
 /** Whether a statement inserts into a table, named with its schema or without. */
 export function insertsInto(query: string | null, {schema, name}: {schema: string; name: string}): boolean {
-  if (!/\binsert\s+into\b/i.test(query ?? '')) return false;
-  const target = changedTable(query ?? '');
-  return target === name || target === `${schema}.${name}`;
+  const target = insertedTable(query ?? '');
+  return target !== '' && (target === name || target === `${schema}.${name}`);
 }
+
+/** '' for none. Each reading asks the same texts again, for each sequence. */
+const insertedTable = memoize(
+  text => (/\binsert\s+into\b/i.test(text) ? (changedTable(text) ?? '') : ''),
+  1000,
+);
 
 /** Time until the smallest limit, at the rate of the assessed time; null if no rate is known. */
 export function untilFullMs(state: SequenceState, context: Readings): number | null {
