@@ -1,7 +1,7 @@
 import type {AssessmentFacts, PoolSample, Sample} from '../../model/assessment.ts';
 import type {Finding} from '../../model/recipe.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
-import {poolKey} from './sample.ts';
+import {poolIn, poolKey} from './sample.ts';
 
 /** What harm is looked for in: the last reading, and the samples of the last minute. */
 export type Context = {
@@ -67,8 +67,11 @@ export type PoolHistory = {
   sessions: Backend[];
 };
 
-/** Every application that has a session now. */
-export function poolHistories({samples, snapshot}: Context): PoolHistory[] {
+/** Applications that have a session now and that `isWanted` accepts. */
+export function poolHistories(
+  {samples, snapshot}: Context,
+  isWanted: (pool: PoolSample) => boolean = () => true,
+): PoolHistory[] {
   const own = new Map<string, Backend[]>();
   for (const backend of snapshot.backends) {
     const key = poolKey(backend);
@@ -76,11 +79,11 @@ export function poolHistories({samples, snapshot}: Context): PoolHistory[] {
     if (sessions === undefined) own.set(key, [backend]);
     else sessions.push(backend);
   }
-  return (samples.at(-1)?.pools ?? []).map(last => {
+  return (samples.at(-1)?.pools ?? []).filter(isWanted).map(last => {
     const key = poolKey(last);
-    const history = samples.flatMap(({at_ms, pools}) => {
-      const pool = pools.find(each => poolKey(each) === key);
-      return pool === undefined ? [] : [{at_ms, pool}];
+    const history = samples.flatMap(sample => {
+      const pool = poolIn(sample, key);
+      return pool === undefined ? [] : [{at_ms: sample.at_ms, pool}];
     });
     return {key, last, samples: history, sessions: own.get(key) ?? []};
   });

@@ -124,6 +124,18 @@ export function poolKey(of: {
   return `${of.application_name}\0${of.usename ?? ''}\0${of.datname ?? ''}`;
 }
 
+const maps = new WeakMap<Sample, Map<string, PoolSample>>();
+
+/** A sample's pool by its `poolKey`; the map is made once for each sample. */
+export function poolIn(sample: Sample, key: string): PoolSample | undefined {
+  let map = maps.get(sample);
+  if (map === undefined) {
+    map = new Map(sample.pools.map(pool => [poolKey(pool), pool]));
+    maps.set(sample, map);
+  }
+  return map.get(key);
+}
+
 function waitsOf(snapshot: Snapshot): WaitSample[] {
   if (snapshot.lock_waits.length === 0) return [];
   const roots = rootsOf(snapshot);

@@ -13,8 +13,8 @@ export type StatementHistory = {
   /** Sessions that run it at the same time, on average. */
   active: number;
   mean_ms: number;
-  /** Calls in each interval between two readings of the counters, oldest first. */
-  calls_by_interval: number[];
+  /** Calls in each interval between two readings of the counters, oldest first. Counted when asked for. */
+  callsByInterval(): number[];
 };
 
 const histories = new WeakMap<Context, StatementHistory[]>();
@@ -36,13 +36,12 @@ function make({samples, snapshot}: Context): StatementHistory[] {
   if (first === undefined || last === undefined || first === last) return [];
   const interval_ms = last.at_ms - first.at_ms;
   if (interval_ms <= 0) return [];
-  const series = read.map(byId);
+  const [earliest, latest] = [byId(first), byId(last)];
   return snapshot.statements
     .flatMap(statement => {
       const id = `${statement.userid}/${statement.dbid}/${statement.queryid}/${statement.toplevel}`;
-      const points = series.map(each => each.get(id) ?? null);
-      const start = points.find(point => point !== null);
-      const end = points.at(-1);
+      const end = latest.get(id);
+      const start = earliest.get(id) ?? firstOf(read, id);
       if (!start || !end || end.calls <= start.calls) return [];
       const calls = end.calls - start.calls;
       const exec_ms = Math.max(0, end.total_exec_time_ms - start.total_exec_time_ms);
@@ -56,15 +55,33 @@ function make({samples, snapshot}: Context): StatementHistory[] {
           calls_per_second: (calls * 1000) / interval_ms,
           active: exec_ms / interval_ms,
           mean_ms: exec_ms / calls,
-          calls_by_interval: increments(points),
+          callsByInterval: once(() => increments(read.map(sample => byId(sample).get(id) ?? null))),
         },
       ];
     })
     .sort((a, b) => b.exec_ms - a.exec_ms);
 }
 
-function byId({statements}: Sample): Map<string, StatementSample> {
-  return new Map((statements ?? []).map(each => [each.id, each]));
+function once<Value>(make: () => Value): () => Value {
+  let made: Value | undefined;
+  return () => (made ??= make());
+}
+
+const maps = new WeakMap<Sample, Map<string, StatementSample>>();
+
+/** Made once for each sample. */
+function byId(sample: Sample): Map<string, StatementSample> {
+  const known = maps.get(sample);
+  if (known !== undefined) return known;
+  const map = new Map((sample.statements ?? []).map(each => [each.id, each]));
+  maps.set(sample, map);
+  return map;
+}
+
+/** Of a statement that the first reading did not have. */
+function firstOf(read: readonly Sample[], id: string): StatementSample | undefined {
+  const sample = read.find(each => byId(each).has(id));
+  return sample && byId(sample).get(id);
 }
 
 function increments(points: readonly (StatementSample | null)[]): number[] {
@@ -74,8 +91,9 @@ function increments(points: readonly (StatementSample | null)[]): number[] {
 }
 
 /** Whether it was called lately, too: in the last quarter of the assessed time. */
-export function isRunning({calls_by_interval}: StatementHistory): boolean {
-  return calls_by_interval.slice(-Math.ceil(calls_by_interval.length / 4)).some(calls => calls > 0);
+export function isRunning({callsByInterval}: StatementHistory): boolean {
+  const calls = callsByInterval();
+  return calls.slice(-Math.ceil(calls.length / 4)).some(count => count > 0);
 }
 
 /** Mean execution time before the assessed time; null for a statement without earlier calls. */

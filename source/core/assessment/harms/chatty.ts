@@ -38,7 +38,10 @@ function byRole(histories: readonly StatementHistory[]): StatementHistory[][] {
 }
 
 function examineRole(own: readonly StatementHistory[], context: Context): Finding[] {
-  const many = own.filter(isRepeated);
+  const many = own
+    .filter(isRepeated)
+    .sort((a, b) => b.calls - a.calls)
+    .slice(0, mostCompared);
   if (many.length === 0) return [];
   const anchor = anchorOf(many, own);
   if (anchor === null) return [];
@@ -48,6 +51,9 @@ function examineRole(own: readonly StatementHistory[], context: Context): Findin
   if (inStep.length === 0 || (changed.length === 0 && silent.length === 0)) return [];
   return [findingOf({inStep, anchor, changed, silent}, context)];
 }
+
+/** The busiest say it: comparing each with each would cost more than it tells. */
+const mostCompared = 20;
 
 /** Fast, for few rows, and often. */
 function isRepeated(history: StatementHistory): boolean {
@@ -84,10 +90,8 @@ const leastCalls = 3;
 function isInStep(repeated: StatementHistory, anchor: StatementHistory): boolean {
   const factor = repeated.calls / anchor.calls;
   if (repeated === anchor || factor < chatty_times.warning) return false;
-  const pairs = repeated.calls_by_interval.map((calls, index) => [
-    calls,
-    anchor.calls_by_interval[index] ?? 0,
-  ]);
+  const anchorCalls = anchor.callsByInterval();
+  const pairs = repeated.callsByInterval().map((calls, index) => [calls, anchorCalls[index] ?? 0]);
   // Few calls of the anchor in an interval vary by chance: compare where there are enough, or all of them.
   const clear = pairs.filter(([, calls = 0]) => calls >= leastCalls);
   return clear.every(([calls = 0, base = 1]) => calls / base > factor / 2 && calls / base < factor * 2);

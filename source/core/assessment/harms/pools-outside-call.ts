@@ -4,10 +4,10 @@ import {thresholds} from '../../health/thresholds.ts';
 import {subjectOf} from '../../sessions/protection.ts';
 import {counted, formatMs} from '../../text/format.ts';
 import {type Context, heldSince, type PoolHistory, poolName, poolSubject, windowMs} from '../context.ts';
-import {isIdleInTransaction} from '../sample.ts';
+import {isIdleInTransaction, poolIn} from '../sample.ts';
 import {averageIdleMs, idleSpans} from './pools-idle-spans.ts';
 import {timeoutAct} from './pools-leaks.ts';
-import {busyReadings, isBusy, meanExecMs, poolIn, statementText} from './pools-readings.ts';
+import {busyReadings, isBusy, meanExecMs, statementText} from './pools-readings.ts';
 import {advice} from './slots-acts.ts';
 
 /**
@@ -50,7 +50,7 @@ export function outsideCall(context: Context, history: PoolHistory): Finding | n
       kind: 'pool',
       sessions: last.sessions,
       share: busy / history.samples.length,
-      since: heldSince(samples, sample => isBusy(poolIn(sample, last))) ?? null,
+      since: heldSince(samples, sample => isBusy(poolIn(sample, history.key))) ?? null,
     },
     explains: [
       poolSubject(last),

@@ -1,14 +1,7 @@
-import type {PoolSample, Sample} from '../../../model/assessment.ts';
+import type {PoolSample} from '../../../model/assessment.ts';
 import type {Snapshot} from '../../../model/snapshot.ts';
 import {redactLiterals} from '../../sql/shown-sql.ts';
 import type {PoolHistory} from '../context.ts';
-import {poolKey} from '../sample.ts';
-
-/** The same application, role and database in another reading. */
-export function poolIn({pools}: Sample, pool: PoolSample): PoolSample | undefined {
-  const key = poolKey(pool);
-  return pools.find(each => poolKey(each) === key);
-}
 
 /** No session is free for the next request. */
 export function isBusy(pool: PoolSample | undefined): boolean {

@@ -4,8 +4,8 @@ import {groupBy} from '../../group-by.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {counted, formatMs, formatRatio} from '../../text/format.ts';
 import {type Context, heldSince, type PoolHistory, poolName, poolSubject} from '../context.ts';
-import {isActive} from '../sample.ts';
-import {busyReadings, isBusy, meanExecMs, poolIn, statementText} from './pools-readings.ts';
+import {isActive, poolIn} from '../sample.ts';
+import {busyReadings, isBusy, meanExecMs, statementText} from './pools-readings.ts';
 import {advice, tuneAct} from './slots-acts.ts';
 
 /**
@@ -45,7 +45,7 @@ export function saturatedPool(context: Context, history: PoolHistory): Finding |
       // Those that wait in the application cannot be seen. What makes its statements slow stands above.
       sessions: 0,
       share,
-      since: heldSince(context.samples, sample => isBusy(poolIn(sample, last))) ?? null,
+      since: heldSince(context.samples, sample => isBusy(poolIn(sample, history.key))) ?? null,
     },
     explains: main?.query_id == null ? [poolSubject(last)] : [`statement:${main.query_id}`],
     confidence: 'possible',

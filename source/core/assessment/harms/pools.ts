@@ -1,3 +1,4 @@
+import type {PoolSample} from '../../../model/assessment.ts';
 import type {Finding} from '../../../model/recipe.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {protectionOf} from '../../sessions/protection.ts';
@@ -23,13 +24,11 @@ function busyPools(context: Context): PoolHistory[] {
   const {samples, snapshot} = context;
   const {pool_sessions, pool_busy_ratio} = thresholds;
   // Most servers have none: the histories are not needed then.
-  const isCandidate = samples
-    .at(-1)
-    ?.pools.some(pool => pool.sessions >= pool_sessions.warning && pool.idle <= pool.sessions / 2);
-  if (samples.length < leastReadings || !isCandidate) return [];
-  return poolHistories(context).filter(
+  const isCandidate = ({sessions, idle}: PoolSample) =>
+    sessions >= pool_sessions.warning && idle <= sessions / 2;
+  if (samples.length < leastReadings || !samples.at(-1)?.pools.some(isCandidate)) return [];
+  return poolHistories(context, isCandidate).filter(
     history =>
-      history.last.sessions >= pool_sessions.warning &&
       history.samples.length >= leastReadings &&
       busyReadings(history) >= history.samples.length * pool_busy_ratio.warning &&
       history.sessions.every(backend => protectionOf(backend, snapshot, false) === null),

@@ -2,7 +2,7 @@ import type {Sample} from '../../../model/assessment.ts';
 import type {Finding} from '../../../model/recipe.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {type Context, type Examine, shareOf} from '../context.ts';
-import {poolKey} from '../sample.ts';
+import {poolIn, poolKey} from '../sample.ts';
 import {explainDdlQueue} from './waiting-ddl.ts';
 import {type Explain, isLeak, toFinding} from './waiting-finding.ts';
 import {explainForeignKey} from './waiting-foreign-key.ts';
@@ -69,8 +69,8 @@ const recentReadings = 5;
 /** An application's sessions, of which half wait. */
 const minSessions = 4;
 
-function waitsInHalfOf(key: string, {pools}: Sample): boolean {
-  const pool = pools.find(each => poolKey(each) === key);
+function waitsInHalfOf(key: string, sample: Sample): boolean {
+  const pool = poolIn(sample, key);
   return pool !== undefined && pool.sessions >= minSessions && pool.waiting_for_lock * 2 >= pool.sessions;
 }
 
