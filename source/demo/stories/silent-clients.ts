@@ -9,7 +9,7 @@ const isGone = `application_name = 'storefront' AND client_addr IN (${gone.map(e
 export const story: Story = {
   name: 'silent-clients',
   title: 'Three clients are gone, and their connections are still there',
-  page: 'storefront: new pods fail with "remaining connection slots are reserved" since a node of the cluster was lost.',
+  page: 'storefront: new pods fail with 53300 "remaining connection slots are reserved" since a node of the cluster was lost.',
   settings: {max_connections: 60},
   async prepare(stage) {
     for (const role of ['shop_app', 'search_app', 'analyst']) await stage.role(role);
