@@ -62,7 +62,6 @@ function diagnose(_snapshot: Snapshot, {catalog}: RecipeData): Finding[] {
     recipe: recipe.id,
     severity: 'warning',
     subject: subjectOf(index),
-    cause: 'housekeeping',
     summary: `index ${describeIndex(index)} is invalid: ${index.is_ready ? 'writes maintain it, but' : 'it was never filled, and'} no query uses it`,
     evidence: {
       index: qualified(index),

@@ -1,4 +1,8 @@
-import type {Story} from './story.ts';
+import type pg from 'pg';
+import type {Stage, Story} from './story.ts';
+
+/** Ends the revision of the application that locks the row. */
+const revisions = new WeakMap<Stage, AbortController>();
 
 export const story: Story = {
   name: 'hot-row',
@@ -26,6 +30,8 @@ GRANT SELECT ON seats_by_organiser TO analyst;`);
     const psql = await stage.connect({application_name: 'psql', address: '127.0.0.22'});
     await psql.query('BEGIN');
     await psql.query('SELECT count(*) FROM bookings');
+    const before = new AbortController();
+    revisions.set(stage, before);
     for (let index = 0; index < 24; index++) {
       const login = {
         role: 'events_api',
@@ -33,7 +39,7 @@ GRANT SELECT ON seats_by_organiser TO analyst;`);
         address: `127.0.0.${11 + (index % 4)}`,
       };
       const organiser = index === 23 ? 7 : 42;
-      await stage.loop(login, async client => {
+      const work = async (client: pg.Client) => {
         await client.query('BEGIN');
         await client.query(
           `UPDATE "public"."usage_counters" SET "used" = "used" + 1 WHERE "public"."usage_counters"."organiser_id" = ${organiser}`,
@@ -45,7 +51,8 @@ GRANT SELECT ON seats_by_organiser TO analyst;`);
         // The application prices the booking.
         await stage.sleep(40);
         await client.query('COMMIT');
-      });
+      };
+      await stage.loop(login, work, {signal: before.signal});
     }
     await stage.until('SELECT count(*) >= 18 FROM pg_locks WHERE NOT granted');
   },
@@ -57,9 +64,16 @@ GRANT SELECT ON seats_by_organiser TO analyst;`);
     within_seconds: 10,
   },
   innocents: ['metabase', 'psql', 'events-api'],
-  async cure({admin}) {
+  async cure(stage) {
     // The application is deployed with counters that are summed up later.
-    await admin.query('REVOKE UPDATE ON usage_counters FROM events_api');
+    revisions.get(stage)?.abort();
+    for (let index = 0; index < 8; index++)
+      await stage.loop(
+        {role: 'events_api', application_name: 'events-api', address: `127.0.0.${11 + (index % 4)}`},
+        client =>
+          client.query('INSERT INTO "public"."bookings" ("organiser_id", "seats") VALUES ($1, $2)', [42, 2]),
+        {pause_ms: 200},
+      );
   },
   solution: [
     'Every booking of organiser 42 adds to one row, and keeps it locked while the application prices the booking.',
