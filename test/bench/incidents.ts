@@ -24,6 +24,16 @@ its cause is the first finding. Prints a row for each: how long that took, what 
 any reading offered to end, and how long after the cure no finding was left. A healthy server is watched for ${healthy_s} s and must have no finding.
 Exits 1 if one of them is wrong. The table goes to stdout, progress to stderr. About a minute for each.`;
 
+const columns = [
+  'incident',
+  'right first finding after, s',
+  'place when found',
+  'first before',
+  'innocents offered',
+  'quiet after the cure, s',
+  'result',
+];
+
 type Row = {
   name: string;
   /** Of the right first finding, since poolctl was opened; null if there was none. */
@@ -45,13 +55,15 @@ else await main(flags.only?.split(',') ?? null);
 async function main(only: string[] | null): Promise<void> {
   const stories = (await loadStories()).filter(({name}) => only === null || only.includes(name));
   const major = await newestInstalled();
-  const rows: Row[] = [];
+  let areRight = stories.length > 0;
+  process.stdout.write(`${tableLine(columns)}\n${tableLine(columns.map(() => '---'))}\n`);
   for (const story of stories) {
     process.stderr.write(`${story.name}\n`);
-    rows.push(await measure(story, major));
+    const row = await measure(story, major);
+    process.stdout.write(`${tableLine(cellsOf(row))}\n`);
+    areRight &&= !row.isWrong;
   }
-  process.stdout.write(`${toMarkdown(rows)}\n`);
-  process.exitCode = stories.length > 0 && rows.every(({isWrong}) => !isWrong) ? 0 : 1;
+  process.exitCode = areRight ? 0 : 1;
 }
 
 async function newestInstalled(): Promise<Major> {
@@ -144,18 +156,9 @@ function firstOf({assessment: {findings}}: Moment): string {
   return finding === undefined ? '' : (finding.cause ?? finding.recipe);
 }
 
-function toMarkdown(rows: readonly Row[]): string {
-  const seconds = (value: number | null) => (value === null ? '-' : value.toFixed(1));
-  const head = [
-    'incident',
-    'right first finding after, s',
-    'place when found',
-    'first before',
-    'innocents offered',
-    'quiet after the cure, s',
-    'result',
-  ];
-  const cells = rows.map(row => [
+function cellsOf(row: Row): string[] {
+  const seconds = (value: number | null) => value?.toFixed(1) ?? '-';
+  return [
     row.name,
     seconds(row.right_s),
     String(row.place ?? '-'),
@@ -163,6 +166,9 @@ function toMarkdown(rows: readonly Row[]): string {
     row.innocents.join(', ') || 'none',
     seconds(row.quiet_s),
     row.isWrong ? 'WRONG' : 'right',
-  ]);
-  return [head, head.map(() => '---'), ...cells].map(each => `| ${each.join(' | ')} |`).join('\n');
+  ];
+}
+
+function tableLine(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`;
 }
