@@ -7,7 +7,7 @@ import type {ServerSettings, ThrowawayServer} from '../server.ts';
 import type {Login, Stage, Story} from './story.ts';
 
 /** Of every story, unless it has its own. */
-export const storySettings: ServerSettings = {
+const storySettings: ServerSettings = {
   shared_preload_libraries: 'pg_stat_statements',
   max_connections: 100,
   track_io_timing: 'on',
