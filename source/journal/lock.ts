@@ -155,7 +155,7 @@ export function describeLockOwner(): string {
 type OwnerVerdict = {isDead: boolean; description: string};
 
 /** Whether the owner of a lock made at `lockedAt_ms` is certainly dead. If unknown it counts as alive: its lock stays. */
-export function judgeLockOwner(owner: string, lockedAt_ms: number): OwnerVerdict {
+function judgeLockOwner(owner: string, lockedAt_ms: number): OwnerVerdict {
   const [host = '?', boot = '', pid_namespace = '', pid = '?', start = ''] = owner.split('|');
   const liveness = processLiveness({host, boot, pid_namespace, pid: Number(pid), start}, lockedAt_ms);
   return {

@@ -11,7 +11,7 @@ export type Packed = {
   tables: Record<TableName, Map<string, Row>>;
 };
 
-export const tableNames = [
+const tableNames = [
   'budget',
   'groups',
   'backends',

@@ -206,7 +206,7 @@ const neverAborted = new AbortController().signal;
  * Output that is wrapped to the terminal's width, and in ASCII if the locale is not UTF-8. Output to a file or a pipe is
  * unchanged.
  */
-export function terminalOutput({output, stdout, stderr, env}: CliContext): Output {
+function terminalOutput({output, stdout, stderr, env}: CliContext): Output {
   const shown = (text: string, {isTTY, columns}: NodeJS.WriteStream) => {
     if (!isTTY) return text;
     return wrapLines(canShowUnicode(env) ? text : toAscii(text), columns || 80);

@@ -4,7 +4,7 @@ import {useConsole, useTheme} from '../components/context.ts';
 import {Page} from '../components/page.tsx';
 import {BlankRow, Heading, PropertyRows, Prose, Signed} from '../components/prose.tsx';
 import {Text} from '../components/text.tsx';
-import {actLetters, findingId} from '../state/findings.ts';
+import {findingId, findingLetters} from '../state/findings.ts';
 import {withUnit} from '../wizard/evidence-page.tsx';
 
 /** A finding: what is hurt, by what, why, since when, how sure, and what can be done, side by side. */
@@ -46,7 +46,7 @@ export function FindingDetail({id, finding: opened}: {id: string; finding: Findi
       <BlankRow />
       <Heading>{acts.length > 1 ? 'what can be done, the recommended first' : 'what can be done'}</Heading>
       {acts.map((act, index) => (
-        <ActRows key={act.title} act={act} letter={actLetters[index]} />
+        <ActRows key={act.title} act={act} letter={findingLetters[index]} />
       ))}
       {acts.length === 0 && <Prose text="nothing that poolctl knows" indent={4} />}
       <BlankRow />

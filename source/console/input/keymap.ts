@@ -24,6 +24,7 @@ import {
 } from './modes.ts';
 
 const moveModes = [...scrollModes, ...formModes];
+const lineModes: Mode[] = ['prompt', 'form'];
 
 /** All keys. Footer, help and README's list are generated from these rows. */
 export const bindings: Binding[] = [
@@ -273,13 +274,10 @@ export const bindings: Binding[] = [
     [['up', 'ctrl-p'], {kind: 'recall', by: -1}, 'in a prompt: what was entered before'],
     [['down', 'ctrl-n'], {kind: 'recall', by: 1}, 'in a prompt: what was entered after it'],
   ]),
-  ...inModes(
-    ['prompt', 'form'],
-    [
-      [['left', 'ctrl-b'], {kind: 'edit', how: 'backward-char'}, 'in a field: one character left'],
-      [['right', 'ctrl-f'], {kind: 'edit', how: 'forward-char'}, 'in a field: one character right'],
-    ],
-  ),
+  ...inModes(lineModes, [
+    [['left', 'ctrl-b'], {kind: 'edit', how: 'backward-char'}, 'in a field: one character left'],
+    [['right', 'ctrl-f'], {kind: 'edit', how: 'forward-char'}, 'in a field: one character right'],
+  ]),
   ...inModes(typingModes, [
     [['home', 'ctrl-a'], {kind: 'edit', how: 'beginning-of-line'}, 'in a field: to its start'],
     [['end', 'ctrl-e'], {kind: 'edit', how: 'end-of-line'}, 'in a field: to its end'],

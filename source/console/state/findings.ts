@@ -26,9 +26,6 @@ export type Findings = {
 /** Letters for the findings of the Overview: those without another meaning there. */
 export const findingLetters = ['a', 'b', 'c', 'd', 'e', 'f', 'i', 'l', 'm', 'n'] as const;
 
-/** Letters of the acts on a finding's page. */
-export const actLetters: readonly string[] = findingLetters;
-
 /** The same in every snapshot for as long as its subject exists. */
 export function findingId(finding: Finding): string {
   return `${finding.recipe}/${finding.subject}`;
@@ -53,7 +50,7 @@ export function findingOf(
 
 /** The act with this letter on a finding's page; null for advice, which has none. */
 export function actOf({acts = []}: Finding, letter: string): (Act & {recipe: string}) | null {
-  const act = acts[actLetters.indexOf(letter)];
+  const act = acts[(findingLetters as readonly string[]).indexOf(letter)];
   return act === undefined || act.recipe === null ? null : {...act, recipe: act.recipe};
 }
 

@@ -5,7 +5,8 @@ import {compareFindings} from '../assessment/rank.ts';
 import {parseDurationMs} from '../text/time.ts';
 import {connectedDatabase} from './measure.ts';
 import {type MetricName, type Metrics, metricNames, metricOf} from './metrics.ts';
-import {minimumBlocks, type Threshold, thresholds} from './thresholds.ts';
+import type {Threshold} from './session-thresholds.ts';
+import {minimumBlocks, thresholds} from './thresholds.ts';
 
 export type Level = 'ok' | Severity;
 

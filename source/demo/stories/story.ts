@@ -71,4 +71,4 @@ export type Stage = {
   signal: AbortSignal;
 };
 
-export type LoopOptions = {pause_ms?: number; signal?: AbortSignal};
+type LoopOptions = {pause_ms?: number; signal?: AbortSignal};

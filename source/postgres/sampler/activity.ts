@@ -32,10 +32,7 @@ export type ActivityReader = {
 /** A text younger than this is requested again, as the rows of one read are not from one instant. */
 const repeatedFor_us = 2e6;
 
-/**
- * Turns rows into sessions. It caches each session's text and formatted values, because most sessions do not change
- * between reads.
- */
+/** Turns rows into sessions. It caches texts and formatted values, as most sessions do not change between reads. */
 export function createActivityReader(): ActivityReader {
   const format = createFormat();
   let known = new Map<number, CachedRow>();

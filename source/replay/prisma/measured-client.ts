@@ -196,7 +196,7 @@ function engineParameters(options: pg.PoolOptions): ConnectionParameters {
  * the call, because Prisma sends the query only when its promise is awaited, without the caller's stack. An unknown model
  * throws a TypeError with its name.
  */
-export function withCallSites<Client extends object>(client: Client, file: string): Client {
+function withCallSites<Client extends object>(client: Client, file: string): Client {
   return new Proxy(client, {
     get(target, key) {
       const value = wrapProperty(Reflect.get(target, key), key, target, file);

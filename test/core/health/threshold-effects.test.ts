@@ -1,7 +1,8 @@
 import {afterAll, describe, expect, it, vi} from 'vitest';
 import {samplesOf} from '../../../source/core/assessment/sample.ts';
 import {metricNames, metricOf} from '../../../source/core/health/metrics.ts';
-import {type Threshold, type ThresholdName, thresholds} from '../../../source/core/health/thresholds.ts';
+import type {Threshold} from '../../../source/core/health/session-thresholds.ts';
+import {type ThresholdName, thresholds} from '../../../source/core/health/thresholds.ts';
 import {writeDuration} from '../../../source/core/text/time.ts';
 import type {RecipeData} from '../../../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../../../source/model/snapshot.ts';

@@ -1,8 +1,8 @@
 import {expect, it} from 'vitest';
 import {metricNames, metricOf} from '../../../source/core/health/metrics.ts';
+import type {Threshold} from '../../../source/core/health/session-thresholds.ts';
 import {
   describeDefault,
-  type Threshold,
   type ThresholdName,
   thresholds,
   writeThreshold,
