@@ -87,6 +87,8 @@ export type Sample = {
   server: {started_at: string | null; is_in_recovery: boolean; stats_reset: string | null};
   /** Statements that change the schema and began since the sample before: `ALTER TABLE orders by migrator`. */
   schema_changes: {pid: number; what: string}[];
+  /** When the counters of the statements were last read, by the server's clock; null if it is not known. */
+  statements_at: string | null;
   /** Counters of the statements; null if they are those of an earlier sample. */
   statements: StatementSample[] | null;
 };

@@ -59,7 +59,8 @@ function toSample(snapshot: Snapshot, at_ms: number, before: readonly Sample[]):
       stats_reset: snapshot.statements_info?.stats_reset ?? null,
     },
     schema_changes: before.length === 0 ? [] : schemaChangesOf(backends, sinceLast_ms),
-    statements: changedStatements(snapshot, before),
+    statements_at: snapshot.statements_info?.at ?? null,
+    statements: newCounters(snapshot, before),
   };
 }
 
@@ -181,9 +182,17 @@ function begunOf(backends: readonly Backend[], sinceLast_ms: number): Sample['be
   return [...begun.values()];
 }
 
-function changedStatements({at, statements}: Snapshot, before: readonly Sample[]): StatementSample[] | null {
-  const last = before.findLast(sample => sample.statements !== null)?.statements ?? [];
+/** Recordings of 0.1 do not say when the counters were read: there, unchanged ones count as not read. */
+function newCounters(
+  {at, statements, statements_info}: Snapshot,
+  before: readonly Sample[],
+): StatementSample[] | null {
+  const previous = before.findLast(sample => sample.statements !== null);
+  const read_at = statements_info?.at ?? null;
+  if (read_at !== null && read_at === previous?.statements_at) return null;
+  const last = previous?.statements ?? [];
   const isSame =
+    read_at === null &&
     last.length === statements.length &&
     statements.every(
       ({calls, total_exec_time_ms}, index) =>

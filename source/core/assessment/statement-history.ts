@@ -39,7 +39,7 @@ function make({samples, snapshot}: Context): StatementHistory[] {
   const [earliest, latest] = [byId(first), byId(last)];
   return snapshot.statements
     .flatMap(statement => {
-      const id = `${statement.userid}/${statement.dbid}/${statement.queryid}/${statement.toplevel}`;
+      const id = idOf(statement);
       const end = latest.get(id);
       const start = earliest.get(id) ?? firstOf(read, id);
       if (!start || !end || end.calls <= start.calls) return [];
@@ -60,6 +60,10 @@ function make({samples, snapshot}: Context): StatementHistory[] {
       ];
     })
     .sort((a, b) => b.exec_ms - a.exec_ms);
+}
+
+function idOf({userid, dbid, queryid, toplevel}: Statement): string {
+  return `${userid}/${dbid}/${queryid}/${toplevel}`;
 }
 
 function once<Value>(make: () => Value): () => Value {
@@ -94,6 +98,21 @@ function increments(points: readonly (StatementSample | null)[]): number[] {
 export function isRunning({callsByInterval}: StatementHistory): boolean {
   const calls = callsByInterval();
   return calls.slice(-Math.ceil(calls.length / 4)).some(count => count > 0);
+}
+
+const lately_ms = 10_000;
+
+/** Sessions that ran it at the same time in about the last ten seconds, on average: what has ended is no harm any more. */
+export function activeLately({samples}: Pick<Context, 'samples'>, {statement}: StatementHistory): number {
+  const read = samples.filter(({statements}) => statements !== null);
+  const last = read.at(-1);
+  const before =
+    read.findLast(sample => last !== undefined && last.at_ms - sample.at_ms >= lately_ms) ?? read[0];
+  if (last === undefined || before === undefined || before === last) return 0;
+  const id = idOf(statement);
+  const [start, end] = [byId(before).get(id), byId(last).get(id)];
+  const exec_ms = (end?.total_exec_time_ms ?? 0) - (start?.total_exec_time_ms ?? 0);
+  return exec_ms / (last.at_ms - before.at_ms);
 }
 
 /** Mean execution time before the assessed time; null for a statement without earlier calls. */

@@ -6,7 +6,7 @@ import {statementName} from '../../sql/statement-name.ts';
 import {formatCount, formatMs, formatRatio} from '../../text/format.ts';
 import {type Context, shareOf, windowMs} from '../context.ts';
 import {
-  isRunning,
+  activeLately,
   meanBefore,
   type StatementHistory,
   statementHistories,
@@ -27,9 +27,8 @@ export function examineSlow(context: Context): Finding[] {
   if (heaviest === undefined || total_ms === 0) return [];
   const share = heaviest.exec_ms / total_ms;
   const isHeavy =
-    isRunning(heaviest) &&
     heaviest.calls >= leastCalls &&
-    heaviest.active >= slow_active_sessions.warning &&
+    Math.min(heaviest.active, activeLately(context, heaviest)) >= slow_active_sessions.warning &&
     share >= slow_share_ratio.warning;
   if (!isHeavy || isMostlyWaiting(heaviest, context)) return [];
   const slow = {history: heaviest, share};
