@@ -25,7 +25,7 @@ it('reads every view and a page as plain text with INK_SCREEN_READER=true', asyn
   });
   terminals.push(terminal);
   await terminal.waitFor(/2 of 97 slots used/);
-  expect(terminal.text()).toMatch(/shop-import +postgres/);
+  await terminal.waitFor(/shop-import +postgres/);
   const figures: [key: string, text: RegExp][] = [
     ['2', /idle in tx .*shop-import/],
     ['3', /pg_stat_statements/],

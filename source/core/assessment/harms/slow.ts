@@ -70,7 +70,7 @@ function staleStatistics(slow: Slow, context: Context): Finding | null {
     ...base(slow, context),
     recipe: act.recipe ?? '',
     params: act.params,
-    summary: `${describe(slow)}: the planner's statistics of ${worst.name} are stale, ${formatCount(worst.rows_changed_since_analyze)} rows have changed since${off}`,
+    summary: `${describe(slow)}: statistics of ${worst.name} are stale, ${formatCount(worst.rows_changed_since_analyze)} rows have changed since${off}`,
     cause: 'stale-statistics',
     explains: [...explained(slow), 'statistics'],
     confidence: 'likely',

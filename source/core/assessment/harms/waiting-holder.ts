@@ -181,7 +181,14 @@ export const explainIdle: Explain = (jam, context) => {
             'Most of its sessions are idle in transaction at any time: ending this one helps until the next.',
           ),
         ]
-      : [releaseAct(backend, jam, context), idleTimeout(backend)],
+      : isBrief(backend)
+        ? [
+            advice(
+              `wait: ${poolName(backend)} has been idle for ${formatAge(backend.state_age_ms)} only`,
+              `An application that works goes on by itself; after ${formatAge(thresholds.lock_wait_ms.warning)} its session can be ended.`,
+            ),
+          ]
+        : [releaseAct(backend, jam, context), idleTimeout(backend)],
     confidence: 'certain',
     reasons: [
       `Its transaction has been open for ${formatAge(backend.xact_age_ms)}; it runs nothing, and keeps its locks until it commits, rolls back or ends.`,
@@ -193,6 +200,11 @@ export const explainIdle: Explain = (jam, context) => {
 };
 
 /** Its application keeps transactions open as a rule, for a moment each: see the examination of pools. */
+/** An application that works goes on by itself: ending its session would help nobody. */
+function isBrief({state_age_ms}: Backend): boolean {
+  return (state_age_ms ?? 0) < thresholds.lock_wait_ms.warning;
+}
+
 function isHabit(backend: Backend, {samples}: Parameters<Explain>[1]): boolean {
   if (isLeak(backend)) return false;
   return (

@@ -237,6 +237,12 @@ describe('other holders', () => {
     ]);
   });
 
+  it('ends no session that has been idle for a moment only', () => {
+    expect(examine(behind({...idle, state_age_ms: 300}))).toMatchObject([
+      {cause: 'idle-blocker', acts: [{recipe: null, title: 'wait: psql/dana has been idle for 0s only'}]},
+    ]);
+  });
+
   it('ends no session of an application that keeps transactions open as a rule', () => {
     const brief = {...idle, application_name: 'web', state_age_ms: 6000, xact_age_ms: 7000};
     const snapshot = reading({1: brief, 4: brief, 5: brief, 2: {}}, [

@@ -133,7 +133,7 @@ describe('a statement that takes the server', () => {
         recipe: 'analyze-stale-tables',
         params: {tables: 'public.listings'},
         summary:
-          "a SELECT of listings by shop_app: 600ms a call, 100% of the load, 4.8 sessions at once: the planner's statistics of listings are stale, 300k rows have changed since, autovacuum is off for it",
+          'a SELECT of listings by shop_app: 600ms a call, 100% of the load, 4.8 sessions at once: statistics of listings are stale, 300k rows have changed since, autovacuum is off for it',
         explains: ['statement:1', 'statistics'],
       },
     ]);
