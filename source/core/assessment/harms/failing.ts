@@ -147,16 +147,21 @@ function serverReadOnly(failure: Failure, pools: Pool[]): Finding[] {
       ...common,
       recipe: 'read-only-server',
       cause: 'read-only-server',
-      summary: `the server is read-only: default_transaction_read_only is on (${state.read_only_source ?? 'source unknown'}); ${namesOf(pools)}: ${rateOf(failure)}`,
+      summary: `the server is read-only: default_transaction_read_only is on (${fileOf(state.read_only_source)}); ${namesOf(pools)}: ${rateOf(failure)}`,
       explains,
       confidence: 'certain',
       reasons: [
-        "default_transaction_read_only is on in the server's settings: every session without its own value is read-only.",
+        `default_transaction_read_only is on in the server's settings (${state.read_only_source ?? 'source unknown'}): every session without its own value is read-only.`,
         ...signsOf(failure),
       ],
       acts: [readOnlyServerAct(state.read_only_source)],
     },
   ];
+}
+
+/** Without its folder, which is long; the reasons have it. */
+function fileOf(source: string | null): string {
+  return source?.split('/').at(-1) ?? 'source unknown';
 }
 
 function readOnlyServerAct(source: string | null): Act {
