@@ -82,6 +82,23 @@ describe("a finding's page", () => {
   });
 });
 
+it('on 80 columns the first finding is shown in whole, the others in one row', () => {
+  const other = createFinding({subject: 'server', summary: `${'a long summary '.repeat(12)}ends here`});
+  const left = [[lockQueue, other]];
+  const recipes = [createRecipe({findings: () => left.shift() ?? []})];
+  const rows = screenOf(play(open(80, 24, {recipes}), read(createSnapshot())).state).split('\n');
+  const first = rows.findIndex(row => row.includes('ALTER TABLE orders'));
+  expect(rows[first]).toMatch(/\[a\]$/);
+  expect(
+    rows
+      .slice(first, first + 2)
+      .join(' ')
+      .replaceAll(/\s+|\[a\]/g, ' '),
+  ).toContain('behind a SELECT');
+  expect(rows[first + 1]?.trim()).toMatch(/21 sessions queue behind it$/);
+  expect(rows.filter(row => row.includes('a long summary'))).toHaveLength(1);
+});
+
 it('the Overview lists what explains no harm below the findings, without a key', () => {
   const harmless = createFinding({
     cause: 'open-transaction',

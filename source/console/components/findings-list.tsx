@@ -4,7 +4,7 @@ import type {Finding} from '../../model/recipe.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
 import {uniqueKeys} from '../rows/arrange.ts';
 import {orderedFindings} from '../rows/findings.ts';
-import {fitText, shorten} from '../screen/line.ts';
+import {fitText, shorten, wrapText} from '../screen/line.ts';
 import {findingId} from '../state/findings.ts';
 import {useConsole, useTheme} from './context.ts';
 import {Measured, type Size} from './measured.tsx';
@@ -19,7 +19,10 @@ export function FindingsList({unavailable, most = Infinity}: {unavailable: Unava
   const {bullet} = useTheme().symbols;
   const ordered = useMemo(() => orderedFindings({findings, tables}), [findings, tables]);
   const also = useConsole(state => state.assessment?.also ?? none);
-  const needed = Math.min(most, 1 + findings.length + also.length + unavailable.length);
+  const columns = useConsole(state => state.columns);
+  const [worst] = ordered;
+  const extra = worst === undefined ? 0 : rowsOf(worst, columns).length - 1;
+  const needed = Math.min(most, 1 + findings.length + extra + also.length + unavailable.length);
   return (
     <Measured name="findings" flexGrow={0} flexBasis={needed}>
       {({width, height}) => (
@@ -34,11 +37,13 @@ export function FindingsList({unavailable, most = Infinity}: {unavailable: Unava
             width={width}
             height={Math.max(1, height - 1 - unavailable.length)}
           />
-          {also.slice(0, Math.max(0, height - 1 - findings.length - unavailable.length)).map(finding => (
-            <Text key={findingId(finding)} role="muted">
-              {fitText(`${bullet} ${finding.summary}`, width)}
-            </Text>
-          ))}
+          {also
+            .slice(0, Math.max(0, height - 1 - findings.length - extra - unavailable.length))
+            .map(finding => (
+              <Text key={findingId(finding)} role="muted">
+                {fitText(`${bullet} ${finding.summary}`, width)}
+              </Text>
+            ))}
           {unavailable.map(part => (
             <UnavailableRow key={part.section} {...part} />
           ))}
@@ -75,6 +80,10 @@ function Findings({findings, cursor, width, height}: {findings: Finding[]; curso
   const shown = findings.slice(first, first + room);
   const more = findings.length - shown.length;
   const keys = uniqueKeys(shown.map(findingId));
+  const isWhole = (index: number) =>
+    first + index === 0 &&
+    findings[0] !== undefined &&
+    height >= findings.length - 1 + rowsOf(findings[0], width).length;
   return (
     <>
       {shown.map((finding, index) => (
@@ -83,6 +92,7 @@ function Findings({findings, cursor, width, height}: {findings: Finding[]; curso
           finding={finding}
           letter={letters[findingId(finding)]}
           isSelected={first + index === selected}
+          isWhole={isWhole(index)}
           width={width}
         />
       ))}
@@ -94,33 +104,66 @@ function Findings({findings, cursor, width, height}: {findings: Finding[]; curso
 /** On narrower terminals severity and recipe are left out: the sign and the key say them. */
 const leastWithWords = 100;
 
+/** Cells beside the summary: sign, recipe and key. */
+function besideOf({severity, recipe}: Finding, width: number): {words: string; name: string} {
+  const hasWords = width >= leastWithWords;
+  return {words: hasWords ? severity.padEnd(9) : '', name: hasWords ? ` ${recipe}` : ''};
+}
+
+const keyWidth = ' [a]'.length;
+const mostRows = 3;
+
+/** The summary of the first finding in whole, in up to three rows: what people read first is not cut. */
+function rowsOf(finding: Finding, width: number): string[] {
+  const {words, name} = besideOf(finding, width);
+  return wrapText(finding.summary, width - 2 - words.length - name.length - keyWidth).slice(0, mostRows);
+}
+
 function FindingRow({
-  finding: {severity, summary, recipe},
+  finding,
   letter,
   isSelected,
+  isWhole,
   width,
 }: {
   finding: Finding;
   letter: string | undefined;
   isSelected: boolean;
+  /** In as many rows as it takes. */
+  isWhole: boolean;
   width: number;
 }) {
+  const {severity, summary} = finding;
   const {critical, warning, ellipsis} = useTheme().symbols;
   const isCritical = severity === 'critical';
-  const hasWords = width >= leastWithWords;
-  const sign = `${isCritical ? critical : warning} ${hasWords ? severity.padEnd(9) : ''}`;
+  const {words, name} = besideOf(finding, width);
+  const sign = `${isCritical ? critical : warning} ${words}`;
   const key = letter === undefined ? '' : ` [${letter}]`;
-  const name = hasWords ? ` ${recipe}` : '';
   const room = Math.max(10, width - sign.length - name.length - key.length);
-  const text = fitText(shorten(summary, room, ellipsis), room);
-  if (isSelected) return <Text role="selected">{sign + text + name + key}</Text>;
-  return (
-    <Text>
-      <Text role={isCritical ? 'danger' : 'warning'}>{sign}</Text>
-      {text}
-      <Text role="muted">{name}</Text>
-      <Text role="key">{key}</Text>
+  const [line = '', ...rest] = isWhole ? rowsOf(finding, width) : [shorten(summary, room, ellipsis)];
+  const text = fitText(line, room);
+  const more = rest.map((row, index) => (
+    <Text key={index} role={isSelected ? 'selected' : 'plain'}>
+      {fitText(' '.repeat(sign.length) + row, width)}
     </Text>
+  ));
+  if (isSelected)
+    return (
+      <>
+        <Text role="selected">{sign + text + name + key}</Text>
+        {more}
+      </>
+    );
+  return (
+    <>
+      <Text>
+        <Text role={isCritical ? 'danger' : 'warning'}>{sign}</Text>
+        {text}
+        <Text role="muted">{name}</Text>
+        <Text role="key">{key}</Text>
+      </Text>
+      {more}
+    </>
   );
 }
 
