@@ -84,7 +84,12 @@ export type Sample = {
     writes?: string;
   }[];
   /** What identifies the server's run and its statistics. */
-  server: {started_at: string | null; is_in_recovery: boolean; stats_reset: string | null};
+  server: {
+    system_identifier: string | null;
+    started_at: string | null;
+    is_in_recovery: boolean;
+    stats_reset: string | null;
+  };
   /** Statements that change the schema and began since the sample before: `ALTER TABLE orders by migrator`. */
   schema_changes: {pid: number; what: string}[];
   /** When the counters of the statements were last read, by the server's clock; null if it is not known. */

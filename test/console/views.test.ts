@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import {oneLine} from '../../source/console/rows/one-line.ts';
-import {statementId} from '../../source/console/state/reading.ts';
+import {statementKey} from '../../source/core/activity/rates.ts';
 import type {LockWait, Statement} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
 import {mount, open, play, press, read, rowsOf, screenOf} from './played.ts';
@@ -117,7 +117,7 @@ describe('statements', () => {
     stddev_exec_time_ms: 0,
   };
   const statement = createStatement({rates});
-  const id = statementId(statement);
+  const id = statementKey(statement);
   const selected = press(play(open(80, 24), read(createSnapshot({statements: [statement]}))).state, '3', 'j');
 
   it('that are not being called say so, and show no mean', () => {

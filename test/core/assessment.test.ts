@@ -9,6 +9,7 @@ import {noDiagnosisData} from '../../source/core/recipe/diagnose.ts';
 import type {Sample} from '../../source/model/assessment.ts';
 import type {Finding} from '../../source/model/recipe.ts';
 import {createFinding, createRecipe} from '../console/played.ts';
+import {exampleServer} from '../helpers/identity.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
 
 const at = (second: number, overrides = {}) =>
@@ -24,6 +25,15 @@ describe('samples', () => {
     const samples = samplesOf([at(10), at(10), at(5)]);
     expect(samples).toHaveLength(1);
     expect(addSample(samplesOf([at(10), at(10)]), at(11))).toHaveLength(2);
+  });
+
+  it('of another server start anew, those after a restart do not', () => {
+    const {target} = at(0);
+    const on = (second: number, system_identifier: string, started_at: string) =>
+      at(second, {target: {...target, server: {...exampleServer, system_identifier, started_at}}});
+    const [first, second] = ['2026-01-01T00:00:00.000001Z', '2026-01-01T12:00:01.000001Z'];
+    expect(samplesOf([on(0, '1', first), on(1, '1', second)])).toHaveLength(2);
+    expect(samplesOf([on(0, '1', first), on(1, '2', first)])).toHaveLength(1);
   });
 
   it('count sessions by application, and what began since the sample before', () => {

@@ -1,4 +1,5 @@
 import {Fragment} from 'react';
+import {statementKey} from '../../core/activity/rates.ts';
 import {formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
 import type {Change} from '../../model/recipe.ts';
 import type {BudgetGroup, Statement} from '../../model/snapshot.ts';
@@ -9,7 +10,6 @@ import {BlankRow, Heading, PropertyRows, Prose, Signed} from '../components/pros
 import {uniqueKeys} from '../rows/arrange.ts';
 import {costliestStatements} from '../rows/statements.ts';
 import {findingId} from '../state/findings.ts';
-import {statementId} from '../state/reading.ts';
 import {ChangeRows} from './finding-detail.tsx';
 
 /** What the Overview cuts or leaves out for want of room: findings, what could not be read, all groups, statements. */
@@ -61,7 +61,7 @@ export function OverviewDetail() {
       <BlankRow />
       <Heading>costliest statements</Heading>
       {costliestStatements(statements).map(statement => (
-        <Fragment key={statementId(statement)}>
+        <Fragment key={statementKey(statement)}>
           <Prose text={describeCost(statement)} role="muted" />
           <Prose
             text={statement.query ?? `(${statement.queryid}: its text has not been read yet)`}

@@ -1,4 +1,5 @@
 import {Box} from 'ink';
+import {statementKey} from '../../core/activity/rates.ts';
 import {formatBytes, formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
 import type {Statement} from '../../model/snapshot.ts';
 import {Chart, type Point} from '../components/chart.tsx';
@@ -6,7 +7,6 @@ import {useConsole} from '../components/context.ts';
 import {Anchor, Page} from '../components/page.tsx';
 import {BlankRow, Heading, Properties, type Property, Prose, usePageWidth} from '../components/prose.tsx';
 import {Text} from '../components/text.tsx';
-import {statementId} from '../state/reading.ts';
 
 type StatementDetailProps = {
   id: string;
@@ -19,7 +19,7 @@ type StatementDetailProps = {
 /** One statement: its cost, the trend since the console started, and its plan, which comes first: the user asked for it. */
 export function StatementDetail({id, text, explain}: StatementDetailProps) {
   const statement = useConsole(({snapshot}) =>
-    snapshot?.statements.find(candidate => statementId(candidate) === id),
+    snapshot?.statements.find(candidate => statementKey(candidate) === id),
   );
   if (!statement)
     return (

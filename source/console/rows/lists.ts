@@ -1,7 +1,7 @@
+import {statementKey} from '../../core/activity/rates.ts';
 import {sessionId} from '../../core/sessions/session.ts';
 import type {ViewId} from '../state/browsing.ts';
 import {findingId} from '../state/findings.ts';
-import {statementId} from '../state/reading.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {orderedFindings, recipeId, recipeRows} from './findings.ts';
 import {entryId, journalRows} from './journal.ts';
@@ -20,7 +20,7 @@ type List = {
 export const lists: Record<ViewId, List> = {
   overview: {ids: state => orderedFindings(state).map(findingId), sortColumns: []},
   sessions: {ids: state => sessionRows(state).map(sessionId), sortColumns: sessionColumns},
-  statements: {ids: state => statementRows(state).map(statementId), sortColumns: statementColumns},
+  statements: {ids: state => statementRows(state).map(statementKey), sortColumns: statementColumns},
   locks: {ids: state => lockRows(state).map(({id}) => id), sortColumns: []},
   recipes: {ids: state => recipeRows(state).map(recipeId), sortColumns: []},
   journal: {ids: state => journalRows(state).map(entryId), sortColumns: []},

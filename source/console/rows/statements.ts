@@ -1,9 +1,9 @@
+import {statementKey} from '../../core/activity/rates.ts';
 import {thresholds} from '../../core/health/thresholds.ts';
 import {formatBytes, formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
 import type {Statement} from '../../model/snapshot.ts';
 import type {Role} from '../screen/line.ts';
 import type {TableState} from '../state/browsing.ts';
-import {statementId} from '../state/reading.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {arrangeRows, type Column} from './arrange.ts';
 import {oneLine} from './one-line.ts';
@@ -165,7 +165,12 @@ function slownessRole(mean_ms: number): Role {
 type Shown = Pick<ConsoleState, 'snapshot' | 'tables'>;
 
 export function statementRows(state: Shown): Statement[] {
-  return arrangeRows(state.snapshot?.statements ?? [], statementsTable(state), statementColumns, statementId);
+  return arrangeRows(
+    state.snapshot?.statements ?? [],
+    statementsTable(state),
+    statementColumns,
+    statementKey,
+  );
 }
 
 /** The Overview lists at most this many, and the sampler reads their texts. */

@@ -1,3 +1,4 @@
+import {statementKey} from '../../core/activity/rates.ts';
 import {mostCostliest, statementRows} from '../rows/statements.ts';
 import {unfreezeJournal} from './browsing.ts';
 import {handleDialogEvent, inform} from './dialog.ts';
@@ -7,7 +8,6 @@ import {
   pushCharts,
   readSnapshot,
   requestDiagnosisData,
-  statementId,
   withLink,
   wrongServerNotice,
 } from './reading.ts';
@@ -126,7 +126,7 @@ function takeFailedRun(state: ConsoleState, error: string): UpdateResult {
 function shownQueryIds(state: ConsoleState): string[] {
   const rows = statementRows(state);
   if (state.view !== 'statements') return rows.slice(0, mostCostliest).map(({queryid}) => queryid);
-  const at = rows.findIndex(row => statementId(row) === state.tables.statements.cursor);
+  const at = rows.findIndex(row => statementKey(row) === state.tables.statements.cursor);
   const page = state.rows;
   return rows.slice(Math.max(0, at - page), Math.max(0, at) + 2 * page).map(({queryid}) => queryid);
 }

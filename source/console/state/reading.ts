@@ -1,9 +1,10 @@
 import {type HistorySample, pushSample} from '../../core/activity/budget.ts';
+import {statementKey} from '../../core/activity/rates.ts';
 import {addSample} from '../../core/assessment/sample.ts';
 import {type DiagnosisData, diagnosisDataEveryMs, noDiagnosisData} from '../../core/recipe/diagnose.ts';
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
 import type {Recipe} from '../../model/recipe.ts';
-import type {Snapshot, Statement} from '../../model/snapshot.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import type {Findings} from './findings.ts';
 
@@ -193,10 +194,6 @@ export function setInterval<State extends ReadingSlice>(
   };
 }
 
-export function statementId(statement: Statement): string {
-  return `${statement.userid}/${statement.dbid}/${statement.queryid}/${statement.toplevel}`;
-}
-
 /** Values kept per statement, newest last. */
 const trendLength = 120;
 const trendedStatements = 200;
@@ -205,7 +202,7 @@ function pushTrends(trends: Trends, snapshot: Snapshot): Trends {
   const next: Trends = {};
   for (const statement of snapshot.statements.slice(0, trendedStatements)) {
     const {rates} = statement;
-    const id = statementId(statement);
+    const id = statementKey(statement);
     const values = trends[id] ?? [];
     next[id] = rates ? [...values.slice(1 - trendLength), rates.exec_ms_per_second] : values;
   }

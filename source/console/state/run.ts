@@ -120,7 +120,7 @@ export function createRun(): RunSlice {
   return {wizard: null, replay: null, journal: null};
 }
 
-/** Unfinished steps of earlier runs, told once: when the journal is read for the first time. null where there are none. */
+/** Unfinished steps of earlier runs, reported once: when the journal is read for the first time. null where there are none. */
 export function unfinishedNotice(before: JournalState | null, {unfinished}: JournalState): string | null {
   if (before !== null || unfinished === 0) return null;
   return `${counted(unfinished, 'step')} of an earlier run ended without a recorded result: check the Journal (6)`;

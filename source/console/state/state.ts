@@ -1,4 +1,5 @@
 import type {StoreApi} from 'zustand/vanilla';
+import {statementKey} from '../../core/activity/rates.ts';
 import {sessionId} from '../../core/sessions/session.ts';
 import type {Backend, Statement} from '../../model/snapshot.ts';
 import {type BrowsingSlice, createBrowsing, isTooSmall} from './browsing.ts';
@@ -10,7 +11,6 @@ import {
   type ReadingEvent,
   type ReadingOptions,
   type ReadingSlice,
-  statementId,
 } from './reading.ts';
 import {createRun, type RunEffect, type RunEvent, type RunSlice, type RunUpdate} from './run.ts';
 
@@ -104,7 +104,7 @@ export function targetSessions(state: ConsoleState): string[] {
 export function selectedStatement(state: ConsoleState): Statement | undefined {
   if (state.view !== 'statements') return undefined;
   return state.snapshot?.statements.find(
-    statement => statementId(statement) === state.tables.statements.cursor,
+    statement => statementKey(statement) === state.tables.statements.cursor,
   );
 }
 

@@ -1,5 +1,6 @@
 import {Box} from 'ink';
 import {useMemo} from 'react';
+import {statementKey} from '../../core/activity/rates.ts';
 import {formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
 import {Chart, type Point} from '../components/chart.tsx';
@@ -14,7 +15,6 @@ import {costliestStatements} from '../rows/statements.ts';
 import {span} from '../screen/line.ts';
 import {findingLetters} from '../state/findings.ts';
 import {clockOf} from '../state/past.ts';
-import {statementId} from '../state/reading.ts';
 import type {View} from './view.ts';
 
 const view: View = {
@@ -154,7 +154,7 @@ function Costliest({snapshot: {statements, unavailable}}: {snapshot: Snapshot}) 
               : `${'load'.padStart(6)} ${'mean'.padStart(8)} ${'calls/s'.padStart(8)}  statement`}
           </Text>
           {costliest.slice(0, height - headRows).map(statement => (
-            <PaintedRow key={statementId(statement)} spans={[span(costOf(statement))]} />
+            <PaintedRow key={statementKey(statement)} spans={[span(costOf(statement))]} />
           ))}
         </>
       )}

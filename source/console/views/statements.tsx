@@ -1,12 +1,12 @@
 import {Box} from 'ink';
 import {useMemo} from 'react';
+import {statementKey} from '../../core/activity/rates.ts';
 import {counted, formatCount} from '../../core/text/format.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {useConsole, useTheme} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
 import {Text} from '../components/text.tsx';
 import {statementColumns, statementRows, statementsTable} from '../rows/statements.ts';
-import {statementId} from '../state/reading.ts';
 import type {View} from './view.ts';
 
 const view: View = {
@@ -39,7 +39,7 @@ function Statements() {
         rows={rows}
         table={table}
         columns={statementColumns}
-        idOf={statementId}
+        idOf={statementKey}
         emptyText={emptyText(snapshot, table.filter)}
       />
     </>

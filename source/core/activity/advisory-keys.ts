@@ -13,7 +13,7 @@ const fixedKeys: ReadonlyMap<string, string> = new Map([
 /** PostgreSQLAdvisoryLockTemplate adds the hash code of its history table, an int, to the letters "Flyway". */
 const flyway = 77_431_708_279_161n;
 
-/** Who takes an advisory lock of one bigint key, as far as the key tells; null if it does not. */
+/** Who takes an advisory lock of one bigint key, by the key alone; null if it is not a known one. */
 export function advisoryKeyOwner(key: bigint, database: string): string | null {
   const fixed = fixedKeys.get(String(key));
   if (fixed !== undefined) return fixed;

@@ -8,7 +8,7 @@ export type LockTag = {
   database: string | null;
   /** It is of another database than the connected one, whose names are not visible. */
   is_elsewhere: boolean;
-  /** A name, elsewhere an oid. Of a wait for a transaction: the table of the row, if the tuple lock tells. */
+  /** A name, elsewhere an oid. Of a wait for a transaction: the table of the row, if a tuple lock names it. */
   relation: string | null;
   page: number | null;
   virtualxid: string | null;

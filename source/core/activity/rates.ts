@@ -11,7 +11,7 @@ export type StatementCounters = {
 };
 
 /** The key of a pg_stat_statements entry. */
-function statementKey(statement: Pick<Statement, 'userid' | 'dbid' | 'queryid' | 'toplevel'>): string {
+export function statementKey(statement: Pick<Statement, 'userid' | 'dbid' | 'queryid' | 'toplevel'>): string {
   return `${statement.userid}/${statement.dbid}/${statement.queryid}/${statement.toplevel}`;
 }
 

@@ -1,5 +1,6 @@
 import type {PoolSample, Sample} from '../../model/assessment.ts';
 import type {Change, Finding} from '../../model/recipe.ts';
+import {statementKey} from '../activity/rates.ts';
 import {statementName} from '../sql/statement-name.ts';
 import {counted} from '../text/format.ts';
 import {type Context, poolName, poolSubject, timeOf} from './context.ts';
@@ -87,7 +88,7 @@ const mostNamed = 3;
 function newStatements(before: Sample, {statements, ...after}: Sample, {snapshot}: Context): SubjectChange[] {
   const begun = (statements ?? []).filter(({since_ms}) => since_ms !== undefined && since_ms > before.at_ms);
   const named = begun.slice(0, mostNamed).map(({id, queryid}) => {
-    const statement = snapshot.statements.find(each => idOf(each) === id);
+    const statement = snapshot.statements.find(each => statementKey(each) === id);
     const name = statementName(statement?.query ?? null) || `statement ${queryid}`;
     const by = statement?.usename ? ` by ${statement.usename}` : '';
     return {at: timeOf(after), what: `${name}${by} is new`, subject: `statement:${queryid}`};
@@ -103,10 +104,6 @@ function newStatements(before: Sample, {statements, ...after}: Sample, {snapshot
           subject: null,
         },
       ];
-}
-
-function idOf({userid, dbid, queryid, toplevel}: Context['snapshot']['statements'][number]): string {
-  return `${userid}/${dbid}/${queryid}/${toplevel}`;
 }
 
 /** The finding with the changes that are about it, or about the whole server. */

@@ -17,7 +17,7 @@ export function lockedObject(
   return table === null ? 'a row' : `row of ${table}`;
 }
 
-/** The table of an INSERT, UPDATE, DELETE or SELECT ... FOR UPDATE, as written; null if it cannot be told. */
+/** The table of an INSERT, UPDATE, DELETE or SELECT ... FOR UPDATE, as written; null if it is not known. */
 export function changedTable(statement: string): string | null {
   const name = '((?:"[^"]+"|[\\w$]+)(?:\\.(?:"[^"]+"|[\\w$]+))?)';
   const found = new RegExp(

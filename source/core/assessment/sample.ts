@@ -6,6 +6,7 @@ import type {
   WaitSample,
 } from '../../model/assessment.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
+import {statementKey} from '../activity/rates.ts';
 import {statementName} from '../sql/statement-name.ts';
 import {rootsOf} from './lock-graph.ts';
 import {lockedObject} from './locked-object.ts';
@@ -21,12 +22,17 @@ const windowMs = 60_000;
 export function addSample(samples: readonly Sample[], snapshot: Snapshot): Sample[] {
   const at_ms = Date.parse(snapshot.at);
   const latest = samples.at(-1);
-  if (latest !== undefined && at_ms < latest.at_ms) return [toSample(snapshot, at_ms, [])];
+  if (latest !== undefined && (at_ms < latest.at_ms || isOtherServer(latest, snapshot)))
+    return [toSample(snapshot, at_ms, [])];
   const earlier = latest?.at_ms === at_ms ? samples.slice(0, -1) : samples;
   const kept = earlier.filter(sample => at_ms - sample.at_ms <= windowMs);
-  const sample = toSample(snapshot, at_ms, kept);
-  // The counters were read again only if they differ; the one that is replaced may have had them first.
-  return [...kept, sample];
+  return [...kept, toSample(snapshot, at_ms, kept)];
+}
+
+/** A failover or the rescue URL may lead to another server, whose counters are others; a restart is not another one. */
+function isOtherServer({server}: Sample, {target}: Snapshot): boolean {
+  const identifier = target.server?.system_identifier ?? null;
+  return server.system_identifier !== null && identifier !== null && server.system_identifier !== identifier;
 }
 
 /** The samples of recorded snapshots, the oldest first. */
@@ -54,6 +60,7 @@ function toSample(snapshot: Snapshot, at_ms: number, before: readonly Sample[]):
     })),
     begun: begunOf(backends, sinceLast_ms),
     server: {
+      system_identifier: snapshot.target.server?.system_identifier ?? null,
       started_at: snapshot.target.server?.started_at ?? null,
       is_in_recovery: snapshot.target.is_in_recovery,
       stats_reset: snapshot.statements_info?.stats_reset ?? null,
@@ -143,7 +150,7 @@ function waitsOf(snapshot: Snapshot): WaitSample[] {
   const sessions = new Map(snapshot.backends.map(backend => [backend.pid, backend]));
   const waits = new Map<string, WaitSample>();
   for (const wait of snapshot.lock_waits) {
-    // An autovacuum or apply worker that waits hurts no session by that; whoever waits for it is counted.
+    // An autovacuum or apply worker that waits hurts no session by that; sessions that wait for it are counted.
     if (!sessions.has(wait.pid)) continue;
     const object = lockedObject(wait, sessions.get(wait.pid));
     const own = waits.get(object) ?? {object, locktype: wait.locktype, waiting: 0, longest_ms: 0, roots: []};
@@ -200,10 +207,11 @@ function newCounters(
     );
   if (isSame) return null;
   const at_ms = Date.parse(at);
-  return statements.map(({userid, dbid, queryid, toplevel, calls, total_exec_time_ms, rows, stats_since}) => {
+  return statements.map(statement => {
+    const {queryid, calls, total_exec_time_ms, rows, stats_since} = statement;
     const since_ms = stats_since === null ? null : Date.parse(stats_since);
     return {
-      id: `${userid}/${dbid}/${queryid}/${toplevel}`,
+      id: statementKey(statement),
       queryid,
       calls,
       total_exec_time_ms,

@@ -1,5 +1,6 @@
 import type {Sample, StatementSample} from '../../model/assessment.ts';
 import type {Statement} from '../../model/snapshot.ts';
+import {statementKey} from '../activity/rates.ts';
 import type {Context} from './context.ts';
 
 /** What a statement did between the first and the last reading of its counters. */
@@ -39,7 +40,7 @@ function make({samples, snapshot}: Context): StatementHistory[] {
   const [earliest, latest] = [byId(first), byId(last)];
   return snapshot.statements
     .flatMap(statement => {
-      const id = idOf(statement);
+      const id = statementKey(statement);
       const end = latest.get(id);
       const start = earliest.get(id) ?? firstOf(read, id);
       if (!start || !end || end.calls <= start.calls) return [];
@@ -60,10 +61,6 @@ function make({samples, snapshot}: Context): StatementHistory[] {
       ];
     })
     .sort((a, b) => b.exec_ms - a.exec_ms);
-}
-
-function idOf({userid, dbid, queryid, toplevel}: Statement): string {
-  return `${userid}/${dbid}/${queryid}/${toplevel}`;
 }
 
 function once<Value>(make: () => Value): () => Value {
@@ -109,7 +106,7 @@ export function activeLately({samples}: Pick<Context, 'samples'>, {statement}: S
   const before =
     read.findLast(sample => last !== undefined && last.at_ms - sample.at_ms >= lately_ms) ?? read[0];
   if (last === undefined || before === undefined || before === last) return 0;
-  const id = idOf(statement);
+  const id = statementKey(statement);
   const [start, end] = [byId(before).get(id), byId(last).get(id)];
   const exec_ms = (end?.total_exec_time_ms ?? 0) - (start?.total_exec_time_ms ?? 0);
   return exec_ms / (last.at_ms - before.at_ms);

@@ -73,6 +73,6 @@ GRANT DELETE, SELECT ON ALL TABLES IN SCHEMA public TO ops;`);
   solution: [
     'The purge deletes accounts, and with them their contacts; for each contact the server looks for its activities.',
     'No index of activities begins with contact_id, so each look was a scan of 400,000 rows, and the purge kept its row locks all the while.',
-    'The index was one of two that were missing; the other one hurt nobody.',
+    'The index was one of two that were missing; the other one did no harm.',
   ],
 };

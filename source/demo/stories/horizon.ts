@@ -64,7 +64,7 @@ GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO mailer, shop_app;`);
     await admin.query("SELECT pg_drop_replication_slot('standby_berlin')");
   },
   solution: [
-    'Slot standby_berlin belonged to a standby that was taken down this morning. While it ran, it told the server which rows its queries still need (hot_standby_feedback), and the slot keeps that for its return.',
+    'Slot standby_berlin belonged to a standby that was taken down this morning. While it ran, it reported to the server which rows its queries still need (hot_standby_feedback), and the slot keeps that for its return.',
     'So vacuum removed nothing since: each poll of the queue passed over hundreds of thousands of deleted rows.',
     'Dropping the slot let autovacuum remove them within seconds. A standby that returns after that has to be set up again.',
     'The analyst in psql, idle in transaction, needs newer rows than the slot: ending that session would have freed nothing.',

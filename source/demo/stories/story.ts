@@ -9,7 +9,7 @@ export type Story = {
   /** kebab-case: `lock-queue`. */
   name: string;
   title: string;
-  /** What whoever is on call is told. */
+  /** The page as it reaches the engineer on call. */
   page: string;
   /** In addition to those of every story. */
   settings?: ServerSettings;

@@ -30,7 +30,7 @@ export async function readWriteState({client, server_version_num}: Connection): 
 /**
  * - The server refuses writes a margin before ids wrap around after 2^31 of them: SetTransactionIdLimit in varsup.c and
  *   SetMultiXactIdLimit in multixact.c. That the space for the members of multixacts is used up is not visible.
- * - Without pg_read_all_stats a standby's state is NULL: then nobody knows how many are synchronous.
+ * - Without pg_read_all_stats a standby's state is NULL: then it is not known how many are synchronous.
  */
 const writeState = (margins: {xids: number; multixacts: number}) => `
 WITH /* poolctl */ d AS MATERIALIZED (

@@ -112,7 +112,7 @@ describeEachMajor('lock waits', major => {
     });
   });
 
-  it('names a transaction if nothing tells whose row it is', async () => {
+  it('names a transaction if nothing names its row', async () => {
     const {client} = await open();
     await client.query('BEGIN');
     await client.query('LOCK TABLE orders IN ROW EXCLUSIVE MODE; LOCK TABLE customers IN ROW EXCLUSIVE MODE');

@@ -52,7 +52,7 @@ function examineRole(own: readonly StatementHistory[], context: Context): Findin
   return [findingOf({inStep, anchor, changed, silent}, context)];
 }
 
-/** The busiest say it: comparing each with each would cost more than it tells. */
+/** The busiest say it: comparing each with each would be too expensive. */
 const mostCompared = 20;
 
 /** Fast, for few rows, and often. */

@@ -13,7 +13,7 @@ export type Rollbacks = {
   /** Share of the readings' intervals with a rollback. */
   share: number;
   since: string | null;
-  /** Those that no ROLLBACK of an application asked for; null if that cannot be told. */
+  /** Those that no ROLLBACK of an application asked for; null if it is not known. */
   unasked_per_second: number | null;
 };
 

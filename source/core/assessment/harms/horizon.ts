@@ -177,7 +177,7 @@ function advice(title: string, costs: string): Act {
   return {recipe: null, params: {}, title, frees: null, costs};
 }
 
-/** A slot that nobody uses is worth a line, even while it holds back no dead rows. */
+/** A slot without a consumer is worth a line, even while it holds back no dead rows. */
 function aside(holder: XminHolder, {snapshot}: Context): Finding[] {
   if (holder.kind !== 'replication slot') return [];
   return [

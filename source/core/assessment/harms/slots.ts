@@ -91,7 +91,7 @@ function findingOf(context: Context, space: Space): Finding | null {
     cause: main.cause,
     harm: {
       kind: 'slots',
-      // Nobody is kept from work before it is full.
+      // No session is kept from work before it is full.
       sessions:
         severity === 'critical' ? Math.round(Math.max(0, peak - space.limit * used_ratio.warning)) : 0,
       share: shareOf(samples, isShort),

@@ -23,7 +23,7 @@ export type Explanation = {
   /** Beyond the sessions that wait and those that they wait for. */
   explains?: string[];
   evidence?: Finding['evidence'];
-  /** Who waits is meant to: no harm, and no act. */
+  /** Its sessions wait on purpose: no harm, and no act. */
   isHarmless?: boolean;
 };
 
@@ -70,7 +70,7 @@ function severityOf(jam: Jam): Finding['severity'] {
   return isCritical ? 'critical' : 'warning';
 }
 
-/** Idle in transaction for so long that it will not go on by itself. */
+/** Idle in transaction for too long to go on by itself. */
 export function isLeak(backend: Backend | null): boolean {
   if (backend === null || !isIdleInTransaction(backend)) return false;
   return (backend.state_age_ms ?? 0) > longest_idle_in_transaction_ms.warning;

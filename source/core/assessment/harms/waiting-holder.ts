@@ -144,8 +144,7 @@ function migrateAct(backend: Backend, jam: Jam, snapshot: Parameters<Explain>[1]
     params: {database: writeText(backend.datname ?? '')},
     title: `end session ${backend.pid} of ${poolName(backend)}, which is idle and keeps the lock`,
     frees: freesOf([backend.pid], jam),
-    costs:
-      "Its open transaction, if any, is rolled back. Then 'prisma migrate status' shows what is to be repaired.",
+    costs: "Its open transaction, if any, is rolled back. Then 'prisma migrate status' shows what to repair.",
   };
 }
 
@@ -200,7 +199,7 @@ export const explainIdle: Explain = (jam, context) => {
 };
 
 /** Its application keeps transactions open as a rule, for a moment each: see the examination of pools. */
-/** An application that works goes on by itself: ending its session would help nobody. */
+/** An application that works goes on by itself: ending its session would not help. */
 function isBrief({state_age_ms}: Backend): boolean {
   return (state_age_ms ?? 0) < thresholds.lock_wait_ms.warning;
 }

@@ -140,7 +140,7 @@ function toJam(own: Wait[], {graph, roots, backends, context}: Parts): Jam {
   };
 }
 
-/** What is said of the jam's objects in the assessed time: one jam is one queue, whoever stands in it. */
+/** What is said of the jam's objects in the assessed time: one jam is one queue, whichever its sessions. */
 function harmOf(waits: readonly Wait[], {samples}: Context): Harm {
   const objects = new Set(waits.map(({object}) => object));
   const waitingIn = ({waits: seen}: Context['samples'][number]) =>
