@@ -1,11 +1,14 @@
 import {AbortError, exitCodes} from '../core/errors.ts';
 import {
+  type DataTimes,
   type DiagnosisData,
-  diagnosisDataEveryMs,
+  dueData,
   loadDiagnosisData,
+  loadFacts,
   noDiagnosisData,
+  withFacts,
 } from '../core/recipe/diagnose.ts';
-import type {Recipe} from '../model/recipe.ts';
+import type {Finding, Recipe} from '../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../model/recipe-data.ts';
 import type {Connection} from '../postgres/connect/connect.ts';
 import {isAboutOneQuery} from '../postgres/sqlstate.ts';
@@ -74,22 +77,24 @@ export function loadRecipeData(connection: Connection, required: DataRequirement
 }
 
 /**
- * Returns a function that loads the data of diagnoses at most once a minute. If the connection is lost meanwhile, which
- * the next event of the sampler reports, it returns the earlier data.
+ * Returns a function that loads the data of diagnoses when it is due, given the findings of the reading before. If the
+ * connection is lost meanwhile, which the next event of the sampler reports, it returns the earlier data.
  */
 export function cacheDiagnosisData(
   recipes: readonly Recipe[],
   load: (required: DataRequirements) => Promise<RecipeData>,
   now: () => number,
-): () => Promise<DiagnosisData> {
+): (findings?: readonly Finding[]) => Promise<DiagnosisData> {
   let data: DiagnosisData = noDiagnosisData;
-  let loadedAt_ms = Number.NEGATIVE_INFINITY;
-  return async () => {
-    // A wall clock can be set back.
-    if (Math.abs(now() - loadedAt_ms) >= diagnosisDataEveryMs) {
-      loadedAt_ms = now();
-      data = await loadDiagnosisData(recipes, load).catch(() => data);
-    }
+  let times: DataTimes = {all_ms: null, facts_ms: null};
+  return async (findings = []) => {
+    const due = dueData(now(), times, findings);
+    if (due === null) return data;
+    times = {all_ms: due === 'all' ? now() : times.all_ms, facts_ms: now()};
+    data = await (due === 'all'
+      ? loadDiagnosisData(recipes, load)
+      : loadFacts(load).then(facts => withFacts(data, facts))
+    ).catch(() => data);
     return data;
   };
 }

@@ -1,4 +1,3 @@
-import type {DiagnosisData} from '../core/recipe/diagnose.ts';
 import {indexAt} from '../core/text/time.ts';
 import type {RecordedAt} from '../model/ports.ts';
 import type {ParameterValues} from '../model/recipe.ts';
@@ -83,10 +82,7 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
       }
       case 'load-diagnosis-data':
         // It fails as a whole only when the connection is lost: the data known so far stays, and it is read again later.
-        return void loadDiagnosisDataLazily(ports).then(
-          diagnosisData => dispatch({kind: 'diagnosis-data', diagnosisData}),
-          () => {},
-        );
+        return void loadDiagnosisDataLazily(ports, effect).then(dispatch, () => {});
       case 'load-data': {
         const {dataRequest} = effect;
         return void ports.loadData(dataRequest.needs).then(
@@ -179,9 +175,14 @@ async function describeSession(ports: ConsolePorts, backend: Backend, isPast: bo
 }
 
 /** Loaded on first use: the first frame does not need it. */
-async function loadDiagnosisDataLazily({recipes, loadData}: ConsolePorts): Promise<DiagnosisData> {
-  const {loadDiagnosisData} = await import('../core/recipe/diagnose.ts');
-  return loadDiagnosisData(recipes, loadData);
+async function loadDiagnosisDataLazily(
+  {recipes, loadData}: ConsolePorts,
+  {due, at_ms}: Extract<Effect, {kind: 'load-diagnosis-data'}>,
+): Promise<Message> {
+  const {loadDiagnosisData, loadFacts} = await import('../core/recipe/diagnose.ts');
+  return due === 'all'
+    ? {kind: 'diagnosis-data', at_ms, diagnosisData: await loadDiagnosisData(recipes, loadData)}
+    : {kind: 'facts', at_ms, ...(await loadFacts(loadData))};
 }
 
 /**

@@ -42,7 +42,7 @@ export type Contention = {
 export type Writable = {ok: boolean | null; reasons: string[]};
 
 /**
- * The facts of an assessment beyond the snapshot, read once a minute and recorded with the snapshots. Each is small by its
+ * The facts of an assessment beyond the snapshot, read less often (`dueData`) and recorded with the snapshots. Each is small by its
  * nature: only what is worth a sentence. A member is absent if it could not be read.
  */
 export type AssessmentFacts = {

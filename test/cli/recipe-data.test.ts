@@ -2,8 +2,9 @@ import {expect, it} from 'vitest';
 import {cacheDiagnosisData} from '../../source/cli/recipe-data.ts';
 import {AbortError, exitCodes} from '../../source/core/errors.ts';
 import {noDiagnosisData} from '../../source/core/recipe/diagnose.ts';
+import type {Finding} from '../../source/model/recipe.ts';
 import type {RecipeData} from '../../source/model/recipe-data.ts';
-import {createRecipe} from '../console/played.ts';
+import {createFinding, createRecipe} from '../console/played.ts';
 
 const recipe = createRecipe({diagnoseRequires: {catalog: true} as never});
 const first = {catalog: {tables: ['first'], indexes: [], foreign_keys: []}} as unknown as RecipeData;
@@ -22,6 +23,41 @@ it('the data of diagnoses is loaded once a minute', async () => {
   expect((await read()).facts).toEqual(first);
   now += 1;
   expect((await read()).facts).toEqual(second);
+});
+
+it('facts that are cheap to read are loaded every 15 s while a finding rests on them', async () => {
+  let now = 0;
+  const asked: string[] = [];
+  const read = cacheDiagnosisData(
+    [recipe],
+    async needs => {
+      asked.push(...Object.keys(needs));
+      return {...(needs.catalog && first), ...(needs.sequences && {sequences: []})};
+    },
+    () => now,
+  );
+  const harm = {sessions: 1, share: 1, since: null};
+  const soon = createFinding({harm: {kind: 'soon', ...harm}});
+  const waiting = createFinding({harm: {kind: 'waiting', ...harm}});
+  const askedAt = async (at_ms: number, ...findings: Finding[]) => {
+    now = at_ms;
+    asked.length = 0;
+    await read(findings);
+    return asked.sort();
+  };
+  expect(await askedAt(0)).toContain('catalog');
+  expect(await askedAt(14_999, soon)).toEqual([]);
+  expect(await askedAt(15_000, waiting)).toEqual([]);
+  expect(await askedAt(15_000, soon)).toEqual([
+    'maintenance',
+    'replication',
+    'role_settings',
+    'sequences',
+    'write_state',
+  ]);
+  expect(await read()).toMatchObject({facts: {...first, sequences: []}, ofAssessment: {foreign_keys: []}});
+  expect(await askedAt(29_999, soon)).toEqual([]);
+  expect(await askedAt(60_000, soon)).toContain('catalog');
 });
 
 it('the data of diagnoses is loaded again after the clock was set back by an hour', async () => {

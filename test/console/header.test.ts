@@ -39,6 +39,7 @@ it('says first that the server takes no writes', () => {
   const write_state = {...createWriteState(), default_read_only: true};
   const data: Message = {
     kind: 'diagnosis-data',
+    at_ms: 0,
     diagnosisData: {...noDiagnosisData, ofAssessment: {write_state}},
   };
   const {state} = play(open(80, 24), read(createSnapshot()), data);

@@ -1,7 +1,7 @@
 import {recipes} from '../../recipes/index.ts';
-import {loadRecipeData} from '../../source/cli/recipe-data.ts';
+import {cacheDiagnosisData, loadRecipeData} from '../../source/cli/recipe-data.ts';
 import {createAssessor} from '../../source/core/assessment/assess.ts';
-import {diagnosisDataEveryMs, loadDiagnosisData, noDiagnosisData} from '../../source/core/recipe/diagnose.ts';
+import {noDiagnosisData} from '../../source/core/recipe/diagnose.ts';
 import {openStage, settingsOf} from '../../source/demo/stories/stage.ts';
 import type {HealthyStory, Stage, Story} from '../../source/demo/stories/story.ts';
 import type {Assessment} from '../../source/model/assessment.ts';
@@ -33,7 +33,7 @@ const interval_ms = 1000;
 
 /**
  * Brings up a story on a server of its own and assesses it once a second, as the console does: opened when the harm is there, or
- * `isOpenBefore`. What assessments read beyond the snapshot is read after the second reading, then once a minute.
+ * `isOpenBefore`. What assessments read beyond the snapshot is read after the second reading, then as often as it is due.
  */
 export async function watchStory(
   story: Story | HealthyStory,
@@ -70,9 +70,14 @@ export async function watchStory(
   async function readData(): Promise<void> {
     const connection = await connect(request, {purpose: 'watch', signal: stopping.signal});
     while (moments.length < 2) await stage.sleep(100);
+    const read = cacheDiagnosisData(
+      recipes,
+      needs => loadRecipeData(connection, needs),
+      () => performance.now(),
+    );
     while (!stopping.signal.aborted) {
-      data = await loadDiagnosisData(recipes, needs => loadRecipeData(connection, needs));
-      await stage.sleep(diagnosisDataEveryMs);
+      data = await read(moments.at(-1)?.assessment.findings);
+      await stage.sleep(interval_ms);
     }
     await connection.close();
   }

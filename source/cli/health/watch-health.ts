@@ -11,7 +11,7 @@ import {type DiagnosisData, noDiagnosisData} from '../../core/recipe/diagnose.ts
 import {formatAge, formatRatio} from '../../core/text/format.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {SampleEvent} from '../../model/ports.ts';
-import type {Recipe} from '../../model/recipe.ts';
+import type {Finding, Recipe} from '../../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
@@ -125,14 +125,15 @@ export async function watchHealth(
   const readData = cacheDiagnosisData(ports.recipes, ports.load, ports.now);
   const assessor = createAssessor(ports.recipes);
   let data: DiagnosisData = noDiagnosisData;
+  let findings: readonly Finding[] = [];
   let reason = 'no snapshot';
   for await (const event of ports.events) {
     if (event.kind === 'lost') {
       reason = event.message;
       watch.addLoss(ports.now(), {reason, is_refused: event.sqlstate === '53300'});
     } else {
-      data = await readData();
-      await addSnapshot(event.snapshot, {ports, watch, flags, observed, assessor, data});
+      data = await readData(findings);
+      findings = await addSnapshot(event.snapshot, {ports, watch, flags, observed, assessor, data});
       await flags.onAvailable?.(watch.availableMs());
     }
     ports.progress(progressLine(watch, {flags, started_ms, now_ms: ports.now(), last: observed.last, event}));
@@ -164,14 +165,21 @@ type Watched = {
   data: DiagnosisData;
 };
 
+/** Resolves to what was found in it. */
 async function addSnapshot(
   snapshot: Snapshot,
   {ports, watch, flags, observed, assessor, data}: Watched,
-): Promise<void> {
+): Promise<readonly Finding[]> {
   const found = withoutIgnored(assessor.assess(snapshot, data), flags.ignored ?? []);
-  const {diagnosed: findings} = found;
+  const {diagnosed} = found;
   const pooler_waiting_clients = await ports.askPooler();
-  const metrics = measure({snapshot, facts: data.facts, findings, pooler_waiting_clients, is_interval: true});
+  const metrics = measure({
+    snapshot,
+    facts: data.facts,
+    findings: diagnosed,
+    pooler_waiting_clients,
+    is_interval: true,
+  });
   watch.addSample(ports.now(), {metrics, limits: limitsFor(snapshot, flags.limits), found});
   if (snapshot.statements.length > 0) observed.first ??= snapshot;
   observed.last = snapshot;
@@ -179,6 +187,7 @@ async function addSnapshot(
   if (slowest !== null && slowest.mean_exec_time_ms > (observed.slowest?.ms ?? 0)) {
     observed.slowest = {ms: slowest.mean_exec_time_ms, queryid: slowest.statement.queryid};
   }
+  return found.findings;
 }
 
 /** Compares the statements called during the watch with the baseline. */

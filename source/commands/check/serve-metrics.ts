@@ -12,7 +12,7 @@ import {assessHealth, type GivenLimits, type Health, limitsFor} from '../../core
 import {measure} from '../../core/health/measure.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
-import type {Recipe} from '../../model/recipe.ts';
+import type {Finding, Recipe} from '../../model/recipe.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
@@ -64,14 +64,16 @@ async function updateUntilEnd(
 ): Promise<void> {
   const readData = cacheDiagnosisData(recipes, ports.load, ports.now);
   const assessor = createAssessor(recipes);
+  let findings: readonly Finding[] = [];
   for await (const event of ports.events) {
     if (event.kind === 'lost') {
       exposition.markLost();
       continue;
     }
     const {snapshot} = event;
-    const data = await readData();
+    const data = await readData(findings);
     const found = assessor.assess(snapshot, data);
+    findings = found.findings;
     const pooler_waiting_clients = await askPooler();
     const metrics = measure({
       snapshot,

@@ -11,7 +11,7 @@ import {usageError} from '../../core/errors.ts';
 import {attachFactFindings, worstSeverity} from '../../core/recipe/diagnose.ts';
 import {counted, formatBytes} from '../../core/text/format.ts';
 import type {ReadFailure, RecordedSnapshot, Sampler} from '../../model/ports.ts';
-import type {Recipe, Severity} from '../../model/recipe.ts';
+import type {Finding, Recipe, Severity} from '../../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
 import type {ExitCode} from '../../model/run.ts';
 import {openRecordingFile} from '../../recording/recording-file.ts';
@@ -80,6 +80,7 @@ export async function record(ports: RecordPorts, file: string, signal: AbortSign
   const attachFacts = attachFactFindings(recipes);
   const assessor = createAssessor(recipes);
   const readData = cacheDiagnosisData(recipes, ports.load, ports.now);
+  let found: readonly Finding[] = [];
   let isConnected = false;
   try {
     for await (const event of sampler.events(signal)) {
@@ -90,8 +91,9 @@ export async function record(ports: RecordPorts, file: string, signal: AbortSign
         continue;
       }
       const {snapshot} = event;
-      const data = await readData();
+      const data = await readData(found);
       const {findings, diagnosed} = assessor.assess(snapshot, data);
+      found = findings;
       await recording.add(attachFacts(snapshot, data, diagnosed), worstSeverity(findings));
       if (!isConnected) printMessage(output, `recording ${snapshot.target.id} to ${file} until Ctrl-C`);
       isConnected = true;

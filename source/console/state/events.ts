@@ -1,4 +1,5 @@
 import {statementKey} from '../../core/activity/rates.ts';
+import {withFacts} from '../../core/recipe/diagnose.ts';
 import {mostCostliest, statementRows} from '../rows/statements.ts';
 import {unfreezeJournal} from './browsing.ts';
 import {handleDialogEvent, inform} from './dialog.ts';
@@ -27,7 +28,13 @@ export function handleEvent(state: ConsoleState, event: Event): UpdateResult {
     case 'resized':
       return noEffects({...state, columns: event.columns, rows: event.rows});
     case 'diagnosis-data':
-      return noEffects({...state, diagnosisData: event.diagnosisData});
+      return noEffects({...state, diagnosisData: event.diagnosisData, facts_of_ms: event.at_ms});
+    case 'facts':
+      return noEffects({
+        ...state,
+        diagnosisData: withFacts(state.diagnosisData, event),
+        facts_of_ms: event.at_ms,
+      });
     case 'session-described':
     case 'statement-formatted':
     case 'explained':

@@ -1,7 +1,7 @@
 import {type HistorySample, pushSample} from '../../core/activity/budget.ts';
 import {statementKey} from '../../core/activity/rates.ts';
 import {addSample} from '../../core/assessment/sample.ts';
-import {type DiagnosisData, diagnosisDataEveryMs, noDiagnosisData} from '../../core/recipe/diagnose.ts';
+import {type DiagnosisData, dueData, type LoadedFacts, noDiagnosisData} from '../../core/recipe/diagnose.ts';
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
@@ -27,6 +27,10 @@ export type ReadingSlice = Findings & {
   trends: Trends;
   /** When `diagnosisData` was last requested, by the server's clock; null requests it with the next snapshot. */
   diagnosis_data_at_ms: number | null;
+  /** The same of the facts that are cheap to read. */
+  facts_at_ms: number | null;
+  /** When the facts known now were requested. */
+  facts_of_ms: number | null;
   interval_ms: number;
   effective_interval_ms: number;
   isPaused: boolean;
@@ -52,13 +56,15 @@ export type ReadingEvent =
   | ReadEvent
   | {kind: 'lost'; message: string; hint: string | null; retry_in_ms: number}
   | {kind: 'connecting'; message: string}
-  | {kind: 'diagnosis-data'; diagnosisData: DiagnosisData};
+  | {kind: 'diagnosis-data'; at_ms: number; diagnosisData: DiagnosisData}
+  | ({kind: 'facts'; at_ms: number} & LoadedFacts);
 
 export type ReadingEffect =
   | {kind: 'set-interval'; interval_ms: number}
   /** The sampler reads statements at every tick only while they are shown, and these texts. */
   | {kind: 'show'; statements: boolean; queryids: string[]}
-  | {kind: 'load-diagnosis-data'};
+  /** All of it, or the facts that are cheap to read; `at_ms` comes back with them. */
+  | {kind: 'load-diagnosis-data'; due: 'all' | 'facts'; at_ms: number};
 
 export type ReadingOptions = {
   address: string;
@@ -87,6 +93,8 @@ export function createReading(options: ReadingOptions): ReadingSlice {
     assessment: null,
     diagnosisData: noDiagnosisData,
     diagnosis_data_at_ms: null,
+    facts_at_ms: null,
+    facts_of_ms: null,
     letters: {},
     history: [],
     trends: {},
@@ -162,18 +170,17 @@ export function whyWrongServer({link}: Pick<ReadingSlice, 'link'>): string | nul
 /** Expensive data is read only after this many snapshots: the first frame and the keys come first. */
 const leastReadings = 2;
 
-/** Requests the data that diagnoses require once a minute, by the server's clock, and never while paused. */
+/** Requests the data that diagnoses require when it is due, by the server's clock, and never while paused. */
 export function requestDiagnosisData<State extends ReadingSlice>(
   state: State,
 ): {state: State; effects: ReadingEffect[]} {
-  const {snapshot, history, diagnosis_data_at_ms, isPaused} = state;
+  const {snapshot, history, diagnosis_data_at_ms: all_ms, facts_at_ms: facts_ms, isPaused} = state;
   if (snapshot === null || isPaused || history.length < leastReadings) return {state, effects: []};
   const at_ms = Date.parse(snapshot.at);
-  const isDue =
-    diagnosis_data_at_ms === null || Math.abs(at_ms - diagnosis_data_at_ms) >= diagnosisDataEveryMs;
-  return isDue
-    ? {state: {...state, diagnosis_data_at_ms: at_ms}, effects: [{kind: 'load-diagnosis-data'}]}
-    : {state, effects: []};
+  const due = dueData(at_ms, {all_ms, facts_ms}, state.findings);
+  if (due === null) return {state, effects: []};
+  const requested = {...(due === 'all' && {diagnosis_data_at_ms: at_ms}), facts_at_ms: at_ms};
+  return {state: {...state, ...requested}, effects: [{kind: 'load-diagnosis-data', due, at_ms}]};
 }
 
 const intervalStepsMs = [500, 1000, 2000, 5000, 10_000, 30_000, 60_000];

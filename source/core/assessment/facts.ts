@@ -1,11 +1,12 @@
 import type {AssessmentFacts} from '../../model/assessment.ts';
 import type {Catalog, ForeignKey} from '../../model/catalog.ts';
+import type {HarmKind} from '../../model/recipe.ts';
 import type {DataRequirements, Maintenance, RecipeData} from '../../model/recipe-data.ts';
 import type {UncoveredForeignKey} from '../../model/server-facts.ts';
 import {thresholds} from '../health/thresholds.ts';
 import {tableOf, uncoveredForeignKeys} from '../indexes/index-catalog.ts';
 
-/** What the assessment reads once a minute. */
+/** What the assessment reads beyond the snapshot, as often as `dueData` says. */
 export const assessmentRequires: DataRequirements = {
   maintenance: true,
   role_settings: true,
@@ -14,6 +15,16 @@ export const assessmentRequires: DataRequirements = {
   sequences: true,
   replication: true,
 };
+
+/** Harms that are found in these facts, or explained by them. */
+export const harmsOfFacts: ReadonlySet<HarmKind> = new Set([
+  'writes',
+  'failing',
+  'slow',
+  'vacuum',
+  'disk',
+  'soon',
+]);
 
 /** Bounds each list, as these facts are recorded. */
 const most = 50;

@@ -3,12 +3,31 @@ import type {RecordedSnapshot} from '../../model/ports.ts';
 import type {Finding, Recipe, Severity} from '../../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
-import {assessmentFacts, assessmentRequires} from '../assessment/facts.ts';
+import {assessmentFacts, assessmentRequires, harmsOfFacts} from '../assessment/facts.ts';
 import {AbortError, exitCodes} from '../errors.ts';
 import {messageOf} from '../text/redact.ts';
 
 /** How often diagnoses get new recipe data, which is expensive to read and changes slowly. */
 export const diagnosisDataEveryMs = 60_000;
+
+/** The same of the facts that are cheap to read, while a finding rests on them: it goes soon after its cause. */
+const factsEveryMs = 15_000;
+
+/** When data was last requested, in milliseconds of one clock; null: not yet. */
+export type DataTimes = {all_ms: number | null; facts_ms: number | null};
+
+/** What has to be read now: everything, or the facts that are cheap to read. A clock can be set back. */
+export function dueData(
+  now_ms: number,
+  {all_ms, facts_ms}: DataTimes,
+  findings: readonly Finding[],
+): 'all' | 'facts' | null {
+  const isOlder = (at_ms: number | null, age_ms: number) =>
+    at_ms === null || Math.abs(now_ms - at_ms) >= age_ms;
+  if (isOlder(all_ms, diagnosisDataEveryMs)) return 'all';
+  const restsOnFacts = findings.some(({harm}) => harm !== undefined && harmsOfFacts.has(harm.kind));
+  return restsOnFacts && isOlder(facts_ms, factsEveryMs) ? 'facts' : null;
+}
 
 export type Diagnosis = {
   findings: Finding[];
@@ -81,17 +100,48 @@ export type DiagnosisData = {
 
 export const noDiagnosisData: DiagnosisData = {facts: {}, ofAssessment: {}, unread: []};
 
+type Load = (needs: DataRequirements) => Promise<RecipeData>;
+
 /**
  * Loads the facts that the assessment and the recipes' diagnoses require, each once and separately: one that cannot be read is listed in
  * `unread` and does not affect the others. Throws if the connection is lost or the user interrupts.
  */
-export async function loadDiagnosisData(
-  recipes: readonly Recipe[],
-  load: (needs: DataRequirements) => Promise<RecipeData>,
-): Promise<DiagnosisData> {
+export async function loadDiagnosisData(recipes: readonly Recipe[], load: Load): Promise<DiagnosisData> {
+  const required = [assessmentRequires, ...recipes.map(({diagnoseRequires = {}}) => diagnoseRequires)];
+  return withFacts(noDiagnosisData, await loadEach(required, load));
+}
+
+/** Loads the facts of the assessment again, without the catalog, which is expensive to read. Throws as `loadDiagnosisData`. */
+export async function loadFacts(load: Load): Promise<LoadedFacts> {
+  const {catalog: _, ...cheap} = assessmentRequires;
+  return loadEach([cheap], load);
+}
+
+/** What was read, and the requested facts that could not be. */
+export type LoadedFacts = {facts: RecipeData; unread: Unread[]};
+
+/** The data with facts that were read later. One that could not be read again is kept. */
+export function withFacts(data: DiagnosisData, {facts, unread}: LoadedFacts): DiagnosisData {
+  return {
+    facts: {...data.facts, ...facts},
+    ofAssessment: {...data.ofAssessment, ...assessmentFacts(facts)},
+    unread: [
+      ...data.unread.filter(({fact}) => !(fact in facts) && !unread.some(each => each.fact === fact)),
+      ...unread,
+    ],
+  };
+}
+
+/** One request per fact, and one per query of a team recipe, so that an invalid query does not affect the others. */
+async function loadEach(required: readonly DataRequirements[], load: Load): Promise<LoadedFacts> {
+  const requests = new Map<string, DataRequirements>();
+  for (const {answers = {}, ...facts} of required) {
+    for (const [fact, need] of Object.entries(facts)) requests.set(fact, {[fact]: need});
+    for (const [name, query] of Object.entries(answers)) requests.set(name, {answers: {[name]: query}});
+  }
   const facts: RecipeData = {};
   const unread: Unread[] = [];
-  for (const [fact, needs] of requirementsByFact(recipes)) {
+  for (const [fact, needs] of requests) {
     try {
       const {answers, ...read} = await load(needs);
       Object.assign(facts, read, answers && {answers: {...facts.answers, ...answers}});
@@ -100,18 +150,7 @@ export async function loadDiagnosisData(
       unread.push({fact, reason: messageOf(error)});
     }
   }
-  return {facts, ofAssessment: assessmentFacts(facts), unread};
-}
-
-/** One request per fact, and one per query of a team recipe, so that an invalid query does not affect the others. */
-function requirementsByFact(recipes: readonly Recipe[]): Map<string, DataRequirements> {
-  const needs = new Map<string, DataRequirements>();
-  const required = [assessmentRequires, ...recipes.map(({diagnoseRequires = {}}) => diagnoseRequires)];
-  for (const {answers = {}, ...facts} of required) {
-    for (const [fact, need] of Object.entries(facts)) needs.set(fact, {[fact]: need});
-    for (const [name, query] of Object.entries(answers)) needs.set(name, {answers: {[name]: query}});
-  }
-  return needs;
+  return {facts, unread};
 }
 
 const fatal: readonly number[] = [exitCodes.connection, exitCodes.noSlot, exitCodes.interrupted];

@@ -189,6 +189,24 @@ describe('facts diagnosisData in the background', () => {
     expect(asks(play(open(100, 30, {recipes: [createRecipe()]}), at(0), at(1)))).toBe(1);
   });
 
+  it('are requested in part every 15 s while a finding rests on them, and replace only that part', () => {
+    const harm = {kind: 'vacuum' as const, sessions: 0, share: 1, since: null};
+    const finding = createRecipe({diagnose: () => [createFinding({harm})]});
+    const {state, effects} = play(open(100, 30, {recipes: [finding]}), at(0), at(1), at(15), at(16), at(31));
+    expect(effects.filter(({kind}) => kind === 'load-diagnosis-data')).toMatchObject([
+      {due: 'all'},
+      {due: 'facts', at_ms: Date.parse('2026-01-01T00:00:16Z')},
+      {due: 'facts'},
+    ]);
+    const catalog = {} as NonNullable<RecipeData['catalog']>;
+    const known = play(
+      state,
+      {kind: 'diagnosis-data', at_ms: 1, diagnosisData: {...noDiagnosisData, facts: {catalog}}},
+      {kind: 'facts', at_ms: 2, facts: {sequences: []}, unread: []},
+    ).state;
+    expect(known.diagnosisData.facts).toEqual({catalog, sequences: []});
+  });
+
   it('find what rests on them at once, and say in Recipes what could not be read', () => {
     const reading = play(opened, at(0)).state;
     expect(reading.findings).toEqual([]);
@@ -196,6 +214,7 @@ describe('facts diagnosisData in the background', () => {
     const unread = [{fact: 'role_settings', reason: 'permission denied'}];
     const known = play(reading, {
       kind: 'diagnosis-data',
+      at_ms: 0,
       diagnosisData: {...noDiagnosisData, facts: {catalog}, unread},
     }).state;
     expect(screenOf(press(known, '5'))).toMatch(
@@ -213,13 +232,14 @@ describe('facts diagnosisData in the background', () => {
     const unread = [{fact: 'catalog', reason: 'permission denied'}];
     const failed = guideAfter(at(0), at(1), {
       kind: 'diagnosis-data',
+      at_ms: 0,
       diagnosisData: {...noDiagnosisData, unread},
     });
     expect(failed).toContain('could not check: permission denied');
     expect(failed).not.toContain(clear);
-    expect(guideAfter(at(0), at(1), {kind: 'diagnosis-data', diagnosisData: noDiagnosisData})).toContain(
-      clear,
-    );
+    expect(
+      guideAfter(at(0), at(1), {kind: 'diagnosis-data', at_ms: 0, diagnosisData: noDiagnosisData}),
+    ).toContain(clear);
   });
 
   it('leave the other recipes where the diagnosis of one fails', () => {
