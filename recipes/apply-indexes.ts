@@ -10,6 +10,8 @@ import {
   readValues,
   resolveName,
 } from '../source/core/recipe/parameters.ts';
+import {memoizeByObject} from '../source/core/text/memoize.ts';
+import type {Catalog} from '../source/model/catalog.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../source/model/recipe.ts';
 import type {DataRequirements, IndexProposal, RecipeData} from '../source/model/recipe-data.ts';
 import type {Snapshot} from '../source/model/snapshot.ts';
@@ -92,7 +94,10 @@ function requirements(params: ParameterValues): DataRequirements {
  * one, the assessment says so (core/assessment/harms/foreign-key.ts).
  */
 function diagnose(_snapshot: Snapshot, {catalog}: RecipeData): Finding[] {
-  if (catalog === undefined) return [];
+  return catalog === undefined ? [] : missingIndexes(catalog);
+}
+
+const missingIndexes = memoizeByObject((catalog: Catalog): Finding[] => {
   const keys = uncoveredForeignKeys(catalog).filter(
     ({table_oid}) =>
       (tableOf(catalog, table_oid)?.estimated_rows ?? 0) >= thresholds.unindexed_table_rows.warning,
@@ -117,7 +122,7 @@ function diagnose(_snapshot: Snapshot, {catalog}: RecipeData): Finding[] {
       }),
     },
   ];
-}
+});
 
 function plan(snapshot: Snapshot, params: ParameterValues, facts: RecipeData): Plan {
   const read = readValues(params, parameters);

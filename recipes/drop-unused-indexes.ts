@@ -20,9 +20,10 @@ import {
   resolveName,
 } from '../source/core/recipe/parameters.ts';
 import {counted, formatAge, formatBytes, formatCount} from '../source/core/text/format.ts';
+import {memoizeByObject} from '../source/core/text/memoize.ts';
 import {writeDuration} from '../source/core/text/time.ts';
 import type {Catalog, Index} from '../source/model/catalog.ts';
-import type {Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';
+import type {Finding, Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';
 import type {RecipeData} from '../source/model/recipe-data.ts';
 import type {Snapshot} from '../source/model/snapshot.ts';
 
@@ -85,16 +86,21 @@ const recipe: Recipe = {
 };
 export default recipe;
 
-function diagnose(_snapshot: Snapshot, {catalog}: RecipeData) {
-  if (catalog === undefined || refusal(catalog, criteriaOf({})) !== null) return [];
-  const idle = unused(catalog).filter(({size_bytes}) => size_bytes >= thresholds.unused_index_bytes.warning);
+function diagnose(_snapshot: Snapshot, {catalog}: RecipeData): Finding[] {
+  return catalog === undefined ? [] : unusedIndexes(catalog);
+}
+
+const unusedIndexes = memoizeByObject((catalog: Catalog): Finding[] => {
+  if (refusal(catalog, criteriaOf({})) !== null) return [];
+  // The larger ones are chosen first: small ones, of which there are thousands, change nothing about them.
+  const idle = unused(catalog, thresholds.unused_index_bytes.warning);
   const [largest] = idle;
   if (largest === undefined) return [];
   const bytes = sum(idle);
   return [
     {
       recipe: recipe.id,
-      severity: 'warning' as const,
+      severity: 'warning',
       subject: 'indexes:unused',
       cause: 'housekeeping',
       summary: `${counted(idle.length, 'index', 'indexes')} without a scan take ${formatBytes(bytes)} and slow down writes; the largest is ${describeIndex(largest)}`,
@@ -106,7 +112,7 @@ function diagnose(_snapshot: Snapshot, {catalog}: RecipeData) {
       },
     },
   ];
-}
+});
 
 function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: RecipeData): Plan {
   const criteria = resolved(criteriaOf(params), catalog);
@@ -229,10 +235,10 @@ function byTable(indexes: readonly Index[]): Map<string, Set<Index>> {
   return groups;
 }
 
-function unused(catalog: Catalog): Index[] {
+function unused(catalog: Catalog, least_bytes = 0): Index[] {
   return droppable(
     catalog,
-    catalog.indexes.filter(({scans}) => scans === 0),
+    catalog.indexes.filter(({scans, size_bytes}) => scans === 0 && size_bytes >= least_bytes),
   );
 }
 

@@ -17,6 +17,7 @@ import {
 } from '../source/core/recipe/parameters.ts';
 import {quoteIdentifier} from '../source/core/sql/quote.ts';
 import {formatBytes} from '../source/core/text/format.ts';
+import {memoizeByObject} from '../source/core/text/memoize.ts';
 import type {Catalog, Index} from '../source/model/catalog.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';
 import type {RecipeData} from '../source/model/recipe-data.ts';
@@ -57,8 +58,11 @@ const recipe: Recipe = {
 export default recipe;
 
 function diagnose(_snapshot: Snapshot, {catalog}: RecipeData): Finding[] {
-  if (catalog === undefined) return [];
-  return invalid(catalog).map(index => ({
+  return catalog === undefined ? [] : invalidIndexes(catalog);
+}
+
+const invalidIndexes = memoizeByObject((catalog: Catalog): Finding[] =>
+  invalid(catalog).map(index => ({
     recipe: recipe.id,
     severity: 'warning',
     subject: subjectOf(index),
@@ -71,8 +75,8 @@ function diagnose(_snapshot: Snapshot, {catalog}: RecipeData): Finding[] {
       size_bytes: index.size_bytes,
     },
     params: {index: qualified(index)},
-  }));
-}
+  })),
+);
 
 function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: RecipeData): Plan {
   const read = readValues(params, parameters);

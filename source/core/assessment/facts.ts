@@ -3,6 +3,7 @@ import type {Catalog, ForeignKey} from '../../model/catalog.ts';
 import type {HarmKind} from '../../model/recipe.ts';
 import type {DataRequirements, Maintenance, RecipeData} from '../../model/recipe-data.ts';
 import type {UncoveredForeignKey} from '../../model/server-facts.ts';
+import {groupBy} from '../group-by.ts';
 import {thresholds} from '../health/thresholds.ts';
 import {tableOf, uncoveredForeignKeys} from '../indexes/index-catalog.ts';
 
@@ -53,34 +54,35 @@ function worstOf({tables, xmin_holders}: Maintenance): Maintenance {
 
 /** On larger tables only; the largest first. */
 function largestUncovered(catalog: Catalog): UncoveredForeignKey[] {
-  return uncoveredForeignKeys(catalog)
-    .map(key => ({
-      name: key.name,
-      schema: key.schema,
-      table: key.table,
-      columns: key.columns,
-      rows: tableOf(catalog, key.table_oid)?.estimated_rows ?? 0,
-      references_schema: key.referenced_schema,
-      references_table: key.referenced_table,
-      deleted_with: deletedWith(key, catalog),
-    }))
+  const largest = uncoveredForeignKeys(catalog)
+    .map(key => ({key, rows: tableOf(catalog, key.table_oid)?.estimated_rows ?? 0}))
     .filter(({rows}) => rows >= thresholds.unindexed_table_rows.warning)
     .sort((a, b) => b.rows - a.rows)
     .slice(0, most);
+  const cascades = groupBy(
+    catalog.foreign_keys.filter(({is_cascading}) => is_cascading),
+    ({schema, table}) => `${schema}.${table}`,
+  );
+  return largest.map(({key, rows}) => ({
+    name: key.name,
+    schema: key.schema,
+    table: key.table,
+    columns: key.columns,
+    rows,
+    references_schema: key.referenced_schema,
+    references_table: key.referenced_table,
+    deleted_with: deletedWith(key, cascades),
+  }));
 }
 
 /** The tables from which ON DELETE CASCADE leads to the one that the key refers to, over any number of tables. */
-function deletedWith(
-  {referenced_schema, referenced_table}: Pick<ForeignKey, 'referenced_schema' | 'referenced_table'>,
-  {foreign_keys}: Catalog,
-): string[] {
-  const found = new Set([`${referenced_schema}.${referenced_table}`]);
+function deletedWith(key: ForeignKey, cascades: ReadonlyMap<string, readonly ForeignKey[]>): string[] {
+  const found = new Set([referencedBy(key)]);
   // A Set also visits what is added meanwhile.
-  for (const table of found) {
-    for (const key of foreign_keys) {
-      if (key.is_cascading && `${key.schema}.${key.table}` === table)
-        found.add(`${key.referenced_schema}.${key.referenced_table}`);
-    }
-  }
+  for (const table of found) for (const each of cascades.get(table) ?? []) found.add(referencedBy(each));
   return [...found].slice(1);
+}
+
+function referencedBy({referenced_schema, referenced_table}: ForeignKey): string {
+  return `${referenced_schema}.${referenced_table}`;
 }

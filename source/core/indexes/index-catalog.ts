@@ -1,4 +1,6 @@
 import type {Catalog, ForeignKey, Index, IndexBuild, Table} from '../../model/catalog.ts';
+import {groupBy} from '../group-by.ts';
+import {memoizeByObject} from '../text/memoize.ts';
 
 /** The running build of an index, or one on its table whose index is not known yet; null if there is none. */
 export function buildOf({builds}: Catalog, {oid, table_oid}: Index): IndexBuild | null {
@@ -10,8 +12,12 @@ export function buildOf({builds}: Catalog, {oid, table_oid}: Index): IndexBuild 
 }
 
 export function tableOf({tables}: Catalog, oid: string): Table | null {
-  return tables.find(table => table.oid === oid) ?? null;
+  return tablesByOid(tables).get(oid) ?? null;
 }
+
+const tablesByOid = memoizeByObject(
+  (tables: readonly Table[]) => new Map(tables.map(table => [table.oid, table])),
+);
 
 /** Why an index must not be dropped; null if it may be. */
 export function whyNotDroppable(index: Index, table: Table | null): string | null {
@@ -29,18 +35,22 @@ export function whyNotDroppable(index: Index, table: Table | null): string | nul
 
 /** A foreign key that only this index covers; null if there is none. */
 export function lastForeignKeyOf(catalog: Catalog, index: Index): ForeignKey | null {
+  const keys = foreignKeysByTable(catalog.foreign_keys).get(index.table_oid) ?? [];
+  const covered = keys.filter(key => coversForeignKey(index, key));
+  if (covered.length === 0) return null;
   const others = catalog.indexes.filter(each => each.oid !== index.oid);
-  return (
-    catalog.foreign_keys.find(
-      key => coversForeignKey(index, key) && !others.some(each => coversForeignKey(each, key)),
-    ) ?? null
-  );
+  return covered.find(key => !others.some(each => coversForeignKey(each, key))) ?? null;
 }
 
+const foreignKeysByTable = memoizeByObject((keys: readonly ForeignKey[]) =>
+  groupBy(keys, ({table_oid}) => table_oid),
+);
+
 /** The foreign keys that no valid index covers. */
-export function uncoveredForeignKeys({foreign_keys, indexes}: Catalog): ForeignKey[] {
-  return foreign_keys.filter(key => !indexes.some(index => coversForeignKey(index, key)));
-}
+export const uncoveredForeignKeys = memoizeByObject(({foreign_keys, indexes}: Catalog): ForeignKey[] => {
+  const byTable = groupBy(indexes, ({table_oid}) => table_oid);
+  return foreign_keys.filter(key => !byTable.get(key.table_oid)?.some(index => coversForeignKey(index, key)));
+});
 
 /** The leading columns are the key's, in any order; a partial index does not cover a key. */
 function coversForeignKey(index: Index, key: ForeignKey): boolean {
