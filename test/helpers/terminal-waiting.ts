@@ -1,7 +1,12 @@
 /** What is waited for: a text on the screen, a RegExp for its rows joined by \n, or a predicate. */
 export type Expected<Shown> = string | RegExp | ((shown: Shown) => boolean);
 
-type Screen = {screen(): string[]; text(): string};
+type Screen = {
+  screen(): string[];
+  text(): string;
+  /** Part of a frame has been written (synchronised output, mode 2026): no state to see. */
+  isHalfDrawn(): boolean;
+};
 
 export type Waiting<Shown> = {
   /**
@@ -34,6 +39,7 @@ export function createWaiting<Shown extends Screen>(shown: Shown): Waiting<Shown
         const waiter = {
           reject: fail,
           check(at_ms: number) {
+            if (shown.isHalfDrawn()) return;
             try {
               if (!matches(shown, expected)) return;
               done();

@@ -51,6 +51,19 @@ describe('the screen', () => {
     expect(terminal.cell(4, 0).char).toBe('.');
   });
 
+  it('is not seen while it is half drawn', async () => {
+    const terminal = run(`process.stdin.setRawMode(true);
+      process.stdin.once('data', () => process.stdout.write('right\\x1b[?2026l'));
+      process.stdout.write('\\x1b[?2026hleft ');`);
+    let isSeen = false;
+    const seen = terminal.waitFor('left').then(() => (isSeen = true));
+    await expect.poll(() => terminal.text()).toContain('left');
+    expect(isSeen).toBe(false);
+    terminal.press('enter');
+    await seen;
+    expect(terminal.text()).toContain('left right');
+  });
+
   it('answers queries to the terminal', async () => {
     const terminal = run(`
       process.stdin.setRawMode(true);

@@ -87,6 +87,7 @@ export function openTerminal(options: TerminalOptions): Terminal {
     onExit,
     screen: () => readRows(emulator),
     text: () => terminal.screen().join('\n'),
+    isHalfDrawn: () => emulator.modes.synchronizedOutputMode,
     cell: (x, y) => readCell(emulator, x, y),
     cursor: () => ({
       x: emulator.buffer.active.cursorX,
@@ -165,6 +166,8 @@ export type Terminal = {
   /** The rows of the screen without trailing blanks. */
   screen(): string[];
   text(): string;
+  /** The program has written part of a frame in synchronised output (mode 2026): `waitFor` sees nothing until it is whole. */
+  isHalfDrawn(): boolean;
   /** Zero-based, like `cursor`. */
   cell(x: number, y: number): Cell;
   cursor(): {x: number; y: number; isVisible: boolean};
