@@ -29,10 +29,30 @@ function holderChanges({roots, waits}: Jam, {samples}: Context): boolean {
   const objects = new Set(waits.map(({object}) => object));
   const before = samples
     .slice(0, -1)
-    .flatMap(({waits: seen}) => seen.filter(({object}) => objects.has(object)));
-  const isNew =
-    before.length >= 2 && before.every(each => !each.roots.some(pid => roots.some(root => root.pid === pid)));
-  return isYoung || isNew;
+    .map(({waits: seen}) => seen.filter(({object}) => objects.has(object)).flatMap(each => each.roots))
+    .filter(pids => pids.length > 0);
+  const now = roots.map(({pid}) => pid);
+  const isNew = before.length >= 2 && before.every(pids => areDisjoint(pids, now));
+  return isYoung || isNew || takeTurns([...before, now]);
+}
+
+const recentReadings = 10;
+const heldOnReadings = 3;
+
+/** In most of the last readings others held it than in the reading before, and the present holder has not held it in the last three. */
+function takeTurns(holders: readonly number[][]): boolean {
+  const recent = holders.slice(-recentReadings);
+  const moved = recent.filter(
+    (pids, index) => index > 0 && areDisjoint(pids, recent[index - 1] ?? []),
+  ).length;
+  const isHeldOn = recent
+    .at(-1)
+    ?.some(pid => recent.slice(-heldOnReadings).every(pids => pids.includes(pid)));
+  return moved >= 2 && moved * 2 >= recent.length - 1 && !isHeldOn;
+}
+
+function areDisjoint(some: readonly number[], others: readonly number[]): boolean {
+  return !some.some(each => others.includes(each));
 }
 
 /** The lock has been held for a moment only: it is too early to blame its holder. */

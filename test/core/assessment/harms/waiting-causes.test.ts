@@ -101,6 +101,24 @@ describe('a hot row', () => {
     expect(finding?.summary).toMatch(/; held for 40.0ms now$/);
   });
 
+  it.each([
+    ['sessions that come back', [1, 8, 9, 1, 8, 9, 1], /the holder changes$/],
+    ['one that has held it since', [1, 8, 9, 8, 1, 1, 1], /held for 1.80s now$/],
+  ])('knows by the last readings that the holder changes: %s', (_, holders, summary) => {
+    const slow = {...holder, xact_age_ms: 1800};
+    const snapshots = holders.map(root => {
+      const blocked = waits.map(each => ({
+        ...each,
+        blocked_by: each.pid === 2 ? [root] : [2],
+        wait_age_ms: 400,
+      }));
+      const {backends, ...rest} = queue(slow, blocked);
+      return {...rest, backends: backends.map(each => (each.pid === 1 ? {...each, pid: root} : each))};
+    });
+    const [finding] = examine(snapshots);
+    expect(finding).toMatchObject({cause: 'hot-row', summary: expect.stringMatching(summary)});
+  });
+
   it.each<[string, Partial<Backend>]>([
     [
       'a transaction that is open since before the waits',
