@@ -45,7 +45,11 @@ export async function startLink(to: LinkMessage): Promise<{port: number; stop():
 export type Load = {saturate(): Promise<void>; calm(): Promise<void>; stop(): Promise<void>};
 
 /** Opens `sessions` sessions of ordinary applications, with light traffic (load-process.ts). */
-export async function startLoad(options: {url: string; sessions: number}): Promise<Load> {
+export async function startLoad(options: {
+  url: string;
+  sessions: number;
+  applications?: number;
+}): Promise<Load> {
   const child = forkModule(new URL('./load-process.ts', import.meta.url));
   const stop = () => stopChild(child);
   try {

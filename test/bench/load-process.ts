@@ -8,7 +8,10 @@ import pg from 'pg';
  * sessions and answers `holding`; `saturate` and `calm` answer with their own name.
  * Ends with its parent.
  */
-export type LoadMessage = {type: 'hold'; url: string; sessions: number} | {type: 'saturate'} | {type: 'calm'};
+export type LoadMessage =
+  | {type: 'hold'; url: string; sessions: number; applications?: number}
+  | {type: 'saturate'}
+  | {type: 'calm'};
 export type LoadAnswer = {type: 'holding' | 'saturate' | 'calm'} | {type: 'failed'; message: string};
 
 let url = '';
@@ -27,7 +30,7 @@ function answer(message: LoadAnswer): void {
 async function execute(message: LoadMessage): Promise<LoadAnswer> {
   if (message.type === 'hold') {
     url = message.url;
-    await hold(message.sessions);
+    await hold(message.sessions, message.applications ?? 12);
     for (let index = 0; index < 4; index++) keepWriting(index);
     return {type: 'holding'};
   }
@@ -44,12 +47,12 @@ async function execute(message: LoadMessage): Promise<LoadAnswer> {
 }
 
 /** 60 % idle, 20 % idle in transaction, 20 % active. */
-async function hold(sessions: number): Promise<void> {
+async function hold(sessions: number, applications: number): Promise<void> {
   let next = 0;
   const opener = async () => {
     while (next < sessions) {
       const index = next++;
-      const client = await connect(`web-${index % 12}`);
+      const client = await connect(`web-${index % applications}`);
       if (index % 5 === 0) await client.query(`BEGIN; SELECT balance FROM account WHERE id = ${index}`);
       else if (index % 5 === 1) sleepOnServer(client, index);
       else await client.query(longQuery(index));

@@ -1,4 +1,4 @@
-import {mkdtemp, readFile, rm} from 'node:fs/promises';
+import {mkdtemp, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
@@ -6,6 +6,7 @@ import {fileURLToPath} from 'node:url';
 import {readMemory} from '../process-usage.ts';
 import type {Program} from '../programs.ts';
 import {reasonOf, withTerminal} from '../running-program.ts';
+import {readWhenWritten} from '../watched.ts';
 import {addressOf, type Setting} from './figure.ts';
 
 /** An hour's readings at 1 s, in half the time: at the shortest interval. */
@@ -35,10 +36,10 @@ async function measureOne(setting: Setting, program: Program): Promise<void> {
   const file = join(folder, 'heap.json');
   const command = whenWatched(addressOf(setting, program), {
     interval_ms,
-    preload: fileURLToPath(new URL('../report-heap.mjs', import.meta.url)),
+    preload: fileURLToPath(new URL('../watched.mjs', import.meta.url)),
   });
   try {
-    await withTerminal({...command, env: {...command.env, BENCH_HEAP_FILE: file}}, async terminal => {
+    await withTerminal({...command, env: {...command.env, BENCH_WATCHED_FILE: file}}, async terminal => {
       await terminal.waitFor(({screen}) => program.isComplete(screen()), {timeout_ms: 30_000});
       await sleep(5000);
       add('resident memory at the start', readMemory(terminal.pid).resident_MB);
@@ -50,7 +51,7 @@ async function measureOne(setting: Setting, program: Program): Promise<void> {
       const {resident_MB, peak_MB} = readMemory(terminal.pid);
       add("resident memory after an hour's readings", resident_MB);
       add("peak memory of an hour's readings", peak_MB);
-      terminal.kill('SIGUSR2');
+      terminal.kill('SIGUSR1');
       const {heapUsed, external} = await readWhenWritten(file);
       add("heap in use after an hour's readings", heapUsed / 2 ** 20);
       add("buffers in use after an hour's readings", external / 2 ** 20);
@@ -61,13 +62,4 @@ async function measureOne(setting: Setting, program: Program): Promise<void> {
     await rm(folder, {recursive: true});
   }
   progress(`hour, ${condition}: ${program.name}`);
-}
-
-async function readWhenWritten(file: string): Promise<NodeJS.MemoryUsage> {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    await sleep(100);
-    const text = await readFile(file, 'utf8').catch(() => '');
-    if (text.endsWith('}')) return JSON.parse(text);
-  }
-  throw new Error('the program did not report its heap');
 }
