@@ -92,7 +92,9 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
       }
       case 'execute-plan': {
         const interrupt = new AbortController();
-        const ended = followRun(ports.execute(effect.plan, effect.server, interrupt.signal), dispatch);
+        const {plan, server, answers} = effect;
+        const {signal} = interrupt;
+        const ended = followRun(ports.execute(plan, {server, answers, signal}), dispatch);
         running = {interrupt, ended};
         void ended.then(() => {
           if (running?.ended === ended) running = undefined;

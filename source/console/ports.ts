@@ -24,7 +24,11 @@ export type ConsolePorts = {
   explain(statement: Statement): Promise<string[]>;
   /** The session's whole statement, and its locks as lines of text. */
   describeSession(backend: Backend): Promise<{query: string | null; locks: string[]}>;
-  execute(plan: Plan, server: ServerIdentity, signal: AbortSignal): AsyncIterable<RunState>;
+  /** `answers`: the findings with harm that the plan answers. */
+  execute(
+    plan: Plan,
+    options: {server: ServerIdentity; answers: readonly Finding[]; signal: AbortSignal},
+  ): AsyncIterable<RunState>;
   /** Replays an endpoint with a recipe's parameters. When aborted, resolves to the results so far. */
   replay(
     params: ParameterValues,

@@ -1,5 +1,5 @@
 import type {ParameterValues} from './recipe.ts';
-import type {ActedAs, StepResult} from './run.ts';
+import type {ActedAs, RunHarm, StepResult} from './run.ts';
 import type {Step} from './step.ts';
 import type {ServerIdentity} from './target.ts';
 
@@ -30,6 +30,8 @@ export type JournalEvent =
       status: 'done' | 'stopped' | 'failed' | 'interrupted';
       reason: string | null;
       after: Record<string, number>;
+      /** The harm that the run answered; absent if none was seen. */
+      harm?: RunHarm[];
     }
   | {event: 'rollout'; name: string; plan: string; file: string; stages: string[]}
   | ({event: 'stage'; name: string} & StageEvent);

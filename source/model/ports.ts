@@ -1,7 +1,7 @@
 import type {AssessmentFacts} from './assessment.ts';
 import type {JournalDraft, JournalEntry, ProcessIdentity} from './journal-entry.ts';
 import type {Finding, Severity} from './recipe.ts';
-import type {ActedAs, SlotUsage, StepProgress} from './run.ts';
+import type {ActedAs, HarmAfter, RunHarm, SlotUsage, StepProgress} from './run.ts';
 import type {Snapshot} from './snapshot.ts';
 import type {FileReplacement, Pins, Sql, SqlStep, Step, Verification} from './step.ts';
 import type {ServerIdentity} from './target.ts';
@@ -138,6 +138,8 @@ export type EnginePorts = StepPorts & {
   slots(): Promise<SlotUsage>;
   /** Called right before each step, in addition to the guard inside its statement. */
   recheck?(step: Step): Promise<Recheck>;
+  /** The harm that the plan answers; absent if none was seen. `after` reads what is left of each, for some seconds. */
+  harm?: {before: RunHarm[]; after(signal: AbortSignal): Promise<HarmAfter[]>};
 };
 
 export type RunIdentity = {

@@ -1,4 +1,4 @@
-import type {GroupKey} from './recipe.ts';
+import type {GroupKey, HarmKind} from './recipe.ts';
 import type {Pins, Step} from './step.ts';
 import type {ServerIdentity} from './target.ts';
 
@@ -46,6 +46,30 @@ export type RunStep = {
   result: StepResult | null;
 };
 
+/** A harm that a run answers, before it and after. */
+export type RunHarm = {
+  kind: HarmKind;
+  /** Of the finding at the plan's time. */
+  cause: string | null;
+  subject: string;
+  /** `sessions`: hurt at the same time, on average. */
+  before: {summary: string; sessions: number};
+  /** Null if the server was not read after the run. */
+  after: HarmAfter | null;
+};
+
+export type HarmAfter = {
+  /** `unknown`: such a harm takes longer to show than was read. */
+  state: 'gone' | 'remains' | 'unknown';
+  /** The finding that still shows it; null without one. */
+  summary: string | null;
+  /** Null if unknown. */
+  sessions: number | null;
+  /** What it is known from: readings since the run, and the time from the first to the last. */
+  readings: number;
+  over_ms: number;
+};
+
 export type RunStatus = 'done' | 'stopped' | 'failed' | 'interrupted';
 
 /** The state of a run: plain data, a new value at each change. */
@@ -55,7 +79,7 @@ export type RunState = {
   target: string;
   server: ServerIdentity;
   plan_hash: string;
-  phase: 'preparing' | 'acting' | 'verifying' | 'pausing' | 'ended';
+  phase: 'preparing' | 'acting' | 'verifying' | 'pausing' | 'observing' | 'ended';
   steps: RunStep[];
   /** Index of the executing step, or of the next one during a pause; null before and after the run. */
   current: number | null;
@@ -64,6 +88,8 @@ export type RunState = {
   /** Null if the slots could not be read. */
   before: SlotUsage | null;
   after: SlotUsage | null;
+  /** The harm that it answers; [] if none was seen. */
+  harm: RunHarm[];
   /** Null until the run has ended. */
   status: RunStatus | null;
   /** Why the run ended early, or a note on a run that did not. */

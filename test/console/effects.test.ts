@@ -64,8 +64,8 @@ it('knows of a run that began before the one before it had closed its connection
     quit,
   );
   const [plan, server] = [createPlan(1), exampleServer];
-  perform({kind: 'execute-plan', plan, server});
-  perform({kind: 'execute-plan', plan, server});
+  perform({kind: 'execute-plan', plan, server, answers: []});
+  perform({kind: 'execute-plan', plan, server, answers: []});
   closings[0]?.();
   await new Promise(resolve => setImmediate(resolve));
   perform({kind: 'quit'});

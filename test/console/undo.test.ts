@@ -68,7 +68,14 @@ it('works like every plan: a typed word, the engine, and back at each stage', ()
   expect(press(confirm, 'escape').wizard?.stage).toBe('preview');
   expect(press(preview, 'escape').wizard).toBeNull();
   const {effects} = play(press(confirm, 'y', 'e', 's'), {kind: 'submit'});
-  expect(effects).toEqual([{kind: 'execute-plan', plan: preview.wizard?.plan, server: exampleServer}]);
+  expect(effects).toEqual([
+    {
+      kind: 'execute-plan',
+      plan: preview.wizard?.plan,
+      server: exampleServer,
+      answers: [],
+    },
+  ]);
   expect(preview.wizard?.plan?.undoes).toBe('run-one');
 });
 

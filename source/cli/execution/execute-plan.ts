@@ -69,7 +69,16 @@ export function requireConsent({ask}: ConsentPorts, {dryRun, yes, approve, json}
 export async function executePlan(
   ports: ExecutePorts,
   plan: Plan,
-  {target, drift}: {target: Target; drift: Pick<EnginePorts, 'slots' | 'recheck'>},
+  {
+    target,
+    drift,
+    watchHarm = () => ({harm: async () => ({})}),
+  }: {
+    target: Target;
+    drift: Pick<EnginePorts, 'slots' | 'recheck'>;
+    /** Called when a plan with steps is about to be confirmed; `harm` once it is. */
+    watchHarm?: (isAsked: boolean) => {harm(): Promise<Pick<EnginePorts, 'harm'>>};
+  },
   flags: ConsentFlags,
 ): Promise<ExitCode> {
   const hash = planHash(plan, {target: target.id, server: serverOf(target)}, ports.engine.sha256);
@@ -83,11 +92,12 @@ export async function executePlan(
     printNothing(ports.output, planned, flags);
     return emptyPlanCode(plan);
   }
+  const watching = watchHarm(!flags.yes && flags.approve === null);
   if (!(await hasConsent(ports, planned, flags))) {
     ports.output.stderr('poolctl: not confirmed, nothing was executed');
     return exitCodes.interrupted;
   }
-  const state = await runPlan(ports, planned, drift);
+  const state = await runPlan(ports, planned, {...drift, ...(await watching.harm())});
   if (state.status === 'interrupted')
     ports.output.stderr(sanitise(`poolctl: ${describeInterruption(state)}`));
   ports.output.stdout(flags.json ? jsonText(runDocument(plan, state), 2) : endText(state));
@@ -164,7 +174,7 @@ async function isConfirmed(
 async function runPlan(
   {engine, identity, output, signal}: ExecutePorts,
   {plan, target}: Planned,
-  drift: Pick<EnginePorts, 'slots' | 'recheck'>,
+  drift: Pick<EnginePorts, 'slots' | 'recheck' | 'harm'>,
 ): Promise<RunState> {
   let last: RunState | null = null;
   const runner = {...identity, target: target.id, server: serverOf(target)};

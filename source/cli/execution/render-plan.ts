@@ -1,3 +1,4 @@
+import {describeAfter} from '../../core/assessment/recovery.ts';
 import {groupSkipped, type SkippedGroup} from '../../core/engine/plan.ts';
 import {countOutcomes} from '../../core/engine/run-state.ts';
 import {secretReason, undoOf} from '../../core/engine/step.ts';
@@ -70,7 +71,7 @@ function runningText(before: RunStep | undefined, {title, progress}: RunStep): s
   return [`running  ${title}: ${phase}${share}${waits}`];
 }
 
-/** How a run ended, with the slots before and after. */
+/** How a run ended, with the slots and the harm before and after. */
 export function endText(state: RunState): string {
   const {verified, applied, failed, skipped, unknown, pending} = countOutcomes(state.steps);
   const parts = [
@@ -85,7 +86,16 @@ export function endText(state: RunState): string {
   const slots = before && after ? [`slots used: ${before.used} before, ${after.used} after`] : [];
   const why = state.reason === null ? [] : [state.reason];
   const hint = state.hint === null ? [] : [state.hint];
-  return [`run ${state.run} ${state.status}: ${parts.join(', ')}`, ...slots, ...why, ...hint]
+  return [
+    `run ${state.run} ${state.status}: ${parts.join(', ')}`,
+    ...slots,
+    ...state.harm.flatMap(harm => [
+      `harm before: ${harm.before.summary}`,
+      `harm after: ${describeAfter(harm)}`,
+    ]),
+    ...why,
+    ...hint,
+  ]
     .map(sanitise)
     .join('\n');
 }
@@ -99,9 +109,9 @@ export function planDocument(plan: Plan, target: Pick<Target, 'id' | 'server'>, 
   };
 }
 
-/** `run --yes --json`: the steps with their outcomes, and the slots before and after. */
+/** `run --yes --json`: the steps with their outcomes, and the slots and the harm before and after. */
 export function runDocument(plan: Plan, state: RunState) {
-  const {target, server, plan_hash, run, status, reason, before, after} = state;
+  const {target, server, plan_hash, run, status, reason, before, after, harm} = state;
   return {
     ...head(plan, target, plan_hash),
     run,
@@ -110,6 +120,7 @@ export function runDocument(plan: Plan, state: RunState) {
     steps: plan.steps.map((step, index) => ({...stepDocument(step), ...outcomeOf(state.steps[index])})),
     before: slots(before),
     after: slots(after),
+    harm,
     ...rest(plan, server),
   };
 }

@@ -98,17 +98,16 @@ export async function run(
         const detail = await readSessionDetail(client, {pid, backend_start, server_version_num});
         return {query: detail.query, locks: lockLines(detail)};
       },
-      execute: async function* (plan, server, signal) {
+      execute: async function* (plan, options) {
         const {executeInConsole} = await loadExecution();
         try {
           yield* executeInConsole(plan, {
             context,
             request,
             recipes,
-            server,
             watching: requireConnection(watching),
             flags,
-            signal,
+            ...options,
             onNotice: keepNotice,
             onRecovered: text => showNotice(text),
           });

@@ -3,13 +3,15 @@ import type {CliContext} from '../../cli/context.ts';
 import {type Engine, openEngine, recoverUnfinishedRuns} from '../../cli/execution/engine-context.ts';
 import {openConfiguredJournal} from '../../cli/journal.ts';
 import {readRecipeData} from '../../cli/recipe-data.ts';
+import {harmPort} from '../../core/assessment/recovery.ts';
 import {createDriftCheck, recheckUndo} from '../../core/engine/drift.ts';
 import {execute} from '../../core/engine/execute.ts';
 import {slotsOf} from '../../core/engine/run-state.ts';
 import {AbortError, BugError, exitCodes} from '../../core/errors.ts';
 import {serverDifference, serverOf} from '../../core/server/server-identity.ts';
 import type {EnginePorts} from '../../model/ports.ts';
-import type {Plan, Recipe} from '../../model/recipe.ts';
+import type {Finding, Plan, Recipe} from '../../model/recipe.ts';
+import type {DataRequirements} from '../../model/recipe-data.ts';
 import type {RunState} from '../../model/run.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import type {ServerIdentity} from '../../model/target.ts';
@@ -32,6 +34,8 @@ type ConsoleRun = JournalOptions & {
   watching: Connection;
   /** The server that the plan was made on. */
   server: ServerIdentity;
+  /** The findings with harm that the plan answers. */
+  answers: readonly Finding[];
   signal: AbortSignal;
   /** Receives messages about steps of earlier runs without a recorded outcome. */
   onRecovered: (text: string) => void;
@@ -39,7 +43,7 @@ type ConsoleRun = JournalOptions & {
 
 /** Executes a plan with the engine, journal and guards of `poolctl run` and `poolctl undo`. */
 export async function* executeInConsole(plan: Plan, run: ConsoleRun): AsyncIterable<RunState> {
-  const {context, request, watching, server, flags, signal, onNotice, onRecovered} = run;
+  const {context, request, recipes, watching, server, answers, flags, signal, onNotice, onRecovered} = run;
   const {engine, identity} = openEngine(context, request, {flags, watching: () => watching, onNotice});
   try {
     const read = () => readOnce(watching, {rates_over_ms: null});
@@ -51,7 +55,10 @@ export async function* executeInConsole(plan: Plan, run: ConsoleRun): AsyncItera
     // If this fails, `execute` fails for the same reason and reports it.
     await recoverUnfinishedRuns(engine, {...runner, isDryRun: false}, onRecovered).catch(() => {});
     const checks = await createDriftChecks(plan, {...run, engine, read});
-    yield* execute(plan, runner, {...engine, ...checks}, signal);
+    const {clock} = engine;
+    const load = (needs: DataRequirements) => readRecipeData(watching, needs);
+    const harm = harmPort(answers, {recipes, read, load, clock});
+    yield* execute(plan, runner, {...engine, ...checks, ...harm}, signal);
   } finally {
     await engine.executor.close();
   }

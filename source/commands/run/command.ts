@@ -10,6 +10,7 @@ import {
 } from '../../cli/execution/execute-plan.ts';
 import {locateServer} from '../../cli/locate-server.ts';
 import {loadRecipesAndReport} from '../../cli/recipes.ts';
+import {watchHarm} from '../../core/assessment/recovery.ts';
 import {createDriftCheck, type DriftPorts} from '../../core/engine/drift.ts';
 import {onlySubjects} from '../../core/engine/only.ts';
 import {type ActingRecipe, canAct, planRecipe} from '../../core/engine/plan.ts';
@@ -58,7 +59,17 @@ export async function runRecipe(ports: RunPorts, id: string | undefined, flags: 
   const whole = planRecipe(recipe, snapshot, {...recipe.defaults?.(snapshot, facts), ...completed}, facts);
   const plan = flags.only ? onlySubjects(whole, flags.only) : whole;
   const drift = createDriftCheck(recipe, plan.params, ports);
-  return executePlan(ports, plan, {target: snapshot.target, drift}, flags);
+  const reading = {...ports, clock: ports.engine.clock};
+  return executePlan(
+    ports,
+    plan,
+    {
+      target: snapshot.target,
+      drift,
+      watchHarm: isAsked => watchHarm(plan, {snapshot, facts, isAsked}, reading),
+    },
+    flags,
+  );
 }
 
 function findRecipe(recipes: readonly Recipe[], id: string | undefined): ActingRecipe {

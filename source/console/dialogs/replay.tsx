@@ -6,7 +6,8 @@ import {useTheme} from '../components/context.ts';
 import {Page} from '../components/page.tsx';
 import {BlankRow, Heading, Prose, Signed, usePageWidth} from '../components/prose.tsx';
 import {Text} from '../components/text.tsx';
-import {hasEnded, type ReplayPage, recommended} from '../state/run.ts';
+import {hasEnded, recommended} from '../state/replay.ts';
+import type {ReplayPage} from '../state/run.ts';
 
 /** During a replay: the current measurement, the chart and the results so far. At the end the recommendation comes first. */
 export function Replay({replay}: {replay: ReplayPage}) {

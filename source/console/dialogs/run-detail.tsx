@@ -1,3 +1,4 @@
+import {describeAfter} from '../../core/assessment/recovery.ts';
 import {actedAs, undoStateOf} from '../../core/engine/undo.ts';
 import {nameServer} from '../../core/server/server-identity.ts';
 import {counted, formatMs} from '../../core/text/format.ts';
@@ -57,6 +58,10 @@ function runProperties(entries: JournalEntry[], acting_pid: number | null): Prop
     ['steps', `${begun} of ${start?.step_count ?? begun} started`],
     ['before', start ? countsText(start.before) : 'unknown'],
     ['after', end ? countsText(end.after) : 'unknown'],
+    ...(end?.harm ?? []).flatMap((harm): Property[] => [
+      ['harm before', harm.before.summary],
+      ['harm after', describeAfter(harm)],
+    ]),
     ['ended', end ? `${end.status}${end.reason ? `: ${end.reason}` : ''}` : open],
   ];
 }

@@ -2,7 +2,8 @@ import {compareServers, serverDifference} from '../../core/server/server-identit
 import {parseSessionId} from '../../core/sessions/session.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import {actOf, findingOf} from '../state/findings.ts';
-import {blockerOf, hasEnded, hasGuardsToShow, isChoosing} from '../state/run.ts';
+import {hasEnded} from '../state/replay.ts';
+import {blockerOf, hasGuardsToShow, isChoosing} from '../state/run.ts';
 import {type ConsoleState, selectedRun, selectedSession, targetSessions} from '../state/state.ts';
 import type {Command} from '../state/update.ts';
 

@@ -12,10 +12,11 @@ import {
   withLink,
   wrongServerNotice,
 } from './reading.ts';
-import {unfinishedNotice, updateReplay} from './run.ts';
+import {updateReplay} from './replay.ts';
+import {unfinishedNotice, updateRun} from './run.ts';
 import type {ConsoleState} from './state.ts';
 import {type Effect, type Event, noEffects, type UpdateResult, withRun} from './state.ts';
-import {handleRecipeData, updateRun} from './wizard.ts';
+import {handleRecipeData} from './wizard.ts';
 
 /** The next state after what the server, the terminal or an effect reports. */
 export function handleEvent(state: ConsoleState, event: Event): UpdateResult {
@@ -116,7 +117,7 @@ function takeRecipeData(
 /** After a run the data may have changed: it is read again with the next snapshot. */
 function takeRun(state: ConsoleState, {run}: Extract<Event, {kind: 'run'}>): UpdateResult {
   const {wizard} = state;
-  const shown = wizard === null ? state : {...state, wizard: updateRun(wizard, run)};
+  const shown = wizard === null ? state : {...state, wizard: updateRun(state, wizard, run)};
   if (run.phase !== 'ended') return noEffects(shown);
   return {
     state: {...unfreezeJournal(shown), diagnosis_data_at_ms: null},

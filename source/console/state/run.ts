@@ -1,8 +1,10 @@
+import {harmSince, withAfter} from '../../core/assessment/recovery.ts';
 import type {DiagnosisData} from '../../core/recipe/diagnose.ts';
 import {type ParameterProblem, problemOf, suggestionsOf} from '../../core/recipe/parameters.ts';
 import {counted} from '../../core/text/format.ts';
+import type {Sample} from '../../model/assessment.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
-import type {Parameter, ParameterValues, Plan, Recipe} from '../../model/recipe.ts';
+import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
 import type {ReplayDocument, ReplayResult, ReplayUpdate} from '../../model/replay-report.ts';
 import type {RunState, RunStep} from '../../model/run.ts';
@@ -48,6 +50,8 @@ export type RecipeWizard = {
   /** Why the wizard cannot go on. */
   error: string | null;
   plan: Plan | null;
+  /** The findings with harm that the plan answers. */
+  answers: readonly Finding[];
   /** The server that the plan was made for. */
   server: ServerIdentity | null;
   /** The confirmation typed so far. */
@@ -55,6 +59,8 @@ export type RecipeWizard = {
   /** In the text of the parameter or the confirmation being edited; null is its end. */
   cursor: number | null;
   run: RunState | null;
+  /** The server's time of the last reading before the harm was read anew; null before that. */
+  acted_ms: number | null;
   /** Esc was pressed during a run: the next one stops it. */
   asksToStop: boolean;
   /** The run is being stopped; `cancel` cancels the current step. */
@@ -105,7 +111,7 @@ export type RunEvent =
 export type RunEffect =
   | {kind: 'read-journal'}
   | {kind: 'load-data'; dataRequest: DataRequest}
-  | {kind: 'execute-plan'; plan: Plan; server: ServerIdentity}
+  | {kind: 'execute-plan'; plan: Plan; server: ServerIdentity; answers: readonly Finding[]}
   | {kind: 'interrupt-run'}
   | {kind: 'replay'; params: ParameterValues}
   | {kind: 'interrupt-replay'};
@@ -113,7 +119,12 @@ export type RunEffect =
 export type RunUpdate = {changes: Partial<RunSlice>; effects: RunEffect[]};
 
 /** The part of the reading slice that a wizard plans with. */
-export type Known = {recipes: Recipe[]; snapshot: Snapshot | null; diagnosisData: DiagnosisData};
+export type Known = {
+  recipes: Recipe[];
+  snapshot: Snapshot | null;
+  diagnosisData: DiagnosisData;
+  findings: Finding[];
+};
 export type Target = {isProduction: boolean; targetName: string};
 
 export function createRun(): RunSlice {
@@ -227,72 +238,29 @@ export function blockerOf(wizard: RecipeWizard): {pid: number; description: stri
   return currentStep(wizard)?.state.progress?.waiting_for ?? null;
 }
 
-/** Starts the benchmark that the wizard planned. */
-export function startReplay({params}: Plan): RunUpdate {
-  const replay: ReplayPage = {
-    benchmark: null,
-    stage: 'starting',
-    progress: null,
-    rates: [],
-    results: [],
-    document: null,
-    error: null,
-    isStopping: false,
-  };
-  return {changes: {replay}, effects: [{kind: 'replay', params}]};
+export function updateRun({snapshot}: Known, wizard: RecipeWizard, run: RunState): RecipeWizard {
+  const isDone = run.phase === 'observing' || run.phase === 'ended';
+  const acted_ms = wizard.acted_ms ?? (isDone && snapshot !== null ? Date.parse(snapshot.at) : null);
+  return {...wizard, run, acted_ms, stage: run.phase === 'ended' ? 'done' : 'running'};
 }
 
-/** The first Esc stops the replay and shows the results so far; the next one returns to the wizard. */
-export function leaveReplay(replay: ReplayPage): RunUpdate {
-  if (hasEnded(replay)) return {changes: {replay: null}, effects: []};
-  return {changes: {replay: {...replay, isStopping: true}}, effects: [{kind: 'interrupt-replay'}]};
-}
-
-export function updateReplay(
-  page: ReplayPage,
-  event: Extract<RunEvent, {kind: 'replay-update' | 'replayed' | 'replay-failed'}>,
-): ReplayPage {
-  switch (event.kind) {
-    case 'replay-update':
-      return withProgress(page, event.update);
-    case 'replayed':
-      return {...page, document: event.document};
-    case 'replay-failed':
-      return {...page, error: event.message};
-  }
-}
-
-/** More than any screen is wide. */
-const mostRates = 500;
-
-function withProgress(page: ReplayPage, update: ReplayUpdate): ReplayPage {
-  switch (update.kind) {
-    case 'stage':
-      return {...page, stage: update.text};
-    case 'case':
-      return {...page, benchmark: update, progress: null};
-    case 'result':
-      return {...page, results: [...page.results, update.result]};
-    case 'progress': {
-      const rate = rateBetween(page.progress, update);
-      return {...page, progress: update, rates: [...page.rates, ...rate].slice(-mostRates)};
-    }
-  }
-}
-
-/** Successful requests per second since the previous progress. */
-function rateBetween(before: ReplayPage['progress'], now: NonNullable<ReplayPage['progress']>): number[] {
-  const elapsed_ms = now.elapsed_ms - (before?.elapsed_ms ?? 0);
-  const answered = now.requests - now.failed - ((before?.requests ?? 0) - (before?.failed ?? 0));
-  return elapsed_ms > 0 ? [(answered * 1000) / elapsed_ms] : [];
-}
-
-export function hasEnded({document, error}: ReplayPage): boolean {
-  return document !== null || error !== null;
-}
-
-/** The parameters for tune-connection-limit; null where nothing is recommended. */
-export function recommended({document}: ReplayPage): ParameterValues | null {
-  const recommendation = document?.recommendation ?? null;
-  return recommendation && {connection_limit: String(recommendation.connection_limit)};
+/** What is left of the harm by the readings since the steps ended. */
+export function observeHarm(
+  {
+    recipes,
+    snapshot,
+    samples,
+    diagnosisData: data,
+    facts_of_ms,
+  }: Known & {samples: readonly Sample[]; facts_of_ms: number | null},
+  wizard: RecipeWizard,
+): RecipeWizard {
+  const {run, acted_ms, answers} = wizard;
+  if (run === null || acted_ms === null || snapshot === null || run.harm.length === 0) return wizard;
+  const after = harmSince(answers, {
+    ...{recipes, snapshot, data},
+    samples: samples.filter(({at_ms}) => at_ms > acted_ms),
+    areFactsNew: facts_of_ms !== null && facts_of_ms > acted_ms,
+  });
+  return {...wizard, run: {...run, harm: withAfter(run.harm, after)}};
 }

@@ -35,6 +35,7 @@ import {
 } from './opening.ts';
 import {backToNow, changeSpeed, goInTime, togglePlaying} from './past.ts';
 import {nextInterval, setInterval} from './reading.ts';
+import {observeHarm} from './run.ts';
 import {replayCommands, wizardCommands} from './run-commands.ts';
 import type {ConsoleState} from './state.ts';
 import {
@@ -112,7 +113,10 @@ export function update(before: ConsoleState, message: Message): UpdateResult {
     state.snapshot === before.snapshot &&
     state.diagnosisData === before.diagnosisData &&
     (state.past === null) === (before.past === null);
-  return {state: isDiagnosed ? state : diagnose(state, state.past !== null), effects};
+  if (isDiagnosed) return {state, effects};
+  const {wizard} = state;
+  const observed = wizard === null ? state : {...state, wizard: observeHarm(state, wizard)};
+  return {state: diagnose(observed, state.past !== null), effects};
 }
 
 function isCommand(message: Message): message is Command {

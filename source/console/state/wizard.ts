@@ -1,12 +1,13 @@
+import {answeredBy} from '../../core/assessment/recovery.ts';
 import {canAct, planRecipe, refuseOnStandby} from '../../core/engine/plan.ts';
 import {hasFolded} from '../../core/engine/step-preview.ts';
 import {findRun, planUndo} from '../../core/engine/undo.ts';
 import {AbortError} from '../../core/errors.ts';
 import {serverOf} from '../../core/server/server-identity.ts';
 import type {Parameter, ParameterValues, Recipe} from '../../model/recipe.ts';
-import type {RunState} from '../../model/run.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import type {InputLine} from './line-editor.ts';
+import {startReplay} from './replay.ts';
 import {
   canBeCancelled,
   canBeExecuted,
@@ -23,7 +24,6 @@ import {
   type RunEvent,
   type RunUpdate,
   recipeOf,
-  startReplay,
   type Target,
   valuesOf,
   type WizardStage,
@@ -42,10 +42,12 @@ export const newWizard: RecipeWizard = {
   field: 0,
   error: null,
   plan: null,
+  answers: [],
   server: null,
   typed: '',
   cursor: null,
   run: null,
+  acted_ms: null,
   asksToStop: false,
   stopping: null,
   hasFolded: false,
@@ -107,10 +109,10 @@ function confirm(target: Target, wizard: RecipeWizard, refusal: string | null): 
   const word = confirmationWord(target, wizard);
   if (wizard.typed !== word)
     return show({...wizard, error: `type ${word} and press Enter, or Esc to go back`});
-  const {plan, server} = wizard;
+  const {plan, server, answers} = wizard;
   if (plan === null || server === null) return show(wizard);
   if (refusal !== null) return show({...wizard, error: refusal});
-  return show({...wizard, stage: 'running', error: null}, {kind: 'execute-plan', plan, server});
+  return show({...wizard, stage: 'running', error: null}, {kind: 'execute-plan', plan, server, answers});
 }
 
 const stageBefore: Record<WizardStage, WizardStage | null> = {
@@ -133,6 +135,8 @@ export function goBack(known: Known, wizard: RecipeWizard): RunUpdate {
 /** A single Esc may be a slip, or the remains of an arrow key over a bad line: the second one stops the run. */
 function stopRunning(wizard: RecipeWizard): RunUpdate {
   if (wizard.stopping !== null) return show(wizard);
+  // Its steps have ended: nothing is lost.
+  if (wizard.run?.phase === 'observing') return show(wizard, {kind: 'interrupt-run'});
   if (!wizard.asksToStop) return show({...wizard, asksToStop: true});
   const stopping = canBeCancelled(wizard) ? 'cancel' : 'after-step';
   return show({...wizard, stopping, asksToStop: false}, {kind: 'interrupt-run'});
@@ -180,10 +184,6 @@ export function choose(known: Known, wizard: RecipeWizard, by: 1 | -1): RecipeWi
 export function moveField(known: Known, wizard: RecipeWizard, by: number): RecipeWizard {
   const count = recipeOf(known, wizard)?.parameters.length ?? 0;
   return {...wizard, field: count === 0 ? 0 : (wizard.field + by + count) % count, cursor: null};
-}
-
-export function updateRun(wizard: RecipeWizard, run: RunState): RecipeWizard {
-  return {...wizard, run, stage: run.phase === 'ended' ? 'done' : 'running'};
 }
 
 /** Makes the plan: at once, or after the data it requires has been read again. */
@@ -239,6 +239,11 @@ function makePlan(known: Known, wizard: RecipeWizard, recipe: Recipe): RunUpdate
     return show({
       ...wizard,
       ...{plan, hasFolded: hasFolded(plan.steps), server: snapshot.target.server ?? null},
+      answers: answeredBy(
+        plan,
+        known.findings,
+        ({recipe: id, subject}) => `${id}/${subject}` === wizard.finding,
+      ),
       ...{stage: 'preview', error: null},
     });
   } catch (error) {

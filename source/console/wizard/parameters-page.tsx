@@ -24,7 +24,7 @@ const narrowestName = 16;
 /** The recipe's parameters; the one being edited, which is kept in sight, with its description. */
 export function ParametersPage({wizard}: {wizard: RecipeWizard}) {
   const known = useConsole(
-    ({recipes, snapshot, diagnosisData}): Known => ({recipes, snapshot, diagnosisData}),
+    ({recipes, snapshot, diagnosisData, findings}): Known => ({recipes, snapshot, diagnosisData, findings}),
   );
   const parameters = recipeOf(known, wizard)?.parameters ?? [];
   const longest = Math.max(narrowestName, ...parameters.map(({name}) => name.length + 2));

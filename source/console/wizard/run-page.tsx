@@ -1,8 +1,9 @@
 import {Box} from 'ink';
 import {memo} from 'react';
+import {describeAfter} from '../../core/assessment/recovery.ts';
 import {countOutcomes} from '../../core/engine/run-state.ts';
 import {formatMs, formatRatio} from '../../core/text/format.ts';
-import type {RunState, RunStep, StepProgress} from '../../model/run.ts';
+import type {RunHarm, RunState, RunStep, StepProgress} from '../../model/run.ts';
 import {useTheme} from '../components/context.ts';
 import {Anchor, Page} from '../components/page.tsx';
 import {BlankRow, Prose, usePageWidth} from '../components/prose.tsx';
@@ -22,8 +23,9 @@ type RunPageProps = {
 export function RunPage({run, isCleaningUp}: RunPageProps) {
   const {steps, current, phase} = run;
   const hasEnded = phase === 'ended';
+  const isObserving = phase === 'observing';
   return (
-    <Page follow={`${current} ${hasEnded}`}>
+    <Page follow={`${current} ${phase}`}>
       <Text>
         <Text role="muted">{'  slots  '}</Text>
         <Text role="strong">{slotsText(run)}</Text>
@@ -41,10 +43,13 @@ export function RunPage({run, isCleaningUp}: RunPageProps) {
         );
         return index === current ? <Anchor key={index}>{shown}</Anchor> : shown;
       })}
-      {hasEnded && (
+      {(hasEnded || isObserving) && (
         <Anchor>
           <BlankRow />
-          <End run={run} />
+          {hasEnded && <End run={run} />}
+          {run.harm.map(harm => (
+            <HarmRows key={`${harm.cause} ${harm.subject}`} harm={harm} isObserving={isObserving} />
+          ))}
         </Anchor>
       )}
     </Page>
@@ -155,6 +160,19 @@ function describeStep(
     default:
       return {sign: ' ', role: 'muted', text: 'waiting'};
   }
+}
+
+/** The harm before the run and after it; goes on with the readings while the page is open. */
+function HarmRows({harm, isObserving}: {harm: RunHarm; isObserving: boolean}) {
+  const isGone = harm.after?.state === 'gone';
+  const remains = harm.after?.state === 'remains';
+  const after = harm.after === null && isObserving ? 'reading' : describeAfter(harm);
+  return (
+    <>
+      <Prose text={`before: ${harm.before.summary}`} />
+      <Prose text={`after: ${after}`} role={isGone ? 'good' : remains ? 'warning' : 'muted'} />
+    </>
+  );
 }
 
 const leftoverText =

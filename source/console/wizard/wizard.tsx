@@ -238,5 +238,6 @@ export function wizardKeys(state: ConsoleState, wizard: RecipeWizard): [key: str
 }
 
 function stopWords(wizard: RecipeWizard): string {
+  if (wizard.run?.phase === 'observing') return 'read no further';
   return canBeCancelled(wizard) ? 'cancel this step' : 'stop after this step';
 }

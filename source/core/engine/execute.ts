@@ -3,12 +3,20 @@ import type {EnginePorts, RunIdentity, Sha256} from '../../model/ports.ts';
 import type {Plan} from '../../model/recipe.ts';
 import type {RunState, SlotUsage, StepResult} from '../../model/run.ts';
 import type {Step} from '../../model/step.ts';
+import {withAfter} from '../assessment/recovery.ts';
 import {exitCodes} from '../errors.ts';
 import {canonicalJson} from '../text/json.ts';
 import {detectReconnect} from './drift.ts';
 import {skippedResult} from './execute-sql.ts';
 import {executeStep, planDrifted, resultOf} from './execute-step.ts';
-import {createInterruption, type Interruption, type Stop, StopRun, stopOf} from './interruption.ts';
+import {
+  anyAborted,
+  createInterruption,
+  type Interruption,
+  type Stop,
+  StopRun,
+  stopOf,
+} from './interruption.ts';
 import {countOutcomes, createRunState, exitCodeOf, withStep} from './run-state.ts';
 
 /** Identifies what an approval covers: this server since its last start, this recipe, its parameters and exact steps. */
@@ -37,9 +45,12 @@ export async function* execute(
   ports.executor.bind(identity.server);
   try {
     yield run.state;
-    yield* executeSteps(run);
-  } catch (error) {
-    run.stop(stopOfRun(run, error));
+    try {
+      yield* executeSteps(run);
+    } catch (error) {
+      run.stop(stopOfRun(run, error));
+    }
+    yield* observeHarm(run);
   } finally {
     await ports.executor.close().catch(() => {});
     // Also when the consumer stops iterating: the journal must record the end of the run.
@@ -70,7 +81,10 @@ function createRun(plan: Plan, identity: RunIdentity, ports: EnginePorts, interr
     process,
     ports,
     interruption,
-    state: createRunState(plan, {run, target, server, plan_hash: planHash(plan, identity, ports.sha256)}),
+    state: {
+      ...createRunState(plan, {run, target, server, plan_hash: planHash(plan, identity, ports.sha256)}),
+      harm: ports.harm?.before ?? [],
+    },
     stopped: null,
     isOpen: false,
     stop(stop) {
@@ -180,6 +194,24 @@ async function recordOutcome(run: Run, index: number, result: StepResult): Promi
   await run.record({event: 'outcome', step: index, ...result, ...(acted_as !== null && {acted_as})});
 }
 
+/** Reads what is left of the harm, unless nothing was done. Does not fail the run, which is done. */
+async function* observeHarm(run: Run): AsyncGenerator<RunState> {
+  const {harm, executor} = run.ports;
+  if (harm === undefined || !run.isOpen || isUnchanged(run)) return;
+  // Its slot may be what others wait for.
+  await executor.close().catch(() => {});
+  run.state = {...run.state, phase: 'observing', current: null, pause_ms: null};
+  yield run.state;
+  const {requested} = run.interruption;
+  if (requested.aborted) return;
+  try {
+    const after = await Promise.race([harm.after(requested), anyAborted(requested)]);
+    if (after) run.state = {...run.state, harm: withAfter(harm.before, after)};
+  } catch {
+    // The server could not be read: `after` stays null.
+  }
+}
+
 async function endRun(run: Run): Promise<void> {
   const after = run.isOpen ? await readSlots(run) : null;
   const stop = run.stopped ?? abandonedStop(run) ?? completedStop(run, after);
@@ -199,7 +231,13 @@ async function endRun(run: Run): Promise<void> {
 
 async function recordEnd(run: Run, stop: Stop, after: SlotUsage | null): Promise<Stop> {
   try {
-    await run.record({event: 'end', status: stop.status, reason: stop.reason, after: slotNumbers(after)});
+    await run.record({
+      event: 'end',
+      status: stop.status,
+      reason: stop.reason,
+      after: slotNumbers(after),
+      ...(run.state.harm.length > 0 && {harm: run.state.harm}),
+    });
     return stop;
   } catch (error) {
     return stopOf(error);

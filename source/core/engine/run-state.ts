@@ -24,6 +24,7 @@ export function createRunState(
     pause_ms: null,
     before: null,
     after: null,
+    harm: [],
     status: null,
     reason: null,
     hint: null,

@@ -3,6 +3,7 @@ import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import {recipes} from '../../../recipes/index.ts';
 import {runRecipe} from '../../../source/commands/run/command.ts';
+import type {RunHarm} from '../../../source/model/run.ts';
 import {
   createActing,
   createRoles,
@@ -43,6 +44,43 @@ describeEachMajor('poolctl run', major => {
     expect(events).toEqual(['run', 'intent', 'outcome', 'intent', 'outcome', 'end']);
     expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
     await other.end();
+  });
+
+  it('reads the harm before and after, and journals both', async () => {
+    const admin = await server.connect();
+    await admin.query('CREATE TABLE public.queue_here (id int); INSERT INTO public.queue_here VALUES (1)');
+    await admin.query('GRANT ALL ON public.queue_here TO PUBLIC');
+    const holder = await leak(server, 'holder', 'app');
+    await holder.query('LOCK TABLE public.queue_here');
+    const waiters = await Promise.all([1, 2].map(() => leak(server, 'waiter', 'app')));
+    const waits = waiters.map(each => each.query('SELECT id FROM public.queue_here'));
+    const waiting = "SELECT count(*)::int FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    const acting = await createActing(server, {user: 'oncall'});
+    await expect.poll(async () => (await admin.query(waiting)).rows[0].count).toBe(2);
+    // Two that wait for a moment are no harm.
+    await expect
+      .poll(
+        async () => {
+          const {lock_waits} = await acting.ports.read();
+          return Math.max(...lock_waits.map(({wait_age_ms}) => wait_age_ms ?? 0));
+        },
+        {timeout: 30_000},
+      )
+      .toBeGreaterThan(5000);
+
+    const flags = {set: [`pid=${holder.processID}`, 'waited_for=0s'], yes: true};
+    expect(await acting.run('release-blockers', flags)).toBe(0);
+    await Promise.all(waits);
+    const [harm] = acting.document().harm as RunHarm[];
+    expect(harm).toMatchObject({
+      kind: 'waiting',
+      before: {sessions: 2, summary: expect.stringContaining('holder/app')},
+      after: {state: 'gone', sessions: 0, summary: null, readings: 3},
+    });
+    const end = (await acting.journal.read()).at(-1);
+    expect(end).toMatchObject({event: 'end', harm: [harm]});
+    for (const each of waiters) await each.end();
+    await admin.query('DROP TABLE public.queue_here');
   });
 
   it('prints the plan and executes nothing with --dry-run; the same state gives the same hash', async () => {

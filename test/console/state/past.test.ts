@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import {commandOf} from '../../../source/console/input/key-meaning.ts';
-import {startReplay} from '../../../source/console/state/run.ts';
+import {startReplay} from '../../../source/console/state/replay.ts';
 import type {ConsoleState} from '../../../source/console/state/state.ts';
 import type {Message} from '../../../source/console/state/update.ts';
 import type {RecordedAt} from '../../../source/model/ports.ts';

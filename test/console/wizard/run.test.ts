@@ -7,6 +7,7 @@ import type {Step} from '../../../source/model/step.ts';
 import {exampleServer} from '../../helpers/identity.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
 import {
+  createFinding,
   createPlan,
   createRecipe,
   createStep,
@@ -52,6 +53,70 @@ const waiting: StepProgress = {
   done_ratio: 0.42,
   waiting_for: {pid: 77, description: 'web/app idle in transaction'},
 };
+
+describe('the harm that a run answers', () => {
+  const at = (second: number, sessions: number) =>
+    read(
+      createSnapshot({
+        at: `2026-01-01T00:00:${String(second).padStart(2, '0')}.000000Z`,
+        backends: Array.from({length: sessions}, (_, index) => createBackend({pid: 100 + index})),
+        budget: {
+          ...createSnapshot().budget,
+          used: sessions,
+          usable: 20,
+          used_ratio: sessions / 20,
+          headroom: 20 - sessions,
+        },
+      }),
+    );
+  const harm = {kind: 'slots' as const, sessions: 9, share: 1, since: null};
+  const finding = createFinding({summary: '20 of 20 slots in use', subject: 'server', harm});
+  const step = createStep(100);
+  const recipes = [createRecipe({findings: () => [finding], plan: () => createPlan(0, {steps: [step]})})];
+  const opened = press(play(open(100, 30, {recipes}), at(0, 20)).state, '5', 'j', 'enter', 'enter', 'enter');
+  const confirmed = press(opened, 'y', 'e', 's');
+
+  it('is that of the finding it was opened from, and goes to the engine', () => {
+    expect(play(confirmed, {kind: 'submit'}).effects).toMatchObject([
+      {kind: 'execute-plan', answers: [finding]},
+    ]);
+  });
+
+  const before = {
+    kind: 'slots' as const,
+    cause: null,
+    subject: 'server',
+    before: {summary: finding.summary, sessions: 9},
+  };
+  const observing: RunState = {
+    ...createRunState(createPlan(0, {steps: [step]}), identity),
+    phase: 'observing',
+    harm: [{...before, after: null}],
+  };
+  const reading = showing(press(confirmed, 'enter'), observing);
+
+  it('is read again after the steps; Esc does not wait for it', () => {
+    expect(screenOf(reading)).toMatch(/before: 20 of 20 slots in use\n +after: reading/);
+    expect(rowsOf(reading).at(-1)).toContain('Esc read no further');
+    expect(play(reading, {kind: 'back'}).effects).toEqual([{kind: 'interrupt-run'}]);
+  });
+
+  it('goes on while the page is open: it remains, or is gone', () => {
+    const after = {state: 'unknown' as const, summary: null, sessions: null, readings: 1, over_ms: 0};
+    const ended = showing(reading, {
+      ...observing,
+      phase: 'ended',
+      status: 'done',
+      harm: [{...before, after}],
+    });
+    expect(screenOf(ended)).toContain('after: not known yet');
+    const remains = play(ended, at(1, 20), at(2, 20)).state;
+    expect(screenOf(remains)).toMatch(/after: remains after 1s: .*20 of 20 slots are in use/);
+    const recipe = createRecipe({findings: () => []});
+    const gone = play({...remains, recipes: [recipe]}, at(23, 2), at(24, 2)).state;
+    expect(screenOf(gone)).toContain('after: slots are free again (4 readings over 23s)');
+  });
+});
 
 describe('a step with progress', () => {
   const state = showing(running([build]), acting([build], 0, waiting));

@@ -42,6 +42,56 @@ describe('execute', () => {
     });
   });
 
+  it('reads the harm that it answers once its connection is closed, and journals it with the end', async () => {
+    const before = {
+      kind: 'waiting' as const,
+      cause: 'x',
+      subject: 's',
+      before: {summary: 'two wait', sessions: 2},
+    };
+    const after = {state: 'gone' as const, summary: null, sessions: 0, readings: 3, over_ms: 2000};
+    const drafts: JournalDraft[] = [];
+    const {ports, calls} = createPorts({append: async draft => void drafts.push(draft)});
+    const harm = {
+      before: [{...before, after: null}],
+      async after() {
+        calls.push('harm');
+        return [after];
+      },
+    };
+    const phases: string[] = [];
+    for await (const state of execute(createPlan(1), identity, {...ports, harm})) phases.push(state.phase);
+    expect(phases.slice(-2)).toEqual(['observing', 'ended']);
+    expect(calls.slice(-5)).toEqual(['close', 'harm', 'close', 'slots', 'end done']);
+    expect(drafts.at(-1)).toMatchObject({event: 'end', harm: [{...before, after}]});
+
+    // Neither a server that cannot be read nor Ctrl-C meanwhile changes how the run ended.
+    const lost = {...harm, after: () => Promise.reject(new Error('lost'))};
+    expect(await run(createPlan(1), {...ports, harm: lost})).toMatchObject({
+      status: 'done',
+      harm: [{...before, after: null}],
+    });
+    const stop = new AbortController();
+    const endless = {
+      ...harm,
+      after() {
+        stop.abort();
+        return new Promise<never>(() => {});
+      },
+    };
+    expect(await run(createPlan(1), {...ports, harm: endless}, stop.signal)).toMatchObject({status: 'done'});
+  });
+
+  it('does not read the harm where nothing was done', async () => {
+    const {ports, calls} = createPorts({apply: async () => 0});
+    const after = async () => {
+      calls.push('harm');
+      return [];
+    };
+    expect(await run(createPlan(1), {...ports, harm: {before: [], after}})).toMatchObject({exit_code: 6});
+    expect(calls).not.toContain('harm');
+  });
+
   it('does nothing when the journal cannot be written', async () => {
     const append = async () => {
       throw new AbortError('cannot write the journal', {hint: 'name another', exitCode: exitCodes.journal});
