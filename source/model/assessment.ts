@@ -65,6 +65,8 @@ export type Sample = {
   xid?: number;
   pools: PoolSample[];
   waits: WaitSample[];
+  /** Sessions that wait for a lightweight lock, by the lock's name: `WALWrite`. */
+  lwlocks: Record<string, number>;
   transactions: OpenTransaction[];
   databases: {
     datname: string;
@@ -113,6 +115,8 @@ export type PoolSample = {
   clients: number;
   /** Sessions begun since the sample before. */
   begun: number;
+  /** Age of the transactions of the busy sessions, summed. */
+  xact_ms: number;
   /** backend_start of the newest session with a transaction that has written; absent if there was none. */
   newest_writer?: string;
 };

@@ -50,6 +50,7 @@ function toSample(snapshot: Snapshot, at_ms: number, before: readonly Sample[]):
     ...newestXid(backends),
     pools: poolsOf(backends, sinceLast_ms),
     waits: waitsOf(snapshot),
+    lwlocks: lwlocksOf(backends),
     transactions: backends.filter(isIdleInTransaction).map(toTransaction),
     databases: databases.map(({datname, xact_commit, xact_rollback, deadlocks, temp_bytes}) => ({
       datname,
@@ -104,12 +105,15 @@ function poolsOf(backends: readonly Backend[], sinceLast_ms: number): PoolSample
         aborted: 0,
         clients: 0,
         begun: 0,
+        xact_ms: 0,
         addresses: new Set(),
       };
       pools.set(key, pool);
     }
     pool.sessions++;
     if (isActive(backend)) pool.active++;
+    if (isActive(backend) || isIdleInTransaction(backend))
+      pool.xact_ms += backend.xact_age_ms ?? backend.query_age_ms ?? 0;
     if (backend.wait_event_type === 'Lock') pool.waiting_for_lock++;
     if (backend.state === 'idle') pool.idle++;
     if (isIdleInTransaction(backend)) pool.idle_in_transaction++;
@@ -160,6 +164,14 @@ function waitsOf(snapshot: Snapshot): WaitSample[] {
     waits.set(object, own);
   }
   return [...waits.values()].sort((a, b) => b.waiting - a.waiting);
+}
+
+function lwlocksOf(backends: readonly Backend[]): Sample['lwlocks'] {
+  const waiting: Sample['lwlocks'] = {};
+  for (const {wait_event_type, wait_event} of backends)
+    if (wait_event_type === 'LWLock' && wait_event !== null)
+      waiting[wait_event] = (waiting[wait_event] ?? 0) + 1;
+  return waiting;
 }
 
 function toTransaction(backend: Backend): OpenTransaction {

@@ -84,6 +84,26 @@ export const sessionThresholds = {
     meaning: "Share of the readings in which all of an application's sessions were busy or in transaction.",
     source: 'pg_stat_activity',
   },
+  pool_transaction_ms: {
+    unit: 'ms',
+    warning: 100,
+    meaning:
+      "Average age of a pool's transactions in the readings, while all of its sessions are busy; with shorter ones no request waits for long.",
+    source: 'pg_stat_activity.xact_start',
+  },
+  lwlock_sessions: {
+    unit: 'count',
+    warning: 4,
+    meaning: 'Sessions that wait for the same lightweight lock, on average over the last ten seconds.',
+    source: 'pg_stat_activity.wait_event',
+  },
+  short_statement_timeout_ms: {
+    unit: 'ms',
+    warning: 1000,
+    meaning:
+      'statement_timeout, lock_timeout or transaction_timeout of a role or database whose statements fail; a longer one is not taken for the cause.',
+    source: 'pg_db_role_setting',
+  },
   outside_call_ms: {
     unit: 'ms',
     warning: 1000,

@@ -51,13 +51,14 @@ export async function openStage(server: StageServer): Promise<Stage & {end(): Pr
     role,
     application_name = '',
     address = '127.0.0.1',
+    database: other = database,
     replication = false,
   }: Login): Promise<pg.Client> {
     signal.throwIfAborted();
     const client = new pg.Client({
       host,
       port,
-      database,
+      database: other,
       user: role ?? 'postgres',
       password: role === undefined ? superuserPassword : passwords.get(role),
       application_name,

@@ -68,7 +68,7 @@ const nameOf = (oid: string, database: string) =>
  *   planner hash the list.
  * - The locks of a prepared transaction have no pid; what they share is the virtual transaction.
  */
-const text = (wait_age_ms: string) => `
+const text = (wait_start_ms: string) => `
 WITH /* poolctl */ here AS MATERIALIZED (SELECT oid FROM pg_database WHERE datname = current_database()),
 l AS MATERIALIZED (
   SELECT k.*, concat_ws('/', k.locktype, k.database, k.relation, k.page, k.tuple, k.virtualxid, k.transactionid,
@@ -103,7 +103,7 @@ r AS (
   GROUP BY x.pid)
 SELECT DISTINCT ON (w.pid) w.pid, w.locktype, w.mode,
   ${nameOf('coalesce(w.relation, t.relation)', 'coalesce(w.database, t.database)')} AS relation,
-  ${wait_age_ms} AS wait_age_ms, w.transactionid::text AS transactionid,
+  ${wait_start_ms} AS wait_start_ms, w.transactionid::text AS transactionid,
   d.datname::text AS database, coalesce(w.database, t.database, 0) NOT IN (0, (SELECT oid FROM here)) AS is_elsewhere,
   w.page, w.virtualxid, w.classid::regclass::text AS catalog,
   CASE WHEN w.locktype <> 'object' THEN NULL
@@ -128,7 +128,7 @@ const mostHolders = 100;
 export const lockWaitsQuery = serverQuery('poolctl_lock_waits', {
   13: text('NULL::int8'),
   // waitstart is NULL for a moment after the wait began.
-  14: text("(date_part('epoch', now() - w.waitstart) * 1000)::int8"),
+  14: text("(date_part('epoch', w.waitstart) * 1000)::int8"),
 });
 
 export type LockWaitRow = [
@@ -136,7 +136,8 @@ export type LockWaitRow = [
   locktype: string,
   mode: string,
   relation: string | null,
-  wait_age_ms: number | null,
+  /** Since 1970, by the server's clock. */
+  wait_start_ms: number | null,
   /** The awaited one if `locktype` is transactionid or applytransaction, else null. */
   transactionid: string | null,
   database: string | null,

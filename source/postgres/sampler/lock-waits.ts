@@ -10,9 +10,11 @@ type Waiter = Pick<
 
 /**
  * Every read says which processes wait for a lock. What they wait for is in pg_locks, which is read from the tick after
- * the first wait; until then the wait event names the kind of lock. A parallel worker's wait is its leader's.
+ * the first wait; until then the wait event names the kind of lock. A parallel worker's wait is its leader's. Waits are as old
+ * as at the reading of the sessions, whose ages they are compared with.
  */
 export function toLockWaits(
+  at: string,
   sessions: readonly Backend[],
   workers: readonly BackgroundWorker[],
   details: ReadonlyMap<number, LockWaitRow>,
@@ -20,11 +22,11 @@ export function toLockWaits(
   const waitingWorkers = workers.filter(isWaitingForLock);
   const waits = sessions
     .filter(isWaitingForLock)
-    .map(session => toLockWait(session, details.get(session.pid), workers));
+    .map(session => toLockWait(session, details.get(session.pid), {at, workers}));
   for (const worker of waitingWorkers) {
     const leader = leaderOf(worker.pid, workers);
     if (waits.some(({pid}) => pid === leader)) continue;
-    waits.push({...toLockWait(worker, details.get(worker.pid), workers), pid: leader});
+    waits.push({...toLockWait(worker, details.get(worker.pid), {at, workers}), pid: leader});
   }
   return waits;
 }
@@ -44,7 +46,7 @@ function leaderOf(pid: number, workers: readonly BackgroundWorker[]): number {
 function toLockWait(
   waiter: Waiter,
   row: LockWaitRow | undefined,
-  workers: readonly BackgroundWorker[],
+  {at, workers}: {at: string; workers: readonly BackgroundWorker[]},
 ): LockWait {
   const {pid, blocked_by, wait_event, query_age_ms, query} = waiter;
   if (row === undefined) {
@@ -57,7 +59,7 @@ function toLockWait(
       wait_age_ms: query_age_ms,
     };
   }
-  const [, locktype, mode, , wait_age_ms, transactionid] = row;
+  const [, locktype, mode, , wait_start_ms, transactionid] = row;
   const tag = toTag(row);
   const own = leaderOf(pid, workers);
   const holders = toHolders(row, workers).filter(holder => holder.pid !== own);
@@ -72,7 +74,7 @@ function toLockWait(
     relation: tag.relation ?? (tag.tables.length === 1 ? (tag.tables[0] ?? null) : null),
     ...(transactionid !== null && {transactionid}),
     holders,
-    wait_age_ms: wait_age_ms === null ? query_age_ms : Math.max(0, wait_age_ms),
+    wait_age_ms: wait_start_ms === null ? query_age_ms : Math.max(0, Date.parse(at) - wait_start_ms),
   };
 }
 

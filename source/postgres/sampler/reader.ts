@@ -209,7 +209,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
       statements: statements?.statements() ?? [],
       statements_info: statements?.info() ?? null,
       index_builds: indexBuilds,
-      lock_waits: toLockWaits(sessions, background_workers, lockDetails),
+      lock_waits: toLockWaits(at, sessions, background_workers, lockDetails),
       databases: (databases?.databases ?? []).map(database =>
         database.datname === target.database ? {...database, index_hit_ratio: indexHitRatio} : database,
       ),

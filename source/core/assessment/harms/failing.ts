@@ -13,6 +13,7 @@ import {
   rateOf,
   signsOf,
 } from './failing-part.ts';
+import {roleSettings} from './failing-settings.ts';
 import {abortedPools, rollbacksOf, uncountedStatements, writersIn} from './failing-signs.ts';
 import {actsOf} from './sequence-acts.ts';
 import {
@@ -46,7 +47,7 @@ export function examineFailing(context: Context): Finding[] {
       aborted: abortedPools(datname, context),
       context,
     };
-    const caused = [...fullColumns(failure), ...readOnly(failure)];
+    const caused = [...fullColumns(failure), ...readOnly(failure), ...roleSettings(failure)];
     return caused.length > 0 ? caused : unknownErrors(failure);
   });
 }

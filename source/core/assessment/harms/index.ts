@@ -5,6 +5,7 @@ import {examineDeadlocks} from './failing-deadlocks.ts';
 import {examineForeignKeys} from './foreign-key.ts';
 import {examineHorizon} from './horizon.ts';
 import {examineLongStatements} from './long-statements.ts';
+import {examineLwlocks} from './lwlocks.ts';
 import {examinePools} from './pools.ts';
 import {examineSlots} from './slots.ts';
 import {examineSlow} from './slow.ts';
@@ -21,6 +22,7 @@ export const examinations: readonly Examine[] = [
   examineWaiting,
   examineForeignKeys,
   examineLongStatements,
+  examineLwlocks,
   examineWrites,
   examineSlots,
   examinePools,

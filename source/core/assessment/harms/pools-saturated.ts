@@ -19,7 +19,7 @@ export function saturatedPool(context: Context, history: PoolHistory): Finding |
   const waiting = samples.reduce((sum, {pool}) => sum + pool.waiting_for_lock, 0);
   const active = samples.reduce((sum, {pool}) => sum + pool.active, 0);
   // Locks keep it busy: that is the finding.
-  if (waiting > active / 2 || isJob(context, history)) return null;
+  if (waiting > active / 2 || isFast(history) || isJob(context, history)) return null;
   const share = busyReadings(history) / samples.length;
   const main = mainStatement(sessions);
   const mean_ms = main === null ? null : meanExecMs(context.snapshot, main.query_id);
@@ -65,6 +65,13 @@ export function saturatedPool(context: Context, history: PoolHistory): Finding |
 
 /** Ten seconds of the console's readings: a burst fills a pool for less. */
 const leastReadings = 10;
+
+/** Its transactions end so soon that one is free for the next request in a moment. */
+function isFast({samples}: PoolHistory): boolean {
+  const busy = samples.reduce((sum, {pool}) => sum + pool.active + pool.idle_in_transaction, 0);
+  const xact_ms = samples.reduce((sum, {pool}) => sum + pool.xact_ms, 0);
+  return xact_ms < busy * thresholds.pool_transaction_ms.warning;
+}
 
 /**
  * A batch or a bulk load keeps its few sessions busy for as long as it takes: it runs on one client, the same statements

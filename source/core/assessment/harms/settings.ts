@@ -81,7 +81,16 @@ function readOnlyReasons({override, held, sessions, after}: ReadOnlyCause): stri
   ];
 }
 
-function readOnlyActs({override, held, application_name, after}: ReadOnlyCause): Act[] {
+/** Resets the setting; with recycling, which ends the sessions that still have it, first. `works` is what they do then. */
+export function resetActs(
+  {
+    override,
+    held,
+    application_name,
+    after,
+  }: Omit<ReadOnlyCause, 'confidence' | 'usename' | 'datname' | 'sessions'>,
+  works: string,
+): Act[] {
   const {role, database, name} = override;
   const params = {
     ...(role !== null && {role: writeText(role)}),
@@ -100,7 +109,7 @@ function readOnlyActs({override, held, application_name, after}: ReadOnlyCause):
         recipe: null,
         params: {},
         title: `ALTER ROLE ALL RESET ${name}, then let the application connect anew`,
-        frees: 'new sessions write again',
+        frees: `new sessions ${works}`,
         costs: 'it applies to every role',
       },
     ];
@@ -110,7 +119,7 @@ function readOnlyActs({override, held, application_name, after}: ReadOnlyCause):
       recipe: 'reset-role-setting',
       params: recycle,
       title: `reset ${name} for ${describeWhere(override)}, and end ${counted(held.length, 'session')} that it holds, one client at a time`,
-      frees: `${counted(held.length, 'session')} write again as soon as the application connects anew`,
+      frees: `${counted(held.length, 'session')} ${works} as soon as the application connects anew`,
       costs: 'idle sessions are closed; a pool without an error listener may crash its process',
     },
     {
@@ -118,7 +127,7 @@ function readOnlyActs({override, held, application_name, after}: ReadOnlyCause):
       params: {...params, recycle: 'no'},
       title: `only reset ${name} for ${describeWhere(override)}`,
       frees: null,
-      costs: 'open sessions stay read-only until they reconnect: restart the application',
+      costs: 'open sessions keep the value until they reconnect: restart the application',
     },
   ];
 }
@@ -127,7 +136,7 @@ function readOnlyActs({override, held, application_name, after}: ReadOnlyCause):
 export function readOnlyPart(
   cause: ReadOnlyCause,
 ): Required<Pick<Finding, 'recipe' | 'params' | 'cause' | 'confidence' | 'reasons' | 'acts'>> {
-  const acts = readOnlyActs(cause);
+  const acts = resetActs(cause, 'write again');
   return {
     recipe: acts[0]?.recipe ?? 'read-only-role',
     params: acts[0]?.params ?? {},

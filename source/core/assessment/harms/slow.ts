@@ -1,9 +1,10 @@
 import type {Act, Finding} from '../../../model/recipe.ts';
-import type {TableUpkeep} from '../../../model/recipe-data.ts';
+import type {SettingOverride, TableUpkeep} from '../../../model/recipe-data.ts';
 import {thresholds} from '../../health/thresholds.ts';
+import {describeWhere, effectiveOverride} from '../../roles/role-settings.ts';
 import {nameOf} from '../../server/maintenance.ts';
 import {statementName} from '../../sql/statement-name.ts';
-import {formatCount, formatMs, formatRatio} from '../../text/format.ts';
+import {formatAge, formatBytes, formatCount, formatMs, formatRatio} from '../../text/format.ts';
 import {type Context, shareOf, windowMs} from '../context.ts';
 import {
   activeLately,
@@ -12,6 +13,7 @@ import {
   statementHistories,
   tablesOf,
 } from '../statement-history.ts';
+import {resetActs} from './settings.ts';
 
 const {slow_active_sessions, slow_share_ratio, slower_than_before_times} = thresholds;
 
@@ -32,9 +34,12 @@ export function examineSlow(context: Context): Finding[] {
     share >= slow_share_ratio.warning;
   if (!isHeavy || isMostlyWaiting(heaviest, context)) return [];
   const slow = {history: heaviest, share};
-  return [staleStatistics(slow, context) ?? spills(slow, context) ?? slower(slow, context)].flatMap(
-    finding => finding ?? [],
-  );
+  return [
+    staleStatistics(slow, context) ??
+      spills(slow, context) ??
+      coldCache(slow, context) ??
+      slower(slow, context),
+  ].flatMap(finding => finding ?? []);
 }
 
 const leastCalls = 5;
@@ -96,15 +101,47 @@ function spills(slow: Slow, context: Context): Finding | null {
   const perSecond = rates?.temp_blks_per_second ?? 0;
   const perCall = calls === 0 ? 0 : temp_blks_written / calls;
   if (perSecond < leastTempBlocks || perCall < leastTempBlocks) return null;
+  const {override = null, acts = []} = smallWorkMem(slow, context) ?? {};
   return {
     ...base(slow, context),
-    summary: `${describe(slow)}: it sorts or hashes on disk, ${formatCount(Math.round(perCall * blockKb))} kB of temporary files a call`,
+    ...(acts[0]?.recipe && {recipe: acts[0].recipe, params: acts[0].params}),
+    summary: `${describe(slow)}: it sorts or hashes on disk, ${formatCount(Math.round(perCall * blockKb))} kB of temporary files a call${override === null ? '' : `; work_mem = ${override.value} is set for ${describeWhere(override)}`}`,
     cause: 'temp-spills',
     explains: explained(slow),
     confidence: 'likely',
     reasons: ['What does not fit into work_mem is written to temporary files.', ...before(slow)],
-    acts: [workMemAdvice, ...planAdvice(slow)],
+    acts: [...acts, workMemAdvice, ...planAdvice(slow)],
   };
+}
+
+/** work_mem of the statement's role or database, if it is less than PostgreSQL's default. */
+function smallWorkMem(
+  {history: {statement}}: Slow,
+  {facts, snapshot}: Context,
+): {override: SettingOverride; acts: Act[]} | null {
+  const {usename, datname} = statement;
+  if (usename === null || datname === null) return null;
+  const override = effectiveOverride(facts.setting_overrides ?? [], {
+    role: usename,
+    database: datname,
+    name: 'work_mem',
+  });
+  if (override === null || (settingKb(override.value) ?? Infinity) >= defaultWorkMemKb) return null;
+  const held = snapshot.backends.filter(each => each.usename === usename && each.datname === datname);
+  const [first] = held;
+  if (first === undefined) return null;
+  const after = override.set_at ?? null;
+  const {application_name} = first;
+  return {override, acts: resetActs({override, held, application_name, after}, 'sort in more memory')};
+}
+
+const defaultWorkMemKb = 4096;
+
+/** `64kB`, `4MB`; without a unit kB. null if it is written otherwise. */
+function settingKb(value: string): number | null {
+  const [, amount, unit = 'kB'] = /^\s*(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|TB)?\s*$/.exec(value) ?? [];
+  if (amount === undefined) return null;
+  return Number(amount) * ({B: 1 / 1024, kB: 1, MB: 1024, GB: 1024 ** 2, TB: 1024 ** 3}[unit] ?? 1);
 }
 
 const workMemAdvice: Act = {
@@ -118,6 +155,68 @@ const workMemAdvice: Act = {
 /** 8 MB a second, or a call. */
 const leastTempBlocks = 1000;
 const blockKb = 8;
+
+/**
+ * It reads many more blocks from outside shared buffers for each call than it did, and is slower for it: after a restart, or
+ * because its plan reads more or others push out what it needs.
+ */
+function coldCache(slow: Slow, context: Context): Finding | null {
+  const {statement, calls, mean_ms} = slow.history;
+  const {rates} = statement;
+  const before_calls = statement.calls - calls;
+  if (!rates || rates.calls_per_second === 0 || before_calls < leastCalls) return null;
+  const now = rates.shared_blks_read_per_second / rates.calls_per_second;
+  const touched = now + rates.shared_blks_hit_per_second / rates.calls_per_second;
+  // The counters include the calls of the assessed time, at about this rate.
+  const earlier = Math.max(0, statement.shared_blks_read - now * calls) / before_calls;
+  const earlierTouched =
+    earlier + Math.max(0, statement.shared_blks_hit - (touched - now) * calls) / before_calls;
+  const mean_before = meanBefore(slow.history) ?? Infinity;
+  const isCold =
+    now >= leastReadBlocks &&
+    now >= earlier * slower_than_before_times.warning &&
+    mean_ms >= mean_before * slower_than_before_times.warning;
+  if (!isCold) return null;
+  const started_at = context.snapshot.target.server?.started_at ?? null;
+  const up_ms = started_at === null ? Infinity : Date.parse(context.snapshot.at) - Date.parse(started_at);
+  const readsMore = touched >= earlierTouched * slower_than_before_times.warning;
+  const why = readsMore
+    ? 'its plan touches more blocks than before'
+    : up_ms < warmUpMs
+      ? `the server was started ${formatAge(up_ms)} ago, its cache fills again`
+      : 'what it reads no longer stays in shared buffers';
+  const size = (blocks: number) => formatBytes(blocks * blockKb * 1024);
+  return {
+    ...base(slow, context),
+    summary: `${describe(slow)}: it reads ${size(now)} a call from outside shared buffers, ${size(earlier)} before; ${why}`,
+    cause: 'cache-cold',
+    explains: explained(slow),
+    confidence: 'likely',
+    reasons: [
+      `A call touches ${formatCount(Math.round(touched))} blocks, ${formatCount(Math.round(earlierTouched))} before.`,
+      ...before(slow),
+    ],
+    acts: readsMore
+      ? planAdvice(slow)
+      : [
+          {
+            recipe: null,
+            params: {},
+            title:
+              up_ms < warmUpMs
+                ? 'wait, or warm the tables that it reads (pg_prewarm)'
+                : 'find out what reads or loads much since then (a report, a bulk load), or enlarge shared_buffers',
+            frees: null,
+            costs: 'reading the tables once',
+          },
+          ...planAdvice(slow),
+        ],
+  };
+}
+
+const leastReadBlocks = 50;
+/** Longer, and the cache is as warm as it gets. */
+const warmUpMs = 1_800_000;
 
 /** Nothing that can be seen explains it; only reported where it is slower than before. */
 function slower(slow: Slow, context: Context): Finding | null {

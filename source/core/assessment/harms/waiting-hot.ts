@@ -1,10 +1,9 @@
 import type {Act} from '../../../model/recipe.ts';
-import {thresholds} from '../../health/thresholds.ts';
 import {counted, formatMs} from '../../text/format.ts';
 import {type Context, poolName} from '../context.ts';
 import {rowLocks} from '../locked-object.ts';
 import {advice, applicationsOf, type Explain, type Explanation, mostOf} from './waiting-finding.ts';
-import type {Jam, Root, Wait} from './waiting-jams.ts';
+import type {Jam, Wait} from './waiting-jams.ts';
 
 /** Below, "of the waiting sessions" would be a chance. */
 const minWaiting = 3;
@@ -12,7 +11,7 @@ const minWaiting = 3;
 /** Sessions that queue for one row or lock, each of which holds it for a moment: ending one of them frees no one. */
 export const explainHot: Explain = (jam, context) => {
   const {waits} = jam;
-  if (waits.length < minWaiting || !(holderChanges(jam, context) || isBrief(jam))) return null;
+  if (waits.length < minWaiting || !holderChanges(jam, context)) return null;
   const rows = waits.filter(({locktype}) => rowLocks.includes(locktype));
   if (rows.length * 10 >= waits.length * 8) return explainRow(rows, jam, context);
   const object = mostOf(waits, each => each.object);
@@ -20,7 +19,7 @@ export const explainHot: Explain = (jam, context) => {
 };
 
 /** Sessions have waited longer than the transaction that they wait for now has been open: others held the lock before. */
-function holderChanges({roots, waits}: Jam, {samples}: Context): boolean {
+export function holderChanges({roots, waits}: Jam, {samples}: Context): boolean {
   const sessions = roots.flatMap(({backend}) => backend ?? []);
   if (roots.length === 0 || sessions.length < roots.length) return false;
   // Two, because a wait's age is that of its statement until the server knows it (pg_locks.waitstart, PG14).
@@ -55,19 +54,6 @@ function areDisjoint(some: readonly number[], others: readonly number[]): boolea
   return !some.some(each => others.includes(each));
 }
 
-/** The lock has been held for a moment only: it is too early to blame its holder. */
-function isBrief({roots, longest_ms}: Jam): boolean {
-  const isYoung = ({backend}: Root) => (backend?.xact_age_ms ?? Number.POSITIVE_INFINITY) < brief_ms;
-  return roots.length > 0 && longest_ms < thresholds.lock_wait_ms.warning && roots.every(isYoung);
-}
-
-const brief_ms = 2000;
-
-/** `the holder changes`, or for how long the present one has had its transaction open. */
-function holding(jam: Jam, context: Context): string {
-  return holderChanges(jam, context) ? 'the holder changes' : `held for ${formatMs(youngest(jam))} now`;
-}
-
 function explainRow(rows: readonly Wait[], jam: Jam, context: Context): Explanation {
   const object = mostOf(rows, each => each.object).value;
   const table = object.replace(/^.*\bof /, '');
@@ -82,11 +68,11 @@ function explainRow(rows: readonly Wait[], jam: Jam, context: Context): Explanat
   return {
     cause: 'hot-row',
     subject: `relation:${table}/row`,
-    summary: `${who} queue for ${isOne ? 'one row' : 'rows'} of ${table}${which}; ${holding(jam, context)}${timing(rows, context)}`,
+    summary: `${who} queue for ${isOne ? 'one row' : 'rows'} of ${table}${which}; the holder changes${timing(rows, context)}`,
     acts: rowActs,
-    confidence: holderChanges(jam, context) ? 'likely' : 'possible',
+    confidence: 'likely',
     reasons: [
-      turnsOf(jam, context, 'row'),
+      turnsOf(jam, 'row'),
       ...(literal === null && isOne
         ? [
             'Sessions wait for the same tuple lock, which is of one row; the statements have parameters, so that its key is not visible.',
@@ -122,18 +108,15 @@ function explainLock(object: string, jam: Jam, context: Context): Explanation {
   return {
     cause: 'hot-lock',
     subject: `lock:${object}`,
-    summary: `${who} queue for ${object}; ${holding(jam, context)}${timing(jam.waits, context)}`,
+    summary: `${who} queue for ${object}; the holder changes${timing(jam.waits, context)}`,
     acts: [lockAct(object)],
-    confidence: holderChanges(jam, context) ? 'likely' : 'possible',
-    reasons: [turnsOf(jam, context, 'lock')],
+    confidence: 'likely',
+    reasons: [turnsOf(jam, 'lock')],
   };
 }
 
-function turnsOf(jam: Jam, context: Context, what: string): string {
-  const held = formatMs(youngest(jam));
-  return holderChanges(jam, context)
-    ? `A session has waited ${formatMs(jam.longest_ms)}, but the transaction that holds the ${what} now began ${held} ago: they take turns. Ending a session frees no one.`
-    : `The transaction that holds the ${what} began ${held} ago: too early to blame it.`;
+function turnsOf(jam: Jam, what: string): string {
+  return `A session has waited ${formatMs(jam.longest_ms)}, but the transaction that holds the ${what} now began ${formatMs(youngest(jam))} ago: they take turns. Ending a session frees no one.`;
 }
 
 function lockAct(object: string): Act {

@@ -15,8 +15,8 @@ import {
   explainWorker,
   unexplained,
 } from './waiting-holder.ts';
-import {explainHot} from './waiting-hot.ts';
-import {findJams, type Jam} from './waiting-jams.ts';
+import {explainHot, holderChanges} from './waiting-hot.ts';
+import {findJams, type Jam, type Root} from './waiting-jams.ts';
 
 const {lock_wait_ms, blocked_sessions} = thresholds;
 
@@ -49,9 +49,12 @@ function explain(jam: Jam, context: Context) {
   return unexplained(jam);
 }
 
-/** One or two sessions wait for a moment on any busy server. */
-function hurts({longest_ms, waits, roots}: Jam, {samples}: Context): boolean {
+/** One or two sessions wait for a moment on any busy server, and all of them for a schema change that takes seconds. */
+function hurts(jam: Jam, context: Context): boolean {
+  const {longest_ms, waits, roots} = jam;
+  const {samples} = context;
   if (longest_ms >= lock_wait_ms.warning || roots.some(({backend}) => isLeak(backend))) return true;
+  if (isBrief(jam) && !holderChanges(jam, context)) return false;
   const recent = samples.slice(-recentReadings);
   const objects = new Set(waits.map(({object}) => object));
   const waitingIn = (sample: Sample) =>
@@ -62,6 +65,13 @@ function hurts({longest_ms, waits, roots}: Jam, {samples}: Context): boolean {
     (recent.length === recentReadings &&
       waits.some(({backend}) => shareOf(recent, sample => waitsInHalfOf(poolKey(backend), sample)) > 0.5))
   );
+}
+
+/** What holds it has only begun, and may end by itself. */
+function isBrief({roots}: Jam): boolean {
+  const isYoung = ({backend}: Root) =>
+    (backend?.xact_age_ms ?? Number.POSITIVE_INFINITY) < lock_wait_ms.warning;
+  return roots.length > 0 && roots.every(isYoung);
 }
 
 /** Readings before what is seen in most of them is more than chance. */

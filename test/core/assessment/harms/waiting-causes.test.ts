@@ -90,33 +90,9 @@ describe('a hot row', () => {
     expect(finding?.summary).not.toMatch(/organiser_id/);
   });
 
-  it('does not blame the holder of a moment, and does not say that it changes before that is known', () => {
-    const [finding] = examine(
-      queue(
-        holder,
-        waits.map(each => ({...each, wait_age_ms: 10})),
-      ),
-    );
-    expect(finding).toMatchObject({cause: 'hot-row', confidence: 'possible'});
-    expect(finding?.summary).toMatch(/; held for 40.0ms now$/);
-  });
-
-  it.each([
-    ['sessions that come back', [1, 8, 9, 1, 8, 9, 1], /the holder changes$/],
-    ['one that has held it since', [1, 8, 9, 8, 1, 1, 1], /held for 1.80s now$/],
-  ])('knows by the last readings that the holder changes: %s', (_, holders, summary) => {
-    const slow = {...holder, xact_age_ms: 1800};
-    const snapshots = holders.map(root => {
-      const blocked = waits.map(each => ({
-        ...each,
-        blocked_by: each.pid === 2 ? [root] : [2],
-        wait_age_ms: 400,
-      }));
-      const {backends, ...rest} = queue(slow, blocked);
-      return {...rest, backends: backends.map(each => (each.pid === 1 ? {...each, pid: root} : each))};
-    });
-    const [finding] = examine(snapshots);
-    expect(finding).toMatchObject({cause: 'hot-row', summary: expect.stringMatching(summary)});
+  it('does not blame the holder of a moment, which may end by itself', () => {
+    const brief = waits.map(each => ({...each, wait_age_ms: 10}));
+    expect(examine(queue(holder, brief))).toEqual([]);
   });
 
   it.each<[string, Partial<Backend>]>([
