@@ -1,5 +1,5 @@
 import {thresholds} from '../source/core/health/thresholds.ts';
-import {tableOf, uncoveredForeignKeys} from '../source/core/indexes/index-catalog.ts';
+import {tableOf, uncoveredForeignKeys, whyNoDelete} from '../source/core/indexes/index-catalog.ts';
 import {explainIndexes, lockTimeoutParameter, readLockTimeout} from '../source/core/indexes/index-preview.ts';
 import {type IndexWork, planIndexes} from '../source/core/indexes/plan-indexes.ts';
 import {nextMigration, prismaSteps} from '../source/core/indexes/prisma-indexes.ts';
@@ -90,7 +90,7 @@ function requirements(params: ParameterValues): DataRequirements {
 }
 
 /**
- * Foreign keys without an index on larger tables; other suggestions need the planner. Where deletions wait or are slow for
+ * Foreign keys without an index on larger tables whose parent loses rows; other suggestions need the planner. Where deletions wait or are slow for
  * one, the assessment says so (core/assessment/harms/foreign-key.ts).
  */
 function diagnose(_snapshot: Snapshot, {catalog}: RecipeData): Finding[] {
@@ -99,8 +99,9 @@ function diagnose(_snapshot: Snapshot, {catalog}: RecipeData): Finding[] {
 
 const missingIndexes = memoizeByObject((catalog: Catalog): Finding[] => {
   const keys = uncoveredForeignKeys(catalog).filter(
-    ({table_oid}) =>
-      (tableOf(catalog, table_oid)?.estimated_rows ?? 0) >= thresholds.unindexed_table_rows.warning,
+    key =>
+      (tableOf(catalog, key.table_oid)?.estimated_rows ?? 0) >= thresholds.unindexed_table_rows.warning &&
+      whyNoDelete(catalog, key) === null,
   );
   const [first] = keys;
   if (first === undefined) return [];

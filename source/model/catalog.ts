@@ -30,6 +30,8 @@ export type Table = {
   index_scans: number;
   rows_inserted: number;
   rows_updated: number;
+  /** Of these, without a new entry in any index (heap-only tuples). */
+  rows_hot_updated: number;
   rows_deleted: number;
   live_rows: number;
   dead_rows: number;

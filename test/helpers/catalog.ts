@@ -18,6 +18,7 @@ export function createTable(overrides: Partial<Table> = {}): Table {
     index_scans: 5000,
     rows_inserted: 100_000,
     rows_updated: 0,
+    rows_hot_updated: 0,
     rows_deleted: 0,
     live_rows: 100_000,
     dead_rows: 0,

@@ -10,6 +10,7 @@ import {
 import {catalogIndexesQuery} from '../../source/postgres/facts/catalog-indexes.ts';
 import {
   columnStatisticsQuery,
+  columnValuesQuery,
   costlyStatementsQuery,
   hypopgQuery,
 } from '../../source/postgres/facts/index-advice.ts';
@@ -57,6 +58,7 @@ const serverQueries: [Query, unknown[]][] = [
   [catalogBuildsQuery, []],
   [catalogAgeQuery, []],
   [columnStatisticsQuery, [['1259']]],
+  [columnValuesQuery, [['1259'], ['relname']]],
   [hypopgQuery, []],
   [databasesQuery, []],
   [identityQuery, []],

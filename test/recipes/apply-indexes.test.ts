@@ -109,10 +109,18 @@ describe('apply-indexes', () => {
       {severity: 'warning', evidence: {foreign_keys: 1}, params: {table: 'public.orders'}},
     ]);
     const ofUsers = createForeignKey({table_oid: '16401', table: 'users'});
-    const [ofTwo] = diagnose({tables: bothTables, foreign_keys: [createForeignKey(), ofUsers]});
+    const [orders, users] = bothTables;
+    const tables = [orders ?? createTable(), {...(users ?? createTable()), rows_deleted: 5}];
+    const [ofTwo] = diagnose({tables, foreign_keys: [createForeignKey(), ofUsers]});
     expect(ofTwo?.evidence.foreign_keys).toBe(2);
     expect(ofTwo?.params).toBeUndefined();
+    // No row of the parent has been deleted in three months.
+    expect(diagnose({tables: bothTables})).toEqual([]);
+    expect(diagnose({tables: bothTables, stats_age_ms: 3_600_000})).toHaveLength(1);
     expect(diagnose({indexes: [createIndex({columns: ['user_id', 'status']})]})).toEqual([]);
+    expect(diagnose({indexes: [createIndex({columns: ['user_id'], method: 'hash'})]})).toEqual([]);
+    const partial = createIndex({columns: ['user_id'], predicate: '(user_id IS NOT NULL)'});
+    expect(diagnose({indexes: [partial]})).toEqual([]);
     expect(diagnose({indexes: [createIndex({columns: ['status', 'user_id']})]})).toHaveLength(1);
     expect(diagnose({tables: [createTable({estimated_rows: 500})]})).toEqual([]);
   });

@@ -1,9 +1,18 @@
 import type {Catalog, ForeignKey, Table} from '../../model/catalog.ts';
 import type {IndexAdvice, IndexProposal, Served, SkippedIndex} from '../../model/recipe-data.ts';
+import {thresholds} from '../health/thresholds.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
-import {formatCount} from '../text/format.ts';
-import {candidatesFor, type Planner, type Precedence, type WorkloadStatement} from './candidates.ts';
+import {formatAge, formatCount} from '../text/format.ts';
+import {
+  candidatesFor,
+  type Planner,
+  type Precedence,
+  type StatementWrites,
+  type WorkloadStatement,
+} from './candidates.ts';
 import {type Benefit, type Choice, chooseIndexes, type Work} from './choose.ts';
+import {stopsEarly} from './evidence.ts';
+import {whyNoDelete} from './index-catalog.ts';
 import {
   btree,
   type Candidate,
@@ -20,6 +29,7 @@ import {
 } from './index-spec.ts';
 import {type Columns, columnTerm, type Term} from './statement-shape.ts';
 import {distinctOf, rowsOf} from './statistics.ts';
+import {createUpkeep, type Upkeep, type UpkeepOf, withoutNulls} from './upkeep.ts';
 
 export type AdviceInput = {
   catalog: Catalog;
@@ -27,13 +37,18 @@ export type AdviceInput = {
   existing: readonly ExistingIndex[];
   statements: readonly WorkloadStatement[];
   planner: Planner;
+  /** What all statements write, not only the costliest. */
+  writes: readonly StatementWrites[];
+  /** Since when statements have been counted; null if unknown. */
+  statements_age_ms: number | null;
 };
 
 /** The indexes worth building for the statements and the foreign keys, and those skipped. */
 export async function adviseIndexes(input: AdviceInput): Promise<IndexAdvice> {
   const {catalog, statements, planner} = input;
   const skipped: SkippedIndex[] = [];
-  const keys = foreignKeyNeeds(catalog, input.existing, skipped);
+  const keys = foreignKeyNeeds(input, skipped);
+  const upkeepOf = createUpkeep(catalog, input.writes, input.statements_age_ms);
   const precedence = columnPrecedence(statements, input.columns);
   const works: Work[] = [
     ...statements.map(statement => ({statement, candidates: candidatesOf(statement, input, precedence)})),
@@ -42,19 +57,21 @@ export async function adviseIndexes(input: AdviceInput): Promise<IndexAdvice> {
   const choice = await chooseIndexes(
     works.filter(({candidates}) => candidates.length > 0),
     planner,
+    upkeepOf,
   );
   return {
-    proposals: toProposals(choice, keys, input),
-    skipped: [...skipped, ...tooCostlyIndexes(choice), ...unusedForeignKeys(choice, keys)],
+    proposals: toProposals(choice, keys, {...input, upkeepOf}),
+    skipped: [...skipped, ...tooCostlyIndexes(choice, upkeepOf), ...unusedForeignKeys(choice, keys)],
     planner: planner.costSource,
   };
 }
 
 /** Candidates that can be built and that no existing index covers. */
-function candidatesOf({shape}: WorkloadStatement, input: AdviceInput, precedence: Precedence): Candidate[] {
-  const all = shape.uses
+function candidatesOf(statement: WorkloadStatement, input: AdviceInput, precedence: Precedence): Candidate[] {
+  const all = statement.shape.uses
     .filter(({table}) => isIndexable(table) && rowsOf(table) >= minimumRows)
-    .flatMap(use => candidatesFor(use, precedence));
+    .flatMap(use => candidatesFor(use, precedence, stopsEarly(use, statement)))
+    .map(each => toCandidate(each.table, withoutNulls(each, input.columns), each.equal_count));
   return [...new Map(all.map(each => [each.id, each])).values()].filter(
     candidate => findCovering(candidate, input.existing) === null,
   );
@@ -79,11 +96,18 @@ function columnPrecedence(statements: readonly WorkloadStatement[], columns: Col
     (a.expression < b.expression ? -1 : 1);
 }
 
-function tooCostlyIndexes({too_costly}: Choice): SkippedIndex[] {
-  return too_costly.map(({candidate, saved_ms, writes}) => ({
-    what: describe(candidate),
-    reason: `writes would cost more than it saves: ${Math.round(saved_ms)} ms saved for ${writes} writes`,
-  }));
+function tooCostlyIndexes({too_costly}: Choice, upkeepOf: UpkeepOf): SkippedIndex[] {
+  return too_costly.map(({candidate, saved_ms}) => {
+    const {writes, hot_updates} = upkeepOf(candidate);
+    const hot =
+      hot_updates === 0
+        ? ''
+        : `, and ${hot_updates} updates that touch no index now (HOT) would write to all of its table`;
+    return {
+      what: describe(candidate),
+      reason: `writes would cost more than it saves: ${Math.round(saved_ms)} ms saved for ${writes} writes${hot}`,
+    };
+  });
 }
 
 function unusedForeignKeys({chosen}: Choice, keys: readonly ForeignKeyNeed[]): SkippedIndex[] {
@@ -109,7 +133,7 @@ function describe({table, spec}: Candidate): string {
 function toProposals(
   {chosen, benefits}: Choice,
   keys: readonly ForeignKeyNeed[],
-  {catalog, planner, existing}: AdviceInput,
+  {catalog, planner, existing, upkeepOf, statements_age_ms}: AdviceInput & {upkeepOf: UpkeepOf},
 ): IndexProposal[] {
   const taken = takenNames(catalog);
   const proposals: IndexProposal[] = [];
@@ -138,12 +162,20 @@ function toProposals(
     proposals.push({
       ...describeCandidate(candidate, name, planner, is_verified),
       definition: definitionOf(table, spec, name),
-      reasons: reasonsFor(candidate, own, needed, is_verified),
+      reasons: [
+        ...reasonsFor(candidate, own, needed, is_verified),
+        ...needed.flatMap(each => whyNoDelete(catalog, each.foreign_key) ?? []),
+        ...upkeepReasons(upkeepOf(candidate), statements_age_ms),
+      ],
       serves,
       source: serves.length > 0 ? 'statements' : 'foreign_key',
     });
   }
-  return proposals.sort((a, b) => savedBy(b) - savedBy(a) || (a.name < b.name ? -1 : 1));
+  const isForNobody = ({reasons}: IndexProposal) =>
+    Number(reasons.some(each => each.endsWith('a DELETE to come')));
+  return proposals.sort(
+    (a, b) => savedBy(b) - savedBy(a) || isForNobody(a) - isForNobody(b) || (a.name < b.name ? -1 : 1),
+  );
 }
 
 /** The names of tables and indexes, as `schema.name`. */
@@ -210,12 +242,20 @@ function reasonsFor(
   if (equal.length > 0 && next !== undefined) {
     reasons.push(`${equal.join(', ')} for equality, then ${next.expression} for the range or order`);
   }
-  const writes = table.rows_inserted + table.rows_updated + table.rows_deleted;
-  if (writes > 0)
-    reasons.push(
-      `each write to the table maintains it: ${formatCount(writes)} writes since statistics were reset`,
-    );
   return reasons;
+}
+
+/** What maintaining an index costs, over the time in which statements have been counted. */
+function upkeepReasons({writes, hot_updates}: Upkeep, age_ms: number | null): string[] {
+  const since = age_ms === null ? 'since statistics were reset' : `in ${formatAge(age_ms)}`;
+  return [
+    ...(writes === 0 ? [] : [`each write to the table maintains it: ${formatCount(writes)} writes ${since}`]),
+    ...(hot_updates === 0
+      ? []
+      : [
+          `${formatCount(hot_updates)} updates ${since} touch no index now (HOT) and would write to all of the table`,
+        ]),
+  ];
 }
 
 function savedBy({serves, source}: IndexProposal): number {
@@ -233,16 +273,17 @@ type ForeignKeyNeed = {
 };
 
 function foreignKeyNeeds(
-  {foreign_keys, tables}: Catalog,
-  existing: readonly ExistingIndex[],
+  {catalog, existing, columns}: AdviceInput,
   skipped: SkippedIndex[],
 ): ForeignKeyNeed[] {
+  const {foreign_keys, tables} = catalog;
   return foreign_keys.flatMap(foreign_key => {
     const table = tables.find(({oid}) => oid === foreign_key.table_oid);
     if (table === undefined) return [];
     const what = `foreign key ${foreign_key.name} of ${table.schema}.${table.name}`;
     const spec = btree(foreign_key.columns.map(name => key(quoteIdentifier(name))));
-    const candidate = toCandidate(table, spec, spec.keys.length);
+    const full = toCandidate(table, spec, spec.keys.length);
+    const candidate = toCandidate(table, withoutNulls(full, columns), spec.keys.length);
     if (findCovering(candidate, existing) !== null) return [];
     const reason = reasonToSkip(table);
     if (reason !== null) {
@@ -258,18 +299,24 @@ function reasonToSkip(table: Table): string | null {
     return 'its table is partitioned, where an index cannot be built concurrently: build one on each partition, then on the parent';
   }
   const rows = rowsOf(table);
-  return rows < minimumRows ? `its table has only ${Math.round(rows)} rows` : null;
+  return rows < thresholds.unindexed_table_rows.warning
+    ? `its table has only ${Math.round(rows)} rows`
+    : null;
 }
 
-/** The statement that the server runs when a parent row is deleted or its key changes (RI_FKey_noaction_del). */
+/**
+ * The statement that the server runs when a parent row is deleted or its key changes (RI_FKey_noaction_del). Its lock
+ * rules out index-only scans.
+ */
 function foreignKeyStatement({schema, name, columns}: ForeignKey, table: Table): WorkloadStatement {
   const terms = columns.map(columnTerm);
   const where = terms.map(({expression}, index) => `x.${expression} = $${index + 1}`).join(' AND ');
   const from = `${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)}`;
   return {
     queryid: `${schema}.${table.name}.${name}`,
-    query: `SELECT 1 FROM ONLY ${from} x WHERE ${where}`,
+    query: `SELECT 1 FROM ONLY ${from} x WHERE ${where} FOR KEY SHARE OF x`,
     calls: 0,
+    rows: null,
     total_exec_time_ms: 0,
     source: 'foreign_key',
     shape: {
@@ -278,9 +325,11 @@ function foreignKeyStatement({schema, name, columns}: ForeignKey, table: Table):
           table,
           conditions: terms.map(term => ({kind: 'equal', term, is_list: false, values: 1})),
           order: [],
-          is_limited: false,
+          limit: null,
         },
       ],
+      returns_matches: true,
+      write: null,
     },
   };
 }

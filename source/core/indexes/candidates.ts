@@ -20,9 +20,10 @@ const mostKeys = 4;
 /**
  * The indexes that could serve a statement on one table: columns compared with = first, then one range or
  * the requested order, or two ranges. Narrow ones are included; `chooseIndexes` decides whether wider ones pay.
+ * `isOrderEnough`: an index of the order alone is among them (see `stopsEarly`).
  */
-export function candidatesFor(use: TableUse, precedence: Precedence): Candidate[] {
-  const btrees = alternatives(use, precedence).map(({equal, rest, predicate}) => {
+export function candidatesFor(use: TableUse, precedence: Precedence, isOrderEnough = true): Candidate[] {
+  const btrees = alternatives(use, precedence, isOrderEnough).map(({equal, rest, predicate}) => {
     const keys = uniqueKeys([...equal.map(term => key(term.expression)), ...rest]).slice(0, mostKeys);
     return toCandidate(use.table, btree(keys, predicate), Math.min(equal.length, keys.length));
   });
@@ -36,7 +37,7 @@ function containment({table, conditions}: TableUse): Candidate[] {
 
 type Alternative = {equal: Term[]; rest: IndexKey[]; predicate: string | null};
 
-function alternatives(use: TableUse, precedence: Precedence): Alternative[] {
+function alternatives(use: TableUse, precedence: Precedence, isOrderEnough: boolean): Alternative[] {
   const {table, conditions, order} = use;
   const sorted = (terms: Term[]) => uniqueTerms(terms).sort((a, b) => precedence(table, a, b));
   const equal = sorted(termsOf(conditions, each => each.kind === 'equal' && !each.is_list));
@@ -56,7 +57,8 @@ function alternatives(use: TableUse, precedence: Precedence): Alternative[] {
         terms.map(({expression}) => key(expression)),
       ),
     ),
-    ...(order.length === 0 ? [] : [make(equal, inOrder), make([], inOrder)]),
+    ...(order.length === 0 ? [] : [make(equal, inOrder)]),
+    ...(order.length === 0 || !isOrderEnough ? [] : [make([], inOrder)]),
     ...joins.flatMap(terms => [
       make(terms),
       make([...terms, ...equal]),
@@ -72,7 +74,7 @@ function alternatives(use: TableUse, precedence: Precedence): Alternative[] {
 }
 
 function armOf(use: TableUse, arm: Condition[], precedence: Precedence): Alternative[] {
-  return alternatives({...use, conditions: arm, order: []}, precedence);
+  return alternatives({...use, conditions: arm, order: []}, precedence, false);
 }
 
 /**
@@ -164,9 +166,21 @@ export type WorkloadStatement = {
   queryid: string;
   query: string;
   calls: number;
+  /** Rows returned or changed by these calls; null if unknown. */
+  rows: number | null;
   total_exec_time_ms: number;
   shape: StatementShape;
   source: 'statements' | 'foreign_key';
+};
+
+/** What a statement writes to a table. */
+export type StatementWrites = {
+  table_oid: string;
+  kind: 'insert' | 'update' | 'delete';
+  /** Set by an UPDATE. */
+  columns: readonly string[];
+  rows: number;
+  calls: number;
 };
 
 /**

@@ -1,6 +1,7 @@
 import type {Planned, Planner, WorkloadStatement} from './candidates.ts';
 import type {Candidate} from './index-spec.ts';
 import {covers} from './index-spec.ts';
+import type {UpkeepOf} from './upkeep.ts';
 
 /** A statement and the indexes that might help it. */
 export type Work = {statement: WorkloadStatement; candidates: readonly Candidate[]};
@@ -17,39 +18,58 @@ export type Choice = {
   chosen: Candidate[];
   /** By candidate id. */
   benefits: ReadonlyMap<string, readonly Benefit[]>;
-  /** Statements that could not be planned. */
-  unplanned: WorkloadStatement[];
   /** Indexes that would save less than their maintenance costs. */
-  too_costly: {candidate: Candidate; saved_ms: number; writes: number}[];
+  too_costly: {candidate: Candidate; saved_ms: number}[];
 };
 
-/** Minimum share of a statement's cost that an index must save. */
+/** Minimum share of a statement's cost that an index must save, beside the others that are chosen. */
 const minSaving = 0.1;
 /** A narrower index is preferred up to this factor of the best cost. */
 const simplerTolerance = 1.05;
-/** Assumed cost of one more index per write: a btree insertion in memory, and its WAL. */
-const writeCost_ms = 0.01;
+/** One index is preferred to two of the same table up to this factor. */
+const oneTolerance = 1.25;
+/** Choosing ends far earlier; it must end where two sets alternate. */
+const mostRounds = 8;
+
+type Context = {plans: PlanCache; upkeepOf: UpkeepOf};
+type PlannedWork = Work & {before: number};
 
 /**
  * The fewest indexes that serve the statements best: for each statement, those its plan reads among all that might
- * help, narrower ones if they are as good; then, over all statements, none that another one replaces.
+ * help, narrower ones if they are as good; then none that the others replace. Repeated with what is chosen as given,
+ * until nothing changes: with these indexes built, the same question has no further answer.
  */
-export async function chooseIndexes(works: readonly Work[], planner: Planner): Promise<Choice> {
-  const plans = cachePlans(planner);
-  const planned: (Work & {before: number})[] = [];
-  const unplanned: WorkloadStatement[] = [];
-  const wanted = new Map<string, Candidate>();
+export async function chooseIndexes(
+  works: readonly Work[],
+  planner: Planner,
+  upkeepOf: UpkeepOf,
+): Promise<Choice> {
+  const context = {plans: cachePlans(planner), upkeepOf};
+  const planned: PlannedWork[] = [];
   for (const work of works) {
-    const before = await plans.plan(work.statement, []);
-    if (before === null) {
-      unplanned.push(work.statement);
-      continue;
-    }
-    planned.push({...work, before: before.cost});
-    for (const each of await chooseFor(work, before.cost, plans)) wanted.set(each.id, each);
+    const before = await context.plans.plan(work.statement, []);
+    if (before !== null) planned.push({...work, before: before.cost});
   }
-  const chosen = await withoutRedundant([...wanted.values()], planned, plans);
-  return {...(await dropUnprofitable(chosen, planned, plans)), unplanned};
+  const too_costly = new Map<string, Choice['too_costly'][number]>();
+  const seen = new Set<string>();
+  let chosen: Candidate[] = [];
+  for (let round = 0; round < mostRounds; round++) {
+    const wanted = new Map(chosen.map(each => [each.id, each]));
+    for (const work of planned)
+      for (const each of await chooseFor(work, chosen, context)) wanted.set(each.id, each);
+    const kept = await withoutRedundant([...wanted.values()], planned, context);
+    for (const each of kept.too_costly) too_costly.set(each.candidate.id, each);
+    chosen = kept.remaining;
+    const id = JSON.stringify(chosen.map(each => each.id).sort());
+    if (seen.has(id)) break;
+    seen.add(id);
+  }
+  const statements = planned.map(({statement}) => statement);
+  return {
+    chosen,
+    benefits: await benefitsOf(chosen, statements, context.plans),
+    too_costly: [...too_costly.values()].filter(({candidate}) => !chosen.some(({id}) => id === candidate.id)),
+  };
 }
 
 type PlanCache = Pick<Planner, 'plan'>;
@@ -70,21 +90,39 @@ export function cachePlans(planner: Planner): PlanCache {
   };
 }
 
+/** What one statement needs beside the indexes chosen so far. */
 async function chooseFor(
-  {statement, candidates}: Work,
-  before: number,
-  plans: PlanCache,
+  {statement, candidates, before}: PlannedWork,
+  chosen: readonly Candidate[],
+  {plans, upkeepOf}: Context,
 ): Promise<Candidate[]> {
-  const all = candidates.length === 0 ? null : await plans.plan(statement, candidates);
-  if (all === null || before - all.cost < before * minSaving) return [];
-  let best = candidates.filter(({id}) => all.used.has(id));
-  const isAsGood = async (set: Candidate[]) => {
-    const planned = await plans.plan(statement, set);
-    return planned !== null && planned.cost <= all.cost * simplerTolerance;
+  const open = candidates.filter(each => !isCovered(each, chosen));
+  if (open.length === 0) return [];
+  const now = await plans.plan(statement, chosen);
+  const all = await plans.plan(statement, [...chosen, ...open]);
+  if (now === null || all === null || now.cost - all.cost < now.cost * minSaving) return [];
+  let best = open.filter(({id}) => all.used.has(id));
+  // A narrower index may cost the statement what it spares the writes.
+  const costPerMs = statement.total_exec_time_ms > 0 ? before / statement.total_exec_time_ms : 0;
+  const upkeep = (set: readonly Candidate[]) => set.reduce((sum, each) => sum + upkeepOf(each).ms, 0);
+  const isAsGood = async (set: Candidate[], tolerance = simplerTolerance) => {
+    const planned = await plans.plan(statement, [...chosen, ...set]);
+    const spared = set.length < best.length ? 0 : (upkeep(best) - upkeep(set)) * costPerMs;
+    return planned !== null && planned.cost <= all.cost * tolerance + Math.max(0, spared);
   };
+  // Plans with average and with the most common values may read different ones.
+  for (const {table} of best) {
+    const others = best.filter(each => each.table.oid !== table.oid);
+    if (best.length - others.length < 2) continue;
+    for (const one of open.filter(each => each.table.oid === table.oid)) {
+      if (!(await isAsGood([...others, one], oneTolerance))) continue;
+      best = [...others, one];
+      break;
+    }
+  }
   for (const candidate of best) {
     const others = best.filter(each => each !== candidate);
-    const simpler = [[], ...narrower(candidate, candidates).map(each => [each])];
+    const simpler = [[], ...narrower(candidate, open).map(each => [each])];
     for (const instead of simpler) {
       const set = [...others, ...instead];
       if (!(await isAsGood(set))) continue;
@@ -110,19 +148,25 @@ function narrower({table, spec}: Candidate, candidates: readonly Candidate[]): C
     .sort((a, b) => a.spec.keys.length - b.spec.keys.length);
 }
 
-/** Drops, one after the other, indexes that another one covers and indexes that no statement needs. */
+/** Drops, one after the other, indexes that another one covers, that no statement needs, or that cost more than they save. */
 async function withoutRedundant(
   candidates: readonly Candidate[],
-  works: readonly (Work & {before: number})[],
-  plans: PlanCache,
-): Promise<Candidate[]> {
-  let remaining = [...candidates];
-  for (const candidate of [...candidates].sort((a, b) => a.spec.keys.length - b.spec.keys.length)) {
+  works: readonly PlannedWork[],
+  context: Context,
+): Promise<{remaining: Candidate[]; too_costly: Choice['too_costly']}> {
+  // Sorted, so that the order of the statements does not matter.
+  let remaining = candidates.toSorted(
+    (a, b) => a.spec.keys.length - b.spec.keys.length || (a.id < b.id ? -1 : 1),
+  );
+  const too_costly: Choice['too_costly'] = [];
+  for (const candidate of [...remaining]) {
     const others = remaining.filter(each => each !== candidate);
-    if (isCovered(candidate, others) || !(await isNeeded(candidate, remaining, works, plans)))
-      remaining = others;
+    const {is_needed, saved_ms} = await weigh(candidate, remaining, works, context);
+    if (is_needed && !isCovered(candidate, others)) continue;
+    if (saved_ms > 0 && !isCovered(candidate, others)) too_costly.push({candidate, saved_ms});
+    remaining = others;
   }
-  return remaining;
+  return {remaining, too_costly};
 }
 
 function isCovered(candidate: Candidate, others: readonly Candidate[]): boolean {
@@ -132,19 +176,30 @@ function isCovered(candidate: Candidate, others: readonly Candidate[]): boolean 
   );
 }
 
-async function isNeeded(
+/**
+ * What an index saves beside its siblings: execution time of the statements, against its maintenance by the writes of the
+ * same period. `saved_ms` is 0 if no statement gets noticeably cheaper.
+ */
+async function weigh(
   candidate: Candidate,
   remaining: readonly Candidate[],
-  works: readonly (Work & {before: number})[],
-  plans: PlanCache,
-): Promise<boolean> {
+  works: readonly PlannedWork[],
+  {plans, upkeepOf}: Context,
+): Promise<{is_needed: boolean; saved_ms: number}> {
   const others = remaining.filter(each => each !== candidate);
+  let saved_ms = 0;
+  let isForForeignKey = false;
   for (const {statement, before} of works) {
     const [withIt, without] = [await plans.plan(statement, remaining), await plans.plan(statement, others)];
     if (withIt === null || without === null || !withIt.used.has(candidate.id)) continue;
-    if (without.cost - withIt.cost > before * minSaving) return true;
+    const saved = without.cost - withIt.cost;
+    if (saved <= without.cost * minSaving) continue;
+    // A missing foreign key index shows in the DELETE on the parent, not in these statements.
+    if (statement.source === 'foreign_key') isForForeignKey = true;
+    saved_ms += statement.total_exec_time_ms * Math.min(1, saved / Math.max(before, 1e-9));
   }
-  return false;
+  const is_needed = isForForeignKey || (saved_ms > 0 && saved_ms >= upkeepOf(candidate).ms);
+  return {is_needed, saved_ms};
 }
 
 /** The statements that each index makes cheaper, by candidate id. */
@@ -164,40 +219,4 @@ export async function benefitsOf(
     }
   }
   return benefits;
-}
-
-async function dropUnprofitable(
-  candidates: readonly Candidate[],
-  works: readonly (Work & {before: number})[],
-  plans: PlanCache,
-): Promise<Omit<Choice, 'unplanned'>> {
-  const benefits = await benefitsOf(
-    candidates,
-    works.map(({statement}) => statement),
-    plans,
-  );
-  const weighed = candidates.map(candidate => weigh(candidate, benefits.get(candidate.id) ?? []));
-  const chosen = weighed.filter(({is_worth}) => is_worth).map(({candidate}) => candidate);
-  const too_costly = weighed.filter(({is_worth, saved_ms}) => !is_worth && saved_ms > 0);
-  if (chosen.length === candidates.length) return {chosen, benefits, too_costly: []};
-  const rest = await dropUnprofitable(chosen, works, plans);
-  return {...rest, too_costly: [...too_costly, ...rest.too_costly]};
-}
-
-/**
- * The execution time an index saves, against its maintenance by the writes of the same period. The
- * first write of existing rows is not counted, because they may come from one bulk load.
- */
-function weigh(candidate: Candidate, benefits: readonly Benefit[]) {
-  const {rows_inserted, rows_updated, rows_deleted, live_rows} = candidate.table;
-  const writes = Math.max(0, rows_inserted - live_rows) + rows_updated + rows_deleted;
-  const saved_ms = benefits.reduce(
-    (sum, {statement, cost_before, cost_after}) =>
-      sum + statement.total_exec_time_ms * Math.max(0, 1 - cost_after / Math.max(cost_before, 1e-9)),
-    0,
-  );
-  // A missing foreign key index shows in the DELETE on the parent, not in these statements.
-  const isForForeignKey = benefits.some(({statement}) => statement.source === 'foreign_key');
-  const is_worth = benefits.length > 0 && (isForForeignKey || saved_ms >= writes * writeCost_ms);
-  return {candidate, saved_ms, writes, is_worth};
 }

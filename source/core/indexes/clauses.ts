@@ -1,6 +1,6 @@
-import type {A_Expr, Node, NullTest, SelectStmt} from 'libpg-query';
+import type {A_Expr, Node, NullTest} from 'libpg-query';
 import {ginOperators} from './candidates.ts';
-import type {Condition, SortTerm, TableUse} from './statement-shape.ts';
+import type {Bound, Condition, TableUse} from './statement-shape.ts';
 import {
   type Naming,
   namesOf,
@@ -48,6 +48,16 @@ function readBoolean(node: Node, scope: Scope, naming: Naming): Found[] {
     : [about(resolved, term => ({kind: 'equal', term, is_list: false, values: 1}))];
 }
 
+/** `$1`, `$1::int`, `now()`; null for another expression. */
+function boundOf(node: Node): Bound | null {
+  if ('ParamRef' in node) return node.ParamRef.number ?? null;
+  if ('TypeCast' in node && node.TypeCast.arg !== undefined) return boundOf(node.TypeCast.arg);
+  if ('FuncCall' in node && namesOf(node.FuncCall.funcname).at(-1) === 'now') return 'now';
+  return 'SQLValueFunction' in node && clocks.has(node.SQLValueFunction.op ?? '') ? 'now' : null;
+}
+
+const clocks = new Set(['SVFOP_CURRENT_TIMESTAMP', 'SVFOP_LOCALTIMESTAMP', 'SVFOP_CURRENT_DATE']);
+
 function readNullTest({arg, nulltesttype}: NullTest, scope: Scope, naming: Naming): Found[] {
   const resolved = arg === undefined ? null : resolveTerm(arg, scope, naming);
   const is_null = nulltesttype === 'IS_NULL';
@@ -75,15 +85,21 @@ function readOperator(expression: A_Expr, scope: Scope, naming: Naming): Found[]
     case 'AEXPR_BETWEEN':
     case 'AEXPR_BETWEEN_SYM':
       return left.term !== null && isConstant(rexpr)
-        ? [about(left.term, term => ({kind: 'range', term, is_bounded: true}))]
+        ? [about(left.term, term => ({kind: 'range', term, is_bounded: true, ...endsOf(rexpr)}))]
         : [];
     case 'AEXPR_OP':
       if (operator === '=') return readEqual(left, right, scope, naming);
-      if (ranges.has(operator)) return readRange(left, right, scope, naming);
+      if (ranges.has(operator)) return readRange(left, right, {operator, scope, naming});
       return left.term !== null && isConstant(rexpr) ? readContains(left.term, operator, naming) : [];
     default:
       return [];
   }
+}
+
+/** The ends of a BETWEEN. */
+function endsOf(node: Node): {lower?: Bound; upper?: Bound} {
+  const [lower, upper] = ('List' in node ? (node.List.items ?? []) : []).map(boundOf);
+  return {...(lower != null && {lower}), ...(upper != null && {upper})};
 }
 
 /** The planner's assumed length of an unknown array (estimate_array_length). */
@@ -110,14 +126,21 @@ function readEqual(left: Side, right: Side, scope: Scope, naming: Naming): Found
     if (resolved === null) return [];
     const others = usesIn(against.node, scope, naming);
     const [other] = others;
-    if (other === undefined)
-      return [about(resolved, term => ({kind: 'equal', term, is_list: false, values: 1}))];
+    if (other === undefined) {
+      const bound = boundOf(against.node);
+      const parameter = typeof bound === 'number' ? {parameter: bound} : {};
+      return [about(resolved, term => ({kind: 'equal', term, is_list: false, values: 1, ...parameter}))];
+    }
     return others.has(resolved.use) ? [] : [about(resolved, term => ({kind: 'join', term, other}))];
   });
 }
 
 /** `(a, b) > ($1, $2)` (keyset pagination) is a range of its first column. */
-function readRange(left: Side, right: Side, scope: Scope, naming: Naming): Found[] {
+function readRange(
+  left: Side,
+  right: Side,
+  {operator, scope, naming}: {operator: string; scope: Scope; naming: Naming},
+): Found[] {
   const first = ({node, term}: Side) => {
     const [head] = 'RowExpr' in node ? (node.RowExpr.args ?? []) : [];
     return head === undefined ? term : resolveTerm(head, scope, naming);
@@ -129,9 +152,11 @@ function readRange(left: Side, right: Side, scope: Scope, naming: Naming): Found
   return sides.flatMap(([side, against]): Found[] => {
     const resolved = first(side);
     const isFixed = usesIn(against.node, scope, naming).size === 0;
-    return resolved === null || !isFixed
-      ? []
-      : [about(resolved, term => ({kind: 'range', term, is_bounded: false}))];
+    if (resolved === null || !isFixed) return [];
+    const bound = boundOf(against.node);
+    const end = operator.startsWith('>') === (side === left) ? 'lower' : 'upper';
+    const ends = bound === null ? {} : {[end]: bound};
+    return [about(resolved, term => ({kind: 'range', term, is_bounded: false, ...ends}))];
   });
 }
 
@@ -196,92 +221,4 @@ function visit(node: unknown, see: (kind: string, value: object) => void): void 
     see(kind, value);
     visit(value, see);
   }
-}
-
-/** Records the order that ORDER BY, min() or max() requests on its table. */
-export function readOrder(select: SelectStmt, scope: Scope, naming: Naming): void {
-  if (select.groupClause !== undefined || select.havingClause !== undefined) return;
-  const extreme = readExtreme(select, scope, naming);
-  if (extreme !== null) {
-    extreme.use.order = [{...extreme.term, direction: 'ASC', nulls: 'LAST'}];
-    extreme.use.is_limited = true;
-    return;
-  }
-  // Aggregates and DISTINCT return other rows than they read.
-  if (select.distinctClause !== undefined || (select.targetList ?? []).some(isAggregate)) return;
-  const keys = (select.sortClause ?? []).map(node => readKey(node, select, scope, naming));
-  const [first] = keys;
-  if (first === null || first === undefined) return;
-  const order: SortTerm[] = [];
-  for (const key of keys) {
-    if (key === null || key.use !== first.use) break;
-    order.push(key.term);
-  }
-  // Rows ordered by the first keys only must still be sorted, which pays only with a LIMIT.
-  if (order.length < keys.length && select.limitCount === undefined) return;
-  first.use.order = order;
-  first.use.is_limited = select.limitCount !== undefined;
-}
-
-/** `SELECT max(at) FROM t WHERE ...` reads one end of an index. */
-function readExtreme(
-  {targetList = [], fromClause = []}: SelectStmt,
-  scope: Scope,
-  naming: Naming,
-): Resolved | null {
-  const [target] = targetList;
-  if (targetList.length !== 1 || fromClause.length !== 1 || target === undefined) return null;
-  if (!('ResTarget' in target) || target.ResTarget.val === undefined) return null;
-  const {val} = target.ResTarget;
-  const [argument] = 'FuncCall' in val && isExtreme(val.FuncCall.funcname) ? (val.FuncCall.args ?? []) : [];
-  return argument === undefined ? null : resolveTerm(argument, scope, naming);
-}
-
-function isExtreme(name: Node[] | undefined): boolean {
-  return ['min', 'max'].includes(namesOf(name).at(-1) ?? '');
-}
-
-const aggregates = new Set([
-  'count',
-  'sum',
-  'avg',
-  'min',
-  'max',
-  'array_agg',
-  'string_agg',
-  'json_agg',
-  'jsonb_agg',
-]);
-
-function isAggregate(target: Node): boolean {
-  const value = 'ResTarget' in target ? target.ResTarget.val : undefined;
-  if (value === undefined || !('FuncCall' in value)) return false;
-  return value.FuncCall.over === undefined && aggregates.has(namesOf(value.FuncCall.funcname).at(-1) ?? '');
-}
-
-type Key = {use: Resolved['use']; term: SortTerm};
-
-function readKey(node: Node, {targetList = []}: SelectStmt, scope: Scope, naming: Naming): Key | null {
-  if (!('SortBy' in node) || node.SortBy.node === undefined) return null;
-  const {sortby_dir, sortby_nulls} = node.SortBy;
-  const resolved = resolveTerm(sortedExpression(node.SortBy.node, targetList), scope, naming);
-  if (resolved === null) return null;
-  const direction = sortby_dir === 'SORTBY_DESC' ? 'DESC' : 'ASC';
-  const standard = direction === 'DESC' ? 'FIRST' : 'LAST';
-  const nulls =
-    sortby_nulls === 'SORTBY_NULLS_FIRST'
-      ? 'FIRST'
-      : sortby_nulls === 'SORTBY_NULLS_LAST'
-        ? 'LAST'
-        : standard;
-  return {use: resolved.use, term: {...resolved.term, direction, nulls}};
-}
-
-/** The expression of ORDER BY 2 or ORDER BY output_name; an output name wins over a column. */
-function sortedExpression(node: Node, targets: readonly Node[]): Node {
-  const outputs = targets.flatMap(target => ('ResTarget' in target ? [target.ResTarget] : []));
-  if ('A_Const' in node) return outputs[(node.A_Const.ival?.ival ?? 0) - 1]?.val ?? node;
-  const names = 'ColumnRef' in node ? namesOf(node.ColumnRef.fields) : [];
-  if (names.length !== 1) return node;
-  return outputs.find(({name}) => name === names[0])?.val ?? node;
 }

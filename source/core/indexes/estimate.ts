@@ -1,18 +1,42 @@
 import type {Table} from '../../model/catalog.ts';
-import type {Planned} from './candidates.ts';
+import type {Planned, WorkloadStatement} from './candidates.ts';
+import {stopsAfter, stopsEarly, withCommonValues} from './evidence.ts';
 import {type Candidate, comesInOrder, type IndexKey, type IndexSpec} from './index-spec.ts';
-import type {Columns, Condition, StatementShape, TableUse, Term} from './statement-shape.ts';
+import type {Columns, Condition, TableUse, Term} from './statement-shape.ts';
 import {columnOf, distinctOf, pageBytes, productOf, rowsOf, selectivityOf} from './statistics.ts';
 
 /** The indexes a table has, by its oid. */
 export type Existing = ReadonlyMap<string, readonly IndexSpec[]>;
 
 /**
- * Estimates a statement's cost with these indexes from pg_stats alone: tables are
- * joined one after the other, fewest rows first, each scanned once or looked up for each row so far.
+ * Estimates a statement's cost with these indexes from pg_stats alone, of calls with average values and with the most
+ * common ones.
  */
 export function estimateStatement(
-  {uses}: StatementShape,
+  statement: WorkloadStatement,
+  candidates: readonly Candidate[],
+  known: Statistics & {existing: Existing},
+): Planned {
+  const average = estimateOnce(statement, candidates, {...known, statement});
+  const common = statement.source === 'statements' ? withCommonValues(statement.shape, known.columns) : null;
+  if (common === null) return average;
+  const skewed = {...statement, shape: common.shape};
+  const frequent = estimateOnce(skewed, candidates, {...known, statement: skewed});
+  return blend(average, frequent, common.weight);
+}
+
+/** Average costs of two plans, the second for this share of the calls. */
+export function blend(average: Planned, frequent: Planned, weight: number): Planned {
+  return {
+    ...average,
+    cost: average.cost * (1 - weight) + frequent.cost * weight,
+    used: new Set([...average.used, ...frequent.used]),
+  };
+}
+
+/** Tables are joined one after the other, fewest rows first, each scanned once or looked up for each row so far. */
+function estimateOnce(
+  {shape: {uses}}: WorkloadStatement,
   candidates: readonly Candidate[],
   known: Known & {existing: Existing},
 ): Planned {
@@ -80,10 +104,10 @@ type Access = {cost: number; rows: number; candidate: Candidate | null};
 type Available = {spec: IndexSpec; candidate: Candidate | null};
 
 /** Column statistics, and whether a btree scan can skip a leading key (PostgreSQL 18). */
-export type Known = {columns: Columns; can_skip: boolean};
+export type Statistics = {columns: Columns; can_skip: boolean};
 
-/** Rows that a statement with LIMIT is assumed to return. */
-const assumedLimit = 100;
+type Known = Statistics & {statement: WorkloadStatement};
+
 /** Estimates are rough: a candidate must cost less than this share of the existing paths. */
 const maxCostShare = 0.7;
 const randomPage = 4;
@@ -129,7 +153,9 @@ function cheapestAccess(
     const entries =
       read * (indexTuple + operator) + leaves * randomPage + descent(total, loops) * path.probes;
     const scan = heap + entries + found * (tuple + checks);
-    const share = isInOrder && use.is_limited ? Math.min(1, assumedLimit / returned) : 1;
+    const isEarly = path.is_narrowed || stopsEarly(use, known.statement);
+    const stop = isInOrder && isEarly ? stopsAfter(use, known.statement) : null;
+    const share = stop === null ? 1 : Math.min(1, stop / returned);
     const cost = scan * share + (isInOrder ? 0 : sorting);
     if (candidate === null) existing = Math.min(existing, cost);
     else if (cost > existing * maxCostShare) continue;
@@ -145,6 +171,8 @@ type Match = {
   is_in_order: boolean;
   correlation: number;
   probes: number;
+  /** A condition narrows the scan down. */
+  is_narrowed: boolean;
 };
 
 /** How far an index narrows the rows down; null if it answers none of the conditions. */
@@ -164,7 +192,7 @@ function match(
     const selectivity = productOf(inside, table, columns);
     return inside.length === 0
       ? null
-      : {selectivity, filtered: 1, is_in_order: false, correlation: 0, probes: 3};
+      : {selectivity, filtered: 1, is_in_order: false, correlation: 0, probes: 3, is_narrowed: true};
   }
   if (spec.method !== 'btree') return null;
   let selectivity = 1;
@@ -200,6 +228,7 @@ function match(
   // As in btcostestimate (selfuncs.c): further keys reduce the correlation.
   const correlation = spec.keys.length > 1 ? 0.75 * own : own;
   const isPartial = spec.predicate !== null;
+  // What a key's condition implies is counted with the key.
   if (isPartial)
     selectivity *= productOf(
       conditions.filter(({kind}) => kind === 'null'),
@@ -208,7 +237,7 @@ function match(
     );
   return matched === 0 && !is_in_order && !isPartial
     ? null
-    : {selectivity, filtered, is_in_order, correlation, probes};
+    : {selectivity, filtered, is_in_order, correlation, probes, is_narrowed: matched > 0};
 }
 
 function termOf({expression}: IndexKey): Term {
@@ -244,7 +273,11 @@ function impliesPredicate(conditions: readonly Condition[], predicate: string | 
   const tests = conditions.flatMap(each =>
     each.kind === 'null' ? [`${each.term.expression} IS ${each.is_null ? '' : 'NOT '}NULL`] : [],
   );
-  return predicate.split(' AND ').every(part => tests.includes(part));
+  // A row that is compared with anything but IS NULL is not null there.
+  const compared = conditions.flatMap(each =>
+    'term' in each && each.kind !== 'null' ? [`${each.term.expression} IS NOT NULL`] : [],
+  );
+  return predicate.split(' AND ').every(part => tests.includes(part) || compared.includes(part));
 }
 
 /** Pages fetched for `rows` rows (Mackert and Lohman, as in index_pages_fetched). */

@@ -1,5 +1,7 @@
 import type {Catalog, ForeignKey, Index, IndexBuild, Table} from '../../model/catalog.ts';
 import {groupBy} from '../group-by.ts';
+import {quoteIdentifier} from '../sql/quote.ts';
+import {formatAge} from '../text/format.ts';
 import {memoizeByObject} from '../text/memoize.ts';
 
 /** The running build of an index, or one on its table whose index is not known yet; null if there is none. */
@@ -52,12 +54,46 @@ export const uncoveredForeignKeys = memoizeByObject(({foreign_keys, indexes}: Ca
   return foreign_keys.filter(key => !byTable.get(key.table_oid)?.some(index => coversForeignKey(index, key)));
 });
 
-/** The leading columns are the key's, in any order; a partial index does not cover a key. */
+/** Younger counters say nothing about deletes that a nightly job makes. */
+const sureDeletes_ms = 7 * 86_400_000;
+
+/** That no DELETE on the parent has looked for its rows; null if one may have. One that still runs is not counted. */
+export function whyNoDelete({tables, stats_age_ms}: Catalog, key: ForeignKey): string | null {
+  const parent = tables.find(
+    ({schema, name}) => schema === key.referenced_schema && name === key.referenced_table,
+  );
+  if (parent === undefined || parent.kind === 'partitioned' || parent.rows_deleted > 0) return null;
+  if (stats_age_ms === null || stats_age_ms < sureDeletes_ms) return null;
+  return `no row of ${parent.schema}.${parent.name} has been deleted in ${formatAge(stats_age_ms)}: an index serves only a DELETE to come`;
+}
+
+/** The leading columns are the key's, in any order; a partial index covers it if only NULLs are left out. */
 function coversForeignKey(index: Index, key: ForeignKey): boolean {
-  if (index.table_oid !== key.table_oid || !index.is_valid || index.predicate !== null) return false;
+  if (index.table_oid !== key.table_oid || !index.is_valid) return false;
+  const tests = index.predicate === null ? [] : nullTestsOf(index.predicate);
+  const isNotNull = (test: string) =>
+    key.columns.some(column => test === `${quoteIdentifier(column)} IS NOT NULL`);
+  if (tests === null || !tests.every(isNotNull)) return false;
   if (index.method !== 'btree' && !(index.method === 'hash' && key.columns.length === 1)) return false;
   const leading = index.columns.slice(0, key.columns.length);
   return leading.length === key.columns.length && key.columns.every(column => leading.includes(column));
+}
+
+/**
+ * The tests of a predicate as `"a" IS NOT NULL`, without the server's parentheses; null if it has other conditions. So
+ * predicates of poolctl and of the server can be compared.
+ */
+export function nullTestsOf(predicate: string): string[] | null {
+  const tests = predicate
+    .replace(/[()]/g, '')
+    .split(' AND ')
+    .map(part => {
+      const [, quoted, bare, not = ''] =
+        /^(?:"((?:[^"]|"")+)"|([a-z_][a-z0-9_$]*)) IS (NOT )?NULL$/.exec(part.trim()) ?? [];
+      const name = quoted?.replaceAll('""', '"') ?? bare;
+      return name === undefined ? null : `${quoteIdentifier(name)} IS ${not}NULL`;
+    });
+  return tests.every(test => test !== null) ? tests : null;
 }
 
 /** `shop.orders (user_id)`, with its name. */

@@ -1,6 +1,7 @@
 import type {IndexStmt, Node} from 'libpg-query';
 import type {Index, Table} from '../../model/catalog.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
+import {nullTestsOf} from './index-catalog.ts';
 import {namesOf, type SortTerm, writeExpression, writeOwnColumn} from './statement-shape.ts';
 
 /** An index in normalised form, so that existing and hypothetical ones can be compared. */
@@ -34,7 +35,9 @@ export function specOf(index: Index, statement: Node | undefined): IndexSpec {
   const parsed = statement !== undefined && 'IndexStmt' in statement ? keysOf(statement.IndexStmt) : null;
   // The definition cannot be read while the table is locked; its columns are known.
   const keys = parsed ?? index.columns.map(name => key(name === null ? 'unknown' : quoteIdentifier(name)));
-  const {method, included, predicate, is_unique} = index;
+  const {method, included, is_unique} = index;
+  const predicate =
+    index.predicate === null ? null : (nullTestsOf(index.predicate)?.join(' AND ') ?? index.predicate);
   return {method, keys, included, predicate, is_unique};
 }
 
@@ -177,8 +180,13 @@ export function findCovering(candidate: Candidate, existing: readonly ExistingIn
  * with = returns one row at most, so it covers any index.
  */
 export function covers(existing: IndexSpec, wanted: IndexSpec, equal_count: number): boolean {
+  if (existing.method === 'hash' && existing.predicate === null && wanted.method === 'btree') {
+    // It finds equal values only.
+    const [only] = wanted.keys;
+    return wanted.keys.length === 1 && equal_count === 1 && only?.expression === existing.keys[0]?.expression;
+  }
   if (existing.method !== wanted.method) return false;
-  if (existing.predicate !== null && existing.predicate !== wanted.predicate) return false;
+  if (!isImplied(existing.predicate, wanted, equal_count)) return false;
   if (wanted.method === 'gin')
     return wanted.keys.every(each => existing.keys.some(key => searches(key, each)));
   const equal = wanted.keys.slice(0, equal_count);
@@ -194,6 +202,13 @@ export function covers(existing: IndexSpec, wanted: IndexSpec, equal_count: numb
       return other !== undefined && sameKey(key, other) && key.order === turn(other);
     });
   return isSame(({order}) => order) || isSame(({order}) => backward[order]);
+}
+
+/** What is compared with = is not NULL. */
+function isImplied(predicate: string | null, wanted: IndexSpec, equal_count: number): boolean {
+  if (predicate === null || predicate === wanted.predicate) return true;
+  const compared = wanted.keys.slice(0, equal_count).map(({expression}) => `${expression} IS NOT NULL`);
+  return nullTestsOf(predicate)?.every(test => compared.includes(test)) ?? false;
 }
 
 /** Another operator class serves other operators. */

@@ -4,7 +4,15 @@ import type {IndexProposal, RecipeData, Served} from '../../model/recipe-data.ts
 import type {AdviceStep, Measure, Step} from '../../model/step.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import {redactLiterals} from '../sql/shown-sql.ts';
-import {describeIndex, isUnique, plainKeysOf, shapeOf, tableOf, tailOf} from './index-catalog.ts';
+import {
+  describeIndex,
+  isUnique,
+  nullTestsOf,
+  plainKeysOf,
+  shapeOf,
+  tableOf,
+  tailOf,
+} from './index-catalog.ts';
 import {adoptStep, buildStep, dropStep, type IndexStepOptions} from './index-steps.ts';
 
 export type IndexWork = {
@@ -101,13 +109,14 @@ function toSkipped({schema, name, table}: IndexProposal, reason: string): Partia
 
 /** The same index, but invalid: its build is running or has failed. */
 function findInvalidTwin({definition, table_oid}: IndexProposal, {indexes}: Catalog): Index | null {
-  const isTwin = (index: Index) => shapeOf(index.definition) === shapeOf(definition);
+  const isTwin = (index: Index) => comparable(index.definition) === comparable(definition);
   return indexes.find(index => !index.is_valid && index.table_oid === table_oid && isTwin(index)) ?? null;
 }
 
 /** Whether an index has the same shape, or begins with the proposed plain columns. */
 function isServedBy({definition, method}: IndexProposal, index: Index): boolean {
-  if (shapeOf(definition) === shapeOf(index.definition)) return !isUnique(definition) || index.is_unique;
+  if (comparable(definition) === comparable(index.definition))
+    return !isUnique(definition) || index.is_unique;
   const keys = plainKeysOf(definition);
   if (keys === null || isUnique(definition) || method !== 'btree' || index.method !== 'btree') return false;
   const isOrdinary = index.predicate === null && !/ DESC\b| NULLS /.test(index.definition);
@@ -115,6 +124,13 @@ function isServedBy({definition, method}: IndexProposal, index: Index): boolean 
     isOrdinary &&
     keys.every(({name, opclass, order}, at) => opclass === null && order === '' && index.columns[at] === name)
   );
+}
+
+/** The shape, with tests for NULL written as poolctl writes them. */
+function comparable(definition: string): string | null {
+  const [, keys, predicate] = /^(.*?) WHERE (.*)$/s.exec(tailOf(definition) ?? '') ?? [];
+  const tests = predicate === undefined ? null : nullTestsOf(predicate);
+  return tests === null ? shapeOf(definition) : `${keys} WHERE ${tests.join(' AND ')}`.replaceAll('"', '');
 }
 
 /** Its shape if every key is a plain column; null if the server may write it differently. */

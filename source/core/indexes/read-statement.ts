@@ -3,12 +3,15 @@ import type {
   InsertStmt,
   MergeStmt,
   Node,
+  RangeVar,
   RawStmt,
   SelectStmt,
   SubLink,
   UpdateStmt,
 } from 'libpg-query';
-import {conjunctsOf, type Found, noteUnread, readCondition, readOrder} from './clauses.ts';
+import type {Table} from '../../model/catalog.ts';
+import {conjunctsOf, type Found, noteUnread, readCondition} from './clauses.ts';
+import {isAggregate, readOrder} from './order.ts';
 import type {StatementShape, TableUse} from './statement-shape.ts';
 import {
   columnTerm,
@@ -26,7 +29,43 @@ import {
 export function readStatement({stmt}: RawStmt, naming: Naming): StatementShape {
   const reading: Reading = {naming, uses: []};
   if (stmt !== undefined) readNode(stmt, null, reading);
-  return {uses: reading.uses};
+  const {uses} = reading;
+  const write = stmt === undefined ? null : writeOf(stmt, naming);
+  return {uses, write, returns_matches: uses.length === 1 && stmt !== undefined && returnsMatches(stmt)};
+}
+
+/** Whether each row that matches is one of the statement's rows. */
+function returnsMatches(stmt: Node): boolean {
+  if ('UpdateStmt' in stmt || 'DeleteStmt' in stmt) return true;
+  if (!('SelectStmt' in stmt)) return false;
+  const {groupClause, havingClause, distinctClause, limitCount, limitOffset, larg, ...select} =
+    stmt.SelectStmt;
+  const changesRows = [groupClause, havingClause, distinctClause, limitCount, limitOffset, larg];
+  return (
+    changesRows.every(clause => clause === undefined) &&
+    (select.fromClause ?? []).every(item => 'RangeVar' in item) &&
+    !(select.targetList ?? []).some(isAggregate)
+  );
+}
+
+function writeOf(stmt: Node, naming: Naming): StatementShape['write'] {
+  const of = (relation: RangeVar | undefined) =>
+    relation === undefined ? null : findTable(relation, naming);
+  if ('InsertStmt' in stmt) return written('insert', of(stmt.InsertStmt.relation), []);
+  if ('DeleteStmt' in stmt) return written('delete', of(stmt.DeleteStmt.relation), []);
+  if (!('UpdateStmt' in stmt)) return null;
+  const columns = (stmt.UpdateStmt.targetList ?? []).flatMap(target =>
+    'ResTarget' in target && target.ResTarget.name !== undefined ? [target.ResTarget.name] : [],
+  );
+  return written('update', of(stmt.UpdateStmt.relation), columns);
+}
+
+function written(
+  kind: 'insert' | 'update' | 'delete',
+  table: Table | null,
+  columns: string[],
+): StatementShape['write'] {
+  return table === null ? null : {table, kind, columns};
 }
 
 type Reading = {naming: Naming; uses: TableUse[]};
@@ -55,7 +94,7 @@ function readSelect(select: SelectStmt, outer: Scope | null, reading: Reading): 
   for (const part of [select.targetList, select.havingClause, select.sortClause, select.valuesLists]) {
     readSubqueries(part, scope, reading);
   }
-  readOrder(select, scope, reading.naming);
+  readOrder(select, scope, {naming: reading.naming, isOutermost: outer === null});
   return outputsOf(select, scope, reading);
 }
 
@@ -117,7 +156,7 @@ function readFrom(item: Node, scope: Scope, reading: Reading): void {
 function tableSource(item: Node, name: {alias: string; schema: string | null}, reading: Reading): Source {
   const table = 'RangeVar' in item ? findTable(item.RangeVar, reading.naming) : null;
   if (table === null) return {...name, kind: 'query', outputs: nothing};
-  const use: TableUse = {table, conditions: [], order: [], is_limited: false};
+  const use: TableUse = {table, conditions: [], order: [], limit: null};
   reading.uses.push(use);
   return {...name, kind: 'table', use};
 }

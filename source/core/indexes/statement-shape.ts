@@ -3,7 +3,13 @@ import type {Table} from '../../model/catalog.ts';
 import {quoteIdentifier, quoteLiteral} from '../sql/quote.ts';
 
 /** The conditions and orders of a statement that an index could serve. */
-export type StatementShape = {uses: TableUse[]};
+export type StatementShape = {
+  uses: TableUse[];
+  /** Every row that matches is returned or changed: one table, without aggregates, LIMIT or subqueries. */
+  returns_matches: boolean;
+  /** The table it writes to; `columns` that an UPDATE sets. */
+  write: {table: Table; kind: 'insert' | 'update' | 'delete'; columns: string[]} | null;
+};
 
 /** One FROM entry of a statement; a self-join has two of the same table. */
 export type TableUse = {
@@ -12,24 +18,30 @@ export type TableUse = {
   conditions: Condition[];
   /** The requested order of this table's rows; empty if there is none, or if it spans several tables. */
   order: SortTerm[];
-  /** The statement has a LIMIT. */
-  is_limited: boolean;
+  /**
+   * Where a scan in the requested order stops: `result` after the rows that the statement returns (its own LIMIT), a
+   * number for min() and max() and for the LIMIT of a subquery, null at the end.
+   */
+  limit: 'result' | number | null;
   /** Estimated selectivity of conditions that no index could serve; absent without such. */
   unread_share?: number;
 };
 
 export type Condition =
   /** `= constant`; `is_list`: IN or = ANY, with the (estimated) number of `values`. */
-  | {kind: 'equal'; term: Term; is_list: boolean; values: number}
+  | {kind: 'equal'; term: Term; is_list: boolean; values: number; parameter?: number; share?: number}
   /** `= an expression of another table`. */
   | {kind: 'join'; term: Term; other: TableUse}
-  /** <, >, BETWEEN, a prefix; `is_bounded` on both sides. */
-  | {kind: 'range'; term: Term; is_bounded: boolean}
+  /** <, >, BETWEEN, a prefix; `is_bounded` on both sides; `share`: see `learnRanges`. */
+  | {kind: 'range'; term: Term; is_bounded: boolean; lower?: Bound; upper?: Bound; share?: number}
   | {kind: 'null'; term: Term; is_null: boolean}
   /** @>, ?, &&, @@ and other operators of a GIN index. */
   | {kind: 'contains'; term: Term; operator: string; type: string}
   /** OR: each arm's conditions on this table. */
   | {kind: 'any'; arms: Condition[][]};
+
+/** The other side of a comparison: `$n`, or the server's clock. */
+export type Bound = number | 'now';
 
 /** A possible index key: SQL with every identifier quoted. */
 export type Term = {
@@ -50,6 +62,10 @@ export type Column = {
   /** pg_stats.n_distinct: negative is a fraction of the rows; 0 is unknown. */
   n_distinct: number;
   null_ratio: number;
+  /** pg_stats.most_common_freqs[1]: the share of rows with the most common value; 0 if unknown. */
+  most_common_share: number;
+  /** The share of the histogram that lies before the server's clock; null for other types. */
+  before_now: number | null;
   average_width_bytes: number;
   /** pg_stats.correlation, -1 to 1. */
   correlation: number;

@@ -31,11 +31,12 @@ export function selectivityOf(condition: Condition, table: Table, columns: Colum
     case 'join': {
       const {term} = condition;
       const notNull = 1 - (columnOf(table, term, columns)?.null_ratio ?? 0);
+      if (condition.kind === 'equal' && condition.share !== undefined) return condition.share;
       const values = condition.kind === 'equal' ? condition.values : 1;
       return Math.min(1, (notNull * values) / distinctOf(table, term, columns));
     }
     case 'range':
-      return condition.is_bounded ? boundedRange : halfOpenRange;
+      return condition.share ?? (condition.is_bounded ? boundedRange : halfOpenRange);
     case 'null': {
       const nulls = columnOf(table, condition.term, columns)?.null_ratio ?? 0;
       return condition.is_null ? nulls : 1 - nulls;
@@ -61,7 +62,7 @@ export function productOf(conditions: readonly Condition[], table: Table, column
   let product = 1;
   for (const each of conditions) {
     product *= selectivityOf(each, table, columns);
-    if (each.kind !== 'range' || each.is_bounded) continue;
+    if (each.kind !== 'range' || each.is_bounded || each.share !== undefined) continue;
     const {expression} = each.term;
     const seen = (halves.get(expression) ?? 0) + 1;
     halves.set(expression, seen);

@@ -127,7 +127,7 @@ SELECT /* poolctl */ c.oid::text, n.nspname::text, c.relname::text, c.relkind::t
   CASE WHEN locked.relation IS NULL THEN coalesce(pg_table_size(c.oid), 0)
     ELSE c.relpages::int8 * current_setting('block_size')::int8 END,
   coalesce(s.seq_scan, 0), coalesce(s.seq_tup_read, 0), coalesce(s.idx_scan, 0),
-  coalesce(s.n_tup_ins, 0), coalesce(s.n_tup_upd, 0), coalesce(s.n_tup_del, 0),
+  coalesce(s.n_tup_ins, 0), coalesce(s.n_tup_upd, 0), coalesce(s.n_tup_hot_upd, 0), coalesce(s.n_tup_del, 0),
   coalesce(s.n_live_tup, 0), coalesce(s.n_dead_tup, 0), coalesce(s.n_mod_since_analyze, 0),
   (extract(epoch FROM now() - greatest(s.last_analyze, s.last_autoanalyze)) * 1000)::float8,
   (extract(epoch FROM now() - greatest(s.last_vacuum, s.last_autovacuum)) * 1000)::float8
@@ -160,6 +160,7 @@ type CatalogTableRow = [
   index_scans: number,
   rows_inserted: number,
   rows_updated: number,
+  rows_hot_updated: number,
   rows_deleted: number,
   live_rows: number,
   dead_rows: number,
@@ -172,9 +173,10 @@ const kinds = {r: 'table', p: 'partitioned', m: 'materialized view'} as const;
 
 function toTable(row: CatalogTableRow): Table {
   const [oid, schema, name, relkind, is_partition, estimated_rows, size_bytes, ...counters] = row;
-  const [seq_scans, seq_rows_read, index_scans, rows_inserted, rows_updated, rows_deleted, ...state] =
+  const [seq_scans, seq_rows_read, index_scans, rows_inserted, rows_updated, rows_hot_updated, ...rest] =
     counters;
-  const [live_rows, dead_rows, rows_changed_since_analyze, analyze_age_ms, vacuum_age_ms] = state;
+  const [rows_deleted, live_rows, dead_rows, rows_changed_since_analyze, analyze_age_ms, vacuum_age_ms] =
+    rest;
   return {
     oid,
     schema,
@@ -188,6 +190,7 @@ function toTable(row: CatalogTableRow): Table {
     index_scans,
     rows_inserted,
     rows_updated,
+    rows_hot_updated,
     rows_deleted,
     live_rows,
     dead_rows,

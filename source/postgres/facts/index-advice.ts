@@ -1,5 +1,6 @@
 import {type AdviceInput, adviseIndexes} from '../../core/indexes/advise-indexes.ts';
-import type {WorkloadStatement} from '../../core/indexes/candidates.ts';
+import type {StatementWrites, WorkloadStatement} from '../../core/indexes/candidates.ts';
+import {type ColumnValues, learnRanges} from '../../core/indexes/evidence.ts';
 import type {ExistingIndex} from '../../core/indexes/index-spec.ts';
 import {specOf} from '../../core/indexes/index-spec.ts';
 import {readStatement} from '../../core/indexes/read-statement.ts';
@@ -54,10 +55,15 @@ export async function readAdviceInput(
   const search_path = searchPath(connection);
   const naming: Naming = {tables: catalog.tables, columns, search_path: [...search_path, 'public']};
   const skipped: SkippedIndex[] = note === null ? [] : [note];
-  const statements = await readStatements(connection, {parser, naming, skipped});
-  const options = {parser, hypopg_schema, search_path, columns, existing, skipped};
+  const {statements, writes, statements_age_ms} = await readStatements(connection, {parser, naming, skipped});
+  const values = hypopg_schema === null ? new Map() : await readValues(connection, statements);
+  const options = {parser, hypopg_schema, search_path, columns, values, existing, skipped};
   const planner = createIndexPlanner(connection, options);
-  return {input: {catalog, columns, existing, statements, planner}, skipped, search_path};
+  return {
+    input: {catalog, columns, existing, statements, planner, writes, statements_age_ms},
+    skipped,
+    search_path,
+  };
 }
 
 /** Prisma's `schema` parameter comes first. */
@@ -80,11 +86,39 @@ async function readColumns({client}: Connection, {tables}: Catalog): Promise<Col
     null_ratio,
     average_width_bytes,
     correlation,
+    most_common_share,
+    before_now,
   ] of rows) {
-    const column = {name, type, is_not_null, n_distinct, null_ratio, average_width_bytes, correlation};
+    const column = {
+      ...{name, type, is_not_null, n_distinct, null_ratio, average_width_bytes, correlation},
+      ...{most_common_share, before_now},
+    };
     columns.set(oid, [...(columns.get(oid) ?? []), column]);
   }
   return columns;
+}
+
+/** The values that statements are planned with (`literalsFor`), by `table_oid.column`. Sent to this server only. */
+async function readValues(
+  {client}: Connection,
+  statements: readonly WorkloadStatement[],
+): Promise<Map<string, ColumnValues>> {
+  const compared = statements.flatMap(({shape}) =>
+    shape.uses.flatMap(({table, conditions}) =>
+      conditions.flatMap(each =>
+        'term' in each && each.term.is_column ? [[table.oid, each.term.column]] : [],
+      ),
+    ),
+  );
+  const {text} = pickVariant(columnValuesQuery, oldestVersionNum);
+  const values = [compared.map(([oid]) => oid ?? ''), compared.map(([, column]) => column ?? '')];
+  const {rows} = await client.query<ColumnValuesRow>({text, values, rowMode: 'array'});
+  return new Map(
+    rows.map(([oid, column, most_common, histogram]) => [
+      `${oid}.${column}`,
+      {most_common, histogram: histogram ?? []},
+    ]),
+  );
 }
 
 function existingIndexes({indexes}: Catalog, parser: SqlParser): ExistingIndex[] {
@@ -106,37 +140,43 @@ async function findHypopg({client}: Connection): Promise<{schema: string | null;
 
 type Context = {parser: SqlParser; naming: Naming; skipped: SkippedIndex[]};
 
-/** The costliest statements with the tables and columns they use. Those that cannot be parsed are skipped. */
+type StatementsRead = Pick<AdviceInput, 'statements' | 'writes' | 'statements_age_ms'>;
+
+/**
+ * The costliest statements with the tables and columns they use, and what the largest writers write. Statements that
+ * cannot be parsed are skipped.
+ */
 async function readStatements(
   connection: Connection,
   {parser, naming, skipped}: Context,
-): Promise<WorkloadStatement[]> {
+): Promise<StatementsRead> {
   const {client} = connection;
   const {target, statements_schema, unavailable} = await readCapabilities(connection);
   const version = target.statements_version;
   if (statements_schema === null || version === null) {
     const missing = unavailable.find(({section}) => section === 'statements');
     skipped.push({what: 'the statements', reason: missing?.reason ?? 'pg_stat_statements cannot be read'});
-    return [];
+    return {statements: [], writes: [], statements_age_ms: null};
   }
   const {text} = pickVariant(costlyStatementsQuery, extensionVersionNum(version), statements_schema);
   const answer = await client.query<CostlyStatementRow>({text, values: [maxStatements], rowMode: 'array'});
-  return answer.rows.flatMap(([queryid, query, calls, total_exec_time_ms]): WorkloadStatement[] => {
+  const statements: WorkloadStatement[] = [];
+  const writes: StatementWrites[] = [];
+  for (const [queryid, query, calls, total_exec_time_ms, rows, is_costly] of answer.rows) {
     const shape = parseShape(query, parser, naming);
     if (shape === null) {
-      skipped.push({what: shownStatement(query), reason: 'its text cannot be parsed as one statement'});
-      return [];
+      if (is_costly)
+        skipped.push({what: shownStatement(query), reason: 'its text cannot be parsed as one statement'});
+      continue;
     }
-    const statement: WorkloadStatement = {
-      queryid,
-      query,
-      calls,
-      total_exec_time_ms,
-      shape,
-      source: 'statements',
-    };
-    return shape.uses.length === 0 ? [] : [statement];
-  });
+    const {write} = shape;
+    if (write !== null)
+      writes.push({table_oid: write.table.oid, kind: write.kind, columns: write.columns, rows, calls});
+    if (!is_costly || shape.uses.length === 0) continue;
+    learnRanges(shape, {rows, calls}, naming.columns);
+    statements.push({queryid, query, calls, rows, total_exec_time_ms, shape, source: 'statements'});
+  }
+  return {statements, writes, statements_age_ms: answer.rows[0]?.[6] ?? null};
 }
 
 function parseShape(query: string, parser: SqlParser, naming: Naming) {
@@ -158,13 +198,16 @@ export const columnStatisticsQuery = serverQuery(
 SELECT /* poolctl */ a.attrelid::text, a.attname::text, t.typname::text, a.attnotnull,
   coalesce(s.n_distinct, 0)::float8, coalesce(s.null_frac, 0)::float8,
   coalesce(s.avg_width, CASE WHEN a.attlen > 0 THEN a.attlen ELSE 32 END)::int4,
-  coalesce(s.correlation, 0)::float8
+  coalesce(s.correlation, 0)::float8, coalesce(s.most_common_freqs[1], 0)::float8,
+  CASE WHEN t.oid IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype)
+    THEN (SELECT avg((b < now())::int4) FROM unnest(s.histogram_bounds::text::timestamptz[]) b) END::float8
 FROM pg_attribute a
 JOIN pg_class c ON c.oid = a.attrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN LATERAL (
-  SELECT p.n_distinct, p.null_frac, p.avg_width, p.correlation FROM pg_stats p
+  SELECT p.n_distinct, p.null_frac, p.avg_width, p.correlation, p.most_common_freqs, p.histogram_bounds
+  FROM pg_stats p
   WHERE p.schemaname = n.nspname AND p.tablename = c.relname AND p.attname = a.attname
   ORDER BY p.inherited DESC LIMIT 1
 ) s ON true
@@ -181,26 +224,71 @@ type ColumnStatisticsRow = [
   null_ratio: number,
   average_width_bytes: number,
   correlation: number,
+  most_common_share: number,
+  before_now: number | null,
+];
+
+/**
+ * The most common value and the histogram of columns, as text. Only of PostgreSQL's own types and enums: a literal of
+ * another would run its input function.
+ */
+export const columnValuesQuery = serverQuery(
+  'poolctl_column_values',
+  `
+SELECT /* poolctl */ c.oid::text, p.attname::text, (p.most_common_vals::text::text[])[1], to_json(p.histogram_bounds::text::text[])
+FROM (SELECT DISTINCT x.oid, x.attname FROM unnest($1::oid[], $2::text[]) x (oid, attname)) w
+JOIN pg_class c ON c.oid = w.oid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = w.attname AND NOT a.attisdropped
+JOIN pg_type t ON t.oid = a.atttypid AND (t.typtype = 'e' OR t.typtype = 'b' AND t.typnamespace = 'pg_catalog'::regnamespace)
+JOIN pg_stats p ON p.schemaname = n.nspname AND p.tablename = c.relname AND p.attname = a.attname
+ORDER BY c.oid, p.attname, p.inherited`,
+);
+
+type ColumnValuesRow = [
+  table_oid: string,
+  column: string,
+  most_common: string | null,
+  histogram: string[] | null,
 ];
 
 /**
  * The statements of this database with the most total execution time, of all roles, without utility statements and
- * poolctl's own.
+ * poolctl's own; and as many that write the most rows. `age_ms`: since when they have been counted, unknown before 1.9.
  */
+const costlyStatementsText = (age_ms: string) => `
+SELECT /* poolctl */ s.queryid, s.query, s.calls, s.total_exec_time, s.rows, s.by_time <= $1, ${age_ms}
+FROM (
+  SELECT p.queryid::text, min(p.query) AS query, sum(p.calls)::int8 AS calls, sum(p.total_exec_time) AS total_exec_time,
+    sum(p.rows)::int8 AS rows,
+    row_number() OVER (ORDER BY sum(p.total_exec_time) DESC, p.queryid) AS by_time,
+    row_number() OVER (ORDER BY min(p.query) ~* '^\\s*(UPDATE|DELETE|INSERT)\\M' DESC, sum(p.rows) DESC, p.queryid) AS by_rows
+  FROM {schema}.pg_stat_statements(true) p
+  WHERE p.dbid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+    AND p.queryid IS NOT NULL AND octet_length(p.query) <= 100000
+    AND p.query ~* '^(\\s|/\\*.*?\\*/|--[^\\n]*\\n|\\()*(SELECT|WITH|UPDATE|DELETE|INSERT|MERGE)\\M'
+    AND p.query !~ '^(SELECT|WITH) /\\* poolctl \\*/'
+  GROUP BY p.queryid
+) s
+WHERE s.by_time <= $1 OR s.by_rows <= $1
+ORDER BY s.by_time`;
+
 export const costlyStatementsQuery = extensionQuery('poolctl_costly_statements', {
-  '1.8': `
-SELECT /* poolctl */ p.queryid::text, min(p.query), sum(p.calls)::int8, sum(p.total_exec_time)
-FROM {schema}.pg_stat_statements(true) p
-WHERE p.dbid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
-  AND p.queryid IS NOT NULL AND octet_length(p.query) <= 100000
-  AND p.query ~* '^(\\s|/\\*.*?\\*/|--[^\\n]*\\n|\\()*(SELECT|WITH|UPDATE|DELETE|INSERT|MERGE)\\M'
-  AND p.query !~ '^(SELECT|WITH) /\\* poolctl \\*/'
-GROUP BY p.queryid
-ORDER BY sum(p.total_exec_time) DESC, p.queryid
-LIMIT $1`,
+  '1.8': costlyStatementsText('NULL::float8'),
+  '1.9': costlyStatementsText(
+    '(SELECT (extract(epoch FROM now() - i.stats_reset) * 1000)::float8 FROM {schema}.pg_stat_statements_info i)',
+  ),
 });
 
-type CostlyStatementRow = [queryid: string, query: string, calls: number, total_exec_time_ms: number];
+type CostlyStatementRow = [
+  queryid: string,
+  query: string,
+  calls: number,
+  total_exec_time_ms: number,
+  rows: number,
+  is_costly: boolean,
+  age_ms: number | null,
+];
 
 /** HypoPG's schema in this database, and whether the extension is available. */
 export const hypopgQuery = serverQuery(

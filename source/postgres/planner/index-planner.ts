@@ -1,7 +1,9 @@
 import type {Planned, Planner, WorkloadStatement} from '../../core/indexes/candidates.ts';
-import {estimateStatement} from '../../core/indexes/estimate.ts';
+import {blend, estimateStatement} from '../../core/indexes/estimate.ts';
+import {type ColumnValues, literalsFor, stopsAfter, withCommonValues} from '../../core/indexes/evidence.ts';
 import type {ExistingIndex} from '../../core/indexes/index-spec.ts';
 import {type Candidate, definitionOf, type IndexSpec} from '../../core/indexes/index-spec.ts';
+import {unknownLimit} from '../../core/indexes/order.ts';
 import type {Columns} from '../../core/indexes/statement-shape.ts';
 import {estimateSize} from '../../core/indexes/statistics.ts';
 import {quoteIdentifier} from '../../core/sql/quote.ts';
@@ -18,6 +20,8 @@ type Options = {
   hypopg_schema: string | null;
   search_path: readonly string[];
   columns: Columns;
+  /** By `table_oid.column`. */
+  values: ReadonlyMap<string, ColumnValues>;
   existing: readonly ExistingIndex[];
   /** Statements that cannot be planned are added here. */
   skipped: SkippedIndex[];
@@ -32,17 +36,31 @@ export function createIndexPlanner(connection: Connection, options: Options): Pl
     can_skip: connection.server_version_num >= 180_000,
   };
   const estimate = (statement: WorkloadStatement, candidates: readonly Candidate[]) =>
-    estimateStatement(statement.shape, candidates, estimating);
+    estimateStatement(statement, candidates, estimating);
   const sizes = new Map<string, number>();
 
-  /** HypoPG does not support GIN: its effect is estimated as a share of the planner's cost. */
+  /** Plans calls with average values, and with the most common ones if they are far more frequent. */
   async function planWithHypopg(
     statement: WorkloadStatement,
     candidates: readonly Candidate[],
   ): Promise<Planned | null> {
+    const average = await planOnce(statement, candidates);
+    const common =
+      statement.source === 'statements' ? withCommonValues(statement.shape, options.columns) : null;
+    if (average === null || average.is_estimated || common === null) return average;
+    const frequent = await planOnce({...statement, shape: common.shape}, candidates, true);
+    return frequent === null || frequent.is_estimated ? average : blend(average, frequent, common.weight);
+  }
+
+  /** HypoPG does not support GIN: its effect is estimated as a share of the planner's cost. */
+  async function planOnce(
+    statement: WorkloadStatement,
+    candidates: readonly Candidate[],
+    isVariant = false,
+  ): Promise<Planned | null> {
     const asked = candidates.filter(({spec}) => spec.method === 'btree');
     const estimated = candidates.filter(({spec}) => spec.method !== 'btree');
-    const answer = await requestPlan(statement, asked);
+    const answer = await requestPlan(statement, asked, isVariant);
     if (answer === 'refused') return {...estimate(statement, candidates), is_estimated: true};
     if (answer === null) return null;
     const {plan, hypothetical} = answer;
@@ -84,9 +102,11 @@ function byTable(existing: readonly ExistingIndex[]): Map<string, IndexSpec[]> {
   return tables;
 }
 
+/** `isVariant`: with other values, whose failure is not reported. */
 type RequestPlan = (
   statement: WorkloadStatement,
   candidates: readonly Candidate[],
+  isVariant?: boolean,
 ) => Promise<HypotheticalPlan | 'refused' | null>;
 
 /**
@@ -95,14 +115,17 @@ type RequestPlan = (
  */
 function createPlanRequester(
   {rawClient, is_pooled}: Connection,
-  {parser, hypopg_schema, search_path, skipped}: Options,
+  {parser, hypopg_schema, search_path, values, skipped}: Options,
 ): RequestPlan {
   const currentPlans = new Map<WorkloadStatement, ReturnType<RequestPlan>>();
   const reported = new Set<WorkloadStatement>();
-  const planOnServer: RequestPlan = async (statement, candidates) => {
+  const valuesOf = (oid: string, column: string) => values.get(`${oid}.${column}`);
+  const planOnServer: RequestPlan = async (statement, candidates, isVariant = false) => {
     try {
       return await planHypothetically(rawClient, parser, {
         query: statement.query,
+        limit: limitOf(statement),
+        literals: literalsFor(statement.shape, valuesOf),
         definitions: candidates.map(({table, spec}) => definitionOf(table, spec, null)),
         hypopg_schema,
         search_path,
@@ -114,17 +137,26 @@ function createPlanRequester(
       if (!isRefused && /^(08|57P)/.test((error as {code?: string}).code ?? '08')) throw error;
       const [message = ''] = String((error as Error).message).split('\n');
       const reason = isRefused ? message : `the server cannot plan it: ${message}`;
-      if (!reported.has(statement)) skipped.push({what: shownStatement(statement.query), reason});
+      if (!reported.has(statement) && !isVariant)
+        skipped.push({what: shownStatement(statement.query), reason});
       reported.add(statement);
       return isRefused ? 'refused' : null;
     }
   };
-  return (statement, candidates) => {
-    if (candidates.length > 0) return planOnServer(statement, candidates);
+  return (statement, candidates, isVariant) => {
+    if (candidates.length > 0 || isVariant) return planOnServer(statement, candidates, isVariant);
     const known = currentPlans.get(statement) ?? planOnServer(statement, []);
     currentPlans.set(statement, known);
     return known;
   };
+}
+
+/** Rows after which the statement stops, for its LIMIT; null if it reads all. */
+function limitOf(statement: WorkloadStatement): number | null {
+  const {shape, rows, calls} = statement;
+  const use = shape.uses.find(({limit}) => limit === 'result');
+  if (use !== undefined) return stopsAfter(use, statement);
+  return rows === null || calls === 0 ? unknownLimit : Math.max(1, Math.ceil(rows / calls));
 }
 
 /** The cost of a plan and what it scans, from EXPLAIN (FORMAT JSON). */
@@ -140,6 +172,9 @@ type PlanSummary = {
 export type PlanRequest = {
   /** A text of pg_stat_statements. */
   query: string;
+  /** See `toPlannable`. */
+  limit?: number | null;
+  literals?: ReadonlyMap<number, string>;
   /** CREATE INDEX statements for HypoPG; needs its schema. */
   definitions: readonly string[];
   /** Null if HypoPG is not installed in this database. */
@@ -168,8 +203,11 @@ export function planHypothetically(
   request: PlanRequest,
   deadline_ms = 5000,
 ): Promise<HypotheticalPlan> {
-  const attempt = (is_numeric_case: boolean) =>
-    plan(client, parser, toPlannable(request.query, parser, {is_numeric_case}), request);
+  const {limit = unknownLimit, literals} = request;
+  const attempt = (is_numeric_case: boolean) => {
+    const options = {is_numeric_case, limit, ...(literals !== undefined && {literals})};
+    return plan(client, parser, toPlannable(request.query, parser, options), request);
+  };
   const planned = attempt(false).catch((error: {code?: string}) => {
     if (error.code !== '42883') throw error;
     return attempt(true);

@@ -1,5 +1,7 @@
 import type {ParseResult, ScanToken} from 'libpg-query';
 import {usageError} from '../../core/errors.ts';
+import {unknownLimit} from '../../core/indexes/order.ts';
+import {quoteLiteral} from '../../core/sql/quote.ts';
 
 /** PostgreSQL's grammar. Unlike the server, it also accepts `$1` where only a constant is allowed. */
 export type SqlParser = {
@@ -42,16 +44,26 @@ function withoutControls(sql: string): string {
   return sql.replace(/[\u000b\u000c]/g, ' ').replace(/[\u0001-\u0008\u000e-\u001f]/g, '_');
 }
 
-/** The LIMIT assumed for a parameter; the planner would assume a tenth of all rows. */
-const pageOfRows = '100';
+export type PlannableOptions = {
+  /** The result of CASE is a number, as in sum(CASE WHEN ... THEN $1 ELSE $2 END), whose type it cannot infer (42883). */
+  is_numeric_case?: boolean;
+  /** For the statement's own LIMIT; null for none. The planner would assume a tenth of all rows. */
+  limit?: number | null;
+  /** Values for parameters, by number. */
+  literals?: ReadonlyMap<number, string>;
+};
 
 /**
  * A statement of pg_stat_statements in a form that the server can plan. There, constants are parameters, even where the
  * grammar allows none (`interval $1`, `extract($1 from ...)`). Remaining parameters are renumbered without gaps, as the
- * server cannot infer the type of one that does not occur (42P18). `is_numeric_case`: the result of CASE is a number,
- * as in sum(CASE WHEN ... THEN $1 ELSE $2 END), whose type it cannot infer either (42883).
+ * server cannot infer the type of one that does not occur (42P18), nor that of an argument of a function that takes any
+ * type: those are text.
  */
-export function toPlannable(query: string, parser: SqlParser, {is_numeric_case = false} = {}): string {
+export function toPlannable(
+  query: string,
+  parser: SqlParser,
+  {is_numeric_case = false, limit = unknownLimit, literals = new Map()}: PlannableOptions = {},
+): string {
   const words = parser.scan(expandLists(query));
   const text = (index: number) => words[index]?.text.toLowerCase() ?? '';
   const isParameter = (index: number) => words[index]?.kind === 'PARAM';
@@ -62,19 +74,27 @@ export function toPlannable(query: string, parser: SqlParser, {is_numeric_case =
     return number;
   };
   const written: string[] = [];
+  /** The functions whose parentheses are open; '' for others. */
+  const open: string[] = [];
   for (let index = 0; index < words.length; index++) {
     const word = words[index]?.text ?? '';
     const before = text(index - 1);
+    if (word === '(') open.push(text(index - 1));
+    else if (word === ')') open.pop();
+    const literal = isParameter(index) ? literals.get(Number(word.slice(1))) : undefined;
+    const isArgument = [',', '('].includes(before) && [',', ')'].includes(text(index + 1));
     if (!isParameter(index)) {
       if (!(isParameter(index + 1) && types.has(text(index)))) written.push(word);
     } else if (is_numeric_case && (before === 'then' || before === 'else')) written.push('0');
-    else if (before === 'limit') written.push(pageOfRows);
+    else if (before === 'limit') written.push(String((open.length > 0 ? unknownLimit : limit) ?? 'ALL'));
     else if (before === 'offset') written.push('0');
     else if (before === '(' && text(index - 2) === 'extract') written.push("'epoch'");
     else if (types.has(before)) {
       written.push(`${renumbered(word)}::${before}`);
       if (before === 'interval' && units.has(text(index + 1))) index++;
-    } else written.push(renumbered(word));
+    } else if (literal !== undefined) written.push(quoteLiteral(literal));
+    else if (isArgument && ofAnyType.has(open.at(-1) ?? '')) written.push(`${renumbered(word)}::text`);
+    else written.push(renumbered(word));
   }
   return written.join(' ').replace(/( ;)+$/, '');
 }
@@ -89,6 +109,17 @@ export function expandLists(query: string): string {
 
 /** The length assumed for such a list. */
 const listLength = 3;
+
+/** Functions with arguments of type "any". */
+const ofAnyType = new Set([
+  'concat',
+  'concat_ws',
+  'format',
+  'json_build_array',
+  'json_build_object',
+  'jsonb_build_array',
+  'jsonb_build_object',
+]);
 
 const types = new Set(['interval', 'date', 'time', 'timestamp', 'timestamptz']);
 const units = new Set(['year', 'month', 'day', 'hour', 'minute', 'second']);

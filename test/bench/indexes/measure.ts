@@ -107,7 +107,8 @@ function isDuplicate(
 function lookUp({schema, table, columns}: IndexProposal): WorkloadStatement {
   const where = columns.map(({expression}, index) => `${expression} = $${index + 1}`).join(' AND ');
   const query = `SELECT 1 FROM ONLY "${schema}"."${table}" WHERE ${where}`;
-  return {queryid: table, query, calls: 0, total_exec_time_ms: 0, shape: {uses: []}, source: 'foreign_key'};
+  const shape = {uses: [], returns_matches: true, write: null};
+  return {queryid: table, query, calls: 0, rows: null, total_exec_time_ms: 0, shape, source: 'foreign_key'};
 }
 
 type Costed = {cost: number; used: string[]} | null;

@@ -13,6 +13,11 @@ type Shop = {
   foreign_keys?: [table: string, column: string][];
   all?: Table[];
   total_exec_time_ms?: number;
+  /** Of the 100 calls of each statement. */
+  rows?: number | null;
+  writes?: AdviceInput['writes'];
+  /** Of the counters of tables and of statements. */
+  ages?: [number | null, number | null];
 };
 
 /** Advice from estimates, without a server, for these statements and indexes. */
@@ -23,6 +28,9 @@ async function advise({
   foreign_keys = [],
   all = tables,
   total_exec_time_ms = 1e6,
+  rows = null,
+  writes = [],
+  ages: [stats_age_ms, statements_age_ms] = [null, null],
 }: Shop) {
   const indexes = Object.entries(present).map(
     ([name, names]): ExistingIndex => ({
@@ -35,18 +43,22 @@ async function advise({
   const existing = new Map<string, ExistingIndex['spec'][]>();
   for (const {table_oid, spec} of indexes)
     existing.set(table_oid, [...(existing.get(table_oid) ?? []), spec]);
-  const work = statements.map((query, index) => workStatement(String(index), query, total_exec_time_ms, all));
+  const work = statements.map((query, index) =>
+    workStatement(String(index), query, total_exec_time_ms, {all, rows}),
+  );
   const input: AdviceInput = {
-    catalog: catalogOf(all, foreign_keys),
+    catalog: {...catalogOf(all, foreign_keys), stats_age_ms},
     columns,
     existing: indexes,
     statements: work,
     planner: {
       costSource: 'none',
       plan: async (statement, candidates) =>
-        estimateStatement(statement.shape, candidates, {existing, columns, can_skip: false}),
+        estimateStatement(statement, candidates, {existing, columns, can_skip: false}),
       sizeOf: () => 8192,
     },
+    writes,
+    statements_age_ms,
   };
   return adviseIndexes(input);
 }
@@ -165,6 +177,38 @@ describe('adviseIndexes', () => {
       },
     ]);
     expect((await advise({...shop, total_exec_time_ms: 1e7})).proposals).toHaveLength(1);
+  });
+
+  it('counts an update that is HOT now as one entry in every index of the table', async () => {
+    const all = [table('orders', 100_000, {rows_updated: 50_000, rows_hot_updated: 50_000})];
+    const [orders] = all;
+    const shop = {all, statements: ['SELECT FROM orders WHERE customer_id = $1'], total_exec_time_ms: 400};
+    const update = (column: string) => ({
+      ...{table_oid: orders?.oid ?? '', kind: 'update' as const, columns: [column]},
+      ...{rows: 50_000, calls: 50_000},
+    });
+    expect((await advise({...shop, writes: [update('status')]})).proposals).toHaveLength(1);
+    const {proposals, skipped} = await advise({...shop, writes: [update('customer_id')]});
+    expect(proposals).toEqual([]);
+    expect(skipped[0]?.reason).toContain('50000 updates that touch no index now (HOT) would write to all');
+  });
+
+  it('counts rows that statements insert a few at a time, not a bulk load', async () => {
+    const all = [table('orders', 100_000, {rows_inserted: 100_000})];
+    const shop = {all, statements: ['SELECT FROM orders WHERE customer_id = $1'], total_exec_time_ms: 400};
+    const insert = (calls: number) => [
+      {table_oid: all[0]?.oid ?? '', kind: 'insert' as const, columns: [], rows: 100_000, calls},
+    ];
+    expect((await advise({...shop, writes: insert(1)})).proposals).toHaveLength(1);
+    expect((await advise({...shop, writes: insert(50_000)})).proposals).toEqual([]);
+  });
+
+  it('takes the counters of tables for the time that statements were counted', async () => {
+    const all = [table('orders', 100_000, {rows_deleted: 1_000_000})];
+    const shop = {all, statements: ['SELECT FROM orders WHERE customer_id = $1'], total_exec_time_ms: 400};
+    expect((await advise({...shop, ages: [null, null]})).proposals).toEqual([]);
+    expect((await advise({...shop, ages: [1000, 1000]})).proposals).toEqual([]);
+    expect((await advise({...shop, ages: [1000, 10]})).proposals).toHaveLength(1);
   });
 
   it('does not count rows that were loaded once as writes', async () => {

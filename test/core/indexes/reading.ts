@@ -27,6 +27,7 @@ export function table(name: string, rows: number, overrides: Partial<Table> = {}
     index_scans: 0,
     rows_inserted: rows,
     rows_updated: 0,
+    rows_hot_updated: 0,
     rows_deleted: 0,
     live_rows: rows,
     dead_rows: 0,
@@ -39,7 +40,8 @@ export function table(name: string, rows: number, overrides: Partial<Table> = {}
 
 function column(name: string, n_distinct: number, overrides: Partial<Column> = {}): Column {
   const rest = {type: 'int4', is_not_null: true, null_ratio: 0, average_width_bytes: 4, correlation: 0};
-  return {name, n_distinct, ...rest, ...overrides};
+  const unknown = {most_common_share: 0, before_now: null};
+  return {name, n_distinct, ...rest, ...unknown, ...overrides};
 }
 
 /** Three tables of a shop. */
@@ -74,7 +76,7 @@ export function shapeOf(sql: string): StatementShape {
 export function inWords(sql: string): string[] {
   return shapeOf(sql).uses.map(use => {
     const order = use.order.map(({expression, direction}) => `${plain(expression)} ${direction}`).join(', ');
-    const wanted = use.order.length === 0 ? '' : `; order ${order}${use.is_limited ? ' limited' : ''}`;
+    const wanted = use.order.length === 0 ? '' : `; order ${order}${use.limit === null ? '' : ' limited'}`;
     return `${use.table.name}: ${use.conditions.map(words).join(', ')}${wanted}`;
   });
 }
@@ -110,10 +112,10 @@ export function workStatement(
   queryid: string,
   query: string,
   total_exec_time_ms: number,
-  all: Table[] = tables,
+  {all = tables, rows = null}: {all?: Table[]; rows?: number | null} = {},
 ): WorkloadStatement {
   const shape = withTables(shapeOf(query), all);
-  return {queryid, query, calls: 100, total_exec_time_ms, source: 'statements', shape};
+  return {queryid, query, calls: 100, rows, total_exec_time_ms, source: 'statements', shape};
 }
 
 function withTables<Shape extends {uses: {table: Table}[]}>(shape: Shape, all: Table[]): Shape {

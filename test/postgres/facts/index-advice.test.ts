@@ -118,7 +118,7 @@ describeEachMajor('readIndexAdvice', major => {
     await server.query('CREATE DATABASE bare');
     const client = await server.connect({database: 'bare'});
     await client.query(`CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int REFERENCES a);
-      INSERT INTO a SELECT generate_series(1, 5000); INSERT INTO b SELECT generate_series(1, 5000); ANALYZE`);
+      INSERT INTO a SELECT generate_series(1, 20000); INSERT INTO b SELECT generate_series(1, 20000); ANALYZE`);
     const bare = await watch(server.url({database: 'bare'}));
     const {proposals, skipped} = await readIndexAdvice(bare, {file: null});
     await bare.close();
