@@ -3,7 +3,7 @@ import {parseSessionId} from '../../core/sessions/session.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import {actOf, findingOf} from '../state/findings.ts';
 import {hasEnded} from '../state/replay.ts';
-import {blockerOf, hasGuardsToShow, isChoosing} from '../state/run.ts';
+import {blockerOf, choicesOfPlan, hasGuardsToShow, isChoosing} from '../state/run.ts';
 import {type ConsoleState, selectedRun, selectedSession, targetSessions} from '../state/state.ts';
 import type {Command} from '../state/update.ts';
 
@@ -122,6 +122,10 @@ export function needsBlocker(state: ConsoleState): string | null {
   if (pid === null || pid === undefined) return 'no step waits for a session';
   const isRead = state.snapshot?.backends.some(backend => backend.pid === pid);
   return isRead ? null : `session ${pid} is not in the last snapshot`;
+}
+
+export function needsChoices({wizard}: ConsoleState): string | null {
+  return wizard && choicesOfPlan(wizard).length > 0 ? null : 'nothing to choose from here';
 }
 
 export function needsLongGuard(state: ConsoleState): string | null {

@@ -1,3 +1,4 @@
+import {markChoice, toggleChoice} from './choices.ts';
 import {inform} from './dialog.ts';
 import {edit, type InputLine, insert, type LineEdit} from './line-editor.ts';
 import {openBlocker, openWizard} from './opening.ts';
@@ -25,6 +26,9 @@ export const wizardCommands = {
       : scroll(state, {lines: by}),
   page: (state, {by}: {by: 1 | -1}) => scroll(state, {pages: by}),
   edge: (state, {to}: {to: 'first' | 'last'}) => scroll(state, toEdge(to)),
+  'mark-choice': (state, {by}: {by: 1 | -1}) => show(state, markChoice(state.wizard, by)),
+  'toggle-choice': (state, {which}: {which: 'marked' | 'all'}) =>
+    show(state, toggleChoice(state, state.wizard, which)),
   'open-blocker': state => openBlocker(state, state.wizard),
   'toggle-guards': state => show(state, {...state.wizard, areGuardsShown: !state.wizard.areGuardsShown}),
 } satisfies CommandTable<InWizard>;

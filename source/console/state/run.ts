@@ -1,4 +1,5 @@
 import {harmSince, withAfter} from '../../core/assessment/recovery.ts';
+import {choicesOf} from '../../core/engine/only.ts';
 import type {DiagnosisData} from '../../core/recipe/diagnose.ts';
 import {type ParameterProblem, problemOf, suggestionsOf} from '../../core/recipe/parameters.ts';
 import {counted} from '../../core/text/format.ts';
@@ -50,6 +51,12 @@ export type RecipeWizard = {
   /** Why the wizard cannot go on. */
   error: string | null;
   plan: Plan | null;
+  /** The plan with all that the recipe found, of which `plan` leaves out what was not chosen. */
+  whole: Plan | null;
+  /** The subjects left out; null before the first plan. */
+  leftOut: readonly string[] | null;
+  /** Index of the choice that Space takes or leaves out; null until one was marked. */
+  marked: number | null;
   /** The findings with harm that the plan answers. */
   answers: readonly Finding[];
   /** The server that the plan was made for. */
@@ -157,7 +164,7 @@ export function editedParameter(known: Known, wizard: RecipeWizard): Parameter |
 }
 
 /** The choices or suggestions of the parameter being edited; [] where there are none. */
-export function choicesOf(known: Known, wizard: RecipeWizard): readonly string[] {
+export function valueChoices(known: Known, wizard: RecipeWizard): readonly string[] {
   const parameter = editedParameter(known, wizard);
   if (parameter?.choices !== undefined) return parameter.choices;
   if (parameter === null || !['text', 'path'].includes(parameter.kind)) return [];
@@ -166,7 +173,7 @@ export function choicesOf(known: Known, wizard: RecipeWizard): readonly string[]
 
 /** Whether the arrows walk through the parameter's values: none of its own has been typed. */
 export function isChoosing(known: Known, wizard: RecipeWizard): boolean {
-  const choices = choicesOf(known, wizard);
+  const choices = valueChoices(known, wizard);
   const value = editedLine(known, wizard)?.text ?? '';
   return choices.length > 0 && (value === '' || choices.includes(value));
 }
@@ -191,6 +198,11 @@ export function parameterProblem(
 /** A plan of advice alone has nothing to execute. */
 export function canBeExecuted(plan: Plan | null): plan is Plan {
   return plan?.steps.some(({kind}) => kind !== 'advice') ?? false;
+}
+
+/** What can be left out of the plan on the screen; [] elsewhere. */
+export function choicesOfPlan({stage, whole}: RecipeWizard): string[] {
+  return stage === 'preview' && whole !== null ? choicesOf(whole) : [];
 }
 
 /** Whether the preview on the screen has guards too long for one line. */

@@ -1,4 +1,3 @@
-import {answeredBy} from '../../core/assessment/recovery.ts';
 import {canAct, planRecipe, refuseOnStandby} from '../../core/engine/plan.ts';
 import {hasFolded} from '../../core/engine/step-preview.ts';
 import {findRun, planUndo} from '../../core/engine/undo.ts';
@@ -6,12 +5,12 @@ import {AbortError} from '../../core/errors.ts';
 import {serverOf} from '../../core/server/server-identity.ts';
 import type {Parameter, ParameterValues, Recipe} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
+import {leaveOut, leftOutByFinding} from './choices.ts';
 import type {InputLine} from './line-editor.ts';
 import {startReplay} from './replay.ts';
 import {
   canBeCancelled,
   canBeExecuted,
-  choicesOf,
   confirmationWord,
   type DataRequest,
   editedLine,
@@ -25,6 +24,7 @@ import {
   type RunUpdate,
   recipeOf,
   type Target,
+  valueChoices,
   valuesOf,
   type WizardStage,
 } from './run.ts';
@@ -42,6 +42,9 @@ export const newWizard: RecipeWizard = {
   field: 0,
   error: null,
   plan: null,
+  whole: null,
+  leftOut: null,
+  marked: null,
   answers: [],
   server: null,
   typed: '',
@@ -173,7 +176,7 @@ function setParameter(wizard: RecipeWizard, {name}: Parameter, value: string): R
 /** Selects the next or previous value of a parameter with choices or suggestions. */
 export function choose(known: Known, wizard: RecipeWizard, by: 1 | -1): RecipeWizard {
   const parameter = editedParameter(known, wizard);
-  const choices = choicesOf(known, wizard);
+  const choices = valueChoices(known, wizard);
   if (parameter === null || choices.length === 0) return wizard;
   const at = choices.indexOf(valuesOf(wizard)[parameter.name] ?? '');
   const next = at === -1 ? (by === 1 ? 0 : -1) : (at + by) % choices.length;
@@ -235,17 +238,10 @@ function makePlan(known: Known, wizard: RecipeWizard, recipe: Recipe): RunUpdate
   const refused = refuse(known, wizard, recipe);
   if (refused !== null || snapshot === null || !canAct(recipe)) return refused ?? show(wizard);
   try {
-    const plan = planRecipe(recipe, snapshot, valuesOf(wizard), wizard.data ?? {});
-    return show({
-      ...wizard,
-      ...{plan, hasFolded: hasFolded(plan.steps), server: snapshot.target.server ?? null},
-      answers: answeredBy(
-        plan,
-        known.findings,
-        ({recipe: id, subject}) => `${id}/${subject}` === wizard.finding,
-      ),
-      ...{stage: 'preview', error: null},
-    });
+    const whole = planRecipe(recipe, snapshot, valuesOf(wizard), wizard.data ?? {});
+    const leftOut = wizard.leftOut ?? leftOutByFinding(known, wizard, whole);
+    const server = snapshot.target.server ?? null;
+    return show(leaveOut(known, {...wizard, whole, server, stage: 'preview', error: null}, leftOut));
   } catch (error) {
     return show(withError(wizard, recipe, error));
   }

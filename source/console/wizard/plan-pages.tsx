@@ -7,22 +7,25 @@ import type {Plan} from '../../model/recipe.ts';
 import type {Step} from '../../model/step.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import {useConsole, useTheme} from '../components/context.ts';
-import {Page} from '../components/page.tsx';
+import {Anchor, Page} from '../components/page.tsx';
 import {BlankRow, Heading, Prose, Signed, StepText, usePageWidth} from '../components/prose.tsx';
 import {Text} from '../components/text.tsx';
 import {shorten} from '../screen/line.ts';
+import {choicesOfPlan, type RecipeWizard} from '../state/run.ts';
 
 type PreviewPageProps = {
   plan: Plan;
-  /** Long guards are shown in full. */
-  areGuardsShown: boolean;
+  wizard: RecipeWizard;
 };
 
 /** A summary, then every statement as it will run and everything skipped. */
-export const PreviewPage = memo(function PreviewPage({plan, areGuardsShown}: PreviewPageProps) {
-  const {steps, skipped, explanation, figure} = plan;
+export const PreviewPage = memo(function PreviewPage({plan, wizard}: PreviewPageProps) {
+  const {steps, explanation, figure} = plan;
+  const choices = choicesOfPlan(wizard);
+  // What was left out is among the steps, where it can be taken again.
+  const skipped = choices.length > 0 ? (wizard.whole?.skipped ?? []) : plan.skipped;
   return (
-    <Page>
+    <Page follow={wizard.marked}>
       <PlanSummary plan={plan} />
       <BlankRow />
       <Prose text={explanation} />
@@ -31,16 +34,30 @@ export const PreviewPage = memo(function PreviewPage({plan, areGuardsShown}: Pre
         <Text key={index}>{`  ${row}`}</Text>
       ))}
       <BlankRow />
-      {steps.map((step, index) => (
-        <NumberedStep
-          key={index}
-          number={index + 1}
-          step={step}
-          before={steps[index - 1]}
-          title={titleBeside(step, explanation)}
-          isFolded={!areGuardsShown}
+      {choices.length > 0 && (
+        <Prose
+          text="Space leaves the marked one out or takes it; Tab marks the next; a: all or none"
+          role="muted"
         />
-      ))}
+      )}
+      {(choices.length > 0 ? (wizard.whole?.steps ?? []) : steps).map((step, index, all) => {
+        const at = steps.indexOf(step);
+        const isFirst = all.findIndex(({subject}) => subject === step.subject) === index;
+        const choice = isFirst ? choices.indexOf(step.subject) : -1;
+        const isMarked = choice >= 0 && choice === (wizard.marked ?? 0);
+        const rows = (
+          <NumberedStep
+            key={index}
+            number={at < 0 ? null : at + 1}
+            choice={choices.length === 0 ? null : {isFirst: choice >= 0, isMarked}}
+            step={step}
+            before={steps[at - 1]}
+            title={titleBeside(step, explanation)}
+            isFolded={!wizard.areGuardsShown}
+          />
+        );
+        return isMarked && wizard.marked !== null ? <Anchor key={index}>{rows}</Anchor> : rows;
+      })}
       {skipped.length > 0 && (
         <>
           <BlankRow />
@@ -98,18 +115,29 @@ function describeReversible(steps: Step[], unneeded: number[]): string {
 }
 
 type NumberedStepProps = {
-  number: number;
+  /** null: left out. */
+  number: number | null;
+  /** Where steps can be left out: whether this is the first of its subject, and the marked one. */
+  choice: {isFirst: boolean; isMarked: boolean} | null;
   step: Step;
   before: Step | undefined;
   title: string;
   isFolded: boolean;
 };
 
-function NumberedStep({number, step, before, title, isFolded}: NumberedStepProps) {
+function NumberedStep({number, choice, step, before, title, isFolded}: NumberedStepProps) {
+  const isTaken = number !== null;
+  const box = choice === null ? '' : choice.isFirst ? ` [${isTaken ? 'x' : ' '}]` : '    ';
+  const sign = `${choice?.isMarked ? '>' : ' '}${(isTaken ? String(number) : '-').padStart(2)}${box}`;
   return (
     <>
-      <Signed sign={String(number).padStart(3)} signRole="muted" text={title} role="strong" />
-      <StepText step={step} before={before} isFolded={isFolded} />
+      <Signed
+        sign={sign}
+        signRole={choice?.isMarked ? 'key' : 'muted'}
+        text={isTaken ? title : `${title}: left out`}
+        role={isTaken ? 'strong' : 'muted'}
+      />
+      {isTaken && <StepText step={step} before={before} isFolded={isFolded} />}
     </>
   );
 }

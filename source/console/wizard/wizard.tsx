@@ -11,6 +11,7 @@ import {
   blockerOf,
   canBeCancelled,
   canBeExecuted,
+  choicesOfPlan,
   confirmationWord,
   currentStep,
   type DataRequest,
@@ -98,14 +99,14 @@ function Stages({wizard}: {wizard: RecipeWizard}) {
 }
 
 function StagePage({wizard}: {wizard: RecipeWizard}) {
-  const {stage, plan, areGuardsShown, run} = wizard;
+  const {stage, plan, run} = wizard;
   switch (stage) {
     case 'evidence':
       return <EvidencePage wizard={wizard} />;
     case 'parameters':
       return <ParametersPage wizard={wizard} />;
     case 'preview':
-      return plan && <PreviewPage plan={plan} areGuardsShown={areGuardsShown} />;
+      return plan && <PreviewPage plan={plan} wizard={wizard} />;
     case 'confirm':
       return plan && <ConfirmationPage plan={plan} server={wizard.server} />;
     case 'running':
@@ -231,6 +232,7 @@ export function wizardKeys(state: ConsoleState, wizard: RecipeWizard): [key: str
     ['Enter', forward[stage]],
     [wizard.asksToStop ? 'Esc again' : 'Esc', back[stage]],
     ['o', hasGuardsToShow(wizard) ? (wizard.areGuardsShown ? 'fold guards' : 'show guards') : ''],
+    ['Space', choicesOfPlan(wizard).length > 0 ? 'choose' : ''],
     ['← →', isChoosing(state, wizard) ? 'choose' : ''],
     ['w', blocker === null ? '' : `session ${blocker.pid}`],
   ];

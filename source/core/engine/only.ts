@@ -11,17 +11,40 @@ export function onlySubjects(plan: Plan, subjects: readonly string[]): Plan {
   for (const subject of subjects) if (!known.includes(subject)) throw unknown(subject, known);
   const kept = plan.steps.flatMap((step, index) => (subjects.includes(step.subject) ? [index] : []));
   const left = plan.steps.filter(({subject}) => !subjects.includes(subject));
+  const chosen = known.filter(subject => subjects.includes(subject)).length;
   return {
     ...plan,
+    explanation: [
+      ...(left.length === 0 ? [] : [`Only ${chosen} of ${known.length} chosen: the others are left out.`]),
+      ...plan.explanation,
+    ],
     steps: kept.flatMap(index => plan.steps[index] ?? []),
     skipped: [
       ...plan.skipped,
-      ...left.map(({subject, title}) => ({subject, description: title, reason: 'left out by --only'})),
+      ...left.map(({subject, title}) => ({subject, description: title, reason: leftOut})),
     ],
     // A session frees one slot.
     slots_freed: Math.min(plan.slots_freed, subjects.length),
     watch_groups: plan.watch_groups.flatMap(group => regroup(group, kept)),
   };
+}
+
+const leftOut = 'not chosen';
+
+/** What can be left out by itself: sessions, indexes and tables, of which no step needs another's. [] for fewer than two. */
+export function choicesOf({steps}: Plan): string[] {
+  const subjects = [...new Set(steps.map(({subject}) => subject))];
+  const choices = subjects.filter(subject => /^(?:backend|index|table):/.test(subject));
+  return choices.length < 2 || steps.some(({kind, subject}) => kind === 'sql' && !choices.includes(subject))
+    ? []
+    : choices;
+}
+
+/** The plan without these of its choices. A file names every index: it is left out with the first of them. */
+export function withoutChoices(plan: Plan, left: readonly string[]): Plan {
+  if (left.length === 0) return plan;
+  const choices = choicesOf(plan).filter(subject => !left.includes(subject));
+  return onlySubjects(plan, choices);
 }
 
 /** A group refers to steps by index. */

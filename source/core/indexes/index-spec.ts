@@ -98,7 +98,11 @@ const longest = 63;
 const ending = '_idx';
 
 /** `table_column_idx`, as PostgreSQL and Prisma's `@@index` name an index; numbered if the name is taken. */
-export function nameFor({name}: Table, {keys}: IndexSpec, isTaken: (name: string) => boolean): string {
+export function nameFor(
+  {name}: Pick<Table, 'name'>,
+  {keys}: IndexSpec,
+  isTaken: (name: string) => boolean,
+): string {
   const words = keys.map(({expression}) => wordOf(expression));
   const base = [name, ...words].join('_');
   for (let number = 0; ; number++) {

@@ -8,7 +8,7 @@ import {AbortError, exitCodes} from '../errors.ts';
 import {messageOf} from '../text/redact.ts';
 
 /** How often diagnoses get new recipe data, which is expensive to read and changes slowly. */
-export const diagnosisDataEveryMs = 60_000;
+const diagnosisDataEveryMs = 60_000;
 
 /** The same of the facts that are cheap to read, while a finding rests on them: it goes soon after its cause. */
 const factsEveryMs = 15_000;

@@ -51,6 +51,44 @@ describe('preview', () => {
     expect(screenOf(preview)).toMatch(/\n {2}12 steps; skipped: 1\n {2}none of them can be undone\n/);
   });
 
+  it('has each session left out and taken again, all of them, and executes what is left', () => {
+    const steps = [createStep(4001), createStep(4002), createStep(4002), createStep(4003)];
+    const recipes = [createRecipe({findings: () => findings, plan: () => createPlan(0, {steps})})];
+    const opened = press(play(open(80, 40, {recipes}), read(createSnapshot())).state, 'a', 'enter');
+    expect(screenOf(opened)).toMatch(/> 1 \[x\] end session 4001[\s\S]*\n +4 \[x\] end session 4003/);
+    expect(rowsOf(opened).at(-1)).toContain('Space choose');
+    const second = press(opened, 'tab', 'space');
+    expect(screenOf(second)).toMatch(/2 steps; skipped: 3/);
+    expect(screenOf(second)).toContain('Only 2 of 3 chosen: the others are left out.');
+    expect(screenOf(second)).toMatch(/> - \[ \] end session 4002 .*: left out\n/);
+    expect(screenOf(second)).toMatch(/\n +2 \[x\] end session 4003/);
+    const none = press(opened, 'a');
+    expect(screenOf(none)).toContain('nothing to do');
+    expect(press(none, 'enter').wizard).toBeNull();
+    expect(screenOf(press(none, 'a'))).toMatch(/4 steps; skipped: 1/);
+    const pids = (state: ConsoleState) => state.wizard?.plan?.steps.map(({subject}) => subject);
+    expect(pids(press(second, 'enter'))).toEqual(['backend:4001', 'backend:4003']);
+    expect(pids(press(second, 'enter', 'escape', 'space'))).toHaveLength(4);
+    // Made again, the plan leaves out the same.
+    expect(pids(press(second, 'escape', 'enter'))).toEqual(['backend:4001', 'backend:4003']);
+    expect(pids(press(opened, 'shift-tab', 'space'))).not.toContain('backend:4003');
+  });
+
+  it('has nothing chosen where one step alone, or one that others need, is planned', () => {
+    expect(screenOf(press(start(1), 'a', 'enter', 'space'))).toContain('Space: nothing to choose from here');
+    expect(screenOf(press(start(1), 'a', 'enter'))).not.toContain('[x]');
+  });
+
+  it('opens with the one that the finding names', () => {
+    const steps = [createStep(1), createStep(2), createStep(3)];
+    const recipes = [createRecipe({findings: () => findings, plan: () => createPlan(0, {steps})})];
+    const opened = press(play(open(80, 40, {recipes}), read(createSnapshot())).state, 'b', 'enter');
+    expect(opened.wizard?.plan?.steps.map(({subject}) => subject)).toEqual(['backend:2']);
+    expect(screenOf(opened)).toMatch(
+      /- \[ \] end session 1[\s\S]*1 \[x\] end session 2[\s\S]*- \[ \] end session 3/,
+    );
+  });
+
   it('shows a long reason for skipping several objects once', () => {
     const reason = 'no index leads with it, but so many rows share a value that no plan would use one';
     const skipped = ['a', 'b'].map(description => ({subject: 'index', description, reason}));
@@ -80,7 +118,7 @@ describe('preview', () => {
 
   it('says how much is below until the end has been in sight', () => {
     const shown = mount(preview);
-    expect(shown.rows().at(-1)).toMatch(/Enter next {2}Esc back +\d+ more lines below: PgDn/);
+    expect(shown.rows().at(-1)).toMatch(/Enter next {2}Esc back {2}Space choose +\d+ more lines below: PgDn/);
     shown.play('G');
     expect(shown.rows().join('\n')).not.toContain('more line');
     expect(shown.rows().join('\n')).toContain('backend:9 9: a dump');

@@ -1,7 +1,9 @@
 import type {Act} from '../../../model/recipe.ts';
 import type {UncoveredForeignKey} from '../../../model/server-facts.ts';
 import type {Backend} from '../../../model/snapshot.ts';
+import {btree, key as indexKey, nameFor} from '../../indexes/index-spec.ts';
 import {writeText} from '../../recipe/parameters.ts';
+import {quoteIdentifier} from '../../sql/quote.ts';
 import {statementName} from '../../sql/statement-name.ts';
 import {formatAge, formatCount} from '../../text/format.ts';
 import {type Context, poolName, poolSubject} from '../context.ts';
@@ -48,6 +50,8 @@ export function describeKey(key: UncoveredForeignKey, backend: Backend) {
       `relation:${schema}.${table}`,
       `relation:${schema}.${table}/key:${name}`,
       'indexes:missing',
+      // The one that apply-indexes builds for it.
+      `index:${schema}.${nameFor({name: table}, btree(columns.map(name => indexKey(quoteIdentifier(name)))), () => false)}`,
       ...(backend.query_id === null ? [] : [`statement:${backend.query_id}`]),
       poolSubject(backend),
     ],
