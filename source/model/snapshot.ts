@@ -166,7 +166,10 @@ export type Statement = {
   rates?: StatementRates;
 };
 
-/** Changes of a statement between two snapshots, per second of the server's clock. */
+/**
+ * Changes of a statement between two snapshots, per second of the server's clock. null: among thousands of statements only
+ * some are read in full; of one that was not before, these are unknown.
+ */
 export type StatementRates = {
   interval_ms: number;
   calls_per_second: number;
@@ -174,13 +177,13 @@ export type StatementRates = {
   /** Share of all execution time in the interval, 0 to 1. */
   exec_share_ratio: number;
   rows_per_second: number;
-  shared_blks_hit_per_second: number;
-  shared_blks_read_per_second: number;
-  temp_blks_per_second: number;
-  wal_bytes_per_second: number;
+  shared_blks_hit_per_second: number | null;
+  shared_blks_read_per_second: number | null;
+  temp_blks_per_second: number | null;
+  wal_bytes_per_second: number | null;
   /** Mean and standard deviation of the calls in the interval. */
   mean_exec_time_ms: number;
-  stddev_exec_time_ms: number;
+  stddev_exec_time_ms: number | null;
 };
 
 export type StatementsInfo = {

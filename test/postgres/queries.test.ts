@@ -37,6 +37,7 @@ import {
   statementsQuery,
   statementsScanQuery,
   statementTextsQuery,
+  wantedStatementsQuery,
 } from '../../source/postgres/queries/statements.ts';
 import {sessionLocksQuery, sessionQueryQuery} from '../../source/postgres/sampler/session-detail.ts';
 import {identityQuery} from '../../source/postgres/server/capabilities.ts';
@@ -84,9 +85,10 @@ const serverQueries: [Query, unknown[]][] = [
   [xminHoldersQuery, []],
 ];
 const statementQueries: [Query, unknown[]][] = [
-  [statementsQuery, [10, []]],
+  [statementsQuery, [10]],
+  [wantedStatementsQuery, [['1'], ['1'], ['1']]],
   [statementsInfoQuery, []],
-  [statementsScanQuery, []],
+  [statementsScanQuery, [['1'], ['1'], ['1']]],
   [statementTextsQuery, [[]]],
   [costlyStatementsQuery, [10]],
 ];

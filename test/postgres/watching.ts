@@ -20,7 +20,7 @@ export const everything: ReadRequest = {
   lock_waits: true,
   index_hits: true,
   index_builds: true,
-  statements: {numbers: true, scan: false, texts: null},
+  statements: {numbers: true, texts: null},
 };
 
 /** A reader that knows its target, so that everything can be read from here on. */

@@ -1,7 +1,7 @@
 import {statementKey} from '../../core/activity/rates.ts';
 import {thresholds} from '../../core/health/thresholds.ts';
 import {formatBytes, formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
-import type {Statement} from '../../model/snapshot.ts';
+import type {Statement, StatementRates} from '../../model/snapshot.ts';
 import type {Role} from '../screen/line.ts';
 import type {TableState} from '../state/browsing.ts';
 import type {ConsoleState} from '../state/state.ts';
@@ -152,7 +152,7 @@ export const statementColumns: Column<Statement>[] = [
 ];
 
 /** Times of the calls between two snapshots, or of all calls since the last reset where there were none. */
-function timesOf(statement: Statement): Pick<Statement, 'mean_exec_time_ms' | 'stddev_exec_time_ms'> {
+function timesOf(statement: Statement): Pick<StatementRates, 'mean_exec_time_ms' | 'stddev_exec_time_ms'> {
   return statement.rates && statement.rates.calls_per_second > 0 ? statement.rates : statement;
 }
 

@@ -1,7 +1,7 @@
 import {Box} from 'ink';
 import {useMemo} from 'react';
 import {statementKey} from '../../core/activity/rates.ts';
-import {counted, formatCount} from '../../core/text/format.ts';
+import {counted, formatAge, formatCount} from '../../core/text/format.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {useConsole, useTheme} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
@@ -28,11 +28,17 @@ function Statements() {
   const rows = useMemo(() => statementRows({snapshot, tables}), [snapshot, tables]);
   const table = useMemo(() => statementsTable({snapshot, tables}), [snapshot, tables]);
   const eviction = evictionText(snapshot);
+  const choice = choiceText(snapshot);
   return (
     <>
       {eviction !== null && (
         <Box flexShrink={0}>
           <Text role="warning" wrap="wrap">{` ${symbols.warning} ${eviction}`}</Text>
+        </Box>
+      )}
+      {choice !== null && (
+        <Box flexShrink={0}>
+          <Text role="muted" wrap="wrap">{` ${choice}`}</Text>
         </Box>
       )}
       <Table
@@ -60,4 +66,18 @@ function evictionText(snapshot: Snapshot | null): string | null {
   const info = snapshot?.statements_info;
   if (!info?.is_evicting) return null;
   return `entries are being evicted (${info.entries} of ${info.max_entries}): this list is lossy; raise pg_stat_statements.max`;
+}
+
+/** poolctl's own statements are counted by the server but are not listed. */
+const mostOwn = 25;
+
+function choiceText(snapshot: Snapshot | null): string | null {
+  const {statements = [], statements_info: info} = snapshot ?? {};
+  if (!info || statements.length === 0 || info.entries <= statements.length + mostOwn) return null;
+  const interval_ms = statements.find(({rates}) => rates)?.rates?.interval_ms;
+  const recent =
+    interval_ms === undefined
+      ? 'the slowest'
+      : `the busiest and slowest of the last ${formatAge(interval_ms)}`;
+  return `${statements.length} of ${info.entries.toLocaleString('en')} statements: ${recent}, then those with the most time since the reset`;
 }

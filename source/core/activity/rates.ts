@@ -1,4 +1,5 @@
 import type {Database, Statement, StatementRates} from '../../model/snapshot.ts';
+import {type Scanned, type StatementScan, scanGrowth} from './statement-scan.ts';
 
 /** Counters at one time of the server's clock, and the times of their resets. */
 export type StatementCounters = {
@@ -8,6 +9,8 @@ export type StatementCounters = {
   stats_reset: string | null;
   /** All entries were read: a missing one did not exist. */
   is_complete: boolean;
+  /** A few figures of all entries, where `statements` are a part of them. */
+  scan?: StatementScan;
 };
 
 /** The key of a pg_stat_statements entry. */
@@ -26,15 +29,42 @@ export function withStatementRates(previous: StatementCounters, current: Stateme
     return withoutRates(current.statements);
   const before = new Map(previous.statements.map(statement => [statementKey(statement), statement]));
   const deltas = current.statements.map(statement => {
-    const earlier = before.get(statementKey(statement)) ?? (previous.is_complete ? fromNothing : null);
-    return earlier === null || isRestarted(earlier, statement) ? null : deltaOf(earlier, statement);
+    const key = statementKey(statement);
+    const earlier = before.get(key) ?? (isNew(key, previous) ? fromNothing : null);
+    if (earlier === null) return partOf(previous.scan?.get(key), statement);
+    return isRestarted(earlier, statement) ? null : deltaOf(earlier, statement);
   });
-  const totalExecMs = deltas.reduce((sum, delta) => sum + (delta?.total_exec_time_ms ?? 0), 0);
+  const growth = current.scan && previous.scan ? scanGrowth(previous.scan, current.scan) : null;
+  const all = growth === null ? deltas : [...growth.values()];
+  const totalExecMs = all.reduce((sum, delta) => sum + (delta?.total_exec_time_ms ?? 0), 0);
   return current.statements.map((statement, index) => {
     const delta = deltas[index];
     const {rates: _, ...counters} = statement;
     return delta ? {...counters, rates: ratesOf(delta, interval_ms, totalExecMs)} : counters;
   });
+}
+
+function isNew(key: string, {is_complete, scan}: StatementCounters): boolean {
+  return is_complete || (scan !== undefined && !scan.has(key));
+}
+
+/** Of a statement that was only scanned before: what the scan does not have is unknown. */
+function partOf(earlier: Scanned | undefined, later: Statement): PartialDelta | null {
+  if (earlier === undefined || later.calls < earlier.calls) return null;
+  const calls = later.calls - earlier.calls;
+  const total_exec_time_ms = Math.max(0, later.total_exec_time_ms - earlier.total_exec_time_ms);
+  return {
+    calls,
+    total_exec_time_ms,
+    rows: later.rows - earlier.rows,
+    mean_exec_time_ms: calls === 0 ? 0 : total_exec_time_ms / calls,
+    shared_blks_hit: null,
+    shared_blks_read: null,
+    temp_blks_read: null,
+    temp_blks_written: null,
+    wal_bytes: null,
+    stddev_exec_time_ms: null,
+  };
 }
 
 type Delta = Pick<
@@ -50,6 +80,10 @@ type Delta = Pick<
   | 'mean_exec_time_ms'
   | 'stddev_exec_time_ms'
 >;
+
+type PartialDelta = {
+  [Name in keyof Delta]: Name extends keyof Scanned | 'mean_exec_time_ms' ? number : number | null;
+};
 
 /** A new entry: all counters start at zero, also after an eviction. */
 const fromNothing: Earlier = {
@@ -116,18 +150,23 @@ function intervalDeviation(earlier: Delta, later: Delta): number {
   return Math.sqrt(Math.max(0, squares(later) - squares(earlier) - between) / calls);
 }
 
-function ratesOf(delta: Delta, interval_ms: number, totalExecMs: number): StatementRates {
+function ratesOf(delta: PartialDelta, interval_ms: number, totalExecMs: number): StatementRates {
   const perSecond = (amount: number) => (amount * 1000) / interval_ms;
+  const ifKnown = (amount: number | null) => (amount === null ? null : perSecond(amount));
+  const {temp_blks_read, temp_blks_written} = delta;
   return {
     interval_ms,
     calls_per_second: perSecond(delta.calls),
     exec_ms_per_second: perSecond(delta.total_exec_time_ms),
     exec_share_ratio: totalExecMs === 0 ? 0 : delta.total_exec_time_ms / totalExecMs,
     rows_per_second: perSecond(delta.rows),
-    shared_blks_hit_per_second: perSecond(delta.shared_blks_hit),
-    shared_blks_read_per_second: perSecond(delta.shared_blks_read),
-    temp_blks_per_second: perSecond(delta.temp_blks_read + delta.temp_blks_written),
-    wal_bytes_per_second: perSecond(delta.wal_bytes),
+    shared_blks_hit_per_second: ifKnown(delta.shared_blks_hit),
+    shared_blks_read_per_second: ifKnown(delta.shared_blks_read),
+    temp_blks_per_second:
+      temp_blks_read === null || temp_blks_written === null
+        ? null
+        : perSecond(temp_blks_read + temp_blks_written),
+    wal_bytes_per_second: ifKnown(delta.wal_bytes),
     mean_exec_time_ms: delta.mean_exec_time_ms,
     stddev_exec_time_ms: delta.stddev_exec_time_ms,
   };
@@ -176,51 +215,4 @@ function hasDatabaseRestarted(earlier: Database, later: Database): boolean {
     later.blks_hit < earlier.blks_hit ||
     later.blks_read < earlier.blks_read
   );
-}
-
-/** Calls and execution time of every statement, by queryid. */
-export type StatementScan = Map<string, {calls: number; total_exec_time_ms: number}>;
-
-/** Parses `queryid calls total_exec_time` triples; entries of one queryid (several roles, databases) are summed. */
-export function parseScan(triples: string): StatementScan {
-  const scan: StatementScan = new Map();
-  const words = triples === '' ? [] : triples.split(' ');
-  for (let index = 0; index + 2 < words.length; index += 3) {
-    const queryid = words[index] ?? '';
-    const calls = Number(words[index + 1]);
-    const total_exec_time_ms = Number(words[index + 2]);
-    const known = scan.get(queryid);
-    if (known === undefined) scan.set(queryid, {calls, total_exec_time_ms});
-    else {
-      known.calls += calls;
-      known.total_exec_time_ms += total_exec_time_ms;
-    }
-  }
-  return scan;
-}
-
-/**
- * The queryids to read in addition to those with most total execution time: those that cost most or were called most
- * since the previous scan, and the slowest on average. A statement that became busy a minute ago is far
- * down a list of sums over months.
- */
-export function chooseWatched(previous: StatementScan | null, scan: StatementScan): string[] {
-  const rows = [...scan].map(([queryid, {calls, total_exec_time_ms}]) => {
-    const before = previous?.get(queryid);
-    return {
-      queryid,
-      execMs: previous === null ? 0 : total_exec_time_ms - (before?.total_exec_time_ms ?? 0),
-      calls: previous === null ? 0 : calls - (before?.calls ?? 0),
-      meanMs: calls === 0 ? 0 : total_exec_time_ms / calls,
-    };
-  });
-  const top = (count: number, read: (row: (typeof rows)[number]) => number) =>
-    rows
-      .filter(row => read(row) > 0)
-      .sort((a, b) => read(b) - read(a))
-      .slice(0, count)
-      .map(({queryid}) => queryid);
-  return [
-    ...new Set([...top(40, row => row.execMs), ...top(20, row => row.calls), ...top(20, row => row.meanMs)]),
-  ];
 }

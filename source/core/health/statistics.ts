@@ -54,7 +54,8 @@ export function isSameServer(a: Snapshot, b: Snapshot): boolean {
 function callsSince({rates, ...statement}: Statement, all: StatementCalls | undefined): StatementCalls[] {
   if (rates === undefined) return all === undefined ? [] : [all];
   const n = Math.round((rates.calls_per_second * rates.interval_ms) / 1000);
-  return [{statement, n, mean: rates.mean_exec_time_ms, deviation: rates.stddev_exec_time_ms}];
+  const {mean_exec_time_ms: mean, stddev_exec_time_ms: deviation} = rates;
+  return deviation === null ? [] : [{statement, n, mean, deviation}];
 }
 
 function sum(values: readonly number[]): number {

@@ -1,36 +1,73 @@
-import {extensionQuery} from './query.ts';
+import {extensionQuery, type Query} from './query.ts';
 
 /**
- * The counters of up to `$1` statements without their texts: the queryids in `$2` first, then those with most execution
- * time. The function always returns every entry (2.7 ms for 5,000); choosing before casting and sending costs 1.5 ms
- * more, sending all would cost 8.
- *
- * An entry without a queryid is one that this role may not see.
+ * The function keeps its rows in memory up to work_mem, and else in temporary files: 11 MB for 20,000 entries. Its argument
+ * is evaluated before it is called, and set_config(..., true) lasts as long as the statement's transaction.
  */
-const countersText = (columns: {
-  toplevel: string;
-  read_time: string;
-  write_time: string;
-  stats_since: string;
-}) => `
-SELECT /* poolctl */ s.queryid::text, s.dbid, s.userid, s.toplevel, s.calls, s.total_exec_time, s.mean_exec_time,
-  s.stddev_exec_time, s.min_exec_time, s.max_exec_time, s.total_plan_time, s.rows, s.shared_blks_hit,
-  s.shared_blks_read, s.shared_blks_dirtied, s.temp_blks_read, s.temp_blks_written, s.wal_bytes,
-  s.blk_read_time, s.blk_write_time, s.stats_since::text
-FROM (
-  SELECT p.queryid, p.dbid, p.userid, ${columns.toplevel} AS toplevel, p.calls, p.total_exec_time,
-    p.mean_exec_time, p.stddev_exec_time, p.min_exec_time, p.max_exec_time, p.total_plan_time, p.rows,
-    p.shared_blks_hit, p.shared_blks_read, p.shared_blks_dirtied, p.temp_blks_read, p.temp_blks_written,
-    p.wal_bytes, ${columns.read_time} AS blk_read_time, ${columns.write_time} AS blk_write_time,
-    ${columns.stats_since} AS stats_since
-  FROM {schema}.pg_stat_statements(false) p
-  LEFT JOIN unnest($2::int8[]) AS watched(id) ON watched.id = p.queryid
-  WHERE p.queryid IS NOT NULL
-  ORDER BY watched.id IS NULL, p.total_exec_time DESC
-  LIMIT $1
-) s`;
+const entries = (withTexts: boolean) =>
+  `{schema}.pg_stat_statements(set_config('work_mem', greatest(pg_size_bytes(current_setting('work_mem')), 67108864) / 1024 || 'kB', true) IS ${withTexts ? 'NOT ' : ''}NULL) p`;
 
-const before1_11 = {
+type VersionColumns = {toplevel: string; read_time: string; write_time: string; stats_since: string};
+
+const counters = ({toplevel, read_time, write_time, stats_since}: VersionColumns) => [
+  ['queryid', 'p.queryid::text'],
+  ['dbid', 'p.dbid'],
+  ['userid', 'p.userid'],
+  ['toplevel', toplevel],
+  ...[
+    'calls',
+    'total_exec_time',
+    'mean_exec_time',
+    'stddev_exec_time',
+    'min_exec_time',
+    'max_exec_time',
+    'total_plan_time',
+    'rows',
+    'shared_blks_hit',
+    'shared_blks_read',
+    'shared_blks_dirtied',
+    'temp_blks_read',
+    'temp_blks_written',
+    'wal_bytes',
+  ].map(name => [name, `p.${name}`]),
+  ['blk_read_time', read_time],
+  ['blk_write_time', write_time],
+  ['stats_since', `${stats_since}::text`],
+];
+
+/** The counters of up to `$1` statements without their texts: those with most execution time. */
+const countersText = (columns: VersionColumns) => `
+SELECT /* poolctl */ ${counters(columns)
+  .map(([name, value]) => `${value} AS ${name}`)
+  .join(', ')}
+FROM ${entries(false)}
+WHERE p.queryid IS NOT NULL
+ORDER BY p.total_exec_time DESC
+LIMIT $1`;
+
+/** The statements that three arrays name. */
+const wanted = 'unnest($1::int8[], $2::oid[], $3::oid[]) w (queryid, dbid, userid)';
+const isWanted = 'w.queryid = p.queryid AND w.dbid = p.dbid AND w.userid = p.userid';
+
+const wantedText = (columns: VersionColumns) => `
+SELECT /* poolctl */ ${counters(columns)
+  .map(([name, value]) => `${value} AS ${name}`)
+  .join(', ')}
+FROM ${entries(false)}
+JOIN ${wanted} ON ${isWanted}`;
+
+const scanText = (columns: VersionColumns) => `
+SELECT /* poolctl */ string_agg(concat(p.userid, '/', p.dbid, '/', p.queryid, CASE WHEN ${columns.toplevel} THEN '/true ' ELSE '/false ' END,
+    p.calls, ' ', p.total_exec_time, ' ', p.rows), E'\\n') AS entries,
+  coalesce(json_agg(json_build_array(${counters(columns)
+    .map(([, value]) => value)
+    .join(', ')})) FILTER (WHERE w.queryid IS NOT NULL), '[]') AS wanted,
+  date_part('epoch', clock_timestamp() - now()) * 1000 AS took_ms
+FROM ${entries(false)}
+LEFT JOIN ${wanted} ON ${isWanted}
+WHERE p.queryid IS NOT NULL`;
+
+const before1_11: VersionColumns = {
   toplevel: 'p.toplevel',
   read_time: 'p.blk_read_time',
   write_time: 'p.blk_write_time',
@@ -38,16 +75,33 @@ const before1_11 = {
 };
 
 /** pg_stat_statements 1.10 and 1.12 add columns that are not read here. */
-export const statementsQuery = extensionQuery('poolctl_statements', {
-  '1.8': countersText({...before1_11, toplevel: 'true'}),
-  '1.9': countersText(before1_11),
-  '1.11': countersText({
-    toplevel: 'p.toplevel',
-    read_time: 'p.shared_blk_read_time',
-    write_time: 'p.shared_blk_write_time',
-    stats_since: 'p.stats_since',
-  }),
-});
+function counterQuery(name: string, text: (columns: VersionColumns) => string): Query {
+  return extensionQuery(name, {
+    '1.8': text({...before1_11, toplevel: 'true'}),
+    '1.9': text(before1_11),
+    '1.11': text({
+      toplevel: 'p.toplevel',
+      read_time: 'p.shared_blk_read_time',
+      write_time: 'p.shared_blk_write_time',
+      stats_since: 'p.stats_since',
+    }),
+  });
+}
+
+/** An entry without a queryid is one that this role may not see. */
+export const statementsQuery = counterQuery('poolctl_statements', countersText);
+
+/** The same of the statements in `$1` to `$3`: queryids, databases and roles. */
+export const wantedStatementsQuery = counterQuery('poolctl_statements_wanted', wantedText);
+
+/**
+ * A few figures of every entry, and all of those in `$1` to `$3`, in one call of the function, as that is most of the cost
+ * (30 ms for 20,000). Entries are lines of one text: as rows they would cost this process four times as much. Nothing is
+ * sorted or grouped, which could need temporary files, too.
+ */
+export const statementsScanQuery = counterQuery('poolctl_statements_scan', scanText);
+
+export type StatementsScanRow = [entries: string | null, wanted: StatementRow[], took_ms: number];
 
 export type StatementRow = [
   queryid: string,
@@ -92,21 +146,6 @@ export type StatementsInfoRow = [
 ];
 
 /**
- * Three figures of every entry, to find those that became busy among thousands that are not read at each refresh: one
- * text of `queryid calls total_exec_time` triples. As rows, 5,000 entries would cost this process 4 ms instead of 1. One
- * queryid may have several roles or databases, which `statementsQuery` separates.
- */
-export const statementsScanQuery = extensionQuery('poolctl_statements_scan', {
-  '1.8': `
-SELECT /* poolctl */ count(*)::int8 AS entries,
-  coalesce(string_agg(p.queryid || ' ' || p.calls || ' ' || p.total_exec_time, ' '), '') AS triples
-FROM {schema}.pg_stat_statements(false) p
-WHERE p.queryid IS NOT NULL`,
-});
-
-export type StatementsScanRow = [entries: number, triples: string];
-
-/**
  * The texts of the statements in `$1`. Reading any text reads the file of all texts (10 ms for 5,000), so only visible
  * ones are requested, once each. poolctl's own are returned too, so that they can be left out: on an idle server they
  * would be the costliest.
@@ -116,7 +155,7 @@ export const statementTextsQuery = extensionQuery('poolctl_statement_texts', {
 SELECT /* poolctl */ p.queryid::text, p.dbid, p.userid,
   CASE WHEN octet_length(p.query) > 100000 THEN left(p.query, 100000) ELSE p.query END AS query,
   o.is_own
-FROM {schema}.pg_stat_statements(true) p
+FROM ${entries(true)}
 CROSS JOIN LATERAL (
   SELECT (starts_with(p.query, 'SELECT /* poolctl */') OR starts_with(p.query, 'WITH /* poolctl */'))
     AND p.userid = (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user) AS is_own

@@ -24,9 +24,8 @@ const intervals_ms = {
   catalogs: 30_000,
   index_hits: 30_000,
   index_builds: 10_000,
-  /** While they are not visible; visible, they are read at each tick. */
+  /** While they are not visible; visible, they are read at each tick. Thousands of them are read less often. */
   statements: 8000,
-  scan: 10_000,
   texts: 10_000,
   /**
    * Before PostgreSQL 15 reading statistics waits for the collector to write a file not older than 500 ms
@@ -52,10 +51,10 @@ export function createReadingPlan(now: () => number, server_version_num: number)
   function statementsDue(reader: Reader, visible: Visible): StatementsRequest | null {
     const statements = reader.statements();
     if (statements === null) return null;
-    const numbers = isDue('statements', visible.statements ? 0 : intervals_ms.statements);
-    const scan = statements.isTruncated() && isDue('scan', intervals_ms.scan);
+    const least_ms = visible.statements ? 0 : intervals_ms.statements;
+    const numbers = isDue('statements', Math.max(least_ms, statements.leastInterval_ms()));
     const texts = textsDue(reader, visible);
-    return numbers || scan || texts !== null ? {numbers, scan, texts} : null;
+    return numbers || texts !== null ? {numbers, texts} : null;
   }
 
   function textsDue(reader: Reader, visible: Visible): string[] | null {
@@ -82,7 +81,7 @@ export function createReadingPlan(now: () => number, server_version_num: number)
         index_hits: true,
         index_builds: true,
         // An empty list still returns poolctl's own statements, which are never shown.
-        statements: {numbers: true, scan: false, texts: []},
+        statements: {numbers: true, texts: []},
       };
     },
     tick(reader, visible) {
@@ -106,7 +105,7 @@ export function createReadingPlan(now: () => number, server_version_num: number)
     texts(reader, visible) {
       const missing = reader.statements()?.missingTexts(visible.queryids) ?? [];
       if (missing.length === 0) return null;
-      return {...emptyRequest, statements: {numbers: false, scan: false, texts: missing}};
+      return {...emptyRequest, statements: {numbers: false, texts: missing}};
     },
   };
 }

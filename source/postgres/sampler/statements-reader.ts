@@ -1,10 +1,11 @@
+import {type StatementCounters, statementKey, withStatementRates} from '../../core/activity/rates.ts';
 import {
-  chooseWatched,
-  parseScan,
-  type StatementCounters,
+  addScanned,
+  chooseStatements,
+  partsOf,
   type StatementScan,
-  withStatementRates,
-} from '../../core/activity/rates.ts';
+  scanGrowth,
+} from '../../core/activity/statement-scan.ts';
 import {usageError} from '../../core/errors.ts';
 import {shownStatement} from '../../core/sql/shown-sql.ts';
 import type {Statement, StatementsInfo} from '../../model/snapshot.ts';
@@ -20,6 +21,7 @@ import {
   statementsQuery,
   statementsScanQuery,
   statementTextsQuery,
+  wantedStatementsQuery,
 } from '../queries/statements.ts';
 import {readCapabilities} from '../server/capabilities.ts';
 import type {Names} from './activity.ts';
@@ -28,8 +30,6 @@ import type {RunQuery} from './sections.ts';
 /** What one round trip reads of the statements. */
 export type StatementsRequest = {
   numbers: boolean;
-  /** Three figures of every entry, because not all entries are read in full. */
-  scan: boolean;
   /** queryids whose texts to fetch; null fetches none. */
   texts: string[] | null;
 };
@@ -39,14 +39,15 @@ export type StatementsReader = {
   read(request: StatementsRequest, names: Names): Promise<void>;
   statements(): Statement[];
   info(): StatementsInfo | null;
-  /** Not every entry was read; a scan finds others that have become busy. */
-  isTruncated(): boolean;
+  /** What the counters cost says how often they may be read: a hundredth of one processor of the server at most. */
+  leastInterval_ms(): number;
   /** Those of `queryids` whose text was not requested yet. */
   missingTexts(queryids: readonly string[]): string[];
 };
 
-/** Entries read each time: those with most execution time, and up to 80 that a scan found. */
+/** Entries that are read in full and listed. Where there are more, `chooseStatements` chooses. */
 const maxStatements = 200;
+const costShare = 0.01;
 /** Evictions are reported for this long after the last one. */
 const evictionShownMs = 60_000;
 /** Extension 1.8 does not count evictions. They happen when the list is full, 5 % at a time (entry_dealloc). */
@@ -68,29 +69,72 @@ export function createStatementsReader(
   let info: StatementsInfo | null = null;
   let lastEvictionMs = Number.NEGATIVE_INFINITY;
   let infoReadMs = 0;
-  let scanned: StatementScan | null = null;
-  let watched: string[] = [];
+  let listed: string[] = [];
   let entries = 0;
+  let took_ms = 0;
   let shown: Statement[] = [];
 
+  /** Two round trips at the first reading of many entries, and where one that was not listed before now is; else one. */
   async function readNumbers(names: Names): Promise<void> {
-    const [infoRows, rows] = await Promise.all([
+    const isLarge = counters !== null && !counters.is_complete;
+    const [infoRows, read] = await Promise.all([
       run<StatementsInfoRow>(variant(statementsInfoQuery)),
-      run<StatementRow>(variant(statementsQuery), [maxStatements, watched]),
+      isLarge ? readLarge(names) : readAll(names),
     ]);
     const infoRow = infoRows[0];
     if (infoRow === undefined) return;
-    const current: StatementCounters = {
-      at_ms: infoRow[3],
-      stats_reset: isoTime(infoRow[1]),
-      statements: rows.filter(row => !own.has(textKey(row))).map(row => toStatement(row, names)),
-      is_complete: rows.length < maxStatements,
-    };
-    const rated = counters === null ? current.statements : withStatementRates(counters, current);
+    const current: StatementCounters = {at_ms: infoRow[3], stats_reset: isoTime(infoRow[1]), ...read};
+    shown = counters === null ? [...current.statements] : withStatementRates(counters, current);
     counters = current;
-    shown = [...rated];
-    if (current.is_complete) entries = rows.length;
     info = toInfo(infoRow);
+  }
+
+  async function readAll(
+    names: Names,
+  ): Promise<Pick<StatementCounters, 'statements' | 'is_complete' | 'scan'>> {
+    const rows = await run<StatementRow>(variant(statementsQuery), [maxStatements]);
+    const statements = rows.map(row => toStatement(row, names));
+    if (rows.length < maxStatements) {
+      entries = rows.length;
+      return {statements: statements.filter(each => !own.has(textKeyOf(each))), is_complete: true};
+    }
+    listed = statements.map(statementKey);
+    return readLarge(names);
+  }
+
+  async function readLarge(
+    names: Names,
+  ): Promise<Pick<StatementCounters, 'statements' | 'is_complete' | 'scan'>> {
+    const [row] = await run<StatementsScanRow>(variant(statementsScanQuery), keyArrays(listed));
+    const [lines, wanted, scan_ms] = row ?? [null, [], 0];
+    const scan: StatementScan = new Map();
+    for (const part of partsOf(lines ?? '')) {
+      addScanned(scan, part);
+      // Keys and other answers come between the parts.
+      await new Promise(resolve => setImmediate(resolve));
+    }
+    entries = scan.size;
+    took_ms = scan_ms;
+    const read = new Map(
+      wanted.map(each => toStatement(each, names)).map(each => [statementKey(each), each]),
+    );
+    listed = chooseStatements(scan, scanGrowth(counters?.scan ?? null, scan), maxStatements);
+    const missing = listed.filter(key => !read.has(key));
+    const more =
+      missing.length === 0 ? [] : await run<StatementRow>(variant(wantedStatementsQuery), keyArrays(missing));
+    for (const row of more) {
+      const statement = toStatement(row, names);
+      const key = statementKey(statement);
+      const scanned = scan.get(key);
+      // Read a moment later than the scan: the counters of rates are the scan's.
+      if (scanned !== undefined && !read.has(key)) read.set(key, {...statement, ...scanned});
+    }
+    const statements = listed.flatMap(key => read.get(key) ?? []);
+    return {
+      statements: statements.filter(each => !own.has(textKeyOf(each))),
+      is_complete: scan.size < maxStatements,
+      scan,
+    };
   }
 
   function toInfo([dealloc, stats_reset, max_entries, at_ms]: StatementsInfoRow): StatementsInfo {
@@ -111,15 +155,6 @@ export function createStatementsReader(
       is_evicting: at_ms - lastEvictionMs < evictionShownMs,
       ...(evictions !== null && {evictions_per_minute: evictions}),
     };
-  }
-
-  async function readScan(): Promise<void> {
-    const [row] = await run<StatementsScanRow>(variant(statementsScanQuery));
-    if (row === undefined) return;
-    const scan = parseScan(row[1]);
-    entries = row[0];
-    watched = chooseWatched(scanned, scan);
-    scanned = scan;
   }
 
   async function readTexts(queryids: string[]): Promise<void> {
@@ -143,14 +178,13 @@ export function createStatementsReader(
     async read(request, names) {
       await Promise.all([
         request.numbers ? readNumbers(names) : null,
-        request.scan ? readScan() : null,
         request.texts === null ? null : readTexts(request.texts),
       ]);
       shown = shown.filter(statement => !own.has(textKeyOf(statement))).map(withText);
     },
     statements: () => shown,
     info: () => info,
-    isTruncated: () => counters !== null && !counters.is_complete,
+    leastInterval_ms: () => took_ms / costShare,
     missingTexts: queryids => queryids.filter(queryid => !requested.has(queryid)),
   };
 }
@@ -162,6 +196,12 @@ function textKey([queryid, dbid, userid]: readonly [string, number, number, ...u
 
 function textKeyOf({queryid, dbid, userid}: Statement): string {
   return `${userid}/${dbid}/${queryid}`;
+}
+
+/** The parts of keys as the arrays of a query: queryids, databases, roles. */
+function keyArrays(keys: readonly string[]): string[][] {
+  const parts = keys.map(key => key.split('/'));
+  return [2, 1, 0].map(index => parts.map(each => each[index] ?? ''));
 }
 
 function toStatement(row: StatementRow, names: Names): Statement {

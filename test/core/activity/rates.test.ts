@@ -1,8 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {
-  chooseWatched,
-  parseScan,
   type StatementCounters,
+  statementKey,
   withDatabaseRates,
   withStatementRates,
 } from '../../../source/core/activity/rates.ts';
@@ -125,6 +124,46 @@ describe('withStatementRates', () => {
     );
     expect(rated.map(({rates}) => rates?.calls_per_second)).toEqual([1, 2]);
   });
+
+  it('has exact rates of a statement that was only scanned before, and null for what a scan does not have', () => {
+    const scan = new Map([
+      [statementKey(createStatement({stats_since: null})), {calls: 10, total_exec_time_ms: 100, rows: 20}],
+      ['1/1/9/true', {calls: 1, total_exec_time_ms: 50, rows: 0}],
+    ]);
+    const later = createStatement({calls: 14, total_exec_time_ms: 150, rows: 28});
+    const [rated] = withStatementRates(
+      {...counters(0, []), is_complete: false, scan},
+      {
+        ...counters(2000, [later]),
+        is_complete: false,
+        scan: new Map([
+          [statementKey(later), {calls: 14, total_exec_time_ms: 150, rows: 28}],
+          ['1/1/9/true', {calls: 2, total_exec_time_ms: 200, rows: 0}],
+        ]),
+      },
+    );
+    expect(rated?.rates).toMatchObject({
+      calls_per_second: 2,
+      exec_ms_per_second: 25,
+      // Of the 200 ms that all statements took, listed or not.
+      exec_share_ratio: 0.25,
+      rows_per_second: 4,
+      mean_exec_time_ms: 12.5,
+      shared_blks_hit_per_second: null,
+      temp_blks_per_second: null,
+      stddev_exec_time_ms: null,
+    });
+  });
+
+  it('knows all rates of a statement that the scan before did not have', () => {
+    const before = {...counters(0, []), is_complete: false, scan: new Map()};
+    const now = {
+      ...counters(1000, [createStatement({shared_blks_hit: 7})]),
+      is_complete: false,
+      scan: new Map(),
+    };
+    expect(withStatementRates(before, now)[0]?.rates?.shared_blks_hit_per_second).toBe(7);
+  });
 });
 
 describe('withDatabaseRates', () => {
@@ -174,34 +213,5 @@ describe('withDatabaseRates', () => {
     ['another database', {datname: 'other'}],
   ])('has no rates after %s', (_, later) => {
     expect(rated({}, later)).toBeUndefined();
-  });
-});
-
-describe('parseScan', () => {
-  it('parses triples and sums entries of one queryid', () => {
-    expect(parseScan('-5 2 1.5 7 1 10 -5 3 0.5')).toEqual(
-      new Map([
-        ['-5', {calls: 5, total_exec_time_ms: 2}],
-        ['7', {calls: 1, total_exec_time_ms: 10}],
-      ]),
-    );
-    expect(parseScan('')).toEqual(new Map());
-  });
-});
-
-describe('chooseWatched', () => {
-  /** A thousand statements with months behind them, by queryid, calls and total time. */
-  const longRunning = Array.from({length: 1000}, (_, index) => `${index + 1} 1000000 ${5_000_000 + index}`);
-
-  it('chooses a statement that has become busy, however small its total time', () => {
-    const before = parseScan([...longRunning, '9001 10 5', '9002 10 5'].join(' '));
-    const now = parseScan([...longRunning, '9001 12 4000', '9002 50000 15'].join(' '));
-    const watched = chooseWatched(before, now);
-    expect(watched.slice(0, 2)).toEqual(['9001', '9002']);
-    expect(watched.length).toBeLessThanOrEqual(80);
-  });
-
-  it('chooses the slowest statements of the first scan', () => {
-    expect(chooseWatched(null, parseScan([...longRunning, '9003 1 30000'].join(' ')))[0]).toBe('9003');
   });
 });

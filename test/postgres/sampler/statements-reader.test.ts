@@ -9,7 +9,7 @@ describeEachMajor('statements reader', major => {
   let server: TestServer;
   let connection: Connection;
   let reader: Reader;
-  const numbers = {...emptyRequest, statements: {numbers: true, scan: false, texts: null}};
+  const numbers = {...emptyRequest, statements: {numbers: true, texts: null}};
 
   beforeAll(async () => {
     server = await startTestServer({major, settings: {'pg_stat_statements.max': 1000}});
@@ -44,7 +44,7 @@ describeEachMajor('statements reader', major => {
       usename: 'postgres',
     });
     await run(3);
-    const statements = {numbers: true, scan: false, texts: [first?.queryid ?? '']};
+    const statements = {numbers: true, texts: [first?.queryid ?? '']};
     const second = await counted(await reader.read({...emptyRequest, statements}));
     expect(second).toMatchObject({calls: 5, query: 'SELECT count(*) FROM pg_class AS counted'});
     const {rates} = second ?? {};
@@ -54,7 +54,7 @@ describeEachMajor('statements reader', major => {
   });
 
   it("omits poolctl's own statements", async () => {
-    const statements = {numbers: true, scan: false, texts: []};
+    const statements = {numbers: true, texts: []};
     const snapshot = await reader.read({...emptyRequest, statements});
     expect(snapshot.statements.filter(({query}) => query?.includes('/* poolctl */'))).toEqual([]);
     const own = await server.query<{queryid: string}>(
@@ -86,19 +86,44 @@ describeEachMajor('statements reader', major => {
     );
     const client = await server.connect();
     for (const text of many) await client.query(text);
-    await reader.read({...emptyRequest, statements: {numbers: true, scan: true, texts: null}});
-    const snapshot = await reader.read(numbers);
-    expect(snapshot.statements_info).toMatchObject({is_evicting: true, max_entries: 1000});
-    expect(snapshot.statements_info?.entries).toBeGreaterThan(snapshot.statements.length);
-    // Little total time, but many calls between two scans.
-    await client.query('SELECT 1, 1');
-    await reader.read({...emptyRequest, statements: {numbers: false, scan: true, texts: null}});
+    expect((await reader.read(numbers)).statements_info?.is_evicting).toBe(true);
+    // A function that keeps its rows in less memory would write them to temporary files.
+    await server.query(`ALTER ROLE postgres SET work_mem = '256kB'`);
+    await connection.close();
+    connection = await watch(server.url());
+    reader = await openReader(connection);
+    const first = await reader.read(numbers);
+    expect(first.statements_info?.entries).toBeGreaterThan(first.statements.length);
+    expect(first.statements_info?.max_entries).toBe(1000);
+    // Little total time, but many calls between two readings.
     for (let call = 0; call < 300; call++) await client.query('SELECT 1, 1');
-    await reader.read({...emptyRequest, statements: {numbers: false, scan: true, texts: null}});
-    const [row] = await server.query<{queryid: string}>(
-      `SELECT queryid::text FROM extensions.pg_stat_statements WHERE query = 'SELECT $1, $2'`,
+    const [row] = await server.query<{queryid: string; calls: number}>(
+      `SELECT queryid::text, calls::int4 FROM extensions.pg_stat_statements WHERE query = 'SELECT $1, $2'`,
     );
-    expect((await reader.read(numbers)).statements.map(({queryid}) => queryid)).toContain(row?.queryid);
+    const busy = ({statements}: Snapshot) => statements.find(({queryid}) => queryid === row?.queryid);
+    const second = await reader.read(numbers);
+    const {rates, calls} = busy(second) ?? {};
+    expect(calls).toBe(row?.calls);
+    expect(Math.round(((rates?.calls_per_second ?? 0) * (rates?.interval_ms ?? 0)) / 1000)).toBeOneOf([
+      299, 300,
+    ]);
+    expect(rates?.mean_exec_time_ms).toBeGreaterThan(0);
+    await client.query('SELECT 1, 1');
+    const third = busy(await reader.read(numbers))?.rates;
+    expect(Math.round(((third?.calls_per_second ?? 0) * (third?.interval_ms ?? 0)) / 1000)).toBe(1);
+    expect(third?.shared_blks_hit_per_second).not.toBeNull();
+    // As SQL has it: the costliest since the reset are among those listed.
+    const costliest = await server.query<{queryid: string}>(
+      `SELECT queryid::text FROM extensions.pg_stat_statements(true) WHERE query !~ 'poolctl|extensions' ORDER BY total_exec_time DESC LIMIT 10`,
+    );
+    expect(second.statements.map(({queryid}) => queryid)).toEqual(
+      expect.arrayContaining(costliest.map(({queryid}) => queryid)),
+    );
+    const [own] = await server.query<{temp: number}>(
+      `SELECT coalesce(sum(temp_blks_written), 0)::int4 AS temp FROM extensions.pg_stat_statements WHERE query LIKE '%/* poolctl */%'`,
+    );
+    expect(own?.temp).toBe(0);
+    await server.query('ALTER ROLE postgres RESET work_mem');
     await client.end();
   });
 

@@ -165,8 +165,10 @@ function coldCache(slow: Slow, context: Context): Finding | null {
   const {rates} = statement;
   const before_calls = statement.calls - calls;
   if (!rates || rates.calls_per_second === 0 || before_calls < leastCalls) return null;
-  const now = rates.shared_blks_read_per_second / rates.calls_per_second;
-  const touched = now + rates.shared_blks_hit_per_second / rates.calls_per_second;
+  const {shared_blks_read_per_second: read, shared_blks_hit_per_second: hit} = rates;
+  if (read === null || hit === null) return null;
+  const now = read / rates.calls_per_second;
+  const touched = now + hit / rates.calls_per_second;
   // The counters include the calls of the assessed time, at about this rate.
   const earlier = Math.max(0, statement.shared_blks_read - now * calls) / before_calls;
   const earlierTouched =
