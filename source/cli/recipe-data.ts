@@ -37,6 +37,8 @@ const readers: Readers = {
   role_limits: async connection => (await import('../postgres/facts/roles.ts')).readRoleLimits(connection),
   role_settings: async connection =>
     (await import('../postgres/facts/roles.ts')).readRoleSettings(connection),
+  server_settings: async connection =>
+    (await import('../postgres/facts/server-settings.ts')).readServerSettings(connection),
   sequences: async connection => (await import('../postgres/facts/sequences.ts')).readSequences(connection),
   statement_statistics: async connection =>
     (await import('../postgres/facts/statement-statistics.ts')).readStatementStatistics(connection),

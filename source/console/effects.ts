@@ -1,4 +1,5 @@
 import {indexAt} from '../core/text/time.ts';
+import type {LoggedChange} from '../model/assessment.ts';
 import type {RecordedAt} from '../model/ports.ts';
 import type {ParameterValues} from '../model/recipe.ts';
 import type {ReplayUpdate} from '../model/replay-report.ts';
@@ -120,6 +121,11 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
           error => dispatch(warning(messageOf(error).join('. '))),
         );
       }
+      case 'read-past-changes':
+        return void readPastChanges(ports).then(
+          changes => dispatch({kind: 'past-changes', changes}),
+          error => dispatch(warning(messageOf(error).join('. '))),
+        );
       case 'play-on':
         clearTimeout(playing);
         playing = setTimeout(() => dispatch({kind: 'play-on'}), effect.after_ms);
@@ -162,6 +168,12 @@ async function readPast(
   const times = recording.times();
   const to = Math.max(0, Math.min(times.length - 1, indexAt(times, at_ms) + by));
   return {times, snapshots: await recording.read(Math.max(0, to - snapshotsBefore), to)};
+}
+
+/** The first frame does not need it. */
+async function readPastChanges({past}: ConsolePorts): Promise<readonly LoggedChange[]> {
+  const {changesIn} = await import('../core/assessment/recorded-changes.ts');
+  return changesIn(await past.recording(), () => new Promise(resolve => setImmediate(resolve)));
 }
 
 function warning(text: string): Message {

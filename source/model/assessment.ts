@@ -1,6 +1,12 @@
 import type {Change, Finding} from './recipe.ts';
 import type {Maintenance, SettingOverride} from './recipe-data.ts';
-import type {Replication, SequenceUse, UncoveredForeignKey, WriteState} from './server-facts.ts';
+import type {
+  Replication,
+  SequenceUse,
+  ServerSettings,
+  UncoveredForeignKey,
+  WriteState,
+} from './server-facts.ts';
 
 /** What the last minute of readings means. Overview, `check`, metrics, recordings and reports read it, and nothing beside it. */
 export type Assessment = {
@@ -8,7 +14,8 @@ export type Assessment = {
   findings: Finding[];
   /** Seen, but it explains no harm: below the findings, and without an act. */
   also: Finding[];
-  changes: Change[];
+  /** Of the last minute, oldest first. */
+  changes: LoggedChange[];
   writable: Writable;
   /** Who waits for what in the last reading; the object that most sessions wait for first. */
   contention: Contention[];
@@ -49,10 +56,89 @@ export type AssessmentFacts = {
   maintenance?: Maintenance;
   /** ALTER ROLE and ALTER DATABASE ... SET. */
   setting_overrides?: SettingOverride[];
+  server_settings?: ServerSettings;
   write_state?: WriteState;
   sequences?: SequenceUse[];
   replication?: Replication;
   foreign_keys?: UncoveredForeignKey[];
+};
+
+export type ChangeKind = 'statement' | 'setting' | 'sessions' | 'server' | 'schema';
+
+/** A change in its parts; `what` is the sentence of them. */
+export type LoggedChange = Change & {
+  /** The same while the change goes on, as a wave of connects does. */
+  id: number;
+  kind: ChangeKind;
+  /** `UPDATE orders`, `work_mem`; '' where `by` is what changed. */
+  object: string;
+  /** `is new`, `was set`. */
+  event: string;
+  /** Figures or values, with their unit; null if there is none. */
+  before: string | null;
+  after: string | null;
+  /** The application and role, `web/app`; null if it is not known. */
+  by: string | null;
+  /** What it is about, as findings name their subjects; null for the whole server. */
+  subject: string | null;
+  /** The entry of a statement, by userid/dbid/queryid/toplevel. */
+  statement?: string;
+  /** Its text has not been read yet. */
+  is_unnamed?: true;
+  wave?: Wave;
+};
+
+/** Sessions that came or went together, perhaps over several readings. */
+export type Wave = {
+  verb: 'connected' | 'opened' | 'closed' | 'disconnected';
+  sessions: number;
+  clients: readonly string[];
+  /** Its first and last readings, milliseconds since 1970. */
+  from_ms: number;
+  until_ms: number;
+  /** Too few to begin a wave: they can only be part of one. */
+  is_few?: true;
+};
+
+/** What changed in the last hour up to a sample, and what the next samples are compared with. */
+export type ChangeLog = {
+  /** In the order in which they were noticed. */
+  entries: readonly LoggedChange[];
+  /** The first sample; null before it. */
+  began_ms: number | null;
+  next_id: number;
+  /** Statements seen so far, by id; null before their counters were read. */
+  known: ReadonlySet<string> | null;
+  /** How often entries had been evicted when the counters were last read; null if there were none. */
+  dealloc: number | null;
+  /** When an eviction was last seen. */
+  evicted_ms: number | null;
+  /** The counters that the current window of statements began with; null before there are any. */
+  window: StatementWindow | null;
+  usual: ReadonlyMap<string, UsualRates>;
+  facts: AssessmentFacts;
+  /** When `facts` last brought other settings to compare with. */
+  facts_ms: number | null;
+};
+
+export type StatementWindow = {
+  at_ms: number;
+  counters: ReadonlyMap<string, StatementSample>;
+};
+
+/** What a statement did in its windows before the current one. */
+export type UsualRates = {
+  windows: number;
+  calls_per_second: number;
+  mean_ms: number;
+  /** The highest of them, which fade: what has been reached lately is no news. */
+  peak_calls_per_second: number;
+  peak_mean_ms: number;
+  /** Windows in a row in which it was called, up to its silence. */
+  steady_windows: number;
+  silent_windows: number;
+  /** Its silence has been logged. */
+  is_gone: boolean;
 };
 
 /** What an assessment keeps of one reading: counts, not sessions. */
@@ -92,12 +178,20 @@ export type Sample = {
     is_in_recovery: boolean;
     stats_reset: string | null;
   };
-  /** Statements that change the schema and began since the sample before: `ALTER TABLE orders by migrator`. */
-  schema_changes: {pid: number; what: string}[];
+  /** Statements that change the schema and began since the sample before: `ALTER TABLE orders`. */
+  schema_changes: {
+    pid: number;
+    at_ms: number;
+    statement: string;
+    application_name: string;
+    usename: string | null;
+  }[];
   /** When the counters of the statements were last read, by the server's clock; null if it is not known. */
   statements_at: string | null;
   /** Counters of the statements; null if they are those of an earlier sample. */
   statements: StatementSample[] | null;
+  /** What changed up to it. */
+  log: ChangeLog;
 };
 
 /** The sessions of one application and role. */
@@ -117,6 +211,10 @@ export type PoolSample = {
   begun: number;
   /** Age of the transactions of the busy sessions, summed. */
   xact_ms: number;
+  /** When the first of these began; absent if there are none. */
+  begun_ms?: number;
+  /** Sessions by client address, '' for a Unix socket. */
+  addresses: Readonly<Record<string, number>>;
   /** backend_start of the newest session with a transaction that has written; absent if there was none. */
   newest_writer?: string;
 };

@@ -1,6 +1,6 @@
 import type {Application, EnvFile, PoolerFile, PrismaSchema, PrismaSchemaNeed} from './application.ts';
 import type {Catalog} from './catalog.ts';
-import type {Replication, SequenceUse, WriteState} from './server-facts.ts';
+import type {Replication, SequenceUse, ServerSettings, WriteState} from './server-facts.ts';
 import type {Sql} from './step.ts';
 
 /**
@@ -15,6 +15,7 @@ export type RecipeData = {
   prepared_transactions?: PreparedTransaction[];
   advisory_locks?: AdvisoryLock[];
   role_settings?: RoleSettings;
+  server_settings?: ServerSettings;
   maintenance?: Maintenance;
   statement_statistics?: StatementStatistics;
   role_limits?: RoleLimit[];
@@ -38,6 +39,7 @@ export type DataRequirements = {
   prepared_transactions?: true;
   advisory_locks?: AdvisoryLockNeed;
   role_settings?: true;
+  server_settings?: true;
   maintenance?: true;
   statement_statistics?: true;
   role_limits?: true;

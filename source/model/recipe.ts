@@ -81,7 +81,7 @@ export type Harm = {
 /** `certain`: read from the server. `likely`: nothing else that can be seen explains it. `possible`: others might. */
 export type Confidence = 'certain' | 'likely' | 'possible';
 
-/** Something that changed. `at` is the server's time, ISO 8601 UTC. */
+/** Something that changed, in a sentence. `at` is the server's time, ISO 8601 UTC. */
 export type Change = {at: string; what: string};
 
 export type Act = {

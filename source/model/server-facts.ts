@@ -22,6 +22,17 @@ export type WriteState = {
   archive: {failed_count: number; last_failed_at: string | null; last_archived_at: string | null} | null;
 };
 
+/** The server's settings that are not at their built-in value, whatever sessions set for themselves. */
+export type ServerSettings = {
+  /** When the configuration files were last read, ISO 8601 UTC (pg_conf_load_time()). */
+  loaded_at: string;
+  /**
+   * By name, with their unit; of commands and connection strings only a digest. null where the setting of this connection
+   * or role hides the server's.
+   */
+  values: Record<string, string | null>;
+};
+
 /** A sequence or identity that has used up more than half of what its column can hold, or of its own limit. */
 export type SequenceUse = {
   schema: string;

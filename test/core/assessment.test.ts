@@ -4,7 +4,7 @@ import {heldSince, shareOf} from '../../source/core/assessment/context.ts';
 import {parseIgnored, withoutIgnored} from '../../source/core/assessment/ignore.ts';
 import {rootsOf} from '../../source/core/assessment/lock-graph.ts';
 import {changedTable, lockedObject} from '../../source/core/assessment/locked-object.ts';
-import {addSample, samplesOf} from '../../source/core/assessment/sample.ts';
+import {addSample, samplesOf} from '../../source/core/assessment/samples.ts';
 import {noDiagnosisData} from '../../source/core/recipe/diagnose.ts';
 import type {Sample} from '../../source/model/assessment.ts';
 import type {Finding} from '../../source/model/recipe.ts';

@@ -59,6 +59,7 @@ describe.each(sizes)('at %i x %i', (columns, rows) => {
       ['4', /BLOCKS/],
       ['5', 'kill-idle-sessions'],
       ['6', 'nothing has been done yet'],
+      ['7', 'what changed in'],
       ['1', 'slots by application, role and client'],
     ];
     for (const [key, content] of views) {
@@ -66,11 +67,11 @@ describe.each(sizes)('at %i x %i', (columns, rows) => {
       await terminal.waitFor(content);
       const screen = terminal.screen();
       expect(screen[0]).toMatch(/^poolctl oncall@127\.0\.0\.1:\d+\/postgres {2}PG 18\./);
-      expect(screen[1]).toMatch(/1 Overview.*6 Journal/);
+      expect(screen[1]).toMatch(/1 Overview.*6 Journal.*7 Change/);
       expect(screen[rows - 1]).toMatch(/\? help {2}q quit$/);
       expect(terminal.text()).not.toMatch(/undefined|NaN|\[object/);
     }
-    for (const [, content] of views.slice(0, 5)) {
+    for (const [, content] of views.slice(0, 6)) {
       terminal.press('tab');
       await terminal.waitFor(content);
     }

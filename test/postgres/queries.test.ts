@@ -19,6 +19,7 @@ import {tableUpkeepQuery, xminHoldersQuery} from '../../source/postgres/facts/ma
 import {slotsQuery, standbysQuery} from '../../source/postgres/facts/replication.ts';
 import {databaseNamesQuery, roleSettingsQuery, rolesQuery} from '../../source/postgres/facts/roles.ts';
 import {sequenceOidsQuery, sequencesQuery} from '../../source/postgres/facts/sequences.ts';
+import {serverSettingsQuery} from '../../source/postgres/facts/server-settings.ts';
 import {statementStatisticsQuery} from '../../source/postgres/facts/statement-statistics.ts';
 import {wideningColumnsQuery, wideningSequenceQuery} from '../../source/postgres/facts/widening.ts';
 import {readOnlyDefaultQuery, writeStateQuery} from '../../source/postgres/facts/write-state.ts';
@@ -68,6 +69,7 @@ const serverQueries: [Query, unknown[]][] = [
   [lockWaitsQuery, []],
   [preparedTransactionsQuery, []],
   [roleSettingsQuery, []],
+  [serverSettingsQuery, []],
   [rolesQuery, []],
   [serverProofQuery, []],
   [sessionLocksQuery, [1]],

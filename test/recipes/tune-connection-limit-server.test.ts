@@ -4,7 +4,7 @@ import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
 import {localFiles} from '../../source/cli/local-files.ts';
 import {undoRun} from '../../source/commands/undo/command.ts';
 import {examineSlots} from '../../source/core/assessment/harms/slots.ts';
-import {samplesOf} from '../../source/core/assessment/sample.ts';
+import {samplesOf} from '../../source/core/assessment/samples.ts';
 import {type Acting, createActing, exitCode, noFlags, temporaryFolder} from '../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 

@@ -11,7 +11,7 @@ import {loadRecipeData} from '../../cli/recipe-data.ts';
 import {loadRecipesAndReport} from '../../cli/recipes.ts';
 import {assess} from '../../core/assessment/assess.ts';
 import {withoutIgnored} from '../../core/assessment/ignore.ts';
-import {samplesOf} from '../../core/assessment/sample.ts';
+import {samplesOf} from '../../core/assessment/samples.ts';
 import {AbortError, BugError, exitCodes, usageError} from '../../core/errors.ts';
 import {type Baseline, compare} from '../../core/health/baseline.ts';
 import {assessHealth, limitsFor} from '../../core/health/health.ts';

@@ -15,7 +15,7 @@ import type {Report} from './report.ts';
 
 /** Renders a self-contained file without scripts, fonts or URLs; its content security policy forbids them. */
 export function htmlOf(report: Report): string {
-  const {target, from_ms, to_ms, series, findings, losses, unfinished} = report;
+  const {target, from_ms, to_ms, series, findings, changed, losses, unfinished} = report;
   const clock = clockOf(report);
   const changes = changesOf(report);
   return `<!DOCTYPE html>
@@ -36,6 +36,7 @@ ${unfinished.length === 0 ? '<p>Nothing.</p>' : list(unfinished)}
 ${series.length === 0 ? '' : `<h2>Figures</h2>\n${chartsOf({...report, changes, clockOf: clock})}`}
 <h2>Findings</h2>
 ${findings.length === 0 ? `<p>${report.snapshot_count === 0 ? 'No recording.' : 'Nothing.'}</p>` : findingsTable(report)}
+${changed.length === 0 ? '' : `<h2>What changed</h2>\n${list(changed.map(({at, what}) => `${clock(at)}: ${what}`))}`}
 ${losses.length === 0 ? '' : `<h2>Not observed</h2>\n${list(losses.map(({at_ms, message}) => `${clock(at_ms)}: ${message}`))}`}
 <h2>Changes</h2>
 ${changes.length === 0 ? '<p>Nothing.</p>' : changes.map(({number, section}) => section(number)).join('\n')}

@@ -6,7 +6,7 @@ import type {Report, Series} from './report.ts';
 
 /** A report for a post-mortem. Texts from the server are code spans, so they cannot become links or mentions. */
 export function markdownOf(report: Report): string {
-  const {target, from_ms, to_ms, series, findings, losses, runs, rollouts, unfinished} = report;
+  const {target, from_ms, to_ms, series, findings, changed, losses, runs, rollouts, unfinished} = report;
   return [
     `# ${inlineCode(target)}, ${timeOf(from_ms)} to ${timeOf(to_ms)} UTC`,
     '',
@@ -29,6 +29,9 @@ export function markdownOf(report: Report): string {
               `| ${timeOf(first_ms)} | ${isOpen ? 'end' : timeOf(last_ms)} | ${formatAge(last_ms - first_ms)} | ${severity} | ${tableCode(recipe)} | ${tableCode(summary)} |`,
           ),
         ]),
+    ...(changed.length === 0
+      ? []
+      : ['', '## What changed', '', ...changed.map(({at, what}) => `- ${timeOf(at)}: ${inlineCode(what)}`)]),
     ...(losses.length === 0
       ? []
       : [

@@ -1,7 +1,8 @@
 import {type ReportRollout, type ReportRun, rolloutsOf, runsOf, unfinishedOf} from '../../cli/journal.ts';
 import {assessRecorded} from '../../core/assessment/assess.ts';
-import {addSample} from '../../core/assessment/sample.ts';
-import type {Sample} from '../../model/assessment.ts';
+import {collectChanges} from '../../core/assessment/recorded-changes.ts';
+import {addSample} from '../../core/assessment/samples.ts';
+import type {LoggedChange, Sample} from '../../model/assessment.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {RecordedSnapshot, Recording} from '../../model/ports.ts';
 import type {Recipe, Severity} from '../../model/recipe.ts';
@@ -18,6 +19,8 @@ export type Report = {
   stride: number;
   series: Series[];
   findings: FindingSpan[];
+  /** What changed on the server, oldest first; `runs` are what poolctl did. */
+  changed: LoggedChange[];
   losses: {at_ms: number; message: string}[];
   runs: ReportRun[];
   rollouts: ReportRollout[];
@@ -77,6 +80,7 @@ export async function createReport(sources: ReportSources, scope: ReportScope): 
     stride,
     series: series.all(),
     findings: spans,
+    changed: findings.changed(),
     losses: (recording?.failures() ?? []).filter(({at_ms}) => at_ms >= from_ms && at_ms <= to_ms),
     runs,
     rollouts,
@@ -157,14 +161,17 @@ const figures: Figure[] = [
 function findingSpans(recipes: readonly Recipe[]): {
   add(snapshot: RecordedSnapshot): void;
   spans(): FindingSpan[];
+  changed(): LoggedChange[];
 } {
   const spans = new Map<string, FindingSpan>();
   let last_ms = 0;
   let samples: Sample[] = [];
+  const changes = collectChanges();
   return {
     add(snapshot) {
       last_ms = Date.parse(snapshot.at);
       samples = addSample(samples, snapshot);
+      changes.add(samples.at(-1)?.log);
       const {findings} = assessRecorded({recipes, snapshot, samples});
       for (const {recipe, subject, severity, summary} of findings) {
         const id = `${recipe}/${subject}`;
@@ -185,5 +192,6 @@ function findingSpans(recipes: readonly Recipe[]): {
       [...spans.values()]
         .map(span => ({...span, isOpen: span.last_ms === last_ms}))
         .sort((a, b) => a.first_ms - b.first_ms),
+    changed: () => changes.all().sort((a, b) => (a.at < b.at ? -1 : 1)),
   };
 }

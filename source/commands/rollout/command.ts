@@ -14,7 +14,7 @@ import {locateServer} from '../../cli/locate-server.ts';
 import {loadRecipeData} from '../../cli/recipe-data.ts';
 import {loadRecipes} from '../../cli/recipes.ts';
 import {assess} from '../../core/assessment/assess.ts';
-import {samplesOf} from '../../core/assessment/sample.ts';
+import {samplesOf} from '../../core/assessment/samples.ts';
 import {AbortError, BugError, exitCodes, usageError} from '../../core/errors.ts';
 import {thresholds, watchDefaults} from '../../core/health/thresholds.ts';
 import {loadDiagnosisData} from '../../core/recipe/diagnose.ts';

@@ -20,6 +20,7 @@ const styles: Style[] = [
   {gap: ' ', hasCounts: true, titleLength: 99, frozen: 'words'},
   {gap: ' ', hasCounts: true, titleLength: 99, frozen: 'sign'},
   {gap: ' ', hasCounts: false, titleLength: 99, frozen: 'sign'},
+  {gap: ' ', hasCounts: false, titleLength: 8, frozen: 'sign'},
   {gap: ' ', hasCounts: false, titleLength: 4, frozen: 'sign'},
   {gap: ' ', hasCounts: false, titleLength: 0, frozen: 'sign'},
 ];

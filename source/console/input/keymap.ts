@@ -126,7 +126,7 @@ export const bindings: Binding[] = [
     label: 'filter',
     help: 'filter by words, column:value or !word; Journal: target:, recipe:, actor:',
     disabledBecause: needsFilterable,
-    views: ['sessions', 'statements', 'journal'],
+    views: ['sessions', 'statements', 'journal', 'changes'],
   },
   {
     keys: ['s', '>'],

@@ -3,6 +3,7 @@ import {sessionId} from '../../core/sessions/session.ts';
 import type {ViewId} from '../state/browsing.ts';
 import {findingId} from '../state/findings.ts';
 import type {ConsoleState} from '../state/state.ts';
+import {changeId, changeRows} from './changes.ts';
 import {orderedFindings, recipeId, recipeRows} from './findings.ts';
 import {entryId, journalRows} from './journal.ts';
 import {lockRows} from './locks.ts';
@@ -24,4 +25,5 @@ export const lists: Record<ViewId, List> = {
   locks: {ids: state => lockRows(state).map(({id}) => id), sortColumns: []},
   recipes: {ids: state => recipeRows(state).map(recipeId), sortColumns: []},
   journal: {ids: state => journalRows(state).map(entryId), sortColumns: []},
+  changes: {ids: state => changeRows(state).map(changeId), sortColumns: []},
 };

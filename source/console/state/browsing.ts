@@ -6,6 +6,7 @@ const firstOrder = {
   locks: '',
   recipes: '',
   journal: 'seq',
+  changes: 'time',
 };
 
 export type ViewId = keyof typeof firstOrder;
@@ -150,9 +151,9 @@ export function needsTable({view}: Pick<BrowsingSlice, 'view'>): string | null {
   return view === 'sessions' || view === 'statements' ? null : 'works in Sessions (2) and Statements (3)';
 }
 
-/** Why the view that is open cannot be filtered; null where it can. The Journal can be filtered but not sorted. */
+/** Why the view that is open cannot be filtered; null where it can. Journal and Changes can be filtered but not sorted. */
 export function needsFilterable(state: Pick<BrowsingSlice, 'view'>): string | null {
-  return state.view === 'journal' || needsTable(state) === null
+  return state.view === 'journal' || state.view === 'changes' || needsTable(state) === null
     ? null
-    : 'works in Sessions (2), Statements (3) and Journal (6)';
+    : 'works in Sessions (2), Statements (3), Journal (6) and Changes (7)';
 }

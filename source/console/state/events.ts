@@ -43,6 +43,8 @@ export function handleEvent(state: ConsoleState, event: Event): UpdateResult {
       return noEffects(handleDialogEvent(state, event));
     case 'past-read':
       return takePast(state, event);
+    case 'past-changes':
+      return noEffects(state.past ? {...state, past: {...state.past, changes: event.changes}} : state);
     case 'play-on':
       return playOn(state);
     case 'journal-read':
@@ -81,7 +83,12 @@ function keepSnapshot(
   past: Past,
   {snapshot}: Extract<Event, {kind: 'read'}>,
 ): ConsoleState {
-  return past.now === null ? state : keepNow(state, past, {snapshot, ...pushCharts(past.now, snapshot)});
+  return past.now === null
+    ? state
+    : keepNow(state, past, {
+        snapshot,
+        ...pushCharts(past.now, snapshot, state.diagnosisData.ofAssessment),
+      });
 }
 
 /** Shows a snapshot of the past, with those before it for the charts; not where a wizard has been opened since it was requested. */
@@ -133,10 +140,20 @@ function takeFailedRun(state: ConsoleState, error: string): UpdateResult {
 /** The statements whose texts are needed: those on the screen and a page around them. */
 function shownQueryIds(state: ConsoleState): string[] {
   const rows = statementRows(state);
-  if (state.view !== 'statements') return rows.slice(0, mostCostliest).map(({queryid}) => queryid);
+  if (state.view !== 'statements')
+    return [...rows.slice(0, mostCostliest).map(({queryid}) => queryid), ...unnamedStatements(state)];
   const at = rows.findIndex(row => statementKey(row) === state.tables.statements.cursor);
   const page = state.rows;
   return rows.slice(Math.max(0, at - page), Math.max(0, at) + 2 * page).map(({queryid}) => queryid);
+}
+
+/** At most this many of the newest: each is asked for once. */
+const mostUnnamed = 20;
+
+/** Statements that have changed, and whose texts were not among those read. */
+function unnamedStatements({samples}: ConsoleState): string[] {
+  const unnamed = samples.at(-1)?.log.entries.filter(({is_unnamed}) => is_unnamed) ?? [];
+  return unnamed.slice(-mostUnnamed).map(({subject}) => subject?.replace('statement:', '') ?? '');
 }
 
 /** The sampler reads statements at every tick only while their view is shown. */

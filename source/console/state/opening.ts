@@ -1,5 +1,7 @@
+import {statementKey} from '../../core/activity/rates.ts';
 import {sessionId} from '../../core/sessions/session.ts';
 import type {Finding, ParameterValues} from '../../model/recipe.ts';
+import {type ChangeRow, changeId, changeRows} from '../rows/changes.ts';
 import {deselectRecipe} from './browsing.ts';
 import {
   explainStatement,
@@ -10,6 +12,7 @@ import {
   openSession,
   openStatement,
 } from './dialog.ts';
+import {showEffect} from './events.ts';
 import {actOf, everyFinding, findingId, findingOf} from './findings.ts';
 import {whyNotInPast} from './past.ts';
 import {whyWrongServer} from './reading.ts';
@@ -48,11 +51,54 @@ export function openSelected(state: ConsoleState): UpdateResult {
       const statement = selectedStatement(state);
       return statement ? openStatement(state, cursor, statement) : noEffects(state);
     }
+    case 'changes':
+      return openChange(
+        state,
+        changeRows(state).find(row => changeId(row) === cursor),
+      );
     case 'journal': {
       const run = selectedRun(state);
       return noEffects(run === undefined ? state : openRun(state, run));
     }
   }
+}
+
+/** Where a change leads: to its statement, its sessions or its run; else its sentence. */
+function openChange(state: ConsoleState, change: ChangeRow | undefined): UpdateResult {
+  if (change === undefined) return noEffects(state);
+  const {run, statement, wave, by} = change;
+  if (run !== undefined) {
+    const shown = showRows(state, 'journal', {cursor: String(run.seq)});
+    return noEffects(openRun(shown, run.run));
+  }
+  const found = state.snapshot?.statements.find(each => statementKey(each) === statement);
+  if (statement !== undefined && found !== undefined) {
+    const shown = showRows(state, 'statements', {cursor: statement});
+    const opened = openStatement(shown, statement, found);
+    return {state: opened.state, effects: [showEffect(opened.state), ...opened.effects]};
+  }
+  if (wave && by !== null) {
+    const shown = showRows(state, 'sessions', {filter: filterOf(by)});
+    return {state: shown, effects: [showEffect(shown)]};
+  }
+  return noEffects(inform(state, change.what));
+}
+
+/** Shows another view with this row, or these rows. */
+function showRows(
+  state: ConsoleState,
+  view: 'journal' | 'statements' | 'sessions',
+  {cursor = null, filter = ''}: {cursor?: string | null; filter?: string},
+): ConsoleState {
+  const table = {...state.tables[view], cursor, filter, frozenOrder: null};
+  return {...state, view, tables: {...state.tables, [view]: table}};
+}
+
+/** The sessions of `web/app`, as the filter of Sessions names them. */
+function filterOf(pool: string): string {
+  const at = pool.lastIndexOf('/');
+  const [application, role] = [pool.slice(0, at), pool.slice(at + 1)];
+  return `${application === '(no name)' ? '' : `"application=${application}" `}"role=${role}"`;
 }
 
 /** A letter: of a finding of the Overview, or of an act on a finding's page. */

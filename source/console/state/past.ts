@@ -1,6 +1,6 @@
 import type {HistorySample} from '../../core/activity/budget.ts';
 import {indexAt} from '../../core/text/time.ts';
-import type {Sample} from '../../model/assessment.ts';
+import type {LoggedChange, Sample} from '../../model/assessment.ts';
 import type {RecordedAt} from '../../model/ports.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 
@@ -20,6 +20,8 @@ export type Past = {
   speed: number;
   /** What L returns to; null in a recording. */
   now: Shown | null;
+  /** What changed in a recording; null until that is asked for. That of the last hour is known. */
+  changes: readonly LoggedChange[] | null;
 };
 
 /** The part of the reading slice that depends on the time shown. */
@@ -32,11 +34,14 @@ type Shown = {
 
 export type PastEvent =
   | {kind: 'past-read'; times: readonly RecordedAt[]; snapshots: Snapshot[]}
+  | {kind: 'past-changes'; changes: readonly LoggedChange[]}
   | {kind: 'play-on'};
 
 export type PastEffect =
   /** The last snapshot at or before `at_ms`, moved by `by` snapshots. */
   | {kind: 'read-past'; at_ms: number; by: number}
+  /** What changed in the whole recording. */
+  | {kind: 'read-past-changes'}
   | {kind: 'play-on'; after_ms: number}
   /** Ignores what is still being read of the past, and stops playing. */
   | {kind: 'cancel-past'}
@@ -50,7 +55,9 @@ const shortestWaitMs = 100;
 const speeds = [1, 2, 5, 10, 30, 60, 300];
 
 export function createPast(isRecording: boolean): PastSlice {
-  return {past: isRecording ? {times: [], at_ms: 0, isPlaying: true, speed: 1, now: null} : null};
+  return {
+    past: isRecording ? {times: [], at_ms: 0, isPlaying: true, speed: 1, now: null, changes: null} : null,
+  };
 }
 
 /** Goes to another snapshot of the past and stops playing; while the screen is live, only backwards. */
@@ -78,7 +85,7 @@ export function showPast<State extends PastSlice & Shown>(
   shown: Shown & {snapshot: Snapshot},
 ): Updated<State> {
   const {snapshot, history, trends, samples} = state;
-  const fresh = {isPlaying: false, speed: 1, now: {snapshot, history, trends, samples}};
+  const fresh = {isPlaying: false, speed: 1, now: {snapshot, history, trends, samples}, changes: null};
   const past: Past = {...(state.past ?? fresh), times, at_ms: Date.parse(shown.snapshot.at)};
   const next = {...state, ...shown, past};
   return past.isPlaying ? scheduleNext(next, past) : {state: next, effects: []};

@@ -1,8 +1,10 @@
 import {type HistorySample, pushSample} from '../../core/activity/budget.ts';
 import {statementKey} from '../../core/activity/rates.ts';
-import {addSample} from '../../core/assessment/sample.ts';
+import {addSample} from '../../core/assessment/samples.ts';
 import {type DiagnosisData, dueData, type LoadedFacts, noDiagnosisData} from '../../core/recipe/diagnose.ts';
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
+import type {AssessmentFacts} from '../../model/assessment.ts';
+import type {RecordedSnapshot} from '../../model/ports.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import type {ServerIdentity} from '../../model/target.ts';
@@ -117,7 +119,7 @@ export function withLink<State extends ReadingSlice>(
 
 /** Shows a snapshot with its charts; while paused only the charts go on. */
 export function readSnapshot<State extends ReadingSlice>(state: State, snapshot: Snapshot): State {
-  const {history, trends, samples} = pushCharts(state, snapshot);
+  const {history, trends, samples} = pushCharts(state, snapshot, state.diagnosisData.ofAssessment);
   const live = {...state, history, samples, targetName: snapshot.target.id};
   return state.isPaused ? live : {...live, snapshot, trends};
 }
@@ -125,17 +127,23 @@ export function readSnapshot<State extends ReadingSlice>(state: State, snapshot:
 /** What is kept of earlier snapshots. */
 type Charts = Pick<ReadingSlice, 'history' | 'trends' | 'samples'>;
 
-export function pushCharts({history, trends, samples}: Charts, snapshot: Snapshot): Charts {
+/** `facts`: those that were known with it. */
+export function pushCharts(
+  {history, trends, samples}: Charts,
+  snapshot: Snapshot,
+  facts: AssessmentFacts,
+): Charts {
   return {
     history: pushSample(history, snapshot),
     trends: pushTrends(trends, snapshot),
-    samples: addSample(samples, snapshot),
+    samples: addSample(samples, snapshot, facts),
   };
 }
 
 /** The charts of recorded snapshots, the oldest first. */
-export function chartsOf(snapshots: Snapshot[]): Charts {
-  return snapshots.reduce(pushCharts, {history: [], trends: {}, samples: []});
+export function chartsOf(snapshots: readonly RecordedSnapshot[]): Charts {
+  const none: Charts = {history: [], trends: {}, samples: []};
+  return snapshots.reduce((charts, snapshot) => pushCharts(charts, snapshot, snapshot.facts ?? {}), none);
 }
 
 /** The rescue URL, or the address after a reconnect, may lead to another server than at the start. */

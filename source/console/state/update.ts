@@ -148,8 +148,12 @@ function run<State extends ConsoleState>(
 function showView(state: ConsoleState, view: ViewId): UpdateResult {
   const released = view === 'recipes' ? state : deselectRecipe(state);
   const next: ConsoleState = {...released, view, overlay: null, wizard: null, replay: null};
-  const journal: Effect[] = view === 'journal' ? [{kind: 'read-journal'}] : [];
-  return {state: next, effects: [showEffect(next), ...journal]};
+  const journal: Effect[] = view === 'journal' || view === 'changes' ? [{kind: 'read-journal'}] : [];
+  const changes: Effect[] =
+    view === 'changes' && next.past?.now === null && next.past.changes === null
+      ? [{kind: 'read-past-changes'}]
+      : [];
+  return {state: next, effects: [showEffect(next), ...journal, ...changes]};
 }
 
 /** Scrolls the open page, or moves the cursor. */

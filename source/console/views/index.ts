@@ -1,4 +1,5 @@
 import type {ViewId} from '../state/browsing.ts';
+import changes from './changes.tsx';
 import journal from './journal.tsx';
 import locks from './locks.tsx';
 import overview from './overview.tsx';
@@ -8,7 +9,7 @@ import statements from './statements.tsx';
 import type {View} from './view.ts';
 
 /** In tab order. */
-export const views: View[] = [overview, sessions, statements, locks, recipes, journal];
+export const views: View[] = [overview, sessions, statements, locks, recipes, journal, changes];
 
 export function viewOf(id: ViewId): View {
   return views.find(view => view.id === id) ?? overview;

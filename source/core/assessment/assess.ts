@@ -3,13 +3,13 @@ import type {RecordedSnapshot} from '../../model/ports.ts';
 import type {Finding, Recipe} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {type Diagnosis, type DiagnosisData, diagnoseAll, keyOf} from '../recipe/diagnose.ts';
-import {changesOf, withChanges, withoutSubject} from './changes.ts';
+import {emptyLog, recentChanges, withChanges} from './change-log.ts';
 import {contentionOf} from './contention.ts';
 import {type Context, windowMs} from './context.ts';
 import {examinations} from './harms/index.ts';
 import {writableOf} from './harms/writable.ts';
 import {compareFindings} from './rank.ts';
-import {addSample} from './sample.ts';
+import {addSample} from './samples.ts';
 import {cannotSee, lookedAt} from './scope.ts';
 
 export type AssessmentInput = {
@@ -43,11 +43,12 @@ export function assessRecorded({
 function combine(context: Context, {findings: diagnosed, failed}: Diagnosis): Assessment {
   const examined = examinations.flatMap(examine => examine(context));
   const {findings, also} = join([...examined, ...diagnosed].sort(compareFindings));
-  const changes = changesOf(context);
+  const last = context.samples.at(-1);
+  const [log, now_ms] = [last?.log ?? emptyLog, last?.at_ms ?? 0];
   return {
-    findings: findings.map(finding => withChanges(finding, changes)),
+    findings: findings.map(finding => withChanges(finding, log, now_ms)),
     also,
-    changes: changes.map(withoutSubject),
+    changes: recentChanges(log, now_ms),
     writable: writableOf(context),
     contention: contentionOf(context.snapshot),
     assessed: {
@@ -97,7 +98,7 @@ export function createAssessor(recipes: readonly Recipe[]): Assessor {
   let samples: Sample[] = [];
   return {
     assess(snapshot, data) {
-      samples = addSample(samples, snapshot);
+      samples = addSample(samples, snapshot, data.ofAssessment);
       return assess({recipes, snapshot, samples, data});
     },
   };

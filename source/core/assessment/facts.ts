@@ -11,6 +11,7 @@ import {tableOf, uncoveredForeignKeys} from '../indexes/index-catalog.ts';
 export const assessmentRequires: DataRequirements = {
   maintenance: true,
   role_settings: true,
+  server_settings: true,
   catalog: true,
   write_state: true,
   sequences: true,
@@ -28,17 +29,18 @@ export const harmsOfFacts: ReadonlySet<HarmKind> = new Set([
 ]);
 
 /** Bounds each list, as these facts are recorded. */
-const most = 50;
+export const mostFacts = 50;
 
 /** The part of the facts that an assessment reads. */
 export function assessmentFacts(data: RecipeData): AssessmentFacts {
-  const {maintenance, role_settings, catalog, write_state, sequences, replication} = data;
+  const {maintenance, role_settings, server_settings, catalog, write_state, sequences, replication} = data;
   return {
     ...(maintenance && {maintenance: worstOf(maintenance)}),
-    ...(role_settings && {setting_overrides: role_settings.overrides.slice(0, most)}),
+    ...(role_settings && {setting_overrides: role_settings.overrides.slice(0, mostFacts)}),
+    ...(server_settings && {server_settings}),
     ...(catalog && {foreign_keys: largestUncovered(catalog)}),
     ...(write_state && {write_state}),
-    ...(sequences && {sequences: sequences.slice(0, most)}),
+    ...(sequences && {sequences: sequences.slice(0, mostFacts)}),
     ...(replication && {replication}),
   };
 }
@@ -49,7 +51,7 @@ function worstOf({tables, xmin_holders}: Maintenance): Maintenance {
       Math.max(b.dead_rows, b.rows_changed_since_analyze) -
       Math.max(a.dead_rows, a.rows_changed_since_analyze),
   );
-  return {tables: worst.slice(0, most), xmin_holders};
+  return {tables: worst.slice(0, mostFacts), xmin_holders};
 }
 
 /** On larger tables only; the largest first. */
@@ -58,7 +60,7 @@ function largestUncovered(catalog: Catalog): UncoveredForeignKey[] {
     .map(key => ({key, rows: tableOf(catalog, key.table_oid)?.estimated_rows ?? 0}))
     .filter(({rows}) => rows >= thresholds.unindexed_table_rows.warning)
     .sort((a, b) => b.rows - a.rows)
-    .slice(0, most);
+    .slice(0, mostFacts);
   const cascades = groupBy(
     catalog.foreign_keys.filter(({is_cascading}) => is_cascading),
     ({schema, table}) => `${schema}.${table}`,

@@ -11,7 +11,7 @@ import {redactSecrets} from '../text/redact.ts';
 import {assess} from './assess.ts';
 import {poolName} from './context.ts';
 import {rootsOf} from './lock-graph.ts';
-import {addSample} from './sample.ts';
+import {addSample} from './samples.ts';
 
 /** The findings with harm that a plan answers: the one that it was opened from, and those whose act or subject it is. */
 export function answeredBy(

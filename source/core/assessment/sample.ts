@@ -13,34 +13,10 @@ import {lockedObject} from './locked-object.ts';
 import {writingStatement} from './writing-statement.ts';
 
 /** What an assessment looks back on. */
-const windowMs = 60_000;
+export const windowMs = 60_000;
 
-/**
- * Appends a snapshot's sample and drops those older than a minute. A snapshot of the same time (its statements came
- * later) replaces the last one; a clock that was set back, or another server's, starts anew.
- */
-export function addSample(samples: readonly Sample[], snapshot: Snapshot): Sample[] {
-  const at_ms = Date.parse(snapshot.at);
-  const latest = samples.at(-1);
-  if (latest !== undefined && (at_ms < latest.at_ms || isOtherServer(latest, snapshot)))
-    return [toSample(snapshot, at_ms, [])];
-  const earlier = latest?.at_ms === at_ms ? samples.slice(0, -1) : samples;
-  const kept = earlier.filter(sample => at_ms - sample.at_ms <= windowMs);
-  return [...kept, toSample(snapshot, at_ms, kept)];
-}
-
-/** A failover or the rescue URL may lead to another server, whose counters are others; a restart is not another one. */
-function isOtherServer({server}: Sample, {target}: Snapshot): boolean {
-  const identifier = target.server?.system_identifier ?? null;
-  return server.system_identifier !== null && identifier !== null && server.system_identifier !== identifier;
-}
-
-/** The samples of recorded snapshots, the oldest first. */
-export function samplesOf(snapshots: readonly Snapshot[]): Sample[] {
-  return snapshots.reduce<Sample[]>(addSample, []);
-}
-
-function toSample(snapshot: Snapshot, at_ms: number, before: readonly Sample[]): Sample {
+/** Without the log of changes, which needs the sample before. */
+export function toSample(snapshot: Snapshot, at_ms: number, before: readonly Sample[]): Omit<Sample, 'log'> {
   const {backends, budget, databases} = snapshot;
   const sinceLast_ms = at_ms - (before.at(-1)?.at_ms ?? at_ms);
   return {
@@ -48,7 +24,7 @@ function toSample(snapshot: Snapshot, at_ms: number, before: readonly Sample[]):
     used: budget.used,
     usable: budget.usable,
     ...newestXid(backends),
-    pools: poolsOf(backends, sinceLast_ms),
+    pools: poolsOf(backends, at_ms, sinceLast_ms),
     waits: waitsOf(snapshot),
     lwlocks: lwlocksOf(backends),
     transactions: backends.filter(isIdleInTransaction).map(toTransaction),
@@ -66,10 +42,16 @@ function toSample(snapshot: Snapshot, at_ms: number, before: readonly Sample[]):
       is_in_recovery: snapshot.target.is_in_recovery,
       stats_reset: snapshot.statements_info?.stats_reset ?? null,
     },
-    schema_changes: before.length === 0 ? [] : schemaChangesOf(backends, sinceLast_ms),
+    schema_changes: before.length === 0 ? [] : schemaChangesOf(backends, at_ms, sinceLast_ms),
     statements_at: snapshot.statements_info?.at ?? null,
     statements: newCounters(snapshot, before),
   };
+}
+
+/** A failover or the rescue URL may lead to another server, whose counters are others; a restart is not another one. */
+export function isOtherServer({server}: Pick<Sample, 'server'>, {target}: Snapshot): boolean {
+  const identifier = target.server?.system_identifier ?? null;
+  return server.system_identifier !== null && identifier !== null && server.system_identifier !== identifier;
 }
 
 function newestXid(backends: readonly Backend[]): Pick<Sample, 'xid'> {
@@ -87,8 +69,8 @@ export function isActive({state}: Pick<Backend, 'state'>): boolean {
   return state === 'active' || state === 'fastpath function call';
 }
 
-function poolsOf(backends: readonly Backend[], sinceLast_ms: number): PoolSample[] {
-  const pools = new Map<string, PoolSample & {addresses: Set<string | null>}>();
+function poolsOf(backends: readonly Backend[], at_ms: number, sinceLast_ms: number): PoolSample[] {
+  const pools = new Map<string, PoolSample & {addresses: Record<string, number>}>();
   for (const backend of backends) {
     const key = poolKey(backend);
     let pool = pools.get(key);
@@ -106,7 +88,7 @@ function poolsOf(backends: readonly Backend[], sinceLast_ms: number): PoolSample
         clients: 0,
         begun: 0,
         xact_ms: 0,
-        addresses: new Set(),
+        addresses: {},
       };
       pools.set(key, pool);
     }
@@ -118,13 +100,19 @@ function poolsOf(backends: readonly Backend[], sinceLast_ms: number): PoolSample
     if (backend.state === 'idle') pool.idle++;
     if (isIdleInTransaction(backend)) pool.idle_in_transaction++;
     if (backend.state === 'idle in transaction (aborted)') pool.aborted++;
-    if ((backend.backend_age_ms ?? Infinity) < sinceLast_ms) pool.begun++;
-    const {backend_xid, backend_start} = backend;
+    const {backend_xid, backend_start, backend_age_ms} = backend;
+    if (backend_age_ms !== null && backend_age_ms < sinceLast_ms) {
+      pool.begun++;
+      pool.begun_ms = Math.min(pool.begun_ms ?? at_ms, at_ms - backend_age_ms);
+    }
     if (backend_xid !== null && backend_start !== null && backend_start > (pool.newest_writer ?? ''))
       pool.newest_writer = backend_start;
-    pool.addresses.add(backend.client_addr);
+    const address = backend.client_addr ?? '';
+    const known = pool.addresses[address];
+    if (known === undefined) pool.clients++;
+    pool.addresses[address] = (known ?? 0) + 1;
   }
-  return [...pools.values()].map(({addresses, ...pool}) => ({...pool, clients: addresses.size}));
+  return [...pools.values()];
 }
 
 /** One application, role and database. */
@@ -234,18 +222,23 @@ function newCounters(
 }
 
 const schemaStatement =
-  /^\s*(?:create|alter|drop|truncate|reindex|cluster|refresh|vacuum\s*(?:\(\s*)?full)\b/i;
+  /^\s*(?:create(?!\s+(?:global\s+|local\s+)?temp)|alter|drop|truncate|reindex|cluster|refresh|vacuum\s*(?:\(\s*)?full)\b/i;
 
-function schemaChangesOf(backends: readonly Backend[], sinceLast_ms: number): Sample['schema_changes'] {
-  return backends
-    .filter(
-      backend =>
-        isActive(backend) &&
-        (backend.query_age_ms ?? Infinity) < sinceLast_ms &&
-        schemaStatement.test(backend.query ?? ''),
-    )
-    .map(({pid, query, application_name, usename}) => ({
-      pid,
-      what: `${statementName(query)} by ${application_name || '(no name)'}/${usename ?? '?'} began`,
-    }));
+/** Whether it changes what other sessions see of the schema; a temporary table is its session's own. */
+export function isSchemaChange(query: string | null): boolean {
+  return schemaStatement.test(query ?? '');
+}
+
+function schemaChangesOf(
+  backends: readonly Backend[],
+  at_ms: number,
+  sinceLast_ms: number,
+): Sample['schema_changes'] {
+  return backends.flatMap(backend => {
+    const {pid, query, query_age_ms} = backend;
+    const isBegun = isActive(backend) && query_age_ms !== null && query_age_ms < sinceLast_ms;
+    if (!isBegun || !isSchemaChange(query)) return [];
+    const {application_name, usename} = backend;
+    return [{pid, at_ms: at_ms - query_age_ms, statement: statementName(query), application_name, usename}];
+  });
 }

@@ -11,6 +11,7 @@ export function lookedAt({unavailable}: Snapshot, facts: AssessmentFacts): strin
     ...(isRead('statements') ? ['statements'] : []),
     ...(facts.maintenance ? ['table statistics', 'what holds back vacuum'] : []),
     ...(facts.foreign_keys ? ['indexes of foreign keys'] : []),
+    ...(facts.server_settings ? ['settings of the server'] : []),
     ...(facts.setting_overrides ? ['settings of roles and databases'] : []),
     ...(facts.write_state ? ['whether the server takes writes'] : []),
     ...(facts.sequences ? ['sequences'] : []),

@@ -52,6 +52,13 @@ export const thresholds = {
     meaning: "Mean execution time of a statement in the assessed time, as a multiple of its earlier calls'.",
     source: 'pg_stat_statements',
   },
+  more_frequent_times: {
+    unit: 'times',
+    warning: 3,
+    meaning:
+      'Calls a second of a statement, as a multiple of the most in its earlier half minutes, to be a change.',
+    source: 'pg_stat_statements',
+  },
   chatty_calls_per_second: {
     unit: 'count',
     warning: 20,

@@ -147,7 +147,9 @@ describe('the past of a live console', () => {
 });
 
 describe('a recording', () => {
-  const opened = open(100, 30, {past: {times: [], at_ms: 0, isPlaying: true, speed: 1, now: null}});
+  const opened = open(100, 30, {
+    past: {times: [], at_ms: 0, isPlaying: true, speed: 1, now: null, changes: null},
+  });
 
   it('plays from its beginning, snapshot by snapshot', () => {
     const {state, effects} = play(opened, pastRead(0));

@@ -210,7 +210,7 @@ describe('what was entered', () => {
 
 describe(':', () => {
   it.each([
-    ['overview', 'filter idle', 'works in Sessions (2), Statements (3) and Journal (6)'],
+    ['overview', 'filter idle', 'works in Sessions (2), Statements (3), Journal (6) and Changes (7)'],
     ['overview', 'sort', 'this view has a fixed order'],
     ['sessions', 'sort', 'by which column? pid, state'],
     ['sessions', 'sort nope', 'no column "nope" here: pid, state'],

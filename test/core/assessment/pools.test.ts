@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import {examinePools} from '../../../source/core/assessment/harms/pools.ts';
-import {samplesOf} from '../../../source/core/assessment/sample.ts';
+import {samplesOf} from '../../../source/core/assessment/samples.ts';
 import type {Finding} from '../../../source/model/recipe.ts';
 import type {Backend, Snapshot} from '../../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../../helpers/snapshot.ts';

@@ -7,7 +7,7 @@ import {
   watchHarm,
   withAfter,
 } from '../../../source/core/assessment/recovery.ts';
-import {samplesOf} from '../../../source/core/assessment/sample.ts';
+import {samplesOf} from '../../../source/core/assessment/samples.ts';
 import {noDiagnosisData} from '../../../source/core/recipe/diagnose.ts';
 import type {Finding, HarmKind} from '../../../source/model/recipe.ts';
 import type {HarmAfter, RunHarm} from '../../../source/model/run.ts';

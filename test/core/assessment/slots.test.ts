@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import killIdleSessions from '../../../recipes/kill-idle-sessions.ts';
 import {examineSlots} from '../../../source/core/assessment/harms/slots.ts';
-import {samplesOf} from '../../../source/core/assessment/sample.ts';
+import {samplesOf} from '../../../source/core/assessment/samples.ts';
 import type {Finding} from '../../../source/model/recipe.ts';
 import type {Backend, Snapshot} from '../../../source/model/snapshot.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';

@@ -1,5 +1,5 @@
 import {afterAll, describe, expect, it, vi} from 'vitest';
-import {samplesOf} from '../../../source/core/assessment/sample.ts';
+import {samplesOf} from '../../../source/core/assessment/samples.ts';
 import {metricNames, metricOf} from '../../../source/core/health/metrics.ts';
 import type {Threshold} from '../../../source/core/health/session-thresholds.ts';
 import {type ThresholdName, thresholds} from '../../../source/core/health/thresholds.ts';

@@ -1,5 +1,5 @@
 import type {Context} from '../../../../source/core/assessment/context.ts';
-import {samplesOf} from '../../../../source/core/assessment/sample.ts';
+import {samplesOf} from '../../../../source/core/assessment/samples.ts';
 import type {AssessmentFacts} from '../../../../source/model/assessment.ts';
 import type {Backend, BackgroundWorker, LockWait, Snapshot} from '../../../../source/model/snapshot.ts';
 import {createBackend, createSnapshot} from '../../../helpers/snapshot.ts';

@@ -3,7 +3,7 @@ import type {Context} from '../../../../source/core/assessment/context.ts';
 import {examineChatty} from '../../../../source/core/assessment/harms/chatty.ts';
 import {examineHorizon} from '../../../../source/core/assessment/harms/horizon.ts';
 import {examineSlow} from '../../../../source/core/assessment/harms/slow.ts';
-import {samplesOf} from '../../../../source/core/assessment/sample.ts';
+import {samplesOf} from '../../../../source/core/assessment/samples.ts';
 import type {AssessmentFacts} from '../../../../source/model/assessment.ts';
 import type {TableUpkeep, XminHolder} from '../../../../source/model/recipe-data.ts';
 import type {Backend, Statement} from '../../../../source/model/snapshot.ts';
