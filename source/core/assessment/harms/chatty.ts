@@ -92,10 +92,24 @@ function isInStep(repeated: StatementHistory, anchor: StatementHistory): boolean
   if (repeated === anchor || factor < chatty_times.warning) return false;
   const anchorCalls = anchor.callsByInterval();
   const pairs = repeated.callsByInterval().map((calls, index) => [calls, anchorCalls[index] ?? 0]);
-  // Few calls of the anchor in an interval vary by chance: compare where there are enough, or all of them.
-  const clear = pairs.filter(([, calls = 0]) => calls >= leastCalls);
-  return clear.every(([calls = 0, base = 1]) => calls / base > factor / 2 && calls / base < factor * 2);
+  return comparable(pairs).every(
+    ([calls = 0, base = 1]) => calls / base > factor / 2 && calls / base < factor * 2,
+  );
 }
+
+/** Intervals in which the anchor was called often enough; those with fewer calls, which vary by chance, are taken together. */
+function comparable(pairs: readonly number[][]): number[][] {
+  let sum = [0, 0];
+  return pairs.flatMap(([calls = 0, base = 0]) => {
+    sum = [(sum[0] ?? 0) + calls, (sum[1] ?? 0) + base];
+    if ((sum[1] ?? 0) < comparableCalls) return [];
+    const taken = sum;
+    sum = [0, 0];
+    return [taken];
+  });
+}
+
+const comparableCalls = 10;
 
 /** Younger than most of the statistics, and than two hours. */
 function isNew(history: StatementHistory, context: Context): boolean {

@@ -34,12 +34,26 @@ function isKept({dead_rows, vacuum_threshold}: TableUpkeep): boolean {
   );
 }
 
-/** Statements whose text names the table, the costliest first. */
-function statementsOn({name}: TableUpkeep, {statements}: Snapshot): Statement[] {
-  const word = new RegExp(`(?<![\\w$])"?${name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}"?(?![\\w$])`);
-  return statements
-    .filter(({query}) => query !== null && word.test(query))
-    .sort((a, b) => shareOf(b) - shareOf(a));
+/** Statements that read the table, the costliest first. */
+function statementsOn(table: TableUpkeep, {statements}: Snapshot): Statement[] {
+  return statements.filter(({query}) => isReading(query, table)).sort((a, b) => shareOf(b) - shareOf(a));
+}
+
+/** Its text names the table; an INSERT adds rows, and passes over none. */
+function isReading(query: string | null, {name}: TableUpkeep): boolean {
+  if (query === null || /^\s*insert\b/i.test(query)) return false;
+  return new RegExp(`(?<![\\w$])"?${name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}"?(?![\\w$])`).test(query);
+}
+
+/** Sessions that have been reading it for longer than a statement takes: pg_stat_statements counts at its end. */
+function sessionsOn(table: TableUpkeep, {backends}: Snapshot): Backend[] {
+  return backends.filter(
+    ({state, wait_event_type, query, query_age_ms}) =>
+      state === 'active' &&
+      wait_event_type !== 'Lock' &&
+      (query_age_ms ?? 0) >= thresholds.standard_statement_ms.warning &&
+      isReading(query, table),
+  );
 }
 
 function shareOf({rates}: Statement): number {
@@ -50,18 +64,27 @@ function findingOf({holder, kept, worst, readers}: Kept, context: Context): Find
   const dead = kept.reduce((sum, {dead_rows}) => sum + dead_rows, 0);
   const [reader] = readers;
   const share = readers.reduce((sum, each) => sum + shareOf(each), 0);
+  const running = sessionsOn(worst, context.snapshot);
+  const isHeavy = share >= heavyShare || running.length >= thresholds.slow_active_sessions.warning;
   const load =
     reader?.query && share >= heavyShare
       ? `; ${statementName(reader.query)}, which reads them, is ${formatRatio(share, 0)} of the load`
-      : '';
+      : isHeavy
+        ? `; ${statementName(running[0]?.query ?? null)}, which reads them, runs in ${counted(running.length, 'session')}`
+        : '';
   const rest = kept.length === 1 ? '' : ` and ${kept.length - 1} more`;
   const acts = actsFor(holder, context.snapshot);
   const [recommended] = acts;
   const active_ms = readers.reduce((sum, {rates}) => sum + (rates?.exec_ms_per_second ?? 0), 0);
-  const harm: Harm = {kind: 'vacuum', sessions: active_ms / 1000, share: 1, since: null};
+  const harm: Harm = {
+    kind: 'vacuum',
+    sessions: Math.max(active_ms / 1000, running.length),
+    share: 1,
+    since: null,
+  };
   return {
     recipe: recommended?.recipe ?? 'horizon',
-    severity: share >= heavyShare ? 'critical' : 'warning',
+    severity: isHeavy ? 'critical' : 'warning',
     subject: subjectOfHolder(holder),
     summary: `${describe(holder, context.snapshot)} holds back vacuum: ${formatCount(dead)} dead rows of ${worst.name}${rest} stay${load}`,
     evidence: {

@@ -1,3 +1,4 @@
+import type {Sample} from '../../../model/assessment.ts';
 import type {Act, Finding} from '../../../model/recipe.ts';
 import type {SettingOverride, TableUpkeep} from '../../../model/recipe-data.ts';
 import {thresholds} from '../../health/thresholds.ts';
@@ -46,12 +47,28 @@ const leastCalls = 5;
 
 type Slow = {history: StatementHistory; share: number};
 
-/** Sessions that run it wait for locks in most readings: another examination's harm. */
-function isMostlyWaiting({statement: {queryid}}: StatementHistory, {snapshot}: Context): boolean {
+/** Sessions that run it wait for locks, now or until lately: another examination's harm. */
+function isMostlyWaiting(
+  {statement: {queryid, query}}: StatementHistory,
+  {snapshot, samples}: Context,
+): boolean {
   const running = snapshot.backends.filter(({query_id, state}) => query_id === queryid && state === 'active');
   const waiting = running.filter(({wait_event_type}) => wait_event_type === 'Lock');
-  return running.length > 0 && waiting.length * 2 > running.length;
+  if (running.length > 0 && waiting.length * 2 > running.length) return true;
+  const tables = tablesOf(query);
+  const isWaitedFor = ({waits}: Sample) =>
+    waits.some(({object}) => tables.has(object.slice(object.lastIndexOf('.') + 1).replaceAll('"', '')));
+  const from_ms = (samples.at(-1)?.at_ms ?? 0) - waited_ms;
+  return (
+    shareOf(
+      samples.filter(({at_ms}) => at_ms >= from_ms),
+      isWaitedFor,
+    ) > 0.3
+  );
 }
+
+/** Time spent waiting is counted when the statement ends, and is looked at for ten seconds more (`activeLately`). */
+const waited_ms = 20_000;
 
 function staleStatistics(slow: Slow, context: Context): Finding | null {
   const tables = tablesOf(slow.history.statement.query);

@@ -195,6 +195,22 @@ describe('vacuum held back', () => {
     ]);
   });
 
+  it('names the statement that reads the dead rows while it still runs; an INSERT reads none', () => {
+    const running = (query: string) =>
+      [1, 2].map(pid => createBackend({pid, state: 'active', query_age_ms: 6000, query}));
+    const facts = held(slot, outbox);
+    expect(examined(facts, running('DELETE FROM outbox WHERE id < 7'))).toMatchObject([
+      {
+        severity: 'critical',
+        summary: expect.stringMatching(/; DELETE FROM outbox, which reads them, runs in 2 sessions$/),
+        harm: {sessions: 2},
+      },
+    ]);
+    expect(examined(facts, running('INSERT INTO outbox VALUES (1)'))).toMatchObject([
+      {severity: 'warning', summary: expect.stringMatching(/rows of outbox stay$/)},
+    ]);
+  });
+
   it('by a session: ends it if idle, and says whose it is', () => {
     const session = createBackend({pid: 7, state: 'idle in transaction', application_name: 'psql'});
     const holder: XminHolder = {
