@@ -23,7 +23,9 @@ const groupLength = 120;
  * Encodes snapshots as frames. A frame contains the changes since the previous snapshot. A group of frames is one
  * Brotli stream, flushed after each frame, so repeated text costs little and every complete frame is readable.
  */
-export function createEncoder(): Encoder {
+export function createEncoder({
+  statementsEvery_ms = defaultStatementsEvery_ms,
+}: EncoderOptions = {}): Encoder {
   let diff = createDiff();
   let track = emptyTrack;
   let stream: TextStream | null = null;
@@ -38,7 +40,8 @@ export function createEncoder(): Encoder {
         diff = createDiff();
         count = 0;
       }
-      const hasStatements = isDue(track, snapshot);
+      const isReadAgain = counted_at === undefined || snapshot.statements_info?.at !== counted_at;
+      const hasStatements = isReadAgain && isDue(track, snapshot, statementsEvery_ms);
       if (hasStatements) track = advance(track, snapshot);
       const statements = hasStatements || isKey ? track.statements : null;
       if (hasStatements) counted_at = snapshot.statements_info?.at;
@@ -157,8 +160,12 @@ function openStream(): TextStream {
   };
 }
 
-/** The interval at which statements are recorded: their counters are most of what changes. */
-const statementsEveryMs = 30_000;
+export type EncoderOptions = {
+  /** The interval at which statements are recorded: their counters are most of what changes. 30,000 by default. */
+  statementsEvery_ms?: number;
+};
+
+const defaultStatementsEvery_ms = 30_000;
 
 /** The statements recorded last, with their rates. */
 type StatementTrack = {at_ms: number; stats_reset: string | null; statements: readonly Statement[]};
@@ -170,9 +177,9 @@ const emptyTrack: StatementTrack = {
 };
 
 /** Whether a snapshot's statements are recorded, or the previous ones are kept. */
-function isDue({at_ms, statements}: StatementTrack, snapshot: Snapshot): boolean {
+function isDue({at_ms, statements}: StatementTrack, snapshot: Snapshot, every_ms: number): boolean {
   const isFresh = statements.every(({rates}) => rates === undefined);
-  return isFresh || Math.abs(Date.parse(snapshot.at) - at_ms) >= statementsEveryMs;
+  return isFresh || Math.abs(Date.parse(snapshot.at) - at_ms) >= every_ms;
 }
 
 /** Computes rates from the counters; used when encoding and decoding, so that rates are not stored. */

@@ -77,11 +77,14 @@ function frameAt(bytes: Buffer, at: number): Frame | null {
   return {kind, severity, at_ms: bytes.readDoubleLE(at + 12), payload: bytes.subarray(at + headerBytes, end)};
 }
 
+/** Of the format that is written, and the only one there has been. */
+export const recordingVersion = 1;
+
 /** The first line of a recording, readable text that identifies the file. */
-export type Header = {poolctl_recording: 1; target: string};
+export type Header = {poolctl_recording: typeof recordingVersion; target: string};
 
 export function writeHeader(target: string): Buffer {
-  const header: Header = {poolctl_recording: 1, target};
+  const header: Header = {poolctl_recording: recordingVersion, target};
   return Buffer.from(`${jsonText(header)}\n`);
 }
 
@@ -108,7 +111,9 @@ function headerIn(bytes: Buffer): {header: Header; end: number} | null {
 function parseHeader(line: string): Header | null {
   try {
     const value = JSON.parse(line) as Partial<Header> | null;
-    return value?.poolctl_recording === 1 && typeof value.target === 'string' ? (value as Header) : null;
+    return value?.poolctl_recording === recordingVersion && typeof value.target === 'string'
+      ? (value as Header)
+      : null;
   } catch {
     return null;
   }

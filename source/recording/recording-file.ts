@@ -3,7 +3,7 @@ import {dirname} from 'node:path';
 import {AbortError, exitCodes, usageError} from '../core/errors.ts';
 import type {ReadFailure, RecordedSnapshot} from '../model/ports.ts';
 import type {Severity} from '../model/recipe.ts';
-import {createEncoder, failureFrame} from './encoder.ts';
+import {createEncoder, type EncoderOptions, failureFrame} from './encoder.ts';
 import {type Frame, readFrames, readHeader, writeFrame, writeHeader} from './frames.ts';
 
 export type RecordingFile = {
@@ -31,10 +31,10 @@ export function rotatedName(file: string): string {
  */
 export async function openRecordingFile(
   file: string,
-  options: {max_bytes: number; now?: () => number},
+  options: EncoderOptions & {max_bytes: number; now?: () => number},
 ): Promise<RecordingFile> {
   const now = options.now ?? (() => performance.now());
-  const encoder = createEncoder();
+  const encoder = createEncoder(options);
   const written = {snapshots: 0, bytes: 0};
   let current = await guarded(file, () => openExisting(file));
   let lastSyncMs = now();

@@ -1,28 +1,28 @@
-import {readdir} from 'node:fs/promises';
 import process from 'node:process';
 import {parseArgs} from 'node:util';
 import type {HealthyStory, Story} from '../../source/demo/stories/story.ts';
 import {isInstalled, knownMajors, type Major} from '../helpers/majors.ts';
-import {innocentsOffered} from '../incidents/innocents.ts';
-import {
-  describeMoment,
-  isRight,
-  type Moment,
-  type WatchedStory,
-  watchStory,
-} from '../incidents/watch-story.ts';
+import {describeMoment, innocentsOffered, isRight, type Moment} from '../incidents/moment.ts';
+import {recordingOf, writeCure, writeRecording} from '../incidents/recordings.ts';
+import {isIncident, loadStories} from '../incidents/stories.ts';
+import {type WatchedStory, watchStory} from '../incidents/watch-story.ts';
 
 /** How long a healthy server is watched. */
 const healthy_s = 20;
 /** How long a finding may be left after the cure. */
 const quietWithin_s = 60;
+/** What is recorded at least: of the harm, and of the time after it. */
+const recorded_s = {harm: 30, quiet: 10};
 
-const usage = `npm run bench:incidents -- [--only NAME,...]
+const usage = `npm run bench:incidents -- [--only NAME,...] [--record]
 
 Brings up each incident on a server of its own, assesses it once a second from the moment its harm is there, and cures it once
 its cause is the first finding. Prints a row for each: how long that took, what stood first before, the innocent applications that
 any reading offered to end, and how long after the cure no finding was left. A healthy server is watched for ${healthy_s} s and must have no finding.
-Exits 1 if one of them is wrong. The table goes to stdout, progress to stderr. About a minute for each.`;
+Exits 1 if one of them is wrong. The table goes to stdout, progress to stderr. About a minute for each.
+
+--record also writes test/incidents/recordings/NAME.poolctl, which test/incidents/recordings.test.ts assesses: best done on a
+machine that has nothing else to do.`;
 
 const columns = [
   'incident',
@@ -47,7 +47,11 @@ type Row = {
 };
 
 const {values: flags} = parseArgs({
-  options: {only: {type: 'string'}, help: {type: 'boolean', default: false}},
+  options: {
+    only: {type: 'string'},
+    record: {type: 'boolean', default: false},
+    help: {type: 'boolean', default: false},
+  },
 });
 if (flags.help) process.stdout.write(`${usage}\n`);
 else await main(flags.only?.split(',') ?? null);
@@ -71,21 +75,14 @@ async function newestInstalled(): Promise<Major> {
   throw new Error('no server of PostgreSQL here');
 }
 
-async function loadStories(): Promise<(Story | HealthyStory)[]> {
-  const folders = ['../../source/demo/stories/', '../incidents/stories/'].map(
-    path => new URL(path, import.meta.url),
-  );
-  const files = await Promise.all(
-    folders.map(async folder => (await readdir(folder)).sort().map(file => new URL(file, folder).href)),
-  );
-  const modules: {story?: Story | HealthyStory}[] = await Promise.all(files.flat().map(file => import(file)));
-  return modules.flatMap(({story}) => story ?? []);
-}
-
 async function measure(story: Story | HealthyStory, major: Major): Promise<Row> {
   const watched = await watchStory(story, {major});
   try {
-    return 'first' in story ? await measureIncident(story, watched) : await measureHealthy(story, watched);
+    const row = isIncident(story)
+      ? await measureIncident(story, watched)
+      : await measureHealthy(story, watched);
+    if (flags.record) await writeRecording(recordingOf(story.name), watched.moments);
+    return row;
   } finally {
     await watched.end();
   }
@@ -99,6 +96,8 @@ async function measureIncident(story: Story, watched: WatchedStory): Promise<Row
   const before = new Set(moments.slice(0, right === null ? undefined : moments.indexOf(right)).map(firstOf));
   let quiet_s: number | null = null;
   if (right !== null) {
+    if (flags.record) await atLeast(watched, recorded_s.harm);
+    const begun_at = moments.at(-1)?.snapshot.at ?? '';
     const cured_s = moments.at(-1)?.seconds ?? 0;
     await story.cure(stage);
     const last = moments.length;
@@ -106,6 +105,11 @@ async function measureIncident(story: Story, watched: WatchedStory): Promise<Row
       moments.indexOf(moment) >= last && moment.assessment.findings.length === 0;
     const quiet = await reached(watched, isQuiet, cured_s + quietWithin_s);
     quiet_s = quiet && quiet.seconds - cured_s;
+    if (flags.record) {
+      const done_at = moments[last]?.snapshot.at ?? begun_at;
+      await writeCure(story.name, {begun_at, done_at});
+      await atLeast(watched, (moments.at(-1)?.seconds ?? 0) + recorded_s.quiet);
+    }
   }
   const offered = [...new Set(moments.flatMap(moment => innocentsOffered(moment, innocents)))];
   return {
@@ -119,8 +123,12 @@ async function measureIncident(story: Story, watched: WatchedStory): Promise<Row
   };
 }
 
+async function atLeast(watched: WatchedStory, wanted_s: number): Promise<void> {
+  await watched.next(({seconds}) => seconds >= wanted_s, wanted_s + 60);
+}
+
 async function measureHealthy({name}: HealthyStory, watched: WatchedStory): Promise<Row> {
-  await watched.next(({seconds}) => seconds >= healthy_s, 2 * healthy_s);
+  await atLeast(watched, healthy_s);
   const before = [...new Set(watched.moments.map(firstOf))].filter(text => text !== '');
   return {
     name: `${name} (healthy)`,

@@ -1,23 +1,15 @@
 import {recipes} from '../../recipes/index.ts';
 import {cacheDiagnosisData, loadRecipeData} from '../../source/cli/recipe-data.ts';
 import {createAssessor} from '../../source/core/assessment/assess.ts';
-import {noDiagnosisData} from '../../source/core/recipe/diagnose.ts';
+import {attachFactFindings, noDiagnosisData} from '../../source/core/recipe/diagnose.ts';
 import {openStage, settingsOf} from '../../source/demo/stories/stage.ts';
 import type {HealthyStory, Stage, Story} from '../../source/demo/stories/story.ts';
-import type {Assessment} from '../../source/model/assessment.ts';
-import type {Snapshot} from '../../source/model/snapshot.ts';
 import {connect} from '../../source/postgres/connect/connect.ts';
 import {createSampler} from '../../source/postgres/sampler/sampler.ts';
 import type {Major} from '../helpers/majors.ts';
 import {availableMajors, startTestServer} from '../helpers/server.ts';
 import {requestTo} from '../postgres/requests.ts';
-
-export type Moment = {
-  /** Since poolctl was opened, or since the harm began if it was open before. */
-  seconds: number;
-  snapshot: Snapshot;
-  assessment: Assessment;
-};
+import {describeMoment, type Moment} from './moment.ts';
 
 export type WatchedStory = {
   stage: Stage;
@@ -49,6 +41,7 @@ export async function watchStory(
   const moments: Moment[] = [];
   const request = requestTo(server.url({database: stage.database}));
   const assessor = createAssessor(recipes);
+  const attachFacts = attachFactFindings(recipes);
   let data = noDiagnosisData;
   let started_ms: number | null = null;
   let wake: () => void = () => {};
@@ -62,7 +55,8 @@ export async function watchStory(
     for await (const event of sampler.events(stopping.signal)) {
       if (event.kind === 'lost') continue;
       const seconds = started_ms === null ? -1 : (performance.now() - started_ms) / 1000;
-      moments.push({seconds, snapshot: event.snapshot, assessment: assessor.assess(event.snapshot, data)});
+      const assessment = assessor.assess(event.snapshot, data);
+      moments.push({seconds, snapshot: attachFacts(event.snapshot, data, assessment.diagnosed), assessment});
       wake();
     }
   }
@@ -122,27 +116,4 @@ export async function watchStory(
       }
     },
   };
-}
-
-/** The findings of a moment, as lines. */
-export function describeMoment({seconds, assessment: {findings, also}}: Moment): string {
-  const line =
-    (mark: string) =>
-    ({cause, recipe, severity, summary}: Assessment['findings'][number]) =>
-      `${mark} ${severity} ${cause ?? '-'} [${recipe}] ${summary}`;
-  return [`after ${seconds.toFixed(1)} s`, ...findings.map(line('*')), ...also.map(line('  also'))].join(
-    '\n',
-  );
-}
-
-/** Whether a moment's first finding is the story's. */
-export function isRight({first}: Story): (moment: Moment) => boolean {
-  return ({
-    assessment: {
-      findings: [finding],
-    },
-  }) =>
-    finding?.cause === first.cause &&
-    first.summary.test(finding.summary) &&
-    (first.recipe === null || finding.recipe === first.recipe);
 }

@@ -92,6 +92,30 @@ describe('encoder', () => {
     expect([...times]).toEqual([0, 1, 16].map(index => snapshots[index]?.at));
   });
 
+  it('records each reading of the counters if asked to, and none twice', async () => {
+    const info = {dealloc: 0, stats_reset: null, entries: 1, max_entries: 5000, is_evicting: false};
+    const snapshots = changingSnapshots(8).map((snapshot, index) => ({
+      ...snapshot,
+      statements_info: {
+        ...info,
+        at: `2026-01-01T12:00:${String(index - (index % 2)).padStart(2, '0')}.000000Z`,
+      },
+      statements: [createStatement({calls: 1000 + 10 * (index - (index % 2))})],
+    }));
+    const encoder = createEncoder({statementsEvery_ms: 0});
+    const frames: Frame[] = [];
+    for (const snapshot of snapshots) frames.push(await encoder.encode(snapshot, null));
+    encoder.restart();
+    const decoded = decodeGroup(frames);
+    expect(decoded.map(({statements}) => statements[0]?.calls)).toEqual(
+      snapshots.map(({statements}) => statements[0]?.calls),
+    );
+    expect(decoded.map(({statements_info}) => statements_info?.at)).toEqual(
+      snapshots.map(({statements_info}) => statements_info.at),
+    );
+    expect(decoded.at(-1)?.statements[0]?.rates?.calls_per_second).toBe(5);
+  });
+
   it('restores the beginning of a truncated group', async () => {
     const snapshots = changingSnapshots(5);
     const frames = await encodeAll(snapshots);

@@ -39,7 +39,7 @@ ALTER TABLE orders OWNER TO migrator;`);
     cause: 'lock-queue',
     recipe: 'release-blockers',
     summary:
-      /^ALTER TABLE orders \(deploy\/migrator, \d+s\) waits behind psql\/dana \(\d+\), idle in transaction for 3\ds after a SELECT; 8 sessions queue behind it/,
+      /^ALTER TABLE orders \(deploy\/migrator, \d+s\) waits behind psql\/dana \(\d+\), idle in transaction for \d+(m\d+)?s after a SELECT; 8 sessions queue behind it/,
     within_seconds: 10,
   },
   innocents: ['shop'],
