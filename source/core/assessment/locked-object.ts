@@ -17,6 +17,11 @@ export function lockedObject(
   return table === null ? 'a row' : `row of ${table}`;
 }
 
+/** To compare objects of several readings: the name of a table may lack its schema while the server was not asked. */
+export function withoutSchema(object: string): string {
+  return object.replace(/ [^ .]+\.(?=[^ .]+$)/, ' ');
+}
+
 /** The table of an INSERT, UPDATE, DELETE or SELECT ... FOR UPDATE, as written; null if it is not known. */
 export function changedTable(statement: string): string | null {
   const name = '((?:"[^"]+"|[\\w$]+)(?:\\.(?:"[^"]+"|[\\w$]+))?)';

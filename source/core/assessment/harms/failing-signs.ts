@@ -94,18 +94,21 @@ function sinceOf(rises: readonly {at_ms: number; isRise: boolean}[], start_ms: n
 const rollback = /^\s*(?:rollback|abort)(?!.*\bto\b)/i;
 
 /**
- * ROLLBACKs that applications sent, per second, as pg_stat_statements counts them; 0 if no session's last statement is one;
- * null if their number is not known. An ORM may end each read with one.
+ * ROLLBACKs that applications sent, per second, as pg_stat_statements counts them; 0 if none is known there or as a session's last
+ * statement; null if their number is not known. An ORM may end each read with one.
  */
 function askedRollbacks(datname: string, {snapshot, samples}: Context): number | null {
   const sending = snapshot.backends.filter(
     ({datname: own, query}) => own === datname && rollback.test(query ?? ''),
   );
-  if (sending.length === 0) return 0;
-  const ids = new Set(sending.map(({query_id}) => query_id));
+  const known = snapshot.statements.filter(
+    ({datname: own, query}) => own === datname && rollback.test(query ?? ''),
+  );
+  if (sending.length + known.length === 0) return 0;
+  const ids = new Set([...sending.map(({query_id}) => query_id), ...known.map(({queryid}) => queryid)]);
   const read = samples.filter(({statements}) => statements !== null);
   const [first, last] = [read[0], read.at(-1)];
-  const dbid = sending[0]?.datid ?? '';
+  const dbid = sending[0]?.datid ?? known[0]?.dbid ?? '';
   if (ids.has(null) || first === undefined || last === undefined || first === last) return null;
   const calls = (sample: Sample) =>
     (sample.statements ?? [])

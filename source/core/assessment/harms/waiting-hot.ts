@@ -1,7 +1,7 @@
 import type {Act} from '../../../model/recipe.ts';
 import {counted, formatMs} from '../../text/format.ts';
 import {type Context, poolName} from '../context.ts';
-import {rowLocks} from '../locked-object.ts';
+import {rowLocks, withoutSchema} from '../locked-object.ts';
 import {advice, applicationsOf, type Explain, type Explanation, mostOf} from './waiting-finding.ts';
 import type {Jam, Wait} from './waiting-jams.ts';
 
@@ -25,10 +25,12 @@ export function holderChanges({roots, waits}: Jam, {samples}: Context): boolean 
   // Two, because a wait's age is that of its statement until the server knows it (pg_locks.waitstart, PG14).
   const waited_ms = waits[1]?.wait_age_ms ?? 0;
   const isYoung = sessions.every(({xact_age_ms}) => xact_age_ms !== null && xact_age_ms < waited_ms);
-  const objects = new Set(waits.map(({object}) => object));
+  const objects = new Set(waits.map(({object}) => withoutSchema(object)));
   const before = samples
     .slice(0, -1)
-    .map(({waits: seen}) => seen.filter(({object}) => objects.has(object)).flatMap(each => each.roots))
+    .map(({waits: seen}) =>
+      seen.filter(({object}) => objects.has(withoutSchema(object))).flatMap(each => each.roots),
+    )
     .filter(pids => pids.length > 0);
   const now = roots.map(({pid}) => pid);
   const isNew = before.length >= 2 && before.every(pids => areDisjoint(pids, now));

@@ -2,6 +2,7 @@ import type {Sample} from '../../../model/assessment.ts';
 import type {Finding} from '../../../model/recipe.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {type Context, type Examine, shareOf} from '../context.ts';
+import {withoutSchema} from '../locked-object.ts';
 import {poolIn, poolKey} from '../sample.ts';
 import {explainDdlQueue} from './waiting-ddl.ts';
 import {type Explain, isLeak, toFinding} from './waiting-finding.ts';
@@ -16,7 +17,7 @@ import {
   unexplained,
 } from './waiting-holder.ts';
 import {explainHot, holderChanges} from './waiting-hot.ts';
-import {findJams, type Jam, type Root} from './waiting-jams.ts';
+import {findJams, type Jam} from './waiting-jams.ts';
 
 const {lock_wait_ms, blocked_sessions} = thresholds;
 
@@ -54,11 +55,14 @@ function hurts(jam: Jam, context: Context): boolean {
   const {longest_ms, waits, roots} = jam;
   const {samples} = context;
   if (longest_ms >= lock_wait_ms.warning || roots.some(({backend}) => isLeak(backend))) return true;
-  if (isBrief(jam) && !holderChanges(jam, context)) return false;
-  const recent = samples.slice(-recentReadings);
-  const objects = new Set(waits.map(({object}) => object));
+  const objects = new Set(waits.map(({object}) => withoutSchema(object)));
   const waitingIn = (sample: Sample) =>
-    sample.waits.reduce((sum, {object, waiting}) => sum + (objects.has(object) ? waiting : 0), 0);
+    sample.waits.reduce(
+      (sum, {object, waiting}) => sum + (objects.has(withoutSchema(object)) ? waiting : 0),
+      0,
+    );
+  if (isBrief(jam, samples, waitingIn) && !holderChanges(jam, context)) return false;
+  const recent = samples.slice(-recentReadings);
   // A crowd shows in one reading; that few sessions of a small pool wait must show again and again.
   return (
     shareOf(recent, sample => waitingIn(sample) >= blocked_sessions.warning) >= 0.5 ||
@@ -67,12 +71,21 @@ function hurts(jam: Jam, context: Context): boolean {
   );
 }
 
-/** What holds it has only begun, and may end by itself. */
-function isBrief({roots}: Jam): boolean {
-  const isYoung = ({backend}: Root) =>
-    (backend?.xact_age_ms ?? Number.POSITIVE_INFINITY) < lock_wait_ms.warning;
-  return roots.length > 0 && roots.every(isYoung);
+/** What holds it has only begun, and may end by itself; but not if a crowd waited for most of the last seconds, behind others like it. */
+function isBrief({roots}: Jam, samples: readonly Sample[], waitingIn: (sample: Sample) => number): boolean {
+  const isYoung = roots.every(
+    ({backend}) => (backend?.xact_age_ms ?? Number.POSITIVE_INFINITY) < lock_wait_ms.warning,
+  );
+  if (roots.length === 0 || !isYoung) return false;
+  const from_ms = (samples.at(-1)?.at_ms ?? 0) - lately_ms;
+  const lately = samples.filter(({at_ms}) => at_ms >= from_ms);
+  return (
+    lately.length < recentReadings ||
+    shareOf(lately, sample => waitingIn(sample) >= blocked_sessions.warning) < 0.5
+  );
 }
+
+const lately_ms = 10_000;
 
 /** Readings before what is seen in most of them is more than chance. */
 const recentReadings = 5;
