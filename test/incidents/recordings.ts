@@ -2,7 +2,7 @@ import {readFile, rm, writeFile} from 'node:fs/promises';
 import {fileURLToPath} from 'node:url';
 import {recipes} from '../../recipes/index.ts';
 import {assessRecorded} from '../../source/core/assessment/assess.ts';
-import {addSample} from '../../source/core/assessment/sample.ts';
+import {addSample} from '../../source/core/assessment/samples.ts';
 import {worstSeverity} from '../../source/core/recipe/diagnose.ts';
 import type {Sample} from '../../source/model/assessment.ts';
 import type {RecordedSnapshot} from '../../source/model/ports.ts';
