@@ -85,6 +85,7 @@ function requirements(params: ParameterValues): DataRequirements {
     catalog: true,
     index_advice: {file: read('file') || null},
     statement_statistics: true,
+    table_holders: true,
     ...(read('app') !== '' && {prisma_schema: {folder: read('app')}}),
   };
 }
@@ -138,7 +139,10 @@ function plan(snapshot: Snapshot, params: ParameterValues, facts: RecipeData): P
   return {
     recipe: recipe.id,
     params: {...completeParams(params, parameters), migration},
-    explanation: explainIndexes({work, steps, snapshot, lock_timeout_ms, advice: facts.index_advice}),
+    explanation: explainIndexes({
+      ...{work, steps, snapshot, lock_timeout_ms},
+      ...{advice: facts.index_advice, holders: facts.table_holders},
+    }),
     steps,
     skipped: [...work.skipped, ...skippedOf(facts)],
     batch_size: Math.max(1, steps.length),

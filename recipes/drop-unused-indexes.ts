@@ -7,11 +7,18 @@ import {
   tableOf,
   whyNotDroppable,
 } from '../source/core/indexes/index-catalog.ts';
-import {lockTimeoutParameter, preflightLines, readLockTimeout} from '../source/core/indexes/index-preview.ts';
-import {dropStep} from '../source/core/indexes/index-steps.ts';
+import {
+  lockTimeoutParameter,
+  preflightLines,
+  readLockTimeout,
+  type Waiting,
+} from '../source/core/indexes/index-preview.ts';
+import {type DropReason, dropStep} from '../source/core/indexes/index-steps.ts';
+import {type Redundant, redundantIndexes} from '../source/core/indexes/redundant.ts';
 import {
   completeParams,
   qualified,
+  readChoice,
   readCount,
   readDuration,
   readInteger,
@@ -26,6 +33,8 @@ import type {Catalog, Index} from '../source/model/catalog.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';
 import type {RecipeData} from '../source/model/recipe-data.ts';
 import type {Snapshot} from '../source/model/snapshot.ts';
+
+const redundantChoices = ['exact', 'all', 'keep'] as const;
 
 const parameters: Parameter[] = [
   {
@@ -64,6 +73,14 @@ const parameters: Parameter[] = [
     default: 'keep',
   },
   {
+    name: 'redundant',
+    description:
+      'Also drop used indexes that another one serves: exact, of the same definition; all, also those that it begins with',
+    kind: 'choice',
+    choices: redundantChoices,
+    default: 'exact',
+  },
+  {
     name: 'at_most',
     description: 'Maximum number of indexes, the largest first',
     kind: 'integer',
@@ -77,10 +94,10 @@ const recipe: Recipe = {
   id: 'drop-unused-indexes',
   title: 'Drop unused indexes',
   summary:
-    'Drops indexes without a scan in a month, one by one and concurrently; never one that a constraint needs',
+    'Drops indexes without a scan in a month, and duplicates, one by one and concurrently; never one that a constraint needs',
   parameters,
   diagnoseRequires: {catalog: true},
-  planRequires: () => ({catalog: true}),
+  planRequires: () => ({catalog: true, table_holders: true}),
   diagnose,
   plan,
 };
@@ -114,7 +131,7 @@ const unusedIndexes = memoizeByObject((catalog: Catalog): Finding[] => {
   ];
 });
 
-function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: RecipeData): Plan {
+function plan(snapshot: Snapshot, params: ParameterValues, {catalog, table_holders}: RecipeData): Plan {
   const criteria = resolved(criteriaOf(params), catalog);
   const {chosen, skipped} = catalog === undefined ? nothingChosen : choose(catalog, criteria);
   const options = {
@@ -124,8 +141,8 @@ function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: RecipeData
   return {
     recipe: recipe.id,
     params: completeParams(params, parameters),
-    explanation: explain(snapshot, chosen, criteria, skipped),
-    steps: chosen.map(index => dropStep(index, {kind: 'unused', max_scans: criteria.max_scans}, options)),
+    explanation: explain({snapshot, holders: table_holders}, chosen, criteria, skipped),
+    steps: chosen.map(({index, reason}) => dropStep(index, reason, options)),
     skipped,
     batch_size: Math.max(1, chosen.length),
     pause_ms: 0,
@@ -137,7 +154,8 @@ function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: RecipeData
 
 const nothingChosen: Choice = {chosen: [], skipped: []};
 
-type Choice = {chosen: Index[]; skipped: Skipped[]};
+type Chosen = {index: Index; reason: DropReason};
+type Choice = {chosen: Chosen[]; skipped: Skipped[]};
 
 function readMaxScans(text: string): number {
   return readInteger('max_scans', text, 0);
@@ -155,6 +173,7 @@ function criteriaOf(params: ParameterValues) {
     stats_age_ms: readDuration('stats_age', read('stats_age')),
     max_scans: readMaxScans(read('max_scans')),
     standby,
+    redundant: readChoice('redundant', read('redundant'), redundantChoices),
     at_most: readCount('at_most', read('at_most')) ?? Number.POSITIVE_INFINITY,
     lock_timeout_ms: readLockTimeout(read('lock_timeout')),
   };
@@ -188,7 +207,36 @@ function choose(catalog: Catalog, criteria: Criteria): Choice {
     const isReported = criteria.named.length > 0 || whyNotDroppable(index, null) === null;
     return skipReason === null || !isReported ? [] : [protectedIndex(index, skipReason)];
   });
-  return {chosen: reason === null ? idle.slice(0, criteria.at_most) : [], skipped};
+  const unusedNow = reason === null ? idle : [];
+  const {duplicates, kept} = redundantOf(without(catalog, unusedNow), criteria);
+  const chosen = [
+    ...unusedNow.map((index): Chosen => ({index, reason: {kind: 'unused', max_scans: criteria.max_scans}})),
+    ...duplicates.map(({index, served_by}): Chosen => ({index, reason: {kind: 'redundant', served_by}})),
+  ];
+  const told = new Set([
+    ...duplicates.map(({index}) => subjectOf(index)),
+    ...kept.map(({subject}) => subject),
+  ]);
+  const reported = [...skipped.filter(({subject}) => !told.has(subject)), ...kept];
+  return {chosen: chosen.slice(0, criteria.at_most), skipped: reported};
+}
+
+/** Indexes that others serve, whatever their scans: those to drop, and those that are only reported. */
+function redundantOf(catalog: Catalog, criteria: Criteria): {duplicates: Redundant[]; kept: Skipped[]} {
+  const found = redundantIndexes(catalog).filter(({index}) => isSelected(index, criteria));
+  const isDropped = ({kind}: Redundant) =>
+    criteria.redundant === 'all' || (criteria.redundant === 'exact' && kind === 'exact');
+  const used = found.filter(each => !isDropped(each) && each.index.scans > criteria.max_scans);
+  const kept = criteria.redundant === 'keep' ? [] : used;
+  return {
+    duplicates: found.filter(isDropped),
+    kept: kept.map(({index, served_by}) =>
+      protectedIndex(
+        index,
+        `${served_by.name} begins with its columns and would serve instead: redundant=all`,
+      ),
+    ),
+  };
 }
 
 function isSelected(index: Index, {named, table}: Criteria): boolean {
@@ -259,23 +307,42 @@ function usedOf({scans}: Index): string {
   return `it is used: ${formatCount(scans)} ${scans === 1 ? 'scan' : 'scans'}, more than max_scans`;
 }
 
-function protectedIndex(index: Index, reason: string): Skipped {
-  return {subject: `index:${qualified(index)}`, description: describeIndex(index), reason};
+function subjectOf(index: Index): string {
+  return `index:${qualified(index)}`;
 }
 
-function explain(snapshot: Snapshot, chosen: Index[], criteria: Criteria, skipped: Skipped[]): string[] {
+function protectedIndex(index: Index, reason: string): Skipped {
+  return {subject: subjectOf(index), description: describeIndex(index), reason};
+}
+
+function explain(
+  seen: Pick<Waiting, 'snapshot' | 'holders'>,
+  all: Chosen[],
+  criteria: Criteria,
+  skipped: Skipped[],
+): string[] {
+  const chosen = all.map(({index}) => index);
   if (chosen.length === 0) {
     const kept = skipped.length === 0 ? '' : '; the skipped ones are listed with the reason';
     return [`No index to drop${kept}.`];
   }
   return [
     `${counted(chosen.length, 'index', 'indexes')} to drop: ${formatBytes(sum(chosen))} on disk, and maintained by every write.`,
+    ...all.flatMap(servedLine),
     'Each is dropped concurrently: reads and writes go on. A query that runs once a year may not have been counted.',
-    ...preflightLines(snapshot, criteria.lock_timeout_ms),
+    ...preflightLines({...seen, tables: chosen, lock_timeout_ms: criteria.lock_timeout_ms, kind: 'drop'}),
     'An interrupted drop leaves the index invalid: repair-invalid-indexes rebuilds or drops it.',
     'Undo builds each again, in as much time as the first build took, with its tablespace, comment, statistics targets and CLUSTER mark. Its scan counter starts at 0; statistics of its expressions return with the next ANALYZE.',
     'Remove its line in schema.prisma yourself.',
   ];
+}
+
+function servedLine({index, reason}: Chosen): string[] {
+  return reason.kind === 'redundant'
+    ? [
+        `${describeIndex(index)} is redundant: ${reason.served_by.name} serves its ${formatCount(index.scans)} scans.`,
+      ]
+    : [];
 }
 
 function sum(indexes: Index[]): number {

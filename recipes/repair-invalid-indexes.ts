@@ -5,7 +5,12 @@ import {
   tableOf,
   whyNotDroppable,
 } from '../source/core/indexes/index-catalog.ts';
-import {lockTimeoutParameter, preflightLines, readLockTimeout} from '../source/core/indexes/index-preview.ts';
+import {
+  lockTimeoutParameter,
+  preflightLines,
+  readLockTimeout,
+  type Waiting,
+} from '../source/core/indexes/index-preview.ts';
 import {buildStep, dropStep, type IndexStepOptions} from '../source/core/indexes/index-steps.ts';
 import {
   completeParams,
@@ -51,7 +56,7 @@ const recipe: Recipe = {
     'Drops and rebuilds, concurrently, indexes that a failed build left invalid: writes maintain them, no query uses them',
   parameters,
   diagnoseRequires: {catalog: true},
-  planRequires: () => ({catalog: true}),
+  planRequires: () => ({catalog: true, table_holders: true}),
   diagnose,
   plan,
 };
@@ -78,7 +83,7 @@ const invalidIndexes = memoizeByObject((catalog: Catalog): Finding[] =>
   })),
 );
 
-function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: RecipeData): Plan {
+function plan(snapshot: Snapshot, params: ParameterValues, {catalog, table_holders}: RecipeData): Plan {
   const read = readValues(params, parameters);
   const indexes = catalog?.indexes ?? [];
   const names = catalog === undefined ? [] : readList(read('index'));
@@ -93,7 +98,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, {catalog}: RecipeData
   return {
     recipe: recipe.id,
     params: completeParams(params, parameters),
-    explanation: explain(snapshot, {broken, healthy}, steps, lock_timeout_ms),
+    explanation: explain({snapshot, holders: table_holders}, {broken, healthy}, steps, lock_timeout_ms),
     steps,
     skipped: catalog === undefined ? [] : [...broken, ...healthy].flatMap(index => toSkipped(catalog, index)),
     batch_size: Math.max(1, steps.length),
@@ -184,7 +189,7 @@ function toSkipped(catalog: Catalog, index: Index): Skipped[] {
 }
 
 function explain(
-  snapshot: Snapshot,
+  seen: Pick<Waiting, 'snapshot' | 'holders'>,
   {broken, healthy}: Record<'broken' | 'healthy', Index[]>,
   steps: Step[],
   lock_timeout_ms: number,
@@ -201,10 +206,20 @@ function explain(
   const bytes = broken.reduce((total, {size_bytes}) => total + size_bytes, 0);
   return [
     `${broken.length === 1 ? '1 index is' : `${broken.length} indexes are`} invalid (${formatBytes(bytes)}): a build failed or was interrupted. Writes maintain such an index, and no query uses it.`,
-    'Each is dropped and rebuilt concurrently: reads and writes go on; ALTER TABLE and VACUUM of its table wait.',
-    ...preflightLines(snapshot, lock_timeout_ms),
+    `${workLine(steps)} concurrently: reads and writes go on; ALTER TABLE and VACUUM of its table wait.`,
+    ...preflightLines({...seen, tables: broken, lock_timeout_ms, kind: 'drop'}),
     'Undo does not make an index invalid again: it builds a valid one.',
   ];
+}
+
+/** Some are only dropped: a valid index is the same, or the method says so. */
+function workLine(steps: readonly Step[]): string {
+  const isSql = ({kind}: Step) => kind === 'sql';
+  const rebuilt = steps.filter(step => isSql(step) && step.title.startsWith('build ')).length;
+  const dropped = steps.filter(isSql).length - 2 * rebuilt;
+  if (dropped === 0) return `${rebuilt === 1 ? 'It is' : 'Each is'} dropped and rebuilt`;
+  if (rebuilt === 0) return `${dropped === 1 ? 'It is' : 'Each is'} only dropped,`;
+  return `${rebuilt} ${rebuilt === 1 ? 'is' : 'are'} dropped and rebuilt, ${dropped} only dropped,`;
 }
 
 function subjectOf(index: Index): string {

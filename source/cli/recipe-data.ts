@@ -42,6 +42,8 @@ const readers: Readers = {
   sequences: async connection => (await import('../postgres/facts/sequences.ts')).readSequences(connection),
   statement_statistics: async connection =>
     (await import('../postgres/facts/statement-statistics.ts')).readStatementStatistics(connection),
+  table_holders: async connection =>
+    (await import('../postgres/facts/locks.ts')).readTableHolders(connection),
   widening: async (connection, need) =>
     (await import('../postgres/facts/widening.ts')).readWidening(connection, need),
   write_state: async connection =>

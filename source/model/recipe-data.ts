@@ -14,6 +14,7 @@ export type RecipeData = {
   index_advice?: IndexAdvice;
   prepared_transactions?: PreparedTransaction[];
   advisory_locks?: AdvisoryLock[];
+  table_holders?: TableHolder[];
   role_settings?: RoleSettings;
   server_settings?: ServerSettings;
   maintenance?: Maintenance;
@@ -38,6 +39,7 @@ export type DataRequirements = {
   index_advice?: IndexAdviceNeed;
   prepared_transactions?: true;
   advisory_locks?: AdvisoryLockNeed;
+  table_holders?: true;
   role_settings?: true;
   server_settings?: true;
   maintenance?: true;
@@ -64,6 +66,13 @@ export type AdvisoryLock = {
   is_granted: boolean;
   /** PG14+, while waiting. */
   wait_age_ms: number | null;
+};
+
+/** A transaction of the connected database that holds table locks or a snapshot now; `pid` is null if it is prepared. */
+export type TableHolder = {
+  pid: number | null;
+  has_snapshot: boolean;
+  locks: {table_oid: string; mode: string}[];
 };
 
 /** The key of `pg_advisory_lock(bigint)` as decimal text: it may exceed JavaScript's safe integers. */

@@ -64,6 +64,8 @@ export type SqlStep = {
   measures?: Measure[];
   /** The strongest lock it takes on shared objects. */
   lock: 'none' | 'share' | 'exclusive';
+  /** PostgreSQL's name of that lock mode, if it is known. */
+  lock_mode?: 'SHARE UPDATE EXCLUSIVE' | 'ACCESS EXCLUSIVE';
   /** Whether it runs in a transaction, which CREATE INDEX CONCURRENTLY cannot. */
   transaction: boolean;
   timeout_ms: number;

@@ -14,7 +14,11 @@ import {
   costlyStatementsQuery,
   hypopgQuery,
 } from '../../source/postgres/facts/index-advice.ts';
-import {advisoryLocksQuery, preparedTransactionsQuery} from '../../source/postgres/facts/locks.ts';
+import {
+  advisoryLocksQuery,
+  preparedTransactionsQuery,
+  tableHoldersQuery,
+} from '../../source/postgres/facts/locks.ts';
 import {tableUpkeepQuery, xminHoldersQuery} from '../../source/postgres/facts/maintenance.ts';
 import {slotsQuery, standbysQuery} from '../../source/postgres/facts/replication.ts';
 import {databaseNamesQuery, roleSettingsQuery, rolesQuery} from '../../source/postgres/facts/roles.ts';
@@ -68,6 +72,7 @@ const serverQueries: [Query, unknown[]][] = [
   [indexHitsQuery, []],
   [lockWaitsQuery, []],
   [preparedTransactionsQuery, []],
+  [tableHoldersQuery, []],
   [roleSettingsQuery, []],
   [serverSettingsQuery, []],
   [rolesQuery, []],

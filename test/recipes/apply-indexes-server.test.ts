@@ -1,12 +1,13 @@
 import {mkdir, readdir, readFile, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
-import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
+import type {Client} from 'pg';
+import {afterAll, beforeAll, beforeEach, expect, it, onTestFinished} from 'vitest';
 import {localFiles} from '../../source/cli/local-files.ts';
 import {runRecipe} from '../../source/commands/run/command.ts';
 import {undoRun} from '../../source/commands/undo/command.ts';
 import {createActing, noFlags, temporaryFolder} from '../cli/execution/acting.ts';
 import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
-import {advise, createOrders, indexNamed, proposalFor} from './indexing.ts';
+import {advise, createOrders, holdUp, indexNamed, proposalFor} from './indexing.ts';
 
 describeEachMajor('apply-indexes', major => {
   let server: TestServer;
@@ -39,7 +40,10 @@ describeEachMajor('apply-indexes', major => {
     advise(acting, [await proposalFor(server, '"user_id"', {serves})]);
 
     expect(await acting.run('apply-indexes', {yes: true})).toBe(0);
-    expect(acting.document()).toMatchObject({status: 'done', steps: [{outcome: 'verified', lock: 'share'}]});
+    expect(acting.document()).toMatchObject({
+      status: 'done',
+      steps: [{outcome: 'verified', lock_mode: 'SHARE UPDATE EXCLUSIVE'}],
+    });
     expect(await indexNamed(server, 'orders_user_id_idx')).toEqual({
       is_valid: true,
       definition: 'CREATE INDEX orders_user_id_idx ON shop.orders USING btree (user_id)',
@@ -65,6 +69,28 @@ describeEachMajor('apply-indexes', major => {
     expect(await undoRun(ports, 'r1', {...noFlags, yes: true})).toBe(0);
     expect(await indexNamed(server, 'orders_user_id_idx')).toBeUndefined();
     expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
+  });
+
+  it('names who is in the way now, however young, and nobody else', async () => {
+    const acting = await createActing(server);
+    advise(acting, [await proposalFor(server, '"user_id"')]);
+    const session = async (...statements: string[]) => {
+      const client = (await server.connect()) as Client & {processID: number};
+      onTestFinished(() => client.end());
+      for (const text of statements) await client.query(text);
+      return client.processID;
+    };
+    const writer = (await holdUp(server)).processID;
+    const snapshot = await session(
+      'BEGIN ISOLATION LEVEL REPEATABLE READ',
+      'SELECT count(*) FROM shop.users',
+    );
+    const elsewhere = await session('BEGIN', 'INSERT INTO shop.users VALUES (5000)');
+    expect(await acting.run('apply-indexes', {dryRun: true})).toBe(0);
+    const [, waits = ''] = acting.document().explanation as string[];
+    expect(waits).toMatch(new RegExp(`${writer} \\(.*holds RowExclusiveLock on shop.orders\\)`));
+    expect(waits).toMatch(new RegExp(`${snapshot} \\(.*holds a snapshot\\)`));
+    expect(waits).not.toContain(String(elsewhere));
   });
 
   it("changes a Prisma application's schema and migrations with the database, and undoes both", async () => {

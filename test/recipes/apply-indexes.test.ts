@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 import applyIndexes from '../../recipes/apply-indexes.ts';
 import type {Catalog} from '../../source/model/catalog.ts';
 import type {ParameterValues, Plan} from '../../source/model/recipe.ts';
-import type {IndexProposal} from '../../source/model/recipe-data.ts';
+import type {IndexProposal, RecipeData} from '../../source/model/recipe-data.ts';
 import {
   createCatalog,
   createForeignKey,
@@ -127,14 +127,28 @@ describe('apply-indexes', () => {
 
   it('names the transactions it waits for, but not in a step', () => {
     const old = createBackend({state: 'idle in transaction', xact_age_ms: 7_200_000});
+    const lock = (mode: string) => ({table_oid: '16400', mode});
+    const table_holders = [
+      {pid: 4711, has_snapshot: false, locks: [lock('RowExclusiveLock')]},
+      {pid: 4712, has_snapshot: true, locks: [lock('AccessShareLock')]},
+      {
+        pid: 4713,
+        has_snapshot: false,
+        locks: [lock('AccessShareLock'), {...lock('RowExclusiveLock'), table_oid: '1'}],
+      },
+    ];
     const facts = {
       catalog: createCatalog(),
       index_advice: {proposals: [createProposal()], skipped: [], planner: 'none' as const},
     };
-    const planAt = (snapshot = createSnapshot()) => applyIndexes.plan?.(snapshot, {}, facts);
-    const delayed = planAt(createSnapshot({backends: [old]}));
-    expect(delayed?.explanation[1]).toContain('4711 (shop/shop_app idle in transaction, 2h00m)');
-    expect(delayed?.steps).toEqual(planAt()?.steps);
+    const planWithFacts = (more: RecipeData, snapshot = createSnapshot()) =>
+      applyIndexes.plan?.(snapshot, {}, {...facts, ...more});
+    const delayed = planWithFacts({table_holders}, createSnapshot({backends: [old]}));
+    expect(delayed?.explanation[1]).toContain(
+      '4711 (shop/shop_app idle in transaction, 2h00m, holds RowExclusiveLock on public.orders), 4712 (holds a snapshot). End',
+    );
+    expect(planWithFacts({})?.explanation[1]).toBe('What it would wait for is unknown.');
+    expect(delayed?.steps).toEqual(planWithFacts({table_holders: []})?.steps);
   });
 
   it('explains the plan in one line, then each index in one line, then the reasons', () => {
@@ -148,7 +162,7 @@ describe('apply-indexes', () => {
     const {explanation} = applyWith(createCatalog({indexes: [leftover]}), [createProposal(), second]);
     expect(explanation.slice(0, 4)).toEqual([
       '2 indexes to build (and 1 invalid index to drop), one after the other.',
-      'No open transaction is old enough to delay it.',
+      'It waits for no session now: none writes to its table or holds a snapshot.',
       'orders_user_id_idx on public.orders: heuristic, for a foreign key',
       'second on public.orders: heuristic, serves 1 statement',
     ]);

@@ -128,6 +128,39 @@ describeEachMajor('drop-unused-indexes', major => {
     await watching.close();
   });
 
+  it('drops a used index of the same definition as another, names what serves instead, and undoes it', async () => {
+    await server.query('DROP TABLE IF EXISTS shop.sess');
+    await server.query('CREATE TABLE shop.sess (id int PRIMARY KEY, tok text UNIQUE, at int)');
+    await server.query('CREATE INDEX tok_again ON shop.sess (tok)');
+    await server.query('CREATE INDEX at_one ON shop.sess (at)');
+    await server.query('CREATE INDEX at_tok ON shop.sess (at, tok)');
+    await server.query('CREATE INDEX at_down ON shop.sess (at DESC NULLS LAST)');
+    const before = await indexNamed(server, 'tok_again');
+    const acting = await createActing(server);
+    const set = ['table=shop.sess'];
+    expect(await acting.run('drop-unused-indexes', {set, yes: true})).toBe(0);
+    const {steps, skipped} = acting.document();
+    expect(steps).toMatchObject([
+      {
+        title: 'drop redundant index tok_again of shop.sess, which sess_tok_key serves',
+        outcome: 'verified',
+        lock_mode: 'SHARE UPDATE EXCLUSIVE',
+      },
+    ]);
+    expect(JSON.stringify(skipped)).toContain('less than stats_age');
+    expect(await acting.undo('r1', {yes: true})).toBe(0);
+    expect(await indexNamed(server, 'tok_again')).toEqual(before);
+
+    // What serves instead is part of the guard.
+    const planned = await acting.ports.load({catalog: true});
+    await server.query('DROP INDEX shop.at_tok');
+    const ports = {...acting.ports, load: async () => ({...planned, table_holders: []})};
+    const flags = {...noFlags, set: ['index=shop.at_one', 'redundant=all'], yes: true};
+    expect(await runRecipe(ports, 'drop-unused-indexes', flags)).toBe(6);
+    expect(JSON.stringify(acting.document().steps)).toContain('the index that serves instead has changed');
+    expect(await indexNamed(server, 'at_one')).toMatchObject({is_valid: true});
+  });
+
   it('exits 6 if the plan made before the step no longer contains it', async () => {
     const acting = await createActing(server);
     const ask = async () => {

@@ -121,6 +121,40 @@ describe('drop-unused-indexes', () => {
     ]);
   });
 
+  it.each<[string, ParameterValues, string[], string]>([
+    ['reports a used prefix', {}, [], 'wide begins with its columns and would serve instead: redundant=all'],
+    [
+      'drops a used prefix with redundant=all',
+      {redundant: 'all'},
+      ['drop redundant index narrow of public.orders, which wide serves'],
+      '',
+    ],
+    ['says nothing of it with redundant=keep', {redundant: 'keep'}, [], ''],
+  ])('%s', (_what, params, titles, reason) => {
+    const indexes = [
+      createIndex({oid: '1', name: 'narrow', columns: ['status']}),
+      createIndex({oid: '2', name: 'wide', columns: ['status', 'user_id']}),
+      createIndex({oid: '3', name: 'other', columns: ['user_id', 'status']}),
+      createIndex({
+        ...{oid: '4', name: 'partial', columns: ['status'], predicate: 'n > 5'},
+        definition: 'CREATE INDEX partial ON public.orders USING btree (status) WHERE n > 5',
+      }),
+    ];
+    const plan = planWith(dropUnused, createCatalog({indexes}), params);
+    expect(titlesOf(plan)).toEqual(titles);
+    expect(plan.skipped.map(each => each.reason).join()).toBe(reason);
+  });
+
+  it('never drops what serves a redundant index as unused together with it', () => {
+    const indexes = [
+      createIndex({oid: '1', name: 'narrow', columns: ['status']}),
+      createIndex({oid: '2', name: 'wide', columns: ['status', 'user_id'], scans: 0}),
+    ];
+    expect(titlesOf(planWith(dropUnused, createCatalog({indexes}), {redundant: 'all'}))).toEqual([
+      'drop unused index wide of public.orders',
+    ]);
+  });
+
   it('reports unused indexes above the size threshold', () => {
     const diagnose = (...indexes: Index[]) =>
       dropUnused.diagnose(createSnapshot(), {catalog: createCatalog({indexes})});

@@ -24,7 +24,7 @@ export function planWith(
   proposals: IndexProposal[] = [],
 ): Plan {
   const index_advice = {proposals, skipped: [], planner: 'none' as const};
-  const plan = recipe.plan?.(createSnapshot(), params, {catalog, index_advice});
+  const plan = recipe.plan?.(createSnapshot(), params, {catalog, index_advice, table_holders: []});
   if (plan === undefined) throw new Error(`${recipe.id} has no plan`);
   return plan;
 }

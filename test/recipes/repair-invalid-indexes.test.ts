@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import repairInvalid from '../../recipes/repair-invalid-indexes.ts';
-import type {Catalog} from '../../source/model/catalog.ts';
+import type {Catalog, Index} from '../../source/model/catalog.ts';
 import type {ParameterValues} from '../../source/model/recipe.ts';
 import {createCatalog, createIndex, createTable} from '../helpers/catalog.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
@@ -54,5 +54,16 @@ describe('repair-invalid-indexes', () => {
     expect(diagnose({})).toMatchObject([{subject: 'index:public.orders_status_idx'}]);
     expect(diagnose({builds: [build]})).toEqual([]);
     expect(diagnose({indexes: [createIndex()]})).toEqual([]);
+  });
+
+  it('says how many are rebuilt, and how many only dropped', () => {
+    const twin = createIndex({oid: '9', name: 'valid', is_valid: true});
+    const said = (indexes: Index[], params = {}) =>
+      planWith(repairInvalid, createCatalog({indexes}), params).explanation.join(' ');
+    const second = {...other, is_valid: false};
+    expect(said([second])).toContain('It is dropped and rebuilt concurrently');
+    expect(said([broken, twin])).toContain('It is only dropped, concurrently');
+    expect(said([broken, second], {method: 'drop'})).toContain('Each is only dropped, concurrently');
+    expect(said([broken, twin, second])).toContain('1 is dropped and rebuilt, 1 only dropped, concurrently');
   });
 });

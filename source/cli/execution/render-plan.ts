@@ -141,10 +141,10 @@ function stepDocument(step: Step) {
       ...{kind, title, subject, path: step.path, diff: redactSecrets(step.diff.join('\n')), lock: 'none'},
       ...(step.holds_secret ? {undo: 'irreversible', undo_reason: secretReason} : {undo: 'before'}),
     };
-  const {lock, measures = [], transaction, timeout_ms} = step;
+  const {lock, lock_mode = null, measures = [], transaction, timeout_ms} = step;
   const undo = undoOf(step);
   return {
-    ...{kind, title, subject, ...statementsDocument(step), lock, transaction, timeout_ms},
+    ...{kind, title, subject, ...statementsDocument(step), lock, lock_mode, transaction, timeout_ms},
     measures: measures.map(({name, query}) => ({name, ...sqlDocument(query)})),
     undo: undo === null ? step.undo : maskSecrets(undo.apply.text),
     undo_step: undo === null ? null : statementsDocument(undo),

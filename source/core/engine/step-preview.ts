@@ -109,11 +109,21 @@ function statementLines({guard, settings = {}, apply}: SqlStep, {isFolded}: Fold
 
 /** Everything after the statement: proof, follow-ups, verification, cleanup, limits and undo. */
 function effectLines(step: SqlStep, folding: Folding): StepLine[] {
-  const {proof, afterwards = [], pins, verify, measures = [], cleanup, lock, timeout_ms} = step;
+  const {
+    proof,
+    afterwards = [],
+    pins,
+    verify,
+    measures = [],
+    cleanup,
+    lock,
+    lock_mode = lock,
+    timeout_ms,
+  } = step;
   const {isFolded} = folding;
   const undo = undoOf(step);
   const limit = timeout_ms === 0 ? 'no time limit' : `at most ${formatMs(timeout_ms)}`;
-  const limits = `${limit}; lock: ${lock}`;
+  const limits = `${limit}; lock: ${lock_mode}`;
   return [
     ...(proof === undefined ? [] : checkLines('proof', 'committed only if ', proof, isFolded)),
     ...afterwards.flatMap(each => queryLines('afterwards', 'then: ', each)),

@@ -52,6 +52,8 @@ export type DropWhen = {
   /** More scans than this mean that it is used. */
   max_scans?: number;
   mustBeInvalid?: boolean;
+  /** The index that serves instead, which must still be there. */
+  served_by?: {oid: string; definition: string};
 };
 
 /** The index to create. `shape`: see `shapeOf`; null if the server may write it differently. */
@@ -64,7 +66,7 @@ export type Created = {shape: string | null; is_unique: boolean};
 export function dropGuard<Value extends string | Pin>(
   {table_oid, schema, name}: IndexPlace,
   {oid, definition}: IndexIdentity<Value>,
-  {max_scans, mustBeInvalid = false}: DropWhen = {},
+  {max_scans, mustBeInvalid = false, served_by}: DropWhen = {},
   created: Created | null = null,
 ): Verification<SqlWith<Value>> {
   const {values, put} = createPlaceholders<SqlWith<Value>['values'][number]>();
@@ -74,6 +76,11 @@ export function dropGuard<Value extends string | Pin>(
     ...identityConditions({oid, definition}, created, put),
   ];
   const used = max_scans === undefined ? null : put(max_scans, 'int8');
+  const isServed =
+    served_by === undefined
+      ? null
+      : `SELECT FROM pg_catalog.pg_index o WHERE o.indexrelid = ${put(served_by.oid, 'oid')} AND o.indisvalid
+    AND pg_catalog.pg_get_indexdef(o.indexrelid) = ${put(served_by.definition, 'text')}`;
   return guardOf(
     `SELECT CASE
   WHEN i.indexrelid IS NULL THEN 'the index has changed since the preview'
@@ -82,7 +89,7 @@ export function dropGuard<Value extends string | Pin>(
     OR EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = i.indexrelid)
     THEN 'a constraint or partitioned index needs it now'${mustBeInvalid ? "\n  WHEN i.indisvalid THEN 'it is valid now'" : ''}${
       used === null ? '' : `\n  WHEN s.idx_scan > ${used} THEN 'it is used now'`
-    }
+    }${isServed === null ? '' : `\n  WHEN NOT EXISTS (${isServed}) THEN 'the index that serves instead has changed'`}
   WHEN ${isBeingBuilt('i.indexrelid', 'i.indrelid')} THEN 'it is being built'
   WHEN NOT ${advisoryLock} THEN 'another poolctl is building or dropping an index here'
   ELSE 'ready' END AS guard

@@ -1,9 +1,8 @@
 import type {Parameter} from '../../model/recipe.ts';
 import type {IndexProposal, RecipeData} from '../../model/recipe-data.ts';
-import type {Backend, Snapshot} from '../../model/snapshot.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
 import type {Step} from '../../model/step.ts';
 import {usageError} from '../errors.ts';
-import {thresholds} from '../health/thresholds.ts';
 import {readDuration} from '../recipe/parameters.ts';
 import {describeBackend} from '../sessions/protection.ts';
 import {counted, formatAge, formatBytes, formatCount} from '../text/format.ts';
@@ -17,20 +16,21 @@ type Preview = {
   snapshot: Snapshot;
   lock_timeout_ms: number;
   advice: RecipeData['index_advice'];
+  holders: RecipeData['table_holders'];
 };
 
 /**
  * One line for the whole, what it waits for, and a line for each index, so that a terminal's first page shows what
  * will happen; then what applies to all, and the reasons for each.
  */
-export function explainIndexes({work, steps, snapshot, lock_timeout_ms, advice}: Preview): string[] {
+export function explainIndexes({work, steps, advice, ...seen}: Preview): string[] {
   const {built} = work;
-  const plannerNote = advice?.planner === 'none' ? [plannerLine(snapshot)] : [];
+  const plannerNote = advice?.planner === 'none' ? [plannerLine(seen.snapshot)] : [];
   if (steps.length === 0) return [nothingLine(work, advice), ...plannerNote];
   if (built.length === 0) return [headline(work, steps)];
   return [
     headline(work, steps),
-    ...preflightLines(snapshot, lock_timeout_ms),
+    ...preflightLines({...seen, tables: built, kind: 'build'}),
     ...built.map(indexLine),
     ...plannerNote,
     'Each is built concurrently: reads and writes go on; ALTER TABLE and VACUUM of its table wait.',
@@ -113,42 +113,66 @@ export function readLockTimeout(text: string): number {
   return ms;
 }
 
+/** Index work and who is in its way. */
+export type Waiting = {
+  snapshot: Snapshot;
+  /** Undefined is unknown. */
+  holders: RecipeData['table_holders'];
+  tables: readonly {table_oid: string; schema: string; table: string}[];
+  lock_timeout_ms: number;
+  kind: 'build' | 'drop';
+};
+
 /**
  * Lines to show before index work: the transactions it waits for, and a missing connection slot. Ages are
  * here and not in a step, so that planning again gives the same steps.
  */
-export function preflightLines(snapshot: Snapshot, lock_timeout_ms: number): string[] {
-  const {target, budget} = snapshot;
+export function preflightLines(waiting: Waiting): string[] {
+  const {target, budget} = waiting.snapshot;
   return [
-    holdersLine(oldTransactions(snapshot), lock_timeout_ms),
+    waitLine(waiting),
     ...(budget.headroom < 1 && !target.privileges.reserved_slots
       ? ['No connection slot is free, and this needs one: free some first (kill-idle-sessions).']
       : []),
   ];
 }
 
-function holdersLine(holders: Backend[], lock_timeout_ms: number): string {
-  if (holders.length === 0) return 'No open transaction is old enough to delay it.';
-  const named = holders
-    .slice(0, 3)
-    .map(backend => `${backend.pid} (${describeBackend(backend)}, ${formatAge(backend.xact_age_ms)})`);
-  const more = holders.length > 3 ? ` and ${holders.length - 3} more` : '';
+/** Modes that a SHARE lock does not conflict with: a build does not wait for these (WaitForLockers in DefineIndex). */
+const readModes = new Set(['AccessShareLock', 'RowShareLock']);
+
+function waitLine({snapshot, holders, tables, lock_timeout_ms, kind}: Waiting): string {
+  if (holders === undefined) return 'What it would wait for is unknown.';
+  const names = new Map(tables.map(({table_oid, schema, table}) => [table_oid, `${schema}.${table}`]));
+  const ages = new Map(snapshot.backends.map(backend => [backend.pid, backend]));
+  const inTheWay = holders.flatMap(({pid, has_snapshot, locks}) => {
+    // A drop waits for readers too; a build for all older snapshots of this database.
+    const held = locks.filter(
+      ({table_oid, mode}) => names.has(table_oid) && (kind === 'drop' || !readModes.has(mode)),
+    );
+    const [first] = held;
+    if (first === undefined && !(kind === 'build' && has_snapshot)) return [];
+    const what =
+      first === undefined ? 'holds a snapshot' : `holds ${first.mode} on ${names.get(first.table_oid)}`;
+    return [{backend: pid === null ? undefined : ages.get(pid), pid, what}];
+  });
+  if (inTheWay.length === 0) {
+    return kind === 'build'
+      ? 'It waits for no session now: none writes to its table or holds a snapshot.'
+      : 'It waits for no session now: none uses its table.';
+  }
+  const oldestFirst = inTheWay.toSorted(
+    (a, b) => (b.backend?.xact_age_ms ?? 0) - (a.backend?.xact_age_ms ?? 0) || (a.pid ?? 0) - (b.pid ?? 0),
+  );
+  const named = oldestFirst.slice(0, 3).map(({backend, pid, what}) => {
+    if (pid === null) return `a prepared transaction (${what})`;
+    if (backend === undefined) return `${pid} (${what})`;
+    return `${pid} (${describeBackend(backend)}, ${formatAge(backend.xact_age_ms)}, ${what})`;
+  });
+  const more = inTheWay.length > 3 ? ` and ${inTheWay.length - 3} more` : '';
   return `It waits for open transactions, at most ${formatAge(lock_timeout_ms)} for each: ${named.join(', ')}${more}. End them first, or wait.`;
 }
 
 /** The disk space that a build needs. */
 function sizeLine(bytes: number): string {
   return `It needs about ${formatBytes(bytes)} on disk, and as much again while sorting. poolctl cannot see how much is free.`;
-}
-
-/** Transactions of this database: a concurrent build does not wait for snapshots in others. */
-function oldTransactions({backends, target}: Snapshot): Backend[] {
-  return backends
-    .filter(
-      ({datname, xact_age_ms, application_name}) =>
-        datname === target.database &&
-        (xact_age_ms ?? 0) >= thresholds.open_transaction_ms.warning &&
-        application_name !== 'poolctl',
-    )
-    .sort((a, b) => (b.xact_age_ms ?? 0) - (a.xact_age_ms ?? 0));
 }

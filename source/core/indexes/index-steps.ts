@@ -5,6 +5,7 @@ import {concurrently, isUnique, shapeOf} from './index-catalog.ts';
 import {
   buildGuard,
   type Created,
+  type DropWhen,
   dropGuard,
   goneVerification,
   holdsIndexLock,
@@ -50,17 +51,22 @@ export function buildStep(index: NewIndex, options: IndexStepOptions): SqlStep {
   };
 }
 
-/** Why an index may be dropped: it has at most `max_scans` scans, or it is invalid. */
-export type DropReason = {kind: 'unused'; max_scans: number} | {kind: 'invalid'};
+/** Why an index may be dropped: it has at most `max_scans` scans, another one serves all it does, or it is invalid. */
+export type DropReason =
+  | {kind: 'unused'; max_scans: number}
+  | {kind: 'redundant'; served_by: {oid: string; name: string; definition: string}}
+  | {kind: 'invalid'};
 
 /** Drops one index concurrently; its undo rebuilds it, which can be undone in turn. */
 export function dropStep(index: KnownIndex, reason: DropReason, options: IndexStepOptions): SqlStep {
   const {oid, definition} = index;
-  const when = reason.kind === 'unused' ? {max_scans: reason.max_scans} : {mustBeInvalid: true};
+  const when = dropWhen(reason);
   const again = {...index, shape: shapeOf(definition)};
   return {
     kind: 'sql',
-    title: `drop ${reason.kind} index ${index.name} of ${index.schema}.${index.table}`,
+    title: `drop ${reason.kind} index ${index.name} of ${index.schema}.${index.table}${
+      reason.kind === 'redundant' ? `, which ${reason.served_by.name} serves` : ''
+    }`,
     subject: `index:${index.schema}.${index.name}`,
     guard: dropGuard(index, {oid, definition}, when),
     settings: settingsOf(options),
@@ -70,6 +76,13 @@ export function dropStep(index: KnownIndex, reason: DropReason, options: IndexSt
     progress: 'drop_index',
     ...unlimited,
   };
+}
+
+function dropWhen(reason: DropReason): DropWhen {
+  if (reason.kind === 'unused') return {max_scans: reason.max_scans};
+  if (reason.kind === 'invalid') return {mustBeInvalid: true};
+  const {oid, definition} = reason.served_by;
+  return {served_by: {oid, definition}};
 }
 
 /** A build that runs in another session. */
@@ -92,7 +105,7 @@ export function adoptStep(index: RunningBuild, options: IndexStepOptions): SqlSt
     cleanup: leftoverCleanup(index, dropSql(index)),
     progress: 'create_index',
     progress_pid: index.pid,
-    ...unlimited,
+    ...{lock: 'none', transaction: false, timeout_ms: 0},
   };
 }
 
@@ -126,7 +139,12 @@ function createdOf({definition, shape}: NewIndex): Created {
 }
 
 // A build may take hours; only lock_timeout and the user limit it.
-const unlimited = {lock: 'share', transaction: false, timeout_ms: 0} as const;
+const unlimited = {
+  lock: 'share',
+  lock_mode: 'SHARE UPDATE EXCLUSIVE',
+  transaction: false,
+  timeout_ms: 0,
+} as const;
 
 /**
  * lock_timeout also limits the waits for other transactions, not only for the table's lock. A role's

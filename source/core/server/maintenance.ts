@@ -43,6 +43,7 @@ export function analyzeStep(table: TableUpkeep): SqlStep {
     },
     progress: 'analyze',
     lock: 'share',
+    lock_mode: 'SHARE UPDATE EXCLUSIVE',
     transaction: true,
     timeout_ms: 0,
   };

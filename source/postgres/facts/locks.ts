@@ -1,4 +1,9 @@
-import type {AdvisoryLock, AdvisoryLockNeed, PreparedTransaction} from '../../model/recipe-data.ts';
+import type {
+  AdvisoryLock,
+  AdvisoryLockNeed,
+  PreparedTransaction,
+  TableHolder,
+} from '../../model/recipe-data.ts';
 import {isoTime} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, serverQuery} from '../queries/query.ts';
@@ -59,4 +64,34 @@ SELECT p.gid, p.transaction::text, p.prepared::text, p.owner::text, p.database::
     ORDER BY w.pid) AS waiters
 FROM pg_prepared_xacts p
 ORDER BY p.prepared, p.gid`,
+);
+
+/** The transactions that an index build or drop may have to wait for. Throws the server's errors. */
+export async function readTableHolders({client, server_version_num}: Connection): Promise<TableHolder[]> {
+  const {text} = pickVariant(tableHoldersQuery, server_version_num);
+  return (await client.query<TableHolder>({text})).rows;
+}
+
+/**
+ * Transactions of the connected database with their granted table locks, and whether they hold a snapshot. poolctl's own
+ * sessions, and those that a build does not wait for (autovacuum), are left out. Locks of prepared transactions have no pid.
+ */
+export const tableHoldersQuery = serverQuery(
+  'poolctl_table_holders',
+  `
+WITH /* poolctl */ l AS MATERIALIZED (
+  SELECT k.pid, k.relation, k.mode FROM pg_locks k
+  WHERE k.locktype = 'relation' AND k.granted AND k.relation >= 16384
+    AND k.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+), locks AS (
+  SELECT l.pid, json_agg(json_build_object('table_oid', l.relation::text, 'mode', l.mode) ORDER BY l.mode DESC, l.relation) AS locks
+  FROM l GROUP BY l.pid
+)
+SELECT NULL::int4 AS pid, false AS has_snapshot, p.locks FROM locks p WHERE p.pid IS NULL
+UNION ALL
+SELECT a.pid, a.backend_xmin IS NOT NULL, coalesce(p.locks, '[]')
+FROM pg_stat_activity a LEFT JOIN locks p ON p.pid = a.pid
+WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.application_name <> 'poolctl'
+  AND coalesce(a.backend_type, '') <> 'autovacuum worker' AND (p.pid IS NOT NULL OR a.backend_xmin IS NOT NULL)
+ORDER BY pid`,
 );
