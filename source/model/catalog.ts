@@ -97,6 +97,7 @@ export type ForeignKey = {
   columns: string[];
   referenced_schema: string;
   referenced_table: string;
+  referenced_columns: string[];
   /** ON DELETE CASCADE. */
   is_cascading: boolean;
 };

@@ -110,6 +110,8 @@ export type UncoveredForeignKey = {
   rows: number;
   references_schema: string;
   references_table: string;
+  /** Absent in older recordings. */
+  references_columns?: string[];
   /** Tables, as `schema.name`, whose deleted rows delete rows of the referenced one (ON DELETE CASCADE). */
   deleted_with: string[];
 };

@@ -68,6 +68,7 @@ export function createForeignKey(overrides: Partial<ForeignKey> = {}): ForeignKe
     columns: ['user_id'],
     referenced_schema: 'public',
     referenced_table: 'users',
+    referenced_columns: ['id'],
     is_cascading: false,
     ...overrides,
   };

@@ -73,6 +73,7 @@ function largestUncovered(catalog: Catalog): UncoveredForeignKey[] {
     rows,
     references_schema: key.referenced_schema,
     references_table: key.referenced_table,
+    references_columns: key.referenced_columns,
     deleted_with: deletedWith(key, cascades),
   }));
 }

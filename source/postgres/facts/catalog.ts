@@ -86,7 +86,10 @@ export const catalogForeignKeysQuery = serverQuery(
 SELECT /* poolctl */ n.nspname::text, o.conname::text, t.oid::text, t.relname::text,
   to_json(ARRAY(SELECT a.attname::text FROM unnest(o.conkey) WITH ORDINALITY k (attnum, position)
     JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum ORDER BY k.position)),
-  rn.nspname::text, r.relname::text, o.confdeltype = 'c'
+  rn.nspname::text, r.relname::text,
+  to_json(ARRAY(SELECT a.attname::text FROM unnest(o.confkey) WITH ORDINALITY k (attnum, position)
+    JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = k.attnum ORDER BY k.position)),
+  o.confdeltype = 'c'
 FROM pg_constraint o
 JOIN pg_class t ON t.oid = o.conrelid
 JOIN pg_namespace n ON n.oid = t.relnamespace
@@ -104,12 +107,17 @@ type CatalogForeignKeyRow = [
   columns: string[],
   referenced_schema: string,
   referenced_table: string,
+  referenced_columns: string[],
   is_cascading: boolean,
 ];
 
 function toForeignKey(row: CatalogForeignKeyRow): ForeignKey {
-  const [schema, name, table_oid, table, columns, referenced_schema, referenced_table, is_cascading] = row;
-  return {schema, name, table_oid, table, columns, referenced_schema, referenced_table, is_cascading};
+  const [schema, name, table_oid, table, columns, referenced_schema, referenced_table, ...rest] = row;
+  const [referenced_columns, is_cascading] = rest;
+  return {
+    ...{schema, name, table_oid, table, columns},
+    ...{referenced_schema, referenced_table, referenced_columns, is_cascading},
+  };
 }
 
 export async function readTables(readRows: ReadRows): Promise<Table[]> {

@@ -42,6 +42,10 @@ export type DoctorData = {
   unreadable_tables: number;
   /** The schemas of the unreadable tables. */
   unreadable_schemas: string[];
+  sequences: number;
+  /** Those whose last value this role may not read; pg_monitor does not suffice. */
+  unreadable_sequences: number;
+  unreadable_sequence_schemas: string[];
 };
 
 /** The checks of a target, in the order in which to fix them. Pure. */
@@ -54,6 +58,7 @@ export function checkTarget(input: DoctorInput): DoctorCheck[] {
     statements(input),
     queryId(input),
     plans(input),
+    ...sequences(input),
     reservedSlots(input),
     ioTiming(input),
     querySize(input),
@@ -180,6 +185,20 @@ function plans({target, data}: DoctorInput): DoctorCheck {
       : `GRANT USAGE ON SCHEMA ${schemas} TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA ${schemas} TO ${role};`;
   const detail = `may not read ${unreadable} of ${counted(tables, 'table')}, so their statements have no plans`;
   return advice('plans', detail, {remedy, note: grantNote(target)});
+}
+
+/** pg_sequence_last_value() wants SELECT or USAGE on the sequence, which pg_read_all_data (PostgreSQL 14) has and pg_monitor has not. */
+function sequences({target, data}: DoctorInput): DoctorCheck[] {
+  const {sequences: all, unreadable_sequences: unreadable, unreadable_sequence_schemas} = data;
+  if (unreadable === 0) return [];
+  const role = quoteIdentifier(data.role);
+  const schemas = unreadable_sequence_schemas.map(quoteIdentifier).join(', ');
+  const remedy =
+    target.server_version_num >= 140_000
+      ? `GRANT pg_read_all_data TO ${role};`
+      : `GRANT SELECT ON ALL SEQUENCES IN SCHEMA ${schemas} TO ${role};`;
+  const detail = `may not read ${unreadable} of ${counted(all, 'sequence')}: it cannot see that one reaches its end`;
+  return [advice('sequences', detail, {remedy, note: grantNote(target)})];
 }
 
 function reservedSlots({target, data}: DoctorInput): DoctorCheck {

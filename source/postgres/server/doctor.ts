@@ -131,7 +131,7 @@ SELECT /* poolctl */ current_user::text AS role,
   n.nspname::text AS statements_schema,
   CASE WHEN n.oid IS NOT NULL THEN has_schema_privilege(n.oid, 'USAGE') END AS statements_schema_usage,
   (SELECT pg_has_role(r.oid, 'USAGE') FROM pg_roles r WHERE r.rolname = 'pg_use_reserved_connections') AS may_use_reserved,
-  user_table.*
+  user_table.*, user_sequence.*
 FROM (VALUES (1)) AS one
 CROSS JOIN LATERAL (
   SELECT count(*)::int4 AS tables, count(*) FILTER (WHERE NOT is_readable)::int4 AS unreadable_tables,
@@ -144,5 +144,14 @@ CROSS JOIN LATERAL (
       AND s.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
   ) AS each_table
 ) AS user_table
+CROSS JOIN LATERAL (
+  SELECT count(*)::int4 AS sequences, count(*) FILTER (WHERE NOT is_readable)::int4 AS unreadable_sequences,
+    coalesce(array_agg(DISTINCT schema) FILTER (WHERE NOT is_readable), '{}') AS unreadable_sequence_schemas
+  FROM (
+    SELECT s.nspname::text AS schema, has_sequence_privilege(c.oid, 'SELECT, USAGE') AS is_readable
+    FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
+    WHERE c.relkind = 'S' AND c.relpersistence <> 't'
+  ) AS each_sequence
+) AS user_sequence
 LEFT JOIN pg_extension e ON e.extname = 'pg_stat_statements'
 LEFT JOIN pg_namespace n ON n.oid = e.extnamespace`;

@@ -73,6 +73,7 @@ function catalogOf(all: Table[], keys: [string, string][]): Catalog {
       columns: [column],
       referenced_schema: 'public',
       referenced_table: 'parent',
+      referenced_columns: ['id'],
       is_cascading: false,
     }),
   );

@@ -96,11 +96,14 @@ describeEachMajor('readCatalog', major => {
 
   it('lists each foreign key once, its columns in order', () => {
     expect(
-      catalog.foreign_keys.map(({table, columns, referenced_table}) => [table, columns, referenced_table]),
+      catalog.foreign_keys.map(({table, columns, referenced_table, referenced_columns}) => [
+        ...[table, columns, referenced_table],
+        referenced_columns.length,
+      ]),
     ).toEqual([
-      ['Child', ['a', 'b'], 'parent'],
-      ['Child', ['parent_id'], 'parent'],
-      ['parted', ['parent_id'], 'parent'],
+      ['Child', ['a', 'b'], 'parent', 2],
+      ['Child', ['parent_id'], 'parent', 1],
+      ['parted', ['parent_id'], 'parent', 1],
     ]);
   });
 

@@ -146,6 +146,27 @@ describeEachMajor('the doctor', major => {
     expect(checkOf(await reportOf(onCall('hidden')), 'statements').status).toBe('ok');
   });
 
+  it('reports that pg_monitor alone does not show the ends of sequences; the remedy does', async () => {
+    await server.query("CREATE ROLE watcher LOGIN PASSWORD 'secret' IN ROLE pg_monitor");
+    await server.query('CREATE DATABASE counted');
+    const owner = await server.connect({database: 'counted'});
+    await owner.query('CREATE SCHEMA "sho p"');
+    await owner.query('CREATE TABLE "sho p".readings (id serial)');
+    await owner.query(`SELECT setval('"sho p".readings_id_seq', 2147483647)`);
+    const url = server.url({user: 'watcher', password: 'secret', database: 'counted'});
+    const before = await reportOf(url);
+    expect(checkOf(before, 'sequences')).toMatchObject({
+      status: 'advice',
+      detail: 'may not read 1 of 1 sequence: it cannot see that one reaches its end',
+    });
+    expect(checkOf(before, 'writes').detail).toBe('the server takes writes');
+    await owner.query(checkOf(before, 'sequences').remedy ?? '');
+    await owner.end();
+    const after = await reportOf(url);
+    expect(after.checks.map(({id}) => id)).not.toContain('sequences');
+    expect(checkOf(after, 'writes').detail).toContain('sho p.readings.id is full');
+  });
+
   it('reports unreadable tables, which have no plans; the remedy fixes it', async () => {
     await server.query('CREATE DATABASE planned');
     expect(checkOf(await reportOf(onCall('planned')), 'plans').status).toBe('ok');

@@ -4,6 +4,7 @@ import type {Backend} from '../../../model/snapshot.ts';
 import {btree, key as indexKey, nameFor} from '../../indexes/index-spec.ts';
 import {writeText} from '../../recipe/parameters.ts';
 import {quoteIdentifier} from '../../sql/quote.ts';
+import {redactLiterals} from '../../sql/shown-sql.ts';
 import {statementName} from '../../sql/statement-name.ts';
 import {formatAge, formatCount} from '../../text/format.ts';
 import {type Context, poolName, poolSubject} from '../context.ts';
@@ -14,8 +15,9 @@ import {type Explain, releaseAct, waitForIt} from './waiting-finding.ts';
 const pause_ms = 2000;
 
 /**
- * A DELETE on a table that a foreign key without an index refers to: the server scans the referring table for each deleted row
- * (RI_FKey_noaction_del and its siblings in ri_triggers.c). Locks pile up behind it, but ending it helps only until the next.
+ * A DELETE on a table that a foreign key without an index refers to, or an UPDATE of its key: the server scans the referring
+ * table for each such row (RI_FKey_noaction_del, RI_FKey_noaction_upd and their siblings in ri_triggers.c). Locks pile up
+ * behind it, but ending it helps only until the next.
  */
 export const explainForeignKey: Explain = (jam, context) => {
   for (const {backend, waiting} of jam.roots) {
@@ -25,7 +27,7 @@ export const explainForeignKey: Explain = (jam, context) => {
     return {
       ...describeKey(key, backend),
       summary: `${sentenceOf(key, backend)}; ${waitForIt(jam)}`,
-      acts: [indexAct(key), {...release, costs: `${release.costs} The next deletion takes as long.`}],
+      acts: [indexAct(key), {...release, costs: `${release.costs} The next one takes as long.`}],
     };
   }
   return null;
@@ -44,7 +46,7 @@ export function describeKey(key: UncoveredForeignKey, backend: Backend) {
     confidence: 'likely' as const,
     reasons: [
       `Foreign key ${name} of ${schema}.${table} (${columns.join(', ')}) refers to ${references_schema}.${references_table}, and no index begins with its columns.${parents}`,
-      `The scans are part of the DELETE: EXPLAIN shows no plan for them, and pg_stat_activity shows only ${statementName(backend.query)}.`,
+      `The scans are part of the statement: EXPLAIN shows no plan for them, and pg_stat_activity shows only ${statementName(backend.query)}.`,
     ],
     explains: [
       `relation:${schema}.${table}`,
@@ -63,7 +65,7 @@ export function describeKey(key: UncoveredForeignKey, backend: Backend) {
 export function sentenceOf(key: UncoveredForeignKey, backend: Backend): string {
   const {table, columns, references_table, rows} = key;
   const age = formatAge(isActive(backend) ? backend.query_age_ms : backend.xact_age_ms);
-  return `${statementName(backend.query)} (${poolName(backend)}, ${age}) scans ${table} (${formatCount(rows)} rows) for each deleted row of ${references_table}: no index on (${columns.join(', ')})`;
+  return `${statementName(backend.query)} (${poolName(backend)}, ${age}) scans ${table} (${formatCount(rows)} rows) for each ${isUpdate(backend.query) ? 'changed key' : 'deleted row'} of ${references_table}: no index on (${columns.join(', ')})`;
 }
 
 export function indexAct({schema, table, columns}: UncoveredForeignKey): Act {
@@ -73,15 +75,15 @@ export function indexAct({schema, table, columns}: UncoveredForeignKey): Act {
     title: `build an index on ${schema}.${table} (${columns.join(', ')})`,
     frees: null,
     costs:
-      'Built concurrently: reads and writes of the table go on, and it waits for transactions that are open now. Then each deletion looks its rows up.',
+      'Built concurrently: reads and writes of the table go on, and it waits for transactions that are open now. Then each row that is deleted, or whose key changes, is looked up.',
   };
 }
 
-/** The largest of the uncovered keys that deletions of a session scan; undefined if it deletes nothing, or only began. */
+/** The largest of the uncovered keys that a session's statement scans; undefined if it changes no such key, or only began. */
 export function keyScannedBy(backend: Backend, {facts}: Context): UncoveredForeignKey | undefined {
-  const isDeleting =
+  const isAtWork =
     isActive(backend) || (isIdleInTransaction(backend) && (backend.state_age_ms ?? 0) < pause_ms);
-  if (!isDeleting) return undefined;
+  if (!isAtWork) return undefined;
   return keyOfStatement(backend.query, facts.foreign_keys ?? []);
 }
 
@@ -90,11 +92,31 @@ function keyOfStatement(
   keys: readonly UncoveredForeignKey[],
 ): UncoveredForeignKey | undefined {
   if (keys.length === 0) return undefined;
-  const table = /^DELETE FROM (.+)$/.exec(statementName(sql))?.[1];
+  const [, verb, table] = /^(DELETE FROM|UPDATE) (.+)$/.exec(statementName(sql)) ?? [];
   if (table === undefined) return undefined;
   const isTable = (name: string) => name === table || name.slice(name.indexOf('.') + 1) === table;
   // The facts list the largest first.
-  return keys.find(({references_schema, references_table, deleted_with}) =>
-    [`${references_schema}.${references_table}`, ...deleted_with].some(isTable),
-  );
+  return keys.find(({references_schema, references_table, references_columns = [], deleted_with}) => {
+    const parent = `${references_schema}.${references_table}`;
+    return verb === 'UPDATE'
+      ? isTable(parent) && setsOneOf(references_columns, sql ?? '')
+      : [parent, ...deleted_with].some(isTable);
+  });
+}
+
+function isUpdate(sql: string | null): boolean {
+  return statementName(sql).startsWith('UPDATE ');
+}
+
+/** Whether an UPDATE sets one of the columns: `SET name = $1, "id" = $2`, `SET (id, name) = ...`. */
+function setsOneOf(columns: readonly string[], sql: string): boolean {
+  const list = /\bset\s+(.*?)(?:\bwhere\b|$)/is.exec(redactLiterals(sql))?.[1] ?? '';
+  const [, row] = /^\(([^)]*)\)\s*=/.exec(list) ?? [];
+  const targets = row === undefined ? [...list.matchAll(/(?:^|,)\s*("(?:[^"]|"")+"|[\w$]+)\s*=/g)] : [];
+  const names = row === undefined ? targets.map(([, name = '']) => name) : row.split(',');
+  const plain = (name: string) => {
+    const written = name.trim();
+    return written.startsWith('"') ? written.slice(1, -1).replaceAll('""', '"') : written.toLowerCase();
+  };
+  return names.some(name => columns.includes(plain(name)));
 }

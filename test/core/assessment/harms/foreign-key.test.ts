@@ -14,6 +14,7 @@ const facts: AssessmentFacts = {
       rows: 90_000,
       references_schema: 'public',
       references_table: 'users',
+      references_columns: ['id'],
       deleted_with: [],
     },
   ],
@@ -43,7 +44,24 @@ it('is one finding for all deletions that scan one table, with the index to buil
   ]);
 });
 
+it.each([
+  'UPDATE "public"."users" SET "name" = $1, "id" = $2 WHERE "id" = $3',
+  'update users set (name, ID) = ($1, $2)',
+])('is one for an update of the key: %s', query => {
+  expect(examine({1: deleting({query})})).toMatchObject([
+    {
+      cause: 'foreign-key',
+      summary: expect.stringMatching(
+        /^UPDATE \S*users .* scans orders \(90k rows\) for each changed key of users: no/,
+      ),
+      explains: expect.arrayContaining(['index:public.orders_user_id_idx']),
+    },
+  ]);
+});
+
 it.each<[string, Partial<Backend>]>([
+  ['an update of other columns', deleting({query: 'UPDATE users SET name = $1, email = id WHERE id = $2'})],
+  ['an update that names the key in a value', deleting({query: "UPDATE users SET name = 'x, id = 1'"})],
   ['a short one', deleting({query_age_ms: 100})],
   ['another table', deleting({query: 'DELETE FROM orders'})],
   ['one that waits for a lock itself', deleting({wait_event_type: 'Lock'})],
