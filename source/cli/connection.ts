@@ -1,4 +1,4 @@
-import {AbortError, exitCodes} from '../core/errors.ts';
+import {AbortError, BugError, exitCodes} from '../core/errors.ts';
 import type {Sampler} from '../model/ports.ts';
 import type {ExitCode} from '../model/run.ts';
 import type {Snapshot} from '../model/snapshot.ts';
@@ -78,6 +78,8 @@ type SamplerOptions = ConnectOptions & {
   interval_ms: number;
   /** How long a reconnection waits for a free slot; by default not at all. */
   waitFor_ms?: number;
+  /** A first connection that fails is a loss like any other. */
+  mayBeDown?: boolean;
 };
 
 /**
@@ -87,19 +89,29 @@ type SamplerOptions = ConnectOptions & {
 export async function openSampler(
   context: CliContext,
   request: ConnectionRequest,
-  {interval_ms, waitFor_ms = 0, ...options}: SamplerOptions,
+  {interval_ms, waitFor_ms = 0, mayBeDown = false, ...options}: SamplerOptions,
 ): Promise<{sampler: Sampler; connection(): Connection}> {
-  let current = await connectToWatch(context, request, options);
+  let current: Connection | null = null;
+  const first = connectToWatch(context, request, options);
+  if (mayBeDown) first.catch(() => {});
+  else current = await first;
   let isFirst = true;
   const sampler = createSampler({
     interval_ms,
     connect: async signal => {
-      if (!isFirst) current = await connect(request, {purpose: 'watch', signal, waitFor_ms});
+      const isAgain = !isFirst;
       isFirst = false;
+      current = isAgain ? await connect(request, {purpose: 'watch', signal, waitFor_ms}) : await first;
       return current;
     },
   });
-  return {sampler, connection: () => current};
+  return {
+    sampler,
+    connection: () => {
+      if (current === null) throw new BugError('not connected yet');
+      return current;
+    },
+  };
 }
 
 /** Reads one snapshot. Throws AbortError: exit 3 if the connection or the server failed, 130 when interrupted. */

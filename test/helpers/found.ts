@@ -8,6 +8,7 @@ export function createFound(findings: readonly Finding[] = []): Found {
     also: [],
     writable: {ok: null, reasons: []},
     contention: [],
+    unavailable: [],
     assessed: {window_ms: 0, readings: 1, looked_at: [], cannot_see: []},
   };
 }

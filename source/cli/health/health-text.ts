@@ -1,21 +1,20 @@
 import type {Comparison} from '../../core/health/baseline.ts';
-import type {CheckedLimit, Health} from '../../core/health/health.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
 import type {WatchedHealth} from '../../core/health/watching.ts';
 import {formatAge, formatMs, formatRatio} from '../../core/text/format.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
+import {
+  formatMetric,
+  formats,
+  type HealthReport,
+  limitText,
+  reasonsOf,
+  rollbackLine,
+  shortened,
+  unknownReason,
+  worseLines,
+} from './reasons.ts';
 import {toLimitFlag} from './require-limits.ts';
-
-/** The result of a check, for every output format. */
-export type HealthReport = {
-  health: Health | WatchedHealth;
-  target: string;
-  /** The queryid of the statement with the longest mean execution time. */
-  slowest: string | null;
-  /** Every recipe that was evaluated. */
-  recipes: readonly {id: string; title: string}[];
-  comparison: Comparison | null;
-};
 
 /** The report as text: status, findings, every limit, and the course of a watch. */
 export function healthText(report: HealthReport): string {
@@ -25,6 +24,7 @@ export function healthText(report: HealthReport): string {
   const watch = 'watch' in health ? health : null;
   return [
     `${health.status}: ${target}`,
+    ...otherReasons(report),
     ...(watch === null ? [] : watchLines(watch)),
     ...(findings.length > 0 ? ['', ...aligned(findings)] : ['', noFinding(health)]),
     ...also,
@@ -39,33 +39,18 @@ export function healthText(report: HealthReport): string {
     .join('\n');
 }
 
+/** Why it is no better, where neither a finding nor a limit says so. */
+function otherReasons(report: HealthReport): string[] {
+  const unknown = unknownReason(report);
+  const others = reasonsOf(report).filter(({kind}) => kind === 'watch' || kind === 'baseline');
+  return [...(unknown === null ? [] : [unknown]), ...others.map(({level, text}) => `${level}: ${text}`)];
+}
+
 /** What was looked at, over how long, and what cannot be seen: no finding is no proof that all is well. */
 function noFinding({assessed}: HealthReport['health']): string {
   const {readings, window_ms, looked_at, cannot_see} = assessed;
   const over = readings > 1 ? `${readings} readings over ${formatAge(window_ms)}` : 'one reading';
   return `no finding in ${over}: ${looked_at.join(', ')}; not visible from here: ${cannot_see.join(', ')}`;
-}
-
-const formats = {
-  ratio: (ratio: number) => formatRatio(ratio, 2).replace(/\.?0+%$/, '%'),
-  duration: (ms: number) => formatMs(ms).replace(/\.0+(?=[a-z])/, ''),
-  count: (count: number) => (Number.isInteger(count) ? String(count) : count.toFixed(1)),
-};
-
-/** A metric's value in its unit: `95%`, `10s`, `3`. */
-export function formatMetric(name: MetricName, value: number | null): string {
-  return value === null ? 'unknown' : formats[metricOf(name).kind](value);
-}
-
-/** `500ms`, `10s`, `2h00m`. */
-export const formatDuration = formats.duration;
-
-/** `at most 80%`, or `at most 80%, 90% critical`. */
-export function limitText(name: MetricName, {warning, critical}: CheckedLimit): string {
-  const word = metricOf(name).side === 'max' ? 'at most' : 'at least';
-  const limits = [warning, critical].flatMap(limit => (limit === null ? [] : [formatMetric(name, limit)]));
-  if (limits.length === 0) return 'no limit';
-  return `${word} ${limits.join(', ')}${limits.length > 1 ? ' critical' : ''}`;
 }
 
 /** The metrics to list: those that need time, two snapshots or a pooler only if they were measured. */
@@ -100,7 +85,7 @@ function metricRow(name: MetricName, {health, slowest}: HealthReport): string[] 
     ...values,
     limitText(name, threshold),
     toLimitFlag(name),
-    ...(isSlow ? [`queryid ${slowest}`] : []),
+    ...(isSlow ? [`queryid ${slowest.queryid}: ${shortened(slowest.query)}`] : []),
   ];
 }
 
@@ -119,17 +104,13 @@ function watchLines({watch}: WatchedHealth): string[] {
 }
 
 export function comparisonLines(comparison: Comparison): string[] {
-  const {at, since, slots, errors, slower, new_statements, left_out} = comparison;
+  const {at, since, slots, errors, new_statements, left_out} = comparison;
   const time = (text: string) => text.slice(0, 19).replace('T', ' ');
-  const percent = (ratio: number | null) => formatRatio(ratio, 2);
   return [
     `compared with ${since === null ? '' : `${time(since)} to `}${time(at)} UTC`,
     `slots used: ${formats.count(slots.used_before)} before, ${formats.count(slots.used_after)} now`,
-    `${errors.is_worse ? 'WORSE  ' : ''}rolled back: ${percent(errors.rollback_ratio_before)} before, ${percent(errors.rollback_ratio_after)} now`,
-    ...slower.map(
-      each =>
-        `SLOWER ${each.ratio.toFixed(1)} times: ${formatMs(each.mean_before_ms)} (${each.calls_before} calls) before, ${formatMs(each.mean_after_ms)} (${each.calls_after}) now, queryid ${each.queryid}: ${shortened(each.query)}`,
-    ),
+    ...(errors.is_worse ? [] : [rollbackLine(comparison)]),
+    ...worseLines(comparison),
     ...new_statements
       .slice(0, maxNew)
       .map(
@@ -143,11 +124,6 @@ export function comparisonLines(comparison: Comparison): string[] {
 }
 
 const maxNew = 10;
-
-function shortened(query: string | null): string {
-  const text = (query ?? 'text unknown').replace(/\s+/g, ' ');
-  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
-}
 
 /** Pads the columns of a table. The last cell of a row does not widen its column. */
 export function aligned(rows: readonly string[][]): string[] {

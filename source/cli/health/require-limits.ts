@@ -1,5 +1,5 @@
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
-import type {GivenLimits, Health} from '../../core/health/health.ts';
+import type {GivenLimits, Health, Limit} from '../../core/health/health.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
 
@@ -29,22 +29,33 @@ export function requireMeasuredLimits(
     unavailable,
     unread,
   }: {unavailable: readonly Unavailable[]; unread: readonly {fact: string; reason: string}[]},
-  given: GivenLimits,
+  {given, asked}: {given: GivenLimits; asked: GivenLimits},
 ): void {
   for (const name of metricNames) {
     if (given[name] === undefined || thresholds[name].is_crossed) continue;
+    const isAsked = asked[name] !== undefined && !passesAnything(name, asked[name]);
     const {section: source} = metricOf(name);
     const missing = unavailable.find(({section}) => section === source);
     const reason =
       missing?.reason ??
       unread.find(({fact}) => fact === source)?.reason ??
-      versionReason(name, metrics[name]);
+      versionReason(name, metrics[name]) ??
+      (isAsked && metrics[name] === null ? nothingRead : null);
     if (reason === null) continue;
     throw new AbortError(`${toLimitFlag(name)} cannot be checked: ${reason}`, {
       ...(missing && {hint: missing.remedy}),
       exitCode: exitCodes.privilege,
     });
   }
+}
+
+const nothingRead = 'the server has done too little to measure it';
+
+/** 0% of at least, 100% of at most. */
+function passesAnything(name: MetricName, {warning, critical}: Limit): boolean {
+  const {kind, side} = metricOf(name);
+  const widest = side === 'min' ? 0 : kind === 'ratio' ? 1 : Number.POSITIVE_INFINITY;
+  return [warning, critical].every(limit => limit === null || limit === widest);
 }
 
 /** Why this version of the server does not have the metric; null if it has. */

@@ -2,6 +2,7 @@ import {type Assessor, createAssessor} from '../../core/assessment/assess.ts';
 import {type Ignored, withoutIgnored} from '../../core/assessment/ignore.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import {type Baseline, type Comparison, compare} from '../../core/health/baseline.ts';
+import {followLimits} from '../../core/health/follow-limits.ts';
 import {type GivenLimits, limitsFor} from '../../core/health/health.ts';
 import {measure, slowestStatement} from '../../core/health/measure.ts';
 import {metricOf} from '../../core/health/metrics.ts';
@@ -19,7 +20,7 @@ import {openSampler} from '../connection.ts';
 import {type CliContext, printMessage} from '../context.ts';
 import {catchInterrupts} from '../interrupts.ts';
 import {cacheDiagnosisData, readRecipeData} from '../recipe-data.ts';
-import {formatMetric, type HealthReport} from './health-text.ts';
+import {formatMetric, type HealthReport} from './reasons.ts';
 import {requireMeasuredLimits} from './require-limits.ts';
 
 export type WatchPorts = {
@@ -28,6 +29,8 @@ export type WatchPorts = {
   events: AsyncIterable<SampleEvent>;
   load(needs: DataRequirements): Promise<RecipeData>;
   askPooler(): Promise<number | null>;
+  /** Asks for the texts of statements; those not known yet come with a snapshot that follows at once. */
+  readTexts(queryids: readonly string[]): void;
   /** Milliseconds of a monotonic clock. */
   now(): number;
   /** Replaces the progress line. */
@@ -47,6 +50,8 @@ type WatchingOptions = {
   every_ms: number;
   /** null: until interrupted. */
   for_ms: number | null;
+  /** The server may be down at first: it is connected to as soon as it answers. */
+  mayBeDown?: boolean;
   /** Set if the caller handles interrupts. */
   signal?: AbortSignal;
 };
@@ -58,13 +63,15 @@ type WatchingOptions = {
 export async function openWatching(
   context: CliContext,
   request: ConnectionRequest,
-  {flags, every_ms, for_ms, signal: outer}: WatchingOptions,
+  {flags, every_ms, for_ms, mayBeDown = false, signal: outer}: WatchingOptions,
 ): Promise<Watching> {
   const {signal, release} = outer ? {signal: outer, release: () => {}} : catchInterrupts(context);
-  const opened = await openSampler(context, request, {flags, interval_ms: every_ms, signal}).catch(error => {
-    release();
-    throw error;
-  });
+  const opened = await openSampler(context, request, {flags, interval_ms: every_ms, signal, mayBeDown}).catch(
+    error => {
+      release();
+      throw error;
+    },
+  );
   const {sampler, connection} = opened;
   sampler.setVisible({statements: true, queryids: []});
   const end = for_ms === null ? signal : AbortSignal.any([signal, AbortSignal.timeout(for_ms)]);
@@ -74,6 +81,7 @@ export async function openWatching(
       events: sampler.events(end),
       load: required => readRecipeData(connection(), required),
       now: () => performance.now(),
+      readTexts: queryids => sampler.setVisible({statements: true, queryids: [...queryids]}),
       progress: createProgress(context),
       signal,
     },
@@ -102,13 +110,15 @@ export type WatchFlags = WatchOptions & {
   baseline: Baseline | null;
   slower_ratio: number;
   ignored?: readonly Ignored[];
+  /** The limits that the flags of the call give: each must be measured. */
+  asked?: GivenLimits;
 };
 
 /** What a watch has read: the first snapshot with statements, the last snapshot, the slowest statement. */
 type Observed = {
   first: Snapshot | null;
   last: Snapshot | null;
-  slowest: {ms: number; queryid: string} | null;
+  slowest: {ms: number; queryid: string; query: string | null} | null;
 };
 
 /**
@@ -146,11 +156,12 @@ export async function watchHealth(
     throw new AbortError(`the server could not be read: ${reason}`, {exitCode: exitCodes.connection});
   }
   const gaps = {unavailable: observed.last.unavailable, unread: data.unread};
-  if (health.status === 'ok') requireMeasuredLimits(health, gaps, flags.limits);
+  if (health.status === 'ok' || health.status === 'unknown')
+    requireMeasuredLimits(health, gaps, {given: flags.limits, asked: flags.asked ?? {}});
   return {
     health,
     target: observed.last.target.id,
-    slowest: observed.slowest?.queryid ?? null,
+    slowest: observed.slowest,
     recipes: ports.recipes.map(({id, title}) => ({id, title})),
     comparison: comparisonOf(observed, health, flags),
   };
@@ -170,8 +181,8 @@ async function addSnapshot(
   snapshot: Snapshot,
   {ports, watch, flags, observed, assessor, data}: Watched,
 ): Promise<readonly Finding[]> {
-  const found = withoutIgnored(assessor.assess(snapshot, data), flags.ignored ?? []);
-  const {diagnosed} = found;
+  const assessment = withoutIgnored(assessor.assess(snapshot, data), flags.ignored ?? []);
+  const {diagnosed} = assessment;
   const pooler_waiting_clients = await ports.askPooler();
   const metrics = measure({
     snapshot,
@@ -180,14 +191,30 @@ async function addSnapshot(
     pooler_waiting_clients,
     is_interval: true,
   });
-  watch.addSample(ports.now(), {metrics, limits: limitsFor(snapshot, flags.limits), found});
+  const found = {...followLimits(assessment, metrics, flags.limits), unavailable: snapshot.unavailable};
+  watch.addSample(ports.now(), {metrics, limits: limitsFor(flags.limits), found});
   if (snapshot.statements.length > 0) observed.first ??= snapshot;
   observed.last = snapshot;
   const slowest = slowestStatement(snapshot, {is_interval: true});
-  if (slowest !== null && slowest.mean_exec_time_ms > (observed.slowest?.ms ?? 0)) {
-    observed.slowest = {ms: slowest.mean_exec_time_ms, queryid: slowest.statement.queryid};
+  ports.readTexts(slowestIds(snapshot));
+  const isReplaced =
+    slowest?.statement.queryid !== observed.slowest?.queryid && observed.slowest?.query === null;
+  if (slowest !== null && (isReplaced || slowest.mean_exec_time_ms >= (observed.slowest?.ms ?? 0))) {
+    const {queryid, query} = slowest.statement;
+    observed.slowest = {ms: slowest.mean_exec_time_ms, queryid, query};
   }
   return found.findings;
+}
+
+const slowestWithText = 10;
+
+/** Of the statements called since the snapshot before, the slowest on average. */
+function slowestIds({statements}: Snapshot): string[] {
+  return statements
+    .flatMap(({queryid, rates}) => (rates ? [{queryid, ms: rates.mean_exec_time_ms}] : []))
+    .sort((a, b) => b.ms - a.ms)
+    .slice(0, slowestWithText)
+    .map(({queryid}) => queryid);
 }
 
 /** Compares the statements called during the watch with the baseline. */

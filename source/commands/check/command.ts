@@ -14,6 +14,7 @@ import {withoutIgnored} from '../../core/assessment/ignore.ts';
 import {samplesOf} from '../../core/assessment/samples.ts';
 import {AbortError, BugError, exitCodes, usageError} from '../../core/errors.ts';
 import {type Baseline, compare} from '../../core/health/baseline.ts';
+import {followLimits} from '../../core/health/follow-limits.ts';
 import {assessHealth, limitsFor} from '../../core/health/health.ts';
 import {measure, slowestStatement} from '../../core/health/measure.ts';
 import {statsBetween} from '../../core/health/statistics.ts';
@@ -132,18 +133,21 @@ export async function checkOnce(ports: CheckPorts, flags: CheckOptions): Promise
   const {facts, unread} = data;
   const samples = samplesOf(snapshots);
   const assessment = assess({recipes, snapshot: last, samples, data});
-  const found = withoutIgnored(assessment, flags.ignored);
   const {diagnosed, failed} = assessment;
   const pooler_waiting_clients = await ports.askPooler();
-  const metrics = measure({snapshot, facts, findings: diagnosed, pooler_waiting_clients});
-  const health = assessHealth(metrics, limitsFor(snapshot, flags.limits), found);
-  requireMeasuredLimits(health, {unavailable: snapshot.unavailable, unread}, flags.limits);
+  const measured = flags.rates_over_ms === null ? withTexts(snapshot, last) : snapshot;
+  const metrics = measure({snapshot: measured, facts, findings: diagnosed, pooler_waiting_clients});
+  const found = followLimits(withoutIgnored(assessment, flags.ignored), metrics, flags.limits);
+  const {unavailable} = snapshot;
+  const health = assessHealth(metrics, limitsFor(flags.limits), {...found, unavailable});
+  requireMeasuredLimits(health, {unavailable, unread}, {given: flags.limits, asked: flags.asked});
+  const slowest = slowestStatement(measured);
   const code = await printHealthReport(
     ports,
     {
       health,
       target: snapshot.target.id,
-      slowest: slowestStatement(snapshot)?.statement.queryid ?? null,
+      slowest: slowest && {queryid: slowest.statement.queryid, query: slowest.statement.query},
       recipes: recipes.map(({id, title}) => ({id, title})),
       comparison: flags.baseline && compareSnapshot(flags.baseline, last, flags.slower_ratio),
     },
@@ -157,6 +161,11 @@ export async function checkOnce(ports: CheckPorts, flags: CheckOptions): Promise
     printMessage(output, `incomplete check, ${fact}: ${reason}`);
   }
   return code;
+}
+
+/** The first reading with the statements of the last one, which alone has their texts; their rates are of a second only. */
+function withTexts(first: Snapshot, last: Snapshot): Snapshot {
+  return {...first, statements: last.statements.map(({rates: _, ...statement}) => statement)};
 }
 
 /** Compares the statements called since the baseline. */

@@ -7,6 +7,8 @@ import {
   serverFlags,
   type Usage,
 } from '../../cli/call/usage.ts';
+import {defaultLimit} from '../../core/health/health.ts';
+import type {MetricName} from '../../core/health/metrics.ts';
 import {
   describeDefault,
   type ThresholdName,
@@ -62,8 +64,10 @@ const limitFlags = {
   },
 } as const satisfies Flags;
 
-function limit(metric: ThresholdName, value: 'SHARE' | 'TIME' | 'N', help: string) {
-  return {type: 'string', value, group: 'Limits', help, default: describeDefault(metric)} as const;
+function limit(metric: MetricName, value: 'SHARE' | 'TIME' | 'N', help: string) {
+  const shown =
+    defaultLimit(metric) === undefined ? 'none: findings decide' : describeDefault(metric as ThresholdName);
+  return {type: 'string', value, group: 'Limits', help, default: shown} as const;
 }
 
 export const usage = {
@@ -122,8 +126,8 @@ export const usage = {
     ...serverFlags,
   },
   details: [
-    'Exit 0 if there is no finding and no limit is crossed, else 1. Without --for poolctl reads the server three times in two seconds. --ignore takes a recipe, or a recipe and a subject as --json has it: kill-idle-sessions:application:web/role:app. A limit with two values (80%,90%) has a warning and a critical value; a single value is critical. SHARE is 80% or 0.8.',
-    'The hit ratios have no default limit on a server that has read few blocks. Mean times cover the time since the last reset of the statistics; with --rates or --for, since the first snapshot.',
+    'Exit 0 if there is no finding and no limit is crossed, else 1. Without --for poolctl reads the server three times in two seconds. --ignore takes a recipe, or a recipe and a subject as --json has it: kill-idle-sessions:application:web/role:app. A limit with two values (80%,90%) has a warning and a critical value; a single value is critical. SHARE is 80% or 0.8. A given limit also decides on the findings of what it limits: within it, they are listed as "also".',
+    'A limit that is given must be measured: exit 5 if this role, this version or a quiet server does not allow it. Mean times are of statements that work: utility and maintenance statements, pg_sleep and waits for advisory locks are left out. They cover the time since the last reset of the statistics; with --rates or --for, since the first snapshot.',
     'With --for, poolctl compares the 95th percentile of each metric with its limits. For slots and transactions, a single critical value is reported as a warning.',
     'With --nagios: exit 0 ok, 1 warning, 2 critical or no connection, 3 unknown.',
   ],

@@ -9,7 +9,7 @@ import {usageError} from '../../core/errors.ts';
 import type {Baseline} from '../../core/health/baseline.ts';
 import {type GivenLimits, limitExamples, metricByLimitName, parseLimit} from '../../core/health/health.ts';
 import {metricOf} from '../../core/health/metrics.ts';
-import {thresholds, watchDefaults} from '../../core/health/thresholds.ts';
+import {intervalFor, thresholds, watchDefaults} from '../../core/health/thresholds.ts';
 import {writeDuration} from '../../core/text/time.ts';
 import type {Severity} from '../../model/recipe.ts';
 import type {usage} from './flags.ts';
@@ -18,6 +18,8 @@ import type {CheckFormat, PrintOptions} from './print-report.ts';
 export type CheckOptions = {
   /** They replace the default limits. */
   limits: GivenLimits;
+  /** Those of them that flags give: each must be measured. */
+  asked: GivenLimits;
   rates_over_ms: number | null;
   baseline: Baseline | null;
   /** A statement this many times slower than in the baseline is reported. */
@@ -42,6 +44,7 @@ export async function readCheckOptions(
   requireMeasurableLimits(ownLimits, {has_pooler: flags.pooler !== undefined, is_watched: watch !== null});
   return {
     limits,
+    asked: ownLimits,
     watch,
     rates_over_ms: readRates(flags) ?? (needsRates(limits) ? 1000 : null),
     baseline: flags.baseline === undefined ? null : await readBaseline(context, flags.baseline),
@@ -69,9 +72,13 @@ function readWatchTimes(flags: CheckFlags): WatchTimes | null {
     return null;
   }
   const for_ms = readDuration('--for', flags.for, {min: 1000, max: maxWatchMs});
+  const every_ms = flags.every === undefined ? intervalFor(for_ms) : readEvery(flags);
+  // A single reading does not show what lasts.
+  if (for_ms <= every_ms)
+    throw usageError('--for must be longer than --every', 'Watch for at least two readings.');
   return {
     for_ms,
-    every_ms: readEvery(flags),
+    every_ms,
     sustain_ms: readDuration('--sustain', flags.sustain ?? writeDuration(watchDefaults.sustain_ms), {
       min: 0,
       max: maxWatchMs,

@@ -1,15 +1,16 @@
 import type {Output} from '../../cli/context.ts';
+import {comparisonLines, healthText, shownMetrics} from '../../cli/health/health-text.ts';
 import {
-  comparisonLines,
   formatMetric,
   type HealthReport,
-  healthText,
   limitText,
-  shownMetrics,
-} from '../../cli/health/health-text.ts';
+  reasonsOf,
+  unknownReason,
+  worseLines,
+} from '../../cli/health/reasons.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import {isWorse} from '../../core/health/baseline.ts';
-import {type Level, worst} from '../../core/health/health.ts';
+import {type Health, type Level, worst} from '../../core/health/health.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
 import {formatAge, formatRatio} from '../../core/text/format.ts';
 import {jsonText} from '../../core/text/json.ts';
@@ -30,7 +31,7 @@ export type PrintOptions = {
   fail_on: Severity;
 };
 
-/** Prints the report and writes the JUnit file. Exit 0 or 1; with Nagios 0, 1 or 2. */
+/** Prints the report and writes the JUnit file. Exit 0 or 1; with Nagios 0 to 3. */
 export async function printHealthReport(
   {output, writeFile}: PrintPorts,
   checked: HealthReport,
@@ -50,7 +51,10 @@ export async function printHealthReport(
 }
 
 /** The exit codes of a Nagios plugin, which differ from poolctl's. */
-const nagiosCodes = {ok: 0, warning: 1, critical: 2} as const satisfies Record<Level, ExitCode>;
+const nagiosCodes = {ok: 0, warning: 1, critical: 2, unknown: 3} as const satisfies Record<
+  Health['status'],
+  ExitCode
+>;
 
 const renderers: Record<CheckFormat, (report: HealthReport) => string> = {
   text: healthText,
@@ -63,7 +67,8 @@ const renderers: Record<CheckFormat, (report: HealthReport) => string> = {
 /** Turns ok into a warning if the server is worse than the baseline. */
 function withComparison(report: HealthReport): HealthReport {
   const {comparison, health} = report;
-  if (comparison === null || health.status !== 'ok' || !isWorse(comparison)) return report;
+  const isFine = health.status === 'ok' || health.status === 'unknown';
+  if (comparison === null || !isFine || !isWorse(comparison)) return report;
   return {...report, health: {...health, status: 'warning'}};
 }
 
@@ -74,16 +79,18 @@ function throwWriteError(path: string) {
   };
 }
 
-/** `POOLCTL CRITICAL - slots used 95%; ...|used_ratio=95%;80;90;0;100 ...`, and a line for each further finding. */
-function nagiosLine({health, target}: HealthReport): string {
-  const crossed = metricNames.filter(name => health.thresholds[name].is_crossed);
-  const limits = crossed.map(name => `${metricOf(name).title} ${formatMetric(name, health.metrics[name])}`);
-  const findings = health.findings.map(({severity, summary}) => `${severity}: ${summary}`);
-  const what = [...limits, ...findings.slice(0, 1)].join('; ') || target;
+/** `POOLCTL CRITICAL - slots used 95% (at most 80%, 90% critical); ...|used_ratio=95%;80;90;0;100 ...`, and a line for each reason. */
+function nagiosLine(report: HealthReport): string {
+  const {health, target} = report;
+  const reasons = reasonsOf(report);
+  const [finding] = reasons.filter(({kind}) => kind === 'finding');
+  const first = reasons.filter(each => each.kind !== 'finding' || each === finding).map(({text}) => text);
+  const what = first.join('; ') || unknownReason(report) || target;
   const data = metricNames.flatMap(name => perfdata(name, {health}));
   return [
     `POOLCTL ${health.status.toUpperCase()} - ${replaceBars(what)}|${data.join(' ')}`,
-    ...findings.map(replaceBars),
+    ...reasons.map(({level, text}) => replaceBars(`${level}: ${text}`)),
+    ...health.findings.flatMap(({reasons = []}) => reasons.map(each => replaceBars(`  ${each}`))),
   ].join('\n');
 }
 
@@ -174,11 +181,19 @@ function escapeBars(text: string): string {
   return text.replaceAll('|', '\\|');
 }
 
-type Case = {suite: string; name: string; failure: {type: Level; message: string} | null; skipped?: string};
+type Case = {suite: string; name: string; failure: Failure | null; skipped?: string};
+
+/** `details` are the text of the element, which some systems show and not the message. */
+type Failure = {type: Level; message: string; details?: readonly string[]};
 
 /** JUnit XML as Jenkins and other CI systems read it: a case for each limit and each recipe. */
 function junitXml(report: HealthReport): string {
-  const cases = [...thresholdCases(report), ...recipeCases(report), ...comparisonCases(report)];
+  const cases = [
+    ...thresholdCases(report),
+    ...recipeCases(report),
+    ...watchCases(report),
+    ...comparisonCases(report),
+  ];
   const seconds = 'watch' in report.health ? report.health.watch.elapsed_ms / 1000 : 0;
   const suites = [...new Set(cases.map(({suite}) => suite))].map(suite => {
     const own = cases.filter(each => each.suite === suite);
@@ -207,9 +222,28 @@ function thresholdCases({health}: HealthReport): Case[] {
       suite: 'limits',
       name: metricOf(name).title,
       failure: isFailed ? {type: level, message} : null,
-      ...(level === 'unknown' && {skipped: 'not measured'}),
+      ...(level === 'unknown' && {skipped: skippedBecause(name, health)}),
     };
   });
+}
+
+function skippedBecause(name: MetricName, {unavailable}: HealthReport['health']): string {
+  const hidden = unavailable.find(({section}) => section === metricOf(name).section);
+  return hidden === undefined ? 'not measured' : `${hidden.reason}. ${hidden.remedy}`;
+}
+
+/** What the course of a watch shows beside its percentiles. */
+function watchCases(report: HealthReport): Case[] {
+  if (!('watch' in report.health)) return [];
+  const [first, ...others] = reasonsOf(report).filter(({kind}) => kind === 'watch');
+  const message = [first, ...others].flatMap(each => each?.text ?? []).join('; ');
+  return [
+    {
+      suite: 'watch',
+      name: 'no critical limit on the way',
+      failure: first ? {type: first.level, message} : null,
+    },
+  ];
 }
 
 function recipeCases({health, recipes}: HealthReport): Case[] {
@@ -217,21 +251,20 @@ function recipeCases({health, recipes}: HealthReport): Case[] {
   return [...ids].map(id => {
     const own = health.findings.filter(({recipe}) => recipe === id);
     const message = own.map(({summary}) => summary).join('; ');
+    const details = own.flatMap(({summary, reasons = []}) => [summary, ...reasons.map(each => `  ${each}`)]);
     const type = worst(own.map(({severity}) => severity));
-    return {suite: 'findings', name: id, failure: own.length === 0 ? null : {type, message}};
+    return {suite: 'findings', name: id, failure: own.length === 0 ? null : {type, message, details}};
   });
 }
 
 function comparisonCases({comparison}: HealthReport): Case[] {
   if (comparison === null) return [];
-  const {slower, errors} = comparison;
-  const isWorse = slower.length > 0 || errors.is_worse;
-  const message = comparisonLines(comparison).join('; ');
+  const message = worseLines(comparison).join('; ');
   return [
     {
       suite: 'baseline',
       name: 'no slower, no more errors',
-      failure: isWorse ? {type: 'warning', message} : null,
+      failure: isWorse(comparison) ? {type: 'warning', message, details: comparisonLines(comparison)} : null,
     },
   ];
 }
@@ -239,7 +272,7 @@ function comparisonCases({comparison}: HealthReport): Case[] {
 function caseXml({suite, name, failure, skipped}: Case): string {
   const open = `    <testcase classname="${escaped(`poolctl.${suite}`)}" name="${escaped(name)}"`;
   if (failure !== null) {
-    return `${open}><failure type="${failure.type}" message="${escaped(failure.message)}"/></testcase>`;
+    return `${open}><failure type="${failure.type}" message="${escaped(failure.message)}">${(failure.details ?? [failure.message]).map(escaped).join('\n')}</failure></testcase>`;
   }
   return skipped === undefined ? `${open}/>` : `${open}><skipped message="${escaped(skipped)}"/></testcase>`;
 }

@@ -8,6 +8,7 @@ import {exitCodeOfNormalEnd} from '../../cli/interrupts.ts';
 import {cacheDiagnosisData} from '../../cli/recipe-data.ts';
 import {createAssessor} from '../../core/assessment/assess.ts';
 import {usageError} from '../../core/errors.ts';
+import {followLimits} from '../../core/health/follow-limits.ts';
 import {assessHealth, type GivenLimits, type Health, limitsFor} from '../../core/health/health.ts';
 import {measure} from '../../core/health/measure.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
@@ -32,7 +33,12 @@ export async function serveMetrics(
 ): Promise<ExitCode> {
   const address = parseAddress(flags.metrics ?? '');
   const pooler = await openPoolerClients(context, flags.pooler);
-  const watching = await openWatching(context, request, {flags, every_ms: readEvery(flags), for_ms: null});
+  const watching = await openWatching(context, request, {
+    flags,
+    every_ms: readEvery(flags),
+    for_ms: null,
+    mayBeDown: true,
+  });
   const exposition = createExposition();
   const server = createServer((incoming, response) => void serve(incoming.url ?? '', response, exposition));
   try {
@@ -82,7 +88,8 @@ async function updateUntilEnd(
       pooler_waiting_clients,
       is_interval: true,
     });
-    exposition.update(snapshot, assessHealth(metrics, limitsFor(snapshot, limits), found));
+    const judged = {...followLimits(found, metrics, limits), unavailable: snapshot.unavailable};
+    exposition.update(snapshot, assessHealth(metrics, limitsFor(limits), judged));
   }
 }
 
@@ -212,7 +219,9 @@ function healthFamilies({status, findings, metrics, thresholds}: Health): Family
     kinds.set(`${recipe} ${severity}`, {labels, value});
   }
   return [
-    gauge('status', 'Worst limit or finding: 0 ok, 1 warning, 2 critical.', levels[status]),
+    ...(status === 'unknown'
+      ? []
+      : [gauge('status', 'Worst limit or finding: 0 ok, 1 warning, 2 critical.', levels[status])]),
     {
       name: 'limit_level',
       help: 'Level of each metric: 0 ok, 1 warning, 2 critical.',

@@ -1,5 +1,6 @@
 import {printMessage} from '../../cli/context.ts';
-import {aligned, formatDuration, formatMetric} from '../../cli/health/health-text.ts';
+import {aligned} from '../../cli/health/health-text.ts';
+import {formatDuration, formatMetric} from '../../cli/health/reasons.ts';
 import {exitCodes, usageError} from '../../core/errors.ts';
 import type {GivenLimits} from '../../core/health/health.ts';
 import {type MetricName, metricOf} from '../../core/health/metrics.ts';

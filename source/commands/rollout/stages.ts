@@ -1,5 +1,6 @@
 import {type Output, type Prompt, printMessage} from '../../cli/context.ts';
-import {formatMetric, type HealthReport, healthText} from '../../cli/health/health-text.ts';
+import {healthText} from '../../cli/health/health-text.ts';
+import {formatMetric, type HealthReport} from '../../cli/health/reasons.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import {metricNames, metricOf} from '../../core/health/metrics.ts';
 import type {WatchedHealth} from '../../core/health/watching.ts';

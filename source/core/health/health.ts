@@ -1,12 +1,11 @@
 import type {Assessed, Assessment, Contention, Writable} from '../../model/assessment.ts';
 import type {Finding, Severity} from '../../model/recipe.ts';
-import type {Snapshot} from '../../model/snapshot.ts';
+import type {Unavailable} from '../../model/snapshot.ts';
 import {compareFindings} from '../assessment/rank.ts';
 import {parseDurationMs} from '../text/time.ts';
-import {connectedDatabase} from './measure.ts';
 import {type MetricName, type Metrics, metricNames, metricOf} from './metrics.ts';
 import type {Threshold} from './session-thresholds.ts';
-import {minimumBlocks, thresholds} from './thresholds.ts';
+import {thresholds} from './thresholds.ts';
 
 export type Level = 'ok' | Severity;
 
@@ -27,7 +26,8 @@ type FindingDocument = Omit<Finding, 'params'>;
 /** `check --json`. */
 export type Health = {
   schema_version: 1;
-  status: Level;
+  /** `unknown`: nothing was found, but sessions are hidden from this role. */
+  status: Level | 'unknown';
   /** Critical ones first, then by the harm that they explain. */
   findings: FindingDocument[];
   /** Seen, but explains no harm. */
@@ -37,30 +37,34 @@ export type Health = {
   assessed: Assessed;
   metrics: Metrics;
   thresholds: Thresholds;
+  /** What could not be read, and why: metrics of it are null. */
+  unavailable: readonly Unavailable[];
 };
 
 /** What a check takes of an assessment. */
 export type Found = Pick<Assessment, 'also' | 'assessed' | 'contention' | 'writable'> & {
   findings: readonly Finding[];
+  unavailable: readonly Unavailable[];
 };
 
 /** Compares metrics with their limits; the status is the worst level of limits and findings. */
 export function assessHealth(
   metrics: Metrics,
   limits: Limits,
-  {findings, also, writable, contention, assessed}: Found,
+  {findings, also, writable, contention, assessed, unavailable}: Found,
 ): Health {
   const thresholds = Object.fromEntries(
     metricNames.map(name => [name, thresholdOf(name, metrics[name], limits[name])]),
   ) as Thresholds;
   const sorted = [...findings].sort(compareFindings);
   const toDocument = ({params: _, ...document}: Finding): FindingDocument => document;
+  const status = worst([
+    ...Object.values(thresholds).map(({level}) => level),
+    ...sorted.map(each => each.severity),
+  ]);
   return {
     schema_version: 1,
-    status: worst([
-      ...Object.values(thresholds).map(({level}) => level),
-      ...sorted.map(each => each.severity),
-    ]),
+    status: status === 'ok' && isHidden(metrics) ? 'unknown' : status,
     findings: sorted.map(toDocument),
     also: also.map(toDocument),
     writable,
@@ -68,7 +72,13 @@ export function assessHealth(
     assessed,
     metrics,
     thresholds,
+    unavailable,
   };
+}
+
+/** Sessions are hidden from this role. */
+function isHidden({longest_transaction_ms}: Metrics): boolean {
+  return longest_transaction_ms === null;
 }
 
 export function worst(levels: readonly (Level | 'unknown')[]): Level {
@@ -144,17 +154,23 @@ const parsers = {
   count: (text: string) => (/^\s*\d{1,9}\s*$/.test(text) ? Number(text) : null),
 };
 
-/** The default limits for this server, with `given` ones in their place. */
-export function limitsFor(snapshot: Snapshot, given: GivenLimits): Limits {
-  const {blks_hit = 0, blks_read = 0} = connectedDatabase(snapshot) ?? {};
-  const none = {warning: null, critical: null};
-  const isYoung = blks_hit + blks_read < minimumBlocks.since_reset;
+const noLimit: Limit = {warning: null, critical: null};
+
+/** The default limits of what no finding judges, with `given` ones in their place. */
+export function limitsFor(given: GivenLimits): Limits {
   const defaults = metricNames.map((name): [MetricName, Limit] => {
-    const {warning, critical}: Threshold = thresholds[name];
-    const isOfBlocks = name === 'cache_hit_ratio' || name === 'index_hit_ratio';
-    return [name, isYoung && isOfBlocks ? none : {warning: warning ?? null, critical: critical ?? null}];
+    const own: Threshold | undefined = defaultLimit(name);
+    return [
+      name,
+      own === undefined ? noLimit : {warning: own.warning ?? null, critical: own.critical ?? null},
+    ];
   });
   return {...(Object.fromEntries(defaults) as Limits), ...given};
+}
+
+/** undefined: none, because findings decide. */
+export function defaultLimit(name: MetricName): Threshold | undefined {
+  return metricOf(name).judged_by_findings ? undefined : (thresholds as Record<string, Threshold>)[name];
 }
 
 /** Parses `80%` or `0.8`; null if invalid, as a bare 80. */

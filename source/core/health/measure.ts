@@ -2,6 +2,7 @@ import type {Finding} from '../../model/recipe.ts';
 import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
 import {groupBy} from '../group-by.ts';
+import {isWork} from '../sql/statement-name.ts';
 import type {Metrics} from './metrics.ts';
 import {minimumBlocks} from './thresholds.ts';
 
@@ -35,19 +36,21 @@ export function measure(measurable: Measurable): Metrics {
 export type SlowStatement = {statement: Statement; mean_exec_time_ms: number};
 
 /**
- * The statement of `slowest_mean_exec_time_ms`; null if none was called. Without rates, a statement
- * called once is ignored: it may be a migration, or typed by a person.
+ * The statement of `slowest_mean_exec_time_ms`; null if none was called. Left out is what does no work of an application: utility
+ * and maintenance statements, and those that wait. Since the reset of the statistics, a statement called once is left
+ * out, too: it may be typed by a person.
  */
 export function slowestStatement(
   {statements}: Snapshot,
   {is_interval = false}: {is_interval?: boolean} = {},
 ): SlowStatement | null {
-  const meanSinceReset = ({calls, mean_exec_time_ms}: Statement) =>
-    calls > 1 && !is_interval ? mean_exec_time_ms : 0;
   let slowest: SlowStatement | null = null;
   for (const statement of statements) {
-    const mean_exec_time_ms = statement.rates?.mean_exec_time_ms ?? meanSinceReset(statement);
-    if (mean_exec_time_ms > (slowest?.mean_exec_time_ms ?? 0)) slowest = {statement, mean_exec_time_ms};
+    const {calls, rates, query} = statement;
+    const sinceReset = calls > 1 && !is_interval ? statement.mean_exec_time_ms : 0;
+    const mean_exec_time_ms = rates?.mean_exec_time_ms ?? sinceReset;
+    if (mean_exec_time_ms > (slowest?.mean_exec_time_ms ?? 0) && isWork(query))
+      slowest = {statement, mean_exec_time_ms};
   }
   return slowest;
 }
@@ -57,10 +60,19 @@ export function connectedDatabase({databases, target}: Snapshot) {
   return databases.find(({datname}) => datname === target.database);
 }
 
+/** What sessions do is unknown while some are hidden from this role. */
 function measureSessions({backends, budget}: Snapshot) {
+  const {used_ratio} = budget;
+  if (backends.some(({state}) => state === null))
+    return {
+      used_ratio,
+      longest_idle_in_transaction_ms: null,
+      longest_transaction_ms: null,
+      blocked_sessions: null,
+    };
   const idle = backends.filter(({state}) => state?.startsWith('idle in transaction'));
   return {
-    used_ratio: budget.used_ratio,
+    used_ratio,
     longest_idle_in_transaction_ms: Math.max(0, ...idle.map(({state_age_ms}) => state_age_ms ?? 0)),
     longest_transaction_ms: Math.max(0, ...backends.map(({xact_age_ms}) => xact_age_ms ?? 0)),
     blocked_sessions: backends.filter(({blocked_by}) => blocked_by.length > 0).length,

@@ -1,5 +1,3 @@
-import type {ThresholdName} from './thresholds.ts';
-
 type Metric = {
   /** Its name in reports. */
   title: string;
@@ -14,11 +12,13 @@ type Metric = {
   needs_rates?: true;
   /** Measured by `check --for` only. */
   needs_time?: true;
+  /** Findings judge it: it has no default limit, which would be a second verdict beside theirs. */
+  judged_by_findings?: true;
   /** `check --for` compares its worst value, too, not only its 95th percentile. */
   is_peak_judged?: true;
 };
 
-/** What a health check measures, in the order it is shown. Default thresholds: `thresholds` under the same name. */
+/** What a health check measures, in the order it is shown. Default thresholds: `thresholds` under the same name, if any. */
 const metricTable = {
   used_ratio: {
     title: 'slots used',
@@ -42,6 +42,7 @@ const metricTable = {
     side: 'max',
     limit_name: 'max_idle_in_transaction',
     section: 'backends',
+    judged_by_findings: true,
     is_peak_judged: true,
   },
   longest_transaction_ms: {
@@ -50,6 +51,7 @@ const metricTable = {
     side: 'max',
     limit_name: 'max_transaction',
     section: 'backends',
+    judged_by_findings: true,
     is_peak_judged: true,
   },
   blocked_sessions: {
@@ -58,6 +60,7 @@ const metricTable = {
     side: 'max',
     limit_name: 'max_blocked',
     section: 'backends',
+    judged_by_findings: true,
   },
   slowest_mean_exec_time_ms: {
     title: 'slowest statement, on average',
@@ -65,6 +68,7 @@ const metricTable = {
     side: 'max',
     limit_name: 'max_mean',
     section: 'statements',
+    judged_by_findings: true,
   },
   cache_hit_ratio: {
     title: 'cache hit ratio',
@@ -72,6 +76,7 @@ const metricTable = {
     side: 'min',
     limit_name: 'min_cache_hit',
     section: 'databases',
+    judged_by_findings: true,
   },
   index_hit_ratio: {
     title: 'index hit ratio',
@@ -79,6 +84,7 @@ const metricTable = {
     side: 'min',
     limit_name: 'min_index_hit',
     section: 'index_hits',
+    judged_by_findings: true,
   },
   invalid_indexes: {
     title: 'invalid indexes',
@@ -86,6 +92,7 @@ const metricTable = {
     side: 'max',
     limit_name: 'max_invalid_indexes',
     section: 'catalog',
+    judged_by_findings: true,
   },
   stale_tables: {
     title: 'tables with stale statistics',
@@ -93,6 +100,7 @@ const metricTable = {
     side: 'max',
     limit_name: 'max_stale_tables',
     section: 'maintenance',
+    judged_by_findings: true,
   },
   statement_evictions_per_minute: {
     title: 'statement evictions per minute',
@@ -108,6 +116,7 @@ const metricTable = {
     side: 'max',
     limit_name: 'max_n1',
     section: 'statements',
+    judged_by_findings: true,
     needs_rates: true,
   },
   fatal_sessions_per_minute: {
@@ -141,7 +150,7 @@ const metricTable = {
     section: 'watch',
     needs_time: true,
   },
-} as const satisfies Partial<Record<ThresholdName, Metric>>;
+} as const satisfies Record<string, Metric>;
 
 export type MetricName = keyof typeof metricTable;
 

@@ -27,12 +27,6 @@ export const thresholds = {
     meaning: 'Evictions from pg_stat_statements per minute; each discards 5 % of its entries.',
     source: 'pg_stat_statements_info.dealloc',
   },
-  n_plus_one_suspects: {
-    unit: 'count',
-    warning: 5,
-    meaning: 'Statements called so often, for so few rows each, that they look like an N+1 query.',
-    source: 'pg_stat_statements',
-  },
   slow_active_sessions: {
     unit: 'count',
     warning: 2,
@@ -114,12 +108,6 @@ export const thresholds = {
     meaning: 'Share of the watched time in which the server could be read; lower is worse.',
     source: 'check --for',
   },
-  invalid_indexes: {
-    unit: 'count',
-    warning: 0,
-    meaning: 'Indexes that a failed build left invalid.',
-    source: 'pg_index.indisvalid',
-  },
   unused_index_bytes: {
     unit: 'bytes',
     warning: 8 * 1024 * 1024,
@@ -137,12 +125,6 @@ export const thresholds = {
     warning: 10_000,
     meaning: 'Rows of a table with a foreign key that no index covers; smaller ones are not reported.',
     source: 'pg_class.reltuples',
-  },
-  stale_tables: {
-    unit: 'count',
-    warning: 0,
-    meaning: 'Tables whose statistics are stale.',
-    source: 'pg_stat_user_tables',
   },
   autovacuum_threshold_times: {
     unit: 'times',
@@ -226,14 +208,17 @@ export type ThresholdName = keyof typeof thresholds;
 
 /** Minimum number of blocks read for a meaningful hit ratio. */
 export const minimumBlocks = {
-  /** Since the counters were reset, for a default threshold to apply. */
-  since_reset: 100_000,
   /** Between two snapshots, and of one database's indexes. */
   per_ratio: 1000,
 } as const;
 
 /** `check --for`, and a rollout plan that sets none. */
 export const watchDefaults = {every_ms: 10_000, sustain_ms: 30_000} as const;
+
+/** The time between readings where none is given: a short watch needs more than one, too. */
+export function intervalFor(for_ms: number): number {
+  return Math.max(500, Math.min(watchDefaults.every_ms, Math.floor(for_ms / 4)));
+}
 
 /** A default for help texts: `80%,90%`, `70%, warning only`, `50%, critical`. */
 export function describeDefault(name: ThresholdName): string {

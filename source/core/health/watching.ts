@@ -251,7 +251,7 @@ function statusOf(
   critical_peaks: readonly MetricName[],
 ): Health['status'] {
   if (failed_early !== null) return 'critical';
-  return status === 'ok' && critical_peaks.length > 0 ? 'warning' : status;
+  return (status === 'ok' || status === 'unknown') && critical_peaks.length > 0 ? 'warning' : status;
 }
 
 /** Percentile by rank, without interpolation. */

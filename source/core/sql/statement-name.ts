@@ -22,6 +22,22 @@ export function statementName(sql: string | null): string {
   return (words?.[0] ?? 'a statement').toUpperCase();
 }
 
+/**
+ * Whether a statement does an application's work: no utility or maintenance statement (VACUUM, COPY, CREATE INDEX), and none whose
+ * time is a wait by intent. An unknown text counts as work.
+ */
+export function isWork(sql: string | null): boolean {
+  if (sql === null) return true;
+  const text = sql.slice(0, maxRead).replace(/^(?:\s+|--.*\n|\/\*[\s\S]*?\*\/|\()+/, '');
+  return (
+    /^(?:select|insert|update|delete|merge|with|values|table|execute|call|do)\b/i.test(text) &&
+    !waits.test(text)
+  );
+}
+
+const waits =
+  /\b(?:pg_sleep(?:_for|_until)?|pg_advisory_(?:xact_)?lock(?:_shared)?|pg_(?:wal_replay_wait|promote))\s*\(/i;
+
 const maxRead = 2000;
 const maxWords = 40;
 

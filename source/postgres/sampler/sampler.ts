@@ -19,6 +19,8 @@ import {
 
 /** Number of statements, the costliest first, whose texts a single read fetches. */
 const statementsWithText = 100;
+/** Besides, the slowest on average: whether they do work is seen in their text. */
+const slowestWithText = 20;
 
 /**
  * One complete snapshot: sessions, slots, statements and the texts of the costliest. With `rates_over_ms` the server is
@@ -57,7 +59,11 @@ export async function readSeries(
     series.push(await read(plan.tick(reader, {statements: true, queryids: []})));
   }
   const last = series.at(-1) as Snapshot;
-  const queryids = last.statements.slice(0, statementsWithText).map(({queryid}) => queryid);
+  const costliest = last.statements.slice(0, statementsWithText);
+  const slowest = [...last.statements]
+    .sort((a, b) => b.mean_exec_time_ms - a.mean_exec_time_ms)
+    .slice(0, slowestWithText);
+  const queryids = [...new Set([...costliest, ...slowest].map(({queryid}) => queryid))];
   const texts = plan.texts(reader, {statements: true, queryids});
   // Texts only: counters read again at once would give rates over a few milliseconds.
   return texts === null ? series : [...series.slice(0, -1), await read(texts)];

@@ -54,6 +54,7 @@ describeEachMajor('check', major => {
     };
     const code = await checkOnce(ports, {
       limits: {},
+      asked: {},
       rates_over_ms: null,
       baseline: null,
       slower_ratio: 1.5,

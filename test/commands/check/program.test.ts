@@ -55,6 +55,7 @@ describeEachMajor('poolctl check', major => {
       'assessed',
       'metrics',
       'thresholds',
+      'unavailable',
     ]);
     expect(document).toMatchObject({
       schema_version: 1,
@@ -77,10 +78,31 @@ describeEachMajor('poolctl check', major => {
       5,
       expect.stringMatching(/--max-transaction cannot be checked: .*hidden.*\n.*GRANT pg_monitor TO "blind"/),
     ]);
-    // A default limit that cannot be measured is reported and does not fail the check.
-    const {code, stderr} = await runProgram(args);
+    // Without such a limit it does not fail the check, which is not called ok either.
+    const {code, stderr, stdout} = await runProgram(args);
     expect([code, stderr]).toEqual([0, expect.stringMatching(/incomplete check, backends: .*GRANT/)]);
+    expect(stdout).toMatch(/^unknown: .*\n.*hidden.*GRANT pg_monitor TO "blind"/);
+    const nagios = await runProgram([...args, '--nagios']);
+    expect([nagios.code, nagios.stdout]).toEqual([
+      3,
+      expect.stringMatching(/^POOLCTL UNKNOWN - .*hidden.*GRANT pg_monitor TO "blind";\|/),
+    ]);
+    const json = JSON.parse((await runProgram([...args, '--json'])).stdout);
+    expect(json).toMatchObject({
+      status: 'unknown',
+      metrics: {longest_transaction_ms: null, longest_idle_in_transaction_ms: null, blocked_sessions: null},
+      unavailable: [{section: 'backends'}],
+    });
+    const junit = await runProgram([...args, '--junit', '-']);
+    expect(junit.stdout).toMatch(/name="longest transaction"><skipped message="[^"]*GRANT pg_monitor/);
     await client.end();
+  });
+
+  it('exits 5 for a given limit that a quiet server does not let it measure', async () => {
+    expect(await failing(['check', urlOf(server, 'oncall'), '--min-index-hit', '99%'])).toEqual([
+      5,
+      expect.stringMatching(/--min-index-hit cannot be checked: the server has done too little/),
+    ]);
   });
 
   it('exits 1 for each limit that is crossed, and names only that', async () => {
@@ -107,7 +129,7 @@ describeEachMajor('poolctl check', major => {
     expect(crossed).toEqual(strict.map(([, , metric]) => ({code: 1, names: [metric]})));
     const {stdout} = await runProgram(['check', urlOf(server, 'oncall'), '--max-mean', '10ms']);
     expect(stdout).toMatch(
-      /^critical +slowest statement, on average +\d.*s +at most 10ms +--max-mean +queryid -?\d+$/m,
+      /^critical +slowest statement, on average +\d.*s +at most 10ms +--max-mean +queryid -?\d+: SELECT count\(\*\) FROM generate_series/m,
     );
   });
 
@@ -154,7 +176,7 @@ describeEachMajor('poolctl check', major => {
   });
 
   it('measures mean times between two snapshots with --rates', async () => {
-    await server.query('SELECT pg_sleep(0.05)');
+    await server.query(slowQuery);
     const {document} = await check(
       ...Object.entries({...wide, '--max-mean': '40ms'}).flat(),
       '--rates',
@@ -183,6 +205,18 @@ describeEachMajor('poolctl check', major => {
     expect(stdout).toMatch(
       /^critical: .*\n\ncritical +[\w-]+ +(web\/app leaks .*: )?\d+ of 17 slots are in use/,
     );
+    for (const client of clients) await client.end();
+  });
+
+  it('lets a given limit loosen the finding of what it limits', async () => {
+    const clients: Awaited<ReturnType<typeof leak>>[] = [];
+    while (clients.length < 12) clients.push(await leak(server, {application_name: 'web'}));
+    const wideButSlots = Object.entries({...wide, '--max-used': '100%'}).flat();
+    const slotsOf = ({findings, also}: Record<string, {harm?: {kind: string}}[]>) =>
+      [findings, also].map(list => list?.filter(({harm}) => harm?.kind === 'slots').length);
+    // Another test's sessions may still be ending.
+    await expect.poll(async () => slotsOf((await check()).document)).toEqual([1, 0]);
+    expect(slotsOf((await check(...wideButSlots)).document)).toEqual([0, 1]);
     for (const client of clients) await client.end();
   });
 
@@ -233,6 +267,9 @@ it.each([
   ]);
 });
 
+/** At work for more than 10 ms. */
+const slowQuery = 'SELECT count(*) FROM generate_series(1, 500000)';
+
 /** Calls `work` repeatedly until the returned function is called. */
 function keepBusy(work: (turn: number) => Promise<void>): {stop(): Promise<void>} {
   let isStopped = false;
@@ -254,7 +291,9 @@ async function makeEveryLimitCrossable(server: TestServer): Promise<void> {
   await reader.query('CREATE INDEX ON numbers (n)');
   await reader.query('SET enable_seqscan = off');
   for (let each = 0; each < 20; each++) await reader.query('SELECT count(n) FROM numbers WHERE n > 0');
-  for (let each = 0; each < 3; each++) await reader.query('SELECT pg_sleep(0.05)');
+  for (let each = 0; each < 3; each++) await reader.query(slowQuery);
+  // Neither a wait nor a utility statement is slow work.
+  for (let each = 0; each < 3; each++) await reader.query('SELECT pg_sleep(0.2)');
   // The session reports its statistics when it ends.
   await reader.end();
   const counted =

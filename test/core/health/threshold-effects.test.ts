@@ -1,8 +1,9 @@
 import {afterAll, describe, expect, it, vi} from 'vitest';
 import {samplesOf} from '../../../source/core/assessment/samples.ts';
+import {defaultLimit} from '../../../source/core/health/health.ts';
 import {metricNames, metricOf} from '../../../source/core/health/metrics.ts';
 import type {Threshold} from '../../../source/core/health/session-thresholds.ts';
-import {type ThresholdName, thresholds} from '../../../source/core/health/thresholds.ts';
+import type {ThresholdName} from '../../../source/core/health/thresholds.ts';
 import {writeDuration} from '../../../source/core/text/time.ts';
 import type {RecipeData} from '../../../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../../../source/model/snapshot.ts';
@@ -59,7 +60,7 @@ async function load(change: (value: number, unit: string) => number) {
     checked: (name: (typeof metricNames)[number], value: number) => {
       const snapshot = createSnapshot();
       const metrics = measure({snapshot, facts: {}, findings: [], pooler_waiting_clients: null});
-      const health = assessHealth({...metrics, [name]: value}, limitsFor(snapshot, {}), createFound());
+      const health = assessHealth({...metrics, [name]: value}, limitsFor({}), createFound());
       return health.thresholds[name].level;
     },
   };
@@ -347,9 +348,9 @@ const cases: [
   ],
   ...metricNames.flatMap(name =>
     (['warning', 'critical'] as const).flatMap((level): (typeof cases)[number][] =>
-      (thresholds[name] as Threshold)[level] === undefined
+      defaultLimit(name)?.[level] === undefined
         ? []
-        : [[name, level, 'check', ({checked}, value) => checked(name, value)]],
+        : [[name as ThresholdName, level, 'check', ({checked}, value) => checked(name, value)]],
     ),
   ),
 ];

@@ -13,7 +13,6 @@ it.each<[ThresholdName, string]>([
   ['longest_idle_in_transaction_ms', '30s,5min'],
   ['slowest_mean_exec_time_ms', '100ms,1s'],
   ['blocked_sessions', '5,20'],
-  ['n_plus_one_suspects', '5, warning only'],
   ['cache_hit_ratio', '99%, warning only'],
   ['availability_ratio', '50%, critical'],
   ['unused_index_age_ms', '30d, warning only'],

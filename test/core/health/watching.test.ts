@@ -7,7 +7,7 @@ import {createFound} from '../../helpers/found.ts';
 import {createSnapshot} from '../../helpers/snapshot.ts';
 
 const snapshot = createSnapshot();
-const limits = limitsFor(snapshot, {});
+const limits = limitsFor({});
 const healthy = measure({snapshot, facts: {}, findings: [], pooler_waiting_clients: null});
 const slots = (used_ratio: number): Metrics => ({...healthy, used_ratio});
 
