@@ -35,21 +35,30 @@ export type ReplayResult = {
   /** The most connections checked out at once, counted by the pools. */
   peak_in_use: number;
   requests_per_second: number;
-  latency_ms: ReplayTimes & {max: number};
+  latency_ms: ReplayTimes & {max: number | null};
   /** Per request: time during which a query waited for a connection and none ran. */
   wait_ms: ReplayTimes;
   /** Per request: time during which at least one query ran. */
   execute_ms: ReplayTimes;
+  /** Mean of each query's own wait for a connection and of its execution, also while others of the request ran. */
+  mean_query_wait_ms: number | null;
+  mean_query_execute_ms: number | null;
   errors: ReplayErrors;
   failures: ReplayFailure[];
+  /** The most expensive ones of `statement_count`. */
   statements: ReplayStatement[];
+  statement_count: number;
   /** Share of the time that poolctl's process was busy. Near 1, poolctl was the limit instead of the server. */
   process_busy_ratio: number;
+  /** Cores that poolctl took, the endpoint's code among it; null if simulated. */
+  harness_cores: number | null;
+  harness_cpu_ms_per_query: number | null;
   /** Simulated, not measured. */
   is_simulated: boolean;
 };
 
-export type ReplayTimes = {p50: number; p95: number; p99: number};
+/** Milliseconds. A simulation gives no p99 and no maximum: its check does not cover them. */
+export type ReplayTimes = {p50: number; p95: number; p99: number | null};
 
 /** Requests that failed. */
 export type ReplayErrors = {

@@ -10,6 +10,7 @@ export function reportText(document: ReplayDocument, columns: number): string {
   return [
     `${document.endpoint}  (${document.file})`,
     `on ${document.target}, seed ${document.seed}; ${document.prisma.semantics}`,
+    ...(document.is_complete ? [] : [`partial: ${partial}`]),
     ...(results.length > 0 ? ['', ...resultTable(results)] : []),
     ...variantsOf(results).flatMap(result => ['', ...requestLines(result, document.file, columns)]),
     ...charts(document, columns),
@@ -29,6 +30,7 @@ export function reportMarkdown(document: ReplayDocument): string {
     `## ${inlineCode(document.endpoint)}`,
     '',
     `Replayed on ${inlineCode(document.target)}, seed ${document.seed}; ${document.prisma.semantics}.`,
+    ...(document.is_complete ? [] : ['', `**Partial:** ${partial}`]),
     ...groupBySettings(results).flatMap(group => ['', ...comparison(group)]),
     ...(charts.length > 0 ? ['', ...codeBlock(charts.slice(0, -1).join('\n'))] : []),
     ...(recommendation === null ? [] : ['', `**Recommended:** ${inlineCode(recommendation.reason)}`]),
@@ -37,6 +39,8 @@ export function reportMarkdown(document: ReplayDocument): string {
     ...notes.map(note => `- ${inlineCode(note)}`),
   ].join('\n');
 }
+
+const partial = 'not everything was measured; the notes say why';
 
 function charts(document: ReplayDocument, columns: number): string[] {
   const lines = sweepCharts(document, columns);
@@ -106,8 +110,31 @@ function requestLines(result: ReplayResult, file: string, columns: number): stri
   const connections = counted(result.peak_in_use, 'connection');
   return [
     `${result.variant}: ${queries}, ${rows}, ${formatBytes(bytes_per_request)} per request; ${connections} in use at once`,
-    ...statementLines(result.statements.slice(0, 12), columns),
-    ...result.failures.slice(0, 8).map(failure => `  ${failureText(failure, file)}`),
+    ...costLine(result),
+    ...statementLines(result.statements.slice(0, maxStatements), columns),
+    ...more(result.statement_count - maxStatements, 'statement'),
+    ...result.failures.slice(0, maxFailures).map(failure => `  ${failureText(failure, file)}`),
+    ...more(result.failures.length - maxFailures, 'kind of failure', 'kinds of failures'),
+  ];
+}
+
+const maxStatements = 12;
+const maxFailures = 8;
+
+function more(count: number, one: string, several = `${one}s`): string[] {
+  return count <= 0 ? [] : [`  ... and ${formatCount(count)} more ${count === 1 ? one : several}`];
+}
+
+/** What a query waits and runs, and what poolctl itself costs. */
+function costLine({
+  mean_query_wait_ms,
+  mean_query_execute_ms,
+  harness_cores,
+  harness_cpu_ms_per_query,
+}: ReplayResult): string[] {
+  if (mean_query_wait_ms === null || harness_cores === null) return [];
+  return [
+    `  mean per query: ${formatMs(mean_query_wait_ms)} waiting, ${formatMs(mean_query_execute_ms)} executing; poolctl with the endpoint took ${harness_cores.toFixed(2)} cores, ${formatMs(harness_cpu_ms_per_query)} per query`,
   ];
 }
 

@@ -3,11 +3,11 @@ import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {ReplayDocument} from '../../source/model/replay-report.ts';
 import {createCliRoles, failing, password, runProgram, temporaryHome, urlOf} from '../cli/run-program.ts';
-import {startTestServer, type TestServer} from '../helpers/server.ts';
+import {type OwnServer, startTestServer} from '../helpers/server.ts';
 
 /** The built `poolctl replay`, on a server with 37 slots for roles that are not superusers. */
 describe('poolctl replay', () => {
-  let server: TestServer;
+  let server: OwnServer;
   let url: string;
   beforeAll(async () => {
     server = await startTestServer({major: 18, settings: {max_connections: 40}});
@@ -121,25 +121,36 @@ SELECT * FROM t;
     });
   });
 
-  it('simulates more instances, and labels the results', async () => {
-    const flags = [
-      '--requests',
-      '60',
-      '--connection-limit',
-      '2,4',
-      '--concurrency',
-      '8',
-      '--simulate',
-      '100',
-    ];
-    const [, document] = await replayJson('SELECT pg_sleep(0.002);', flags);
+  it('simulates more instances as far as its check supports them, and labels the results', async () => {
+    const flags = ['--requests', '20', '--connection-limit', '4', '--concurrency', '8', '--simulate', '100'];
+    const [code, document] = await replayJson('SELECT pg_sleep(0.1);', flags);
+    expect(code).toBe(0);
+    // About 32 slots are free for the instances of the check, of 4 connections each.
+    const note = document.notes.find(each => each.includes('checked against')) ?? '';
+    expect(note).toMatch(/against [78] measured instances, fitted to [34]: off by \d+%/);
+    for (const [, error] of note.matchAll(/(\d+)% in/g)) expect(Number(error)).toBeLessThanOrEqual(25);
     const simulated = document.results.filter(({is_simulated}) => is_simulated);
     expect(simulated.map(({instances}) => instances)).toEqual([10, 100]);
-    expect(simulated[1]?.peak_connections).toBe(37);
+    expect(simulated[1]).toMatchObject({
+      peak_connections: 37,
+      latency_ms: {p99: null, max: null},
+      harness_cores: null,
+    });
     expect(simulated[1]?.errors.too_many_connections).toBeGreaterThan(0);
-    expect(document.notes.join()).toMatch(/simulation is off by at most/);
-    const {stdout} = await replay('SELECT 1;', ['--requests', '20', '--simulate', '10']);
-    expect(stdout).toContain('main (simulated)');
+  });
+
+  it('does not simulate without room for a check', async () => {
+    const {code, stdout} = await replay('SELECT pg_sleep(0.05);', [
+      '--requests',
+      '20',
+      '--connection-limit',
+      '20',
+      '--simulate',
+      '10',
+    ]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/main: not simulated: its check needs 2 instances with 20 connections each/);
+    expect(stdout).not.toContain('(simulated)');
   });
 
   describe('with its guards', () => {
@@ -149,6 +160,7 @@ SELECT * FROM t;
       expect(code).toBe(7);
       expect(document.results[0]?.errors.by_sqlstate).toEqual({'25006': 2});
       expect(document.notes.join()).toContain('all its requests failed');
+      expect(document.notes.join()).toContain('25006): --allow-writes lets');
       const [allowed] = await replayJson(write, ['--requests', '2', '--warm-up', '0', '--allow-writes']);
       expect(allowed).toBe(0);
       expect(await server.query('DELETE FROM t WHERE id = 1000 RETURNING id')).toHaveLength(2);
@@ -194,7 +206,7 @@ SELECT * FROM t;
       expect([code, document.is_complete]).toEqual([7, false]);
       expect(document.results[0]?.requests).toBeGreaterThan(0);
       expect(document.notes.join()).toMatch(
-        /stopped to leave slots for other clients: 3[5-9] of 37 are in use/,
+        /stopped to leave slots for other clients: [0-2] of 37 were free/,
       );
     });
 
@@ -219,6 +231,25 @@ SELECT * FROM t;
     const left = () =>
       server.query("SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'poolctl-replay%'");
     await expect.poll(left).toEqual([]);
+  });
+
+  it('reports what was measured before the server restarted, as partial, with exit 3', async () => {
+    let restart: Promise<void> | null = null;
+    const {code, stdout} = await replay(
+      'SELECT pg_sleep(0.01);',
+      ['--connection-limit', '1,2,3', '--duration', '3s', '--json'],
+      {
+        onStderr(text) {
+          if (text.includes('2/3 main')) restart ??= server.restart();
+        },
+      },
+    );
+    await restart;
+    const document = JSON.parse(stdout) as ReplayDocument;
+    expect([code, document.is_complete]).toEqual([3, false]);
+    expect(document.results[0]).toMatchObject({connection_limit: 1, errors: {other: 0}});
+    expect(document.results.length).toBeLessThan(3);
+    expect(document.notes.join()).toContain("poolctl's connection to the server ended: partial");
   });
 
   it('emulates the pool of Prisma 6 and earlier, and says so', async () => {

@@ -1,28 +1,57 @@
-import {existsSync} from 'node:fs';
+import {existsSync, statSync} from 'node:fs';
 import {readdir, readFile} from 'node:fs/promises';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {usageError} from '../../core/errors.ts';
 import {didYouMean} from '../../core/text/nearest.ts';
-import type {Endpoint, Variant} from '../../replay/endpoint/endpoint.ts';
+import type {Endpoint} from '../../replay/endpoint/endpoint.ts';
 import {parseSqlEndpoint} from '../../replay/endpoint/parse-sql.ts';
 import {compileSqlEndpoint} from '../../replay/endpoint/sql-endpoint.ts';
 import type {ClientClass, Prisma} from '../../replay/prisma/measured-client.ts';
-import type {ReplayOptions} from './options.ts';
+import type {EndpointSource} from './measure.ts';
 
 /** Where to look for a Prisma Client: `--client`, the demo, the endpoint's application or the working directory. */
-type ClientSource = {client: string | undefined; isDemo: boolean; cwd: string};
+type ClientSource = Pick<EndpointSource, 'client' | 'clientModule' | 'isDemo' | 'cwd'>;
 
-/** Loads an endpoint from a file, or a demo endpoint by its name. Throws AbortError (exit 2) if it cannot. */
-export async function loadEndpoint(name: string, source: ClientSource): Promise<Endpoint> {
-  const {cwd} = source;
+/**
+ * Loads an endpoint from a file, or a demo endpoint by its name, and the Prisma Client that it is measured with: from
+ * `--client`, the demo, the file's application or the working directory; null for a SQL file. Throws AbortError (exit 2)
+ * if it cannot.
+ */
+export async function loadEndpoint(
+  name: string,
+  source: ClientSource,
+): Promise<{endpoint: Endpoint; prisma: Prisma | null}> {
+  const {cwd, client, clientModule} = source;
   const file = endpointFileOf(name, cwd);
-  if (/\.[cm]?[jt]s$/.test(file) && existsSync(file)) {
-    const {loadEndpointFile} = await import('../../replay/prisma/endpoint-file.ts');
-    return loadEndpointFile(file, {hasClient: await hasPrismaClient(file, source)});
+  if (!/\.[cm]?[jt]sx?$/.test(file) || !existsSync(file)) {
+    const text = await readEndpointText(name, file);
+    return {endpoint: compileSqlEndpoint(parseSqlEndpoint(text, name), name), prisma: null};
   }
-  const text = await readEndpointText(name, file);
-  return compileSqlEndpoint(parseSqlEndpoint(text, name), name);
+  const {loadEndpointFile} = await import('../../replay/prisma/endpoint-file.ts');
+  if (client === undefined && (source.isDemo || isDemoEndpoint(file))) {
+    const endpoint = await loadEndpointFile(file, {hasClient: true});
+    return {endpoint, prisma: await demoPrisma(endpoint.demoDatabase ?? 'assessments')};
+  }
+  // First, because what the endpoint imports may create clients.
+  const prisma = await loadPrismaClient(file, source);
+  if (clientModule !== undefined && prisma === null)
+    throw usageError('--client-module needs a generated Prisma Client', 'Set its folder with --client.');
+  const replaced = clientModule === undefined ? undefined : moduleFileOf(clientModule, cwd);
+  const endpoint = await loadEndpointFile(file, {hasClient: prisma !== null, clientModule: replaced});
+  return {endpoint, prisma: prisma ?? (await noPrisma(file))};
+}
+
+/** `lib/prisma` names `lib/prisma.ts`, `lib/prisma/index.js`, ... Throws AbortError (exit 2) if there is none. */
+function moduleFileOf(module: string, cwd: string): string {
+  const location = path.resolve(cwd, module);
+  const extensions = ['', '.ts', '.tsx', '.mts', '.js', '.mjs', '.cjs', '/index.ts', '/index.js'];
+  const file = extensions
+    .map(each => `${location}${each}`)
+    .find(each => statSync(each, {throwIfNoEntry: false})?.isFile());
+  if (file === undefined)
+    throw usageError(`there is no module ${module}`, 'Name the file that exports the Prisma Client.');
+  return file;
 }
 
 /** A name such as `reports-dashboard` means the demo's endpoint, unless a file has that name. */
@@ -48,54 +77,17 @@ async function readEndpointText(name: string, file: string): Promise<string> {
   }
 }
 
-/** The requested variants, in that order. Throws AbortError (exit 2) for an unknown one. */
-export function selectVariants(endpoint: Endpoint, {variants}: Pick<ReplayOptions, 'variants'>): Variant[] {
-  const names = endpoint.variants.map(({name}) => name);
-  const unknown = variants?.find(name => !names.includes(name));
-  if (unknown !== undefined) {
-    throw usageError(`${endpoint.file} has no variant "${unknown}"`, `Variants: ${names.join(', ')}.`);
-  }
-  return (variants ?? names).flatMap(name => endpoint.variants.find(each => each.name === name) ?? []);
-}
-
-/**
- * Loads the Prisma Client for an endpoint file: from `--client`, the demo, the file's application or the working directory.
- * null for a SQL file. Throws AbortError (exit 2) if `--client` contains none.
- */
-export async function loadPrismaClient(endpoint: Endpoint, source: ClientSource): Promise<Prisma | null> {
-  const {file: endpointFile} = endpoint;
-  if (!/\.[cm]?[jt]s$/.test(endpointFile)) return null;
-  if (usesDemoClient(endpointFile, source)) return demoPrisma(endpoint.demoDatabase ?? 'assessments');
-  const file = await clientFileOf(endpointFile, source);
-  if (file !== null) {
-    const {loadApplicationClient} = await import('../../replay/prisma/application-client.ts');
-    return loadApplicationClient(file);
-  }
-  const {client} = source;
-  if (client === undefined) {
-    const {interceptPg} = await import('../../replay/sandbox/redirect-pg.ts');
-    const own = interceptPg(endpointFile);
-    return {...withoutPrisma, ...(own && {Pool: own.Pool})};
-  }
+/** The application's client, or null. Throws AbortError (exit 2) if `--client` contains none. */
+async function loadPrismaClient(endpointFile: string, {client, cwd}: ClientSource): Promise<Prisma | null> {
+  const {findClient, loadApplicationClient} = await import('../../replay/prisma/application-client.ts');
+  const folders = client === undefined ? [applicationOf(endpointFile), cwd] : [path.resolve(cwd, client)];
+  const file = (await Promise.all(folders.map(findClient))).find(found => found !== null);
+  if (file != null) return loadApplicationClient(file);
+  if (client === undefined) return null;
   throw usageError(
     `no generated Prisma Client in ${client}`,
     "Give the folder that `prisma generate` writes to, or the application's folder.",
   );
-}
-
-/** Whether an endpoint file has a Prisma Client. */
-async function hasPrismaClient(file: string, source: ClientSource): Promise<boolean> {
-  return usesDemoClient(file, source) || (await clientFileOf(file, source)) !== null;
-}
-
-function usesDemoClient(file: string, {client, isDemo}: ClientSource): boolean {
-  return client === undefined && (isDemo || isDemoEndpoint(file));
-}
-
-async function clientFileOf(file: string, {client, cwd}: ClientSource): Promise<string | null> {
-  const {findClient} = await import('../../replay/prisma/application-client.ts');
-  const folders = client === undefined ? [applicationOf(file), cwd] : [path.resolve(cwd, client)];
-  return (await Promise.all(folders.map(findClient))).find(found => found !== null) ?? null;
 }
 
 /** The generated clients of the demo's databases with endpoints. Each import loads Prisma (2 MB). */
@@ -128,22 +120,20 @@ function applicationOf(file: string): string {
 }
 
 /** For an endpoint without Prisma. Throws only when `prisma` is used, so that the error has the endpoint's line. */
-const withoutPrisma: Prisma = {
-  version: '',
-  major: null,
-  semantics: 'node-postgres',
-  open: () => ({
-    client: new Proxy(
-      {},
-      {
-        get() {
-          throw new Error('no generated Prisma Client found; set its folder with --client');
-        },
-      },
-    ),
-    close: async () => {},
-  }),
-};
+async function noPrisma(file: string): Promise<Prisma> {
+  const {interceptPg} = await import('../../replay/sandbox/redirect-pg.ts');
+  const own = interceptPg(file);
+  const get = () => {
+    throw new Error('no generated Prisma Client found; set its folder with --client');
+  };
+  return {
+    version: '',
+    major: null,
+    semantics: 'node-postgres',
+    open: () => ({client: new Proxy({}, {get}), close: async () => {}}),
+    ...(own && {Pool: own.Pool}),
+  };
+}
 
 /** Whether a file is one of the demo's endpoints. */
 function isDemoEndpoint(file: string): boolean {

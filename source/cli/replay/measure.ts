@@ -2,82 +2,89 @@ import {fork} from 'node:child_process';
 import {existsSync} from 'node:fs';
 import {createRequire} from 'node:module';
 import os from 'node:os';
+import {createInterface} from 'node:readline';
 import {fileURLToPath, pathToFileURL} from 'node:url';
-import type pg from 'pg';
-import {BugError} from '../../core/errors.ts';
+import {BugError, usageError} from '../../core/errors.ts';
+import {counted} from '../../core/text/format.ts';
+import {sanitise} from '../../core/text/sanitise.ts';
 import type {ReplayDocument, ReplaySemantics} from '../../model/replay-report.ts';
 import {hostAndPort} from '../../postgres/connect/request.ts';
-import type {Endpoint, Variant} from '../../replay/endpoint/endpoint.ts';
 import {
   type BenchmarkMatrix,
   type BenchmarkOptions,
   type BenchmarkResult,
   runBenchmark,
 } from '../../replay/measure/benchmark.ts';
-import {collectUnhandledRejections} from '../../replay/measure/measure.ts';
 import {createProcesses, type Processes, type Worker} from '../../replay/measure/processes.ts';
 import {medianOf, recommend} from '../../replay/measure/results.ts';
-import type {WorkerReport} from '../../replay/measure/worker.ts';
-import type {Prisma} from '../../replay/prisma/measured-client.ts';
-import {allowOutbound, blockOutbound, takeRefusals} from '../../replay/sandbox/outbound.ts';
+import type {Loaded, WorkerReport} from '../../replay/measure/worker.ts';
 import {simulateInstances} from '../../replay/simulate/fleet.ts';
 import type {CliContext} from '../context.ts';
 import type {ReplayOptions} from './options.ts';
-import type {ReplayServer} from './replay-server.ts';
+import {type ReplayServer, schemaOf} from './replay-server.ts';
 
-export type Measuring = {
-  endpoint: Endpoint;
-  variants: Variant[];
-  prisma: Prisma | null;
-  /** From which each worker process loads the endpoint and the client. */
-  source: Pick<ReplayAssignment, 'name' | 'cwd' | 'client' | 'isDemo'>;
+/** Where a worker process finds an endpoint and its Prisma Client. */
+export type EndpointSource = {
+  /** The endpoint's name on the command line. */
+  name: string;
+  cwd: string;
+  client?: string | undefined;
+  /** The application's module that exports its client, which the measured client replaces. */
+  clientModule?: string | undefined;
+  isDemo: boolean;
+  /** The endpoint may open connections that do not use PostgreSQL's protocol. */
+  allowNetwork: boolean;
+};
+
+/** The processes that run an endpoint's code. Call `close` at the end. */
+export type EndpointProcesses = Processes & {
+  /** What the endpoint printed, if not all of it was shown. */
+  printed(): string[];
+};
+
+export type Measuring = Loaded & {
+  processes: EndpointProcesses;
+  variants: Loaded['endpoint']['variants'];
   call: ReplayOptions;
   signal: AbortSignal;
   progress: Pick<BenchmarkOptions, 'onCase' | 'onProgress' | 'onResult'>;
-  /** Measures in worker processes only, because this process draws a screen. */
-  workersOnly?: boolean;
 };
+
+/** The requested variants, in that order. Throws AbortError (exit 2) for an unknown one. */
+export function selectVariants(
+  {file, variants}: Loaded['endpoint'],
+  {variants: requested}: Pick<ReplayOptions, 'variants'>,
+): Measuring['variants'] {
+  const names = variants.map(({name}) => name);
+  const unknown = requested?.find(name => !names.includes(name));
+  if (unknown !== undefined)
+    throw usageError(`${file} has no variant "${unknown}"`, `Variants: ${names.join(', ')}.`);
+  return (requested ?? names).map(name => ({name}));
+}
 
 /** Measures everything the call requests. If the signal aborts, returns the results so far. */
 export async function measureEndpoint(
-  context: CliContext,
   {connection, pools, allowWrites, guard}: ReplayServer,
-  {endpoint, variants, prisma, source, call, signal, progress, workersOnly = false}: Measuring,
+  {endpoint, variants, prisma, processes, call, signal, progress}: Measuring,
 ): Promise<ReplayDocument> {
   const semantics = semanticsOf(call, prisma);
   const limit = AbortSignal.timeout(call.time_limit_ms);
-  const matrix = matrixOf(call, variants);
-  const basics = {
+  const {ssl} = pools;
+  const {measure, setUp} = processes.measureWith({
     connection: pools,
+    ignoresIdentity: typeof ssl === 'object' && ssl.checkServerIdentity !== undefined,
     allowWrites,
+    schema: schemaOf(connection),
     pool_timeout_ms: semantics.pool_timeout_ms,
     hang_timeout_ms: Math.max(30_000, semantics.pool_timeout_ms + 5000),
-  };
-  const hasSetup = endpoint.setup !== undefined;
-  const processes = startProcesses(
-    context,
-    {...source, ...basics, allowNetwork: call.allowNetwork},
-    {hasSetup, workersOnly},
-  );
-  const options: BenchmarkOptions = {
-    ...basics,
-    ...progress,
-    endpoint,
-    guard,
-    measure: processes.measure,
-    ...(prisma && {openPrisma: (pool: pg.Pool) => prisma.open(pool, endpoint.file, {allowWrites})}),
-    ...(prisma?.Pool && {Pool: prisma.Pool}),
-    signal: AbortSignal.any([signal, limit]),
-  };
-  const rejections = collectUnhandledRejections(endpoint.file);
-  // A SQL file has no code that could open a connection.
-  const release = prisma === null ? () => {} : blockOutbound({withNetwork: call.allowNetwork});
-  const measured = await measureRounds(matrix, call, options).finally(() => {
-    release();
-    processes.close();
   });
-  const refusals = [...new Set([...takeRefusals(), ...processes.refusals()])];
-  const notes = [...measured.notes, ...refusals, ...processes.notes(), ...rejections.end()];
+  const options = {...progress, guard, measure, setUp, signal: AbortSignal.any([signal, limit])};
+  const matrix = matrixOf(call, variants);
+  const measured = await measureRounds(matrix, {call, pool_timeout_ms: semantics.pool_timeout_ms}, options);
+  const refusals = processes.refusals();
+  const notes = [...measured.notes, ...refusals, ...processes.notes(), ...processes.printed()];
+  if (!allowWrites && measured.results.some(({errors}) => (errors.by_sqlstate['25006'] ?? 0) > 0))
+    notes.push('writes were refused (25006): --allow-writes lets the endpoint write, on a test server');
   if (limit.aborted) notes.push('--time-limit reached: the rest was not measured');
   const {host, port, database} = connection.request;
   return {
@@ -99,16 +106,23 @@ export async function measureEndpoint(
 /** Each case's median round, followed by the simulated results. */
 async function measureRounds(
   matrix: BenchmarkMatrix,
-  {rounds, simulated_instances}: ReplayOptions,
+  {call, pool_timeout_ms}: {call: ReplayOptions; pool_timeout_ms: number},
   options: BenchmarkOptions,
 ): Promise<BenchmarkResult> {
+  const {rounds, simulated_instances} = call;
   const all: BenchmarkResult[] = [];
-  while (all.length < rounds && !options.signal.aborted) all.push(await runBenchmark(matrix, options));
+  while (all.length < rounds && !options.signal.aborted && !options.guard.signal.aborted)
+    all.push(await runBenchmark(matrix, options));
   const results = medianOf(all.map(each => each.results));
   const notes = all.flatMap(each => each.notes);
   const is_complete = all.every(each => each.is_complete);
-  if (simulated_instances === null || options.signal.aborted) return {results, notes, is_complete};
-  const simulated = await simulateInstances(matrix, results, {...options, instances: simulated_instances});
+  if (simulated_instances === null || options.signal.aborted || options.guard.signal.aborted)
+    return {results, notes, is_complete};
+  const simulated = await simulateInstances(matrix, results, {
+    ...options,
+    pool_timeout_ms,
+    instances: simulated_instances,
+  });
   return {
     results: [...results, ...simulated.results],
     notes: [...notes, ...simulated.notes],
@@ -116,7 +130,7 @@ async function measureRounds(
   };
 }
 
-function matrixOf(call: ReplayOptions, variants: Variant[]): BenchmarkMatrix {
+function matrixOf(call: ReplayOptions, variants: Measuring['variants']): BenchmarkMatrix {
   const {connection_limits, concurrencies, requests, duration_ms, rate, instances, warm_up_ms, seed} = call;
   return {
     variants,
@@ -134,7 +148,7 @@ function matrixOf(call: ReplayOptions, variants: Variant[]): BenchmarkMatrix {
 /** The pool's semantics and timeout, which depend on Prisma's major version. */
 function semanticsOf(
   call: ReplayOptions,
-  prisma: Prisma | null,
+  prisma: Loaded['prisma'],
 ): {prisma: ReplaySemantics; pool_timeout_ms: number} {
   const {pool_timeout_ms} = call;
   if (prisma?.semantics === 'rust engine') return engineSemantics(prisma.major, pool_timeout_ms ?? 10_000);
@@ -163,56 +177,41 @@ function engineSemantics(major: number | null, pool_timeout_ms: number) {
   return {pool_timeout_ms, prisma: {major, semantics, is_emulated: false}};
 }
 
-/** What a worker process needs to load the same endpoint and client, and to open the same pool. */
-export type ReplayAssignment = {
-  /** The endpoint's name on the command line. */
-  name: string;
-  cwd: string;
-  client: string | undefined;
-  isDemo: boolean;
-  connection: pg.PoolConfig;
-  /** Replaces the function in `connection.ssl` that skips verifying the host name, since functions cannot be sent. */
-  ignoresIdentity: boolean;
-  pool_timeout_ms: number;
-  allowWrites: boolean;
-  /** The endpoint may open connections that do not use PostgreSQL's protocol. */
-  allowNetwork: boolean;
-  hang_timeout_ms: number;
-};
-
 /** Each process loads its own Prisma Client, about 100 MB. */
 const maxProcesses = 8;
+/** Lines of the endpoint's output that are shown; an endpoint that logs each request prints thousands. */
+const maxPrinted = 20;
 
-/**
- * `hasSetup`: the endpoint's setup runs in this process, so everything is measured here. `workersOnly`: without a setup,
- * nothing is measured here.
- */
-function startProcesses(
-  {env}: CliContext,
-  assignment: Omit<ReplayAssignment, 'ignoresIdentity'>,
-  {hasSetup, workersOnly}: {hasSetup: boolean; workersOnly: boolean},
-): Processes {
-  const {ssl} = assignment.connection;
-  const ignoresIdentity = typeof ssl === 'object' && ssl.checkServerIdentity !== undefined;
-  return createProcesses<ReplayAssignment>({
-    count: hasSetup ? 1 : Math.min(maxProcesses, os.availableParallelism()),
-    workersOnly: workersOnly && !hasSetup,
-    assignment: {...assignment, ignoresIdentity},
-    start: () => startWorker(env),
+export function startEndpoint({env, output}: CliContext, source: EndpointSource): EndpointProcesses {
+  let lines = 0;
+  const print = (line: string) => {
+    lines++;
+    if (lines <= maxPrinted) output.stderr(sanitise(`endpoint: ${line}`));
+  };
+  const processes = createProcesses<EndpointSource>({
+    count: Math.min(maxProcesses, os.availableParallelism()),
+    source,
+    start: () => startWorker(env, print),
   });
+  const printed = () =>
+    lines > maxPrinted
+      ? [`the endpoint printed ${counted(lines, 'line')}, of which ${maxPrinted} are shown`]
+      : [];
+  return {...processes, printed};
 }
 
-function startWorker(env: CliContext['env']): Worker<ReplayAssignment> {
+function startWorker(env: CliContext['env'], print: (line: string) => void): Worker<EndpointSource> {
   const entry = workerEntry();
-  const start = () =>
-    fork(fileURLToPath(entry), [], {
-      // Its own process group, so that Ctrl-C in the terminal goes to the main process only.
-      detached: true,
-      env: {...env},
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-      execArgv: entry.pathname.endsWith('.ts') ? ['--import', typescriptLoader()] : [],
-    });
-  const child = allowOutbound(start);
+  const child = fork(fileURLToPath(entry), [], {
+    // Its own process group, so that Ctrl-C in the terminal goes to the main process only.
+    detached: true,
+    env: {...env},
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    execArgv: entry.pathname.endsWith('.ts') ? ['--import', typescriptLoader()] : [],
+  });
+  // Results alone go to stdout.
+  for (const stream of [child.stdout, child.stderr])
+    if (stream !== null) createInterface({input: stream}).on('line', print);
   let listener: (report: WorkerReport) => void = () => {};
   child.on('message', report => listener(report as WorkerReport));
   return {
@@ -223,11 +222,12 @@ function startWorker(env: CliContext['env']): Worker<ReplayAssignment> {
     },
     ended: new Promise(resolve => {
       child.once('error', error => resolve(error.message));
-      child.once('exit', (code, signal) => resolve(`it ended with ${signal ?? `exit code ${code}`}`));
+      child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
     }),
     stop: () => {
       if (child.connected) child.disconnect();
     },
+    kill: () => void child.kill('SIGKILL'),
   };
 }
 

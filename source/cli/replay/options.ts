@@ -85,6 +85,11 @@ export const measurementFlags = {
     help: 'Generated Prisma Client, or the application that contains it',
     default: "the endpoint's application",
   },
+  clientModule: {
+    type: 'string',
+    value: 'PATH',
+    help: "The application's module that exports its Prisma Client: the measured one takes its place",
+  },
 } as const satisfies Flags;
 
 /** What a replay measures, with its defaults. Times in milliseconds. */

@@ -43,7 +43,7 @@ export async function openReplayServer(
   const connection = await connectToWatch(context, request, {flags, signal});
   try {
     const application_name = createApplicationName();
-    const guard = createGuard(createSlotReader(connection, application_name), true);
+    const guard = guardOf(connection, application_name, true);
     return {
       connection,
       pools: toPoolConfig(connection, {application_name, allowWrites}),
@@ -74,7 +74,7 @@ export async function openDemoReplayServer(
       connection,
       pools: {...pools, user, password},
       allowWrites: true,
-      guard: createGuard(createSlotReader(connection, application_name), false),
+      guard: guardOf(connection, application_name, false),
       async close() {
         await connection.close();
         await demo.stop();
@@ -172,7 +172,7 @@ function toPoolConfig(
     ...(password !== null && {password}),
     application_name,
     // The guard's settings come last, so that an address cannot override them.
-    options: `${request.options} ${sessionSettings({allowWrites})}`.trim(),
+    options: `${request.options} ${sessionSettings({allowWrites, schema: schemaOf(connection)})}`.trim(),
     ssl: tls === false ? false : (tls as pg.PoolConfig['ssl'] & object),
     ...(tls !== false && {
       sslnegotiation: request.tls.negotiation,
@@ -180,6 +180,17 @@ function toPoolConfig(
     }),
     keepAlive: true,
   };
+}
+
+function guardOf(connection: Connection, application_name: string, isGuarded: boolean): Guard {
+  const guard = createGuard(createSlotReader(connection, application_name), isGuarded);
+  void connection.lost.then(guard.lose);
+  return guard;
+}
+
+/** The schema of an application's address, in which Prisma resolves names. */
+export function schemaOf({request}: Connection): string | null {
+  return request.prisma?.schema ?? null;
 }
 
 /** Reads slots in use, in total and by sessions with this application_name, over the watching connection. */

@@ -1,6 +1,6 @@
 import type {CliContext} from '../../cli/context.ts';
-import {loadEndpoint, loadPrismaClient, selectVariants} from '../../cli/replay/load-endpoint.ts';
-import {measureEndpoint} from '../../cli/replay/measure.ts';
+import {raceInterrupt} from '../../cli/interrupts.ts';
+import {measureEndpoint, selectVariants, startEndpoint} from '../../cli/replay/measure.ts';
 import {type MeasurementFlags, readReplayOptions} from '../../cli/replay/options.ts';
 import {openReplayServer} from '../../cli/replay/replay-server.ts';
 import {type AbortError, usageError} from '../../core/errors.ts';
@@ -25,30 +25,32 @@ export async function replayForConsole(
   const options = readReplayOptions(flags);
   const name = readText(params.endpoint ?? '') ?? '';
   onUpdate({kind: 'stage', text: 'loading the endpoint'});
-  const source = {name, cwd: context.cwd, client: flags.client, isDemo: false};
-  const endpoint = await loadEndpoint(name, source);
-  if (endpoint.isWriting) throw writeRefused(endpoint.file);
-  const variants = selectVariants(endpoint, options);
-  const prisma = await loadPrismaClient(endpoint, source);
-  onUpdate({kind: 'stage', text: 'connecting'});
   // Messages on stderr would overwrite the screen.
   const silent = {...context, output: {...context.output, stderr: () => {}}};
-  const server = await openReplayServer(silent, request, {flags: {}, allowWrites: false, signal});
+  const {client} = flags;
+  const source = {name, cwd: context.cwd, client, isDemo: false, allowNetwork: false};
+  const processes = startEndpoint(silent, source);
   try {
-    const progress = progressOf(onUpdate);
-    const measuring = {
-      endpoint,
-      variants,
-      prisma,
-      source,
-      call: options,
-      signal,
-      progress,
-      workersOnly: true,
-    };
-    return await measureEndpoint(silent, server, measuring);
+    const loaded = await raceInterrupt(processes.load(signal), signal);
+    if (loaded.endpoint.isWriting) throw writeRefused(loaded.endpoint.file);
+    const variants = selectVariants(loaded.endpoint, options);
+    onUpdate({kind: 'stage', text: 'connecting'});
+    const server = await openReplayServer(silent, request, {flags: {}, allowWrites: false, signal});
+    try {
+      const progress = progressOf(onUpdate);
+      return await measureEndpoint(server, {
+        ...loaded,
+        processes,
+        variants,
+        call: options,
+        signal,
+        progress,
+      });
+    } finally {
+      await server.close();
+    }
   } finally {
-    await server.close();
+    processes.close();
   }
 }
 
@@ -71,7 +73,7 @@ function flagsOf(params: ParameterValues): MeasurementFlags {
   };
 }
 
-function progressOf(onUpdate: Options['onUpdate']): Parameters<typeof measureEndpoint>[2]['progress'] {
+function progressOf(onUpdate: Options['onUpdate']): Parameters<typeof measureEndpoint>[1]['progress'] {
   return {
     onCase: ({variant, connection_limit, concurrency}, {index, of}) =>
       onUpdate({kind: 'case', index, of, variant: variant.name, connection_limit, concurrency}),

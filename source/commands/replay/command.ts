@@ -1,9 +1,8 @@
 import type {Call} from '../../cli/call/usage.ts';
 import type {CliContext} from '../../cli/context.ts';
-import {catchInterrupts} from '../../cli/interrupts.ts';
+import {catchInterrupts, raceInterrupt} from '../../cli/interrupts.ts';
 import {locateServer} from '../../cli/locate-server.ts';
-import {loadEndpoint, loadPrismaClient, selectVariants} from '../../cli/replay/load-endpoint.ts';
-import {measureEndpoint} from '../../cli/replay/measure.ts';
+import {measureEndpoint, selectVariants, startEndpoint} from '../../cli/replay/measure.ts';
 import {readReplayOptions} from '../../cli/replay/options.ts';
 import {openDemoReplayServer, openReplayServer} from '../../cli/replay/replay-server.ts';
 import {exitCodes, usageError} from '../../core/errors.ts';
@@ -36,15 +35,17 @@ export async function run(context: CliContext, call: Call<typeof usage>): Promis
   // Invalid flags and files are reported before poolctl connects.
   const options = readReplayOptions(flags);
   const isDemo = flags.demo ?? false;
-  const source = {name, cwd: context.cwd, client: flags.client, isDemo};
-  const endpoint = await loadEndpoint(name, source);
-  const variants = selectVariants(endpoint, options);
-  if (endpoint.isWriting && !options.allowWrites && !isDemo)
-    throw usageError(`${endpoint.file} writes`, 'Allow it with --allow-writes, on a test server.');
-  const prisma = await loadPrismaClient(endpoint, source);
+  const {allowWrites, allowNetwork, seed} = options;
+  const {client, clientModule} = flags;
+  const source = {name, cwd: context.cwd, client, clientModule, isDemo, allowNetwork};
   const {signal, release} = catchInterrupts(context);
+  const processes = startEndpoint(context, source);
   try {
-    const {allowWrites, seed} = options;
+    const loaded = await raceInterrupt(processes.load(signal), signal);
+    const {endpoint} = loaded;
+    const variants = selectVariants(endpoint, options);
+    if (endpoint.isWriting && !options.allowWrites && !isDemo)
+      throw usageError(`${endpoint.file} writes`, 'Allow it with --allow-writes, on a test server.');
     const server = isDemo
       ? await openDemoReplayServer(context, {
           database: flags.dbname ?? endpoint.demoDatabase ?? 'assessments',
@@ -58,16 +59,18 @@ export async function run(context: CliContext, call: Call<typeof usage>): Promis
         });
     try {
       const progress = createProgress(context);
-      const measuring = {endpoint, variants, prisma, source, call: options, signal, progress};
-      const document = await measureEndpoint(context, server, measuring).finally(progress.end);
+      const measuring = {...loaded, processes, variants, call: options, signal, progress};
+      const document = await measureEndpoint(server, measuring).finally(progress.end);
       printDocument(context, document, flags);
       if (signal.aborted) return exitCodes.interrupted;
+      if (server.guard.isLost()) return exitCodes.connection;
       // Failed requests are results; an impossible measurement is a failure.
       return document.is_complete ? exitCodes.ok : exitCodes.actFailed;
     } finally {
       await server.close();
     }
   } finally {
+    processes.close();
     release();
   }
 }

@@ -33,7 +33,7 @@ export const usage = {
     ...serverFlags,
   },
   details: [
-    '<endpoint> is a SQL, TypeScript or JavaScript file, or with --demo the name of a demo endpoint. Sessions are read-only unless --allow-writes is given, and poolctl leaves connection slots free for other clients. Exit 0 even if measured requests failed, 7 if a measurement was impossible, 130 after Ctrl-C (with the results so far).',
+    '<endpoint> is a SQL, TypeScript or JavaScript file, or with --demo the name of a demo endpoint. Sessions are read-only unless --allow-writes is given, and poolctl leaves connection slots free for other clients. Exit 0 even if measured requests failed, 3 if the connection to the server was lost and 7 if a measurement was impossible (with the results so far), 130 after Ctrl-C.',
     'poolctl replay --capture "GET /x" [url] prints a URL. Connect the application to it: poolctl forwards its queries to the server and writes them to an endpoint file at Ctrl-C. The file contains the values that were sent; only its owner can read it.',
   ],
 } as const satisfies Usage;

@@ -1,3 +1,4 @@
+import {writeText} from '../../core/recipe/parameters.ts';
 import type {ParameterValues, Plan} from '../../model/recipe.ts';
 import type {ReplayUpdate} from '../../model/replay-report.ts';
 import type {ReplayPage, RunEvent, RunUpdate} from './run.ts';
@@ -68,6 +69,12 @@ export function hasEnded({document, error}: ReplayPage): boolean {
 
 /** The parameters for tune-connection-limit; null where nothing is recommended. */
 export function recommended({document}: ReplayPage): ParameterValues | null {
-  const recommendation = document?.recommendation ?? null;
-  return recommendation && {connection_limit: String(recommendation.connection_limit)};
+  const {recommendation = null, prisma} = document ?? {};
+  if (recommendation === null) return null;
+  const {connection_limit, reason} = recommendation;
+  const major = prisma?.major ?? null;
+  return {
+    ...{connection_limit: String(connection_limit), measured: writeText(reason)},
+    ...(major !== null && {prisma_major: String(major)}),
+  };
 }

@@ -71,6 +71,12 @@ export const tuningParameters: Parameter[] = [
     check: text => readCount('connection_limit', text),
   },
   {
+    name: 'measured',
+    description: 'What was measured at connection_limit; replay-endpoint fills it in',
+    kind: 'text',
+    default: '',
+  },
+  {
     name: 'role',
     description: 'Role that the application connects as',
     kind: 'text',
@@ -129,6 +135,7 @@ export function readTuningChoices(read: (name: string) => string, facts: RecipeD
     platform,
     preset: preset === 'platform' ? platform.preset : preset,
     connection_limit: readCount('connection_limit', read('connection_limit')),
+    measured: readText(read('measured')) || null,
     instances,
     max_instances,
     deploy_overlap: overlap ?? platform.deploy_overlap,

@@ -105,11 +105,13 @@ function boundText({budget}: Tuning): string {
 
 function presetText({choices, largest, settings}: Tuning): string[] {
   const requested = choices.connection_limit;
+  const {measured} = choices;
   if (requested !== null) {
+    const fits = requested > largest ? `only ${largest} fits` : `up to ${largest} would fit`;
     return [
-      requested > largest
-        ? `You asked for ${requested}; only ${largest} fits.`
-        : `As you asked; up to ${largest} would fit.`,
+      measured === null
+        ? `connection_limit ${requested} is given; ${fits}.`
+        : `Measured: ${measured}; ${fits}.`,
     ];
   }
   const preset = presets.find(({id}) => id === choices.preset);
@@ -149,6 +151,8 @@ function shareFor(usable: number, others: number): number {
 }
 
 function loadText(tuning: Tuning, load: LoadReading): string[] {
+  if (tuning.choices.measured !== null)
+    return ["Wait time not estimated: the statistics contain the replay's own statements."];
   if (load.basis === 'none') return [`Wait time unknown: ${load.reason}.`];
   const {settings, pooled, instances} = tuning;
   const {connection_limit} = settings ?? pooled;

@@ -13,6 +13,8 @@ export type TuningChoices = {
   preset: string;
   /** Replaces the preset's limit; null: the preset's. */
   connection_limit: number | null;
+  /** What a replay measured at this limit; null: it was not measured. */
+  measured: string | null;
   instances: number;
   max_instances: number;
   deploy_overlap: number;

@@ -173,7 +173,8 @@ type Timeline = {
 const maxThink_ms = 5000;
 
 /** Turns units, ordered by start, into a sequence in which overlapping units are parallel. */
-export function timelineOf(units: readonly Unit[]): Timeline {
+export function timelineOf(pipelined: readonly Unit[]): Timeline {
+  const units = oneByOne(pipelined);
   const timeline: Timeline = {body: [], maxAtOnce: 0, pauses: 0};
   let ended_ms: number | null = null;
   for (let at = 0; at < units.length; ) {
@@ -188,6 +189,19 @@ export function timelineOf(units: readonly Unit[]): Timeline {
     ended_ms = Math.max(...cluster.map(unit => unit.ended_ms));
   }
   return timeline;
+}
+
+/** The server runs the statements that a client pipelines on one connection one after the other. */
+function oneByOne(units: readonly Unit[]): Unit[] {
+  const ends = new Map<number, number>();
+  return units
+    .map(unit => {
+      const {connection, started_ms, ended_ms} = unit;
+      const free_ms = ends.get(connection) ?? started_ms;
+      ends.set(connection, Math.max(free_ms, ended_ms));
+      return {...unit, started_ms: Math.max(started_ms, free_ms)};
+    })
+    .sort((a, b) => a.started_ms - b.started_ms);
 }
 
 /** Outside @parallel a group needs no block: the sequence has the same order. */

@@ -4,14 +4,13 @@ import {counted, formatCount, formatRatio} from '../../core/text/format.ts';
 import type {ReplayResult} from '../../model/replay-report.ts';
 import type {Variant} from '../endpoint/endpoint.ts';
 import type {Guard} from './guard.ts';
-import {runSetup} from './instance.ts';
 import type {Load} from './load.ts';
-import {type BenchmarkCase, type MeasureOptions, measure, type Progress} from './measure.ts';
+import type {BenchmarkCase, Measured, MeasureOptions, Progress} from './measure.ts';
 import {toResult} from './results.ts';
 
 /** Measures every variant at every connection_limit and concurrency. */
 export type BenchmarkMatrix = Omit<Load, 'concurrency'> & {
-  variants: readonly Variant[];
+  variants: readonly Pick<Variant, 'name'>[];
   connection_limits: readonly number[];
   concurrencies: readonly number[];
   instances: number;
@@ -19,10 +18,16 @@ export type BenchmarkMatrix = Omit<Load, 'concurrency'> & {
   seed: number;
 };
 
-export type BenchmarkOptions = Omit<MeasureOptions, 'random' | 'countSessions' | 'onProgress'> & {
+/** What differs from case to case. */
+export type CaseOptions = Pick<MeasureOptions, 'random' | 'countSessions' | 'signal' | 'onProgress'>;
+
+export type BenchmarkOptions = {
   guard: Guard;
-  /** Measures one case; default: in this process. */
-  measure?: typeof measure;
+  signal: AbortSignal;
+  /** Measures one case. */
+  measure(benchmark: BenchmarkCase, options: CaseOptions): Promise<Measured>;
+  /** Runs the endpoint's setup before each variant; returns why it failed, or null. */
+  setUp?(connection_limit: number, signal: AbortSignal): Promise<string | null>;
   onCase?: (benchmark: BenchmarkCase, position: {index: number; of: number}) => void;
   onProgress?: (benchmark: BenchmarkCase, progress: Progress) => void;
   onResult?: (result: ReplayResult) => void;
@@ -46,7 +51,7 @@ export async function runBenchmark(
   const signal = AbortSignal.any([options.signal, guard.signal]);
   const result: BenchmarkResult = {results: [], notes: [], is_complete: true};
   const cases = casesOf(matrix);
-  const skipped = new Set<Variant>();
+  const skipped = new Set<BenchmarkCase['variant']>();
   const skip = ({variant}: BenchmarkCase, reason: string) => {
     skipped.add(variant);
     result.notes.push(`${variant.name}: ${reason}`);
@@ -55,7 +60,11 @@ export async function runBenchmark(
   for (const [index, benchmark] of cases.entries()) {
     if (signal.aborted) break;
     if (skipped.has(benchmark.variant)) continue;
-    const room = await guard.room();
+    const room = await guard.room().catch(() => null);
+    if (room === null) {
+      guard.lose();
+      break;
+    }
     if (benchmark.connection_limit * benchmark.instances > room) {
       const note = room < 1 ? noRoomAtAll : noRoom(benchmark, room);
       if (!result.notes.includes(note)) result.notes.push(note);
@@ -87,17 +96,17 @@ async function measureCase(
   seed: number,
   options: BenchmarkOptions,
 ): Promise<ReplayResult | string> {
-  const own: MeasureOptions = {
-    ...options,
-    // Each case gets the same requests in the same order.
-    random: randomFrom(seed),
-    countSessions: options.guard.count,
-    onProgress: progress => options.onProgress?.(benchmark, progress),
-  };
-  const problem = benchmark.isFirst ? await runSetup(benchmark.connection_limit, own) : null;
-  if (problem !== null) return `skipped, its setup failed: ${problem}`;
+  const {signal, measure, setUp} = options;
   try {
-    const measured = await (options.measure ?? measure)(benchmark, own);
+    const problem = benchmark.isFirst ? await setUp?.(benchmark.connection_limit, signal) : null;
+    if (typeof problem === 'string') return `skipped, its setup failed: ${problem}`;
+    const measured = await measure(benchmark, {
+      signal,
+      // Each case gets the same requests in the same order.
+      random: randomFrom(seed),
+      countSessions: options.guard.count,
+      onProgress: progress => options.onProgress?.(benchmark, progress),
+    });
     const {requests, failed, queries} = measured.stats;
     return queries === 0 && requests > failed ? noQuery : toResult(benchmark, measured);
   } catch (error) {
@@ -106,7 +115,7 @@ async function measureCase(
   }
 }
 
-export function casesOf(matrix: BenchmarkMatrix): (BenchmarkCase & {isFirst: boolean})[] {
+function casesOf(matrix: BenchmarkMatrix): (BenchmarkCase & {isFirst: boolean})[] {
   const {variants, connection_limits, concurrencies, instances, warm_up_ms} = matrix;
   const {requests, duration_ms, rate} = matrix;
   return variants.flatMap(variant =>
@@ -130,22 +139,26 @@ const noQuery =
   'not measured: its requests sent no query through the measured client (prisma, sql or a pg pool)';
 
 /** Above this, poolctl's own process may be the limit instead of the server. */
-const busyProcess = 0.9;
+export const busyProcess = 0.9;
 
 function busyProcessNote(ratio: number): string {
   return `poolctl's own process was busy ${formatRatio(ratio, 0)} of the time: the server may handle more than was measured`;
 }
 
-/** Below this share of the rate, requests queue up throughout the measurement. */
-const metShare = 0.95;
+/** Standard deviations of random arrivals within which fewer answers are chance. */
+const sigmas = 3;
 
-function unmetRateNote({
-  variant,
-  connection_limit,
-  rate_per_second,
-  requests_per_second,
-}: ReplayResult): string[] {
-  if (rate_per_second === null || requests_per_second >= metShare * rate_per_second) return [];
+/**
+ * Arrivals are random: fewer answers than the rate mean a queue only if chance does not explain them and the last requests
+ * were as late as the missing ones make them.
+ */
+function unmetRateNote(result: ReplayResult): string[] {
+  const {variant, connection_limit, rate_per_second, requests_per_second, latency_ms, duration_ms} = result;
+  if (rate_per_second === null) return [];
+  const expected = (rate_per_second * duration_ms) / 1000;
+  const missing = expected - result.requests;
+  const backlog_ms = (missing * 1000) / rate_per_second;
+  if (missing < sigmas * Math.sqrt(expected) || (latency_ms.max ?? 0) < backlog_ms / 2) return [];
   return [
     `${variant} at connection_limit ${connection_limit}: ${formatCount(rate_per_second)} requests/s arrived, ${formatCount(requests_per_second)}/s were answered: the queue and the response times grew until the end`,
   ];

@@ -17,10 +17,13 @@ export type Guard = {
   slots(): Promise<number>;
   /** The replay's sessions; null if the server did not answer. Aborts `signal` when other clients run short of slots. */
   count(): Promise<number | null>;
-  /** Aborts when other clients run short of slots. */
+  /** Aborts when other clients run short of slots, or the connection on which the guard counts is lost. */
   signal: AbortSignal;
   /** Why it aborted; null if it did not. */
   reason(): string | null;
+  /** The connection on which the guard counts is lost. */
+  lose(): void;
+  isLost(): boolean;
 };
 
 /** A replay leaves this many slots, or this share if more, free for other clients. At half of that it stops. */
@@ -34,9 +37,19 @@ const headroomShare = 0.1;
 export function createGuard(readSlots: () => Promise<Slots>, isGuarded: boolean): Guard {
   const controller = new AbortController();
   let reason: string | null = null;
+  let isLost = false;
+  const stop = (why: string) => {
+    reason ??= why;
+    controller.abort();
+  };
   return {
     signal: controller.signal,
     reason: () => reason,
+    lose() {
+      isLost = true;
+      stop("poolctl's connection to the server ended: partial, the rest was not measured");
+    },
+    isLost: () => isLost,
     slots: async () => (await readSlots()).usable,
     async room() {
       const {usable, used, own} = await readSlots();
@@ -47,10 +60,12 @@ export function createGuard(readSlots: () => Promise<Slots>, isGuarded: boolean)
       const slots = await readSlots().catch(() => null);
       if (slots === null) return null;
       const {usable, used, own} = slots;
-      if (isGuarded && usable - used < headroomOf(usable) / 2 && !controller.signal.aborted) {
-        reason = `stopped to leave slots for other clients: ${used} of ${usable} are in use, ${own} of them by the replay`;
-        controller.abort();
-      }
+      // Sessions in reserved slots count as used, so there may be more than usable slots.
+      const free = Math.max(0, usable - used);
+      if (isGuarded && free < headroomOf(usable) / 2)
+        stop(
+          `stopped to leave slots for other clients: ${free} of ${usable} were free, ${own} taken by the replay`,
+        );
       return own;
     },
   };
@@ -105,14 +120,21 @@ export function refuseWritesOnProduction({
 }
 
 /** The session settings of a replay, for the startup parameter `options`. */
-export function sessionSettings({allowWrites}: {allowWrites: boolean}): string {
+export function sessionSettings({
+  allowWrites,
+  schema = null,
+}: {
+  allowWrites: boolean;
+  schema?: string | null;
+}): string {
   const settings = {
     ...(allowWrites ? {} : {default_transaction_read_only: 'on'}),
+    ...(schema !== null && {search_path: `"${schema.replaceAll('"', '""')}"`}),
     statement_timeout: '30s',
     lock_timeout: '5s',
     idle_in_transaction_session_timeout: '30s',
   };
   return Object.entries(settings)
-    .map(([name, value]) => `-c ${name}=${value}`)
+    .map(([name, value]) => `-c ${name}=${value.replace(/[\\\s]/g, '\\$&')}`)
     .join(' ');
 }

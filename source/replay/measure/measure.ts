@@ -14,7 +14,8 @@ import {createRunStats, type RunStats, recordFailure} from './run-stats.ts';
 
 /** One variant at one connection_limit and one concurrency. */
 export type BenchmarkCase = Load & {
-  variant: Variant;
+  /** One of the endpoint's, by its name. */
+  variant: Pick<Variant, 'name'>;
   connection_limit: number;
   instances: number;
   /** How long requests run before they count; each user sends at least one. 0 for no warm-up. */
@@ -44,6 +45,10 @@ export type Measured = {
   peak_in_use: number;
   /** Share of the time that this process was busy. Near 1, the process was the limit instead of the server. */
   process_busy_ratio: number;
+  /** Processor time of all processes of the harness during the measurement. */
+  cpu_ms: number;
+  /** The highest share of one core that such a process took. Unlike `process_busy_ratio` without waits for a core. */
+  process_cpu_ratio: number;
   isComplete: boolean;
 };
 
@@ -84,9 +89,11 @@ async function startApplication(benchmark: BenchmarkCase, options: MeasureOption
     throw error;
   }
   const {endpoint, random} = options;
-  const {samples} = endpoint;
+  const {samples, variants, file} = endpoint;
+  const variant = variants.find(({name}) => name === benchmark.variant.name);
+  if (variant === undefined) throw new Error(`${file} no longer has a variant "${benchmark.variant.name}"`);
   const {signal} = controller;
-  const readFailure = createFailureReader(endpoint.file);
+  const readFailure = createFailureReader(file);
   let turn = 0;
   const send = async (stats: RunStats, due_ms: number) => {
     const trace = beginRequest(stats);
@@ -94,7 +101,7 @@ async function startApplication(benchmark: BenchmarkCase, options: MeasureOption
     const request = samples.length === 1 ? samples[0] : samples[Math.floor(random() * samples.length)];
     running.add(trace);
     try {
-      await inRequest(instance, trace, {request: request ?? {}, signal}, benchmark.variant.run);
+      await inRequest(instance, trace, {request: request ?? {}, signal}, variant.run);
       const latency_ms = performance.now() - due_ms;
       if (!signal.aborted) recordRequest(trace, latency_ms);
       return true;
@@ -136,16 +143,23 @@ async function measureLoad(
     options.onProgress?.({elapsed_ms: performance.now() - started_ms, requests, failed});
   }, 250);
   const busyBefore = performance.eventLoopUtilization();
+  const cpuBefore = process.cpuUsage();
   const {elapsed_ms, isComplete} = await applyLoad(due_ms => application.send(stats, due_ms), {
     ...options,
     ...benchmark,
   });
   const process_busy_ratio = performance.eventLoopUtilization(busyBefore).utilization;
+  const {user, system} = process.cpuUsage(cpuBefore);
   clearInterval(progress);
   const peak_connections = await sessions.end();
   recordUnfinished(stats, application, options);
   const peak_in_use = pools.reduce((sum, {checkouts}) => sum + checkouts.peak, 0);
-  return {stats, elapsed_ms, peak_connections, peak_in_use, process_busy_ratio, isComplete};
+  const cpu_ms = (user + system) / 1000;
+  const process_cpu_ratio = cpu_ms / Math.max(1, elapsed_ms);
+  return {
+    ...{stats, elapsed_ms, peak_connections, peak_in_use, isComplete},
+    ...{process_busy_ratio, process_cpu_ratio, cpu_ms},
+  };
 }
 
 /** Records connections that ended requests have not released, and requests that have not ended. */
@@ -176,20 +190,27 @@ function recordUnfinished(
 const late_ms = 10_000;
 
 /**
- * Catches rejections of promises that an endpoint does not await, which would end the process. `end` returns one note per
- * line and message. Rejections in the following 10 s are caught and ignored.
+ * Catches what an endpoint throws outside its requests, which would end the process: rejections of promises that it does
+ * not await, and exceptions in timers and events. `end` returns one note per line and message. What is thrown in the
+ * following 10 s is caught and ignored.
  */
-export function collectUnhandledRejections(file: string): {end(): string[]} {
+export function collectStrayErrors(file: string): {end(): string[]} {
   const notes = new Set<string>();
-  const note = (error: unknown) => {
+  const note = (what: string) => (error: unknown) => {
     const line = lineOf(error, file);
     const text = (error instanceof Error ? error.message : String(error)).trimEnd().split('\n').at(-1);
-    notes.add(`${file}${line === null ? '' : `:${line}`}: a promise that is not awaited failed: ${text}`);
+    notes.add(`${file}${line === null ? '' : `:${line}`}: ${what}: ${text}`);
   };
-  process.on('unhandledRejection', note);
+  const onRejection = note('a promise that is not awaited failed');
+  const onException = note('a timer or an event threw, which ends the process of an application');
+  process.on('unhandledRejection', onRejection);
+  process.on('uncaughtException', onException);
   return {
     end() {
-      setTimeout(() => process.off('unhandledRejection', note), late_ms).unref();
+      setTimeout(() => {
+        process.off('unhandledRejection', onRejection);
+        process.off('uncaughtException', onException);
+      }, late_ms).unref();
       return [...notes];
     },
   };

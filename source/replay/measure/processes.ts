@@ -1,64 +1,101 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
+import type {CaseOptions} from './benchmark.ts';
 import {trackPeakConnections} from './guard.ts';
-import {type BenchmarkCase, type Measured, type MeasureOptions, measure, type Progress} from './measure.ts';
-import type {WorkerReport, WorkerTask} from './worker.ts';
-import {mergeMeasured, splitCase} from './worker.ts';
+import type {BenchmarkCase, Measured, Progress} from './measure.ts';
+import {
+  type Loaded,
+  mergeMeasured,
+  splitCase,
+  type WorkerReport,
+  type WorkerSettings,
+  type WorkerTask,
+} from './worker.ts';
 
 /** A process that runs `createWorker`. */
-export type Worker<Assignment> = {
-  send(task: WorkerTask<Assignment>): void;
+export type Worker<Source> = {
+  send(task: WorkerTask<Source>): void;
   /** Replaces the listener; there is one at a time. */
   onReport(listener: (report: WorkerReport) => void): void;
   /** Resolves to the reason when the process has ended. */
   ended: Promise<string>;
+  /** Lets the process end by itself. */
   stop(): void;
+  /** Ends the process at once, whatever it does. */
+  kill(): void;
 };
 
 export type Processes = {
-  /** Like `measure`, but divides the instances among worker processes. Measures a single share in this process. */
-  measure(benchmark: BenchmarkCase, options: MeasureOptions): Promise<Measured>;
-  /** How many processes measured. */
+  /** Loads the endpoint and its client in the first process. Throws AbortError if that fails. */
+  load(signal: AbortSignal): Promise<Loaded>;
+  /** Opens measurements with these settings. */
+  measureWith(settings: WorkerSettings): {
+    /** Divides the instances among the processes. */
+    measure(benchmark: BenchmarkCase, options: CaseOptions): Promise<Measured>;
+    setUp(connection_limit: number, signal: AbortSignal): Promise<string | null>;
+  };
+  /** How many processes measured, and what the endpoint's code left behind. */
   notes(): string[];
-  /** What the endpoint tried to open in the worker processes and poolctl refused. */
+  /** What the endpoint tried to open and poolctl refused. */
   refusals(): string[];
   close(): void;
 };
 
 /**
- * Measures an application's instances in worker processes, as they run in production. A single process would reach its own
- * limit long before the server does. Workers start at the first measurement that needs them.
+ * Runs an endpoint's code in worker processes only, as its instances run in production: a single process would reach its
+ * own limit before the server does, and code that loops, exits or throws would take poolctl with it.
  */
-export function createProcesses<Assignment>({
+export function createProcesses<Source>({
   count,
-  workersOnly = false,
-  assignment,
+  source,
   start,
 }: {
   /** Maximum number of processes. */
   count: number;
-  /** Measures a single share in a worker process too, because this process is busy. */
-  workersOnly?: boolean;
-  assignment: Assignment;
-  start: () => Worker<Assignment>;
+  source: Source;
+  start: () => Worker<Source>;
 }): Processes {
-  const workers: Worker<Assignment>[] = [];
+  let workers: Worker<Source>[] = [];
+  let hasSetup = false;
   const notes = new Set<string>();
   const refusals = new Set<string>();
+  const add = (): Worker<Source> => {
+    const worker = start();
+    workers.push(worker);
+    worker.ended.then(() => {
+      workers = workers.filter(each => each !== worker);
+    });
+    worker.send({kind: 'load', source});
+    return worker;
+  };
   return {
-    async measure(benchmark, options) {
-      const cases = splitCase(benchmark, count);
-      if (benchmark.instances > 1) notes.add(processesNote(benchmark.instances, cases.length));
-      if (cases.length === 1 && !workersOnly) return measure(benchmark, options);
-      while (workers.length < cases.length) workers.push(start());
-      const shares = cases.map((each, index) => {
-        const seed = Math.floor(options.random() * 2 ** 32);
-        return beginShare(workers[index] as Worker<Assignment>, {assignment, benchmark: each, seed});
-      });
-      const result = await measureShares(shares, options);
-      for (const note of result.notes) notes.add(note);
-      for (const refusal of result.refusals) refusals.add(refusal);
-      return result.measured;
+    async load(signal) {
+      const {loaded} = await exchange(add(), null, {awaits: 'loaded', signal, silence_ms: longestLoad_ms});
+      ({hasSetup} = loaded.endpoint);
+      return loaded;
     },
+    measureWith: settings => ({
+      async measure(benchmark, options) {
+        // What a setup leaves in memory is in the first process only.
+        const cases = splitCase(benchmark, hasSetup ? 1 : count);
+        if (benchmark.instances > 1) notes.add(processesNote(benchmark.instances, cases.length));
+        while (workers.length < cases.length) add();
+        const shares = cases.map((each, index) => {
+          const seed = Math.floor(options.random() * 2 ** 32);
+          const task = {kind: 'measure', settings, benchmark: each, seed} as const;
+          return beginShare(workers[index] as Worker<Source>, task, options.signal);
+        });
+        const all = await measureShares(shares, options);
+        for (const note of all.notes) notes.add(note);
+        for (const refusal of all.refusals) refusals.add(refusal);
+        return all.measured;
+      },
+      async setUp(connection_limit, signal) {
+        if (!hasSetup) return null;
+        const task = {kind: 'set-up', settings, connection_limit} as const;
+        const silence_ms = settings.hang_timeout_ms;
+        return (await exchange(workers[0] ?? add(), task, {awaits: 'set-up', signal, silence_ms})).problem;
+      },
+    }),
     notes: () => [...notes],
     refusals: () => [...refusals],
     close: () => {
@@ -73,97 +110,144 @@ function processesNote(instances: number, processes: number): string {
     : `the ${instances} instances ran in ${processes} processes`;
 }
 
-type ShareReport = Omit<Extract<WorkerReport, {kind: 'measured'}>, 'kind'>;
+/** A large application takes seconds to load and compile, in which its process reports nothing. */
+const longestLoad_ms = 120_000;
+/** How long a process may take to answer a stop. An endpoint's requests have a second to end. */
+const longestStop_ms = 3000;
+
+type ReportOf<Kind extends WorkerReport['kind']> = Extract<WorkerReport, {kind: Kind}>;
+
+/**
+ * Sends a task and resolves to the report that answers it; other reports go to `onReport`. Rejects with an AbortError if
+ * the process ends, fails, or reports nothing for `silence_ms`: then its code is in an endless loop, and it is killed.
+ */
+function exchange<Source, Kind extends WorkerReport['kind']>(
+  worker: Worker<Source>,
+  task: WorkerTask<Source> | null,
+  {
+    awaits,
+    signal,
+    silence_ms,
+    onReport,
+  }: {
+    awaits: Kind;
+    signal: AbortSignal;
+    silence_ms: number;
+    onReport?: (report: WorkerReport) => void;
+  },
+): Promise<ReportOf<Kind>> {
+  return new Promise((resolve, reject) => {
+    let heard_ms = performance.now();
+    let aborted_ms = Number.POSITIVE_INFINITY;
+    const end = (settle: () => void) => {
+      clearInterval(watch);
+      signal.removeEventListener('abort', stop);
+      settle();
+    };
+    const fail = (message: string, {hint, exitCode}: Partial<ReportOf<'failed'>> = {}) =>
+      end(() =>
+        reject(
+          new AbortError(message, {
+            ...(hint !== undefined && {hint}),
+            exitCode: exitCode ?? exitCodes.actFailed,
+          }),
+        ),
+      );
+    const stop = () => {
+      aborted_ms = performance.now();
+      worker.send({kind: 'stop'});
+    };
+    const watch = setInterval(() => {
+      const now_ms = performance.now();
+      const isStuck = now_ms - heard_ms > silence_ms;
+      if (!isStuck && now_ms - aborted_ms < longestStop_ms) return;
+      worker.kill();
+      fail(isStuck ? stuckText(silence_ms) : "the endpoint's code did not stop: its process was ended");
+    }, 100);
+    worker.ended.then(reason => fail(`the endpoint's process ended: ${reason}`));
+    worker.onReport(report => {
+      heard_ms = performance.now();
+      if (report.kind === awaits) end(() => resolve(report as ReportOf<Kind>));
+      else if (report.kind === 'failed') fail(report.message, report);
+      else onReport?.(report);
+    });
+    if (task !== null) worker.send(task);
+    signal.addEventListener('abort', stop, {once: true});
+    if (signal.aborted) stop();
+  });
+}
+
+function stuckText(silence_ms: number): string {
+  return `the endpoint's code held its process for ${Math.round(silence_ms / 1000)}s without a pause, as an endless loop does: the process was ended`;
+}
 
 /** A share of the measurement in one process. */
 type Share = {
   ready: Promise<void>;
-  measured: Promise<ShareReport>;
+  measured: Promise<ReportOf<'measured'>>;
   progress: Progress;
   send(task: {kind: 'go' | 'stop'}): void;
 };
 
-function beginShare<Assignment>(
-  worker: Worker<Assignment>,
-  {assignment, benchmark, seed}: {assignment: Assignment; benchmark: BenchmarkCase; seed: number},
+function beginShare<Source>(
+  worker: Worker<Source>,
+  task: Extract<WorkerTask<Source>, {kind: 'measure'}>,
+  signal: AbortSignal,
 ): Share {
-  const ready = defer<void>();
-  const measured = defer<ShareReport>();
-  const fail = (message: string) => {
-    const error = new AbortError(`a worker process failed: ${message}`, {exitCode: exitCodes.actFailed});
-    ready.reject(error);
-    measured.reject(error);
-  };
-  const share: Share = {
-    ready: ready.promise,
-    measured: measured.promise,
+  const share: Omit<Share, 'ready' | 'measured'> = {
     progress: {elapsed_ms: 0, requests: 0, failed: 0},
-    send: task => worker.send(task),
+    send: each => worker.send(each),
   };
-  worker.ended.then(fail);
-  worker.onReport(report => {
-    if (report.kind === 'ready') ready.resolve(undefined);
-    else if (report.kind === 'measured') measured.resolve(report);
-    else if (report.kind === 'progress') share.progress = report.progress;
-    else fail(report.message);
+  let isReady = () => {};
+  const ready = new Promise<void>(resolve => {
+    isReady = resolve;
   });
-  worker.send({
-    kind: 'measure',
-    assignment,
-    benchmark: {...benchmark, variant: benchmark.variant.name},
-    seed,
+  const measured = exchange(worker, task, {
+    awaits: 'measured',
+    signal,
+    silence_ms: task.settings.hang_timeout_ms,
+    onReport(report) {
+      if (report.kind === 'ready') isReady();
+      if (report.kind === 'progress') share.progress = report.progress;
+    },
   });
-  return share;
+  // Whoever awaits `measured` gets the error.
+  measured.catch(() => {});
+  return Object.assign(share, {ready: Promise.race([ready, measured.then(() => {})]), measured});
 }
 
 /** Starts counting when all shares have warmed up. This process counts the sessions of all shares. */
 async function measureShares(
   shares: readonly Share[],
-  {signal, countSessions, onProgress}: MeasureOptions,
+  {countSessions, onProgress}: CaseOptions,
 ): Promise<{measured: Measured; notes: string[]; refusals: string[]}> {
   const sendAll = (kind: 'go' | 'stop') => {
     for (const share of shares) share.send({kind});
   };
-  const stop = () => sendAll('stop');
-  signal.addEventListener('abort', stop, {once: true});
-  if (signal.aborted) stop();
   const timer = setInterval(() => onProgress?.(sumOf(shares.map(({progress}) => progress))), 250);
   try {
     await Promise.all(shares.map(({ready}) => ready));
+    const cpuBefore = process.cpuUsage();
     const sessions = trackPeakConnections(countSessions);
     sendAll('go');
     const all = await Promise.all(shares.map(share => share.measured));
+    const measured = mergeMeasured(all.map(each => each.measured));
+    const {user, system} = process.cpuUsage(cpuBefore);
     return {
       measured: {
-        ...mergeMeasured(all.map(({measured}) => measured)),
+        ...measured,
+        cpu_ms: measured.cpu_ms + (user + system) / 1000,
         peak_connections: await sessions.end(),
       },
       notes: all.flatMap(({notes}) => notes),
       refusals: all.flatMap(({refusals}) => refusals),
     };
   } catch (error) {
-    stop();
+    sendAll('stop');
     throw error;
   } finally {
     clearInterval(timer);
-    signal.removeEventListener('abort', stop);
   }
-}
-
-type Deferred<Value> = {
-  promise: Promise<Value>;
-  resolve(value: Value): void;
-  reject(error: Error): void;
-};
-
-function defer<Value>(): Deferred<Value> {
-  let controls: Pick<Deferred<Value>, 'resolve' | 'reject'> = {resolve: () => {}, reject: () => {}};
-  const promise = new Promise<Value>((resolve, reject) => {
-    controls = {resolve, reject};
-  });
-  // `ready` and `measured` reject together, but only one is awaited at a time.
-  promise.catch(() => {});
-  return {promise, ...controls};
 }
 
 function sumOf(all: readonly Progress[]): Progress {

@@ -8,10 +8,12 @@ import type {
   ReplayTimes,
 } from '../../model/replay-report.ts';
 import type {BenchmarkCase, Measured} from './measure.ts';
-import type {RunStats} from './run-stats.ts';
+import type {RunStats, StatementStats} from './run-stats.ts';
 
 /** A statement that one request sends at least this often from one line is reported as N+1. */
 const nPlusOneRepetitions = 3;
+/** Statements of transactions and sessions, which a request rightly repeats. */
+const isControl = /^\s*(?:begin|start|commit|end|rollback|abort|savepoint|release|set|reset|deallocate)\b/i;
 /** Limits the statements of dynamic SQL. */
 const maxStatements = 50;
 
@@ -20,6 +22,9 @@ export function toResult(benchmark: BenchmarkCase, measured: Measured): ReplayRe
   const {stats, elapsed_ms} = measured;
   const {requests} = stats;
   const perRequest = (total: number) => (requests === 0 ? 0 : round(total / requests));
+  const statements = [...stats.statements.values()].flat().filter(({calls}) => calls > 0);
+  const perQuery = (read: (each: StatementStats) => number) =>
+    stats.queries === 0 ? null : round(statements.reduce((sum, each) => sum + read(each), 0) / stats.queries);
   return {
     variant: benchmark.variant.name,
     connection_limit: benchmark.connection_limit,
@@ -38,22 +43,27 @@ export function toResult(benchmark: BenchmarkCase, measured: Measured): ReplayRe
     latency_ms: {...atMost(times(stats.latency_us), stats.max_ms), max: round(stats.max_ms)},
     wait_ms: times(stats.wait_us),
     execute_ms: times(stats.execute_us),
+    mean_query_wait_ms: perQuery(each => each.waited_ms),
+    mean_query_execute_ms: perQuery(each => each.executed_ms),
     errors: errorsOf(stats),
     failures: [...stats.failures.values()].sort((a, b) => b.count - a.count),
-    statements: statementsOf(stats),
+    statements: statementsOf(statements, stats.requests),
+    statement_count: statements.length,
     process_busy_ratio: round(measured.process_busy_ratio),
+    harness_cores: elapsed_ms > 0 ? round(measured.cpu_ms / elapsed_ms) : null,
+    harness_cpu_ms_per_query: stats.queries === 0 ? null : round(measured.cpu_ms / stats.queries),
     is_simulated: false,
   };
 }
 
-function times(histogram: Histogram): ReplayTimes {
+function times(histogram: Histogram): Record<'p50' | 'p95' | 'p99', number> {
   const at = (percentile: number) =>
     histogram.totalCount === 0 ? 0 : round(histogram.getValueAtPercentile(percentile) / 1000);
   return {p50: at(50), p95: at(95), p99: at(99)};
 }
 
 /** Caps percentiles: a histogram returns the upper end of a bucket, which may be 0.1 % above the maximum. */
-function atMost({p50, p95, p99}: ReplayTimes, max_ms: number): ReplayTimes {
+function atMost({p50, p95, p99}: ReturnType<typeof times>, max_ms: number): ReplayTimes {
   const max = round(max_ms);
   return {p50: Math.min(p50, max), p95: Math.min(p95, max), p99: Math.min(p99, max)};
 }
@@ -69,23 +79,21 @@ function errorsOf({failures}: RunStats): ReplayErrors {
 }
 
 /** Most expensive first. */
-function statementsOf(stats: RunStats): ReplayStatement[] {
-  return [...stats.statements.values()]
-    .flat()
-    .filter(({calls}) => calls > 0)
+function statementsOf(statements: readonly StatementStats[], requests: number): ReplayStatement[] {
+  return [...statements]
     .sort((a, b) => b.executed_ms - a.executed_ms)
     .slice(0, maxStatements)
     .map(each => ({
       query: each.text,
       line: each.line,
       calls: each.calls,
-      calls_per_request: round(each.calls / Math.max(1, stats.requests)),
+      calls_per_request: round(each.calls / Math.max(1, requests)),
       most_per_request: each.most_per_request,
       rows_per_call: round(each.rows / each.calls),
       bytes_per_call: round(each.bytes / each.calls),
       mean_wait_ms: round(each.waited_ms / each.calls),
       mean_execute_ms: round(each.executed_ms / each.calls),
-      is_n_plus_one: each.most_per_request >= nPlusOneRepetitions,
+      is_n_plus_one: each.most_per_request >= nPlusOneRepetitions && !isControl.test(each.text),
     }));
 }
 

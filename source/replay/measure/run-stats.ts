@@ -1,7 +1,8 @@
 import {build, type Histogram} from 'hdr-histogram-js';
 
-/** Totals of one statement text sent from one line, over all requests of a measurement. */
+/** Totals of the statements of one line that differ in literals only, over all requests of a measurement. */
 export type StatementStats = {
+  /** The text; with `?` for literals if several texts were sent. */
   text: string;
   line: number | null;
   calls: number;
@@ -72,12 +73,17 @@ export function recordFailure(stats: RunStats, failure: Failure, count = 1): voi
 
 /** The totals of a statement, created at its first call. The same text from two lines is two statements. */
 export function statementStats(stats: RunStats, text: string, line: number | null): StatementStats {
-  let list = stats.statements.get(text);
+  const folded = foldLiterals(text);
+  let list = stats.statements.get(folded);
   if (list === undefined) {
     list = [];
-    stats.statements.set(text, list);
+    stats.statements.set(folded, list);
   }
-  for (const each of list) if (each.line === line) return each;
+  for (const each of list) {
+    if (each.line !== line) continue;
+    if (each.text !== text) each.text = folded;
+    return each;
+  }
   const created = {
     text,
     line,
@@ -92,6 +98,21 @@ export function statementStats(stats: RunStats, text: string, line: number | nul
   list.push(created);
   return created;
 }
+
+const folds = new Map<string, string>();
+
+/** Replaces strings and numbers by `?`; leaves quoted identifiers and parameters. */
+function foldLiterals(text: string): string {
+  let folded = folds.get(text);
+  if (folded === undefined) {
+    if (folds.size > 5000) folds.clear();
+    folded = text.replace(literal, (found, identifier?: string) => (identifier === undefined ? '?' : found));
+    folds.set(text, folded);
+  }
+  return folded;
+}
+
+const literal = /("(?:[^"]|"")*")|'(?:[^']|'')*'|(?<![\w$.])\d+(?:\.\d+)?(?!\w)/g;
 
 const longest_us = 3_600_000_000;
 

@@ -1,11 +1,15 @@
 import {decodeFromCompressedBase64, encodeIntoCompressedBase64, type Histogram} from 'hdr-histogram-js';
+import type pg from 'pg';
+import {AbortError} from '../../core/errors.ts';
 import {randomFrom} from '../../core/random.ts';
+import type {ExitCode} from '../../model/run.ts';
 import type {Endpoint} from '../endpoint/endpoint.ts';
+import type {Prisma} from '../prisma/measured-client.ts';
 import {takeRefusals} from '../sandbox/outbound.ts';
-import type {InstanceOptions} from './instance.ts';
+import {type InstanceOptions, runSetup} from './instance.ts';
 import {
   type BenchmarkCase,
-  collectUnhandledRejections,
+  collectStrayErrors,
   type Measured,
   type MeasureOptions,
   measure,
@@ -20,45 +24,77 @@ import {
   statementStats,
 } from './run-stats.ts';
 
-/** A message to a worker process. `assignment`, from which the worker opens its options, is the same each time. */
-export type WorkerTask<Assignment> =
-  | {kind: 'measure'; assignment: Assignment; benchmark: WorkerCase; seed: number}
+/** How a worker opens its pools; the same for all measurements. */
+export type WorkerSettings = Pick<MeasureOptions, 'pool_timeout_ms' | 'hang_timeout_ms' | 'connection'> & {
+  allowWrites: boolean;
+  /** The address's `schema`, which Prisma puts before its tables. */
+  schema: string | null;
+  /** Replaces the function in `connection.ssl` that skips verifying the host name, since functions cannot be sent. */
+  ignoresIdentity: boolean;
+};
+
+/** A message to a worker process. `load` comes first, with what the worker finds the endpoint and its client by. */
+export type WorkerTask<Source> =
+  | {kind: 'load'; source: Source}
+  /** Runs the endpoint's setup. */
+  | {kind: 'set-up'; settings: WorkerSettings; connection_limit: number}
+  | {kind: 'measure'; settings: WorkerSettings; benchmark: BenchmarkCase; seed: number}
   /** All processes have warmed up: start counting. */
   | {kind: 'go'}
   | {kind: 'stop'};
-type WorkerCase = Omit<BenchmarkCase, 'variant'> & {variant: string};
+
+/** What other processes need to know of an endpoint and its client. */
+export type Loaded = {
+  endpoint: Pick<Endpoint, 'route' | 'file' | 'isWriting' | 'demoDatabase'> & {
+    variants: {name: string}[];
+    hasSetup: boolean;
+  };
+  prisma: Pick<Prisma, 'major' | 'semantics'> | null;
+};
 
 /** A message from a worker process. */
 export type WorkerReport =
+  | {kind: 'loaded'; loaded: Loaded}
+  /** Why the endpoint's setup failed; null if it succeeded. */
+  | {kind: 'set-up'; problem: string | null}
   | {kind: 'ready'}
   | {kind: 'progress'; progress: Progress}
   | {kind: 'measured'; measured: PackedMeasured; notes: string[]; refusals: string[]}
-  | {kind: 'failed'; message: string};
+  | {kind: 'failed'; message: string; hint?: string | undefined; exitCode?: ExitCode | undefined}
+  /** The process still handles messages: the endpoint's code is in no endless loop. */
+  | {kind: 'alive'};
 
-export type WorkerOptions = InstanceOptions & Pick<MeasureOptions, 'hang_timeout_ms'>;
+type LoadedHere = {endpoint: Endpoint; prisma: Prisma | null};
 
-/** Handles the tasks of a worker process, one measurement at a time. */
-export function createWorker<Assignment>(
-  open: (assignment: Assignment) => Promise<WorkerOptions>,
+const alive_ms = 1000;
+
+/** Handles the tasks of a worker process, one at a time. */
+export function createWorker<Source>(
+  load: (source: Source) => Promise<LoadedHere>,
   report: (report: WorkerReport) => void,
-): (task: WorkerTask<Assignment>) => void {
-  let opened: Promise<WorkerOptions> | null = null;
+): (task: WorkerTask<Source>) => void {
+  let loading: Promise<LoadedHere>;
   let go = () => {};
   let controller = new AbortController();
-  const run = async ({
-    assignment,
-    benchmark,
-    seed,
-  }: Extract<WorkerTask<Assignment>, {kind: 'measure'}>): Promise<void> => {
+  const handle = async (task: Exclude<WorkerTask<Source>, {kind: 'go' | 'stop'}>): Promise<void> => {
     controller = new AbortController();
     const {signal} = controller;
-    opened ??= open(assignment);
-    const options = await opened;
-    const rejections = collectUnhandledRejections(options.endpoint.file);
-    const measured = await measure(withVariant(benchmark, options.endpoint), {
+    if (task.kind === 'load') {
+      loading = load(task.source);
+      return report({kind: 'loaded', loaded: outlineOf(await loading)});
+    }
+    const here = await loading;
+    const options = optionsOf(task.settings, here);
+    const stray = collectStrayErrors(here.endpoint.file);
+    if (task.kind === 'set-up') {
+      const problem = await runSetup(task.connection_limit, {...options, signal});
+      stray.end();
+      return report({kind: 'set-up', problem});
+    }
+    const measured = await measure(task.benchmark, {
       ...options,
       signal,
-      random: randomFrom(seed),
+      random: randomFrom(task.seed),
       countSessions: async () => null,
       onProgress: progress => report({kind: 'progress', progress}),
       onWarm: () =>
@@ -71,23 +107,57 @@ export function createWorker<Assignment>(
     report({
       kind: 'measured',
       measured: packMeasured(measured),
-      notes: rejections.end(),
+      notes: stray.end(),
       refusals: takeRefusals(),
     });
   };
+  setInterval(() => report({kind: 'alive'}), alive_ms).unref();
   return task => {
     if (task.kind === 'stop') controller.abort();
-    if (task.kind !== 'measure') return go();
-    run(task).catch(error =>
-      report({kind: 'failed', message: error instanceof Error ? error.message : String(error)}),
-    );
+    if (task.kind === 'go' || task.kind === 'stop') return go();
+    handle(task).catch(error => report(failureOf(error)));
   };
 }
 
-function withVariant(benchmark: WorkerCase, {variants, file}: Endpoint): BenchmarkCase {
-  const variant = variants.find(({name}) => name === benchmark.variant);
-  if (variant === undefined) throw new Error(`${file} no longer has a variant "${benchmark.variant}"`);
-  return {...benchmark, variant};
+function failureOf(error: unknown): Extract<WorkerReport, {kind: 'failed'}> {
+  if (!(error instanceof AbortError))
+    return {kind: 'failed', message: String((error as Error)?.message ?? error)};
+  const {message, hint, exitCode} = error;
+  return {kind: 'failed', message, hint, exitCode};
+}
+
+function outlineOf({endpoint, prisma}: LoadedHere): Loaded {
+  const {route, file, variants, isWriting, demoDatabase, setup} = endpoint;
+  return {
+    endpoint: {
+      route,
+      file,
+      variants: variants.map(({name}) => ({name})),
+      hasSetup: setup !== undefined,
+      ...(isWriting !== undefined && {isWriting}),
+      ...(demoDatabase !== undefined && {demoDatabase}),
+    },
+    prisma: prisma && {major: prisma.major, semantics: prisma.semantics},
+  };
+}
+
+function optionsOf(
+  {ignoresIdentity, connection, schema, ...settings}: WorkerSettings,
+  {endpoint, prisma}: LoadedHere,
+): InstanceOptions & Pick<MeasureOptions, 'hang_timeout_ms'> {
+  const {allowWrites} = settings;
+  return {
+    ...settings,
+    endpoint,
+    connection: ignoresIdentity ? withoutIdentity(connection) : connection,
+    ...(prisma && {openPrisma: pool => prisma.open(pool, endpoint.file, {allowWrites, schema})}),
+    ...(prisma?.Pool && {Pool: prisma.Pool}),
+  };
+}
+
+/** Restores what verify-ca needs: functions cannot be sent to another process. */
+function withoutIdentity({ssl, ...rest}: pg.PoolConfig): pg.PoolConfig {
+  return typeof ssl === 'object' ? {...rest, ssl: {...ssl, checkServerIdentity: () => undefined}} : rest;
 }
 
 /**
@@ -151,6 +221,8 @@ export function mergeMeasured(shares: readonly PackedMeasured[]): Measured {
     peak_connections: null,
     peak_in_use: shares.reduce((sum, {peak_in_use}) => sum + peak_in_use, 0),
     process_busy_ratio: Math.max(...shares.map(({process_busy_ratio}) => process_busy_ratio)),
+    process_cpu_ratio: Math.max(...shares.map(({process_cpu_ratio}) => process_cpu_ratio)),
+    cpu_ms: shares.reduce((sum, {cpu_ms}) => sum + cpu_ms, 0),
     isComplete: shares.every(({isComplete}) => isComplete),
   };
 }

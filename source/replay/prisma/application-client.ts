@@ -6,7 +6,14 @@ import {PrismaPg} from '@prisma/adapter-pg';
 import {createJiti} from 'jiti/static';
 import type pg from 'pg';
 import {usageError} from '../../core/errors.ts';
-import {type ClientClass, type Prisma, prismaOnAdapter, prismaOnEngine} from './measured-client.ts';
+import {
+  type AdapterOf,
+  type ClientClass,
+  type Prisma,
+  prismaOnAdapter,
+  prismaOnEngine,
+} from './measured-client.ts';
+import {interceptConstructor} from './request-client.ts';
 
 /**
  * Finds the entry file of a generated client, or null. `location` is that file, the folder it was generated into, or the
@@ -73,7 +80,8 @@ function entryOf(path: string): string | null {
  * @param file its entry file, from `findClient`
  */
 export async function loadApplicationClient(file: string): Promise<Prisma> {
-  const {PrismaClient, Prisma: namespace} = await load(file);
+  const loaded = await load(file);
+  const {PrismaClient, Prisma: namespace} = loaded;
   const version = namespace?.prismaVersion?.client;
   if (PrismaClient === undefined || version === undefined) {
     throw usageError(
@@ -81,7 +89,10 @@ export async function loadApplicationClient(file: string): Promise<Prisma> {
       'Give the folder that `prisma generate` writes to.',
     );
   }
-  if (await hasRustEngine(file, version)) return prismaOnEngine(PrismaClient, version);
+  if (await hasRustEngine(file, version)) {
+    replaceClass(file, interceptConstructor(PrismaClient));
+    return prismaOnEngine(PrismaClient, version);
+  }
   const {adapterOf, Pool} = adapterBeside(file);
   return {...prismaOnAdapter(PrismaClient, version, adapterOf), ...(Pool && {Pool})};
 }
@@ -102,6 +113,17 @@ async function load(file: string): Promise<Generated> {
   }
 }
 
+/** The module stays in the cache, from which the endpoint's code gets it. */
+function replaceClass(file: string, PrismaClient: ClientClass): void {
+  const exports: unknown = createRequire(file).cache[file]?.exports;
+  if (typeof exports === 'object' && exports !== null)
+    Object.defineProperty(exports, 'PrismaClient', {
+      value: PrismaClient,
+      enumerable: true,
+      configurable: true,
+    });
+}
+
 /**
  * Whether the client has the Rust engine: up to Prisma 6, unless the generator sets `engineType = "client"` (6.16) or the
  * preview feature `queryCompiler` (6.7), which the generated code shows. Prisma 7 has none.
@@ -115,18 +137,20 @@ async function hasRustEngine(file: string, version: string): Promise<boolean> {
   return true;
 }
 
-type Adapter = {adapterOf(pool: pg.Pool): unknown; Pool?: typeof pg.Pool};
+type Adapter = {adapterOf: AdapterOf; Pool?: typeof pg.Pool};
 
 /** `PrismaPg` accepts only a Pool of its own `pg`. */
 function adapterBeside(file: string): Adapter {
   try {
     const requireFromClient = createRequire(file);
     const adapter = requireFromClient.resolve('@prisma/adapter-pg');
-    const own = requireFromClient(adapter) as {PrismaPg: new (pool: pg.Pool) => unknown};
+    const own = requireFromClient(adapter) as {
+      PrismaPg: new (...args: Parameters<AdapterOf>) => unknown;
+    };
     const {Pool} = createRequire(adapter)('pg') as typeof pg;
-    return {adapterOf: pool => new own.PrismaPg(pool), Pool};
+    return {adapterOf: (...args) => new own.PrismaPg(...args), Pool};
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
-    return {adapterOf: pool => new PrismaPg(pool)};
+    return {adapterOf: (...args) => new PrismaPg(...args)};
   }
 }

@@ -1,35 +1,46 @@
+import Module, {createRequire} from 'node:module';
 import {createJiti} from 'jiti/static';
 import {usageError} from '../../core/errors.ts';
 import {defineEndpoint, type Endpoint} from '../endpoint/endpoint.ts';
-import {currentRequest, lineOf} from '../pool/request-trace.ts';
-import {refusalOf, whileLoading} from '../sandbox/outbound.ts';
+import {lineOf} from '../pool/request-trace.ts';
+import {whileLoading} from '../sandbox/outbound.ts';
 import {interceptPg} from '../sandbox/redirect-pg.ts';
+import {requestClient} from './request-client.ts';
 
 /**
  * Executes a TypeScript or JavaScript file and returns the endpoint it exports as default. Throws AbortError (exit 2) with
  * the line if it cannot be loaded or is not an endpoint. Redirects the file's own `pg` clients to the measured pool. With
- * `hasClient`, `globalThis.prisma` is the measured Prisma Client.
+ * `hasClient`, `globalThis.prisma` is the measured Prisma Client, and so is each export of `clientModule`, a file that is
+ * not executed.
  *
  * @param path absolute, because stack traces are searched for it
  */
 export async function loadEndpointFile(
   path: string,
-  {hasClient = false}: {hasClient?: boolean} = {},
+  {hasClient = false, clientModule}: {hasClient?: boolean; clientModule?: string | undefined} = {},
 ): Promise<Endpoint> {
   interceptPg(path);
   if (hasClient) {
     const prisma = requestClient();
     // The names used by Prisma's documentation for Next.js and by most applications.
     Object.assign(globalThis, {prisma, prismaGlobal: prisma});
+    if (clientModule !== undefined) replaceModule(clientModule, prisma);
   }
-  // 'poolctl' resolves to this program even if the application has not installed it.
-  const jiti = createJiti(path, {
-    fsCache: false,
-    nativeModules: ['@prisma/client'],
-    virtualModules: {poolctl: {defineEndpoint}},
-  });
   let exported: unknown;
   try {
+    const jiti = createJiti(path, {
+      fsCache: false,
+      nativeModules: ['@prisma/client'],
+      // Import aliases such as '@/lib/orders', and modules with JSX beside a route.
+      tsconfigPaths: true,
+      jsx: true,
+      virtualModules: {
+        // Resolves to this program even if the application has not installed it.
+        poolctl: {defineEndpoint},
+        // Throws outside Next.js's own bundler.
+        'server-only': {},
+      },
+    });
     exported = await whileLoading(() => jiti.import(path, {default: true}));
   } catch (error) {
     throw usageError(`${path}:${lineOfLoading(error, path)}: cannot load it: ${firstLineOf(error)}`);
@@ -68,56 +79,16 @@ function firstLineOf(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
 }
 
-type ExtendClient = (client: object) => object;
-
-/**
- * A Prisma Client for `globalThis.prisma` that forwards each call to the measured client of the current request. Code may
- * extend it and read its models before the first request.
- */
-function requestClient(extend: ExtendClient = client => client): object {
-  const current = (): object => {
-    const client = currentRequest.getStore()?.prisma;
-    if (typeof client !== 'object' || client === null) throw refusalOf('tried to query outside a request');
-    return extend(client);
-  };
-  return new Proxy(
+/** jiti and require take a module that is already loaded from this cache. */
+function replaceModule(file: string, client: object): void {
+  const exports = new Proxy(
     {},
     {
-      get(_, key) {
-        if (typeof key === 'symbol' || key === 'then' || key === 'toJSON') return undefined;
-        if (key === '$connect' || key === '$disconnect') return async () => {};
-        if (key === '$on') return () => {};
-        if (key === '$extends') return (extension: unknown) => requestClient(extended(extend, extension));
-        return key.startsWith('$') ? call(current, key) : model(current, key);
-      },
-      has: (_, key) => typeof key === 'string',
+      get: (_, key) =>
+        key === '__esModule' ? true : typeof key === 'symbol' || key === 'then' ? undefined : client,
+      has: (_, key) => typeof key === 'string' && key !== 'then',
     },
   );
-}
-
-function call(owner: () => object, key: string): (...args: unknown[]) => unknown {
-  return (...args) => {
-    const target = owner();
-    const method = Reflect.get(target, key) as (...args: unknown[]) => unknown;
-    return Reflect.apply(method, target, args);
-  };
-}
-
-function model(client: () => object, name: string): object {
-  const current = () => Reflect.get(client(), name) as object;
-  return new Proxy(
-    {},
-    {get: (_, key) => (typeof key === 'symbol' || key === 'then' ? undefined : call(current, key))},
-  );
-}
-
-/** Extends each client once. */
-function extended(extend: ExtendClient, extension: unknown): ExtendClient {
-  const known = new WeakMap<object, object>();
-  return client => {
-    const own =
-      known.get(client) ?? (extend(client) as {$extends(extension: unknown): object}).$extends(extension);
-    known.set(client, own);
-    return own;
-  };
+  const {cache} = createRequire(file);
+  cache[file] = Object.assign(new Module(file), {filename: file, loaded: true, exports});
 }

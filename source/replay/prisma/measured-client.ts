@@ -33,30 +33,30 @@ export type Prisma = {
   Pool?: typeof pg.Pool;
   /**
    * Opens a client whose queries run through `pool` and are attributed to the lines of `file`. A client that opens its own
-   * connections is made read-only unless `allowWrites`.
+   * connections is made read-only unless `allowWrites`. `schema` is that of the application's address.
    */
-  open(pool: pg.Pool, file: string, options?: {allowWrites?: boolean}): Opened | Promise<Opened>;
+  open(pool: pg.Pool, file: string, options?: OpenOptions): Opened | Promise<Opened>;
 };
+
+type OpenOptions = {allowWrites?: boolean; schema?: string | null};
+/** Makes an adapter on a pool; without a schema Prisma uses `public`. */
+export type AdapterOf = (pool: pg.Pool, options: {schema?: string}) => unknown;
 
 type Opened = {client: object; close(): Promise<void>};
 
 /** A client on poolctl's own adapter. */
 export function bundledPrisma(Client: ClientClass, version: string): Prisma {
-  return prismaOnAdapter(Client, version, pool => new PrismaPg(pool));
+  return prismaOnAdapter(Client, version, (pool, options) => new PrismaPg(pool, options));
 }
 
 /** A client on an adapter, which has node-postgres's semantics whatever the Prisma version. */
-export function prismaOnAdapter(
-  Client: ClientClass,
-  version: string,
-  adapterOf: (pool: pg.Pool) => unknown,
-): Prisma {
+export function prismaOnAdapter(Client: ClientClass, version: string, adapterOf: AdapterOf): Prisma {
   return {
     version,
     major: Number.parseInt(version, 10),
     semantics: 'node-postgres',
-    open(pool, file) {
-      const client = new Client({adapter: adapterOf(pool)});
+    open(pool, file, {schema} = {}) {
+      const client = new Client({adapter: adapterOf(pool, schema == null ? {} : {schema})});
       return {client: withCallSites(client, file), close: () => client.$disconnect()};
     },
   };
@@ -85,12 +85,12 @@ export function prismaOnEngine(Client: ClientClass, version: string): Prisma {
     version,
     major: Number.parseInt(version, 10),
     semantics: 'rust engine',
-    async open(pool, file, {allowWrites = false} = {}) {
+    async open(pool, file, {allowWrites = false, schema = null} = {}) {
       const {options} = pool;
       // The pool's `password` is not enumerable.
       const proxy = allowWrites ? null : await startReadOnlyProxy({...options, password: options.password});
       const client = new (Client as unknown as EngineClass)({
-        datasourceUrl: proxy === null ? engineUrl(options) : proxiedUrl(options, proxy.port),
+        datasourceUrl: proxy === null ? engineUrl(options, schema) : proxiedUrl(options, proxy.port, schema),
         log: [{emit: 'event', level: 'query'}],
       });
       // Starts loading the engine; if it fails, the first request reports it.
@@ -152,8 +152,8 @@ function withoutEngine(error: Error): AbortError {
 }
 
 /** The URL of the read-only proxy, which connects with `options` itself. */
-export function proxiedUrl(options: pg.PoolOptions, port: number): string {
-  const parameters = Object.entries(engineParameters(options)).filter(
+export function proxiedUrl(options: pg.PoolOptions, port: number, schema: string | null = null): string {
+  const parameters = Object.entries(engineParameters(options, schema)).filter(
     ([name]) => !name.startsWith('ssl') && name !== 'options' && name !== 'password',
   );
   return writePostgresUrl({
@@ -165,12 +165,12 @@ export function proxiedUrl(options: pg.PoolOptions, port: number): string {
 }
 
 /** The engine's URL for node-postgres's options. */
-export function engineUrl(options: pg.PoolOptions): string {
-  return writePostgresUrl(engineParameters(options));
+export function engineUrl(options: pg.PoolOptions, schema: string | null = null): string {
+  return writePostgresUrl(engineParameters(options, schema));
 }
 
 /** pool_timeout is in whole seconds; 0 waits without limit. */
-function engineParameters(options: pg.PoolOptions): ConnectionParameters {
+function engineParameters(options: pg.PoolOptions, schema: string | null): ConnectionParameters {
   const {connectionString, host, port, user, password, database, application_name} = options;
   if (connectionString === undefined && host === undefined) {
     throw usageError('the Rust engine of Prisma 6 needs an address');
@@ -186,6 +186,7 @@ function engineParameters(options: pg.PoolOptions): ConnectionParameters {
     // The guard counts the replay's sessions by their application_name.
     ...(application_name !== undefined && {application_name}),
     ...(options.options !== undefined && {options: options.options}),
+    ...(schema !== null && {schema}),
     connection_limit: String(options.max),
     pool_timeout: String(Math.ceil((options.connectionTimeoutMillis ?? 0) / 1000)),
   };

@@ -1,8 +1,10 @@
 import type pg from 'pg';
-import {loadEndpoint, loadPrismaClient} from '../../../source/cli/replay/load-endpoint.ts';
+import {loadEndpoint} from '../../../source/cli/replay/load-endpoint.ts';
 import type {ReplayResult} from '../../../source/model/replay-report.ts';
 import {type BenchmarkMatrix, runBenchmark} from '../../../source/replay/measure/benchmark.ts';
 import {createGuard} from '../../../source/replay/measure/guard.ts';
+import {runSetup} from '../../../source/replay/measure/instance.ts';
+import {measure} from '../../../source/replay/measure/measure.ts';
 
 /** As the teams ran it: the limit of their pool, and how long a query waits for one of its connections. */
 export type PoolSetting = {connection_limit: number; pool_timeout_ms: number};
@@ -38,21 +40,24 @@ export async function measureEndpoint(
     countSessions: () => Promise<number>;
   },
 ): Promise<EndpointFigures> {
-  const source = {client: undefined, isDemo: true, cwd: process.cwd()};
-  const endpoint = await loadEndpoint(name, source);
-  const prisma = await loadPrismaClient(endpoint, source);
+  const source = {isDemo: true, cwd: process.cwd()};
+  const {endpoint, prisma} = await loadEndpoint(name, source);
   const readSlots = async () => ({usable: 100, used: 0, own: await countSessions()});
   const run = async (matrix: Part, pool_timeout_ms: number) => {
+    const basics = {
+      endpoint,
+      connection,
+      pool_timeout_ms,
+      hang_timeout_ms,
+      openPrisma: (pool: pg.Pool) => prisma?.open(pool, endpoint.file) ?? never(),
+    };
     const {results, notes} = await runBenchmark(
       {...usual, ...matrix, variants: endpoint.variants},
       {
-        endpoint,
-        connection,
-        pool_timeout_ms,
         guard: createGuard(readSlots, false),
         signal: new AbortController().signal,
-        hang_timeout_ms,
-        openPrisma: pool => prisma?.open(pool, endpoint.file) ?? never(),
+        measure: (benchmark, own) => measure(benchmark, {...basics, ...own}),
+        setUp: (connection_limit, signal) => runSetup(connection_limit, {...basics, signal}),
       },
     );
     for (const note of notes) console.error(`${name}: ${note}`);

@@ -114,6 +114,11 @@ describe('timelineOf', () => {
       'parallel[a; b]; c',
     ],
     [
+      'statements pipelined on two connections',
+      [unit('a', 0, 4), unit('b', 0, 6), unit('c', 0, 5, 2), unit('d', 0, 7, 2)],
+      'parallel[group[a; b]; group[c; d]]',
+    ],
+    [
       'a sequence while another statement runs',
       [unit('a', 0, 9), unit('b', 1, 3, 2), unit('c', 4, 6, 2)],
       'parallel[a; group[b; think 1; c]]',

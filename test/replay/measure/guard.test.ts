@@ -22,7 +22,7 @@ describe('the guard', () => {
     used = 95;
     await guard.count();
     expect(guard.signal.aborted).toBe(true);
-    expect(guard.reason()).toContain('95 of 97');
+    expect(guard.reason()).toContain('2 of 97 were free, 20 taken by the replay');
   });
 
   it('lets a replay fill a throwaway server', async () => {

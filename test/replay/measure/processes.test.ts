@@ -11,7 +11,7 @@ import {createCliRoles, runProgram, temporaryHome, urlOf} from '../../cli/run-pr
 import {shareTestServer, type TestServer} from '../../helpers/server.ts';
 
 const benchmark: BenchmarkCase = {
-  variant: {name: 'main', run: async () => {}},
+  variant: {name: 'main'},
   connection_limit: 2,
   concurrency: 10,
   instances: 5,
@@ -68,6 +68,8 @@ describe('measurements of several processes', () => {
       peak_connections: null,
       peak_in_use: 2,
       process_busy_ratio: latency_ms / 100,
+      cpu_ms: latency_ms,
+      process_cpu_ratio: latency_ms / 200,
       isComplete: true,
     };
   };
@@ -81,12 +83,14 @@ describe('measurements of several processes', () => {
       peak_connections: null,
       peak_in_use: 6,
       process_busy_ratio: 0.5,
+      cpu_ms: 90,
+      process_cpu_ratio: 0.25,
       isComplete: true,
     });
     expect(stats).toMatchObject({requests: 6, failed: 3, queries: 6, max_ms: 50});
     expect(stats.latency_us.totalCount).toBe(3);
     expect(stats.latency_us.getValueAtPercentile(50) / 1000).toBeCloseTo(30, 1);
-    expect(stats.statements.get('SELECT 1')).toMatchObject([
+    expect([...stats.statements.values()].flat()).toMatchObject([
       {line: 1, calls: 4, requests: 2, most_per_request: 2},
       {line: 9, calls: 2, requests: 1},
     ]);
@@ -179,6 +183,6 @@ export default defineEndpoint<unknown>({
     const {code, document} = await replay('x.ts', text, ['--requests', '6', '--variant', 'stays,leaves']);
     expect(code).toBe(7);
     expect(document.results).toMatchObject([{variant: 'stays', requests: 6}]);
-    expect(document.notes.join()).toContain('leaves: a worker process failed: it ended with exit code 3');
+    expect(document.notes.join()).toContain("leaves: the endpoint's process ended: exit code 3");
   });
 });

@@ -1,6 +1,7 @@
 import {mkdtemp, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import type pg from 'pg';
 import {demoClients} from '../../../source/cli/replay/load-endpoint.ts';
 import {createDatabases} from '../../../source/demo/demo.ts';
 import {applications} from '../../../source/demo/schema.ts';
@@ -8,6 +9,8 @@ import type {ReplayResult} from '../../../source/model/replay-report.ts';
 import type {Endpoint} from '../../../source/replay/endpoint/endpoint.ts';
 import {type BenchmarkMatrix, runBenchmark} from '../../../source/replay/measure/benchmark.ts';
 import {createGuard} from '../../../source/replay/measure/guard.ts';
+import {runSetup} from '../../../source/replay/measure/instance.ts';
+import {measure} from '../../../source/replay/measure/measure.ts';
 import {loadEndpointFile} from '../../../source/replay/prisma/endpoint-file.ts';
 import {bundledPrisma, type ClientClass, type Prisma} from '../../../source/replay/prisma/measured-client.ts';
 import {shareTestServer, startTestServer, type TestServer} from '../../helpers/server.ts';
@@ -45,6 +48,16 @@ export async function replayOn(
   {pool_timeout_ms = 0, hang_timeout_ms = 50_000}: {pool_timeout_ms?: number; hang_timeout_ms?: number} = {},
 ): Promise<ReplayResult[]> {
   const database = endpoint.demoDatabase ?? 'assessments';
+  const basics = {
+    endpoint,
+    connection: {connectionString: server.url({database})},
+    pool_timeout_ms,
+    hang_timeout_ms,
+    // As on the demo's throwaway server.
+    allowWrites: true,
+    openPrisma: (pool: pg.Pool) => prisma.open(pool, endpoint.file, {allowWrites: true}),
+    ...(prisma.Pool && {Pool: prisma.Pool}),
+  };
   const {results} = await runBenchmark(
     {
       variants: endpoint.variants,
@@ -59,16 +72,10 @@ export async function replayOn(
       ...matrix,
     },
     {
-      endpoint,
-      connection: {connectionString: server.url({database})},
-      pool_timeout_ms,
-      // As on the demo's throwaway server.
-      allowWrites: true,
       guard: createGuard(async () => ({usable: 100, used: 0, own: 0}), false),
       signal: new AbortController().signal,
-      hang_timeout_ms,
-      openPrisma: pool => prisma.open(pool, endpoint.file, {allowWrites: true}),
-      ...(prisma.Pool && {Pool: prisma.Pool}),
+      measure: (benchmark, own) => measure(benchmark, {...basics, ...own}),
+      setUp: (connection_limit, signal) => runSetup(connection_limit, {...basics, signal}),
     },
   );
   return results;
