@@ -3,11 +3,12 @@ import type {EnginePorts, Recheck} from '../../model/ports.ts';
 import type {GroupKey, ParameterValues, Plan, Recipe} from '../../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
 import type {RunStep, SlotUsage} from '../../model/run.ts';
-import type {Snapshot} from '../../model/snapshot.ts';
+import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import type {Step} from '../../model/step.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import {subjectOf} from '../sessions/protection.ts';
 import {canonicalJson} from '../text/json.ts';
+import {messageOf} from '../text/redact.ts';
 import {canAct, planRecipe} from './plan.ts';
 import {slotsOf} from './run-state.ts';
 import {findRun, planUndo} from './undo.ts';
@@ -22,7 +23,7 @@ export type DriftPorts = {
 /**
  * Detects drift between preview and execution. `slots` takes a snapshot before each batch, and the recipe plans again on
  * the first one. `recheck` then stops the run before a step that is no longer planned, if the recipe reads facts, and
- * skips a session that has ended or has become protected (it started a dump, a migration, an index build). Other changes
+ * skips a session that has ended or that the plan now skips (it started a dump, a migration, an index build). Other changes
  * of a session are left to the guard in its statement.
  */
 export function createDriftCheck(
@@ -30,35 +31,58 @@ export function createDriftCheck(
   params: ParameterValues,
   {read, load: loadData}: DriftPorts,
 ): Pick<EnginePorts, 'slots' | 'recheck'> {
-  let protectedNow = new Map<string, string>();
-  let planned: ReadonlySet<string> | null = null;
-  let sessions: ReadonlySet<string> = new Set();
+  const readsFacts = recipe.planRequires !== undefined;
+  let now: Planned | null = null;
+  async function planOn(snapshot: Snapshot): Promise<Planned> {
+    const facts = recipe.planRequires ? await loadData(recipe.planRequires(params)) : {};
+    const plan = canAct(recipe) ? planRecipe(recipe, snapshot, params, facts) : undefined;
+    return {
+      steps: new Set(plan?.steps.map(canonicalJson)),
+      skipped: new Map(plan?.skipped.map(({subject, reason}) => [subject, reason])),
+      backends: new Map(snapshot.backends.map(backend => [subjectOf(backend.pid), backend])),
+    };
+  }
   return {
     async slots() {
       const snapshot = await read();
-      const isFirst = planned === null;
-      if (isFirst || recipe.planRequires === undefined) {
-        const facts = recipe.planRequires ? await loadData(recipe.planRequires(params)) : {};
-        const plan = canAct(recipe) ? planRecipe(recipe, snapshot, params, facts) : undefined;
-        protectedNow = new Map(plan?.skipped.map(({subject, reason}) => [subject, reason]));
-        planned = new Set(plan?.steps.map(canonicalJson));
-        sessions = new Set(snapshot.backends.map(({pid}) => subjectOf(pid)));
-      }
+      if (now === null || !readsFacts) now = await planOn(snapshot);
       return slotsOf(snapshot.budget);
     },
     async recheck(step): Promise<Recheck> {
-      const reason = protectedNow.get(step.subject);
-      if (reason !== undefined) return {kind: 'skip', reason: `protected now: ${reason}`};
-      if (recipe.planRequires === undefined || planned?.has(canonicalJson(step))) return {kind: 'go'};
+      try {
+        // The run goes on where `slots` failed; but what was not read is neither planned nor ended.
+        if (now === null && readsFacts) now = await planOn(await read());
+      } catch (error) {
+        return {kind: 'stop', reason: `what is planned now could not be read: ${messageOf(error)}`};
+      }
+      if (now === null || now.steps.has(canonicalJson(step))) return {kind: 'go'};
+      const reason = now.skipped.get(step.subject);
+      if (reason !== undefined) return {kind: 'skip', reason: `skipped now: ${reason}`};
+      if (!readsFacts) return {kind: 'go'};
       // Nothing is left to end; that changes nothing for the other steps.
-      if (step.subject.startsWith('backend:') && !sessions.has(step.subject))
-        return {kind: 'skip', reason: 'the session has ended'};
+      if (hasEnded(step, now.backends)) return {kind: 'skip', reason: 'the session has ended'};
       return {
         kind: 'stop',
         reason: `changed since the preview: "${step.title}" is no longer planned`,
       };
     },
   };
+}
+
+/** What the recipe plans on a later snapshot. */
+type Planned = {
+  steps: ReadonlySet<string>;
+  /** Reasons by subject. */
+  skipped: ReadonlyMap<string, string>;
+  backends: ReadonlyMap<string, Backend>;
+};
+
+/** A pid may belong to another session by now; a start that is hidden from this role tells nothing. */
+function hasEnded(step: Step, backends: Planned['backends']): boolean {
+  if (step.kind !== 'sql' || !step.subject.startsWith('backend:')) return false;
+  const backend = backends.get(step.subject);
+  if (backend === undefined) return true;
+  return backend.backend_start !== null && !step.apply.values.includes(backend.backend_start);
 }
 
 /** Rechecks an undo: a step is executed only if the undo planned from the journal still contains it. */
