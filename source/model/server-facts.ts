@@ -24,7 +24,7 @@ export type WriteState = {
 
 /** The server's settings that are not at their built-in value, whatever sessions set for themselves. */
 export type ServerSettings = {
-  /** When the configuration files were last read, ISO 8601 UTC (pg_conf_load_time()). */
+  /** When this connection's process last read the configuration files: at its first query after a reload. ISO 8601 UTC. */
   loaded_at: string;
   /**
    * By name, with their unit; of commands and connection strings only a digest. null where the setting of this connection
