@@ -3,10 +3,9 @@ import {shownStatement, shownTags} from '../../core/sql/shown-sql.ts';
 import {memoize} from '../../core/text/memoize.ts';
 import {redactSecrets} from '../../core/text/redact.ts';
 import type {Backend, BackendState, BackgroundWorker} from '../../model/snapshot.ts';
-import type {RoleOrDatabaseLimit} from '../../model/target.ts';
 import {type ActivityRow, activityColumns as column} from '../queries/activity.ts';
-import type {NameRow} from '../queries/server.ts';
 import {isWaitingForLock} from './lock-waits.ts';
+import type {Names} from './names.ts';
 
 /** The result of one read of pg_stat_activity. */
 export type Activity = {
@@ -26,7 +25,8 @@ export type Activity = {
 export type ActivityReader = {
   /** For the query's `$1`: texts of sessions unchanged since then are known. Null requests all. */
   knownSince_s(): number | null;
-  read(rows: readonly ActivityRow[], names: Names): Activity;
+  /** null if a session that was not sent again is not known: all are to be requested. */
+  read(received: readonly ActivityRow[], names: Names): Activity | null;
 };
 
 /** A text younger than this is requested again, as the rows of one read are not from one instant. */
@@ -39,9 +39,14 @@ export function createActivityReader(): ActivityReader {
   let knownSince_s: number | null = null;
   return {
     knownSince_s: () => knownSince_s,
-    read(rows, names) {
+    read(received, names) {
       const cachedRows = new Map<number, CachedRow>();
-      const own = rows.find(row => row[column.own_now_us] !== null);
+      const own = received.find(row => row[column.own_now_us] !== null);
+      const rows = withUnchanged(received, own?.[column.unchanged_pids] ?? null, known);
+      if (rows === null) {
+        knownSince_s = null;
+        return null;
+      }
       const now_us = own?.[column.own_now_us] ?? 0;
       const activity: Omit<Activity, 'isOwn'> = {
         at: format.time(now_us),
@@ -60,6 +65,7 @@ export function createActivityReader(): ActivityReader {
         const isRepeated = since_us === null || change_us === null || change_us >= since_us;
         if (!isRepeated && !isUnchanged(row, before)) isTextMissing = true;
         const cached = cacheRow(row, before, {isRepeated, format});
+        cached.row = row;
         cachedRows.set(row[column.pid], cached);
         if (!isClientSession(row)) {
           const worker = toWorker(row, names, now_us, cached, format);
@@ -104,7 +110,24 @@ function createFormat(): Format {
   };
 }
 
+/** The rows of all processes by pid; null if one is not known. */
+function withUnchanged(
+  received: readonly ActivityRow[],
+  unchangedPids: string | null,
+  known: ReadonlyMap<number, CachedRow>,
+): ActivityRow[] | null {
+  const rows = [...received];
+  for (const pid of unchangedPids?.split(' ') ?? []) {
+    const row = known.get(Number(pid))?.row;
+    if (row === undefined) return null;
+    rows.push(row);
+  }
+  return rows.sort((a, b) => a[column.pid] - b[column.pid]);
+}
+
 type CachedRow = {
+  /** As it was sent last. */
+  row: ActivityRow;
   start_us: number | null;
   backend_start: string | null;
   change_us: number | null;
@@ -148,6 +171,7 @@ function cacheRow(
   }
   const query = row[column.query];
   return {
+    row,
     start_us,
     backend_start: before?.start_us === start_us ? before.backend_start : format.timeOrNull(start_us),
     change_us,
@@ -273,26 +297,4 @@ function toWorker(
     leader_pid: row[column.leader_pid],
     query: query === '' ? null : query,
   };
-}
-
-/** The names of the server's oids. */
-export type Names = {
-  roles: ReadonlyMap<number, {name: string; is_superuser: boolean}>;
-  databases: ReadonlyMap<number, string>;
-  /** Roles and databases with a connection limit. */
-  role_and_database_limits: RoleOrDatabaseLimit[];
-};
-
-export const noNames: Names = {roles: new Map(), databases: new Map(), role_and_database_limits: []};
-
-export function toNames(rows: readonly NameRow[]): Names {
-  const roles = new Map<number, {name: string; is_superuser: boolean}>();
-  const databases = new Map<number, string>();
-  const role_and_database_limits: RoleOrDatabaseLimit[] = [];
-  for (const [kind, oid, name, is_superuser, connection_limit] of rows) {
-    if (kind === 'role') roles.set(oid, {name, is_superuser});
-    else databases.set(oid, name);
-    if (connection_limit >= 0) role_and_database_limits.push({kind, name, connection_limit});
-  }
-  return {roles, databases, role_and_database_limits};
 }

@@ -23,8 +23,9 @@ import {
 } from '../queries/server.ts';
 import {type Capabilities, readCapabilities, withServer} from '../server/capabilities.ts';
 import {readServerProof, type ServerProof} from '../server/server-proof.ts';
-import {type Activity, createActivityReader, type Names, noNames, toNames} from './activity.ts';
+import {type Activity, createActivityReader} from './activity.ts';
 import {toLockWaits} from './lock-waits.ts';
+import {type Names, noNames, toNames} from './names.ts';
 import {createRunQuery, createSections} from './sections.ts';
 import {createStatementsReader, type StatementsReader, type StatementsRequest} from './statements-reader.ts';
 
@@ -131,11 +132,10 @@ export function createReader(connection: ReadableConnection, now: () => number):
 
   /** Waits for the catalogs of the same round trip, whose names it needs. */
   async function readActivity(catalogs: Promise<void>): Promise<void> {
-    const [rows] = await Promise.all([
-      run<ActivityRow>(pick(activityQuery), [activityReader.knownSince_s()]),
-      catalogs,
-    ]);
-    activity = activityReader.read(rows, names);
+    const readRows = () => run<ActivityRow>(pick(activityQuery), [activityReader.knownSince_s()]);
+    const [rows] = await Promise.all([readRows(), catalogs]);
+    // Where a clock was set back, a session may seem unchanged that was never read.
+    activity = activityReader.read(rows, names) ?? activityReader.read(await readRows(), names);
   }
 
   async function readDatabases(activityRead: Promise<void>): Promise<void> {

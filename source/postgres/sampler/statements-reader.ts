@@ -24,7 +24,7 @@ import {
   wantedStatementsQuery,
 } from '../queries/statements.ts';
 import {readCapabilities} from '../server/capabilities.ts';
-import type {Names} from './activity.ts';
+import type {Names} from './names.ts';
 import type {RunQuery} from './sections.ts';
 
 /** What one round trip reads of the statements. */

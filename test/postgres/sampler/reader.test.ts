@@ -112,9 +112,25 @@ describeEachMajor('reader', major => {
       const backend = snapshot.backends.find(({application_name}) => application_name === 'texts');
       return (backend?.state_age_ms ?? 0) > 2600;
     });
+    // By now only its pid is sent.
+    const snapshot = await reader.read({...emptyRequest, activity: true});
+    const [row] = await server.query<{pid: number; age_ms: number}>(
+      `SELECT pid, (date_part('epoch', now() - state_change) * 1000)::float8 AS age_ms FROM pg_stat_activity WHERE application_name = 'texts'`,
+    );
+    const backend = snapshot.backends.find(({pid}) => pid === row?.pid);
+    expect(backend).toMatchObject({
+      state: 'idle',
+      wait_event: 'ClientRead',
+      usename: 'app',
+      xact_age_ms: null,
+    });
+    expect(backend?.state_age_ms).toBeGreaterThan(2600);
+    expect(backend?.state_age_ms).toBeLessThanOrEqual(row?.age_ms ?? 0);
+    expect(snapshot.cost.response_bytes).toBeLessThan(6000);
     await app.query(`SELECT 1 AS second`);
     expect(textOf(await reader.read({...emptyRequest, activity: true}))).toBe(`SELECT 1 AS second`);
     await app.end();
+    await until(async () => textOf(await reader.read({...emptyRequest, activity: true})) === undefined);
   });
 
   it('finds a role created after it connected', async () => {
