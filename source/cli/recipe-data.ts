@@ -80,9 +80,12 @@ export function loadRecipeData(connection: Connection, required: DataRequirement
   return explainServerErrors(connection, readRecipeData(connection, required).catch(explainRefusal));
 }
 
+/** A server that does not answer is reported by the next reading, which must not wait for this data either. */
+const longestWait_ms = 1000;
+
 /**
- * Returns a function that loads the data of diagnoses when it is due, given the findings of the reading before. If the
- * connection is lost meanwhile, which the next event of the sampler reports, it returns the earlier data.
+ * Returns a function that loads the data of diagnoses when it is due, given the findings of the reading before. Until newer data
+ * is there, and if the connection is lost meanwhile, it returns the earlier data; only the first is waited for.
  */
 export function cacheDiagnosisData(
   recipes: readonly Recipe[],
@@ -91,16 +94,30 @@ export function cacheDiagnosisData(
 ): (findings?: readonly Finding[]) => Promise<DiagnosisData> {
   let data: DiagnosisData = noDiagnosisData;
   let times: DataTimes = {all_ms: null, facts_ms: null};
+  let isLoading = false;
   return async (findings = []) => {
-    const due = dueData(now(), times, findings);
+    const due = isLoading ? null : dueData(now(), times, findings);
     if (due === null) return data;
     times = {all_ms: due === 'all' ? now() : times.all_ms, facts_ms: now()};
-    data = await (due === 'all'
-      ? loadDiagnosisData(recipes, load)
-      : loadFacts(load).then(facts => withFacts(data, facts))
-    ).catch(() => data);
+    isLoading = true;
+    const loaded = (
+      due === 'all' ? loadDiagnosisData(recipes, load) : loadFacts(load).then(facts => withFacts(data, facts))
+    ).then(
+      newer => {
+        data = newer;
+        isLoading = false;
+      },
+      () => {
+        isLoading = false;
+      },
+    );
+    await (data === noDiagnosisData ? loaded : Promise.race([loaded, delay(longestWait_ms)]));
     return data;
   };
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms).unref());
 }
 
 function explainRefusal(error: unknown): never {

@@ -25,6 +25,32 @@ it('the data of diagnoses is loaded once a minute', async () => {
   expect((await read()).facts).toEqual(second);
 });
 
+it('a server that does not answer does not hold up the next reading: the earlier data is used meanwhile', async () => {
+  let now = 0;
+  let isFrozen = false;
+  let answer = () => {};
+  const read = cacheDiagnosisData(
+    [recipe],
+    async ({catalog}) => {
+      if (!catalog) return {};
+      if (!isFrozen) return first;
+      await new Promise<void>(resolve => {
+        answer = resolve;
+      });
+      return second;
+    },
+    () => now,
+  );
+  await read();
+  isFrozen = true;
+  now += 60_000;
+  expect((await read()).facts).toEqual(first);
+  now += 60_000;
+  expect((await read()).facts).toEqual(first);
+  answer();
+  await expect.poll(async () => (await read()).facts).toEqual(second);
+});
+
 it('facts that are cheap to read are loaded every 15 s while a finding rests on them', async () => {
   let now = 0;
   const asked: string[] = [];

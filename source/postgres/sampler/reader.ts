@@ -89,6 +89,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
   let names: Names = noNames;
   let settings: SlotSettings | null = null;
   let activity: Activity | null = null;
+  let cost: Snapshot['cost'] = {round_trip_ms: 0, response_bytes: 0};
   let databases: {at_ms: number; databases: Database[]} | null = null;
   let indexHitRatio: number | null = null;
   let indexBuilds: Snapshot['index_builds'] = [];
@@ -192,7 +193,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
     return parts;
   }
 
-  function compose(cost: Snapshot['cost']): Snapshot {
+  function compose(): Snapshot {
     if (activity === null || settings === null || capabilities === null) {
       throw new Error('the server answered without its sessions or settings');
     }
@@ -227,7 +228,15 @@ export function createReader(connection: ReadableConnection, now: () => number):
       const started = now();
       const bytesBefore = bytesRead(client);
       await readAll(requested);
-      return compose({round_trip_ms: now() - started, response_bytes: bytesRead(client) - bytesBefore});
+      const own = {round_trip_ms: now() - started, response_bytes: bytesRead(client) - bytesBefore};
+      // What is read later for the same sessions is of the same snapshot: it does not hide how long they took.
+      cost = requested.activity
+        ? own
+        : {
+            round_trip_ms: Math.max(cost.round_trip_ms, own.round_trip_ms),
+            response_bytes: cost.response_bytes + own.response_bytes,
+          };
+      return compose();
     },
     statements: () => statements,
     hasLockWaits: () => activity?.has_lock_waits ?? false,

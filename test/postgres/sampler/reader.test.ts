@@ -2,7 +2,7 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {lockTree} from '../../../source/core/activity/lock-tree.ts';
 import type {Snapshot} from '../../../source/model/snapshot.ts';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
-import {emptyRequest, type Reader} from '../../../source/postgres/sampler/reader.ts';
+import {createReader, emptyRequest, type Reader} from '../../../source/postgres/sampler/reader.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {everything, openReader, until, watch} from '../watching.ts';
 
@@ -131,6 +131,25 @@ describeEachMajor('reader', major => {
     expect(textOf(await reader.read({...emptyRequest, activity: true}))).toBe(`SELECT 1 AS second`);
     await app.end();
     await until(async () => textOf(await reader.read({...emptyRequest, activity: true})) === undefined);
+  });
+
+  it('says how long the sessions took, whatever is read after them', async () => {
+    const connection = await watch(server.url());
+    let step_ms = 6000;
+    let now_ms = 0;
+    const reader = createReader(connection, () => {
+      now_ms += step_ms;
+      return now_ms;
+    });
+    const first = await reader.read({...emptyRequest, catalogs: true, activity: true});
+    expect(first.cost.round_trip_ms).toBe(6000);
+    step_ms = 27;
+    const later = await reader.read({...emptyRequest, index_builds: true});
+    expect(later.cost.round_trip_ms).toBe(6000);
+    expect(later.cost.response_bytes).toBeGreaterThan(first.cost.response_bytes);
+    const next = await reader.read({...emptyRequest, activity: true});
+    expect(next.cost.round_trip_ms).toBe(27);
+    await connection.close();
   });
 
   it('finds a role created after it connected', async () => {
