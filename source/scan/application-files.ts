@@ -1,5 +1,5 @@
 import {readdir, readFile, realpath, stat} from 'node:fs/promises';
-import {dirname, join, resolve} from 'node:path';
+import {basename, dirname, join, relative, resolve, sep} from 'node:path';
 import {usageError} from '../core/errors.ts';
 import {readEnvFile} from '../core/pool/env.ts';
 import {readPoolerFile} from '../core/pool/pgbouncer-ini.ts';
@@ -28,14 +28,25 @@ const schemaPlaces = [
 ];
 
 /**
- * Reads an application's Prisma schema and the names of its migrations. Throws AbortError (exit 2) if the folder has no
- * schema.
+ * Reads an application's Prisma schema and the names of its migrations; of a monorepo's root, those of its only
+ * application. Throws AbortError (exit 2) if the folder has no schema, or several.
  */
 export async function readPrismaSchema({folder}: PrismaSchemaNeed): Promise<PrismaSchema> {
   const root = resolve(folder);
-  for (const place of [...(await configuredPlaces(root)), ...schemaPlaces]) {
-    const files = await readSchemaAt(join(root, place));
-    if (files.length > 0) return {files, migrations: await readMigrations(root, join(root, place))};
+  const own = await readSchemaOf(root);
+  if (own !== null) return own;
+  const inside: {path: string; schema: PrismaSchema}[] = [];
+  for (const path of await packageFolders(root)) {
+    const schema = await readSchemaOf(path);
+    if (schema !== null) inside.push({path: relative(root, path), schema});
+  }
+  const [only, ...more] = inside;
+  if (only !== undefined && more.length === 0) return only.schema;
+  if (only !== undefined) {
+    throw usageError(
+      `app: several applications in ${folder} have a Prisma schema`,
+      `Give the folder of one: ${inside.map(({path}) => join(folder, path)).join(', ')}`,
+    );
   }
   throw usageError(
     `app: no schema.prisma found in ${folder}`,
@@ -43,22 +54,83 @@ export async function readPrismaSchema({folder}: PrismaSchemaNeed): Promise<Pris
   );
 }
 
-/** `prisma.schema` of package.json, or `schema:` of a prisma.config. */
-async function configuredPlaces(root: string): Promise<string[]> {
+async function readSchemaOf(root: string): Promise<PrismaSchema | null> {
+  const {schema, migrations} = await readConfigured(root);
+  for (const place of [...schema, ...schemaPlaces]) {
+    const files = await readSchemaAt(join(root, place), {withModels: !schema.includes(place)});
+    if (files.length > 0)
+      return {files, migrations: await readMigrations(root, join(root, place), migrations)};
+  }
+  return null;
+}
+
+/** Folders of packages, `apps/web` and the like, at most three levels down. */
+async function packageFolders(root: string, depth = 3): Promise<string[]> {
+  const entries = await readdir(root, {withFileTypes: true}).catch(() => []);
+  const folders = entries
+    .filter(entry => entry.isDirectory() && !foreignFolders.has(entry.name) && !entry.name.startsWith('.'))
+    .map(({name}) => join(root, name))
+    .toSorted();
+  const below = depth === 1 ? [] : await Promise.all(folders.map(each => packageFolders(each, depth - 1)));
+  // A folder `prisma` belongs to the package around it.
+  return [...folders.filter(each => basename(each) !== 'prisma'), ...below.flat()];
+}
+
+const foreignFolders = new Set(['node_modules', 'dist', 'build', 'generated', 'client', 'migrations']);
+
+const configNames = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs'].map(ending => `prisma.config.${ending}`);
+
+/** `schema` and `migrations.path` of a prisma.config, `prisma.schema` of package.json. */
+async function readConfigured(root: string): Promise<{schema: string[]; migrations: string[]}> {
   const manifest = /"prisma"\s*:\s*\{[^}]*"schema"\s*:\s*"([^"]+)"/.exec(
     (await readText(join(root, 'package.json'))) ?? '',
   );
-  const config = /^\s*schema\s*:\s*['"]([^'"]+)['"]/m.exec(
-    (await readText(join(root, 'prisma.config.ts'))) ?? '',
-  );
-  return [config?.[1], manifest?.[1]].filter(place => place !== undefined);
+  const configs = await Promise.all(configNames.map(name => readText(join(root, name))));
+  const config = withoutComments(configs.find(text => text !== null) ?? '');
+  const schema = pathOf(/(?<![\w.'"])schema\s*:\s*/, config);
+  const migrations = pathOf(/(?<![\w.'"])migrations\s*:\s*\{[^}]*?\bpath\s*:\s*/, config);
+  return {
+    schema: [schema, manifest?.[1]].filter(place => place != null),
+    migrations: migrations === null ? [] : [migrations],
+  };
 }
 
-async function readSchemaAt(path: string): Promise<PrismaSchema['files']> {
+/** The literal after `key`, or the literals of a call: `path.join(__dirname, 'prisma', 'schema')`. */
+function pathOf(key: RegExp, config: string): string | null {
+  const found = new RegExp(
+    `${key.source}(?:(['"\`])(.*?)\\1|[\\w.]+\\(((?:[^()]|\\([^()]*\\))*)\\))`,
+    's',
+  ).exec(config);
+  if (found === null) return null;
+  const [, , literal, call] = found;
+  if (literal !== undefined) return literal;
+  const parts = [...(call ?? '').matchAll(/(['"`])(.*?)\1/gs)].map(([, , part]) => part ?? '');
+  return parts.length === 0 ? null : join(...parts);
+}
+
+/** Line comments begin a line or follow a blank, so that `postgres://` is none. */
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '$1');
+}
+
+/**
+ * A file or a folder of files. `withModels`: nobody configured the file, so that the others of its folder (`models/`) are
+ * taken for parts of the schema.
+ */
+async function readSchemaAt(
+  path: string,
+  {withModels}: {withModels: boolean},
+): Promise<PrismaSchema['files']> {
   const text = path.endsWith('.prisma') ? await readText(path) : null;
-  if (text !== null) return [{path: await realPathOf(path), text}];
-  const entries = await readdir(path, {recursive: true}).catch(() => []);
-  const paths = entries.filter(name => name.endsWith('.prisma')).map(name => join(path, name));
+  if (text !== null && !(withModels && basename(path) === 'schema.prisma'))
+    return [{path: await realPathOf(path), text}];
+  const folder = text === null ? path : dirname(path);
+  const entries = await readdir(folder, {recursive: true}).catch(() => []);
+  const paths = entries
+    .filter(name => name.endsWith('.prisma') && !name.split(sep).some(part => foreignFolders.has(part)))
+    // Of a package's root only the file itself.
+    .filter(name => text === null || basename(folder) === 'prisma' || name === basename(path))
+    .map(name => join(folder, name));
   const files = await Promise.all(
     paths.toSorted().map(async each => ({path: await realPathOf(each), text: await readText(each)})),
   );
@@ -67,9 +139,19 @@ async function readSchemaAt(path: string): Promise<PrismaSchema['files']> {
   );
 }
 
-/** Next to the schema, or in the folder's prisma/, where Prisma keeps them for multi-file schemas. */
-async function readMigrations(root: string, schema: string): Promise<PrismaSchema['migrations']> {
-  for (const folder of new Set([join(dirname(schema), 'migrations'), join(root, 'prisma/migrations')])) {
+/** As configured, in the schema's folder or next to it, or in the folder's prisma/. */
+async function readMigrations(
+  root: string,
+  schema: string,
+  configured: readonly string[],
+): Promise<PrismaSchema['migrations']> {
+  const folders = [
+    ...configured.map(each => join(root, each)),
+    join(schema, 'migrations'),
+    join(dirname(schema), 'migrations'),
+    join(root, 'prisma/migrations'),
+  ];
+  for (const folder of new Set(folders)) {
     const entries = await readdir(folder, {withFileTypes: true}).catch(() => null);
     if (entries === null) continue;
     const names = entries.filter(entry => entry.isDirectory()).map(({name}) => name);

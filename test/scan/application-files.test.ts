@@ -52,12 +52,63 @@ it.each<[string, Record<string, string>, string[], string[] | null]>([
     ['db/my.prisma'],
     null,
   ],
+  [
+    'where a call in prisma.config.mjs says, on one line',
+    {
+      'prisma.config.mjs':
+        "export default { datasource: {url: 'postgres://h/d'}, schema: path.join(import.meta.dirname, 'db', 'parts') };",
+      'db/parts/a.prisma': 'a',
+      'db/parts/models/b.prisma': 'b',
+      'db/parts/migrations/1_c/migration.sql': '',
+    },
+    ['db/parts/a.prisma', 'db/parts/models/b.prisma'],
+    ['1_c'],
+  ],
+  [
+    'with migrations where prisma.config.ts says, not what a comment says',
+    {
+      'prisma.config.ts':
+        "export default defineConfig({\n  // schema: 'old.prisma',\n  schema: 'db/my.prisma', migrations: {seed: 'x', path: 'db/steps'},\n});",
+      'db/my.prisma': 'a',
+      'old.prisma': 'b',
+      'db/steps/1_b/migration.sql': '',
+      'prisma/migrations/1_c/migration.sql': '',
+    },
+    ['db/my.prisma'],
+    ['1_b'],
+  ],
+  [
+    'schema.prisma with models beside it, not what was generated',
+    {'prisma/schema.prisma': 'a', 'prisma/models/b.prisma': 'b', 'prisma/generated/schema.prisma': 'a'},
+    ['prisma/models/b.prisma', 'prisma/schema.prisma'],
+    null,
+  ],
+  [
+    'of the only application of a monorepo',
+    {
+      'package.json': '{"workspaces": ["packages/*"]}',
+      'packages/db/prisma/schema.prisma': 'a',
+      'packages/db/prisma/migrations/1_b/migration.sql': '',
+      'packages/web/package.json': '{}',
+      'node_modules/other/prisma/schema.prisma': 'b',
+    },
+    ['packages/db/prisma/schema.prisma'],
+    ['1_b'],
+  ],
 ])('the schema is found: %s', async (_where, files, paths, names) => {
   const folder = await createApp(files);
   const schema = await readPrismaSchema({folder});
   expect(schema.files.map(({path}) => path)).toEqual(paths.map(path => join(folder, path)));
   expect(schema.files.map(({text}) => text)).toEqual(paths.map(path => files[path]));
   expect(schema.migrations?.names ?? null).toEqual(names);
+});
+
+it('several applications of a monorepo are named', async () => {
+  const folder = await createApp({'apps/a/prisma/schema.prisma': 'a', 'apps/b/schema.prisma': 'b'});
+  expect(await rejection(readPrismaSchema({folder}))).toMatchObject({
+    exitCode: 2,
+    hint: expect.stringContaining(`${join(folder, 'apps/a')}, ${join(folder, 'apps/b')}`),
+  });
 });
 
 it('a folder without a schema is reported', async () => {
