@@ -2,7 +2,12 @@ import {thresholds} from '../source/core/health/thresholds.ts';
 import {tableOf, uncoveredForeignKeys, whyNoDelete} from '../source/core/indexes/index-catalog.ts';
 import {explainIndexes, lockTimeoutParameter, readLockTimeout} from '../source/core/indexes/index-preview.ts';
 import {type IndexWork, planIndexes} from '../source/core/indexes/plan-indexes.ts';
-import {nextMigration, prismaSteps} from '../source/core/indexes/prisma-indexes.ts';
+import {
+  lackingIndexes,
+  nextMigration,
+  prismaSteps,
+  withDeclaredNames,
+} from '../source/core/indexes/prisma-indexes.ts';
 import {
   completeParams,
   readChoice,
@@ -10,6 +15,7 @@ import {
   readValues,
   resolveName,
 } from '../source/core/recipe/parameters.ts';
+import {counted} from '../source/core/text/format.ts';
 import {memoizeByObject} from '../source/core/text/memoize.ts';
 import type {Catalog} from '../source/model/catalog.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../source/model/recipe.ts';
@@ -139,10 +145,13 @@ function plan(snapshot: Snapshot, params: ParameterValues, facts: RecipeData): P
   return {
     recipe: recipe.id,
     params: {...completeParams(params, parameters), migration},
-    explanation: explainIndexes({
-      ...{work, steps, snapshot, lock_timeout_ms},
-      ...{advice: facts.index_advice, holders: facts.table_holders},
-    }),
+    explanation: [
+      ...lackingLine(facts),
+      ...explainIndexes({
+        ...{work, steps, snapshot, lock_timeout_ms},
+        ...{advice: facts.index_advice, holders: facts.table_holders},
+      }),
+    ],
     steps,
     skipped: [...work.skipped, ...skippedOf(facts)],
     batch_size: Math.max(1, steps.length),
@@ -153,19 +162,36 @@ function plan(snapshot: Snapshot, params: ParameterValues, facts: RecipeData): P
   };
 }
 
-function chosen(read: (name: string) => string, {index_advice, catalog}: RecipeData): IndexProposal[] {
+function chosen(
+  read: (name: string) => string,
+  {index_advice, catalog, prisma_schema}: RecipeData,
+): IndexProposal[] {
   const confidence = readChoice('confidence', read('confidence'), confidences);
   const at_most = readCount('at_most', read('at_most')) ?? Number.POSITIVE_INFINITY;
   const typed = read('table');
   const table = typed === '' || catalog === undefined ? typed : resolveName('table', typed, catalog.tables);
+  const proposals = index_advice?.proposals ?? [];
+  const named =
+    prisma_schema === undefined || catalog === undefined
+      ? proposals
+      : withDeclaredNames(proposals, prisma_schema, catalog);
   return (
-    (index_advice?.proposals ?? [])
+    named
       .filter(each => confidence === 'all' || each.confidence === confidence)
       .filter(each => table === '' || table === `${each.schema}.${each.table}`)
       .slice(0, at_most)
       // Savings change with the counters; the order of the steps must not.
       .sort((a, b) => (a.definition < b.definition ? -1 : 1))
   );
+}
+
+/** What the application expects comes first: such an index may be missing by mistake. */
+function lackingLine({prisma_schema, catalog}: RecipeData): string[] {
+  if (prisma_schema === undefined || catalog === undefined) return [];
+  const lacking = lackingIndexes(prisma_schema, catalog);
+  if (lacking.length === 0) return [];
+  const count = counted(lacking.length, 'index', 'indexes');
+  return [`Your schema declares ${count} that this server lacks: ${lacking.join('; ')}.`];
 }
 
 /** '' for no new migration: the indexes come from an existing one. */

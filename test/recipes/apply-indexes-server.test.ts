@@ -95,7 +95,8 @@ describeEachMajor('apply-indexes', major => {
 
   it("changes a Prisma application's schema and migrations with the database, and undoes both", async () => {
     const app = await temporaryFolder();
-    const schema = 'model Order {\n  id     Int @id\n  userId Int @map("user_id")\n\n  @@map("orders")\n}\n';
+    const declared = '  @@index([n], map: "idx_n")\n';
+    const schema = `model Order {\n  id     Int @id\n  userId Int @map("user_id")\n  n Int\n\n${declared}  @@map("orders")\n}\n`;
     await mkdir(join(app, 'prisma/migrations/20250101000000_init'), {recursive: true});
     await writeFile(join(app, 'prisma/schema.prisma'), schema);
     const acting = await createActing(server);
@@ -110,7 +111,12 @@ describeEachMajor('apply-indexes', major => {
     expect(await hashOf()).toBe(approved);
 
     expect(await runRecipe(ports, 'apply-indexes', {...flags, approve: approved})).toBe(0);
-    expect(acting.document()).toMatchObject({params: {migration: '20250101000001_add_indexes'}});
+    expect(acting.document()).toMatchObject({
+      params: {migration: '20250101000001_add_indexes'},
+      explanation: expect.arrayContaining([
+        'Your schema declares 1 index that this server lacks: idx_n on shop.orders (n).',
+      ]),
+    });
     expect(acting.document().steps.map(({outcome}) => outcome)).toEqual(['verified', 'verified', 'verified']);
     expect(await readFile(join(app, 'prisma/schema.prisma'), 'utf8')).toBe(
       schema.replace('@@map("orders")\n', '@@map("orders")\n  @@index([userId])\n'),

@@ -1,4 +1,5 @@
 import type {PrismaModel, PrismaSchema} from '../../model/application.ts';
+import type {Catalog} from '../../model/catalog.ts';
 import type {IndexProposal} from '../../model/recipe-data.ts';
 import type {AdviceStep, FileStep, Step} from '../../model/step.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
@@ -15,7 +16,7 @@ export function prismaSteps(
   migration: string,
 ): Step[] {
   const all = readModels(schema);
-  const placed = proposals.map(proposal => place(proposal, all));
+  const placed = proposals.map(proposal => place(proposal, all, hasPartialIndexes(schema)));
   const models = new Set(placed.flatMap(({model, line}) => (model === null || line === null ? [] : [model])));
   const unplaced = placed.filter(({line}) => line === null);
   return [
@@ -43,12 +44,66 @@ export function nextMigration({migrations}: PrismaSchema, name: string): string 
 
 type Placed = {proposal: IndexProposal; model: PrismaModel | null; line: string | null};
 
-function place(proposal: IndexProposal, models: PrismaModel[]): Placed {
+function place(proposal: IndexProposal, models: PrismaModel[], is_partial_possible: boolean): Placed {
   const model =
     models.find(
       ({table, schema}) => table === proposal.table && (schema === null || schema === proposal.schema),
     ) ?? null;
-  return {proposal, model, line: model && indexLine(proposal, model)};
+  return {proposal, model, line: model && indexLine(proposal, model, is_partial_possible)};
+}
+
+/** `previewFeatures = ["partialIndexes"]` of a generator: `where: raw("...")`. */
+function hasPartialIndexes({files}: PrismaSchema): boolean {
+  return files.some(({text}) => /^\s*previewFeatures\s*=\s*\[[^\]]*"partialIndexes"/m.test(text));
+}
+
+/** The proposals under the names that the schema declares for the same indexes, unless those are taken. */
+export function withDeclaredNames(
+  proposals: readonly IndexProposal[],
+  schema: PrismaSchema,
+  {indexes}: Pick<Catalog, 'indexes'>,
+): IndexProposal[] {
+  const models = readModels(schema);
+  return proposals.map(proposal => {
+    const {model, line} = place(proposal, models, hasPartialIndexes(schema));
+    const declared = model === null || line === null ? undefined : findLine(model.text, line);
+    const name = declared === undefined ? undefined : mapOf(declared);
+    const isTaken = indexes.some(each => each.schema === proposal.schema && each.name === name);
+    if (name === undefined || name === proposal.name || isTaken) return proposal;
+    const [old, own] = [quoteIdentifier(proposal.name), quoteIdentifier(name)];
+    const definition = proposal.definition.replace(`CONCURRENTLY ${old} ON`, () => `CONCURRENTLY ${own} ON`);
+    return {...proposal, name, definition};
+  });
+}
+
+/** The plain @@index lines of the schema that no index of the server is for. */
+export function lackingIndexes(schema: PrismaSchema, {tables, indexes}: Catalog): string[] {
+  return readModels(schema).flatMap(model =>
+    model.text.split('\n').flatMap(line => {
+      const [, list] =
+        /^\s*@@index\(\s*(?:fields\s*:\s*)?\[([\w\s,]+)\]\s*(?:,\s*map:[^,]*)?\)/.exec(line) ?? [];
+      const found = tables.filter(
+        ({name, schema: own}) => name === model.table && (model.schema === null || own === model.schema),
+      );
+      const [table] = found;
+      if (list === undefined || table === undefined || found.length > 1) return [];
+      const byField = new Map([...model.fields].map(([column, field]) => [field, column]));
+      const columns = list.split(',').map(field => byField.get(field.trim()) ?? '');
+      const isThere = indexes.some(
+        each =>
+          each.table_oid === table.oid &&
+          each.predicate === null &&
+          each.columns.length === columns.length &&
+          each.columns.every((column, at) => column === columns[at]),
+      );
+      const name = mapOf(line) ?? [model.table, ...columns, 'idx'].join('_');
+      return isThere ? [] : [`${name} on ${table.schema}.${table.name} (${columns.join(', ')})`];
+    }),
+  );
+}
+
+function mapOf(line: string): string | undefined {
+  return /[,(]\s*(?:map|name)\s*:\s*"([^"]*)"/.exec(line)?.[1];
 }
 
 const types: Record<string, string> = {
@@ -60,8 +115,14 @@ const types: Record<string, string> = {
 };
 
 /** null if a Prisma schema cannot express it: an expression, a partial index, NULLS LAST, an unknown method. */
-function indexLine({definition, method, name}: IndexProposal, {fields, table}: PrismaModel): string | null {
-  const keys = plainKeysOf(definition);
+function indexLine(
+  {definition, method, name, predicate}: IndexProposal,
+  {fields, table}: PrismaModel,
+  is_partial_possible: boolean,
+): string | null {
+  const where = predicate === null ? '' : ` WHERE ${predicate}`;
+  const isWhole = predicate !== null && is_partial_possible && definition.endsWith(where);
+  const keys = plainKeysOf(isWhole ? definition.slice(0, -where.length) : definition);
   if (keys === null || (method !== 'btree' && types[method] === undefined)) return null;
   const parts = keys.map(key => fieldPart(key, fields));
   if (parts.includes(null)) return null;
@@ -69,7 +130,8 @@ function indexLine({definition, method, name}: IndexProposal, {fields, table}: P
   const own = [table, ...keys.map(key => key.name), ending].join('_');
   const type = method === 'btree' ? '' : `, type: ${types[method]}`;
   const map = name === own ? '' : `, map: ${JSON.stringify(name)}`;
-  return `${attribute}([${parts.join(', ')}]${type}${map})`;
+  const only = isWhole ? `, where: raw(${JSON.stringify(predicate.replaceAll('"', ''))})` : '';
+  return `${attribute}([${parts.join(', ')}]${type}${only}${map})`;
 }
 
 function fieldPart({name, opclass, order}: PlainKey, fields: PrismaModel['fields']): string | null {
@@ -89,7 +151,9 @@ function opsOf(opclass: string): string {
 }
 
 function modelSteps({path, text, name}: PrismaModel, placed: Placed[]): FileStep[] {
-  const lines = placed.flatMap(({line}) => (line === null || hasLine(text, line) ? [] : [`  ${line}`]));
+  const lines = placed.flatMap(({line}) =>
+    line === null || findLine(text, line) !== undefined ? [] : [`  ${line}`],
+  );
   if (lines.length === 0) return [];
   const at = text.lastIndexOf('\n') + 1;
   const eol = text.includes('\r\n') ? '\r\n' : '\n';
@@ -109,9 +173,9 @@ function modelSteps({path, text, name}: PrismaModel, placed: Placed[]): FileStep
 }
 
 /** Ignoring spaces and the index name. */
-function hasLine(text: string, line: string): boolean {
+function findLine(text: string, line: string): string | undefined {
   const bare = (each: string) => each.replace(/,\s*(map|name):\s*"[^"]*"/, '').replace(/\s+/g, '');
-  return text.split('\n').some(each => bare(each) === bare(line));
+  return text.split('\n').find(each => bare(each) === bare(line));
 }
 
 function migrationSteps(placed: Placed[], {migrations}: PrismaSchema, name: string): FileStep[] {

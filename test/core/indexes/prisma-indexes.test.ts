@@ -1,9 +1,15 @@
 import {describe, expect, it} from 'vitest';
 import {applyChange, invertChange} from '../../../source/core/engine/step.ts';
-import {nextMigration, prismaSteps, readModels} from '../../../source/core/indexes/prisma-indexes.ts';
+import {
+  lackingIndexes,
+  nextMigration,
+  prismaSteps,
+  readModels,
+  withDeclaredNames,
+} from '../../../source/core/indexes/prisma-indexes.ts';
 import type {PrismaSchema} from '../../../source/model/application.ts';
 import type {IndexProposal} from '../../../source/model/recipe-data.ts';
-import {createProposal} from '../../helpers/catalog.ts';
+import {createCatalog, createIndex, createProposal} from '../../helpers/catalog.ts';
 
 const path = '/app/prisma/schema.prisma';
 const text = `datasource db {
@@ -138,6 +144,36 @@ describe('a Prisma schema', () => {
     expect(prismaSteps([createProposal()], has, 'm').map(step => step.kind === 'file' && step.path)).toEqual([
       '/app/prisma/migrations/m/migration.sql',
     ]);
+  });
+
+  it('gets a partial index where the preview feature is on', () => {
+    const generator = 'generator client {\n  previewFeatures = ["partialIndexes"]\n}\n';
+    const files = [{path, text: generator + text}];
+    const proposal = createProposal({predicate: '"user_id" IS NOT NULL'});
+    const [step] = prismaSteps([proposal], {...schema, files}, 'm');
+    expect(step?.kind === 'file' && step.diff).toContain(
+      '+  @@index([userId], where: raw("user_id IS NOT NULL"))',
+    );
+  });
+
+  it('gives its declared names to indexes that the server lacks, and names those first', () => {
+    const declared = text.replace(
+      '@@map("orders")',
+      '@@index([userId], map: "idx_y")\n  @@index([createdAt])\n  @@map("orders")',
+    );
+    const app = {...schema, files: [{path, text: declared}]};
+    const catalog = createCatalog({
+      indexes: [createIndex({name: 'orders_created_at_idx', columns: ['created_at']})],
+    });
+    expect(lackingIndexes(app, catalog)).toEqual(['idx_y on public.orders (user_id)']);
+    expect(withDeclaredNames([createProposal()], app, catalog)).toMatchObject([
+      {
+        name: 'idx_y',
+        definition: 'CREATE INDEX CONCURRENTLY "idx_y" ON "public"."orders" USING btree ("user_id")',
+      },
+    ]);
+    const taken = createCatalog({indexes: [createIndex({name: 'idx_y'})]});
+    expect(withDeclaredNames([createProposal()], app, taken)).toEqual([createProposal()]);
   });
 
   it('gets advice for an index that it cannot express; the migration contains the index', () => {
