@@ -46,7 +46,7 @@ export async function momentsOf(file: string): Promise<Moment[]> {
 }
 
 /** Assesses each with those of the minute before. */
-export function assessEach(snapshots: readonly RecordedSnapshot[]): Moment[] {
+function assessEach(snapshots: readonly RecordedSnapshot[]): Moment[] {
   let samples: Sample[] = [];
   const start_ms = Date.parse(snapshots[0]?.at ?? '');
   return snapshots.map(snapshot => {
