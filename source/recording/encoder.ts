@@ -161,11 +161,12 @@ function openStream(): TextStream {
 }
 
 export type EncoderOptions = {
-  /** The interval at which statements are recorded: their counters are most of what changes. 30,000 by default. */
+  /** Least time between two recorded readings of the statements' counters, which are most of what changes; 5,000 by default. */
   statementsEvery_ms?: number;
 };
 
-const defaultStatementsEvery_ms = 30_000;
+/** `poolctl record` reads them every 8 s (sampler/schedule.ts): a recording has all that was assessed while it was made. */
+const defaultStatementsEvery_ms = 5000;
 
 /** The statements recorded last, with their rates. */
 type StatementTrack = {at_ms: number; stats_reset: string | null; statements: readonly Statement[]};
