@@ -136,6 +136,7 @@ describe('a pool whose sessions are all busy', () => {
 
   it.each<[string, (session: number, second: number) => Partial<Backend>]>([
     ['wait for locks', (session, second) => ({...serving(session, second), wait_event_type: 'Lock'})],
+    ['run statements of a moment', (session, second) => ({...serving(session, second), query_age_ms: 40})],
     ['load rows', (session, second) => ({...serving(session, second), query: 'COPY items FROM STDIN'})],
     ['run for minutes', (session, second) => ({...serving(session, second), query_age_ms: 200_000})],
     [

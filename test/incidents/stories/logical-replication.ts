@@ -1,27 +1,19 @@
 import type {HealthyStory} from '../../../source/demo/stories/story.ts';
+import {replicationSettings, subscribe} from './replicated.ts';
 
 /** Publisher and subscriber are two databases of one server: a slot in use, its walsender, and an apply worker. */
 export const story: HealthyStory = {
   name: 'logical-replication',
   title: 'A publisher with a slot in use, and a subscriber that keeps up',
-  settings: {wal_level: 'logical', max_worker_processes: 16},
+  settings: replicationSettings,
   async prepare(stage) {
     for (const role of ['shop', 'reports']) await stage.role(role);
-    await stage.admin.query(`
+    await subscribe(
+      stage,
+      `
 CREATE TABLE orders (id bigserial PRIMARY KEY, total integer NOT NULL, state text NOT NULL DEFAULT 'new');
-GRANT ALL ON ALL TABLES IN SCHEMA public TO shop, reports;
-GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO shop;`);
-    await stage.admin.query('CREATE DATABASE source');
-    const source = await stage.connect({application_name: 'story', database: 'source'});
-    await source.query(`
-CREATE TABLE orders (id bigserial PRIMARY KEY, total integer NOT NULL, state text NOT NULL DEFAULT 'new');
-GRANT ALL ON orders TO shop; GRANT ALL ON SEQUENCE orders_id_seq TO shop;
-CREATE PUBLICATION orders FOR TABLE orders;`);
-    await source.query("SELECT pg_create_logical_replication_slot('orders', 'pgoutput')");
-    await source.end();
-    const {host, port, password} = stage.admin;
-    await stage.admin.query(
-      `CREATE SUBSCRIPTION orders CONNECTION 'host=${host} port=${port} user=postgres password=${password} dbname=source' PUBLICATION orders WITH (create_slot = false, slot_name = orders, copy_data = false)`,
+GRANT ALL ON orders TO shop, reports;
+GRANT ALL ON SEQUENCE orders_id_seq TO shop;`,
     );
     await stage.analyze();
   },

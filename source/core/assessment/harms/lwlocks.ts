@@ -3,7 +3,7 @@ import type {Finding} from '../../../model/recipe.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {subjectOf} from '../../sessions/protection.ts';
 import {statementName} from '../../sql/statement-name.ts';
-import {averageOf, type Context, heldSince, poolName, shareOf} from '../context.ts';
+import {averageOf, type Context, heldSince, poolName, poolSubject, shareOf} from '../context.ts';
 import {poolKey} from '../sample.ts';
 import {recentOf} from './failing-signs.ts';
 import {advice, mostOf} from './waiting-finding.ts';
@@ -44,7 +44,7 @@ function findingOf(
   const meaning = meaningOf(name);
   return {
     recipe: 'lwlock',
-    severity: 'warning',
+    severity: sessions >= thresholds.slow_active_sessions.critical ? 'critical' : 'warning',
     subject: `lwlock:${name}`,
     summary: `${count} of ${own.length} sessions of ${first === undefined ? '?' : poolName(first)} wait for ${name} (LWLock), most in ${statement || 'a statement'}, ${sessions.toFixed(1)} on average in ${seen} of ${recent.length} readings: ${meaning.why}`,
     evidence: {lwlock: name, sessions: waiting.length, average_sessions: Math.round(sessions * 10) / 10},
@@ -57,6 +57,7 @@ function findingOf(
     },
     explains: [
       ...waiting.map(({pid}) => subjectOf(pid)),
+      ...(first !== undefined && count * 2 >= own.length ? [poolSubject(first)] : []),
       ...new Set(waiting.flatMap(({query_id}) => (query_id === null ? [] : [`statement:${query_id}`]))),
     ],
     confidence: 'likely',

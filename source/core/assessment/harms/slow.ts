@@ -5,7 +5,7 @@ import {thresholds} from '../../health/thresholds.ts';
 import {describeWhere, effectiveOverride} from '../../roles/role-settings.ts';
 import {nameOf} from '../../server/maintenance.ts';
 import {statementName} from '../../sql/statement-name.ts';
-import {formatAge, formatBytes, formatCount, formatMs, formatRatio} from '../../text/format.ts';
+import {formatCount, formatMs, formatRatio} from '../../text/format.ts';
 import {type Context, shareOf, windowMs} from '../context.ts';
 import {
   activeLately,
@@ -15,6 +15,7 @@ import {
   tablesOf,
 } from '../statement-history.ts';
 import {resetActs} from './settings.ts';
+import {coldCache} from './slow-cache.ts';
 
 const {slow_active_sessions, slow_share_ratio, slower_than_before_times} = thresholds;
 
@@ -38,7 +39,7 @@ export function examineSlow(context: Context): Finding[] {
   return [
     staleStatistics(slow, context) ??
       spills(slow, context) ??
-      coldCache(slow, context) ??
+      readsMore(slow, context) ??
       slower(slow, context),
   ].flatMap(finding => finding ?? []);
 }
@@ -173,69 +174,24 @@ const workMemAdvice: Act = {
 const leastTempBlocks = 1000;
 const blockKb = 8;
 
-/**
- * It reads many more blocks from outside shared buffers for each call than it did, and is slower for it: after a restart, or
- * because its plan reads more or others push out what it needs.
- */
-function coldCache(slow: Slow, context: Context): Finding | null {
-  const {statement, calls, mean_ms} = slow.history;
-  const {rates} = statement;
-  const before_calls = statement.calls - calls;
-  if (!rates || rates.calls_per_second === 0 || before_calls < leastCalls) return null;
-  const {shared_blks_read_per_second: read, shared_blks_hit_per_second: hit} = rates;
-  if (read === null || hit === null) return null;
-  const now = read / rates.calls_per_second;
-  const touched = now + hit / rates.calls_per_second;
-  // The counters include the calls of the assessed time, at about this rate.
-  const earlier = Math.max(0, statement.shared_blks_read - now * calls) / before_calls;
-  const earlierTouched =
-    earlier + Math.max(0, statement.shared_blks_hit - (touched - now) * calls) / before_calls;
-  const mean_before = meanBefore(slow.history) ?? Infinity;
-  const isCold =
-    now >= leastReadBlocks &&
-    now >= earlier * slower_than_before_times.warning &&
-    mean_ms >= mean_before * slower_than_before_times.warning;
-  if (!isCold) return null;
-  const started_at = context.snapshot.target.server?.started_at ?? null;
-  const up_ms = started_at === null ? Infinity : Date.parse(context.snapshot.at) - Date.parse(started_at);
-  const readsMore = touched >= earlierTouched * slower_than_before_times.warning;
-  const why = readsMore
-    ? 'its plan touches more blocks than before'
-    : up_ms < warmUpMs
-      ? `the server was started ${formatAge(up_ms)} ago, its cache fills again`
-      : 'what it reads no longer stays in shared buffers';
-  const size = (blocks: number) => formatBytes(blocks * blockKb * 1024);
+function readsMore(slow: Slow, context: Context): Finding | null {
+  const cold = coldCache(slow.history, context.snapshot);
+  if (cold === null) return null;
+  const {isPlan, text, reason, advice: title} = cold;
   return {
     ...base(slow, context),
-    summary: `${describe(slow)}: it reads ${size(now)} a call from outside shared buffers, ${size(earlier)} before; ${why}`,
-    cause: 'cache-cold',
+    ...(isPlan && {recipe: 'apply-indexes', params: {}}),
+    summary: `${describe(slow)}: ${text}`,
+    cause: isPlan ? 'plan-changed' : 'cache-cold',
     explains: explained(slow),
     confidence: 'likely',
-    reasons: [
-      `A call touches ${formatCount(Math.round(touched))} blocks, ${formatCount(Math.round(earlierTouched))} before.`,
-      ...before(slow),
+    reasons: [reason, ...before(slow)],
+    acts: [
+      ...(isPlan ? [] : [{recipe: null, params: {}, title, frees: null, costs: 'reading the tables once'}]),
+      ...planAdvice(slow),
     ],
-    acts: readsMore
-      ? planAdvice(slow)
-      : [
-          {
-            recipe: null,
-            params: {},
-            title:
-              up_ms < warmUpMs
-                ? 'wait, or warm the tables that it reads (pg_prewarm)'
-                : 'find out what reads or loads much since then (a report, a bulk load), or enlarge shared_buffers',
-            frees: null,
-            costs: 'reading the tables once',
-          },
-          ...planAdvice(slow),
-        ],
   };
 }
-
-const leastReadBlocks = 50;
-/** Longer, and the cache is as warm as it gets. */
-const warmUpMs = 1_800_000;
 
 /** Nothing that can be seen explains it; only reported where it is slower than before. */
 function slower(slow: Slow, context: Context): Finding | null {

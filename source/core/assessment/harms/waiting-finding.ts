@@ -138,6 +138,10 @@ export function mostOf<Item>(
 
 /** `7 sessions wait for it, the longest for 40s`. */
 export function waitForIt({waits, longest_ms}: Pick<Jam, 'waits' | 'longest_ms'>): string {
+  const [first] = waits;
+  const type = first?.backend.backend_type ?? 'client backend';
+  if (waits.length === 1 && type !== 'client backend')
+    return `the ${type} has waited ${formatAge(longest_ms)} for it`;
   if (waits.length === 1) return `1 session has waited ${formatAge(longest_ms)} for it`;
   return `${waits.length} sessions wait for it, the longest for ${formatAge(longest_ms)}`;
 }
@@ -219,4 +223,10 @@ export function releaseAct(backend: Backend, jam: Jam, {snapshot}: {snapshot: Sn
 
 export function advice(title: string, costs: string): Act {
   return {recipe: null, params: {}, title, frees: null, costs};
+}
+
+/** `a lock on orders`, `rows of orders`: what most of them wait for. */
+export function lockOf({waits}: Jam): string {
+  const {value} = mostOf(waits, ({object}) => object);
+  return value.replace(/^relation /, 'a lock on ').replace(/^row of /, 'rows of ') || 'a lock';
 }

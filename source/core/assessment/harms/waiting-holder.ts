@@ -6,8 +6,8 @@ import {writeText} from '../../recipe/parameters.ts';
 import {protectionOf, subjectOf} from '../../sessions/protection.ts';
 import {changesSchema, statementName} from '../../sql/statement-name.ts';
 import {formatAge} from '../../text/format.ts';
-import {poolName, shareOf} from '../context.ts';
-import {isActive, poolKey} from '../sample.ts';
+import {poolName} from '../context.ts';
+import {isActive} from '../sample.ts';
 import {
   advice,
   describeRoot,
@@ -16,6 +16,7 @@ import {
   type Explanation,
   freesOf,
   isLeak,
+  lockOf,
   mostOf,
   releaseAct,
   waitForIt,
@@ -165,76 +166,6 @@ export const explainBuild: Explain = (jam, context) => {
   };
 };
 
-export const explainIdle: Explain = (jam, context) => {
-  const root = jam.roots.find(({backend}) => backend?.state?.startsWith('idle'));
-  if (!root?.backend) return null;
-  const {backend} = root;
-  return {
-    cause: 'idle-blocker',
-    subject: subjectOf(backend.pid),
-    summary: `${describeRoot(root)}, holds ${lockOf(jam)}; ${waitForIt(jam)}`,
-    acts: isHabit(backend, context)
-      ? [
-          advice(
-            `let ${poolName(backend)} wait for other things outside its transactions`,
-            'Most of its sessions are idle in transaction at any time: ending this one helps until the next.',
-          ),
-        ]
-      : isBrief(backend)
-        ? [
-            advice(
-              `wait: ${poolName(backend)} has been idle for ${formatAge(backend.state_age_ms)} only`,
-              `An application that works goes on by itself; after ${formatAge(thresholds.lock_wait_ms.warning)} its session can be ended.`,
-            ),
-          ]
-        : [releaseAct(backend, jam, context), idleTimeout(backend)],
-    confidence: 'certain',
-    reasons: [
-      `Its transaction has been open for ${formatAge(backend.xact_age_ms)}; it runs nothing, and keeps its locks until it commits, rolls back or ends.`,
-      ...(changesSchema(backend.query)
-        ? ['Its last statement changes the schema: readers wait for that lock, too.']
-        : []),
-    ],
-  };
-};
-
-/** Its application keeps transactions open as a rule, for a moment each: see the examination of pools. */
-/** An application that works goes on by itself: ending its session would not help. */
-function isBrief({state_age_ms}: Backend): boolean {
-  return (state_age_ms ?? 0) < thresholds.lock_wait_ms.warning;
-}
-
-function isHabit(backend: Backend, {samples}: Parameters<Explain>[1]): boolean {
-  if (isLeak(backend)) return false;
-  return (
-    shareOf(samples, ({pools}) =>
-      pools.some(
-        pool =>
-          poolKey(pool) === poolKey(backend) &&
-          pool.sessions >= 3 &&
-          pool.idle_in_transaction * 2 > pool.sessions,
-      ),
-    ) > 0.5
-  );
-}
-
-function idleTimeout({usename, is_superuser}: Backend): Act {
-  const costs =
-    'Applies to new sessions: the server ends one that is idle in transaction for longer (25P03).';
-  if (usename === null || is_superuser)
-    return advice(
-      'let clients of this kind run in autocommit, or set idle_in_transaction_session_timeout',
-      costs,
-    );
-  return {
-    recipe: 'set-timeouts',
-    params: {role: writeText(usename), idle_in_transaction_session_timeout: '1min'},
-    title: `set idle_in_transaction_session_timeout for role ${usename}`,
-    frees: null,
-    costs,
-  };
-}
-
 export const explainRunning: Explain = (jam, context) => {
   const root = jam.roots.find(({backend}) => backend !== null && isActive(backend));
   if (!root?.backend) return null;
@@ -280,9 +211,4 @@ export function unexplained(jam: Jam): Explanation {
     ],
     confidence: 'possible',
   };
-}
-
-function lockOf({waits}: Jam): string {
-  const {value} = mostOf(waits, ({object}) => object);
-  return value.replace(/^relation /, 'a lock on ').replace(/^row of /, 'rows of ') || 'a lock';
 }

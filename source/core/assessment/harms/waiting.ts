@@ -10,13 +10,13 @@ import {explainForeignKey} from './waiting-foreign-key.ts';
 import {
   explainAdvisory,
   explainBuild,
-  explainIdle,
   explainPrepared,
   explainRunning,
   explainWorker,
   unexplained,
 } from './waiting-holder.ts';
 import {explainHot, holderChanges} from './waiting-hot.ts';
+import {explainIdle} from './waiting-idle.ts';
 import {findJams, type Jam} from './waiting-jams.ts';
 
 const {lock_wait_ms, blocked_sessions} = thresholds;

@@ -43,6 +43,42 @@ describe('examineFailing', () => {
     expect(finding?.params).toMatchObject({method: 'negative'});
   });
 
+  it.each<[string, {name: string; value: string}, Reading['backends'] | null, string, string]>([
+    [
+      'a timeout of a moment',
+      {name: 'statement_timeout', value: '30'},
+      null,
+      'short-timeout',
+      "statements of ingest/shop_app are cancelled (57014): statement_timeout = 30 is set for role shop_app; 79 rollbacks a second, 99% of shop's transactions",
+    ],
+    ['a timeout of minutes', {name: 'statement_timeout', value: '5min'}, null, 'failing-statement', ''],
+    ['no timeout', {name: 'lock_timeout', value: '0'}, null, 'failing-statement', ''],
+    [
+      'a search_path, if its statements are planned',
+      {name: 'search_path', value: 'v2'},
+      null,
+      'failing-statement',
+      '',
+    ],
+    [
+      'a search_path without its tables',
+      {name: 'search_path', value: 'v2'},
+      [session(1, insert, {query_id: null}), session(2, 'SELECT 1', {application_name: 'other'})],
+      'search-path',
+      "statements of ingest/shop_app fail before they are planned (INSERT INTO public.readings): search_path = v2 is set for role shop_app; 79 rollbacks a second, 99% of shop's transactions",
+    ],
+  ])('knows by the settings of its role: %s', (_, override, backends, cause, summary) => {
+    const reading = (index: number): Reading => ({...failing(index), ...(backends && {backends})});
+    const facts = {setting_overrides: [{...override, role: 'shop_app', database: null}]};
+    const [finding] = examineFailing(contextOf(10, reading, facts));
+    expect(finding).toMatchObject({cause, summary: expect.stringContaining(summary)});
+    if (summary !== '')
+      expect(finding).toMatchObject({
+        recipe: 'reset-role-setting',
+        params: {setting: override.name, role: 'shop_app', recycle: 'yes', application: 'ingest'},
+      });
+  });
+
   it('names a role that became read-only, from when, and which clients', () => {
     const at = (hour: string) => ({backend_start: `2026-01-01T${hour}:00.000000Z`});
     const reading = (index: number): Reading => ({

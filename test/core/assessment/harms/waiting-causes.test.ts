@@ -95,6 +95,23 @@ describe('a hot row', () => {
     expect(examine(queue(holder, brief))).toEqual([]);
   });
 
+  it.each([
+    ['sessions that come back', [1, 8, 9, 1, 8, 9, 1], ['hot-row']],
+    ['one that has held it since may end by itself', [1, 8, 9, 8, 1, 1, 1], []],
+  ])('knows by the last readings that the holder changes: %s', (_, holders, causes) => {
+    const slow = {...holder, xact_age_ms: 1800};
+    const snapshots = holders.map(root => {
+      const blocked = waits.map(each => ({
+        ...each,
+        blocked_by: each.pid === 2 ? [root] : [2],
+        wait_age_ms: 400,
+      }));
+      const {backends, ...rest} = queue(slow, blocked);
+      return {...rest, backends: backends.map(each => (each.pid === 1 ? {...each, pid: root} : each))};
+    });
+    expect(examine(snapshots).map(({cause}) => cause)).toEqual(causes);
+  });
+
   it.each<[string, Partial<Backend>]>([
     [
       'a transaction that is open since before the waits',

@@ -160,6 +160,70 @@ describe('a statement that takes the server', () => {
     expect(examineSlow(contextOf([course], {facts})).map(({cause}) => cause)).toEqual(causes);
   });
 
+  it.each<[string, {hit_before: number; started_at: string | null}, string, RegExp]>([
+    [
+      'a plan that touches more',
+      {hit_before: 4, started_at: null},
+      'plan-changed',
+      /: it reads 7\.8M a call from outside shared buffers, 0B before; its plan touches more blocks than before$/,
+    ],
+    [
+      'a restart',
+      {hit_before: 1000, started_at: '2026-01-01T11:58:00Z'},
+      'cache-cold',
+      /; the server was started 2m19s ago, its cache fills again$/,
+    ],
+    [
+      'others that push out what it reads',
+      {hit_before: 1000, started_at: '2025-12-01T00:00:00Z'},
+      'cache-cold',
+      /; what it reads no longer stays in shared buffers$/,
+    ],
+  ])('is explained by %s', (_, {hit_before, started_at}, cause, summary) => {
+    const calls = 10_000 + 8 * 19;
+    const context = contextOf([slow]);
+    const statement = {
+      ...createStatement({
+        ...slow,
+        queryid: '1',
+        calls,
+        total_exec_time_ms: 10_000 + 8 * 19 * 600,
+        shared_blks_read: 8 * 19 * 1000,
+        shared_blks_hit: 10_000 * hit_before,
+      }),
+      rates: {...noRates, calls_per_second: 8, shared_blks_read_per_second: 8000},
+    };
+    const {target} = context.snapshot;
+    const snapshot = {
+      ...context.snapshot,
+      statements: [statement],
+      target: {
+        ...target,
+        ...(target.server && {server: {...target.server, ...(started_at !== null && {started_at})}}),
+      },
+    };
+    expect(examineSlow({...context, snapshot})).toMatchObject([
+      {cause, summary: expect.stringMatching(summary)},
+    ]);
+  });
+
+  it('names the small work_mem of its role where it spills', () => {
+    const spilling = {
+      ...slow,
+      temp_blks_written: 4000 * 8 * 19,
+      rates: {...noRates, calls_per_second: 8, temp_blks_per_second: 32_000},
+    };
+    const facts = {setting_overrides: [{role: 'shop_app', database: null, name: 'work_mem', value: '64kB'}]};
+    expect(examineSlow(contextOf([spilling], {facts}))).toMatchObject([
+      {
+        cause: 'temp-spills',
+        recipe: 'reset-role-setting',
+        params: {role: 'shop_app', setting: 'work_mem'},
+        summary: expect.stringMatching(/a call; work_mem = 64kB is set for role shop_app$/),
+      },
+    ]);
+  });
+
   it('is left to the waits where its sessions wait for locks', () => {
     const waiting = createBackend({state: 'active', wait_event_type: 'Lock', query_id: '1'});
     expect(examineSlow(contextOf([slow], {facts: upkeep(listings), backends: [waiting]}))).toEqual([]);

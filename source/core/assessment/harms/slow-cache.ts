@@ -1,0 +1,59 @@
+import type {Snapshot} from '../../../model/snapshot.ts';
+import {thresholds} from '../../health/thresholds.ts';
+import {formatAge, formatBytes, formatCount} from '../../text/format.ts';
+import {meanBefore, type StatementHistory} from '../statement-history.ts';
+
+/** A statement that reads more from outside shared buffers than it did. */
+export type ColdCache = {
+  /** It touches more blocks than before, too: not the cache, its plan has changed. */
+  isPlan: boolean;
+  text: string;
+  reason: string;
+  advice: string;
+};
+
+/**
+ * A statement that is slower because it reads many more blocks from outside shared buffers for each call: its plan touches more,
+ * the server was restarted, or others push out what it needs. null if that is not so, or not known.
+ */
+export function coldCache(history: StatementHistory, {target, at}: Snapshot): ColdCache | null {
+  const {statement, calls, mean_ms} = history;
+  const {rates, shared_blks_read, shared_blks_hit} = statement;
+  const before_calls = statement.calls - calls;
+  const mean_before_ms = meanBefore(history);
+  if (!rates || rates.calls_per_second === 0 || before_calls < leastCalls || mean_before_ms === null)
+    return null;
+  const {shared_blks_read_per_second, shared_blks_hit_per_second, calls_per_second} = rates;
+  if (shared_blks_read_per_second === null || shared_blks_hit_per_second === null) return null;
+  const read = shared_blks_read_per_second / calls_per_second;
+  const hit = shared_blks_hit_per_second / calls_per_second;
+  // The counters include the calls of the assessed time, at about this rate.
+  const readBefore = Math.max(0, shared_blks_read - read * calls) / before_calls;
+  const hitBefore = Math.max(0, shared_blks_hit - hit * calls) / before_calls;
+  const times = thresholds.slower_than_before_times.warning;
+  if (read < leastReadBlocks || read < readBefore * times || mean_ms < mean_before_ms * times) return null;
+  const isPlan = read + hit >= (readBefore + hitBefore) * times;
+  const started_at = target.server?.started_at ?? null;
+  const up_ms = started_at === null ? Infinity : Date.parse(at) - Date.parse(started_at);
+  const isRestarted = up_ms < warmUpMs;
+  const why = isPlan
+    ? 'its plan touches more blocks than before'
+    : isRestarted
+      ? `the server was started ${formatAge(up_ms)} ago, its cache fills again`
+      : 'what it reads no longer stays in shared buffers';
+  const size = (blocks: number) => formatBytes(blocks * blockBytes);
+  return {
+    isPlan,
+    text: `it reads ${size(read)} a call from outside shared buffers, ${size(readBefore)} before; ${why}`,
+    reason: `A call touches ${formatCount(Math.round(read + hit))} blocks, ${formatCount(Math.round(readBefore + hitBefore))} before.`,
+    advice: isRestarted
+      ? 'wait, or warm the tables that it reads (pg_prewarm)'
+      : 'find out what reads or loads much since then (a report, a bulk load), or enlarge shared_buffers',
+  };
+}
+
+const leastCalls = 5;
+const leastReadBlocks = 50;
+const blockBytes = 8192;
+/** Longer, and the cache is as warm as it gets. */
+const warmUpMs = 1_800_000;

@@ -1,0 +1,51 @@
+import {expect, it} from 'vitest';
+import {examineLwlocks} from '../../../../source/core/assessment/harms/lwlocks.ts';
+import {createBackend} from '../../../helpers/snapshot.ts';
+import {contextOf} from './readings.ts';
+
+/** Of ten sessions that insert, `waiting` wait for the lock. */
+const inserting = (waiting: number, wait_event = 'WALWrite') =>
+  Array.from({length: 10}, (_, index) =>
+    createBackend({
+      pid: index + 1,
+      application_name: 'ingest',
+      state: 'active',
+      query: 'INSERT INTO events VALUES ($1)',
+      query_id: '7',
+      ...(index < waiting && {wait_event_type: 'LWLock', wait_event}),
+    }),
+  );
+
+it('names the lock that most wait for, and what it means', () => {
+  const [finding, ...others] = examineLwlocks(contextOf(8, () => ({backends: inserting(6)})));
+  expect(others).toEqual([]);
+  expect(finding).toMatchObject({
+    cause: 'lwlock',
+    severity: 'warning',
+    subject: 'lwlock:WALWrite',
+    summary:
+      '6 of 10 sessions of ingest/shop_app wait for WALWrite (LWLock), most in INSERT INTO events, 6.0 on average in 8 of 8 readings: commits wait for WAL to be written',
+    harm: {kind: 'waiting', sessions: 6, share: 1, since: null},
+    acts: [{recipe: null}],
+  });
+  expect(finding?.explains).toContain('application:ingest/role:shop_app');
+});
+
+it.each([
+  ['MultiXactOffsetSLRU', /share mode$/],
+  ['SubtransBuffer', /64 savepoints each$/],
+  ['BufferMapping', /the same pages$/],
+  ['SomethingNew', /they share it inside the server$/],
+])('knows %s', (wait_event, summary) => {
+  const [finding] = examineLwlocks(contextOf(8, () => ({backends: inserting(6, wait_event)})));
+  expect(finding?.summary).toMatch(summary);
+});
+
+it.each<[string, number, (index: number) => number]>([
+  ['few wait', 8, () => 3],
+  ['they wait now and then', 8, index => (index % 4 === 3 ? 6 : 0)],
+  ['there are few readings', 3, () => 6],
+  ['they wait no longer', 8, index => (index < 7 ? 6 : 0)],
+])('is silent while %s', (_, count, waiting) => {
+  expect(examineLwlocks(contextOf(count, index => ({backends: inserting(waiting(index))})))).toEqual([]);
+});
