@@ -28,12 +28,16 @@ function buildGraph({backends, background_workers, lock_waits}: Waits): LockGrap
     if (backend_type === 'parallel worker' && leader_pid !== null) leaders.set(pid, leader_pid);
   }
   const leaderOf = (pid: number) => leaders.get(pid) ?? pid;
-  const blockers = new Map<number, number[]>();
+  const blockers = new Map<number, readonly number[]>();
   const read = new Set<readonly number[]>();
   for (const {pid: process, blocked_by} of [...backends, ...background_workers, ...lock_waits]) {
     // A session and its lock wait have one list.
     if (blocked_by.length === 0 || read.has(blocked_by)) continue;
     read.add(blocked_by);
+    if (leaders.size === 0) {
+      blockers.set(process, blocked_by);
+      continue;
+    }
     const pid = leaderOf(process);
     // pg_blocking_pids() names the leader once for each of its parallel workers.
     const others = new Set([...(blockers.get(pid) ?? []), ...blocked_by.map(leaderOf)]);

@@ -59,10 +59,10 @@ const mostCompared = 20;
 function isRepeated(history: StatementHistory): boolean {
   const {calls_per_second, mean_ms, rows, calls} = history;
   return (
-    isRunning(history) &&
     calls_per_second >= chatty_calls_per_second.warning &&
     mean_ms <= mostMeanMs &&
-    rows <= calls * mostRows
+    rows <= calls * mostRows &&
+    isRunning(history)
   );
 }
 

@@ -28,22 +28,23 @@ export function idleSpans(samples: readonly Sample[], application: Application):
 /** Several harms ask for them, each for every application: with 60 samples of 100 transactions, more work than all else. */
 const known = new WeakMap<readonly Sample[], Map<string, IdleSpan[]>>();
 
-/** Found by pid and compared: keys of text for each of thousands of transactions would cost more than the rest. */
+/**
+ * Found by pid and compared: keys of text for each of thousands of transactions would cost more than the rest. What a session was
+ * last seen in is the only one that may go on.
+ */
 function spansByApplication(samples: readonly Sample[]): Map<string, IdleSpan[]> {
   const spans: (IdleSpan & Application)[] = [];
-  const byPid = new Map<number, (IdleSpan & Application)[]>();
+  const byPid = new Map<number, IdleSpan & Application>();
   const last = samples.at(-1);
   for (const sample of samples) {
     const has_ended = sample !== last;
     for (const open of sample.transactions) {
-      const ofPid = byPid.get(open.pid);
-      const span = ofPid?.findLast(each => isSameSpan(each, open));
-      if (span === undefined) {
-        const {idle_ms: seen_ms, ...rest} = open;
-        const fresh = {...rest, seen_ms, has_ended};
+      const span = byPid.get(open.pid);
+      if (span === undefined || !isSameSpan(span, open)) {
+        const {pid, xact_start, query_id, application_name, usename, idle_ms: seen_ms} = open;
+        const fresh = {pid, xact_start, query_id, application_name, usename, seen_ms, has_ended};
         spans.push(fresh);
-        if (ofPid === undefined) byPid.set(open.pid, [fresh]);
-        else ofPid.push(fresh);
+        byPid.set(pid, fresh);
       } else {
         span.seen_ms = open.idle_ms;
         span.has_ended = has_ended;

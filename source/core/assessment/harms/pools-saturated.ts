@@ -83,14 +83,14 @@ function isJob({samples}: Context, {last, sessions}: PoolHistory): boolean {
     /^\s*(copy|insert|create|alter|vacuum|refresh|reindex|cluster)\b/i.test(query ?? '') ||
     (query_age_ms ?? 0) > thresholds.report_statement_ms.warning;
   if (active.filter(isLong).length > active.length / 2) return true;
-  const kinds = new Set(
-    samples.flatMap(({begun}) =>
-      begun
-        .filter(each => each.application_name === last.application_name && each.usename === last.usename)
-        .map(({query_id}) => query_id),
-    ),
-  );
-  return last.clients === 1 && kinds.size < leastStatements;
+  if (last.clients > 1) return false;
+  const kinds = new Set<string>();
+  for (const {begun} of samples.toReversed()) {
+    for (const {application_name, usename, query_id} of begun)
+      if (application_name === last.application_name && usename === last.usename) kinds.add(query_id);
+    if (kinds.size >= leastStatements) return false;
+  }
+  return true;
 }
 
 /** A service runs many kinds of statements, a job few besides its BEGIN and COMMIT. */

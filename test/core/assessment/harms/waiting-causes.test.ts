@@ -97,7 +97,7 @@ describe('a hot row', () => {
 
   it.each([
     ['sessions that come back', [1, 8, 9, 1, 8, 9, 1], ['hot-row']],
-    ['one that has held it since may end by itself', [1, 8, 9, 8, 1, 1, 1], []],
+    ['one that has held it since', [1, 8, 9, 8, 1, 1, 1], ['idle-blocker']],
   ])('knows by the last readings that the holder changes: %s', (_, holders, causes) => {
     const slow = {...holder, xact_age_ms: 1800};
     const snapshots = holders.map(root => {
