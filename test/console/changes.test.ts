@@ -80,7 +80,7 @@ it('lists what changed, the newest first, with time, figures and who', () => {
       /12:00:28 sessions +opened 8 sessions from 10.0.0.7 +4 -> 12 sessions +shop\/shop_app/,
     ),
     expect.stringMatching(/12:00:15 run +kill-idle-sessions ran 2 steps +done +ann@bastion/),
-    expect.stringMatching(/12:00:05 statement UPDATE orders is new +3 calls +shop_app/),
+    expect.stringMatching(/12:00:05 statement new: UPDATE orders +3 calls +shop_app/),
   ]);
 });
 
@@ -134,7 +134,7 @@ it('shows the past up to its time, from the log up to now', () => {
   expect(body(past.state)).toEqual([
     expect.stringContaining('what changed in 10s'),
     expect.stringContaining('TIME'),
-    expect.stringContaining('UPDATE orders is new'),
+    expect.stringContaining('new: UPDATE orders'),
     '',
     '',
   ]);
@@ -156,6 +156,6 @@ it('asks for what changed in a recording when it is opened, and shows what came 
   expect(body(state).join('\n')).not.toContain('UPDATE orders');
   const {log} = play(open(), ...messages).state.samples.at(-1) ?? {};
   const known = play(state, {kind: 'past-changes', changes: log?.entries ?? []}).state;
-  expect(body(known)[2]).toContain('UPDATE orders is new');
+  expect(body(known)[2]).toContain('new: UPDATE orders');
   expect(body(known)[3]).toBe('');
 });

@@ -45,7 +45,7 @@ export const changeColumns: Column<ChangeRow>[] = [
     width: 24,
     grows: true,
     priority: 1,
-    text: ({object, event}) => (object === '' ? event : `${object} ${event}`),
+    text: whatOf,
     sortValue: ({object}) => object,
   },
   {
@@ -68,6 +68,13 @@ export const changeColumns: Column<ChangeRow>[] = [
     sortValue: ({by}) => by,
   },
 ];
+
+/** What happened comes first where the object may be cut: `new: SELECT from orders`. */
+function whatOf({kind, object, event}: ChangeRow): string {
+  if (object === '') return event;
+  const isCut = kind === 'statement' || kind === 'schema' || kind === 'setting';
+  return isCut ? `${event.replace(/^(?:is|are|was) /, '')}: ${object}` : `${object} ${event}`;
+}
 
 function figuresOf({before, after}: ChangeRow): string {
   return before !== null && after !== null ? `${before} -> ${after}` : (after ?? before ?? '');

@@ -149,7 +149,7 @@ function since(entries: readonly LoggedChange[], from_ms: number): LoggedChange[
 
 /**
  * The finding with the changes near its beginning: those about what it explains, then those of the server, its settings
- * and its schema, which may concern everything. Of others only how much came or went would be said.
+ * and its schema, which may concern everything. The waves and statements of others are left to the view of changes.
  */
 export function withChanges(finding: Finding, {entries}: ChangeLog, now_ms: number): Finding {
   if (finding.harm === undefined || entries.length === 0) return finding;

@@ -1,9 +1,11 @@
 import {describe, expect, it} from 'vitest';
 import {createAssessor} from '../../../source/core/assessment/assess.ts';
+import {emptyLog, withChanges} from '../../../source/core/assessment/change-log.ts';
 import {addSample} from '../../../source/core/assessment/samples.ts';
 import {noDiagnosisData} from '../../../source/core/recipe/diagnose.ts';
 import type {AssessmentFacts, Sample} from '../../../source/model/assessment.ts';
 import type {Backend, Snapshot, Statement} from '../../../source/model/snapshot.ts';
+import {createFinding} from '../../console/played.ts';
 import {exampleServer} from '../../helpers/identity.ts';
 import {createBackend, createSnapshot, createStatement} from '../../helpers/snapshot.ts';
 
@@ -374,7 +376,7 @@ describe('over several readings', () => {
   });
 });
 
-it("completes a finding's page with what changed near its beginning", () => {
+it('has what changed in the last minute in the assessment', () => {
   const assessor = createAssessor([]);
   const assessed = [sessions(4), sessions(4), [...sessions(4), ...sessions(8, {backend_age_ms: 900})]].map(
     (backends, index) => assessor.assess(createSnapshot({at: at(index), backends}), noDiagnosisData),
@@ -382,4 +384,35 @@ it("completes a finding's page with what changed near its beginning", () => {
   expect(assessed.at(-1)?.changes.map(({what}) => what)).toEqual([
     'shop/shop_app opened 8 sessions from 10.0.0.7: 4 -> 12 sessions',
   ]);
+});
+
+it('adds to a finding what changed near its beginning: what it explains, then settings and schema', () => {
+  const samples = [
+    {at: at(0), facts: set('4MB')},
+    {at: at(10), backends: sessions(4), facts: set('64MB')},
+    {
+      at: at(20),
+      backends: [...sessions(4), ...sessions(5, {application_name: 'other'})],
+      facts: set('64MB'),
+    },
+  ].reduce<Sample[]>(
+    (before, {facts, ...reading}) => addSample(before, createSnapshot({backends: [], ...reading}), facts),
+    [],
+  );
+  const changesOf = (since: string | null, now_ms: number) =>
+    withChanges(
+      createFinding({
+        subject: 'application:shop/role:shop_app',
+        harm: {kind: 'pool', sessions: 4, share: 1, since},
+      }),
+      samples.at(-1)?.log ?? emptyLog,
+      now_ms,
+    ).changes?.map(({what}) => what);
+  const expected = [
+    'shop/shop_app connected from 10.0.0.7: 0 -> 4 sessions',
+    'work_mem for role app in shop was set: 4MB -> 64MB',
+  ];
+  expect(changesOf(at(100), Date.parse(at(2000)))).toEqual(expected);
+  expect(changesOf(null, Date.parse(at(30)))).toEqual(expected);
+  expect(changesOf(at(1000), Date.parse(at(2000)))).toBeUndefined();
 });
