@@ -176,13 +176,22 @@ function withoutRates(statements: readonly Statement[]): Statement[] {
   return statements.map(({rates: _, ...counters}) => counters);
 }
 
-/** The same for databases, whose counters restart with `stats_reset`, a crash or a restore. */
-export function withDatabaseRates(
-  previous: {at_ms: number; databases: readonly Database[]},
-  current: {at_ms: number; databases: readonly Database[]},
-): Database[] {
+export type DatabaseCounters = {
+  at_ms: number;
+  databases: readonly Database[];
+  /** poolctl's own commits so far, and in which database. */
+  own?: {datname: string; commits: number};
+};
+
+/**
+ * The same for databases, whose counters restart with `stats_reset`, a crash or a restore; without poolctl's own commits.
+ */
+export function withDatabaseRates(previous: DatabaseCounters, current: DatabaseCounters): Database[] {
   const interval_ms = current.at_ms - previous.at_ms;
   const before = new Map(previous.databases.map(database => [database.datname, database]));
+  const ownCommits = (current.own?.commits ?? 0) - (previous.own?.commits ?? 0);
+  const ownPerSecond = ({datname}: Database) =>
+    datname === current.own?.datname ? (ownCommits * 1000) / interval_ms : 0;
   return current.databases.map(database => {
     const {rates: _, ...counters} = database;
     const earlier = before.get(database.datname);
@@ -193,7 +202,8 @@ export function withDatabaseRates(
       ...counters,
       rates: {
         interval_ms,
-        commits_per_second: perSecond(of => of.xact_commit),
+        // Statements of one transaction are more than one commit.
+        commits_per_second: Math.max(0, perSecond(of => of.xact_commit) - ownPerSecond(database)),
         rollbacks_per_second: perSecond(of => of.xact_rollback),
         deadlocks_per_second: perSecond(of => of.deadlocks),
         temp_bytes_per_second: perSecond(of => of.temp_bytes),

@@ -1,5 +1,5 @@
 import {computeBudget, type SlotSettings} from '../../core/activity/budget.ts';
-import {withDatabaseRates} from '../../core/activity/rates.ts';
+import {type DatabaseCounters, withDatabaseRates} from '../../core/activity/rates.ts';
 import {minimumBlocks} from '../../core/health/thresholds.ts';
 import type {Database, Snapshot} from '../../model/snapshot.ts';
 import type {PgClient, RawPgClient} from '../connect/client.ts';
@@ -77,6 +77,7 @@ export type Reader = {
 /** Reads one server over one connection, and keeps what rates and names need. The first request must include `catalogs`. */
 export function createReader(connection: ReadableConnection, now: () => number): Reader {
   const {client, request, server_version_num} = connection;
+  const transactions = countTransactions(client);
   const run = createRunQuery(client, connection);
   const sections = createSections(request.user, now);
   const activityReader = createActivityReader();
@@ -90,7 +91,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
   let settings: SlotSettings | null = null;
   let activity: Activity | null = null;
   let cost: Snapshot['cost'] = {round_trip_ms: 0, response_bytes: 0};
-  let databases: {at_ms: number; databases: Database[]} | null = null;
+  let databases: DatabaseCounters | null = null;
   let indexHitRatio: number | null = null;
   let indexBuilds: Snapshot['index_builds'] = [];
   let lockDetails = new Map<number, LockWaitRow>();
@@ -140,8 +141,9 @@ export function createReader(connection: ReadableConnection, now: () => number):
   }
 
   async function readDatabases(activityRead: Promise<void>): Promise<void> {
+    const own = {datname: request.database, commits: transactions()};
     const [rows] = await Promise.all([run<DatabaseRow>(pick(databasesQuery)), activityRead]);
-    const current = {at_ms: activity?.at_ms ?? 0, databases: rows.map(toDatabase)};
+    const current = {at_ms: activity?.at_ms ?? 0, databases: rows.map(toDatabase), own};
     const rated = databases === null ? current.databases : withDatabaseRates(databases, current);
     databases = {...current, databases: rated};
   }
@@ -182,8 +184,9 @@ export function createReader(connection: ReadableConnection, now: () => number):
     const parts: Promise<void>[] = [catalogs, sessions];
     // What a process waited for some time ago says nothing about its next wait.
     if (request.activity && !request.lock_waits) lockDetails = new Map();
-    if (request.server) parts.push(readServer());
+    // Right after the sessions, which make poolctl's own commits visible.
     if (request.databases) parts.push(sections.attempt('databases', () => readDatabases(sessions)));
+    if (request.server) parts.push(readServer());
     if (request.lock_waits) parts.push(sections.attempt('lock_waits', readLockWaits));
     if (request.index_hits) parts.push(sections.attempt('index_hits', readIndexHits));
     if (request.index_builds) parts.push(sections.attempt('index_builds', readIndexBuilds));
@@ -272,6 +275,17 @@ function toDatabase(row: DatabaseRow): Database {
 
 function ratio(hit: number, read: number): number | null {
   return hit + read === 0 ? null : hit / (hit + read);
+}
+
+/** How many statements were sent over this connection, whoever sent them: each is a transaction of its own. */
+function countTransactions(client: PgClient): () => number {
+  const query = client.query.bind(client);
+  let sent = 0;
+  client.query = <Row>(sentQuery: Parameters<PgClient['query']>[0]) => {
+    sent++;
+    return query<Row>(sentQuery);
+  };
+  return () => sent;
 }
 
 /** From the network, TLS included. */

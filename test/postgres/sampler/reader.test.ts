@@ -133,6 +133,38 @@ describeEachMajor('reader', major => {
     await until(async () => textOf(await reader.read({...emptyRequest, activity: true})) === undefined);
   });
 
+  // Before 15 the statistics collector writes them later.
+  it.runIf(major >= 15)("takes poolctl's own commits out of the rates", async () => {
+    await server.query('CREATE DATABASE quiet');
+    const connection = await watch(server.url({database: 'quiet'}));
+    const reader = await openReader(connection);
+    const readCommits = async () => {
+      const snapshot = await reader.read({...everything, statements: null});
+      const {rates, xact_commit} = snapshot.databases.find(({datname}) => datname === 'quiet') ?? {};
+      return {
+        xact_commit,
+        commits: ((rates?.commits_per_second ?? Number.NaN) * (rates?.interval_ms ?? 0)) / 1000,
+      };
+    };
+    const {xact_commit: first = 0} = await readCommits();
+    await connection.client.query('SELECT 1 AS of_poolctl_besides');
+    const second = await readCommits();
+    expect(second.xact_commit).toBeGreaterThan(first);
+    expect(second.commits).toBeCloseTo(0, 6);
+    expect((await readCommits()).commits).toBeCloseTo(0, 6);
+    const app = await server.connect({database: 'quiet'});
+    for (let turn = 0; turn < 5; turn++) await app.query('SELECT 1');
+    // What a session has committed is counted at the latest when it ends.
+    await app.end();
+    let counted = 0;
+    await until(async () => {
+      counted += (await readCommits()).commits;
+      return counted > 4.5;
+    });
+    expect(counted).toBeGreaterThanOrEqual(5 - 1e-6);
+    await connection.close();
+  });
+
   it('says how long the sessions took, whatever is read after them', async () => {
     const connection = await watch(server.url());
     let step_ms = 6000;
