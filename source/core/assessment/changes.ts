@@ -54,11 +54,16 @@ const leastSessions = 3;
 export function poolChanges(before: Sample, after: After): Draft[] {
   const keys = new Set(after.pools.map(poolKey));
   return [
-    ...after.pools.flatMap(pool => changeOfPool(poolIn(before, poolKey(pool)), pool, after)),
+    ...after.pools.filter(isKnown).flatMap(pool => changeOfPool(poolIn(before, poolKey(pool)), pool, after)),
     ...before.pools
-      .filter(pool => pool.sessions >= leastSessions && !keys.has(poolKey(pool)))
+      .filter(pool => isKnown(pool) && pool.sessions >= leastSessions && !keys.has(poolKey(pool)))
       .map(pool => wave({...pool, sessions: 0, begun: 0}, pool, after, 'disconnected', pool.addresses)),
   ];
+}
+
+/** A session has no role before it is authenticated. */
+function isKnown({usename}: PoolSample): boolean {
+  return usename !== '';
 }
 
 const nothing = {sessions: 0, addresses: {}};

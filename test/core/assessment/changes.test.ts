@@ -62,6 +62,12 @@ it.each<[string, Reading, Reading, string[]]>([
     {backends: sessions(4)},
     ['00:10 shop/shop_app connected from 10.0.0.7: 0 -> 4 sessions'],
   ],
+  [
+    'sessions that are not authenticated yet',
+    {},
+    {backends: sessions(4, {usename: null, application_name: ''})},
+    [],
+  ],
   ['a psql connected', {}, {backends: sessions(1)}, []],
   [
     'an application disconnected',
