@@ -5,6 +5,7 @@ import {afterAll, beforeAll, beforeEach, expect, it, onTestFinished} from 'vites
 import {localFiles} from '../../source/cli/local-files.ts';
 import {runRecipe} from '../../source/commands/run/command.ts';
 import {undoRun} from '../../source/commands/undo/command.ts';
+import {effectLines} from '../../source/core/engine/measures.ts';
 import {createActing, noFlags, temporaryFolder} from '../cli/execution/acting.ts';
 import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 import {advise, createOrders, holdUp, indexNamed, proposalFor} from './indexing.ts';
@@ -60,9 +61,14 @@ describeEachMajor('apply-indexes', major => {
       },
       {
         name: `time of ${queryid}`,
-        before: expect.stringMatching(/^1 calls, mean \d+\.\d{3} ms$/),
+        before: expect.stringMatching(/^1 calls, \d+\.\d{3} ms in all$/),
         after: expect.stringMatching(/^1 calls/),
       },
+    ]);
+
+    expect(effectLines(outcome?.measures ?? [])).toEqual([
+      expect.stringMatching(new RegExp(`^plan cost of ${queryid}: [\\d,.]+[kM]? -> [\\d,.]+$`)),
+      expect.stringMatching(new RegExp(`^time of ${queryid}: mean .* over 1 call before, no call since$`)),
     ]);
 
     const ports = {...acting.ports, identity: {run: 'r2', actor: 'oncall@bastion'}};

@@ -1,4 +1,5 @@
 import {describeAfter} from '../../core/assessment/recovery.ts';
+import {effectLines} from '../../core/engine/measures.ts';
 import {stepText} from '../../core/engine/step-preview.ts';
 import {actedAs} from '../../core/engine/undo.ts';
 import {nameServer} from '../../core/server/server-identity.ts';
@@ -90,6 +91,7 @@ function stepLines(
   const outcomeLines = [
     outcomeText((intent ?? outcome)?.at, outcome, acting_pid),
     ...(outcome?.hint === undefined ? [] : [outcome.hint]),
+    ...effectLines(outcome?.measures ?? []),
     ...(outcome?.measures ?? []).flatMap(measureLines),
   ];
   const [first, ...rest] = intent

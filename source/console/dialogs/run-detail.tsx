@@ -1,4 +1,5 @@
 import {describeAfter} from '../../core/assessment/recovery.ts';
+import {effectLines} from '../../core/engine/measures.ts';
 import {actedAs, undoStateOf} from '../../core/engine/undo.ts';
 import {nameServer} from '../../core/server/server-identity.ts';
 import {counted, formatMs} from '../../core/text/format.ts';
@@ -111,10 +112,13 @@ function StepRecord({intent: {step, content, at}, outcome, acting_pid}: StepReco
 }
 
 function describeMeasures(measures: NonNullable<StepResult['measures']>): string[] {
-  return measures.flatMap(({name, before, after}) => [
-    `${name} before: ${before ?? 'not read'}`,
-    `${name} after: ${after ?? 'not read'}`,
-  ]);
+  return [
+    ...effectLines(measures),
+    ...measures.flatMap(({name, before, after}) => [
+      `${name} before: ${before ?? 'not read'}`,
+      `${name} after: ${after ?? 'not read'}`,
+    ]),
+  ];
 }
 
 function describeOutcome(

@@ -1,6 +1,7 @@
 import {Box} from 'ink';
 import {memo} from 'react';
 import {describeAfter} from '../../core/assessment/recovery.ts';
+import {effectLines} from '../../core/engine/measures.ts';
 import {countOutcomes} from '../../core/engine/run-state.ts';
 import {formatMs, formatRatio} from '../../core/text/format.ts';
 import type {RunHarm, RunState, RunStep, StepProgress} from '../../model/run.ts';
@@ -89,6 +90,7 @@ const StepRows = memo(function StepRows({step, isLost: lost, isPausing, isCleani
       {result?.message && result.outcome !== 'verified' && (
         <Prose text={result.message} indent={6} role="muted" />
       )}
+      <Prose text={effectLines(result?.measures ?? [])} indent={6} role="muted" />
       {progress && status === 'acting' && <Progress progress={progress} />}
       {isPausing && (
         <Text role="muted">{'      pausing to see whether the same client takes the freed slots again'}</Text>

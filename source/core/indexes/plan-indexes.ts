@@ -192,12 +192,12 @@ function planOf({queryid, query}: Served): Measure {
   return {name: `plan of ${queryid}`, query: {text: query, values: []}, kind: 'plan'};
 }
 
-/** Calls and mean time since the last reset. */
+/** Calls and their time since the last reset: the difference of two is the time since (`effectLines`). */
 function timeOf({queryid}: Served, schema: string): Measure {
   return {
     name: `time of ${queryid}`,
     query: {
-      text: `SELECT pg_catalog.concat(sum(calls), ' calls, mean ', round((sum(total_exec_time) / nullif(sum(calls), 0))::numeric, 3), ' ms') FROM ${quoteIdentifier(schema)}.pg_stat_statements(false) WHERE queryid = $1::int8 AND dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())`,
+      text: `SELECT pg_catalog.concat(sum(calls), ' calls, ', round(sum(total_exec_time)::numeric, 3), ' ms in all') FROM ${quoteIdentifier(schema)}.pg_stat_statements(false) WHERE queryid = $1::int8 AND dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())`,
       values: [queryid],
     },
   };
