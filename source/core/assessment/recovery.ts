@@ -23,13 +23,21 @@ export function answeredBy(
   const isItsAct = ({acts = []}: Finding) =>
     acts.some(
       act =>
-        act.recipe === recipe && Object.entries(act.params).every(([name, value]) => params[name] === value),
+        act.recipe === recipe &&
+        Object.entries(act.params).every(([name, value]) => covers(name, params[name] ?? '', value)),
     );
   return findings.filter(
     finding =>
       finding.harm !== undefined &&
       (isOpened(finding) || subjectsOf(finding).some(subject => subjects.has(subject)) || isItsAct(finding)),
   );
+}
+
+/** Whether a plan's parameter includes an act's. Not set it is all there is, but of sessions only those of its steps. */
+function covers(name: string, planned: string, wanted: string): boolean {
+  if (planned === '') return name !== 'pid';
+  const all = new Set(planned.split(',').map(part => part.trim()));
+  return planned === wanted || wanted.split(',').every(part => all.has(part.trim()));
 }
 
 /** Before a run, from the finding of its plan's time. */
@@ -274,6 +282,6 @@ export function describeAfter({kind, after}: RunHarm): string {
     case 'remains':
       return `remains after ${over}: ${after.summary}`;
     case 'unknown':
-      return `not known yet: ${how} do not show it`;
+      return `not known yet (${how})`;
   }
 }

@@ -33,6 +33,14 @@ describe('the findings that a plan answers', () => {
     expect(answeredBy({...plan, params: {pid: '8'}}, [jam], () => true)).toEqual([jam]);
     expect(answeredBy(createPlan(0, {steps: [createStep(2)]}), [jam])).toEqual([jam]);
     expect(answeredBy(createPlan(1), [jam])).toEqual([]);
+    expect(answeredBy({...plan, params: {pid: '8, 9'}}, [jam])).toEqual([jam]);
+    // Without pid it is the sessions of its steps.
+    expect(answeredBy({...plan, params: {pid: ''}}, [jam])).toEqual([]);
+    const act = {recipe: 'analyze', params: {tables: 'public.a'}, title: '', frees: null, costs: ''};
+    const stale = createFinding({subject: 'statement:1', harm: harmOf('slow'), acts: [act]});
+    const answers = (tables: string) =>
+      answeredBy(createPlan(0, {recipe: 'analyze', params: {tables}}), [stale]);
+    expect([answers(''), answers('public.b,public.a'), answers('public.b')]).toEqual([[stale], [stale], []]);
     const {harm: _, ...harmless} = jam;
     expect(answeredBy(plan, [harmless], () => true)).toEqual([]);
   });
