@@ -1,4 +1,4 @@
-import {writeFile} from 'node:fs/promises';
+import {mkdir, readFile, symlink, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {ReplayDocument} from '../../source/model/replay-report.ts';
@@ -250,6 +250,51 @@ SELECT * FROM t;
     expect(document.results[0]).toMatchObject({connection_limit: 1, errors: {other: 0}});
     expect(document.results.length).toBeLessThan(3);
     expect(document.notes.join()).toContain("poolctl's connection to the server ended: partial");
+  });
+
+  it('runs the examples of docs/replay.md', async () => {
+    await server.query(`CREATE TABLE orders AS SELECT id, id % 2 + 1 AS customer FROM generate_series(1, 8) id;
+      CREATE TABLE items AS SELECT id AS order_id, 'item' AS name FROM generate_series(1, 8) id;
+      GRANT SELECT ON orders, items TO app`);
+    const text = await readFile(new URL('../../docs/replay.md', import.meta.url), 'utf8');
+    const example = (language: string) =>
+      new RegExp(`\`\`\`${language}\n([^]*?)\`\`\``).exec(text)?.[1] ?? '';
+    const home = await temporaryHome();
+    await mkdir(join(home, 'lib'));
+    await symlink(new URL('../../node_modules', import.meta.url).pathname, join(home, 'node_modules'));
+    await writeFile(join(home, 'orders.sql'), example('sql'));
+    await writeFile(join(home, 'orders.endpoint.ts'), example('ts'));
+    await writeFile(join(home, 'tsconfig.json'), '{"compilerOptions": {"paths": {"@/*": ["./*"]}}}');
+    await writeFile(
+      join(home, 'lib/orders.ts'),
+      `import pg from 'pg';
+const pool = new pg.Pool({connectionString: process.env.DATABASE_URL});
+export async function listOrders(customer: number) {
+  const {rows} = await pool.query('SELECT id FROM orders WHERE customer = $1', [customer]);
+  for (const {id} of rows) await pool.query('SELECT name FROM items WHERE order_id = $1', [id]);
+}
+`,
+    );
+    for (const file of ['orders.sql', 'orders.endpoint.ts']) {
+      const {code, stdout, stderr} = await runProgram(['replay', file, url, '--requests', '6', '--json'], {
+        home,
+      });
+      expect(code, stderr).toBe(0);
+      expect(JSON.parse(stdout), file).toMatchObject({
+        endpoint: 'GET /api/orders',
+        results: [{requests: 6, queries_per_request: 5, failures: []}],
+      });
+    }
+  });
+
+  it("resolves names in the address's schema", async () => {
+    await server.query('CREATE SCHEMA "my own"; CREATE TABLE "my own".only_here (id int)');
+    await server.query('GRANT USAGE ON SCHEMA "my own" TO app; GRANT SELECT ON "my own".only_here TO app');
+    const home = await temporaryHome();
+    await writeFile(join(home, 'x.sql'), 'SELECT count(*) FROM only_here;');
+    const words = ['replay', 'x.sql', `${url}?schema=my%20own`, '--requests', '3', '--json'];
+    const {stdout} = await runProgram(words, {home});
+    expect(JSON.parse(stdout)).toMatchObject({results: [{requests: 3, failures: []}]});
   });
 
   it('emulates the pool of Prisma 6 and earlier, and says so', async () => {

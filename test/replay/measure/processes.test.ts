@@ -185,4 +185,63 @@ export default defineEndpoint<unknown>({
     expect(document.results).toMatchObject([{variant: 'stays', requests: 6}]);
     expect(document.notes.join()).toContain("leaves: the endpoint's process ended: exit code 3");
   });
+
+  describe("with an endpoint's code that misbehaves", () => {
+    const fileOf = (body: string) => `import {defineEndpoint} from 'poolctl';
+export default defineEndpoint<unknown>({
+  route: 'GET /x', samples: [{}],
+  variants: [{name: 'main', async run({sql}) { await sql('SELECT 1'); ${body} }}],
+});`;
+    async function run(body: string, flags: string[] = [], options: Parameters<typeof runProgram>[1] = {}) {
+      const home = await temporaryHome();
+      await writeFile(join(home, 'x.ts'), fileOf(body));
+      const words = ['replay', 'x.ts', url, '--requests', '30', '--warm-up', '0', '--json', ...flags];
+      const {code, stdout, stderr} = await runProgram(words, {home, ...options});
+      return {code, document: JSON.parse(stdout) as ReplayDocument, stderr};
+    }
+
+    it('keeps what it prints apart from the results', async () => {
+      const {code, document, stderr} = await run(
+        "console.log('printed'); process.stderr.write('\\u001b[2J\\n');",
+      );
+      expect(code).toBe(0);
+      expect(document.results).toMatchObject([{requests: 30}]);
+      expect(stderr.split('\n').filter(line => line === 'endpoint: printed').length).toBeGreaterThan(5);
+      expect(stderr).not.toContain('\u001b[2J');
+      expect(document.notes).toContain('the endpoint printed 60 lines, of which 20 are shown');
+    });
+
+    it('reports an exception in a timer with its line, and keeps the results', async () => {
+      const {code, document} = await run(
+        "setTimeout(() => { throw new Error('late'); }); await sql('SELECT 2');",
+      );
+      expect(code).toBe(0);
+      expect(document.results).toMatchObject([{requests: 30, errors: {other: 0}}]);
+      expect(document.notes.join()).toMatch(/x\.ts:4: a timer or an event threw, .*: late/);
+    });
+
+    it('reports an exit with 0 as the end of its process', async () => {
+      const {code, document} = await run('process.exit(0);');
+      expect(code).toBe(7);
+      expect(document.notes).toContain("main: the endpoint's process ended: exit code 0");
+    });
+
+    it('ends an endless loop at Ctrl-C, and its process with it', async () => {
+      const {code, document} = await run("console.log('looping', process.pid); for (;;) {}", [], {
+        interrupt: {when: /looping \d+/, signal: 'SIGINT'},
+      });
+      expect(code).toBe(130);
+      expect(document.is_complete).toBe(false);
+      expect(document.notes.join()).toContain("the endpoint's code did not stop: its process was ended");
+    });
+
+    it('counts statements of one line that differ in literals only as one', async () => {
+      const text = `'SELECT ' + i + ' AS "a 1", ' + "'it''s " + i + "'"`;
+      const {document} = await run(`for (let i = 0; i < 20; i++) await sql(${text});`);
+      expect(document.results[0]).toMatchObject({queries_per_request: 21, statement_count: 2});
+      expect(document.results[0]?.statements).toContainEqual(
+        expect.objectContaining({query: 'SELECT ? AS "a 1", ?', most_per_request: 20, is_n_plus_one: true}),
+      );
+    });
+  });
 });

@@ -28,7 +28,12 @@ describe('an endpoint with its own client', () => {
 
   /** Writes an endpoint with this body and imports, and files next to it. */
   async function replay(
-    {head, body, files = {}}: {head: string; body: string; files?: Record<string, string>},
+    {
+      head,
+      body,
+      files = {},
+      address = url,
+    }: {head: string; body: string; files?: Record<string, string>; address?: string},
     flags: string[] = [],
   ): Promise<{code: number | null; document: ReplayDocument; text: string}> {
     for (const [name, text] of Object.entries(files)) {
@@ -45,7 +50,7 @@ ${body}
 `,
     );
     await server.query('SELECT pg_stat_statements_reset()');
-    const words = ['replay', 'own.ts', url, '--concurrency', '3', '--requests', '12', '--warm-up', '0s'];
+    const words = ['replay', 'own.ts', address, '--concurrency', '3', '--requests', '12', '--warm-up', '0s'];
     const {code, stdout, stderr} = await runProgram([...words, '--json', ...flags], {
       home: folder,
       env: {DATABASE_URL: url, OWN_URL: url},
@@ -200,6 +205,40 @@ export const extended = prisma.$extends({model: {user: {async seenToo() {
     const {document, text} = await replay({head, body, files});
     expect(document.results, text).toMatchObject([{requests: 12, errors: {other: 12}}]);
     await expectNothingWritten();
+  });
+
+  const wrapper = `const tenant = (id: number) => {
+  throw new Error('this module must not run');
+};
+tenant(1);
+export const db = {};
+export default db;
+`;
+  test('takes the place of a module that exports another client, with --client-module', async () => {
+    const endpoint = {
+      head: "import fallback, {db} from './lib/wrapper';",
+      body: 'await (db as any).user.count(); await (fallback as any).$queryRaw`SELECT /* seen */ 1`;',
+      files: {'lib/wrapper.ts': wrapper},
+    };
+    const {code, document, text} = await replay(endpoint, ['--client-module', 'lib/wrapper']);
+    expect(document.results, text).toMatchObject([{requests: 12, queries_per_request: 2, failures: []}]);
+    expect(await callsOf('seen')).toBe(12);
+    expect(code).toBe(0);
+  });
+
+  test("uses the schema of the address in Prisma's statements", async () => {
+    await server.query(
+      'CREATE SCHEMA own; CREATE TABLE own."User" (id integer PRIMARY KEY, name text NOT NULL)',
+    );
+    await server.query('GRANT USAGE ON SCHEMA own TO app; GRANT SELECT ON own."User" TO app');
+    const endpoint = {
+      head: '',
+      body: 'await (globalThis as any).prisma.user.count();',
+      address: `${url}?schema=own`,
+    };
+    const {document, text} = await replay(endpoint);
+    expect(document.results, text).toMatchObject([{requests: 12, failures: []}]);
+    expect(document.results[0]?.statements[0]?.query).toContain('"own"."User"');
   });
 
   const postgres =

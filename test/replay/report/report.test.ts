@@ -87,6 +87,22 @@ describe('the report', () => {
     expect(lines.at(-1)).toBe('recommended: because');
   });
 
+  it('says that it is partial, and how many statements it leaves out', () => {
+    const statement = {
+      ...{query: 'SELECT 1', line: 1, calls: 1, calls_per_request: 1, most_per_request: 1, rows_per_call: 1},
+      ...{bytes_per_call: 1, mean_wait_ms: 0, mean_execute_ms: 1, is_n_plus_one: false},
+    };
+    const statements = Array.from({length: 50}, () => statement);
+    const result = resultOf({statements, statement_count: 63});
+    const partial = documentOf([result], {is_complete: false});
+    expect(reportText(partial, 100)).toContain('partial: not everything was measured');
+    expect(reportMarkdown(partial)).toContain('**Partial:**');
+    const whole = reportText(documentOf([result]), 100);
+    expect(whole).not.toContain('partial');
+    expect(whole).toContain('  ... and 51 more statements');
+    expect(whole).toContain('poolctl with the endpoint took 0.50 cores, 0.10ms per query');
+  });
+
   it('is short if nothing was measured', () => {
     expect(reportText(documentOf([], {notes: ['left out']}), 80)).toContain('note: left out');
     expect(reportMarkdown(documentOf([]))).toContain('## `GET /x`');
