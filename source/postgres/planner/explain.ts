@@ -2,7 +2,7 @@ import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {quoteIdentifier} from '../../core/sql/quote.ts';
 import {type PgClient, withDeadline} from '../connect/client.ts';
 import {type PlanBatch, planBehindGate} from '../reach/behind-gate.ts';
-import {loadSqlParser} from '../reach/parse-sql.ts';
+import {loadSqlParser, toPlannable} from '../reach/parse-sql.ts';
 import {isSqlstate} from '../sqlstate.ts';
 
 export type ExplainRequest = {
@@ -35,18 +35,26 @@ export function explainStatement(
 
 async function explain(client: PgClient, request: ExplainRequest): Promise<Explained> {
   if (request.database !== request.connected_database) throw otherDatabase(request);
-  const statement = request.query.trim().replace(/(\s*;)+$/, '');
+  const asWritten = request.query.trim().replace(/(\s*;)+$/, '');
   const isGeneric = request.server_version_num >= 160_000;
-  const batch: PlanBatch = {
-    statement,
-    search_path: request.schema == null ? [] : [request.schema],
-    explain: execution =>
-      isGeneric
-        ? `EXPLAIN (GENERIC_PLAN) ${statement}`
-        : {text: `EXPLAIN ${execution}`, queryMode: 'extended'},
+  const parser = await loadSqlParser();
+  const attempt = (statement: string) => {
+    const batch: PlanBatch = {
+      statement,
+      search_path: request.schema == null ? [] : [request.schema],
+      explain: execution =>
+        isGeneric
+          ? `EXPLAIN (GENERIC_PLAN) ${statement}`
+          : {text: `EXPLAIN ${execution}`, queryMode: 'extended'},
+    };
+    return planBehindGate<PlanRow>(client, parser, batch);
   };
   try {
-    const {rows} = await planBehindGate<PlanRow>(client, await loadSqlParser(), batch);
+    const {rows} = await attempt(asWritten).catch((error: {code?: string}) => {
+      // The arguments of jsonb_build_object() and the like, as in Prisma's joins, have no type of their own.
+      if (error.code !== '42P18') throw error;
+      return attempt(toPlannable(asWritten, parser));
+    });
     const lines = rows.map(row => row['QUERY PLAN']);
     return {lines, how: isGeneric ? 'generic plan' : 'forced generic plan'};
   } catch (error) {

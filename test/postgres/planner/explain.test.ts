@@ -43,6 +43,11 @@ describeEachMajor('explainStatement', major => {
     ['with a comment at its end', 'SELECT 1 FROM t WHERE id = $1 -- why', /t_pkey/],
     ['with tags', "SELECT 1 FROM t WHERE id = $1 /*route='%2F'*/", /t_pkey/],
     ['that writes', 'UPDATE t SET name = $1 WHERE id = $2', /Update on t/],
+    [
+      'with arguments of any type',
+      'SELECT jsonb_build_object($1, name, $2, concat($3, id)) FROM t WHERE id = $4',
+      /t_pkey/,
+    ],
     ['with $2 in a string', "SELECT '$2;' FROM t WHERE id = $1", /t_pkey/],
   ])('plans a statement %s', async (_, query, plan) => {
     const {lines, how} = await explain(query);

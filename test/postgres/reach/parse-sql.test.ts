@@ -27,6 +27,14 @@ it.each([
   expect(toPlannable(query, parser)).toBe(expected);
 });
 
+it('gives parameters values, the LIMIT of the statement itself a number, and arguments of any type text', () => {
+  const query = 'SELECT concat($1, lower($2)) FROM (SELECT a FROM t LIMIT $3) s WHERE a = $4 LIMIT $5';
+  expect(toPlannable(query, parser, {limit: 25, literals: new Map([[4, "it's"]])})).toBe(
+    "SELECT concat ( $1::text , lower ( $2 ) ) FROM ( SELECT a FROM t LIMIT 100 ) s WHERE a = 'it''s' LIMIT 25",
+  );
+  expect(toPlannable('SELECT a FROM t LIMIT $1', parser, {limit: null})).toBe('SELECT a FROM t LIMIT ALL');
+});
+
 it('the result of CASE is read as a number on request', () => {
   const query = 'SELECT sum(CASE WHEN a = $1 THEN $2 ELSE $3 END)';
   expect(toPlannable(query, parser, {is_numeric_case: true})).toBe(
