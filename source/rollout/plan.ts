@@ -1,7 +1,7 @@
 import {type Fields, type Report, readFields} from '../config/fields.ts';
 import {readYaml} from '../config/yaml.ts';
 import type {GivenLimits} from '../core/health/health.ts';
-import {watchDefaults} from '../core/health/thresholds.ts';
+import {intervalFor, watchDefaults} from '../core/health/thresholds.ts';
 import type {JournalEntry, ProcessIdentity, StageEvent, StagePhase} from '../model/journal-entry.ts';
 import type {Finding} from '../model/recipe.ts';
 import type {ServerIdentity} from '../model/target.ts';
@@ -10,6 +10,11 @@ import type {ServerIdentity} from '../model/target.ts';
 export type RolloutPlan = {
   name: string;
   stages: RolloutStage[];
+  /** After Ctrl-C; if absent, poolctl asks on a terminal, and leaves the stages as they are elsewhere. */
+  on_interrupt?: 'roll back' | 'leave';
+  /** Shell commands; the reason is in POOLCTL_REASON. Absent from older plans, whose hash must not change. */
+  on_failure?: string;
+  on_approval?: string;
 };
 
 export type RolloutStage = {
@@ -35,7 +40,18 @@ export type RolloutStage = {
 
 export type PlanProblem = {line: number; message: string};
 
-const planKeys = ['name', 'every', 'sustain', 'thresholds', 'command_timeout', 'pooler', 'stages'];
+const planKeys = [
+  'name',
+  'every',
+  'sustain',
+  'thresholds',
+  'command_timeout',
+  'pooler',
+  'on_interrupt',
+  'on_failure',
+  'on_approval',
+  'stages',
+];
 const stageKeys = [
   'name',
   'target',
@@ -77,13 +93,23 @@ export function readPlan(text: string): {plan: RolloutPlan; problems: PlanProble
       report(item.line, `duplicate stage "${stage.name}"`);
     stages.push(stage);
   }
+  const on_interrupt = root.choice('on_interrupt', ['roll back', 'leave']);
+  const [on_failure, on_approval] = [root.text('on_failure'), root.text('on_approval')];
   problems.sort((a, b) => a.line - b.line);
-  return {plan: {name, stages}, problems};
+  const plan = {
+    name,
+    stages,
+    ...(on_interrupt !== null && {on_interrupt}),
+    ...(on_failure !== null && {on_failure}),
+    ...(on_approval !== null && {on_approval}),
+  };
+  return {plan, problems};
 }
 
 /** For every stage that does not set its own. */
 type Defaults = {
-  every_ms: number;
+  /** null: chosen by the time of the watch. */
+  every_ms: number | null;
   sustain_ms: number;
   command_timeout_ms: number;
   limits: GivenLimits;
@@ -92,7 +118,7 @@ type Defaults = {
 
 function readDefaults(root: Fields): Defaults {
   return {
-    every_ms: root.duration_ms('every', ranges.every) ?? watchDefaults.every_ms,
+    every_ms: root.duration_ms('every', ranges.every),
     sustain_ms: root.duration_ms('sustain', ranges.sustain) ?? watchDefaults.sustain_ms,
     command_timeout_ms: root.duration_ms('command_timeout', ranges.command_timeout) ?? 600_000,
     limits: root.limits('thresholds'),
@@ -111,7 +137,10 @@ function readStage(fields: Fields, defaults: Defaults, report: Report): RolloutS
       `stage "${name}" has promote but no rollback: set rollback: COMMAND, or rollback: none`,
     );
   if (promote === null && !fields.has('watch')) report(fields.line, `stage "${name}" needs promote or watch`);
-  const every_ms = fields.duration_ms('every', ranges.every) ?? defaults.every_ms;
+  const given_ms = fields.duration_ms('every', ranges.every) ?? defaults.every_ms;
+  const every_ms = given_ms ?? intervalFor(for_ms ?? ranges.watch.max);
+  if (for_ms !== null && for_ms <= every_ms)
+    report(fields.lineOf('watch'), `stage "${name}" must watch for longer than every`);
   const sustain_ms = fields.duration_ms('sustain', ranges.sustain) ?? defaults.sustain_ms;
   return {
     name,
@@ -156,27 +185,50 @@ export type RolloutState = {
   stages: StageState[];
   /** Index of the stage that failed; the rollout rolls back from there. */
   failed: number | null;
+  /** Why that stage failed. */
+  reason: string | null;
   /** A command failed, not the server's health. */
   is_command_failure: boolean;
   /** null: it has not ended. */
   ended: 'done' | 'stopped' | 'failed' | 'interrupted' | null;
 };
 
-/** The last rollout of the plan with this hash; null if there is none. */
-export function lastRollout(
-  entries: readonly JournalEntry[],
-  plan_hash: string,
-  stage_count: number,
-): RolloutState | null {
-  const start = entries.findLast(entry => entry.event === 'rollout' && entry.plan === plan_hash);
-  if (start === undefined) return null;
-  const state = newRollout(start.run, stage_count);
+/** A rollout as the journal has it. */
+export type RecordedRollout = {
+  run: string;
+  at: string;
+  name: string;
+  file: string;
+  plan: string;
+  /** Names of its stages. */
+  stages: readonly string[];
+  state: RolloutState;
+};
+
+/** Every rollout of a journal, the oldest first. */
+export function rolloutsIn(entries: readonly JournalEntry[]): RecordedRollout[] {
+  const rollouts = new Map<string, RecordedRollout>();
   for (const entry of entries) {
-    if (entry.run !== start.run) continue;
-    if (entry.event === 'stage') applyStageEvent(state, entry);
+    const {run} = entry;
+    if (entry.event === 'rollout') {
+      const {at, name, file, plan, stages} = entry;
+      rollouts.set(run, {run, at, name, file, plan, stages, state: newRollout(run, stages.length)});
+    }
+    const state = rollouts.get(run)?.state;
+    if (state === undefined) continue;
+    if (entry.event === 'stage') {
+      // A rollback is tried again after the end.
+      state.ended = null;
+      applyStageEvent(state, entry);
+    }
     if (entry.event === 'end') state.ended = entry.status;
   }
-  return state;
+  return [...rollouts.values()];
+}
+
+/** The last rollout of the plan with this hash; null if there is none. */
+export function lastRollout(entries: readonly JournalEntry[], plan_hash: string): RolloutState | null {
+  return rolloutsIn(entries).findLast(({plan}) => plan === plan_hash)?.state ?? null;
 }
 
 export function newRollout(run: string, stage_count: number): RolloutState {
@@ -191,7 +243,7 @@ export function newRollout(run: string, stage_count: number): RolloutState {
     process: null,
     server: null,
   }));
-  return {run, stages, failed: null, is_command_failure: false, ended: null};
+  return {run, stages, failed: null, reason: null, is_command_failure: false, ended: null};
 }
 
 /** Identifies a finding regardless of its numbers. */
@@ -208,6 +260,7 @@ export function applyStageEvent(
   if (stage === undefined) return;
   if (phase === 'failed') {
     state.failed = index;
+    state.reason = detail;
     state.is_command_failure = stage.phase === 'promoting';
   }
   stage.phase = phase;
@@ -217,7 +270,8 @@ export function applyStageEvent(
   stage.process = process ?? null;
   stage.server = server ?? stage.server;
   if (phase === 'approved') stage.is_approved = true;
-  if (phase === 'promoting' || phase === 'promoted') stage.is_promoted = true;
+  // A rollback that failed can be tried again.
+  if (phase === 'promoting' || phase === 'promoted' || phase === 'rolling back') stage.is_promoted = true;
   if (phase === 'passed') stage.is_passed = true;
   if (phase === 'rolled back' || phase === 'not rolled back') stage.is_promoted = false;
 }

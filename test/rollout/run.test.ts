@@ -123,7 +123,9 @@ stages:
     const {code, stdout, stderr} = await rollout('run', ['--yes']);
     expect([code, stdout]).toEqual([
       1,
-      expect.stringMatching(/failed, rolled back\n10 % +rolled back\n100 % +rolled back\n$/),
+      expect.stringMatching(
+        /failed, rolled back\n10 % +rolled back\n100 % +rolled back\n100 % failed: longest idle in transaction stayed critical/,
+      ),
     ]);
     expect(stderr).toContain('100 %: failed: longest idle in transaction stayed critical');
     expect(await done()).toEqual(['10', '100', 'back from 100', 'back from 10']);
@@ -188,6 +190,72 @@ stages:
     const second = await rollout('run');
     expect([second.code, second.stderr]).toEqual([0, expect.stringContaining('resuming rollout')]);
     expect(await done()).toEqual(['promoted']);
+  });
+
+  it('does not start an edited plan beside its open rollout, and aborts that', async () => {
+    const text = (watch: string) => `
+name: web 2.21
+on_failure: echo "$POOLCTL_STAGE $POOLCTL_REASON" >> done
+on_approval: echo "$POOLCTL_STAGE $POOLCTL_REASON" >> done
+stages:
+  - {name: one, promote: echo one >> done, rollback: echo back >> done}
+  - {name: two, promote: echo two >> done, rollback: none, approval: true, command_timeout: ${watch}}
+`;
+    const {rollout, done, home} = await prepare(text('60s'));
+    expect((await rollout('run', ['--approve-stage', 'one'])).code).toBe(2);
+    await writeFile(join(home, 'plan.yaml'), text('61s'));
+    const edited = await rollout('run', ['--yes']);
+    expect([edited.code, edited.stderr]).toEqual([
+      6,
+      expect.stringMatching(/the plan has changed since rollout \w+ of web 2\.21.*\n.*rollout abort/),
+    ]);
+    expect((await rollout('status')).stderr).toContain('the plan has changed since rollout');
+    expect((await rollout('abort')).code).toBe(2);
+    const aborted = await rollout('abort', ['--yes']);
+    expect([aborted.code, aborted.stdout]).toEqual([0, expect.stringContaining('one failed: aborted')]);
+    expect(await done()).toEqual(['one', 'two waits for approval', 'one aborted', 'back']);
+    expect((await rollout('abort', ['--yes'])).code).toBe(2);
+    const list = ['rollout', 'list', '--journal', 'j.jsonl', '--json'];
+    expect(JSON.parse((await runProgram(list, {home})).stdout).rollouts).toMatchObject([
+      {
+        name: 'web 2.21',
+        status: 'failed, rolled back',
+        reason: 'aborted',
+        stages: [{phase: 'rolled back'}, {}],
+      },
+    ]);
+  });
+
+  it('tries a rollback again that failed', async () => {
+    const {rollout, done, home} = await prepare(`
+name: web 2.22
+stages:
+  - {name: one, promote: 'echo one >> done; exit 3', rollback: 'test -e mended && echo back >> done'}
+`);
+    expect((await rollout('run', ['--yes'])).code).toBe(7);
+    expect((await rollout('retry', ['--yes'])).code).toBe(7);
+    await writeFile(join(home, 'mended'), '');
+    const again = await rollout('retry', ['--yes']);
+    expect([again.code, again.stdout]).toEqual([0, expect.stringContaining('failed, rolled back')]);
+    expect(await done()).toEqual(['one', 'back']);
+    expect((await rollout('retry', ['--yes'])).code).toBe(2);
+  });
+
+  it('rolls back when it is interrupted, if the plan says so', async () => {
+    const {rollout, done} = await prepare(`
+name: web 2.23
+every: 0.5s
+on_interrupt: roll back
+thresholds: ${limits}
+stages:
+  - {name: all, promote: echo promoted >> done, rollback: echo back >> done, watch: 10min}
+`);
+    const {code} = await rollout('run', ['--yes'], {interrupt: {when: /all: watching/, signal: 'SIGINT'}});
+    expect(code).toBe(130);
+    expect(await done()).toEqual(['promoted', 'back']);
+    expect((await rollout('status')).stdout).toMatch(
+      /failed, rolled back\nall +rolled back\nall failed: interrupted/,
+    );
   });
 
   it('rolls back after a command failed, and says so', async () => {

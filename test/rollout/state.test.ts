@@ -72,7 +72,8 @@ describe('the next task', () => {
 
 describe('the last rollout of a plan', () => {
   const entry = (run: string, event: object) => ({run, ...event}) as JournalEntry;
-  const start = (run: string, hash: string) => entry(run, {event: 'rollout', plan: hash});
+  const start = (run: string, hash: string) =>
+    entry(run, {event: 'rollout', plan: hash, stages: ['a', 'b', 'c']});
   const stageEntry = (run: string, phase: StagePhase, seen_ms = 0) =>
     entry(run, {event: 'stage', stage: 0, phase, detail: null, seen_ms});
 
@@ -86,17 +87,17 @@ describe('the last rollout of a plan', () => {
       start('r3', 'that'),
       stageEntry('r3', 'passed'),
     ];
-    expect(lastRollout(entries, 'this', 3)).toMatchObject({
+    expect(lastRollout(entries, 'this')).toMatchObject({
       run: 'r2',
       ended: null,
       failed: null,
       stages: [{phase: 'watching', seen_ms: 700}, {phase: null}, {phase: null}],
     });
-    expect(lastRollout(entries.slice(0, 3), 'this', 3)).toMatchObject({
+    expect(lastRollout(entries.slice(0, 3), 'this')).toMatchObject({
       run: 'r1',
       ended: 'stopped',
       failed: 0,
     });
-    expect(lastRollout(entries, 'another', 3)).toBeNull();
+    expect(lastRollout(entries, 'another')).toBeNull();
   });
 });

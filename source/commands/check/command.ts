@@ -1,4 +1,5 @@
 import {writeFile} from 'node:fs/promises';
+import {resolve} from 'node:path';
 import type {Call} from '../../cli/call/usage.ts';
 import {readSnapshots, withConnection} from '../../cli/connection.ts';
 import {type CliContext, printMessage} from '../../cli/context.ts';
@@ -26,6 +27,7 @@ import type {ExitCode} from '../../model/run.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 import type {usage} from './flags.ts';
+import {junitError} from './junit.ts';
 import {type CheckOptions, readCheckOptions, type WatchTimes} from './options.ts';
 import {nagiosFailure, type PrintPorts, printHealthReport} from './print-report.ts';
 
@@ -36,8 +38,14 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
   try {
     return await check(context, await locateServer(context, {url, flags}), flags);
   } catch (error) {
-    if (!flags.nagios || !(error instanceof AbortError) || error.exitCode === exitCodes.interrupted)
-      throw error;
+    if (!(error instanceof AbortError) || error.exitCode === exitCodes.interrupted) throw error;
+    // A system that reads the file must not find the last one, or none.
+    if (flags.junit !== undefined && error.exitCode !== exitCodes.usage) {
+      const xml = junitError(error.message);
+      if (flags.junit === '-') context.output.stdout(xml);
+      else await writeFile(resolve(context.cwd, flags.junit), `${xml}\n`);
+    }
+    if (!flags.nagios) throw error;
     const isDown = error.exitCode === exitCodes.connection || error.exitCode === exitCodes.noSlot;
     context.output.stdout(redactSecrets(nagiosFailure(isDown ? 'CRITICAL' : 'UNKNOWN', error.message)));
     return isDown ? nagios.critical : nagios.unknown;

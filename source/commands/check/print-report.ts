@@ -6,11 +6,10 @@ import {
   limitText,
   reasonsOf,
   unknownReason,
-  worseLines,
 } from '../../cli/health/reasons.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import {isWorse} from '../../core/health/baseline.ts';
-import {type Health, type Level, worst} from '../../core/health/health.ts';
+import type {Health} from '../../core/health/health.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
 import {formatAge, formatRatio} from '../../core/text/format.ts';
 import {jsonText} from '../../core/text/json.ts';
@@ -18,6 +17,7 @@ import {inlineCode, tableCode} from '../../core/text/markdown.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Severity} from '../../model/recipe.ts';
 import type {ExitCode} from '../../model/run.ts';
+import {junitXml} from './junit.ts';
 
 export type CheckFormat = 'text' | 'json' | 'markdown' | 'nagios';
 
@@ -179,116 +179,4 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 /** Escapes bars, which would start a new cell. */
 function escapeBars(text: string): string {
   return text.replaceAll('|', '\\|');
-}
-
-type Case = {suite: string; name: string; failure: Failure | null; skipped?: string};
-
-/** `details` are the text of the element, which some systems show and not the message. */
-type Failure = {type: Level; message: string; details?: readonly string[]};
-
-/** JUnit XML as Jenkins and other CI systems read it: a case for each limit and each recipe. */
-function junitXml(report: HealthReport): string {
-  const cases = [
-    ...thresholdCases(report),
-    ...recipeCases(report),
-    ...watchCases(report),
-    ...comparisonCases(report),
-  ];
-  const seconds = 'watch' in report.health ? report.health.watch.elapsed_ms / 1000 : 0;
-  const suites = [...new Set(cases.map(({suite}) => suite))].map(suite => {
-    const own = cases.filter(each => each.suite === suite);
-    return [
-      `  <testsuite name="${escaped(suite)}" ${countsOf(own)} time="${seconds}">`,
-      ...own.map(caseXml),
-      '  </testsuite>',
-    ].join('\n');
-  });
-  return [
-    '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites name="${escaped(`poolctl check ${report.target}`)}" tests="${cases.length}" failures="${failuresIn(cases)}" time="${seconds}">`,
-    ...suites,
-    '</testsuites>',
-  ].join('\n');
-}
-
-function thresholdCases({health}: HealthReport): Case[] {
-  return metricNames.map(name => {
-    const threshold = health.thresholds[name];
-    const {level} = threshold;
-    const value = formatMetric(name, health.metrics[name]);
-    const message = `${value}, ${limitText(name, threshold)}`;
-    const isFailed = level === 'warning' || level === 'critical';
-    return {
-      suite: 'limits',
-      name: metricOf(name).title,
-      failure: isFailed ? {type: level, message} : null,
-      ...(level === 'unknown' && {skipped: skippedBecause(name, health)}),
-    };
-  });
-}
-
-function skippedBecause(name: MetricName, {unavailable}: HealthReport['health']): string {
-  const hidden = unavailable.find(({section}) => section === metricOf(name).section);
-  return hidden === undefined ? 'not measured' : `${hidden.reason}. ${hidden.remedy}`;
-}
-
-/** What the course of a watch shows beside its percentiles. */
-function watchCases(report: HealthReport): Case[] {
-  if (!('watch' in report.health)) return [];
-  const [first, ...others] = reasonsOf(report).filter(({kind}) => kind === 'watch');
-  const message = [first, ...others].flatMap(each => each?.text ?? []).join('; ');
-  return [
-    {
-      suite: 'watch',
-      name: 'no critical limit on the way',
-      failure: first ? {type: first.level, message} : null,
-    },
-  ];
-}
-
-function recipeCases({health, recipes}: HealthReport): Case[] {
-  const ids = new Set([...recipes.map(({id}) => id), ...health.findings.map(({recipe}) => recipe)]);
-  return [...ids].map(id => {
-    const own = health.findings.filter(({recipe}) => recipe === id);
-    const message = own.map(({summary}) => summary).join('; ');
-    const details = own.flatMap(({summary, reasons = []}) => [summary, ...reasons.map(each => `  ${each}`)]);
-    const type = worst(own.map(({severity}) => severity));
-    return {suite: 'findings', name: id, failure: own.length === 0 ? null : {type, message, details}};
-  });
-}
-
-function comparisonCases({comparison}: HealthReport): Case[] {
-  if (comparison === null) return [];
-  const message = worseLines(comparison).join('; ');
-  return [
-    {
-      suite: 'baseline',
-      name: 'no slower, no more errors',
-      failure: isWorse(comparison) ? {type: 'warning', message, details: comparisonLines(comparison)} : null,
-    },
-  ];
-}
-
-function caseXml({suite, name, failure, skipped}: Case): string {
-  const open = `    <testcase classname="${escaped(`poolctl.${suite}`)}" name="${escaped(name)}"`;
-  if (failure !== null) {
-    return `${open}><failure type="${failure.type}" message="${escaped(failure.message)}">${(failure.details ?? [failure.message]).map(escaped).join('\n')}</failure></testcase>`;
-  }
-  return skipped === undefined ? `${open}/>` : `${open}><skipped message="${escaped(skipped)}"/></testcase>`;
-}
-
-function countsOf(cases: readonly Case[]): string {
-  const skipped = cases.filter(each => each.skipped !== undefined).length;
-  return `tests="${cases.length}" failures="${failuresIn(cases)}" errors="0" skipped="${skipped}"`;
-}
-
-function failuresIn(cases: readonly Case[]): number {
-  return cases.filter(({failure}) => failure !== null).length;
-}
-
-/** Replaces what XML 1.0 does not allow: U+FFFE, U+FFFF and, in `sanitise`, controls and lone surrogates. */
-function escaped(text: string): string {
-  return sanitise(text)
-    .replace(/[\ufffe\uffff]/g, '·')
-    .replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`);
 }

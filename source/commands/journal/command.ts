@@ -1,8 +1,9 @@
+import {existsSync} from 'node:fs';
 import type {Call} from '../../cli/call/usage.ts';
 import {type CliContext, type Output, printMessage} from '../../cli/context.ts';
 import {openConfiguredJournal, rolloutsOf, runsMarkdown, runsOf} from '../../cli/journal.ts';
 import {undoStateOf} from '../../core/engine/undo.ts';
-import {exitCodes, usageError} from '../../core/errors.ts';
+import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {shownValue} from '../../core/sql/secrets.ts';
 import {shownLines} from '../../core/sql/shown-sql.ts';
 import {counted} from '../../core/text/format.ts';
@@ -28,8 +29,16 @@ export type JournalPorts = {
 type JournalFlags = {json?: boolean | undefined; format?: string | undefined; head?: string | undefined};
 
 /** `poolctl journal [list|show|verify|export] [run]`. */
-export function run(context: CliContext, {words, flags}: Call<typeof usage>): Promise<ExitCode> {
+export async function run(context: CliContext, {words, flags}: Call<typeof usage>): Promise<ExitCode> {
   const journal = openConfiguredJournal(context, flags);
+  // A journal that is not there verifies only where none is expected: nothing was executed yet.
+  const isNamed = flags.journal !== undefined || Boolean(context.env.POOLCTL_JOURNAL);
+  if (words[0] === 'verify' && isNamed && !existsSync(journal.file)) {
+    throw new AbortError(`no journal ${journal.file}`, {
+      hint: 'Give the file of --journal or POOLCTL_JOURNAL that the runs had.',
+      exitCode: exitCodes.journal,
+    });
+  }
   return showJournal({journal, output: context.output}, words, flags);
 }
 

@@ -7,9 +7,11 @@ import {locateServer} from '../../cli/locate-server.ts';
 import {cacheDiagnosisData, readRecipeData} from '../../cli/recipe-data.ts';
 import {loadRecipesAndReport} from '../../cli/recipes.ts';
 import {createAssessor} from '../../core/assessment/assess.ts';
-import {usageError} from '../../core/errors.ts';
+import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {attachFactFindings, worstSeverity} from '../../core/recipe/diagnose.ts';
 import {counted, formatBytes} from '../../core/text/format.ts';
+import {type Lock, lockEntry} from '../../journal/lock.ts';
+import {resolvePath} from '../../journal/private-file.ts';
 import type {ReadFailure, RecordedSnapshot, Sampler} from '../../model/ports.ts';
 import type {Finding, Recipe, Severity} from '../../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
@@ -25,6 +27,9 @@ export async function run(
   {words: [file, url], flags}: Call<typeof usage>,
 ): Promise<ExitCode> {
   if (file === undefined) throw usageError('record needs a file', 'Usage: poolctl record out.poolctl [url].');
+  if (/^postgres(?:ql)?:\/\//i.test(file)) {
+    throw usageError('record takes a file first, not a URL', 'Usage: poolctl record out.poolctl [url].');
+  }
   const request = await locateServer(context, {url, flags});
   const interval_ms = readInterval(flags);
   const waitFor_ms = readWait(flags, Number.POSITIVE_INFINITY);
@@ -32,7 +37,9 @@ export async function run(
   const {signal, release} = catchInterrupts(context);
   const {signal: ending, clear} = endAfter(flags.for, signal);
   const recipes = await loadRecipesAndReport(context.output, flags, request.settings);
+  let lock: Lock | null = null;
   try {
+    lock = await lockRecording(file);
     const recording = await openRecordingFile(file, {max_bytes});
     const options = {flags, interval_ms, waitFor_ms, signal: ending};
     const {sampler, connection} = await openSampler(context, request, options);
@@ -41,8 +48,25 @@ export async function run(
     await record(ports, file, ending);
     return exitCodeOfNormalEnd();
   } finally {
+    await lock?.release({isWritten: true});
     clear();
     release();
+  }
+}
+
+/** Two would end each other. Throws AbortError (exit 7) while another process records to the file. */
+async function lockRecording(file: string): Promise<Lock | null> {
+  try {
+    const path = (await resolvePath(file)) ?? file;
+    return await lockEntry(path, 0, {timeout_ms: 0, isWritten: async () => false});
+  } catch (error) {
+    // The file's own error says more.
+    if (!(error instanceof AbortError)) return null;
+    throw new AbortError(`another process is recording to ${file}`, {
+      hint: 'Use a separate file for each recording.',
+      exitCode: exitCodes.actFailed,
+      cause: error,
+    });
   }
 }
 

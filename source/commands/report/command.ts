@@ -1,6 +1,6 @@
 import type {Call} from '../../cli/call/usage.ts';
 import {type CliContext, printMessage} from '../../cli/context.ts';
-import {openConfiguredJournal} from '../../cli/journal.ts';
+import {openConfiguredJournal, timeOf} from '../../cli/journal.ts';
 import {writePrivateFile} from '../../cli/local-files.ts';
 import {loadRecipes} from '../../cli/recipes.ts';
 import {noSettings} from '../../core/configuration.ts';
@@ -64,12 +64,15 @@ function scopeOf(
   const run =
     flags.run === undefined ? null : (rolloutNamed(entries, flags.run) ?? findRun(entries, flags.run).run);
   const around = run === null ? null : timeAround(run.run, entries);
-  return {
-    target: recording?.target ?? run?.target ?? null,
-    from_ms: readTime('--since', flags.since, last_ms) ?? around?.from_ms ?? times[0]?.at_ms ?? last_ms,
-    to_ms: readTime('--until', flags.until, last_ms) ?? around?.to_ms ?? last_ms,
-    run: run?.run ?? null,
-  };
+  const from_ms = readTime('--since', flags.since, last_ms) ?? around?.from_ms ?? times[0]?.at_ms ?? last_ms;
+  const to_ms = readTime('--until', flags.until, last_ms) ?? around?.to_ms ?? last_ms;
+  if (from_ms > to_ms) {
+    throw usageError(
+      `--since (${timeOf(from_ms)} UTC) is after --until (${timeOf(to_ms)} UTC)`,
+      'Exchange them, or give both with their date.',
+    );
+  }
+  return {target: recording?.target ?? run?.target ?? null, from_ms, to_ms, run: run?.run ?? null};
 }
 
 /** Finds a rollout by its id or the first characters of it. */

@@ -10,7 +10,7 @@ import {
 import {valueLines} from '../../core/engine/step-preview.ts';
 import {formatAge} from '../../core/text/format.ts';
 import {chartsOf, escaped, escapedLines, list, reportStyle} from './html-parts.ts';
-import {clockOf, summaryOf} from './render-markdown.ts';
+import {clockOf, lossTimes, summaryOf} from './render-markdown.ts';
 import type {Report} from './report.ts';
 
 /** Renders a self-contained file without scripts, fonts or URLs; its content security policy forbids them. */
@@ -37,7 +37,7 @@ ${series.length === 0 ? '' : `<h2>Figures</h2>\n${chartsOf({...report, changes, 
 <h2>Findings</h2>
 ${findings.length === 0 ? `<p>${report.snapshot_count === 0 ? 'No recording.' : 'Nothing.'}</p>` : findingsTable(report)}
 ${changed.length === 0 ? '' : `<h2>What changed</h2>\n${list(changed.map(({at, what}) => `${clock(at)}: ${what}`))}`}
-${losses.length === 0 ? '' : `<h2>Not observed</h2>\n${list(losses.map(({at_ms, message}) => `${clock(at_ms)}: ${message}`))}`}
+${losses.length === 0 ? '' : `<h2>Not observed</h2>\n${list(losses.map(loss => `${lossTimes(loss, clock)}: ${loss.message}`))}`}
 <h2>Changes</h2>
 ${changes.length === 0 ? '<p>Nothing.</p>' : changes.map(({number, section}) => section(number)).join('\n')}
 </body>

@@ -38,7 +38,7 @@ export function markdownOf(report: Report): string {
           '',
           '## Not observed',
           '',
-          ...losses.map(({at_ms, message}) => `- ${timeOf(at_ms)}: ${inlineCode(message)}`),
+          ...losses.map(loss => `- ${lossTimes(loss, timeOf)}: ${inlineCode(loss.message)}`),
         ]),
     '',
     '## Changes',
@@ -47,6 +47,15 @@ export function markdownOf(report: Report): string {
     ...runs.flatMap(runLines),
     ...rollouts.flatMap(rolloutLines),
   ].join('\n');
+}
+
+/** `14:03:20 to 14:04:02, 42s`. */
+export function lossTimes(
+  {at_ms, until_ms}: Report['losses'][number],
+  clock: (at_ms: number) => string,
+): string {
+  if (until_ms === null) return `${clock(at_ms)} to the end`;
+  return `${clock(at_ms)} to ${clock(until_ms)}, ${formatAge(until_ms - at_ms)}`;
 }
 
 /** What the report is based on: snapshots, findings, runs and rollouts. */

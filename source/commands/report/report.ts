@@ -5,7 +5,7 @@ import {addSample} from '../../core/assessment/samples.ts';
 import type {LoggedChange, Sample} from '../../model/assessment.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {RecordedSnapshot, Recording} from '../../model/ports.ts';
-import type {Recipe, Severity} from '../../model/recipe.ts';
+import type {Finding, Recipe, Severity} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 
 /** An incident: figures, findings and changes. */
@@ -21,7 +21,8 @@ export type Report = {
   findings: FindingSpan[];
   /** What changed on the server, oldest first; `runs` are what poolctl did. */
   changed: LoggedChange[];
-  losses: {at_ms: number; message: string}[];
+  /** `until_ms`: the next snapshot; null if there is none. */
+  losses: {at_ms: number; until_ms: number | null; message: string}[];
   runs: ReportRun[];
   rollouts: ReportRollout[];
   unfinished: string[];
@@ -81,7 +82,9 @@ export async function createReport(sources: ReportSources, scope: ReportScope): 
     series: series.all(),
     findings: spans,
     changed: findings.changed(),
-    losses: (recording?.failures() ?? []).filter(({at_ms}) => at_ms >= from_ms && at_ms <= to_ms),
+    losses: lossesOf(recording).filter(
+      ({at_ms, until_ms}) => (until_ms ?? to_ms) >= from_ms && at_ms <= to_ms,
+    ),
     runs,
     rollouts,
     unfinished: [
@@ -96,6 +99,15 @@ export async function createReport(sources: ReportSources, scope: ReportScope): 
   };
 }
 
+function lossesOf(recording: Recording | null): Report['losses'] {
+  const times = recording?.times() ?? [];
+  return (recording?.failures() ?? []).map(({at_ms, message}) => ({
+    at_ms,
+    until_ms: times.find(each => each.at_ms > at_ms)?.at_ms ?? null,
+    message,
+  }));
+}
+
 /** A figure over time, with the maximum it can reach; null if it has none. */
 export type Series = {title: string; points: {at_ms: number; value: number}[]; most: number | null};
 
@@ -104,7 +116,7 @@ export type FindingSpan = {
   recipe: string;
   subject: string;
   severity: Severity;
-  /** From the last snapshot with the finding. */
+  /** From the snapshot in which it was worst. */
   summary: string;
   first_ms: number;
   last_ms: number;
@@ -163,7 +175,7 @@ function findingSpans(recipes: readonly Recipe[]): {
   spans(): FindingSpan[];
   changed(): LoggedChange[];
 } {
-  const spans = new Map<string, FindingSpan>();
+  const spans = new Map<string, FindingSpan & {size: number}>();
   let last_ms = 0;
   let samples: Sample[] = [];
   const changes = collectChanges();
@@ -173,14 +185,19 @@ function findingSpans(recipes: readonly Recipe[]): {
       samples = addSample(samples, snapshot);
       changes.add(samples.at(-1)?.log);
       const {findings} = assessRecorded({recipes, snapshot, samples});
-      for (const {recipe, subject, severity, summary} of findings) {
+      for (const finding of findings) {
+        const {recipe, subject, severity, summary} = finding;
         const id = `${recipe}/${subject}`;
         const known = spans.get(id);
+        const size = sizeOf(finding);
+        const isWorst =
+          known === undefined || (known.severity === severity ? size >= known.size : severity === 'critical');
         spans.set(id, {
           recipe,
           subject,
           severity: known?.severity === 'critical' ? 'critical' : severity,
-          summary,
+          summary: isWorst ? summary : known.summary,
+          size: isWorst ? size : known.size,
           first_ms: known?.first_ms ?? last_ms,
           last_ms,
           snapshot_count: (known?.snapshot_count ?? 0) + 1,
@@ -190,8 +207,18 @@ function findingSpans(recipes: readonly Recipe[]): {
     },
     spans: () =>
       [...spans.values()]
-        .map(span => ({...span, isOpen: span.last_ms === last_ms}))
+        .map(({size: _, ...span}) => ({...span, isOpen: span.last_ms === last_ms}))
         .sort((a, b) => a.first_ms - b.first_ms),
     changed: () => changes.all().sort((a, b) => (a.at < b.at ? -1 : 1)),
   };
+}
+
+/** How bad a finding is beside itself at another time: its sessions, or else its first count. */
+function sizeOf({harm, evidence}: Finding): number {
+  const {sessions, waiting} = evidence;
+  const counts = Object.entries(evidence).flatMap(([name, value]) =>
+    typeof value === 'number' && !name.endsWith('_ms') ? [value] : [],
+  );
+  const figures = [sessions, waiting, harm?.sessions || undefined, ...counts];
+  return figures.find(each => typeof each === 'number') ?? 0;
 }

@@ -32,18 +32,22 @@ import {type ConnectionRequest, hostAndPort} from '../../postgres/connect/reques
 import {type RolloutStage, readPlan} from '../../rollout/plan.ts';
 import {runCommand} from '../../rollout/run-command.ts';
 import type {usage} from './flags.ts';
-import {runRollout, showRollout} from './run-rollout.ts';
+import {listRollouts, rolloutToRollBack} from './recorded.ts';
+import {runRollback, runRollout, showRollout} from './run-rollout.ts';
 import {type PlanFile, type RolloutPorts, requireServer} from './stages.ts';
 
 /** `poolctl rollout run|status <plan> [url]`. */
 export async function run(context: CliContext, call: Call<typeof usage>): Promise<ExitCode> {
   const {words, flags} = call;
   const [verb, file] = words;
-  const isKnown = verb === 'run' || verb === 'status';
-  if (!isKnown || file === undefined) {
+  if (verb === 'list' && file === undefined) {
+    const journal = openConfiguredJournal(context, flags);
+    return listRollouts({journal, output: context.output}, {json: flags.json ?? false});
+  }
+  if (!isVerb(verb) || file === undefined) {
     throw usageError(
-      isKnown ? `rollout ${verb} needs a plan` : 'rollout takes run or status',
-      'Usage: poolctl rollout run|status PLAN.yaml.',
+      isVerb(verb) ? `rollout ${verb} needs a plan` : 'rollout takes run, status, abort, retry or list',
+      'Usage: poolctl rollout run|status|abort|retry PLAN.yaml, or rollout list.',
     );
   }
   const plan = await readPlanFile(context, file);
@@ -52,15 +56,26 @@ export async function run(context: CliContext, call: Call<typeof usage>): Promis
   if (verb === 'status') return showRollout({journal, output: context.output}, plan, {json});
   const dryRun = flags.dryRun ?? false;
   const {signal, release} = catchInterrupts(context);
-  const lock = dryRun ? null : await lockRollout(journal.file, plan.hash);
+  // Of an edited plan, the rollout to roll back may be another process's.
+  const {hash} = verb === 'run' ? plan : (await rolloutToRollBack({journal}, plan, verb)).plan;
+  const lock = dryRun ? null : await lockRollout(journal.file, hash);
   try {
     const ports = await createServerPorts(context, {plan, call, signal});
     const approved = flags.approveStage ?? [];
-    return await runRollout({...ports, journal}, plan, {dryRun, yes: flags.yes ?? false, approved, json});
+    const options = {dryRun, yes: flags.yes ?? false, approved, json};
+    return verb === 'run'
+      ? await runRollout({...ports, journal}, plan, options)
+      : await runRollback({...ports, journal}, plan, {...options, verb});
   } finally {
     await lock?.release({isWritten: true});
     release();
   }
+}
+
+const verbs = ['run', 'status', 'abort', 'retry'] as const;
+
+function isVerb(word: string | undefined): word is (typeof verbs)[number] {
+  return verbs.some(each => each === word);
 }
 
 /** Reads the plan and prints each error with its line. Throws AbortError (exit 2) if there is one. */
@@ -133,15 +148,21 @@ async function createServerPorts(
     output: context.output,
     signal,
     ask: createPrompt(context, signal),
+    askInterrupted: createPrompt(context, new AbortController().signal),
     targetOf: stage => {
       const request = requests.get(stage.target);
       return request === undefined ? plan.plan.name : `${hostAndPort(request)}/${request.database}`;
     },
     isRunning: process => processLiveness(process, 0) === 'alive',
-    runCommand: (stage, command, onStarted) =>
+    runCommand: (stage, command, onStarted, reason) =>
       runCommand(command, {
         cwd: folder,
-        env: {...context.env, POOLCTL_ROLLOUT: plan.plan.name, POOLCTL_STAGE: stage.name},
+        env: {
+          ...context.env,
+          POOLCTL_ROLLOUT: plan.plan.name,
+          POOLCTL_STAGE: stage.name,
+          ...(reason !== undefined && {POOLCTL_REASON: reason}),
+        },
         timeout_ms: stage.command_timeout_ms,
         onStarted: pid => onStarted(processOf(pid)),
         onLine: line => context.output.stderr(sanitise(`${stage.name}| ${line}`)),

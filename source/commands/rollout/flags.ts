@@ -12,8 +12,8 @@ export const usage = {
   name: 'rollout',
   summary: 'Run a rollout plan in stages, roll back on failure',
   arguments: [
-    {shown: 'run|status', completes: ['run', 'status']},
-    {shown: '<plan>', completes: 'file'},
+    {shown: 'run|status|abort|retry|list', completes: ['run', 'status', 'abort', 'retry', 'list']},
+    {shown: '[plan]', completes: 'file'},
     {shown: '[url]'},
   ],
   flags: {
@@ -33,7 +33,8 @@ export const usage = {
   },
   details: [
     'Exit 0 when every stage passed, 1 when a stage failed and was rolled back, 7 when a command failed, 130 when interrupted. After an interruption, run the same command again to resume.',
-    'For each stage poolctl runs its promote command, then watches its server. A critical limit or finding fails the stage, a warning does not. On failure poolctl runs the rollback commands, the last stage first.',
+    'For each stage poolctl runs its promote command, then watches its server. A critical limit or finding fails the stage, as do statements slower, or more errors, than its baseline; other warnings do not. On failure poolctl runs the rollback commands, the last stage first.',
+    'abort rolls an open rollout back, with the commands that the plan has now. retry tries a rollback again that failed. list shows every rollout of the journal. An edited plan does not start beside its open rollout: exit 6. After Ctrl-C poolctl asks whether to roll back, or does what on_interrupt of the plan says: roll back or leave. on_failure and on_approval of the plan are commands to notify you; POOLCTL_STAGE and POOLCTL_REASON say why.',
     'Commands run only with consent: --approve-stage NAME for one stage, --yes for all. On a terminal poolctl asks before each stage with "approval: true" in the plan, and once for all others.',
   ],
 } as const satisfies Usage;

@@ -1,23 +1,18 @@
 import {printMessage} from '../../cli/context.ts';
-import {aligned} from '../../cli/health/health-text.ts';
-import {formatDuration, formatMetric} from '../../cli/health/reasons.ts';
-import {exitCodes, usageError} from '../../core/errors.ts';
-import type {GivenLimits} from '../../core/health/health.ts';
-import {type MetricName, metricOf} from '../../core/health/metrics.ts';
-import {revealLines} from '../../core/sql/shown-sql.ts';
-import {counted, formatAge} from '../../core/text/format.ts';
+import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
+import {counted} from '../../core/text/format.ts';
 import {jsonText} from '../../core/text/json.ts';
-import {redactDeep, redactSecrets} from '../../core/text/redact.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {ExitCode} from '../../model/run.ts';
-import type {RolloutPlan, RolloutStage} from '../../rollout/plan.ts';
 import {
   lastRollout,
   newRollout,
   nextTask,
   promotesWithoutApproval,
-  type RolloutState,
+  type RolloutPlan,
 } from '../../rollout/plan.ts';
+import {editedWhileOpen, openBeforeEdit, rolloutToRollBack} from './recorded.ts';
+import {rolloutDocument, rolloutPlanText, rolloutText} from './render-rollout.ts';
 import {
   enterPhase,
   interrupted,
@@ -28,6 +23,7 @@ import {
   type RolloutFlags,
   type RolloutPorts,
   rollBack,
+  runHook,
   type StageInRollout,
   watch,
 } from './stages.ts';
@@ -47,8 +43,47 @@ export async function runRollout(
     return exitCodes.ok;
   }
   const rollout = await openRollout(ports, plan, flags);
+  try {
+    return await advance(rollout);
+  } catch (error) {
+    const isLeft = rollout.state.failed !== null || !ports.signal.aborted || !isInterruption(error);
+    if (isLeft || !(await wantsRollback(rollout))) throw error;
+    await fail(rollout, 'interrupted');
+    await advance(rollout);
+    return exitCodes.interrupted;
+  }
+}
+
+/** `rollout abort` and `rollout retry`: rolls back what is promoted. Exit 0, or 7 if a command failed. */
+export async function runRollback(
+  ports: RolloutPorts,
+  planned: PlanFile,
+  {verb, ...flags}: RolloutFlags & {verb: 'abort' | 'retry'},
+): Promise<ExitCode> {
+  const {plan, state} = await rolloutToRollBack(ports, planned, verb);
+  const rollout = {ports, plan, flags, state};
+  const names = plan.plan.stages.filter((_, at) => state.stages[at]?.is_promoted).map(({name}) => name);
+  const which = `${counted(names.length, 'stage')} (${names.join(', ')})`;
+  if (flags.dryRun) {
+    ports.output.stdout(rolloutPlanText(plan));
+    return exitCodes.ok;
+  }
+  if (!flags.yes && names.length > 0) {
+    if (ports.ask === undefined || flags.json) {
+      throw usageError(`no consent to roll back ${which}, and no terminal to ask`, 'Add --yes.');
+    }
+    const typed = await ports.ask(sanitise(`Type yes to roll back ${which}: `));
+    if (typed?.trim() !== 'yes') throw interrupted('not confirmed, nothing was executed');
+  }
+  if (state.failed === null) await fail(rollout, 'aborted');
+  await advance(rollout);
+  const isComplete = state.stages.every(({phase}) => phase !== 'not rolled back');
+  return isComplete ? exitCodes.ok : exitCodes.actFailed;
+}
+
+async function advance(rollout: Rollout): Promise<ExitCode> {
+  const {ports, plan, state} = rollout;
   for (;;) {
-    const {state} = rollout;
     if (ports.signal.aborted && state.failed === null) throw interrupted();
     const task = nextTask(plan.plan, state);
     if (task.kind === 'end') return end(rollout);
@@ -63,19 +98,55 @@ export async function runRollout(
   }
 }
 
+function isInterruption(error: unknown): boolean {
+  return error instanceof AbortError && error.exitCode === exitCodes.interrupted;
+}
+
+/** What the plan says, or else the answer on the terminal: a promoted stage that nobody watches may do harm. */
+async function wantsRollback({ports, plan, state, flags}: Rollout): Promise<boolean> {
+  const {on_interrupt, stages} = plan.plan;
+  const names = stages.filter((_, at) => state.stages[at]?.is_promoted).map(({name}) => name);
+  if (names.length === 0 || on_interrupt === 'leave') return false;
+  if (on_interrupt === 'roll back') return true;
+  if (ports.askInterrupted === undefined || flags.json) return false;
+  const which = `${counted(names.length, 'stage')} (${names.join(', ')})`;
+  const typed = await ports.askInterrupted(
+    sanitise(`Interrupted. Type yes to roll back ${which}; Enter leaves them, to resume later: `),
+  );
+  return typed?.trim() === 'yes';
+}
+
+/** The stage that was promoted last fails; what is promoted is rolled back next. */
+async function fail(rollout: Rollout, detail: string): Promise<void> {
+  const {plan, state} = rollout;
+  const index = Math.max(
+    0,
+    state.stages.findLastIndex(({is_promoted}) => is_promoted),
+  );
+  const stage = plan.plan.stages[index];
+  if (stage !== undefined) await enterPhase({...rollout, stage, index}, {phase: 'failed', detail});
+}
+
 /** Prints the state of the last rollout of a plan. Exit 0. */
 export async function showRollout(
   {journal, output}: Pick<RolloutPorts, 'journal' | 'output'>,
   plan: PlanFile,
   flags: {json: boolean},
 ): Promise<ExitCode> {
-  const state = lastRollout(await journal.read(), plan.hash, plan.plan.stages.length);
+  const state = lastRollout(await journal.read(), plan.hash);
+  const edited = await openBeforeEdit({journal}, plan);
+  if (edited !== null) {
+    const {message, hint} = editedWhileOpen(edited);
+    printMessage(output, `${message}. ${hint}`);
+  }
   output.stdout(flags.json ? jsonText(rolloutDocument(plan, state), 2) : rolloutText(plan, state));
   return exitCodes.ok;
 }
 
 async function openRollout(ports: RolloutPorts, plan: PlanFile, flags: RolloutFlags): Promise<Rollout> {
-  const last = lastRollout(await ports.journal.read(), plan.hash, plan.plan.stages.length);
+  const last = lastRollout(await ports.journal.read(), plan.hash);
+  const edited = await openBeforeEdit(ports, plan);
+  if (edited !== null) throw editedWhileOpen(edited);
   const isOpen = last !== null && last.ended === null;
   const state = isOpen ? last : newRollout(ports.identity.run, plan.plan.stages.length);
   const rollout = {ports, plan, flags, state};
@@ -101,7 +172,9 @@ async function end(rollout: Rollout): Promise<ExitCode> {
   const isIncomplete = state.stages.some(({phase}) => phase === 'not rolled back');
   const failed = state.failed === null ? null : plan.plan.stages[state.failed];
   const status = failed === null ? 'done' : isIncomplete ? 'failed' : 'stopped';
-  const reason = failed ? `stage ${failed.name} failed` : null;
+  const reason = failed
+    ? `stage ${failed.name} failed${state.reason === null ? '' : `: ${state.reason}`}`
+    : null;
   await journalEvent(rollout, plan.plan.stages[0], {event: 'end', status, reason, after: {}});
   state.ended = status;
   ports.output.stdout(flags.json ? jsonText(rolloutDocument(plan, state), 2) : rolloutText(plan, state));
@@ -147,6 +220,7 @@ async function approve(at: StageInRollout): Promise<void> {
   if (flags.yes || flags.approved.includes(stage.name)) {
     return enterPhase(at, {phase: 'approved', detail: flags.yes ? 'by --yes' : 'by --approve-stage'});
   }
+  await runHook(at, at.plan.plan.on_approval, 'waits for approval');
   if (ports.ask === undefined || flags.json) {
     throw usageError(
       `stage "${stage.name}" needs approval, and there is no terminal to ask for it`,
@@ -156,112 +230,4 @@ async function approve(at: StageInRollout): Promise<void> {
   const typed = await ports.ask(`Type ${sanitise(stage.name)} to approve this stage: `);
   if (typed?.trim() !== stage.name) throw interrupted('not approved, nothing of this stage was executed');
   await enterPhase(at, {phase: 'approved', detail: 'on the terminal'});
-}
-
-/** The stages of a plan with their commands, and what happens on failure. */
-function rolloutPlanText({file, plan, hash}: PlanFile): string {
-  return [
-    `${plan.name}: ${file}`,
-    `plan ${hash}`,
-    ...plan.stages.flatMap((stage, index) => ['', ...stageLines(stage, index)]),
-    '',
-    ...approvalLines(plan.stages),
-    'If a stage fails, it and the stages before it are rolled back, the last one first.',
-  ]
-    .map(sanitise)
-    .join('\n');
-}
-
-/** Which stages need approval, and which run without asking. */
-function approvalLines(stages: readonly RolloutStage[]): string[] {
-  const names = (chosen: readonly RolloutStage[]) => chosen.map(({name}) => name).join(', ');
-  const asking = stages.filter(({approval}) => approval);
-  const unasked = stages.filter(promotesWithoutApproval);
-  return [
-    ...(asking.length === 0 ? [] : [`Waits for approval before: ${names(asking)}.`]),
-    ...(unasked.length === 0
-      ? []
-      : [`Runs commands without asking: ${names(unasked)}. This requires --yes.`]),
-  ];
-}
-
-/** The progress of a rollout, stage by stage. */
-function rolloutText({plan}: PlanFile, state: RolloutState | null): string {
-  const rows = plan.stages.map(({name, watch}, index) => {
-    const {phase = null, detail = null, seen_ms = 0} = state?.stages[index] ?? {};
-    const isWatching = phase === 'watching' && watch !== null;
-    const watched = isWatching ? `${formatAge(seen_ms)} of ${formatAge(watch.for_ms)}` : '';
-    return [name, phase ?? 'to do', [watched, detail ?? ''].filter(Boolean).join(', ')];
-  });
-  const head = state === null ? 'not started' : `rollout ${state.run}: ${statusOf(state)}`;
-  return [`${plan.name}: ${head}`, ...aligned(rows)].map(sanitise).join('\n');
-}
-
-/** The progress of a rollout as JSON. */
-function rolloutDocument({file, plan, hash}: PlanFile, state: RolloutState | null): object {
-  return {
-    schema_version: 1,
-    file,
-    plan: hash,
-    name: plan.name,
-    run: state?.run ?? null,
-    status: state === null ? 'not started' : statusOf(state),
-    stages: plan.stages.map((stage, index) => {
-      const {phase = null, detail = null, seen_ms = 0} = state?.stages[index] ?? {};
-      return {...redactDeep(stage), acts_unasked: promotesWithoutApproval(stage), phase, detail, seen_ms};
-    }),
-  };
-}
-
-const statuses = {
-  done: 'done',
-  stopped: 'failed, rolled back',
-  failed: 'failed, not rolled back in full',
-  interrupted: 'interrupted',
-} as const;
-
-function statusOf({ended}: RolloutState): string {
-  return ended === null ? 'running' : statuses[ended];
-}
-
-function stageLines(stage: RolloutStage, index: number): string[] {
-  const {name, target, promote, rollback, watch, limits, baseline, pooler, approval} = stage;
-  const times =
-    watch &&
-    `${formatDuration(watch.for_ms)}, every ${formatDuration(watch.every_ms)}, stops when critical for ${formatDuration(watch.sustain_ms)}`;
-  const rows = [
-    [
-      'approval',
-      approval ? 'required' : promotesWithoutApproval(stage) ? 'not required: runs with --yes' : '',
-    ],
-    ...commandRows('promote', promote ?? ''),
-    ['watch', times ?? ''],
-    ['target', watch === null ? '' : (target ?? 'the server of this call')],
-    ['limits', limitsText(limits)],
-    ['baseline', baseline ?? ''],
-    ['pooler', watch === null ? '' : redactSecrets(pooler ?? '')],
-    ...commandRows('rollback', promote === null ? '' : (rollback ?? 'none')),
-  ];
-  return [
-    `${index + 1}. ${name}`,
-    ...aligned(rows.filter(([, text]) => text !== '')).map(line => `   ${line}`),
-  ];
-}
-
-/** A row for each line of a command, with passwords masked. */
-function commandRows(name: string, command: string): string[][] {
-  return revealLines(redactSecrets(command.replace(/\n$/, ''))).map((line, at) => [
-    at === 0 ? name : ' ',
-    line,
-  ]);
-}
-
-function limitsText(limits: GivenLimits): string {
-  return Object.entries(limits)
-    .map(([name, {warning, critical}]) => {
-      const metric = name as MetricName;
-      const values = [warning, critical].flatMap(each => (each === null ? [] : [formatMetric(metric, each)]));
-      return `${metricOf(metric).limit_name} ${values.join(',')}`;
-    })
-    .join(', ');
 }

@@ -1,11 +1,11 @@
 import {type Output, type Prompt, printMessage} from '../../cli/context.ts';
 import {healthText} from '../../cli/health/health-text.ts';
-import {formatMetric, type HealthReport} from '../../cli/health/reasons.ts';
+import {formatMetric, type HealthReport, worseLines} from '../../cli/health/reasons.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import {metricNames, metricOf} from '../../core/health/metrics.ts';
 import type {WatchedHealth} from '../../core/health/watching.ts';
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
-import {counted, formatAge} from '../../core/text/format.ts';
+import {formatAge} from '../../core/text/format.ts';
 import type {JournalEvent, ProcessIdentity, StageEvent} from '../../model/journal-entry.ts';
 import type {Journal} from '../../model/ports.ts';
 import type {Finding} from '../../model/recipe.ts';
@@ -21,6 +21,7 @@ export type RolloutPorts = {
     stage: RolloutStage,
     command: string,
     onStarted: (process: ProcessIdentity) => void,
+    reason?: string,
   ): Promise<CommandResult>;
   /** Whether a command of an interrupted rollout is still running. */
   isRunning(process: ProcessIdentity): boolean;
@@ -40,6 +41,8 @@ export type RolloutPorts = {
   ): Promise<HealthReport & {health: WatchedHealth}>;
   /** Undefined without a terminal. */
   ask?: Prompt | undefined;
+  /** Asks after an interruption. */
+  askInterrupted?: Prompt | undefined;
   identity: {run: string; actor: string};
   /** The target that a stage watches, for the journal. */
   targetOf(stage: RolloutStage): string;
@@ -73,6 +76,18 @@ export async function enterPhase(at: StageInRollout, event: Omit<StageEvent, 'st
   applyStageEvent(at.state, staged);
   const detail = event.detail === null ? '' : `: ${event.detail}`;
   printMessage(at.ports.output, `${at.stage.name}: ${event.phase}${detail}`);
+  if (event.phase === 'failed') await runHook(at, at.plan.plan.on_failure, event.detail ?? 'failed');
+}
+
+/** Runs a hook of the plan; its failure is only reported. */
+export async function runHook(
+  {ports, stage}: StageInRollout,
+  command: string | undefined,
+  reason: string,
+): Promise<void> {
+  if (command === undefined) return;
+  const problem = problemOf(await ports.runCommand(stage, command, () => {}, reason));
+  if (problem !== null) printMessage(ports.output, `${stage.name}: hook ${problem}`);
 }
 
 export function interrupted(message = 'interrupted'): AbortError {
@@ -105,7 +120,7 @@ export async function promote(at: StageInRollout): Promise<void> {
 export async function watch(at: StageInRollout): Promise<void> {
   const {ports, stage, state, index} = at;
   const watchedBefore_ms = state.stages[index]?.seen_ms ?? 0;
-  const for_ms = Math.max(stage.watch?.every_ms ?? 0, (stage.watch?.for_ms ?? 0) - watchedBefore_ms);
+  const for_ms = Math.max((stage.watch?.every_ms ?? 0) * 2, (stage.watch?.for_ms ?? 0) - watchedBefore_ms);
   const note = watchedBefore_ms > 0 ? `${formatAge(for_ms)} left` : null;
   await enterPhase(at, {phase: 'watching', detail: note, seen_ms: watchedBefore_ms});
   const onAvailable = createAvailabilityRecorder(at, watchedBefore_ms);
@@ -205,13 +220,11 @@ function healthProblem(
   const found = health.findings.filter(
     each => each.severity === 'critical' && !known.includes(findingKey(each)),
   );
-  const slower = comparison?.slower.length ?? 0;
   const problems = [
     ...(early === null ? [] : [`${metricOf(early).title} stayed critical`]),
     ...critical.map(name => `${metricOf(name).title} ${formatMetric(name, health.metrics[name])}`),
     ...found.map(({summary}) => summary),
-    ...(slower === 0 ? [] : [counted(slower, 'slower statement')]),
-    ...(comparison?.errors.is_worse ? ['more transactions rolled back'] : []),
+    ...(comparison === null ? [] : worseLines(comparison)),
   ];
   return problems.length === 0 ? null : problems.join('; ');
 }

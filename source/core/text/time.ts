@@ -84,6 +84,8 @@ export function parseTimestamp(text: string, last_ms: number): number | null {
     const at_ms = Date.parse(`${text.replace(' ', 'T').replace(/Z$/, '')}Z`);
     return Number.isNaN(at_ms) ? null : at_ms;
   }
+  // 25:00 is no time of the day, and not 25 hours ago.
+  if (/^\d+:/.test(text)) return null;
   const ago_ms = parseDurationMs(text);
   return ago_ms === null ? null : last_ms - ago_ms;
 }

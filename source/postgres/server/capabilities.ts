@@ -37,7 +37,7 @@ export async function readCapabilities({client, request}: TargetConnection): Pro
     role_name: row.role_name,
     statements_schema: missing === null ? row.statements_schema : null,
     is_own_session: true,
-    unavailable: [...hiddenSessions(target, row.role_name), ...(missing === null ? [] : [missing])],
+    unavailable: [...hiddenSessions(target, row), ...(missing === null ? [] : [missing])],
   };
 }
 
@@ -105,16 +105,28 @@ const serviceRoles: [role: string, service: ManagedService][] = [
   ['neon_superuser', 'neon'],
 ];
 
-function hiddenSessions({privileges}: Target, role: string): Unavailable[] {
+function hiddenSessions(
+  {privileges, server_version_num}: Target,
+  {role_name, is_stats_member}: Pick<IdentityRow, 'role_name' | 'is_stats_member'>,
+): Unavailable[] {
   if (privileges.read_all_stats || privileges.is_superuser) return [];
   return [
     {
       section: 'backends',
       sqlstate: null,
       reason: "other roles' sessions are hidden: only their pid, role and application are visible",
-      remedy: `GRANT pg_monitor TO ${quoteIdentifier(role)};`,
+      remedy: is_stats_member
+        ? inheriting(role_name, server_version_num)
+        : `GRANT pg_monitor TO ${quoteIdentifier(role_name)};`,
     },
   ];
+}
+
+/** For a member with NOINHERIT. From PostgreSQL 16 on, each grant has its own option, which ALTER ROLE does not change. */
+function inheriting(role: string, server_version_num: number): string {
+  return server_version_num >= 160_000
+    ? `GRANT pg_monitor TO ${quoteIdentifier(role)} WITH INHERIT TRUE;`
+    : `ALTER ROLE ${quoteIdentifier(role)} INHERIT;`;
 }
 
 function hiddenIdentifier({server, refusal}: ServerProof, role: string): Unavailable[] {
@@ -174,6 +186,7 @@ SELECT /* poolctl */ current_setting('server_version_num')::int4 AS server_versi
   current_user::text AS role_name,
   r.rolsuper AS is_superuser,
   pg_has_role(r.oid, 'pg_read_all_stats', 'USAGE') AS read_all_stats,
+  pg_has_role(r.oid, 'pg_read_all_stats', 'MEMBER') AS is_stats_member,
   pg_has_role(r.oid, 'pg_signal_backend', 'USAGE') AS signal_backend,
   coalesce((SELECT pg_has_role(r.oid, p.oid, 'USAGE') FROM pg_roles p
     WHERE p.rolname IN ('pg_use_reserved_connections', 'rds_reserved')
@@ -196,6 +209,7 @@ type IdentityRow = {
   role_name: string;
   is_superuser: boolean;
   read_all_stats: boolean;
+  is_stats_member: boolean;
   signal_backend: boolean;
   use_reserved: boolean;
   statements_version: string | null;

@@ -76,12 +76,14 @@ function server({target, unavailable}: DoctorInput): DoctorCheck[] {
   return [ok(id, `${nameServer(target.server)}, database oid ${target.server.database_oid}`)];
 }
 
-function sessions({target, data}: DoctorInput): DoctorCheck {
+function sessions({target, data, unavailable}: DoctorInput): DoctorCheck {
   const {read_all_stats, is_superuser} = target.privileges;
   if (read_all_stats || is_superuser)
     return ok('sessions', "every role's sessions and statements are visible");
   return missing('sessions', "other roles' states, statements and addresses are hidden", {
-    remedy: `GRANT pg_monitor TO ${quoteIdentifier(data.role)};`,
+    remedy:
+      unavailable.find(({section}) => section === 'backends')?.remedy ??
+      `GRANT pg_monitor TO ${quoteIdentifier(data.role)};`,
     note: grantNote(target),
   });
 }

@@ -233,6 +233,14 @@ describeEachMajor('poolctl check', major => {
     expect(await levelOf('--for', '1s', '--every', '0.5s')).toBe('critical');
   });
 
+  it('writes the JUnit file if the server is down, too', async () => {
+    const {code, stdout} = await runProgram(['check', 'postgresql://u@127.0.0.1:1/x', '--junit', '-']);
+    expect([code, stdout]).toEqual([
+      3,
+      expect.stringMatching(/errors="1".*<error message="[^"]*ECONNREFUSED/s),
+    ]);
+  });
+
   it('exits 2 for an invalid baseline', async () => {
     const baseline = ['check', urlOf(server, 'oncall'), '--baseline'];
     expect(await failing([...baseline, 'nowhere.json'])).toEqual([2, expect.stringContaining('ENOENT')]);

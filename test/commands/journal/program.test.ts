@@ -41,6 +41,14 @@ describe('poolctl journal', () => {
     expect((await failing(['journal', 'list', '--journal', file]))[0]).toBe(8);
   });
 
+  it('does not verify a named journal that is not there', async () => {
+    expect(await failing(['journal', 'verify', '--journal', '/nowhere/j.jsonl'])).toEqual([
+      8,
+      expect.stringContaining('no journal /nowhere/j.jsonl'),
+    ]);
+    expect((await runProgram(['journal', 'verify'])).code).toBe(0);
+  });
+
   it('reports no entries if there is no journal yet', async () => {
     expect(await failing(['journal'])).toEqual([
       0,
