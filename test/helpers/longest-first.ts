@@ -28,6 +28,7 @@ export const longest = [
   'e2e/endings',
   'cli/connecting',
   'postgres/sampler/sampler',
+  'postgres/facts/index-advice-workloads',
   'postgres/facts/index-advice',
   'postgres/executor/executor',
 ].map(name => `test/${name}.test.ts`);
