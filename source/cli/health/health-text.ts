@@ -111,6 +111,10 @@ export function comparisonLines(comparison: Comparison): string[] {
     `slots used: ${formats.count(slots.used_before)} before, ${formats.count(slots.used_after)} now`,
     ...(errors.is_worse ? [] : [rollbackLine(comparison)]),
     ...worseLines(comparison),
+    ...comparison.more_calls.map(
+      ({times, calls_per_second_before: before, calls_per_second_after: after, queryid, query}) =>
+        `MORE CALLS ${times.toFixed(1)} times for each of the others${before === null || after === null ? '' : `: ${before.toFixed(1)} a second before, ${after.toFixed(1)} now`}, queryid ${queryid}: ${shortened(query)}`,
+    ),
     ...new_statements
       .slice(0, maxNew)
       .map(

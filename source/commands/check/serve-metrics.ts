@@ -208,7 +208,38 @@ function snapshotFamilies({at, budget, cost, target}: Snapshot): Family[] {
       help: 'Client sessions by state.',
       samples: states.map(([state, value]) => ({labels: {state}, value})),
     },
+    {
+      name: 'application_sessions',
+      help: `Client sessions by application and role, the ${mostApplications} largest; application "(others)" is the rest.`,
+      samples: applicationSamples(budget.groups),
+    },
   ];
+}
+
+/** Applications may put a host or a build into their names: the number of series is bounded. */
+const mostApplications = 50;
+
+function applicationSamples(groups: Snapshot['budget']['groups']): Family['samples'] {
+  const byName = new Map<string, {labels: Record<string, string>; sessions: number[]}>();
+  for (const {application_name, usename, active, idle, idle_in_transaction, count} of groups) {
+    const labels = {application: sanitise(application_name), role: sanitise(usename)};
+    const key = JSON.stringify(labels);
+    const known = byName.get(key)?.sessions ?? [0, 0, 0, 0];
+    const counts = [active, idle, idle_in_transaction, count - active - idle - idle_in_transaction];
+    byName.set(key, {labels, sessions: known.map((sum, at) => sum + (counts[at] ?? 0))});
+  }
+  const total = (sessions: readonly number[]) => sessions.reduce((sum, each) => sum + each, 0);
+  const all = [...byName.values()].sort((a, b) => total(b.sessions) - total(a.sessions));
+  const rest = all.slice(mostApplications);
+  const others = {
+    labels: {application: '(others)', role: ''},
+    sessions: [0, 1, 2, 3].map(at => total(rest.map(({sessions}) => sessions[at] ?? 0))),
+  };
+  const shown = [...all.slice(0, mostApplications), ...(rest.length === 0 ? [] : [others])];
+  const states = ['active', 'idle', 'idle in transaction', 'other'];
+  return shown.flatMap(({labels, sessions}) =>
+    states.map((state, at) => ({labels: {...labels, state}, value: sessions[at] ?? 0})),
+  );
 }
 
 function healthFamilies({status, findings, metrics, thresholds}: Health): Family[] {

@@ -9,6 +9,7 @@ import {
   statsBetween,
   welchGreater,
 } from './statistics.ts';
+import {thresholds} from './thresholds.ts';
 
 /** What `check` compares with: an earlier snapshot, or a period of them. */
 export type Baseline = {
@@ -37,6 +38,8 @@ export type Comparison = {
     is_worse: boolean;
   };
   slower: SlowerStatement[];
+  /** Called more often than the other statements are, as by an N+1 query after a deploy. It makes nothing worse by itself. */
+  more_calls: MoreCalls[];
   new_statements: {queryid: string; query: string | null; calls: number; mean_exec_time_ms: number}[];
   /** What could not be compared, and why. */
   left_out: string[];
@@ -51,6 +54,16 @@ type SlowerStatement = {
   mean_after_ms: number;
   ratio: number;
   p_value: number;
+};
+
+type MoreCalls = {
+  queryid: string;
+  query: string | null;
+  /** Growth of its calls as a multiple of that of the median statement. */
+  times: number;
+  /** null: the baseline has no period. */
+  calls_per_second_before: number | null;
+  calls_per_second_after: number | null;
 };
 
 const significance = {least_calls: 30, alpha: 0.01} as const;
@@ -68,7 +81,7 @@ export function baselineBetween(first: Snapshot, last: Snapshot, used: number): 
   const between = statsBetween(first, last);
   const all = cumulativeStats(last);
   const calls = between.calls.map((own, index) =>
-    own.n < significance.least_calls ? (all.calls[index] ?? own) : own,
+    own.n < significance.least_calls ? {...(all.calls[index] ?? own), is_since_reset: true as const} : own,
   );
   return {reading: last, since: first.at, stats: {...between, calls}, used};
 }
@@ -109,9 +122,35 @@ export function compare({baseline, current, after, used_after, slower_ratio}: Co
     slower: pairs
       .flatMap(({later, own}, index) => (isSlower[index] ? [slowerOf(later, own, p_values[index] ?? 0)] : []))
       .sort((a, b) => b.ratio - a.ratio),
+    more_calls: moreCalls(pairs, before, after),
     new_statements: after.calls.flatMap(later => (earlier(later.statement) === null ? newOf(later) : [])),
     left_out: leftOut(reading, current),
   };
+}
+
+type Pair = {later: StatementCalls; own: StatementCalls};
+
+/** Fewer statements say nothing about the traffic as a whole. */
+const leastPairs = 3;
+
+/** Traffic may have grown as a whole: each statement's growth is compared with the median's. */
+function moreCalls(pairs: readonly Pair[], before: PeriodStats, after: PeriodStats): MoreCalls[] {
+  const counted = pairs.filter(({own}) => !own.is_since_reset);
+  const growths = counted.map(({later, own}) => later.n / own.n).sort((a, b) => a - b);
+  const median = growths[(growths.length - 1) >> 1];
+  if (median === undefined || counted.length < leastPairs) return [];
+  const perSecond = (n: number, {duration_ms}: PeriodStats) =>
+    duration_ms === null || duration_ms <= 0 ? null : (n * 1000) / duration_ms;
+  return counted
+    .map(({later, own}) => ({
+      queryid: later.statement.queryid,
+      query: later.statement.query ?? own.statement.query,
+      times: later.n / own.n / median,
+      calls_per_second_before: perSecond(own.n, before),
+      calls_per_second_after: perSecond(later.n, after),
+    }))
+    .filter(({times}) => times >= thresholds.more_calls_times.warning)
+    .sort((a, b) => b.times - a.times);
 }
 
 /** Slower statements and more errors are worse; new statements are not. */

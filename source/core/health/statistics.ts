@@ -3,11 +3,17 @@ import type {Snapshot, Statement} from '../../model/snapshot.ts';
 import {withStatementRates} from '../activity/rates.ts';
 
 /** Execution times of a statement's calls. */
-export type StatementCalls = Sample & {statement: Statement};
+export type StatementCalls = Sample & {
+  statement: Statement;
+  /** They are all its calls since the reset, not those of the period. */
+  is_since_reset?: true;
+};
 
 /** Statement calls and transactions of a period. */
 export type PeriodStats = {
   calls: StatementCalls[];
+  /** null: since the reset of the statistics. */
+  duration_ms: number | null;
   commits: number;
   rollbacks: number;
 };
@@ -22,6 +28,7 @@ export function cumulativeStats(snapshot: Snapshot): PeriodStats {
       mean: statement.mean_exec_time_ms,
       deviation: statement.stddev_exec_time_ms,
     })),
+    duration_ms: null,
     commits: sum(databases.map(({xact_commit}) => xact_commit)),
     rollbacks: sum(databases.map(({xact_rollback}) => xact_rollback)),
   };
@@ -42,6 +49,7 @@ export function statsBetween(earlier: Snapshot, later: Snapshot): PeriodStats {
   const isContinued = all.commits >= before.commits && all.rollbacks >= before.rollbacks;
   return {
     calls: rated.flatMap((statement, index) => callsSince(statement, all.calls[index])),
+    duration_ms: Date.parse(later.at) - Date.parse(earlier.at),
     commits: isContinued ? all.commits - before.commits : all.commits,
     rollbacks: isContinued ? all.rollbacks - before.rollbacks : all.rollbacks,
   };

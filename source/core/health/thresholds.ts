@@ -71,6 +71,12 @@ export const thresholds = {
     meaning: "Mean execution time of a statement, as a multiple of the baseline's.",
     source: 'pg_stat_statements, check --baseline',
   },
+  more_calls_times: {
+    unit: 'times',
+    warning: 3,
+    meaning: "Growth of a statement's calls since the baseline, as a multiple of the median statement's.",
+    source: 'pg_stat_statements, check --baseline',
+  },
   cache_hit_ratio: {
     unit: 'ratio',
     warning: 0.99,

@@ -63,6 +63,9 @@ describeEachMajor('poolctl check writes', async major => {
     const text = await isRead();
     await validate(text);
     expect(text).toMatch(/^poolctl_slots_usable 17$/m);
+    expect(text).toMatch(
+      /^poolctl_application_sessions\{application="[^"]*",role="[^"]+",state="idle"\} \d+$/m,
+    );
     expect(text).toMatch(/^poolctl_limit_level\{metric="used_ratio"\} 0$/m);
     expect(text).toMatch(/^# EOF$/m);
     expect((await fetch(new URL('/', address))).status).toBe(404);

@@ -48,6 +48,24 @@ describe('compare', () => {
     });
   });
 
+  it('says which statement is called more often than the others are', () => {
+    const [a, b, c] = ['1', '2', '3'].map(queryid => (calls: number) => called(calls, 1, {queryid}));
+    const of = (...calls: [number, number, number]) =>
+      [a, b, c].flatMap((each, at) => each?.(calls[at] ?? 0) ?? []);
+    const first = createSnapshot({statements: of(100, 100, 100)});
+    const grown = (...calls: [number, number, number]) => comparison(later(of(...calls)), first).more_calls;
+    // Twice the traffic is no more calls for a request.
+    expect(grown(300, 300, 300)).toEqual([]);
+    expect(grown(200, 200, 1100)).toMatchObject([
+      {
+        queryid: '3',
+        times: 10,
+        calls_per_second_before: null,
+        calls_per_second_after: expect.closeTo(1000 / 3540, 5),
+      },
+    ]);
+  });
+
   it('ignores statements with too few calls', () => {
     const few = called(129, (100 + 29 * 9) / 129, {stddev_exec_time_ms: 3.3});
     expect(comparison(later([few])).slower).toEqual([]);
