@@ -56,7 +56,7 @@ export function slowestStatement(
 }
 
 /** The connected database. */
-export function connectedDatabase({databases, target}: Snapshot) {
+function connectedDatabase({databases, target}: Snapshot) {
   return databases.find(({datname}) => datname === target.database);
 }
 
