@@ -209,6 +209,8 @@ export type PoolSample = {
   clients: number;
   /** Sessions begun since the sample before. */
   begun: number;
+  /** Whose last statement failed before it was planned. */
+  unplanned: number;
   /** Age of the transactions of the busy sessions, summed. */
   xact_ms: number;
   /** When the first of these began; absent if there are none. */

@@ -71,6 +71,7 @@ export function isActive({state}: Pick<Backend, 'state'>): boolean {
 
 function poolsOf(backends: readonly Backend[], at_ms: number, sinceLast_ms: number): PoolSample[] {
   const pools = new Map<string, PoolSample & {addresses: Record<string, number>}>();
+  const hasQueryIds = backends.some(({query_id}) => query_id !== null);
   for (const backend of backends) {
     const key = poolKey(backend);
     let pool = pools.get(key);
@@ -87,6 +88,7 @@ function poolsOf(backends: readonly Backend[], at_ms: number, sinceLast_ms: numb
         aborted: 0,
         clients: 0,
         begun: 0,
+        unplanned: 0,
         xact_ms: 0,
         addresses: {},
       };
@@ -94,6 +96,7 @@ function poolsOf(backends: readonly Backend[], at_ms: number, sinceLast_ms: numb
     }
     pool.sessions++;
     if (isActive(backend)) pool.active++;
+    if (hasQueryIds && isUnplanned(backend)) pool.unplanned++;
     if (isActive(backend) || isIdleInTransaction(backend))
       pool.xact_ms += backend.xact_age_ms ?? backend.query_age_ms ?? 0;
     if (backend.wait_event_type === 'Lock') pool.waiting_for_lock++;
@@ -113,6 +116,18 @@ function poolsOf(backends: readonly Backend[], at_ms: number, sinceLast_ms: numb
     pool.addresses[address] = (known ?? 0) + 1;
   }
   return [...pools.values()];
+}
+
+const planned = /^\s*(?:\/\*.*?\*\/\s*)*(?:select|insert|update|delete|merge|with)\b/is;
+const recent_ms = 10_000;
+
+/**
+ * Its last statement failed in parse analysis, which is before it gets a query id (parse_analyze_varparams in analyze.c). Only
+ * known if other sessions have one: compute_query_id is on then.
+ */
+export function isUnplanned({query, query_id, query_age_ms, state}: Backend): boolean {
+  if (query_id !== null || isActive({state}) || (query_age_ms ?? Infinity) > recent_ms) return false;
+  return planned.test(query ?? '');
 }
 
 /** One application, role and database. */

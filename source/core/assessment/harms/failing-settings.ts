@@ -4,13 +4,12 @@ import type {Backend} from '../../../model/snapshot.ts';
 import {groupBy} from '../../group-by.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {describeWhere, effectiveOverride} from '../../roles/role-settings.ts';
-import {statementName} from '../../sql/statement-name.ts';
 import {poolName} from '../context.ts';
-import {isIdleInTransaction, poolKey} from '../sample.ts';
+import {poolKey} from '../sample.ts';
 import {databaseSubject, evidenceOf, type Failure, failing, rateOf, signsOf} from './failing-part.ts';
 import {resetActs, settingSubject} from './settings.ts';
 
-/** Statements that a setting of their role or database makes fail: a timeout of a moment, a search_path without their tables. */
+/** Statements that a setting of their role or database makes fail: a timeout of a moment. */
 export function roleSettings(failure: Failure): Finding[] {
   const {context, rollbacks} = failure;
   const {snapshot, facts} = context;
@@ -31,22 +30,12 @@ export function roleSettings(failure: Failure): Finding[] {
     const timeout = timeoutNames
       .flatMap(name => effectiveOverride(overrides, {...of, name}) ?? [])
       .find(({value}) => isShort(value));
-    if (timeout !== undefined && hasFailed(first, failure))
-      return findingOf(failure, sessions, {
-        override: timeout,
-        cause: 'short-timeout',
-        text: `statements of ${poolName(first)} are cancelled (${sqlstates[timeout.name]})`,
-        works: 'run as long as they need',
-      });
-    const path = effectiveOverride(overrides, {...of, name: 'search_path'});
-    const unplanned = sessions.filter(each => isUnplanned(each, snapshot.backends));
-    const [example] = unplanned;
-    if (path === null || example === undefined || unplanned.length * 2 < sessions.length) return [];
+    if (timeout === undefined || !hasFailed(first, failure)) return [];
     return findingOf(failure, sessions, {
-      override: path,
-      cause: 'search-path',
-      text: `statements of ${poolName(first)} fail before they are planned (${statementName(example.query)})`,
-      works: 'find their tables again',
+      override: timeout,
+      cause: 'short-timeout',
+      text: `statements of ${poolName(first)} are cancelled (${sqlstates[timeout.name]})`,
+      works: 'run as long as they need',
     });
   });
 }
@@ -74,19 +63,6 @@ function hasFailed(
     statements.some(each => each.application_name === application_name && each.usename === usename) ||
     aborted.has(`${application_name}\0${usename}`)
   );
-}
-
-const planned = /^\s*(?:\/\*.*?\*\/\s*)*(?:select|insert|update|delete|merge|with)\b/is;
-const recentMs = 10_000;
-
-/**
- * Its statement has failed in parse analysis, which is before it gets a query id (parse_analyze_varparams in analyze.c): an unknown
- * table (42P01) or column (42703). Only known while other sessions have one: compute_query_id is on then.
- */
-function isUnplanned({query, query_id, query_age_ms, state}: Backend, all: readonly Backend[]): boolean {
-  const hasEnded = state === 'idle' || isIdleInTransaction({state});
-  if (!hasEnded || query_id !== null || (query_age_ms ?? Infinity) > recentMs) return false;
-  return planned.test(query ?? '') && all.some(each => each.query_id !== null);
 }
 
 function findingOf(

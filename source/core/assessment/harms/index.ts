@@ -2,6 +2,7 @@ import type {Examine} from '../context.ts';
 import {examineChatty} from './chatty.ts';
 import {examineFailing} from './failing.ts';
 import {examineDeadlocks} from './failing-deadlocks.ts';
+import {examineUnplanned} from './failing-unplanned.ts';
 import {examineForeignKeys} from './foreign-key.ts';
 import {examineHorizon} from './horizon.ts';
 import {examineLongStatements} from './long-statements.ts';
@@ -16,6 +17,7 @@ import {examineWrites} from './writes.ts';
 export const examinations: readonly Examine[] = [
   examineFailing,
   examineDeadlocks,
+  examineUnplanned,
   examineHorizon,
   examineSlow,
   examineChatty,

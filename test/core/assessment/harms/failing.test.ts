@@ -1,6 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {examineFailing} from '../../../../source/core/assessment/harms/failing.ts';
 import {examineDeadlocks} from '../../../../source/core/assessment/harms/failing-deadlocks.ts';
+import {examineUnplanned} from '../../../../source/core/assessment/harms/failing-unplanned.ts';
 import {createBackend, createStatement} from '../../../helpers/snapshot.ts';
 import {contextOf, createSequence, createWriteState, type Reading} from './readings.ts';
 
@@ -43,34 +44,18 @@ describe('examineFailing', () => {
     expect(finding?.params).toMatchObject({method: 'negative'});
   });
 
-  it.each<[string, {name: string; value: string}, Reading['backends'] | null, string, string]>([
+  it.each<[string, {name: string; value: string}, string, string]>([
     [
       'a timeout of a moment',
       {name: 'statement_timeout', value: '30'},
-      null,
       'short-timeout',
       "statements of ingest/shop_app are cancelled (57014): statement_timeout = 30 is set for role shop_app; 79 rollbacks a second, 99% of shop's transactions",
     ],
-    ['a timeout of minutes', {name: 'statement_timeout', value: '5min'}, null, 'failing-statement', ''],
-    ['no timeout', {name: 'lock_timeout', value: '0'}, null, 'failing-statement', ''],
-    [
-      'a search_path, if its statements are planned',
-      {name: 'search_path', value: 'v2'},
-      null,
-      'failing-statement',
-      '',
-    ],
-    [
-      'a search_path without its tables',
-      {name: 'search_path', value: 'v2'},
-      [session(1, insert, {query_id: null}), session(2, 'SELECT 1', {application_name: 'other'})],
-      'search-path',
-      "statements of ingest/shop_app fail before they are planned (INSERT INTO public.readings): search_path = v2 is set for role shop_app; 79 rollbacks a second, 99% of shop's transactions",
-    ],
-  ])('knows by the settings of its role: %s', (_, override, backends, cause, summary) => {
-    const reading = (index: number): Reading => ({...failing(index), ...(backends && {backends})});
+    ['a timeout of minutes', {name: 'statement_timeout', value: '5min'}, 'failing-statement', ''],
+    ['no timeout', {name: 'lock_timeout', value: '0'}, 'failing-statement', ''],
+  ])('knows by the settings of its role: %s', (_, override, cause, summary) => {
     const facts = {setting_overrides: [{...override, role: 'shop_app', database: null}]};
-    const [finding] = examineFailing(contextOf(10, reading, facts));
+    const [finding] = examineFailing(contextOf(10, failing, facts));
     expect(finding).toMatchObject({cause, summary: expect.stringContaining(summary)});
     if (summary !== '')
       expect(finding).toMatchObject({
@@ -233,4 +218,48 @@ it('examineDeadlocks counts them over the window', () => {
     {cause: 'deadlocks', evidence: {deadlocks: 5}, subject: 'database:shop/deadlocks'},
   ]);
   expect(examineDeadlocks(contextOf(12, reading))).toEqual([]);
+});
+
+describe('examineUnplanned', () => {
+  const unplanned = (query_id: string | null, version = 180_004): Reading => ({
+    backends: [
+      session(1, insert, {query_id}),
+      session(2, insert, {query_id}),
+      session(3, 'SELECT 1', {application_name: 'other'}),
+    ],
+    target: {server_version_num: version},
+  });
+
+  it('sees by a missing query id that statements fail before they are planned', () => {
+    expect(examineUnplanned(contextOf(8, () => unplanned(null)))).toMatchObject([
+      {
+        cause: 'unplanned-statement',
+        severity: 'critical',
+        summary:
+          'statements of ingest/shop_app fail before they are planned (INSERT INTO public.readings, last in 2 of 2 sessions): an unknown table (42P01), column (42703) or function (42883); the server log has the error',
+        harm: {kind: 'failing', sessions: 2, share: 1, since: null},
+        acts: [{recipe: null}],
+      },
+    ]);
+  });
+
+  it('names the search_path of the role', () => {
+    const facts = {setting_overrides: [{name: 'search_path', value: 'v2', role: 'shop_app', database: null}]};
+    expect(examineUnplanned(contextOf(8, () => unplanned(null), facts))).toMatchObject([
+      {
+        cause: 'search-path',
+        recipe: 'reset-role-setting',
+        params: {setting: 'search_path', role: 'shop_app', recycle: 'yes', application: 'ingest'},
+        summary: expect.stringMatching(/: search_path = v2 is set for role shop_app$/),
+      },
+    ]);
+  });
+
+  it.each([
+    ['have query ids', 8, unplanned('7')],
+    ['have none on a server that does not report them all', 8, unplanned(null, 160_004)],
+    ['were read a few times only', 3, unplanned(null)],
+  ])('is silent where statements %s', (_, count, reading) => {
+    expect(examineUnplanned(contextOf(count, () => reading))).toEqual([]);
+  });
 });
