@@ -41,10 +41,12 @@ export const explainDdlQueue: Explain = (jam, context) => {
     others.length === 0
       ? `the next session that uses ${table} will queue behind it`
       : `${counted(others.length, 'session')} ${others.length === 1 ? 'queues' : 'queue'} behind it`;
+  const holders = holdersOf(heads, jam);
+  const others_held = holders.length > 1 ? ` and ${counted(holders.length - 1, 'other holder')}` : '';
   return {
     cause: 'lock-queue',
     subject: subjectOf(head.pid),
-    summary: `${statement} (${poolName(backend)}, ${formatAge(head.wait_age_ms)}) waits behind ${describeRoot(root)}; ${queue}`,
+    summary: `${statement} (${poolName(backend)}, ${formatAge(head.wait_age_ms)}) waits behind ${describeRoot(root)}${others_held}; ${queue}`,
     acts: actsOf({heads, statement, root, jam, table}, context),
     confidence: 'certain',
     reasons: [
@@ -67,6 +69,11 @@ function headsOf({waits}: Jam): Wait[] {
   return strong.filter(({relation}) => relation === first.relation);
 }
 
+/** Those that the schema changes wait for: with one of them gone, they wait for the others. */
+function holdersOf(heads: readonly Wait[], {roots, graph}: Jam): Root[] {
+  return roots.filter(({pid}) => heads.some(head => graph.blockers.get(head.pid)?.includes(pid)));
+}
+
 function oldestRoot({roots}: Jam): Root | undefined {
   return roots.toSorted((a, b) => (b.backend?.xact_age_ms ?? 0) - (a.backend?.xact_age_ms ?? 0))[0];
 }
@@ -74,13 +81,14 @@ function oldestRoot({roots}: Jam): Root | undefined {
 type Queue = {heads: Wait[]; statement: string; root: Root; jam: Jam; table: string};
 
 function actsOf({heads, statement, root, jam, table}: Queue, context: Parameters<Explain>[1]): Act[] {
-  const forgotten = isLeak(root.backend) ? root.backend : null;
-  const release = root.backend === null ? null : releaseAct(root.backend, jam, context);
+  const holders = holdersOf(heads, jam);
+  const areForgotten = isLeak(root.backend) && holders.every(({backend}) => isLeak(backend));
+  const release = root.backend === null ? null : releaseAll(root.backend, holders, jam, context);
   const freed =
     root.backend === null
       ? null
       : freesOf(
-          [root.pid],
+          holders.map(({pid}) => pid),
           jam,
           heads.map(({pid}) => pid),
         );
@@ -96,8 +104,26 @@ function actsOf({heads, statement, root, jam, table}: Queue, context: Parameters
         ];
   const cancelling = cancelHeads({heads, statement, jam}, context);
   // A forgotten transaction has nothing to lose, and would hold up the migration's next attempt as well.
-  const ways = forgotten !== null && release?.recipe ? [...ending, cancelling] : [cancelling, ...ending];
+  const ways = areForgotten && release?.recipe ? [...ending, cancelling] : [cancelling, ...ending];
   return [...ways, lockTimeout(heads, table)];
+}
+
+/** Ends all that hold the table, as one of them frees nothing; null if one of them may not be ended. */
+function releaseAll(
+  first: NonNullable<Root['backend']>,
+  holders: readonly Root[],
+  jam: Jam,
+  context: Parameters<Explain>[1],
+): Act | null {
+  if (holders.length < 2) return releaseAct(first, jam, context);
+  const acts = holders.flatMap(({backend}) => (backend === null ? [] : [releaseAct(backend, jam, context)]));
+  if (acts.length < holders.length || acts.some(({recipe}) => recipe === null)) return null;
+  const pids = holders.map(({pid}) => pid).join(',');
+  return {
+    ...releaseAct(first, jam, context),
+    params: {pid: pids},
+    title: `end all ${holders.length} that hold the table (${pids})`,
+  };
 }
 
 function cancelHeads(

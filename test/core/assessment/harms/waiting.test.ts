@@ -161,6 +161,21 @@ describe('a lock queue', () => {
     expect(finding?.params?.pid).toBe(pids[0]);
   });
 
+  it('names all that hold the table, as ending one of them frees nothing', () => {
+    const sessions = {1: report, 2: alter, 3: {}, 4: {}, 8: {...report, application_name: 'cron'}};
+    const [finding] = examine(reading(sessions, [{...head, blocked_by: [1, 8]}, behind(3), behind(4)]));
+    expect(finding).toMatchObject({
+      summary: expect.stringContaining(
+        'behind a SELECT (report/analyst, 7m12s) and 1 other holder; 2 sessions',
+      ),
+      acts: [
+        {params: {pid: '2'}, frees: 'all 2 waiting sessions, at once'},
+        {params: {pid: '1,8'}, frees: 'ALTER TABLE orders, then all 2 waiting sessions'},
+        {recipe: 'set-timeouts'},
+      ],
+    });
+  });
+
   it('says what will happen if nothing queues yet', () => {
     const [finding] = examine(reading({1: report, 2: alter}, [head]));
     expect(finding?.summary).toMatch(/7m12s\); the next session that uses orders will queue behind it$/);
