@@ -5,7 +5,7 @@ export const story: Story = {
   name: 'wraparound-vacuum',
   title: 'A migration behind an autovacuum that does not give way',
   page: 'shop: every request that reads orders hangs since the deploy.',
-  settings: {autovacuum_naptime: 1, autovacuum_vacuum_cost_delay: '100ms', autovacuum_vacuum_cost_limit: 20},
+  settings: {autovacuum_naptime: 1, autovacuum_vacuum_cost_delay: '100ms', autovacuum_vacuum_cost_limit: 4},
   async prepare(stage) {
     for (const role of ['shop_app', 'migrator', 'analyst']) await stage.role(role);
     await stage.admin.query(`

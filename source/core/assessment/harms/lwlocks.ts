@@ -20,12 +20,16 @@ export function examineLwlocks(context: Context): Finding[] {
   if (recent.length < leastReadings) return [];
   const [most] = Object.keys(last.lwlocks)
     .map(name => ({name, sessions: averageOf(recent, ({lwlocks}) => lwlocks[name] ?? 0)}))
+    .filter(({name}) => averageOf(recent.slice(-latest), ({lwlocks}) => lwlocks[name] ?? 0) >= least)
     .sort((a, b) => b.sessions - a.sessions);
-  if (most === undefined || most.sessions < thresholds.lwlock_sessions.warning) return [];
+  if (most === undefined || most.sessions < least) return [];
   return [findingOf(most, recent, context)];
 }
 
+const least = thresholds.lwlock_sessions.warning;
 const leastReadings = 5;
+/** Readings that tell whether it goes on. */
+const latest = 3;
 
 function findingOf(
   {name, sessions}: {name: string; sessions: number},

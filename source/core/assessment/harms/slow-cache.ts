@@ -44,8 +44,8 @@ export function coldCache(history: StatementHistory, {target, at}: Snapshot): Co
   const size = (blocks: number) => formatBytes(blocks * blockBytes);
   return {
     isPlan,
-    text: `it reads ${size(read)} a call from outside shared buffers, ${size(readBefore)} before; ${why}`,
-    reason: `A call touches ${formatCount(Math.round(read + hit))} blocks, ${formatCount(Math.round(readBefore + hitBefore))} before.`,
+    text: `it reads ${size(read)} a call from outside shared buffers, much more than before; ${why}`,
+    reason: `A call touches ${formatCount(Math.round(read + hit))} blocks.`,
     advice: isRestarted
       ? 'wait, or warm the tables that it reads (pg_prewarm)'
       : 'find out what reads or loads much since then (a report, a bulk load), or enlarge shared_buffers',
