@@ -79,6 +79,7 @@ it('facts that are cheap to read are loaded every 15 s while a finding rests on 
     'replication',
     'role_settings',
     'sequences',
+    'server_settings',
     'write_state',
   ]);
   expect(await read()).toMatchObject({facts: {...first, sequences: []}, ofAssessment: {foreign_keys: []}});
