@@ -1,20 +1,20 @@
 import {usageError} from '../source/core/errors.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
 import {
-  buildOf,
-  describeIndex,
-  lastForeignKeyOf,
-  tableOf,
-  whyNotDroppable,
-} from '../source/core/indexes/index-catalog.ts';
+  type Chosen,
+  chooseDrops,
+  type DropCriteria,
+  unusedIndexes,
+  whyNoneMayBeDropped,
+} from '../source/core/indexes/choose-drops.ts';
+import {describeIndex} from '../source/core/indexes/index-catalog.ts';
 import {
   lockTimeoutParameter,
   preflightLines,
   readLockTimeout,
   type Waiting,
 } from '../source/core/indexes/index-preview.ts';
-import {type DropReason, dropStep} from '../source/core/indexes/index-steps.ts';
-import {type Redundant, redundantIndexes} from '../source/core/indexes/redundant.ts';
+import {dropStep} from '../source/core/indexes/index-steps.ts';
 import {
   completeParams,
   qualified,
@@ -26,7 +26,7 @@ import {
   readValues,
   resolveName,
 } from '../source/core/recipe/parameters.ts';
-import {counted, formatAge, formatBytes, formatCount} from '../source/core/text/format.ts';
+import {counted, formatBytes, formatCount} from '../source/core/text/format.ts';
 import {memoizeByObject} from '../source/core/text/memoize.ts';
 import {writeDuration} from '../source/core/text/time.ts';
 import type {Catalog, Index} from '../source/model/catalog.ts';
@@ -42,7 +42,7 @@ const parameters: Parameter[] = [
     description: 'Only these indexes, as schema.name, comma-separated',
     kind: 'text',
     default: '',
-    suggest: (_, {catalog}) => (catalog === undefined ? [] : unused(catalog).map(qualified)),
+    suggest: (_, {catalog}) => (catalog === undefined ? [] : unusedIndexes(catalog).map(qualified)),
   },
   {
     name: 'table',
@@ -104,13 +104,13 @@ const recipe: Recipe = {
 export default recipe;
 
 function diagnose(_snapshot: Snapshot, {catalog}: RecipeData): Finding[] {
-  return catalog === undefined ? [] : unusedIndexes(catalog);
+  return catalog === undefined ? [] : findingsOf(catalog);
 }
 
-const unusedIndexes = memoizeByObject((catalog: Catalog): Finding[] => {
-  if (refusal(catalog, criteriaOf({})) !== null) return [];
+const findingsOf = memoizeByObject((catalog: Catalog): Finding[] => {
+  if (whyNoneMayBeDropped(catalog, criteriaOf({})) !== null) return [];
   // The larger ones are chosen first: small ones, of which there are thousands, change nothing about them.
-  const idle = unused(catalog, thresholds.unused_index_bytes.warning);
+  const idle = unusedIndexes(catalog, thresholds.unused_index_bytes.warning);
   const [largest] = idle;
   if (largest === undefined) return [];
   const bytes = sum(idle);
@@ -133,7 +133,8 @@ const unusedIndexes = memoizeByObject((catalog: Catalog): Finding[] => {
 
 function plan(snapshot: Snapshot, params: ParameterValues, {catalog, table_holders}: RecipeData): Plan {
   const criteria = resolved(criteriaOf(params), catalog);
-  const {chosen, skipped} = catalog === undefined ? nothingChosen : choose(catalog, criteria);
+  const {chosen, skipped} =
+    catalog === undefined ? {chosen: [], skipped: []} : chooseDrops(catalog, criteria);
   const options = {
     lock_timeout_ms: criteria.lock_timeout_ms,
     server_version_num: snapshot.target.server_version_num,
@@ -152,18 +153,13 @@ function plan(snapshot: Snapshot, params: ParameterValues, {catalog, table_holde
   };
 }
 
-const nothingChosen: Choice = {chosen: [], skipped: []};
-
-type Chosen = {index: Index; reason: DropReason};
-type Choice = {chosen: Chosen[]; skipped: Skipped[]};
-
 function readMaxScans(text: string): number {
   return readInteger('max_scans', text, 0);
 }
 
-type Criteria = ReturnType<typeof criteriaOf>;
+type Criteria = DropCriteria & {lock_timeout_ms: number};
 
-function criteriaOf(params: ParameterValues) {
+function criteriaOf(params: ParameterValues): Criteria {
   const read = readValues(params, parameters);
   const standby = read('standby');
   if (standby !== 'keep' && standby !== 'drop') throw usageError(`standby: no "${standby}"`, 'keep or drop');
@@ -188,131 +184,6 @@ function resolved(criteria: Criteria, catalog: Catalog | undefined): Criteria {
     named: named.map(name => resolveName('index', name, catalog.indexes)),
     table: table === '' ? '' : resolveName('table', table, catalog.tables),
   };
-}
-
-function choose(catalog: Catalog, criteria: Criteria): Choice {
-  // An index named by the user is always reported, dropped or skipped.
-  const candidates = catalog.indexes.filter(
-    index => isSelected(index, criteria) && (criteria.named.length > 0 || index.scans <= criteria.max_scans),
-  );
-  const reason = refusal(catalog, criteria);
-  const idle = droppable(
-    catalog,
-    candidates.filter(({scans}) => scans <= criteria.max_scans),
-  );
-  const rest = without(catalog, idle);
-  const skipped = candidates.flatMap(index => {
-    const skipReason = idle.includes(index) ? reason : (reasonToKeep(rest, index) ?? usedOf(index));
-    // A primary key is reported as skipped only if the user named it.
-    const isReported = criteria.named.length > 0 || whyNotDroppable(index, null) === null;
-    return skipReason === null || !isReported ? [] : [protectedIndex(index, skipReason)];
-  });
-  const unusedNow = reason === null ? idle : [];
-  const {duplicates, kept} = redundantOf(without(catalog, unusedNow), criteria);
-  const chosen = [
-    ...unusedNow.map((index): Chosen => ({index, reason: {kind: 'unused', max_scans: criteria.max_scans}})),
-    ...duplicates.map(({index, served_by}): Chosen => ({index, reason: {kind: 'redundant', served_by}})),
-  ];
-  const told = new Set([
-    ...duplicates.map(({index}) => subjectOf(index)),
-    ...kept.map(({subject}) => subject),
-  ]);
-  const reported = [...skipped.filter(({subject}) => !told.has(subject)), ...kept];
-  return {chosen: chosen.slice(0, criteria.at_most), skipped: reported};
-}
-
-/** Indexes that others serve, whatever their scans: those to drop, and those that are only reported. */
-function redundantOf(catalog: Catalog, criteria: Criteria): {duplicates: Redundant[]; kept: Skipped[]} {
-  const found = redundantIndexes(catalog).filter(({index}) => isSelected(index, criteria));
-  const isDropped = ({kind}: Redundant) =>
-    criteria.redundant === 'all' || (criteria.redundant === 'exact' && kind === 'exact');
-  const used = found.filter(each => !isDropped(each) && each.index.scans > criteria.max_scans);
-  const kept = criteria.redundant === 'keep' ? [] : used;
-  return {
-    duplicates: found.filter(isDropped),
-    kept: kept.map(({index, served_by}) =>
-      protectedIndex(
-        index,
-        `${served_by.name} begins with its columns and would serve instead: redundant=all`,
-      ),
-    ),
-  };
-}
-
-function isSelected(index: Index, {named, table}: Criteria): boolean {
-  return (
-    (named.length === 0 || named.includes(qualified(index))) &&
-    (table === '' || table === `${index.schema}.${index.table}`)
-  );
-}
-
-/** Why no index may be dropped; null if the counters are reliable. */
-function refusal({stats_age_ms, has_standby}: Catalog, {stats_age_ms: wanted_ms, standby}: Criteria) {
-  if ((stats_age_ms ?? 0) < wanted_ms) {
-    const since = stats_age_ms === null ? 'since an unknown time' : `for only ${formatAge(stats_age_ms)}`;
-    return `scans have been counted ${since}, less than stats_age`;
-  }
-  return has_standby && standby === 'keep'
-    ? 'a standby replicates from this server and may use the index: check its scans there, then set standby=drop'
-    : null;
-}
-
-/** Those of `indexes` that may be dropped, the largest first; one of two that cover the same foreign key is kept. */
-function droppable(catalog: Catalog, indexes: readonly Index[]): Index[] {
-  const largestFirst = indexes.toSorted(
-    (a, b) => b.size_bytes - a.size_bytes || Number(a.oid) - Number(b.oid),
-  );
-  // Only the other indexes of the same table matter: check them, not thousands on other tables.
-  const staying = byTable(catalog.indexes);
-  const chosen: Index[] = [];
-  for (const index of largestFirst) {
-    const own = staying.get(index.table_oid) ?? new Set();
-    if (reasonToKeep({...catalog, indexes: [...own]}, index) !== null) continue;
-    own.delete(index);
-    chosen.push(index);
-  }
-  return chosen;
-}
-
-function byTable(indexes: readonly Index[]): Map<string, Set<Index>> {
-  const groups = new Map<string, Set<Index>>();
-  for (const index of indexes) {
-    const group = groups.get(index.table_oid) ?? new Set();
-    groups.set(index.table_oid, group.add(index));
-  }
-  return groups;
-}
-
-function unused(catalog: Catalog, least_bytes = 0): Index[] {
-  return droppable(
-    catalog,
-    catalog.indexes.filter(({scans, size_bytes}) => scans === 0 && size_bytes >= least_bytes),
-  );
-}
-
-function without(catalog: Catalog, gone: readonly Index[]): Catalog {
-  const dropped = new Set(gone);
-  return {...catalog, indexes: catalog.indexes.filter(index => !dropped.has(index))};
-}
-
-function reasonToKeep(catalog: Catalog, index: Index): string | null {
-  if (!index.is_valid) return 'it is invalid: use repair-invalid-indexes';
-  const key = lastForeignKeyOf(catalog, index);
-  if (key !== null) return `no other index covers foreign key ${key.name}`;
-  if (buildOf(catalog, index) !== null) return 'it is being built';
-  return whyNotDroppable(index, tableOf(catalog, index.table_oid));
-}
-
-function usedOf({scans}: Index): string {
-  return `it is used: ${formatCount(scans)} ${scans === 1 ? 'scan' : 'scans'}, more than max_scans`;
-}
-
-function subjectOf(index: Index): string {
-  return `index:${qualified(index)}`;
-}
-
-function protectedIndex(index: Index, reason: string): Skipped {
-  return {subject: subjectOf(index), description: describeIndex(index), reason};
 }
 
 function explain(

@@ -85,7 +85,7 @@ describeEachMajor('statements that look like secrets', major => {
     await server.query('CREATE TABLE odd.users (id int PRIMARY KEY)');
     await server.query('INSERT INTO odd.users SELECT generate_series(1, 1000)');
     await server.query(`CREATE TABLE odd.${table} (id int PRIMARY KEY, user_id int REFERENCES odd.users)`);
-    await server.query(`INSERT INTO odd.${table} SELECT i, 1 + i % 1000 FROM generate_series(1, 5000) i`);
+    await server.query(`INSERT INTO odd.${table} SELECT i, 1 + i % 1000 FROM generate_series(1, 12000) i`);
     await server.query(`ANALYZE odd.users, odd.${table}`);
     const acting = await createActing(server);
     expect(await acting.run('apply-indexes', {json: false, dryRun: true})).toBe(0);

@@ -1,15 +1,16 @@
-import type {Table} from '../../model/catalog.ts';
+import type {Catalog, Table} from '../../model/catalog.ts';
 import type {IndexAdvice} from '../../model/recipe-data.ts';
 import {
   btree,
   type Candidate,
+  type ExistingIndex,
   type IndexKey,
   type IndexSpec,
   key,
   orderKeys,
   toCandidate,
 } from './index-spec.ts';
-import type {Condition, StatementShape, TableUse, Term} from './statement-shape.ts';
+import type {Columns, Condition, StatementShape, TableUse, Term} from './statement-shape.ts';
 
 /** Sorts columns compared with = into the order of an index. */
 export type Precedence = (table: Table, a: Term, b: Term) => number;
@@ -196,4 +197,17 @@ export type Planner = {
   plan(statement: WorkloadStatement, candidates: readonly Candidate[]): Promise<Planned | null>;
   /** Bytes that a hypothetical index would take. */
   sizeOf(candidate: Candidate): number;
+};
+
+/** What the advice on indexes rests on. */
+export type AdviceInput = {
+  catalog: Catalog;
+  columns: Columns;
+  existing: readonly ExistingIndex[];
+  statements: readonly WorkloadStatement[];
+  planner: Planner;
+  /** What all statements write, not only the costliest. */
+  writes: readonly StatementWrites[];
+  /** Since when statements have been counted; null if unknown. */
+  statements_age_ms: number | null;
 };

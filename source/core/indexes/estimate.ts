@@ -21,8 +21,7 @@ export function estimateStatement(
   const common = statement.source === 'statements' ? withCommonValues(statement.shape, known.columns) : null;
   if (common === null) return average;
   const skewed = {...statement, shape: common.shape};
-  const frequent = estimateOnce(skewed, candidates, {...known, statement: skewed});
-  return blend(average, frequent, common.weight);
+  return blend(average, estimateOnce(skewed, candidates, {...known, statement: skewed}), common.weight);
 }
 
 /** Average costs of two plans, the second for this share of the calls. */
@@ -150,9 +149,8 @@ function cheapestAccess(
     const inOrder = inOrderPages(pages, found, path.correlation, loops);
     const heap = isInOrder ? inOrder : Math.min(inOrder, bitmapPages(pages, found, loops));
     const leaves = pagesFetched(total / entriesPerLeaf, (read / entriesPerLeaf) * loops) / loops;
-    const entries =
-      read * (indexTuple + operator) + leaves * randomPage + descent(total, loops) * path.probes;
-    const scan = heap + entries + found * (tuple + checks);
+    const reading = read * (indexTuple + operator) + leaves * randomPage;
+    const scan = heap + reading + descent(total, loops) * path.probes + found * (tuple + checks);
     const isEarly = path.is_narrowed || stopsEarly(use, known.statement);
     const stop = isInOrder && isEarly ? stopsAfter(use, known.statement) : null;
     const share = stop === null ? 1 : Math.min(1, stop / returned);
@@ -297,6 +295,6 @@ function inOrderPages(pages: number, rows: number, correlation: number, loops: n
 
 /** Cost of descending to a leaf: its page, shared by lookups of the same leaf, and the comparisons on the way. */
 function descent(rows: number, loops: number): number {
-  const leaves = Math.max(1, rows / entriesPerLeaf);
-  return (pagesFetched(leaves, loops) / loops) * randomPage + operator * (Math.log2(rows + 1) + 50);
+  const page = pagesFetched(Math.max(1, rows / entriesPerLeaf), loops) / loops;
+  return page * randomPage + operator * (Math.log2(rows + 1) + 50);
 }

@@ -1,10 +1,10 @@
 import type {Table} from '../../model/catalog.ts';
 import type {IndexAdvice, IndexProposal, SkippedIndex} from '../../model/recipe-data.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
-import type {AdviceInput} from './advise-indexes.ts';
-import {describeCandidate, takenNames, toServed} from './advise-indexes.ts';
+import type {AdviceInput} from './candidates.ts';
 import {benefitsOf, cachePlans} from './choose.ts';
 import {type Candidate, covers, type IndexSpec, nameFor, specId, toCandidate} from './index-spec.ts';
+import {describeCandidate, takenNames, toServed} from './proposals.ts';
 
 /** A CREATE INDEX of a file; `tail` is its text after the table's name. */
 export type FileIndex = {name: string | null; table: Table; spec: IndexSpec; tail: string};

@@ -1,5 +1,5 @@
-import {type AdviceInput, adviseIndexes} from '../../core/indexes/advise-indexes.ts';
-import type {StatementWrites, WorkloadStatement} from '../../core/indexes/candidates.ts';
+import {adviseIndexes} from '../../core/indexes/advise-indexes.ts';
+import type {AdviceInput, StatementWrites, WorkloadStatement} from '../../core/indexes/candidates.ts';
 import {type ColumnValues, learnRanges} from '../../core/indexes/evidence.ts';
 import type {ExistingIndex} from '../../core/indexes/index-spec.ts';
 import {specOf} from '../../core/indexes/index-spec.ts';
@@ -131,7 +131,7 @@ function existingIndexes({indexes}: Catalog, parser: SqlParser): ExistingIndex[]
 
 async function findHypopg({client}: Connection): Promise<{schema: string | null; note: SkippedIndex | null}> {
   const {text} = pickVariant(hypopgQuery, oldestVersionNum);
-  const {rows} = await client.query<HypopgRow>({text, rowMode: 'array'});
+  const {rows} = await client.query<[schema: string | null, is_available: boolean]>({text, rowMode: 'array'});
   const [schema = null, is_available = false] = rows[0] ?? [];
   if (schema !== null || !is_available) return {schema, note: null};
   const reason = 'available but not installed in this database: CREATE EXTENSION hypopg';
@@ -298,5 +298,3 @@ SELECT /* poolctl */
   (SELECT n.nspname::text FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'hypopg'),
   EXISTS (SELECT FROM pg_available_extensions a WHERE a.name = 'hypopg')`,
 );
-
-type HypopgRow = [schema: string | null, is_available: boolean];

@@ -1,7 +1,7 @@
 import {readFile} from 'node:fs/promises';
 import type {IndexStmt, RawStmt} from 'libpg-query';
 import {usageError} from '../../core/errors.ts';
-import type {AdviceInput} from '../../core/indexes/advise-indexes.ts';
+import type {AdviceInput} from '../../core/indexes/candidates.ts';
 import {type IndexSpec, isIndexable, keysOf} from '../../core/indexes/index-spec.ts';
 import {adviseFromFile, type FileIndex} from '../../core/indexes/migration-file.ts';
 import {findTable} from '../../core/indexes/statement-shape.ts';

@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest';
-import {type AdviceInput, adviseIndexes} from '../../../source/core/indexes/advise-indexes.ts';
+import {adviseIndexes} from '../../../source/core/indexes/advise-indexes.ts';
+import type {AdviceInput} from '../../../source/core/indexes/candidates.ts';
 import {estimateStatement} from '../../../source/core/indexes/estimate.ts';
 import type {ExistingIndex} from '../../../source/core/indexes/index-spec.ts';
 import {btree, key} from '../../../source/core/indexes/index-spec.ts';
