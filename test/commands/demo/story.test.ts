@@ -93,13 +93,16 @@ describe.skipIf(availableMajors().length === 0)('poolctl demo --story', () => {
     const {url, story} = JSON.parse(line);
     expect(story).toBe('lock-queue');
 
-    const found = await runProgram(['check', url, '--json'], {home});
-    const {findings} = JSON.parse(found.stdout);
-    expect([found.code, findings[0]]).toEqual([
-      1,
-      expect.objectContaining({cause: 'lock-queue', recipe: 'release-blockers'}),
-    ]);
-    const set = Object.entries<string>(findings[0].acts[0].params).flatMap(([key, value]) => [
+    // A crowd behind what has only begun is no finding for the first five seconds.
+    let findings: Finding[] = [];
+    await expect
+      .poll(async () => {
+        const found = await runProgram(['check', url, '--json'], {home});
+        ({findings} = JSON.parse(found.stdout));
+        return [found.code, findings[0]];
+      })
+      .toEqual([1, expect.objectContaining({cause: 'lock-queue', recipe: 'release-blockers'})]);
+    const set = Object.entries(findings[0]?.acts?.[0]?.params ?? {}).flatMap(([key, value]) => [
       '--set',
       `${key}=${value}`,
     ]);
