@@ -203,11 +203,12 @@ describe('the keys in the footer', () => {
   const footer = (...keys: string[]) =>
     rowsOf(press(play(open(200, 24), read(incident)).state, '2', ...keys)).at(-1) ?? '';
 
-  it('offer Enter only if a row is selected, and say why not otherwise', () => {
-    expect(footer()).toContain('Enter: no row selected');
-    expect(footer()).not.toContain('Enter detail');
-    expect(footer('j')).toContain('Enter detail');
-    expect(footer('j')).not.toContain('no row selected');
+  it('offer Enter and K on the first row, and say why not where there is none', () => {
+    expect(footer()).toMatch(/Enter detail .*K terminate/);
+    expect(footer()).not.toContain('there is no row');
+    const none = footer('/', ...'nowhere', 'enter');
+    expect(none).toContain('Enter: there is no row');
+    expect(none).not.toContain('Enter detail');
   });
 });
 

@@ -26,8 +26,8 @@ function overview(size: {columns: number; rows: number; findings: number; groups
 }
 
 const count = (rows: string[], pattern: RegExp) => rows.filter(row => pattern.test(row)).length;
-const findings = /^. .*session \d+ waits/;
-const groups = /^app-\d/;
+const findings = /^.[ >].*session \d+ waits/;
+const groups = /^[ >]?(?:app-|pp-)\d/;
 /** Rows with an axis, with a tick or without. */
 const charts = /[┤│]/;
 
@@ -71,7 +71,7 @@ describe('overview', () => {
     expect(count(rowsOf(play(state, lost).state), /slots +00:00:00-00:00:28$/)).toBe(3);
   });
 
-  it('shows with Enter what it has cut, while no finding is selected', () => {
+  it('shows with o what it has cut', () => {
     const query = `SELECT ${'x'.repeat(90)} FROM orders`;
     const snapshot = createSnapshot({
       backends: [createBackend({application_name: 'scoring-recalculation-worker', usename: 'scoring_owner'})],
@@ -87,7 +87,7 @@ describe('overview', () => {
     });
     const view = play(open(60, 40), read(snapshot)).state;
     const cut = rowsOf(view).join('\n');
-    const whole = rowsOf(press(view, 'enter')).join(' ').replaceAll(/\s+/g, ' ');
+    const whole = rowsOf(press(view, 'o')).join(' ').replaceAll(/\s+/g, ' ');
     for (const text of [
       'scoring-recalculation-worker, role scoring_owner',
       'permission denied. GRANT it;',
@@ -96,7 +96,7 @@ describe('overview', () => {
       expect(cut).not.toContain(text);
       expect(whole).toContain(text);
     }
-    expect(rowsOf(view).at(-1)).toContain('Enter detail');
-    expect(rowsOf(press(view, 'enter', 'escape'))).toEqual(rowsOf(view));
+    expect(rowsOf(view).at(-1)).toContain('o all');
+    expect(rowsOf(press(view, 'o', 'escape'))).toEqual(rowsOf(view));
   });
 });

@@ -136,7 +136,6 @@ it.each([
     'run run-one was on other:5432/shop, this is db.example:5432/shop',
   ],
   ['no connection', journal('db.example:5432/shop', events, false), ['j'], 'not connected'],
-  ['no row', journal(), [], 'no row selected'],
   [
     'no beginning',
     journal('db.example:5432/shop', events.slice(1)),

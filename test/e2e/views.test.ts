@@ -153,8 +153,8 @@ describe('sessions', () => {
     await terminal.waitFor('slots by application, role and client');
     terminal.press('2');
     await terminal.waitFor('shop-idle');
-    terminal.press('K');
-    await terminal.waitFor('no session selected or tagged');
+    terminal.press('x');
+    await terminal.waitFor('works in Statements (3)');
     terminal.press('j', 'j', 'j');
     await terminal.waitFor(({screen, cell}) => {
       const row = screen().findIndex((text, y) => text !== '' && y > 2 && cell(5, y).isInverse);

@@ -75,7 +75,7 @@ function NoFinding() {
 function Findings({findings, cursor, width, height}: {findings: Finding[]; cursor: string | null} & Size) {
   const letters = useConsole(state => state.letters);
   const room = findings.length <= height ? height : Math.max(1, height - 1);
-  const selected = findings.findIndex(finding => findingId(finding) === cursor);
+  const selected = cursor === null ? 0 : findings.findIndex(finding => findingId(finding) === cursor);
   const first = Math.max(0, selected - room + 1);
   const shown = findings.slice(first, first + room);
   const more = findings.length - shown.length;

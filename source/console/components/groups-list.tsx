@@ -1,6 +1,8 @@
 import type {Budget, BudgetGroup} from '../../model/snapshot.ts';
+import {groupId, orderedGroups} from '../rows/groups.ts';
 import {textWidth} from '../screen/cell-width.ts';
 import {fitText, span} from '../screen/line.ts';
+import {useConsole} from './context.ts';
 import {Measured, type Size} from './measured.tsx';
 import {PaintedRow, Text} from './text.tsx';
 
@@ -16,11 +18,20 @@ export function GroupsList({groups}: Pick<Budget, 'groups'>) {
 /** The title and the columns. */
 const titleRows = 2;
 
-function Groups({groups, width, height}: {groups: BudgetGroup[]} & Size) {
+function Groups({groups: all, width, height}: {groups: BudgetGroup[]} & Size) {
+  const {cursor, frozenOrder} = useConsole(({tables: {overview}, findings}) => ({
+    // The first row of the Overview is a finding where there is one.
+    cursor: overview.cursor ?? (findings.length > 0 ? '' : null),
+    frozenOrder: overview.frozenOrder,
+  }));
+  const groups = orderedGroups(all, frozenOrder);
   const widths = nameWidths(groups, width - countsWidth);
   const room = Math.max(0, height - titleRows);
-  const shown = groups.slice(0, groups.length <= room ? room : Math.max(0, room - 1));
-  const rest = groups.slice(shown.length);
+  const count = groups.length <= room ? room : Math.max(0, room - 1);
+  const selected = cursor === null ? 0 : groups.findIndex(group => groupId(group) === cursor);
+  const first = Math.max(0, selected - count + 1);
+  const shown = groups.slice(first, first + count);
+  const rest = groups.filter(group => !shown.includes(group));
   const slots = rest.reduce((sum, {count}) => sum + count, 0);
   return (
     <>
@@ -28,16 +39,17 @@ function Groups({groups, width, height}: {groups: BudgetGroup[]} & Size) {
       <Text role="muted">
         {columnsOf(['application', 'role', 'client', ' slots', 'active', 'idle', 'in tx'], widths)}
       </Text>
-      {shown.map(group => (
-        <GroupRow key={groupId(group)} group={group} widths={widths} />
+      {shown.map((group, index) => (
+        <GroupRow
+          key={groupId(group)}
+          group={group}
+          widths={widths}
+          isSelected={first + index === selected}
+        />
       ))}
       {rest.length > 0 && <Text role="muted">{`${rest.length} more, with ${slots} slots`}</Text>}
     </>
   );
-}
-
-export function groupId({application_name, usename, client_addr}: BudgetGroup): string {
-  return JSON.stringify([application_name, usename, client_addr]);
 }
 
 type Widths = [application: number, role: number, client: number];
@@ -59,17 +71,15 @@ function columnsOf([application = '', role = '', client = '', ...counts]: string
   return [...names, ...counts.map(count => count.padStart(6))].join(' ');
 }
 
-function GroupRow({group, widths}: {group: BudgetGroup; widths: Widths}) {
+function GroupRow({group, widths, isSelected}: {group: BudgetGroup; widths: Widths; isSelected: boolean}) {
   const {application_name, usename, count, active, idle, idle_in_transaction} = group;
   const countOf = (sessions: number) => (isHidden(group) ? '-' : String(sessions));
   const columns = [application_name || '(no name)', usename, clientOf(group), String(count)];
+  const row = columnsOf([...columns, countOf(active), countOf(idle)], widths);
+  const inTransaction = countOf(idle_in_transaction).padStart(7);
+  if (isSelected) return <Text role="selected">{row + inTransaction}</Text>;
   return (
-    <PaintedRow
-      spans={[
-        span(columnsOf([...columns, countOf(active), countOf(idle)], widths)),
-        span(countOf(idle_in_transaction).padStart(7), idle_in_transaction > 0 ? 'warning' : 'muted'),
-      ]}
-    />
+    <PaintedRow spans={[span(row), span(inTransaction, idle_in_transaction > 0 ? 'warning' : 'muted')]} />
   );
 }
 

@@ -28,7 +28,8 @@ export function Table<Row>(props: TableProps<Row>) {
 function Rows<Row>({rows, table, columns, idOf, emptyText, width, height}: TableProps<Row> & Size) {
   const {symbols} = useTheme();
   const fitted = useMemo(() => fitColumns(columns, width, rows), [columns, width, rows]);
-  const first = firstVisible(rows, table, idOf, height - 1);
+  const selected = table.cursor === null ? 0 : rows.findIndex(row => idOf(row) === table.cursor);
+  const first = firstVisible(rows.length, selected, height - 1);
   const shown = rows.slice(first, first + height - 1);
   const keys = uniqueKeys(shown.map(idOf));
   return (
@@ -38,7 +39,7 @@ function Rows<Row>({rows, table, columns, idOf, emptyText, width, height}: Table
         const id = idOf(row);
         const marker = table.tagged.includes(id) ? `${symbols.tagged} ` : '  ';
         const parts = partsOf(row, fitted, marker, symbols.ellipsis);
-        if (id !== table.cursor) return <PaintedRow key={keys[index]} spans={parts} />;
+        if (first + index !== selected) return <PaintedRow key={keys[index]} spans={parts} />;
         return (
           <Text key={keys[index]} role="selected">
             {fitText(parts.map(({text}) => text).join(''), width)}
@@ -176,14 +177,8 @@ function wantedWidth<Row>({width, widest = width, text}: Column<Row>, rows: Row[
 }
 
 /** The first row shown: scrolls as little as needed to keep the cursor visible. */
-function firstVisible<Row>(
-  rows: Row[],
-  table: TableState,
-  idOf: (row: Row) => string,
-  bodyHeight: number,
-): number {
-  const cursor = table.cursor === null ? -1 : rows.findIndex(row => idOf(row) === table.cursor);
-  if (cursor < bodyHeight) return 0;
+function firstVisible(rows: number, selected: number, bodyHeight: number): number {
+  if (selected < bodyHeight) return 0;
   const margin = Math.min(3, Math.floor(bodyHeight / 4));
-  return Math.min(rows.length - bodyHeight, cursor - bodyHeight + 1 + margin);
+  return Math.min(rows - bodyHeight, selected - bodyHeight + 1 + margin);
 }

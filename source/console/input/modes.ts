@@ -1,10 +1,11 @@
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
 import {parseSessionId} from '../../core/sessions/session.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
+import {selectedId, selectedRun, selectedSession, targetSessions} from '../rows/selection.ts';
 import {actOf, findingOf} from '../state/findings.ts';
 import {hasEnded} from '../state/replay.ts';
 import {blockerOf, choicesOfPlan, hasGuardsToShow, isChoosing} from '../state/run.ts';
-import {type ConsoleState, selectedRun, selectedSession, targetSessions} from '../state/state.ts';
+import type {ConsoleState} from '../state/state.ts';
 import type {Command} from '../state/update.ts';
 
 /**
@@ -58,7 +59,7 @@ export function needsNow({past}: ConsoleState): string | null {
 }
 
 function needsRow(state: ConsoleState): string | null {
-  return state.tables[state.view].cursor === null ? 'no row selected (use the arrow keys)' : null;
+  return selectedId(state) === null ? 'there is no row' : null;
 }
 
 /** The Overview has a detail of its own. */

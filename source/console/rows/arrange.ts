@@ -1,3 +1,4 @@
+import {parseDurationMs} from '../../core/text/time.ts';
 import type {Role} from '../screen/line.ts';
 import type {TableState} from '../state/browsing.ts';
 
@@ -22,6 +23,8 @@ export type Column<Row> = {
   aliases?(row: Row): string[];
   /** null sorts last in both directions. */
   sortValue(row: Row): number | string | null;
+  /** Sorted from A at first. */
+  isText?: true;
 };
 
 /** Filters and sorts the rows, and keeps a frozen order. */
@@ -64,28 +67,99 @@ export function freezeOrder<Row>(
 }
 
 /**
- * The `/` filter: all words must match. `state:idle` searches one column, `state=idle` compares the whole value, `!word`
- * and `!state:idle` invert, any other word searches every column. Case is ignored.
+ * The `/` filter: all words must match. `state:idle` searches one column, `state=idle` compares the whole value,
+ * `xact>1m` and `calls<10k` compare figures, `!word` inverts, any other word searches every column. Case is ignored. A
+ * column has the name of its id or its title; `"lock:tuple"` is no column but text. What `filterProblem` names matches no row.
  */
 export function createFilter<Row>(filter: string, columns: Column<Row>[]): (row: Row) => boolean {
-  const words = filter.toLowerCase().match(/(?:[^\s"]|"[^"]*")+/g) ?? [];
-  const tests = words.map(word => createWordTest(word.replaceAll('"', ''), columns));
+  const tests = wordsOf(filter, columns).map(word => createWordTest(word, columns));
   return row => tests.every(test => test(row));
 }
 
-function createWordTest<Row>(word: string, columns: Column<Row>[]): (row: Row) => boolean {
-  const isInverse = word.startsWith('!');
-  const bare = isInverse ? word.slice(1) : word;
-  const [, name = '', sign, value = ''] = /^([a-z]+)([:=])(.*)$/.exec(bare) ?? [];
-  const named = name === '' ? [] : columns.filter(({id}) => id.startsWith(name));
-  const searched = named.length > 0 ? named : columns;
-  const wanted = named.length > 0 ? value : bare;
-  if (wanted === '') return () => true;
-  const matches = (text: string) =>
-    named.length > 0 && sign === '=' ? text === wanted : text.includes(wanted);
+/** `no column "foo": pid, state, ...`, or that a value is no figure; null for a filter that can match. */
+export function filterProblem<Row>(filter: string, columns: Column<Row>[]): string | null {
+  for (const word of wordsOf(filter, columns)) {
+    if (word.name === '') continue;
+    if (columnsNamed(word.name, columns).length === 0)
+      return `no column "${word.name}": ${columns.map(({id}) => id).join(', ')}`;
+    if (/[<>]/.test(word.sign) && word.value !== '' && parseFigure(word.value) === null)
+      return `"${word.value}" is no figure: 500ms, 1m, 10k, 5MB, 20%`;
+  }
+  return null;
+}
+
+type FilterWord = {
+  isInverse: boolean;
+  /** '' where every column is searched. */
+  name: string;
+  sign: string;
+  value: string;
+  /** Nothing follows the sign yet. */
+  isOpen: boolean;
+};
+
+function wordsOf<Row>(filter: string, columns: Column<Row>[]): FilterWord[] {
+  const words = filter.match(/(?:[^\s"]|"[^"]*"?)+/g) ?? [];
+  return words.map(word => {
+    const isInverse = word.startsWith('!');
+    const bare = isInverse ? word.slice(1) : word;
+    const unquoted = bare.replaceAll('"', '');
+    const [, name = '', sign = '', value = ''] = /^([a-z]+)(:|>=|<=|=|>|<)(.*)$/i.exec(unquoted) ?? [];
+    const isKnown = columnsNamed(name.toLowerCase(), columns).length > 0;
+    const isText = name === '' || (bare.startsWith('"') && !isKnown);
+    return isText
+      ? {isInverse, name: '', sign: ':', value: unquoted, isOpen: unquoted === ''}
+      : {isInverse, name: name.toLowerCase(), sign, value, isOpen: value === '' && !bare.endsWith('"')};
+  });
+}
+
+function columnsNamed<Row>(name: string, columns: Column<Row>[]): Column<Row>[] {
+  const byId = columns.filter(({id}) => id.startsWith(name));
+  return byId.length > 0 ? byId : columns.filter(({title}) => title.toLowerCase().startsWith(name));
+}
+
+function createWordTest<Row>(word: FilterWord, columns: Column<Row>[]): (row: Row) => boolean {
+  const {isInverse, name, sign, isOpen} = word;
+  const searched = name === '' ? columns : columnsNamed(name, columns);
+  if (searched.length === 0) return () => false;
+  if (isOpen) return () => true;
+  if (/[<>]/.test(sign)) {
+    const figure = parseFigure(word.value);
+    return row => searched.some(column => isBeyond(column.sortValue(row), sign, figure)) !== isInverse;
+  }
+  const wanted = word.value.toLowerCase();
+  const matches = (text: string) => (sign === '=' ? text === wanted : text.includes(wanted));
   const textsOf = (column: Column<Row>, row: Row) => [column.text(row), ...(column.aliases?.(row) ?? [])];
   return row =>
     searched.some(column => textsOf(column, row).some(text => matches(text.toLowerCase()))) !== isInverse;
+}
+
+/** Unknown is neither above nor below. */
+function isBeyond(value: number | string | null, sign: string, figure: number | null): boolean {
+  if (typeof value !== 'number' || figure === null) return false;
+  if (sign.endsWith('=') && value === figure) return true;
+  return sign.startsWith('>') ? value > figure : value < figure;
+}
+
+const multiples: Record<string, number> = {
+  '': 1,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  '%': 0.01,
+  B: 1,
+  kB: 1024,
+  KB: 1024,
+  MB: 1024 ** 2,
+  GB: 1024 ** 3,
+  TB: 1024 ** 4,
+};
+
+/** A count, bytes, a share, or a duration in milliseconds, as columns sort; null if it is none of them. */
+function parseFigure(text: string): number | null {
+  const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)([a-zA-Z%]*)$/.exec(text) ?? [];
+  const multiple = multiples[unit];
+  return amount !== undefined && multiple !== undefined ? Number(amount) * multiple : parseDurationMs(text);
 }
 
 /** Ids as React's keys. Rows of a damaged journal may have the same id: all but the first get a number, or React would leave some on the screen. */

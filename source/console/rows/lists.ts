@@ -1,10 +1,11 @@
 import {statementKey} from '../../core/activity/rates.ts';
 import {sessionId} from '../../core/sessions/session.ts';
-import type {ViewId} from '../state/browsing.ts';
+import type {SortColumn, ViewId} from '../state/browsing.ts';
 import {findingId} from '../state/findings.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {changeId, changeRows} from './changes.ts';
 import {orderedFindings, recipeId, recipeRows} from './findings.ts';
+import {groupId, groupRows} from './groups.ts';
 import {entryId, journalRows} from './journal.ts';
 import {lockRows} from './locks.ts';
 import {sessionColumns, sessionRows} from './sessions.ts';
@@ -14,12 +15,15 @@ type List = {
   /** Ids of what the cursor can rest on, in the order shown. */
   ids(state: ConsoleState): string[];
   /** Columns that `s` walks through; [] where the order is fixed. */
-  sortColumns: readonly {id: string}[];
+  sortColumns: readonly SortColumn[];
 };
 
 /** The list of each view: what its keys need to know of it. */
 export const lists: Record<ViewId, List> = {
-  overview: {ids: state => orderedFindings(state).map(findingId), sortColumns: []},
+  overview: {
+    ids: state => [...orderedFindings(state).map(findingId), ...groupRows(state).map(groupId)],
+    sortColumns: [],
+  },
   sessions: {ids: state => sessionRows(state).map(sessionId), sortColumns: sessionColumns},
   statements: {ids: state => statementRows(state).map(statementKey), sortColumns: statementColumns},
   locks: {ids: state => lockRows(state).map(({id}) => id), sortColumns: []},

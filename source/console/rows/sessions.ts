@@ -20,11 +20,13 @@ export const sessionColumns: Column<Backend>[] = [
   },
   {
     id: 'state',
+    isText: true,
     title: 'STATE',
     width: 10,
+    widest: 13,
     priority: 2,
     text: shortState,
-    aliases: b => (b.state === null ? [] : [b.state]),
+    aliases: b => [b.state ?? '', isWaiting(b) ? 'waiting' : ''],
     role: stateRole,
     sortValue: b => b.state,
   },
@@ -49,10 +51,11 @@ export const sessionColumns: Column<Backend>[] = [
     align: 'right',
     text: b => formatAge(b.xact_age_ms),
     role: b => ((b.xact_age_ms ?? 0) > thresholds.open_transaction_ms.warning ? 'warning' : 'plain'),
-    sortValue: b => b.xact_age_ms,
+    sortValue: transactionAge,
   },
   {
     id: 'application',
+    isText: true,
     title: 'APPLICATION',
     width: 12,
     widest: 40,
@@ -62,6 +65,7 @@ export const sessionColumns: Column<Backend>[] = [
   },
   {
     id: 'role',
+    isText: true,
     title: 'ROLE',
     width: 13,
     widest: 30,
@@ -71,6 +75,7 @@ export const sessionColumns: Column<Backend>[] = [
   },
   {
     id: 'database',
+    isText: true,
     title: 'DATABASE',
     width: 11,
     priority: 11,
@@ -79,6 +84,7 @@ export const sessionColumns: Column<Backend>[] = [
   },
   {
     id: 'client',
+    isText: true,
     title: 'CLIENT',
     width: 15,
     priority: 10,
@@ -87,6 +93,7 @@ export const sessionColumns: Column<Backend>[] = [
   },
   {
     id: 'wait',
+    isText: true,
     title: 'WAIT',
     width: 14,
     priority: 9,
@@ -105,6 +112,7 @@ export const sessionColumns: Column<Backend>[] = [
   },
   {
     id: 'query',
+    isText: true,
     title: 'STATEMENT (last if idle)',
     width: 20,
     grows: true,
@@ -120,6 +128,11 @@ export function sessionRows({snapshot, tables}: Pick<ConsoleState, 'snapshot' | 
   return arrangeRows(snapshot?.backends ?? [], tables.sessions, sessionColumns, sessionId);
 }
 
+/** An aborted transaction has no xact_start: it is at least as old as its state. */
+function transactionAge({xact_age_ms, state, state_age_ms}: Backend): number | null {
+  return xact_age_ms ?? (state === 'idle in transaction (aborted)' ? state_age_ms : null);
+}
+
 function isInTransaction(backend: Backend): boolean {
   return backend.state?.startsWith('idle in transaction') ?? false;
 }
@@ -129,11 +142,18 @@ function shortState(backend: Backend): string {
   if (backend.state === null) return 'hidden';
   if (backend.state === 'idle in transaction') return 'idle in tx';
   if (backend.state === 'idle in transaction (aborted)') return 'aborted tx';
-  return backend.state;
+  if (backend.state !== 'active' || !isWaiting(backend)) return backend.state;
+  const [blocker] = backend.blocked_by;
+  return blocker === undefined ? 'waiting' : `waits ${blocker}`;
+}
+
+/** For a lock. */
+function isWaiting({wait_event_type}: Backend): boolean {
+  return wait_event_type === 'Lock';
 }
 
 function stateRole(backend: Backend): Role {
-  if (backend.state === 'active') return backend.wait_event_type === 'Lock' ? 'danger' : 'good';
+  if (backend.state === 'active') return isWaiting(backend) ? 'danger' : 'good';
   if (backend.state === 'idle' || backend.state === null) return 'muted';
   return 'warning';
 }

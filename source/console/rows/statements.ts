@@ -122,6 +122,7 @@ export const statementColumns: Column<Statement>[] = [
   },
   {
     id: 'role',
+    isText: true,
     title: 'ROLE',
     width: 13,
     widest: 30,
@@ -131,6 +132,7 @@ export const statementColumns: Column<Statement>[] = [
   },
   {
     id: 'database',
+    isText: true,
     title: 'DATABASE',
     width: 11,
     priority: 14,
@@ -139,6 +141,7 @@ export const statementColumns: Column<Statement>[] = [
   },
   {
     id: 'query',
+    isText: true,
     title: 'STATEMENT',
     width: 24,
     grows: true,

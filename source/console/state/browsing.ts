@@ -77,7 +77,7 @@ export function neighbour({view}: Pick<BrowsingSlice, 'view'>, by: 1 | -1): View
 export function moveCursor<State extends BrowsingSlice>(state: State, by: number, ids: string[]): State {
   if (ids.length === 0) return state;
   const {cursor} = state.tables[state.view];
-  // Past all rows of the same id, or the cursor would stay on the first of them.
+  // The first ↓ takes hold of the first row. Past all rows of the same id, or the cursor would stay on the first of them.
   const at = cursor === null ? -1 : by > 0 ? ids.lastIndexOf(cursor) : ids.indexOf(cursor);
   const start = at === -1 && by < 0 ? ids.length : at;
   const to = Math.max(0, Math.min(ids.length - 1, start + by));
@@ -87,26 +87,37 @@ export function moveCursor<State extends BrowsingSlice>(state: State, by: number
   }));
 }
 
-export function tagSelected<State extends BrowsingSlice>(state: State): State {
-  return withTable(state, ({cursor, tagged}) => {
-    if (cursor === null) return {};
-    return {tagged: tagged.includes(cursor) ? tagged.filter(id => id !== cursor) : [...tagged, cursor]};
+export function tagRow<State extends BrowsingSlice>(state: State, id: string): State {
+  return withTable(state, ({tagged}) => ({
+    tagged: tagged.includes(id) ? tagged.filter(each => each !== id) : [...tagged, id],
+  }));
+}
+
+/** Tags all of these rows; untags them where all are tagged. */
+export function tagAll<State extends BrowsingSlice>(state: State, ids: string[]): State {
+  return withTable(state, ({tagged}) => {
+    const others = tagged.filter(id => !ids.includes(id));
+    const areTagged = ids.every(id => tagged.includes(id));
+    return {tagged: areTagged ? others : [...others, ...new Set(ids)]};
   });
 }
+
+export type SortColumn = {id: string; isText?: boolean};
 
 /** Sorts by the next or previous of the view's columns. */
 export function sortByNext<State extends BrowsingSlice>(
   state: State,
   by: 1 | -1,
-  columns: readonly {id: string}[],
+  columns: readonly SortColumn[],
 ): State {
   const at = columns.findIndex(({id}) => id === state.tables[state.view].sort.column);
   const column = columns[(at + by + columns.length) % columns.length];
-  return column === undefined ? state : sortBy(state, column.id);
+  return column === undefined ? state : sortBy(state, column);
 }
 
-export function sortBy<State extends BrowsingSlice>(state: State, column: string): State {
-  return withTable(state, ({sort}) => ({sort: {...sort, column}, frozenOrder: null}));
+/** Figures from the greatest, texts from A. */
+export function sortBy<State extends BrowsingSlice>(state: State, {id, isText = false}: SortColumn): State {
+  return withTable(state, () => ({sort: {column: id, isDescending: !isText}, frozenOrder: null}));
 }
 
 export function reverseSort<State extends BrowsingSlice>(state: State): State {

@@ -74,7 +74,7 @@ function sortByName(state: ConsoleState, name: string): Entered {
     const which = name === '' ? 'by which column?' : `no column "${name}" here:`;
     return {error: `${which} ${columns.map(({id}) => id).join(', ')}`};
   }
-  return noEffects(sortBy(state, column.id));
+  return noEffects(sortBy(state, column));
 }
 
 /** Works in the same views as `/`. */

@@ -1,7 +1,18 @@
 import {statementKey} from '../../core/activity/rates.ts';
+import {writeText} from '../../core/recipe/parameters.ts';
 import {sessionId} from '../../core/sessions/session.ts';
 import type {Finding, ParameterValues} from '../../model/recipe.ts';
+import type {BudgetGroup} from '../../model/snapshot.ts';
 import {type ChangeRow, changeId, changeRows} from '../rows/changes.ts';
+import {cellFilter, groupFilter, groupId, groupRows} from '../rows/groups.ts';
+import {lists} from '../rows/lists.ts';
+import {
+  selectedId,
+  selectedRun,
+  selectedSession,
+  selectedStatement,
+  targetSessions,
+} from '../rows/selection.ts';
 import {deselectRecipe} from './browsing.ts';
 import {
   explainStatement,
@@ -18,27 +29,22 @@ import {whyNotInPast} from './past.ts';
 import {whyWrongServer} from './reading.ts';
 import {blockerOf, type RecipeWizard} from './run.ts';
 import type {ConsoleState} from './state.ts';
-import {
-  noEffects,
-  selectedRun,
-  selectedSession,
-  selectedStatement,
-  targetSessions,
-  type UpdateResult,
-  withRun,
-} from './state.ts';
+import {noEffects, type UpdateResult, withRun} from './state.ts';
 import {openRecipe, openUndo, planWizard} from './wizard.ts';
 
-/** Enter: the detail of the selected row, the recipe of the selected finding, or else all of the Overview. */
+/** Enter: the detail of the selected row, the finding, the sessions of the group; without a row, all of the Overview. */
 export function openSelected(state: ConsoleState): UpdateResult {
-  const {cursor} = state.tables[state.view];
+  const cursor = selectedId(state);
   if (cursor === null) return noEffects(state.view === 'overview' ? openOverview(state) : state);
   switch (state.view) {
-    case 'overview':
+    case 'overview': {
+      const group = groupRows(state).find(each => groupId(each) === cursor);
+      if (group !== undefined) return showSessions(state, groupFilter(group));
       return openFinding(
         state,
         state.findings.find(finding => findingId(finding) === cursor),
       );
+    }
     case 'recipes':
       return openRecipeByName(state, cursor);
     case 'sessions':
@@ -77,11 +83,13 @@ function openChange(state: ConsoleState, change: ChangeRow | undefined): UpdateR
     const opened = openStatement(shown, statement, found);
     return {state: opened.state, effects: [showEffect(opened.state), ...opened.effects]};
   }
-  if (wave && by !== null) {
-    const shown = showRows(state, 'sessions', {filter: filterOf(by)});
-    return {state: shown, effects: [showEffect(shown)]};
-  }
+  if (wave && by !== null) return showSessions(state, filterOf(by));
   return noEffects(inform(state, change.what));
+}
+
+function showSessions(state: ConsoleState, filter: string): UpdateResult {
+  const shown = showRows(state, 'sessions', {filter});
+  return {state: shown, effects: [showEffect(shown)]};
 }
 
 /** Shows another view with this row, or these rows. */
@@ -98,7 +106,7 @@ function showRows(
 function filterOf(pool: string): string {
   const at = pool.lastIndexOf('/');
   const [application, role] = [pool.slice(0, at), pool.slice(at + 1)];
-  return `${application === '(no name)' ? '' : `"application=${application}" `}"role=${role}"`;
+  return `${cellFilter('application', application === '(no name)' ? '' : application)} ${cellFilter('role', role)}`;
 }
 
 /** A letter: of a finding of the Overview, or of an act on a finding's page. */
@@ -132,16 +140,27 @@ export function openRecipeOfRow(state: ConsoleState): UpdateResult | null {
       pid: sessionId(backend),
     });
   }
-  const {cursor} = state.tables.overview;
-  const finding =
-    state.view === 'overview' ? state.findings.find(each => findingId(each) === cursor) : undefined;
+  if (state.view !== 'overview') return null;
+  const cursor = selectedId(state);
+  const group = groupRows(state).find(each => groupId(each) === cursor);
+  if (group !== undefined) return openWizard(state, 'kill-idle-sessions', null, paramsOf(group));
+  const finding = state.findings.find(each => findingId(each) === cursor);
   return finding === undefined ? null : openFinding(state, finding);
+}
+
+/** What kill-idle-sessions takes to mean this group. */
+function paramsOf({application_name, usename, client_addr}: BudgetGroup): ParameterValues {
+  return {
+    application: writeText(application_name),
+    role: writeText(usename),
+    ...(client_addr === null ? {} : {client: client_addr}),
+  };
 }
 
 /** `x`: the plan of the selected statement. */
 export function explainSelected(state: ConsoleState): UpdateResult {
   const statement = selectedStatement(state);
-  const id = state.tables.statements.cursor;
+  const id = selectedId(state);
   return statement === undefined || id === null ? noEffects(state) : explainStatement(state, id, statement);
 }
 
@@ -169,7 +188,19 @@ export function openSessionWizard(state: ConsoleState, how: 'cancel' | 'terminat
   const recipe = how === 'cancel' ? 'cancel-statements' : 'terminate-sessions';
   const opened = openWizard(state, recipe, null, {pid: targetSessions(state).join(',')});
   const {wizard} = opened.state;
-  return wizard === null ? opened : withRun(opened.state, planWizard(opened.state, wizard));
+  if (wizard === null) return opened;
+  const planned = withRun(opened.state, planWizard(opened.state, wizard));
+  const hidden = hiddenTags(state);
+  return hidden === 0
+    ? planned
+    : {...planned, state: inform(planned.state, `${hidden} tagged, hidden by the filter`, 'warning')};
+}
+
+/** How many of the tagged sessions the filter hides. */
+function hiddenTags(state: ConsoleState): number {
+  if (state.overlay !== null) return 0;
+  const shown = new Set(lists[state.view].ids(state));
+  return state.tables[state.view].tagged.filter(id => !shown.has(id)).length;
 }
 
 /** Undoes the run selected in the Journal, starting at the preview. */

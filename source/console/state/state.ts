@@ -1,7 +1,4 @@
 import type {StoreApi} from 'zustand/vanilla';
-import {statementKey} from '../../core/activity/rates.ts';
-import {sessionId} from '../../core/sessions/session.ts';
-import type {Backend, Statement} from '../../model/snapshot.ts';
 import {type BrowsingSlice, createBrowsing, isTooSmall} from './browsing.ts';
 import {createDialog, type DialogEffect, type DialogEvent, type DialogSlice} from './dialog.ts';
 import {createPast, type PastEffect, type PastEvent, type PastSlice} from './past.ts';
@@ -85,38 +82,6 @@ export type CommandOf<Table> = {
     ? Options
     : unknown);
 }[keyof Table];
-
-/** The selected session as it is now; undefined when it has ended. */
-export function selectedSession(state: ConsoleState): Backend | undefined {
-  if (state.view !== 'sessions' && state.view !== 'locks') return undefined;
-  const {cursor} = state.tables[state.view];
-  return state.snapshot?.backends.find(backend => sessionId(backend) === cursor);
-}
-
-/** The ids of the sessions that `C` and `K` act on: the one whose detail is open, else the tagged, else the selected one. */
-export function targetSessions(state: ConsoleState): string[] {
-  if (state.overlay?.kind === 'session') return [state.overlay.id];
-  const {cursor, tagged} = state.tables[state.view];
-  if (tagged.length > 0) return tagged;
-  return cursor === null ? [] : [cursor];
-}
-
-export function selectedStatement(state: ConsoleState): Statement | undefined {
-  if (state.view !== 'statements') return undefined;
-  return state.snapshot?.statements.find(
-    statement => statementKey(statement) === state.tables.statements.cursor,
-  );
-}
-
-/** The run of the entry selected in the Journal. */
-export function selectedRun({journal, tables}: ConsoleState): string | undefined {
-  return journal?.entries.find(({seq}) => String(seq) === tables.journal.cursor)?.run;
-}
-
-/** The statement that `y` copies. */
-export function copyText(state: ConsoleState): string | null {
-  return selectedSession(state)?.query ?? selectedStatement(state)?.query ?? null;
-}
 
 /** Names the page that scrolls, '' where none lies on the view. */
 export function pageOnTop({overlay, replay, wizard}: ConsoleState): string {

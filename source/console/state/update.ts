@@ -1,4 +1,5 @@
 import {lists} from '../rows/lists.ts';
+import {copyText, selectedId} from '../rows/selection.ts';
 import {
   clearSelection,
   deselectRecipe,
@@ -8,7 +9,8 @@ import {
   reverseSort,
   setFilter,
   sortByNext,
-  tagSelected,
+  tagAll,
+  tagRow,
   type ViewId,
 } from './browsing.ts';
 import {enterCommandLine} from './command-line.ts';
@@ -17,6 +19,7 @@ import {
   editPrompt,
   inform,
   openHelp,
+  openOverview,
   openPrompt,
   type Prompt,
   recall,
@@ -41,7 +44,6 @@ import type {ConsoleState} from './state.ts';
 import {
   type CommandOf,
   type CommandTable,
-  copyText,
   type Effect,
   type Event,
   noEffects,
@@ -61,8 +63,10 @@ const viewCommands = {
   move: (state, {by}: {by: number}) => moveBy(state, {lines: by}),
   page: (state, {by}: {by: 1 | -1}) => moveBy(state, {pages: by}),
   edge: (state, {to}: {to: 'first' | 'last'}) => moveBy(state, toEdge(to)),
-  tag: state => moveBy(tagSelected(state), {lines: 1}),
+  tag: tagSelected,
+  'tag-all': state => noEffects(tagAll(state, lists[state.view].ids(state))),
   open: openSelected,
+  'open-overview': state => noEffects(openOverview(state)),
   'sort-next': state => noEffects(sortByNext(state, 1, lists[state.view].sortColumns)),
   'sort-previous': state => noEffects(sortByNext(state, -1, lists[state.view].sortColumns)),
   'sort-reverse': state => noEffects(reverseSort(state)),
@@ -161,6 +165,11 @@ function moveBy(state: ConsoleState, by: ScrollBy): UpdateResult {
   if (state.overlay !== null) return scroll(state, by);
   const rows = 'pages' in by ? by.pages * pageStep(state) : by.lines;
   return noEffects(moveCursor(state, rows, lists[state.view].ids(state)));
+}
+
+function tagSelected(state: ConsoleState): UpdateResult {
+  const id = selectedId(state);
+  return id === null ? noEffects(state) : moveBy(tagRow(state, id), {lines: 1});
 }
 
 /** How many rows PgDn moves the cursor: a page less a few rows of overlap. */

@@ -4,6 +4,7 @@ import {formatAge} from '../../core/text/format.ts';
 import {useConsole} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
 import {Text} from '../components/text.tsx';
+import {filterProblem} from '../rows/arrange.ts';
 import {changeColumns, changeId, changeRows, changesWindow} from '../rows/changes.ts';
 import {clockOf} from '../state/past.ts';
 import type {View} from './view.ts';
@@ -49,7 +50,9 @@ function Changes() {
         table={tables.changes}
         columns={changeColumns}
         idOf={changeId}
-        emptyText={filter === '' ? emptyText : `nothing matches ${filter}`}
+        emptyText={
+          filter === '' ? emptyText : (filterProblem(filter, changeColumns) ?? `nothing matches ${filter}`)
+        }
       />
     </>
   );

@@ -4,6 +4,7 @@ import {counted} from '../../core/text/format.ts';
 import {useConsole, useTheme} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
 import {Text} from '../components/text.tsx';
+import {filterProblem} from '../rows/arrange.ts';
 import {entryId, journalColumns, journalRows} from '../rows/journal.ts';
 import type {View} from './view.ts';
 
@@ -48,5 +49,7 @@ function Journal() {
 
 function emptyText(isRead: boolean, filter: string): string {
   if (!isRead) return 'reading the journal';
-  return filter === '' ? 'nothing has been done yet' : `nothing matches ${filter}`;
+  return filter === ''
+    ? 'nothing has been done yet'
+    : (filterProblem(filter, journalColumns) ?? `nothing matches ${filter}`);
 }

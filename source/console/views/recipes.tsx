@@ -87,10 +87,11 @@ function RecipeList({width, height}: Size) {
   const hasBlanks = height >= leastForBlankRows;
   const {cursor} = tables.recipes;
   const heights = rows.map(row => (row.findings.length > 0 ? 2 : 1) + (hasBlanks ? 1 : 0));
-  const selected = rows.findIndex(row => recipeId(row) === cursor);
-  return rows.slice(firstInSight(heights, selected, height)).map(row => (
+  const selected = cursor === null ? 0 : rows.findIndex(row => recipeId(row) === cursor);
+  const first = firstInSight(heights, selected, height);
+  return rows.slice(first).map((row, index) => (
     <Box key={recipeId(row)} flexDirection="column" flexShrink={0}>
-      <RecipeItem row={row} isSelected={recipeId(row) === cursor} width={width} />
+      <RecipeItem row={row} isSelected={first + index === selected} width={width} />
       {hasBlanks && <Text> </Text>}
     </Box>
   ));

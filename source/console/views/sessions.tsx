@@ -2,6 +2,7 @@ import {useMemo} from 'react';
 import {sessionId} from '../../core/sessions/session.ts';
 import {useConsole} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
+import {filterProblem} from '../rows/arrange.ts';
 import {sessionColumns, sessionRows} from '../rows/sessions.ts';
 import type {View} from './view.ts';
 
@@ -25,7 +26,9 @@ function Sessions() {
       columns={sessionColumns}
       idOf={sessionId}
       emptyText={
-        tables.sessions.filter === '' ? 'no client session but poolctl' : 'no session matches the filter'
+        tables.sessions.filter === ''
+          ? 'no client session but poolctl'
+          : (filterProblem(tables.sessions.filter, sessionColumns) ?? 'no session matches the filter')
       }
     />
   );

@@ -6,6 +6,7 @@ import type {Snapshot} from '../../model/snapshot.ts';
 import {useConsole, useTheme} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
 import {Text} from '../components/text.tsx';
+import {filterProblem} from '../rows/arrange.ts';
 import {statementColumns, statementRows, statementsTable} from '../rows/statements.ts';
 import type {View} from './view.ts';
 
@@ -55,7 +56,7 @@ function Statements() {
 function emptyText(snapshot: Snapshot | null, filter: string): string {
   const missing = snapshot?.unavailable.find(({section}) => section === 'statements');
   if (missing) return `${missing.reason}: ${missing.remedy}`;
-  if (filter !== '') return 'no statement matches the filter';
+  if (filter !== '') return filterProblem(filter, statementColumns) ?? 'no statement matches the filter';
   const recorded = snapshot?.statements_info?.entries ?? 0;
   if (recorded === 0) return 'no statement has been recorded yet';
   const hidden = snapshot?.unavailable.find(({section}) => section === 'backends');

@@ -60,7 +60,7 @@ describe('letters', () => {
     const shown = rowsOf(state).filter(row => row.includes('finding ')).length;
     expect(shown).toBeGreaterThan(4);
     expect(screenOf(state)).toContain(`${30 - shown} more in Recipes (5)`);
-    expect(screenOf(press(state, 'G'))).toContain('finding 29.');
+    expect(screenOf(press(state, ...Array(30).fill('j')))).toContain('finding 29.');
   });
 });
 
@@ -69,7 +69,7 @@ describe('what is shown of a finding', () => {
     const summary =
       '16416 (scoring-recalculate/scoring_app), idle in transaction for 40s, holds up 3 sessions';
     expect(screenOf(readings(80, 24, [createFinding({summary})]))).toMatch(
-      /16416 \(.*idle in transaction for 40s, +\[a\]\n +holds up 3 sessions/,
+      /16416 \(.*idle in transaction for 40s, +\[a\]\n[ >]+holds up 3 sessions/,
     );
   });
 
@@ -137,10 +137,10 @@ describe('order', () => {
       createRecipe({id: 'ill', findings: () => (hasFound ? many(1).map(f => ({...f, recipe: 'ill'})) : [])}),
     ];
     const held = press(play(open(120, 30, {recipes}), read(createSnapshot())).state, '5', 'j');
-    expect(screenOf(held)).toMatch(/ well [\s\S]* ill /);
+    expect(screenOf(held)).toMatch(/.well [\s\S]* ill /);
     hasFound = true;
     const state = play(held, read(createSnapshot())).state;
-    expect(screenOf(state)).toMatch(/ ill [\s\S]* well /);
+    expect(screenOf(state)).toMatch(/ ill [\s\S]*.well /);
     expect(state.tables.recipes.cursor).toBe('well');
   });
 
@@ -164,13 +164,14 @@ describe('r on the Overview', () => {
       read(createSnapshot()),
     );
     const recipes = press(state, '5');
-    expect(screenOf(press(recipes, 'r'))).toContain('r: no row selected');
-    expect(press(recipes, 'j', 'r').wizard).toMatchObject({stage: 'evidence'});
+    expect(press(recipes, 'r').wizard).toEqual(press(recipes, 'enter').wizard);
+    expect(press(recipes, 'r').wizard).toMatchObject({stage: 'evidence'});
   });
 
-  it('opens the recipe of the selected finding, or the list of recipes if none is selected', () => {
+  it('opens the recipe of the selected finding, or the list of recipes if there is none', () => {
     const state = readings(120, 30, many(2));
-    expect(press(state, 'r')).toMatchObject({view: 'recipes', wizard: null});
-    expect(press(state, 'j', 'r')).toMatchObject({wizard: {finding: 'end-them/backend:0'}});
+    expect(press(state, 'r')).toMatchObject({wizard: {finding: 'end-them/backend:0'}});
+    expect(press(state, 'j', 'j', 'r')).toMatchObject({wizard: {finding: 'end-them/backend:1'}});
+    expect(press(readings(120, 30, []), '3', 'r')).toMatchObject({view: 'recipes', wizard: null});
   });
 });

@@ -280,7 +280,7 @@ describe('the list of recipes', () => {
   it('begins with what is worst, then what is most, with its count and its first finding', () => {
     const screen = screenOf(list);
     expect(screen).toMatch(
-      /✖ bad +1 found[\s\S]*a in bad\n▲ many +2 found[\s\S]*x in many\n▲ few +1 found[\s\S]*\n {2}healthy /,
+      /✖.bad +1 found[\s\S]*a in bad\n▲ many +2 found[\s\S]*x in many\n▲ few +1 found[\s\S]*\n {2}healthy /,
     );
     expect(screen).not.toContain('y in many');
   });

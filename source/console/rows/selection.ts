@@ -1,0 +1,54 @@
+import {statementKey} from '../../core/activity/rates.ts';
+import {sessionId} from '../../core/sessions/session.ts';
+import type {Backend, Statement} from '../../model/snapshot.ts';
+import type {ConsoleState} from '../state/state.ts';
+import {lists} from './lists.ts';
+
+/** What the cursor rests on: the row that was selected, or else the first one shown; null in an empty list. */
+export function selectedId(state: ConsoleState): string | null {
+  return state.tables[state.view].cursor ?? firstId(state);
+}
+
+/** A state never changes, and keys, footer and view ask for its first row. */
+const firstIds = new WeakMap<ConsoleState, string | null>();
+
+function firstId(state: ConsoleState): string | null {
+  const known = firstIds.get(state);
+  if (known !== undefined) return known;
+  const first = lists[state.view].ids(state)[0] ?? null;
+  firstIds.set(state, first);
+  return first;
+}
+
+/** The selected session as it is now; undefined when it has ended. */
+export function selectedSession(state: ConsoleState): Backend | undefined {
+  if (state.view !== 'sessions' && state.view !== 'locks') return undefined;
+  const id = selectedId(state);
+  return state.snapshot?.backends.find(backend => sessionId(backend) === id);
+}
+
+/** The ids of the sessions that `C` and `K` act on: the one whose detail is open, else the tagged, else the selected one. */
+export function targetSessions(state: ConsoleState): string[] {
+  if (state.overlay?.kind === 'session') return [state.overlay.id];
+  const {tagged} = state.tables[state.view];
+  if (tagged.length > 0) return tagged;
+  const id = selectedId(state);
+  return id === null ? [] : [id];
+}
+
+export function selectedStatement(state: ConsoleState): Statement | undefined {
+  if (state.view !== 'statements') return undefined;
+  const id = selectedId(state);
+  return state.snapshot?.statements.find(statement => statementKey(statement) === id);
+}
+
+/** The run selected in the Journal. */
+export function selectedRun(state: ConsoleState): string | undefined {
+  const id = selectedId(state);
+  return state.journal?.entries.find(({seq}) => String(seq) === id)?.run;
+}
+
+/** The statement that `y` copies. */
+export function copyText(state: ConsoleState): string | null {
+  return selectedSession(state)?.query ?? selectedStatement(state)?.query ?? null;
+}
