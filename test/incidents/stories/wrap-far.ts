@@ -15,11 +15,13 @@ CREATE SEQUENCE ticket MAXVALUE 10 CYCLE;
 SELECT setval('ticket', 10);`);
     // Each block with an exception handler that writes takes a transaction id of its own.
     await stage.admin.query(`
+CREATE TABLE burnt (n integer);
 DO $$ BEGIN
   FOR n IN 1..50000 LOOP
-    BEGIN PERFORM pg_current_xact_id(); EXCEPTION WHEN others THEN NULL; END;
+    BEGIN INSERT INTO burnt VALUES (n); EXCEPTION WHEN others THEN NULL; END;
   END LOOP;
-END $$;`);
+END $$;
+DROP TABLE burnt;`);
     await stage.admin.query('ANALYZE');
   },
   async start(stage) {
