@@ -14,13 +14,17 @@ import {type CliContext, printMessage} from './context.ts';
  * file yet. Notices go to `onNotice`, by default to stderr.
  */
 export function openConfiguredJournal(
-  {env, cwd, output}: CliContext,
+  context: CliContext,
   flags: {journal?: string | undefined},
-  onNotice: (text: string) => void = text => printMessage(output, text),
+  onNotice: (text: string) => void = text => printMessage(context.output, text),
 ): JournalFile {
-  const state = env.XDG_STATE_HOME || `${localMachine(env, cwd).home}/.local/state`;
-  const file = flags.journal ?? (env.POOLCTL_JOURNAL || `${state}/poolctl/journal.jsonl`);
+  const file = flags.journal ?? (context.env.POOLCTL_JOURNAL || stateFile(context, 'journal.jsonl'));
   return openJournal(file, {onNotice});
+}
+
+/** A file in the user's state directory. */
+export function stateFile({env, cwd}: CliContext, name: string): string {
+  return `${env.XDG_STATE_HOME || `${localMachine(env, cwd).home}/.local/state`}/poolctl/${name}`;
 }
 
 type Event<Name extends JournalEntry['event']> = Extract<JournalEntry, {event: Name}>;

@@ -180,7 +180,7 @@ it('reports a step with an unknown outcome at the next start', async () => {
   const terminal = await open();
   await terminal.waitFor('1 step of an earlier run ended without a recorded result');
   terminal.press('6');
-  await terminal.waitFor(/will: end session 4711/);
+  await terminal.waitFor(/no end recorded: 1 unknown/);
   expect(terminal.text()).toContain('1 step started without a recorded result');
 });
 

@@ -2,6 +2,7 @@ import type {Call} from '../../cli/call/usage.ts';
 import {canShowConsole} from '../../cli/console-terminal.ts';
 import type {CliContext} from '../../cli/context.ts';
 import {catchInterrupts, exitCodeOfNormalEnd, raceInterrupt, untilAborted} from '../../cli/interrupts.ts';
+import {stateFile} from '../../cli/journal.ts';
 import {jsonText} from '../../core/text/json.ts';
 import type {Demo} from '../../demo/demo.ts';
 import type {Finding} from '../../model/recipe.ts';
@@ -50,7 +51,8 @@ export async function showDemo(
     const within = {...context, env: {...context.env, POOLCTL_RESCUE_URL: demo.rescueUrl}, interrupts};
     const words = [demo.url];
     if (flags.once || !canShowConsole(context)) return await snapshot(within, {words, flags: {}});
-    const {interval, journal} = flags;
+    // Runs on a throwaway server do not belong among those on real ones.
+    const {interval, journal = stateFile(context, 'demo-journal.jsonl')} = flags;
     return await console(within, {words, flags: {interval, journal}}, onFindings && {onFindings});
   } finally {
     await demo?.stop();

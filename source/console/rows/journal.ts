@@ -1,18 +1,26 @@
-import {counted} from '../../core/text/format.ts';
+import {groupBy} from '../../core/group-by.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {Role} from '../screen/line.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {arrangeRows, type Column} from './arrange.ts';
 
-/** An entry with its subject and recipe, which only the intent and the start of its run name. */
-export type JournalRow = {entry: JournalEntry; subject: string; recipe: string};
+/** A run or rollout: its first entry, all of them, and what came of it. */
+export type JournalRow = {
+  run: string;
+  entry: JournalEntry;
+  entries: readonly JournalEntry[];
+  recipe: string;
+  subjects: readonly string[];
+  result: string;
+  role: Role;
+};
 
 export const journalColumns: Column<JournalRow>[] = [
   {
     id: 'seq',
     title: '#',
     width: 5,
-    priority: 2,
+    priority: 5,
     align: 'right',
     text: ({entry}) => String(entry.seq),
     role: () => 'muted',
@@ -22,7 +30,7 @@ export const journalColumns: Column<JournalRow>[] = [
     id: 'time',
     title: 'TIME (UTC)',
     width: 19,
-    priority: 4,
+    priority: 3,
     text: ({entry}) => timeOf(entry),
     role: () => 'muted',
     sortValue: ({entry}) => entry.at,
@@ -32,7 +40,7 @@ export const journalColumns: Column<JournalRow>[] = [
     title: 'ACTOR',
     width: 16,
     widest: 40,
-    priority: 6,
+    priority: 7,
     text: ({entry}) => entry.actor,
     role: () => 'muted',
     sortValue: ({entry}) => entry.actor,
@@ -41,7 +49,7 @@ export const journalColumns: Column<JournalRow>[] = [
     id: 'run',
     title: 'RUN',
     width: 8,
-    priority: 5,
+    priority: 8,
     text: ({entry}) => entry.run,
     role: () => 'muted',
     sortValue: ({entry}) => entry.run,
@@ -49,9 +57,9 @@ export const journalColumns: Column<JournalRow>[] = [
   {
     id: 'target',
     title: 'TARGET',
-    width: 12,
+    width: 14,
     widest: 40,
-    priority: 8,
+    priority: 2,
     text: ({entry}) => entry.target,
     role: () => 'muted',
     sortValue: ({entry}) => entry.target,
@@ -61,7 +69,7 @@ export const journalColumns: Column<JournalRow>[] = [
     title: 'RECIPE',
     width: 12,
     widest: 32,
-    priority: 7,
+    priority: 4,
     text: ({recipe}) => recipe,
     role: () => 'muted',
     sortValue: ({recipe}) => recipe,
@@ -71,37 +79,41 @@ export const journalColumns: Column<JournalRow>[] = [
     title: 'SUBJECT',
     width: 15,
     widest: 40,
-    priority: 3,
-    text: ({subject}) => subject,
-    sortValue: ({subject}) => subject,
+    priority: 6,
+    text: ({subjects: [first = '', ...rest]}) => (rest.length === 0 ? first : `${first} +${rest.length}`),
+    aliases: ({subjects}) => [...subjects],
+    sortValue: ({subjects}) => subjects[0] ?? null,
   },
   {
-    id: 'event',
-    title: 'EVENT',
-    width: 26,
+    id: 'result',
+    title: 'RESULT',
+    width: 22,
     grows: true,
     priority: 1,
-    text: ({entry}) => describeEntry(entry).text,
-    role: ({entry}) => describeEntry(entry).role,
-    sortValue: ({entry}) => entry.event,
+    text: ({result}) => result,
+    aliases: textsOf,
+    role: ({role}) => role,
+    sortValue: ({result}) => result,
   },
 ];
 
-/** Newest first. */
+/** One per run or rollout, newest first. */
 export function journalRows({journal, tables}: Pick<ConsoleState, 'journal' | 'tables'>): JournalRow[] {
-  const subjects = new Map<string, string>();
-  const recipes = new Map<string, string>();
-  const rows = (journal?.entries ?? []).map((entry): JournalRow => {
-    if (entry.event === 'run') recipes.set(entry.run, entry.recipe);
-    if (entry.event === 'intent') subjects.set(`${entry.run} ${entry.step}`, entry.content.subject);
-    const isOfStep = entry.event === 'intent' || entry.event === 'outcome';
-    const recipe = recipes.get(entry.run) ?? '';
-    return {entry, recipe, subject: isOfStep ? (subjects.get(`${entry.run} ${entry.step}`) ?? '') : ''};
+  const runs = groupBy(journal?.entries ?? [], ({run}) => run);
+  const rows = [...runs].flatMap(([run, entries]): JournalRow[] => {
+    const [entry] = entries;
+    if (entry === undefined) return [];
+    const begun = entries.find(({event}) => event === 'run' || event === 'rollout') ?? entry;
+    const recipe =
+      begun.event === 'run' ? begun.recipe : begun.event === 'rollout' ? `rollout ${begun.name}` : '';
+    const subjects = entries.flatMap(each => (each.event === 'intent' ? [each.content.subject] : []));
+    return [{run, entry, entries, recipe, subjects: [...new Set(subjects)], ...resultOf(entries)}];
   });
   return arrangeRows(rows, tables.journal, journalColumns, entryId);
 }
 
-export function entryId({entry}: JournalRow): string {
+/** Of a run's row: the number of its first entry. */
+export function entryId({entry}: Pick<JournalRow, 'entry'>): string {
   return String(entry.seq);
 }
 
@@ -110,39 +122,34 @@ export function timeOf(entry: JournalEntry | undefined): string {
   return entry?.at.slice(0, 19).replace('T', ' ') ?? 'unknown';
 }
 
-const outcomeRoles: Record<(JournalEntry & {event: 'outcome'})['outcome'], Role> = {
-  verified: 'good',
-  applied: 'good',
-  skipped: 'warning',
-  unknown: 'warning',
-  failed: 'danger',
-};
-
-function describeEntry(entry: JournalEntry): {text: string; role: Role} {
-  switch (entry.event) {
-    case 'run':
-      return {
-        text: `${counted(entry.step_count, 'step')}, ${entry.recipe} on ${entry.target}`,
-        role: 'strong',
-      };
-    case 'intent':
-      return {text: `  will: ${entry.content.title}`, role: 'plain'};
-    case 'outcome':
-      return {
-        text: `  ${entry.outcome}${entry.message ? `: ${entry.message}` : ''}`,
-        role: outcomeRoles[entry.outcome],
-      };
-    case 'end':
-      return {
-        text: `${entry.status}${entry.reason ? `: ${entry.reason}` : ''}`,
-        role: entry.status === 'done' ? 'good' : 'warning',
-      };
-    case 'rollout':
-      return {text: `rollout ${entry.name}, ${counted(entry.stages.length, 'stage')}`, role: 'strong'};
-    case 'stage':
-      return {
-        text: `  ${entry.name}: ${entry.phase}${entry.detail ? `: ${entry.detail}` : ''}`,
-        role: entry.phase === 'failed' || entry.phase === 'not rolled back' ? 'danger' : 'plain',
-      };
+/** `done: 3 verified, 1 skipped`; a step whose outcome was not recorded is unknown. */
+function resultOf(entries: readonly JournalEntry[]): {result: string; role: Role} {
+  const stage = entries.findLast(({event}) => event === 'stage');
+  if (stage?.event === 'stage')
+    return {
+      result: `${stage.name}: ${stage.phase}`,
+      role: /^(?:failed|not)/.test(stage.phase) ? 'danger' : 'plain',
+    };
+  const outcomes = new Map<number, string>();
+  for (const entry of entries) {
+    if (entry.event === 'intent') outcomes.set(entry.step, 'unknown');
+    if (entry.event === 'outcome') outcomes.set(entry.step, entry.outcome);
   }
+  const steps = [...outcomes.values()];
+  const counts = [...new Set(steps)].map(
+    outcome => `${steps.filter(each => each === outcome).length} ${outcome}`,
+  );
+  const end = entries.findLast(({event}) => event === 'end');
+  const status = end?.event === 'end' ? end.status : 'no end recorded';
+  const role = status === 'done' ? 'good' : status === 'failed' ? 'danger' : 'warning';
+  return {result: counts.length === 0 ? status : `${status}: ${counts.join(', ')}`, role};
+}
+
+/** The events of a run as a filter finds them. */
+function textsOf({entries}: JournalRow): string[] {
+  return entries.flatMap(entry => {
+    if (entry.event === 'intent') return [entry.content.title];
+    if (entry.event === 'outcome') return [entry.outcome, entry.message ?? ''];
+    return entry.event === 'end' ? [entry.status, entry.reason ?? ''] : [];
+  });
 }
