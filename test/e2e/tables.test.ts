@@ -89,6 +89,7 @@ describe('sessions', () => {
   it('keeps the order while a row is selected, although sessions start, end and change', async () => {
     const terminal = await openSessions();
     terminal.type(':sort application', 'enter');
+    terminal.press('R');
     terminal.type('/application:a', 'enter');
     await terminal.waitFor(() => tableRows(terminal).length === 4);
     terminal.press('j', 'j');
