@@ -1,5 +1,6 @@
 import {assess} from '../core/assessment/assess.ts';
 import {describeInterruption} from '../core/engine/run-state.ts';
+import {AbortError, exitCodes} from '../core/errors.ts';
 import {attachFactFindings, worstSeverity} from '../core/recipe/diagnose.ts';
 import type {SampleEvent, Sampler} from '../model/ports.ts';
 import type {RunState} from '../model/run.ts';
@@ -128,10 +129,13 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     endFirstReading = resolve;
   });
   const keep = createRecorder(ports);
+  let refused: AbortError | null = null as AbortError | null;
   const followed = followReadings(ports.sampler, dispatch, {
     signal: stopReading.signal,
     onReading: reading => {
       endFirstReading();
+      refused ??= refusalOf(reading, store.getState());
+      if (refused !== null) ending.abort();
       keep(reading, store.getState());
     },
   });
@@ -176,6 +180,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     run = await effects.endRun();
     stopReading.abort();
   }
+  if (refused !== null) throw refused;
   const {snapshot, link} = store.getState();
   const outcome = snapshot === null && link.kind === 'lost' ? 'never connected' : 'left';
   return {outcome, interruption: run && describeInterruption(run)};
@@ -243,6 +248,15 @@ async function followReadings(
     }
     onReading(reading);
   }
+}
+
+/** A wrong password at the start is no matter of time: another attempt would only count towards a lockout. */
+function refusalOf(reading: SampleEvent, {snapshot}: ConsoleState): AbortError | null {
+  if (reading.kind !== 'lost' || reading.sqlstate !== '28P01' || snapshot !== null) return null;
+  return new AbortError(reading.message, {
+    exitCode: exitCodes.connection,
+    ...(reading.hint !== undefined && {hint: reading.hint}),
+  });
 }
 
 function delay(ms: number): Promise<void> {

@@ -82,9 +82,10 @@ describe("a finding's page", () => {
   });
 });
 
-it('on 80 columns the first finding is shown in whole, the others in one row', () => {
+it('on 80 columns the first two findings are shown in whole, the others in one row', () => {
   const other = createFinding({subject: 'server', summary: `${'a long summary '.repeat(12)}ends here`});
-  const left = [[lockQueue, other]];
+  const third = {...other, subject: 'role:app'};
+  const left = [[lockQueue, other, third]];
   const recipes = [createRecipe({findings: () => left.shift() ?? []})];
   const rows = screenOf(play(open(80, 24, {recipes}), read(createSnapshot())).state).split('\n');
   const first = rows.findIndex(row => row.includes('ALTER TABLE orders'));
@@ -96,7 +97,8 @@ it('on 80 columns the first finding is shown in whole, the others in one row', (
       .replaceAll(/\s+|\[a\]/g, ' '),
   ).toContain('behind a SELECT');
   expect(rows[first + 1]?.trim()).toMatch(/21 sessions queue behind it$/);
-  expect(rows.filter(row => row.includes('a long summary'))).toHaveLength(1);
+  expect(rows.filter(row => row.includes('a long summary'))).toHaveLength(4);
+  expect(rows.filter(row => row.includes('[c]'))).toHaveLength(1);
 });
 
 it('the Overview lists what explains no harm below the findings, without a key', () => {

@@ -81,7 +81,7 @@ async function runUntilHeldUp(terminal: Terminal): Promise<void> {
 it('repairs an index by keys: finds it in the background, plans, shows the session it waits for, undoes', async () => {
   await leaveInvalidIndex();
   const terminal = await open();
-  await terminal.waitFor(/▲ index .*orders_customer_id_idx/);
+  await terminal.waitFor(/▲.index .*orders_customer_id_idx/);
   const holder = await holdTable('holder');
   await runUntilHeldUp(terminal);
   await terminal.waitFor(`waits for ${holder.processID} `);

@@ -251,3 +251,9 @@ async function openShell(): Promise<Terminal> {
   await shell.waitFor('slots by application, role and client');
   return shell;
 }
+
+it('does not try a wrong password again: it ends, and says so', async () => {
+  const terminal = open([server.url({user: 'oncall', password: 'wrong'})]);
+  expect(await terminal.onExit).toMatchObject({exitCode: 3});
+  expect(terminal.rawOutput()).toContain('password authentication failed for role "oncall"');
+});

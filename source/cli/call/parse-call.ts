@@ -153,10 +153,14 @@ function readFlag(name: string, flag: Flag, values: readonly (string | true)[]):
 function unknownCommand(word: string, commands: readonly Command[]): AbortError {
   const names = commands.map(({name}) => name).filter(name => name !== 'console');
   const near = nearest(word, names);
+  // Recipes are not loaded to parse a call; their names are words with hyphens.
+  const other = /^[a-z]+(?:-[a-z]+)+$/.test(word)
+    ? `A recipe is run with 'poolctl run ${word}'; 'poolctl recipes' lists them.`
+    : "'poolctl --help' lists the commands.";
   return usageError(
     `unknown command "${word}"`,
     near === undefined
-      ? "'poolctl --help' lists the commands. To connect to a database by name, use -d NAME."
+      ? `${other} To connect to a database by name, use -d NAME.`
       : `Did you mean 'poolctl ${near}'?`,
   );
 }
@@ -171,7 +175,11 @@ function unknownFlag({name: command, flags}: Command, typed: string): AbortError
   const near = nearest(typed, known);
   return usageError(
     `'${call}' has no flag ${typed}`,
-    near === undefined ? `'${call} --help' lists its flags.` : `Did you mean ${near}?`,
+    near !== undefined
+      ? `Did you mean ${near}?`
+      : command === 'run'
+        ? `A recipe's parameters are given with --set ${typed.replace(/^--/, '').replaceAll('-', '_')}=VALUE.`
+        : `'${call} --help' lists its flags.`,
   );
 }
 

@@ -16,6 +16,7 @@ import {onlySubjects} from '../../core/engine/only.ts';
 import {type ActingRecipe, canAct, planRecipe} from '../../core/engine/plan.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import {problemOf} from '../../core/recipe/parameters.ts';
+import {nearest} from '../../core/text/nearest.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Parameter, ParameterValues, Recipe} from '../../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
@@ -75,9 +76,13 @@ export async function runRecipe(ports: RunPorts, id: string | undefined, flags: 
 function findRecipe(recipes: readonly Recipe[], id: string | undefined): ActingRecipe {
   const recipe = recipes.find(each => each.id === id);
   if (recipe === undefined) {
+    const ids = recipes.map(each => each.id);
+    const near = id && (ids.find(each => each.startsWith(id)) ?? nearest(id, ids));
     throw usageError(
       id === undefined ? 'run needs a recipe' : `unknown recipe "${id}"`,
-      "'poolctl recipes' lists the recipes.",
+      near === undefined || near === ''
+        ? "'poolctl recipes' lists the recipes."
+        : `Did you mean 'poolctl run ${near}'?`,
     );
   }
   if (!canAct(recipe))

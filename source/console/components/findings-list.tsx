@@ -20,8 +20,7 @@ export function FindingsList({unavailable, most = Infinity}: {unavailable: Unava
   const ordered = useMemo(() => orderedFindings({findings, tables}), [findings, tables]);
   const also = useConsole(state => state.assessment?.also ?? none);
   const columns = useConsole(state => state.columns);
-  const [worst] = ordered;
-  const extra = worst === undefined ? 0 : rowsOf(worst, columns).length - 1;
+  const extra = extraRows(ordered.slice(0, mostWhole), columns);
   const needed = Math.min(most, 1 + findings.length + extra + also.length + unavailable.length);
   return (
     <Measured name="findings" flexGrow={0} flexBasis={needed}>
@@ -81,9 +80,9 @@ function Findings({findings, cursor, width, height}: {findings: Finding[]; curso
   const more = findings.length - shown.length;
   const keys = uniqueKeys(shown.map(findingId));
   const isWhole = (index: number) =>
-    first + index === 0 &&
-    findings[0] !== undefined &&
-    height >= findings.length - 1 + rowsOf(findings[0], width).length;
+    first === 0 &&
+    index < mostWhole &&
+    height >= findings.length + extraRows(findings.slice(0, index + 1), width);
   return (
     <>
       {shown.map((finding, index) => (
@@ -112,8 +111,15 @@ function besideOf({severity, recipe}: Finding, width: number): {words: string; n
 
 const keyWidth = ' [a]'.length;
 const mostRows = 3;
+/** What people read first is not cut. */
+const mostWhole = 2;
 
-/** The summary of the first finding in whole, in up to three rows: what people read first is not cut. */
+/** Rows beyond one for each of these findings. */
+function extraRows(findings: readonly Finding[], width: number): number {
+  return findings.reduce((sum, finding) => sum + rowsOf(finding, width).length - 1, 0);
+}
+
+/** A summary in whole, in up to three rows. */
 function rowsOf(finding: Finding, width: number): string[] {
   const {words, name} = besideOf(finding, width);
   return wrapText(finding.summary, width - 2 - words.length - name.length - keyWidth).slice(0, mostRows);

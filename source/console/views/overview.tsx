@@ -68,12 +68,19 @@ function Wide({snapshot}: {snapshot: Snapshot}) {
   );
 }
 
-/** The findings, then those that hold the slots, at least a third of the rows; the charts get what is left. */
+/**
+ * The findings, then what the first of them is about: those that hold the slots, or the statements; at least a third of
+ * the rows. The charts get what is left.
+ */
 function Narrow({snapshot}: {snapshot: Snapshot}) {
+  const isAboutStatements = useConsole(
+    ({findings: [first]}) => first?.subject.startsWith('statement:') ?? false,
+  );
   return (
     <>
       <FindingsList unavailable={snapshot.unavailable} />
       <Box flexDirection="column" flexGrow={1} flexShrink={0} flexBasis="35%" overflow="hidden">
+        {isAboutStatements && <Costliest snapshot={snapshot} />}
         <GroupsList groups={snapshot.budget.groups} />
         <Box flexDirection="column" flexGrow={1} flexBasis={0}>
           <Box flexBasis={highestCharts} columnGap={1}>

@@ -74,6 +74,7 @@ describe('a call that is wrong', () => {
     [['-x'], /'poolctl' has no flag -x/],
     [['-undefined'], /'poolctl' has no flag -/],
     [['run', 'r', '--dryRun'], /has no flag --dryRun/],
+    [['run', 'r', '--older-than', '5min'], /has no flag --older-than/],
     [['snapshot', '--set', 'a=b'], /has no flag --set/],
     [['recipes', '--host', 'db'], /has no flag --host/],
     [['snapshot', 'a', 'b'], /^unexpected argument$/],
@@ -107,6 +108,11 @@ describe('a call that is wrong', () => {
 
   it.each([
     [['chekc'], "Did you mean 'poolctl check'?"],
+    [['run', 'r', '--older-than', '5min'], "A recipe's parameters are given with --set older_than=VALUE."],
+    [
+      ['kill-idle-sessions'],
+      "A recipe is run with 'poolctl run kill-idle-sessions'; 'poolctl recipes' lists them. To connect to a database by name, use -d NAME.",
+    ],
     [['check', '--maxused', '80%'], 'Did you mean --max-used?'],
     [['run', 'r', '--dryRun'], 'Did you mean --dry-run?'],
     [['--verison'], 'Did you mean --version?'],

@@ -31,6 +31,7 @@ describe('the pause before connecting again', () => {
     ['while every slot is taken', refused('53300', exitCodes.noSlot), 0, 150, 300],
     ['while every slot has been taken for a minute', refused('53300', exitCodes.noSlot), 60_000, 1000, 2000],
     ['where the password is wrong, which may lock the account', refused('28P01'), 0, 2500, 5000],
+    ['where it has been wrong for a minute', refused('28P01'), 60_000, 60_000, 120_000],
     ['where pg_hba.conf has no entry', refused('28000'), 0, 2500, 5000],
     ['where the database does not exist', refused('3D000'), 0, 2500, 5000],
   ])('%s', (_, error, lostFor_ms, least_ms, most_ms) => {
