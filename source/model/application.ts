@@ -14,11 +14,16 @@ export type EnvFile = {
   masked_line: string;
   /** The URL's address; null if the URL does not contain it. */
   address: UrlAddress | null;
+  /** The pooler that the URL leads to, by name; null if none is known. */
+  pooler: string | null;
   parameters: UrlParameters;
 };
 
 /** node-postgres's names; the numbers are its own units. */
 export type AdapterSettings = {max: number; connectionTimeoutMillis: number; idleTimeoutMillis: number};
+
+/** As written in a source; null: not a number literal, so unknown. */
+export type WrittenSettings = {[name in keyof AdapterSettings]?: number | null};
 
 /** The pool settings found in an application's folder. */
 export type Application = {
@@ -28,10 +33,14 @@ export type Application = {
   prisma: {version: string; major: number; source: string} | null;
   /** The requested variable, else the one in schema.prisma or prisma.config, else DATABASE_URL. */
   url_variable: string;
-  /** Null without an `.env`. */
+  /** Null without an `.env` or `.env.local` that sets the variable. */
   env_file: EnvFile | null;
+  /** Files that also set the variable, and that frameworks read before `env_file`. */
+  shadowed_by: string[];
   /** Where the sources create pools for the adapter. */
   pools: PoolSite[];
+  /** Sources that name connection_limit: the application may read it from the URL itself. */
+  url_readers: string[];
   /** Not all sources were read: there are too many. */
   is_partial: boolean;
 };
@@ -42,7 +51,7 @@ export type PoolSite = {
   line: number;
   /** The call's text; null if it contains a secret or occurs more than once. */
   call: string | null;
-  settings: Partial<AdapterSettings>;
+  settings: WrittenSettings;
 };
 
 /** pgbouncer.ini's pool settings; [databases], which may contain passwords, is not read. */

@@ -54,7 +54,7 @@ export async function readPrismaSchema({folder}: PrismaSchemaNeed): Promise<Pris
   );
 }
 
-async function readSchemaOf(root: string): Promise<PrismaSchema | null> {
+export async function readSchemaOf(root: string): Promise<PrismaSchema | null> {
   const {schema, migrations} = await readConfigured(root);
   for (const place of [...schema, ...schemaPlaces]) {
     const files = await readSchemaAt(join(root, place), {withModels: !schema.includes(place)});
@@ -65,7 +65,7 @@ async function readSchemaOf(root: string): Promise<PrismaSchema | null> {
 }
 
 /** Folders of packages, `apps/web` and the like, at most three levels down. */
-async function packageFolders(root: string, depth = 3): Promise<string[]> {
+export async function packageFolders(root: string, depth = 3): Promise<string[]> {
   const entries = await readdir(root, {withFileTypes: true}).catch(() => []);
   const folders = entries
     .filter(entry => entry.isDirectory() && !foreignFolders.has(entry.name) && !entry.name.startsWith('.'))

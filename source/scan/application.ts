@@ -4,13 +4,13 @@ import {usageError} from '../core/errors.ts';
 import {findPoolCalls} from '../core/pool/adapter-call.ts';
 import {readEnvFile} from '../core/pool/env.ts';
 import {redactSecrets} from '../core/text/redact.ts';
-import type {Application, PoolSite} from '../model/application.ts';
-import {readText, realPathOf} from './application-files.ts';
+import type {Application, EnvFile, PoolSite} from '../model/application.ts';
+import {packageFolders, readSchemaOf, readText, realPathOf} from './application-files.ts';
 
 /**
  * Reads from an application's folder what determines its pool: Prisma's version, the variable that holds the database
  * URL (unless `variable` names it), `.env`, and the calls that create adapters. Throws AbortError (exit 2) if the
- * folder does not exist.
+ * folder does not exist, or its Prisma schema is for another database.
  */
 export async function readApplication(path: string, variable?: string): Promise<Application> {
   const folder = resolve(path);
@@ -19,50 +19,96 @@ export async function readApplication(path: string, variable?: string): Promise<
     () => false,
   );
   if (!isFolder) throw usageError(`app: ${path} is not a folder`);
-  const url_variable = variable ?? (await readUrlVariable(folder));
-  const dotenv = join(folder, '.env');
-  const text = await readText(dotenv);
+  const schema = ((await readSchemaOf(folder))?.files ?? []).map(({text}) => text);
+  const provider = schema.flatMap(text => datasourceProvider.exec(text)?.[1] ?? [])[0];
+  if (provider !== undefined && !/^postgres(?:ql)?$/.test(provider))
+    throw usageError(`app: the Prisma schema in ${path} is for ${provider}, not for PostgreSQL`);
+  const url_variable = variable ?? (await readUrlVariable(folder, schema));
   return {
     folder,
-    prisma: await readPrismaVersion(folder),
+    prisma: await readPrismaVersion(folder, schema.length > 0),
     url_variable,
-    env_file: text === null ? null : readEnvFile(await realPathOf(dotenv), url_variable, text),
+    ...(await readEnvFiles(folder, url_variable)),
     ...(await readPools(folder)),
   };
 }
 
-/** Where Prisma looks for its configuration and schema. */
+const datasourceProvider = /^[^/\n]*\bdatasource\s+\w+\s*\{[^}]*?\bprovider\s*=\s*"(\w+)"/m;
+
+/** As Next.js and Vite rank them in production: the first that sets a variable wins. Prisma itself reads `.env` only. */
+const envNames = ['.env.production.local', '.env.local', '.env.production', '.env'];
+
+/** `.env`; without the variable in it, the first of the others that sets it. */
+async function readEnvFiles(
+  folder: string,
+  variable: string,
+): Promise<{env_file: EnvFile | null; shadowed_by: string[]}> {
+  const files: {name: string; file: EnvFile}[] = [];
+  for (const name of envNames) {
+    const path = join(folder, name);
+    const text = await readText(path);
+    if (text !== null) files.push({name, file: readEnvFile(await realPathOf(path), variable, text)});
+  }
+  const setting = files.filter(({file}) => file.problem === null || file.pooler !== null);
+  const own = files.find(({name}) => name === '.env');
+  const [first] = setting;
+  const chosen = own !== undefined && setting.includes(own) ? own : (first ?? own);
+  return {
+    env_file: chosen?.file ?? null,
+    shadowed_by: setting.slice(0, chosen && setting.indexOf(chosen)).map(({name}) => name),
+  };
+}
+
+/** Where Prisma looks for its configuration. */
 const configurations = [
   'prisma.config.ts',
   'prisma.config.mts',
   'prisma.config.js',
   'prisma.config.mjs',
   '.config/prisma.ts',
-  'prisma/schema.prisma',
-  'schema.prisma',
-  'src/prisma/schema.prisma',
 ];
 
-/** From `url = env("DATABASE_URL")` in a schema, or `url: env('DATABASE_URL')` or `process.env.DATABASE_URL` in a config. */
-async function readUrlVariable(folder: string): Promise<string> {
-  for (const name of configurations) {
-    const text = await readText(join(folder, name));
-    const match = /^[^/\n]*\burl\s*[=:]\s*(?:env\(\s*["'](\w+)["']|process\.env\.(\w+))/m.exec(text ?? '');
-    const variable = match?.[1] ?? match?.[2];
-    if (variable !== undefined) return variable;
+/**
+ * From a config, then a schema: `env('DATABASE_URL')`, `process.env.DATABASE_URL` or `process.env["DATABASE_URL"]` (as
+ * `prisma init` writes it) after `url`; or a name destructured from process.env.
+ */
+async function readUrlVariable(folder: string, schema: readonly string[]): Promise<string> {
+  const configs = await Promise.all(configurations.map(name => readText(join(folder, name))));
+  for (const text of [...configs, ...schema]) {
+    if (text === null) continue;
+    const [, called, member, indexed, local] =
+      /^[^/\n]*\burl\s*[=:]\s*(?:env\(\s*["'](\w+)["']|process\.env(?:\?*\.(\w+)|(?:\?\.)?\[\s*["'`](\w+)["'`]\s*\])|(\w+)\b)/m.exec(
+        text,
+      ) ?? [];
+    const variable = called ?? member ?? indexed ?? (local && variableOf(local, text));
+    if (variable) return variable;
   }
   return 'DATABASE_URL';
 }
 
-async function readPools(folder: string): Promise<Pick<Application, 'pools' | 'is_partial'>> {
+/** `const {DATABASE_URL: url = '...'} = process.env`, or `const url = process.env["DATABASE_URL"] ?? '...'`. */
+function variableOf(local: string, text: string): string | undefined {
+  const [, parts = ''] = /\{([^{}]*)\}\s*=\s*process\.env\b/.exec(text) ?? [];
+  const names = [...parts.matchAll(/(?:^|,)\s*(\w+)(?:\s*:\s*(\w+))?/g)];
+  const destructured = names.find(([, name, renamed]) => (renamed ?? name) === local)?.[1];
+  const assigned = new RegExp(
+    `\\b${local}\\s*=\\s*process\\.env(?:\\.(\\w+)|\\[\\s*["'\`](\\w+)["'\`]\\s*\\])`,
+  ).exec(text);
+  return destructured ?? assigned?.[1] ?? assigned?.[2];
+}
+
+async function readPools(folder: string): Promise<Pick<Application, 'pools' | 'url_readers' | 'is_partial'>> {
   const {paths, is_partial} = await findSources(folder);
   const pools: PoolSite[] = [];
+  const url_readers: string[] = [];
   for (const path of paths) {
     const text = await readText(path);
     // A cheap test that excludes most files.
     if (text?.includes('PrismaPg')) pools.push(...sitesOf(await realPathOf(path), text));
+    // In code, as `searchParams.get('connection_limit')`; in a comment it is only mentioned.
+    if (text !== null && /^[^\n]*['"`.[]connection_limit\b(?![=\d])/m.test(text)) url_readers.push(path);
   }
-  return {pools, is_partial};
+  return {pools, url_readers, is_partial};
 }
 
 function sitesOf(path: string, text: string): PoolSite[] {
@@ -83,11 +129,22 @@ function containsSecret(call: string): boolean {
 
 const maxFiles = 5000;
 const maxDepth = 12;
-const skippedFolders = new Set(
-  'node_modules dist build out coverage generated vendor test tests __tests__ e2e'.split(' '),
+/** Names of what runs beside the application: its pools are not the application's. */
+const besides = new Set(
+  'test tests spec e2e seed seeds seeder seeding check checks bench benchmark mock mocks fixtures'.split(' '),
 );
-const isSource = (name: string) =>
-  /\.[cm]?[jt]sx?$/.test(name) && !/\.(?:d|test|spec)\.[cm]?[jt]sx?$/.test(name);
+const skippedFolders = new Set([
+  ...'node_modules dist build out coverage generated vendor scripts migrations __tests__ __mocks__'.split(
+    ' ',
+  ),
+  ...besides,
+]);
+/** `seed.ts`, `test-pool.ts`, `db.check.ts`, `seedUsers.ts`; not `checkout.ts`. */
+function isSource(name: string): boolean {
+  const [, words] = /^(.*)\.[cm]?[jt]sx?$/.exec(name) ?? [];
+  if (words === undefined || /\.d$/.test(words)) return false;
+  return !words.split(/[^a-zA-Z\d]+|(?<=[a-z])(?=[A-Z])/).some(word => besides.has(word.toLowerCase()));
+}
 
 /** Paths of JavaScript and TypeScript sources, sorted; without installed, built, generated and hidden files and tests. */
 async function findSources(folder: string): Promise<{paths: string[]; is_partial: boolean}> {
@@ -115,8 +172,12 @@ async function findSources(folder: string): Promise<{paths: string[]; is_partial
  */
 async function readPrismaVersion(
   folder: string,
+  hasSchema: boolean,
 ): Promise<{version: string; major: number; source: string} | null> {
+  // A lock file alone proves nothing: others depend on Prisma optionally.
+  const isNamed = hasSchema || (await namesPrisma(folder));
   for (const source of versionSources) {
+    if (source.file.includes('lock') && !isNamed) continue;
     for (const each of await foldersUp(folder)) {
       const text = await readText(join(each, source.file));
       const version = text === null ? null : source.read(text);
@@ -125,6 +186,15 @@ async function readPrismaVersion(
     }
   }
   return null;
+}
+
+/** Whether a package.json of the folder, of those above it or of packages in it depends on Prisma. */
+async function namesPrisma(folder: string): Promise<boolean> {
+  for (const each of [...(await foldersUp(folder)), ...(await packageFolders(folder))]) {
+    const text = await readText(join(each, 'package.json'));
+    if (text !== null && /"(?:@prisma\/client|prisma)"\s*:\s*"/.test(text)) return true;
+  }
+  return false;
 }
 
 type VersionSource = {file: string; read(text: string): string | null};

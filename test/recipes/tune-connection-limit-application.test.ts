@@ -1,8 +1,10 @@
 import {describe, expect, it} from 'vitest';
 import recipe from '../../recipes/tune-connection-limit.ts';
 import {readEnvFile} from '../../source/core/pool/env.ts';
+import type {Application} from '../../source/model/application.ts';
 import type {ParameterValues} from '../../source/model/recipe.ts';
-import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
+import type {StatementRates} from '../../source/model/snapshot.ts';
+import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
 import {facts, planOf, textOf} from './connection-limit-plans.ts';
 
 describe('Prisma 7', () => {
@@ -16,6 +18,8 @@ describe('Prisma 7', () => {
     prisma: {version: '7.1.0', major: 7, source: 'package-lock.json'},
     url_variable: 'DATABASE_URL',
     env_file,
+    shadowed_by: [],
+    url_readers: [],
     pools: [{path: '/app/db.ts', line: 3, call: 'new PrismaPg({connectionString})', settings: {}}],
     is_partial: false,
   };
@@ -37,6 +41,62 @@ describe('Prisma 7', () => {
     expect(textOf(plan)).toContain(
       'Today each instance may open 10: 100 with 10 instances, 3 more than the server accepts',
     );
+  });
+
+  const site = (line: number, max?: number | null) => ({
+    path: '/app/db.ts',
+    line,
+    call: null,
+    settings: max === undefined ? {} : {max},
+  });
+  const textWith = (more: Partial<Application>) =>
+    textOf(
+      planOf(
+        {app: '/app', instances: '2', prisma_major: '7'},
+        {...facts, application: {...application, ...more}},
+      ),
+    );
+
+  it('adds the pools of a process, and divides what fits by them', () => {
+    const text = textWith({pools: [site(3), site(9, 5)]});
+    expect(text).toContain('Today each instance may open 15 (10 + 5): 30 with 4 pools');
+    expect(text).toContain('connection_limit=19 x 4 pools (during a deploy at peak) = 76 of');
+    expect(text).toContain('added: /app/db.ts:3, /app/db.ts:9.');
+  });
+
+  it('does not know what a pool opens that takes max from elsewhere', () => {
+    const text = textWith({pools: [site(3, 5), site(9, null)]});
+    expect(text).toContain('The limit of today is unknown');
+    expect(text).not.toMatch(/^today|Today each instance/m);
+  });
+
+  it('does not call parameters ignored that the application may read itself', () => {
+    const text = textWith({url_readers: ['/app/url.ts']});
+    expect(text).toContain(
+      'DATABASE_URL has connection_limit=5: the adapter ignores that, but /app/url.ts may',
+    );
+    expect(text).not.toContain('silently');
+  });
+
+  it('leads with what the load needs, and doubts fewer instances than addresses', () => {
+    const rates = {calls_per_second: 100, exec_ms_per_second: 220, interval_ms: 60_000} as StatementRates;
+    const statement = createStatement({usename: 'shop_app', toplevel: true, rates});
+    const addresses = ['10.0.0.1', '10.0.0.2', '10.0.0.3', null];
+    const backends = addresses.map((client_addr, index) =>
+      createBackend({pid: index + 1, usename: 'shop_app', client_addr}),
+    );
+    const snapshot = createSnapshot({statements: [statement], backends});
+    const {explanation} = planOf({role: 'shop_app', instances: '2'}, facts, snapshot);
+    expect(explanation[0]).toMatch(
+      /^The load measured needs connection_limit=2 \(0\.22 connections busy in all now, 1 in 100 waits at most\); up to 38 fits\./,
+    );
+    expect(explanation).toContainEqual(
+      'Warning: role shop_app is connected from 4 addresses, so instances=2 may be too few.',
+    );
+  });
+
+  it('names the files that frameworks read before .env', () => {
+    expect(textWith({shadowed_by: ['.env.local']})).toContain('Warning: .env.local also sets DATABASE_URL.');
   });
 
   it('gives advice if a source file cannot be changed safely', () => {
@@ -128,6 +188,34 @@ describe('an .env file', () => {
     expect(recipe.planRequires?.({app: '/app', variable: 'NOPE'})).toMatchObject({
       application: {folder: '/app', variable: 'NOPE'},
     });
+  });
+
+  it.each([
+    ['ep-cool-1-pooler.eu-central-1.aws.neon.tech/d', /leads to Neon's pooler/],
+    ['aws-0-eu-west-1.pooler.supabase.com:6543/d', /leads to Supabase's pooler/],
+    ['shop.proxy-c1x2y3.eu-west-1.rds.amazonaws.com/d', /leads to RDS Proxy/],
+    ['pooled.db.prisma.io/d', /leads to Prisma's pooler/],
+    ['h/d?pgbouncer=true', /leads to a pooler \(pgbouncer=true\)/],
+  ])('names the pooler of %s', (rest, named) => {
+    const file = readEnvFile('/app/.env', 'MY_URL', `MY_URL=postgresql://app:x@${rest}\n`);
+    expect(textOf(planOf({env_file: '.env'}, {...facts, env_file: file}))).toMatch(named);
+  });
+
+  it("is not changed, and gets no advice, with a URL of Prisma's proxy", () => {
+    const text = 'DATABASE_URL="prisma+postgres://accelerate.prisma-data.net/?api_key=secret"\n';
+    const file = readEnvFile('/app/.env', 'DATABASE_URL', text);
+    const plan = planOf({env_file: '.env', prisma_major: '6'}, {...facts, env_file: file});
+    expect(plan.steps).toEqual([]);
+    expect(textOf(plan)).toContain("DATABASE_URL leads to Prisma's proxy (Accelerate)");
+  });
+
+  it('is named in advice by its own variable', () => {
+    const file = readEnvFile('/app/.env', 'SHOP_URL', 'SHOP_URL=postgresql://app:x@h/d\n');
+    const [step] = planOf(
+      {env_file: '.env', prisma_major: '6', apply: 'none'},
+      {...facts, env_file: file},
+    ).steps;
+    expect(step).toMatchObject({text: expect.stringContaining("the application's SHOP_URL")});
   });
 
   it('is not changed with apply=none', () => {

@@ -25,8 +25,22 @@ describe('the version of Prisma', () => {
       {'package-lock.json': lock, 'node_modules/@prisma/client/package.json': '{"version": "7.2.0"}'},
       ['7.2.0', 7],
     ],
-    ["pnpm's lock file", {'pnpm-lock.yaml': "packages:\n  '@prisma/client@7.0.1':\n"}, ['7.0.1', 7]],
-    ["yarn's", {'yarn.lock': '"@prisma/client@^7.0.0":\n  version "7.1.0"\n'}, ['7.1.0', 7]],
+    [
+      "pnpm's lock file",
+      {'package.json': manifest, 'pnpm-lock.yaml': "packages:\n  '@prisma/client@7.0.1':\n"},
+      ['7.0.1', 7],
+    ],
+    [
+      "yarn's",
+      {'package.json': manifest, 'yarn.lock': '"@prisma/client@^7.0.0":\n  version "7.1.0"\n'},
+      ['7.1.0', 7],
+    ],
+    ["a lock file alone, which others' optional peers also fill", {'package-lock.json': lock}, null],
+    [
+      'a lock file beside a package that depends on Prisma',
+      {'package-lock.json': lock, 'packages/db/package.json': manifest},
+      ['6.19.0', 6],
+    ],
     ['no file with a version', {'package.json': 'not JSON'}, null],
   ])('%s', async (_, files, expected) => {
     const {prisma} = await readApplication(await folderWith(files));
@@ -34,7 +48,7 @@ describe('the version of Prisma', () => {
   });
 
   it('is found above the folder in a workspace, but not outside the repository', async () => {
-    const folder = await folderWith({'package-lock.json': lock, 'packages/web/package.json': '{}'});
+    const folder = await folderWith({'package-lock.json': lock, 'packages/web/package.json': manifest});
     expect((await readApplication(join(folder, 'packages/web'))).prisma?.version).toBe('6.19.0');
     const inner = await folderWith({});
     expect((await readApplication(inner)).prisma).toBeNull();
@@ -45,6 +59,20 @@ it.each([
   ['prisma/schema.prisma', 'datasource db {\n  // url = env("OLD")\n  url = env("SHOP_URL")\n}'],
   ['prisma.config.ts', "export default defineConfig({datasource: {url: env('SHOP_URL')}});"],
   ['prisma.config.ts', 'export default {\n  datasource: {\n    url: process.env.SHOP_URL,\n  },\n};'],
+  ['prisma.config.ts', 'export default {datasource: {\n  url: process.env["SHOP_URL"],\n}};'],
+  [
+    'prisma.config.ts',
+    'export default {datasource: {\n  url: process.env["SHOP_URL"] ?? "postgres://x",\n}};',
+  ],
+  [
+    'prisma.config.ts',
+    "const {SHOP_URL: url = ''} = process.env;\nexport default {datasource: {\n  url: url,\n}};",
+  ],
+  [
+    'prisma.config.ts',
+    "const u = process.env['SHOP_URL'] || '';\nexport default {datasource: {\n  url: u,\n}};",
+  ],
+  ['prisma/schema/base.prisma', 'datasource db {\n  provider = "postgresql"\n  url = env("SHOP_URL")\n}'],
 ])('the variable is found in %s', async (name, text) => {
   const {url_variable, env_file} = await readApplication(
     await folderWith({[name]: text, '.env': 'SHOP_URL=postgresql://a:secret@h/d?connection_limit=5\n'}),
@@ -64,6 +92,10 @@ it('calls that create pools are found, and listed without secrets', async () => 
     'src/written.ts': 'new PrismaPg({connectionString: "postgresql://app:hunter2@h/d"})',
     'src/twice.ts': 'new PrismaPg({max: 1}); new PrismaPg({max: 1});',
     'src/db.test.ts': 'new PrismaPg({max: 99})',
+    'prisma/seed.ts': 'new PrismaPg({max: 96})',
+    'src/checkPool.ts': 'new PrismaPg({max: 95})',
+    'scripts/test-pool.mjs': 'new PrismaPg({max: 94})',
+    'src/checkout.ts': 'new PrismaPg({max: 7})',
     'node_modules/x/index.js': 'new PrismaPg({max: 98})',
     'generated/client.ts': 'new PrismaPg({max: 97})',
   });
@@ -71,6 +103,7 @@ it('calls that create pools are found, and listed without secrets', async () => 
   expect(
     pools.map(({path, line, call, settings}) => [path.slice(folder.length + 1), line, call, settings.max]),
   ).toEqual([
+    ['src/checkout.ts', 1, 'new PrismaPg({max: 7})', 7],
     ['src/db.ts', 2, 'new PrismaPg({connectionString, max: 20})', 20],
     ['src/pool.ts', 1, 'new Pool({max: 3})', 3],
     ['src/twice.ts', 1, null, 1],
@@ -78,6 +111,35 @@ it('calls that create pools are found, and listed without secrets', async () => 
     ['src/written.ts', 1, null, undefined],
   ]);
   expect(JSON.stringify(pools)).not.toContain('hunter2');
+});
+
+it.each(['mysql', 'sqlite', 'sqlserver', 'mongodb', 'cockroachdb'])(
+  'a project on %s is left alone',
+  async provider => {
+    const folder = await folderWith({
+      'prisma/schema.prisma': `datasource db {\n  provider = "${provider}"\n  url = env("DATABASE_URL")\n}`,
+    });
+    await expect(readApplication(folder)).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringContaining(`is for ${provider}, not for PostgreSQL`),
+    });
+  },
+);
+
+it('sources that read connection_limit themselves are named; a URL in one is not', async () => {
+  const folder = await folderWith({
+    'src/url.ts': "const max = new URL(url).searchParams.get('connection_limit');",
+    'src/note.ts': "// connection_limit is set elsewhere\nconst url = 'postgres://h/d?connection_limit=5';",
+  });
+  expect((await readApplication(folder)).url_readers).toEqual([join(folder, 'src/url.ts')]);
+});
+
+it('.env.local is read where .env does not set the variable, and named where both do', async () => {
+  const url = (limit: number) => `DATABASE_URL=postgresql://a:b@h/d?connection_limit=${limit}\n`;
+  const both = await readApplication(await folderWith({'.env': url(1), '.env.local': `\ufeff${url(2)}`}));
+  expect(both).toMatchObject({env_file: {parameters: {connection_limit: '1'}}, shadowed_by: ['.env.local']});
+  const local = await readApplication(await folderWith({'.env': 'A=1\n', '.env.local': `\ufeff${url(2)}`}));
+  expect(local).toMatchObject({env_file: {parameters: {connection_limit: '2'}}, shadowed_by: []});
 });
 
 it('a folder that does not exist is refused', async () => {

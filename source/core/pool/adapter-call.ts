@@ -1,4 +1,4 @@
-import type {AdapterSettings} from '../../model/application.ts';
+import type {AdapterSettings, WrittenSettings} from '../../model/application.ts';
 import type {PoolSettings} from './presets.ts';
 
 /** A `new PrismaPg({...})` or `new Pool({...})` in a source file. */
@@ -6,8 +6,7 @@ export type PoolCall = {
   /** From `new` to its closing parenthesis. */
   text: string;
   start: number;
-  /** Settings with a number literal. */
-  settings: Partial<AdapterSettings>;
+  settings: WrittenSettings;
 };
 
 /**
@@ -97,15 +96,26 @@ function insertion(call: string, {open, close, code}: ObjectText, missing: [stri
   return {start: lastCode, end: close, text: `${comma}${before}${added}${eol}${rest.slice(braceLine)}`};
 }
 
-function readSettings(call: string): Partial<AdapterSettings> {
+/** An object that comes from elsewhere, in whole or by a spread, may set any of them. */
+function readSettings(call: string): WrittenSettings {
   const object = objectOf(call);
-  const numbers = (object?.parts ?? []).flatMap(part => {
+  if (object === null) return /\(\s*\)$/.test(codeOnly(call)) ? {} : {...unknownSettings};
+  const settings: WrittenSettings = {};
+  for (const part of object.parts) {
+    const code = object.code.slice(part.start, part.end);
+    if (/^\s*\.\.\./.test(code)) Object.assign(settings, unknownSettings);
     const key = keyOf(call, part);
-    const value = /:\s*([\d_]+)\s*$/.exec(object?.code.slice(part.start, part.end) ?? '')?.[1];
-    const isOurs = key === 'max' || key === 'connectionTimeoutMillis' || key === 'idleTimeoutMillis';
-    return isOurs && value !== undefined ? [[key, Number(value.replaceAll('_', ''))] as const] : [];
-  });
-  return Object.fromEntries(numbers);
+    if (key === null || !isSetting(key)) continue;
+    const value = /:\s*([\d_]+)\s*$/.exec(code)?.[1];
+    settings[key] = value === undefined ? null : Number(value.replaceAll('_', ''));
+  }
+  return settings;
+}
+
+const unknownSettings = {max: null, connectionTimeoutMillis: null, idleTimeoutMillis: null};
+
+function isSetting(key: string): key is keyof AdapterSettings {
+  return key in unknownSettings;
 }
 
 /** The object literal of the first argument. */

@@ -23,13 +23,21 @@ export function readEnvFile(path: string, variable: string, text: string | null)
     problem,
     masked_line: '',
     address: null,
+    pooler: null,
     parameters: {},
   });
   if (text === null) return refuse('the file does not exist');
   const found = findVariable(text, variable);
   if (found === null) return refuse(`it must set ${variable} exactly once`);
   const {value, start, line_start} = found;
-  if (!/^(?:postgres(?:ql)?|prisma\+postgres):\/\//.test(value)) {
+  // Its proxy pools, and takes no pool's parameters.
+  if (/^prisma(?:\+postgres)?:\/\//.test(value)) {
+    return {
+      ...refuse(`${variable} in it is a URL of Prisma's own proxy, which has its own limit`),
+      pooler: "Prisma's proxy (Accelerate)",
+    };
+  }
+  if (!/^postgres(?:ql)?:\/\//.test(value)) {
     return refuse(`${variable} in it is not a postgresql:// URL`);
   }
   if (isAmbiguousUrl(value)) {
@@ -43,10 +51,25 @@ export function readEnvFile(path: string, variable: string, text: string | null)
     // The rest of the line, such as a comment, is not shown.
     masked_line: `${text.slice(line_start, start)}${maskUrl(value, poolParameters)}${closingQuote(text, start)}`,
     address: readAddress(value),
+    pooler: poolerOf(value, all),
     parameters: Object.fromEntries(
       poolParameters.flatMap(name => (all.has(name) ? [[name, all.get(name) ?? '']] : [])),
     ),
   };
+}
+
+/** Host names of poolers, as their vendors document them. */
+const poolerHosts: readonly [host: RegExp, name: string][] = [
+  [/-pooler\.(?:[\w-]+\.)*neon\.tech$/i, "Neon's pooler (PgBouncer)"],
+  [/\.pooler\.supabase\.com$/i, "Supabase's pooler (Supavisor)"],
+  [/\.proxy-[\w-]+\.[\w-]+\.rds\.amazonaws\.com(?:\.cn)?$/i, 'RDS Proxy'],
+  [/^(?:accelerate\.prisma-data\.net|pooled\.db\.prisma\.io)$/i, "Prisma's pooler"],
+];
+
+function poolerOf(url: string, parameters: ReadonlyMap<string, string>): string | null {
+  const host = /^[^:/?#]*/.exec(url.slice(hostStart(url)))?.[0] ?? '';
+  const named = poolerHosts.find(([pattern]) => pattern.test(host))?.[1];
+  return named ?? (parameters.get('pgbouncer') === 'true' ? 'a pooler (pgbouncer=true)' : null);
 }
 
 /** The edits that set these URL parameters, and the two lines of a diff; no edits if they are set. */

@@ -1,4 +1,5 @@
 import type {Snapshot} from '../../model/snapshot.ts';
+import {groupBy} from '../group-by.ts';
 import {formatMs, formatRatio} from '../text/format.ts';
 import {presets} from './presets.ts';
 import type {LoadReading} from './statement-load.ts';
@@ -44,12 +45,26 @@ function boundText({bound_by, usable_share}: ConnectionBudget): string {
   return bound_by === 'share' ? `usable x ${usable_share}` : `the ${bound_by}'s own limit`;
 }
 
-/** Current sessions by application, largest group first. */
+/** Current sessions by role and application, largest first. */
 function holderLines({budget}: Snapshot): string[] {
-  const most = budget.groups.slice(0, 4);
+  // Role x application is the holder: a fleet has an address for each of its instances.
+  const holders = [
+    ...groupBy(budget.groups, ({application_name, usename}) => `${application_name}/${usename}`),
+  ];
+  const most = holders
+    .map(([, groups]) => ({
+      groups,
+      count: sumOf(groups.map(({count}) => count)),
+      active: sumOf(groups.map(({active}) => active)),
+      idle: sumOf(groups.map(({idle}) => idle)),
+    }))
+    .sort((a, b) => b.count - a.count)
+    .slice(0, 4);
   if (most.length === 0) return [];
-  const rows = most.map(({application_name, usename, client_addr, count, active, idle}) => {
-    const who = `${application_name || '(no name)'}/${usename} ${client_addr ?? 'local'}`;
+  const rows = most.map(({groups, count, active, idle}) => {
+    const [first] = groups;
+    const from = groups.length === 1 ? (first?.client_addr ?? 'local') : `${groups.length} addresses`;
+    const who = `${first?.application_name || '(no name)'}/${first?.usename} ${from}`;
     return `${cut(who).padEnd(44)}${pad(count, 6)}${pad(active, 8)}${pad(idle, 8)}`;
   });
   return [`${'used now by'.padEnd(44)}${pad('slots', 6)}${pad('active', 8)}${pad('idle', 8)}`, ...rows, ''];
@@ -119,16 +134,21 @@ function fitText(connections: number, budget: ConnectionBudget): string {
 }
 
 /** Connections for each limit now, at peak and during a deploy. */
-function limitLines({budget, instances, settings, today, choices}: Tuning): string[] {
+function limitLines({budget, instances, pools, settings, today, choices}: Tuning): string[] {
   const own = [
-    ...(today === null ? [] : [{name: 'today', limit: today}]),
+    // Of pools that differ, the mean: its product with their number is what they may open together.
+    ...(today === null ? [] : [{name: 'today', limit: sumOf(today) / today.length, shown: today.join('+')}]),
     ...(settings === null ? [] : [{name: 'proposed', limit: settings.connection_limit}]),
   ];
-  const all = [...own, ...presets.map(({id, connection_limit}) => ({name: id, limit: connection_limit}))];
+  const all: {name: string; limit: number; shown?: string}[] = [
+    ...own,
+    ...presets.map(({id, connection_limit}) => ({name: id, limit: connection_limit})),
+  ];
   const title = choices.platform.id === 'pgbouncer' ? 'without PgBouncer' : 'connections';
   const cell = (count: number, limit: number) => {
     const mark: Record<Fit, string> = {fits: 'fits', tight: 'tight', overflows: 'OVER'};
-    return `${amount(count * limit)} ${mark[fitOf(count * limit, budget)].padEnd(5)}`.padStart(16);
+    const total = Math.round(count * limit);
+    return `${amount(total)} ${mark[fitOf(total, budget)].padEnd(5)}`.padStart(16);
   };
   const head = (first: string, cells: string[]) =>
     `${first.padEnd(26)}${cells.map(each => each.padStart(15).padEnd(16)).join('')}`.trimEnd();
@@ -138,11 +158,11 @@ function limitLines({budget, instances, settings, today, choices}: Tuning): stri
       instanceCounts(instances).map(([name]) => name),
     ),
     head(
-      'instances',
+      pools === 1 ? 'instances' : 'pools',
       instanceCounts(instances).map(([, count]) => amount(count)),
     ),
-    ...all.map(({name, limit}) =>
-      `${name.padEnd(14)}${String(limit).padStart(8)}    ${instanceCounts(instances)
+    ...all.map(({name, limit, shown = String(limit)}) =>
+      `${name.padEnd(14)}${shown.padStart(8)}    ${instanceCounts(instances)
         .map(([, count]) => cell(count, limit))
         .join('')}`.trimEnd(),
     ),
@@ -195,6 +215,10 @@ function instanceCounts({now, peak, deploy}: Tuning['instances']): [name: string
     ['at peak', peak],
     ['in a deploy', deploy],
   ];
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
 }
 
 function amount(count: number): string {

@@ -127,14 +127,18 @@ function poolerSteps({pooler}: Tuning, {pooler_file: file}: RecipeData): FileSte
 function poolAdvice(tuning: Tuning, facts: RecipeData, done: readonly FileStep[]): AdviceStep[] {
   const {settings, kind} = tuning;
   if (settings === null) return [];
-  if (kind === null) return [...adviceFor('url', settings, []), ...adviceFor('adapter', settings, [])];
+  const variable = envFileOf(facts)?.variable ?? facts.application?.url_variable ?? 'DATABASE_URL';
+  const adviceFor = (of: PoolKind, places: readonly string[]) => adviceOn(of, variable, settings, places);
+  if (kind === null) return [...adviceFor('url', []), ...adviceFor('adapter', [])];
   if (kind === 'url') {
     const file = envFileOf(facts);
     const parameters = Object.entries(urlParameters(settings));
     const isSet = parameters.every(([name, value]) => file?.parameters[name] === value);
-    return done.length > 0 || isSet
+    // Prisma's proxy takes no pool's parameters.
+    const isProxy = file?.problem != null && file.pooler !== null;
+    return done.length > 0 || isSet || isProxy
       ? []
-      : adviceFor(kind, settings, file?.problem ? [`${file.path}: ${file.problem}`] : []);
+      : adviceFor(kind, file?.problem ? [`${file.path}: ${file.problem}`] : []);
   }
   const pools = facts.application?.pools ?? [];
   const parameters = Object.entries(adapterSettings(settings));
@@ -148,16 +152,20 @@ function poolAdvice(tuning: Tuning, facts: RecipeData, done: readonly FileStep[]
   if (pools.length > 0 && left.length === 0) return [];
   return adviceFor(
     kind,
-    settings,
     left.map(({path, line}) => `${path}:${line}`),
   );
 }
 
-function adviceFor(kind: PoolKind, settings: PoolSettings, places: readonly string[]): AdviceStep[] {
+function adviceOn(
+  kind: PoolKind,
+  variable: string,
+  settings: PoolSettings,
+  places: readonly string[],
+): AdviceStep[] {
   const lines =
     kind === 'url'
       ? [
-          "Prisma up to 6: add to the query of the application's DATABASE_URL",
+          `Prisma up to 6: add to the query of the application's ${variable}`,
           Object.entries(urlParameters(settings))
             .map(([name, value]) => `${name}=${value}`)
             .join('&'),

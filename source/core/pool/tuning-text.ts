@@ -16,6 +16,7 @@ export function explainTuning(
 ): string[] {
   return [
     ...addressText(tuning, snapshot, facts),
+    ...needText(tuning, load),
     ...proposalText(tuning, snapshot),
     ...todayText(tuning),
     ...usageText(tuning, snapshot),
@@ -31,7 +32,7 @@ function addressText({choices: {platform, role}}: Tuning, {target}: Snapshot, fa
   const file = envFileOf(facts);
   const address = file?.address;
   if (!file || !address) return [];
-  const isPooled = platform.id === 'pgbouncer' || file.parameters.pgbouncer === 'true';
+  const isPooled = platform.id === 'pgbouncer' || file.pooler !== null;
   const isThere =
     (isPooled || (isSameHost(address.host, target.host) && address.port === target.port)) &&
     address.database === target.database;
@@ -60,24 +61,44 @@ function proposalText(tuning: Tuning, {budget: slots}: Snapshot): string[] {
     return [
       `PgBouncer opens at most ${pooler.max_db_connections} connections: ${allotment}.`,
       ...fitNow(pooler.max_db_connections, tuning),
-      `Clients: ${counted(instances.deploy, 'instance')} x connection_limit=${pooled.connection_limit} = ${instances.deploy * pooled.connection_limit}, so max_client_conn=${pooler.max_client_conn}.`,
+      `Clients: ${countedPools(instances.deploy, tuning)} x connection_limit=${pooled.connection_limit} = ${instances.deploy * pooled.connection_limit}, so max_client_conn=${pooler.max_client_conn}.`,
     ];
   }
   if (settings === null) {
     const needed = neededMaxConnections(instances.deploy, slots, choices.usable_share);
     return [
-      `No connection_limit fits: ${counted(instances.deploy, 'instance')} with 1 connection each ${instances.deploy === 1 ? 'needs' : 'need'} ${instances.deploy} of ${allotment}. You need a pooler.`,
-      `Without one: max_connections=${needed} and a restart, with some MB of memory per connection; or at most ${counted(budget.allotted, 'instance')}.`,
+      `No connection_limit fits: ${countedPools(instances.deploy, tuning)} with 1 connection each ${instances.deploy === 1 ? 'needs' : 'need'} ${instances.deploy} of ${allotment}. You need a pooler.`,
+      `Without one: max_connections=${needed} and a restart, with some MB of memory per connection; or at most ${countedPools(budget.allotted, tuning)}.`,
     ];
   }
   const {connection_limit, pool_timeout_s, connect_timeout_s} = settings;
   const total = instances.deploy * connection_limit;
   return [
-    `connection_limit=${connection_limit} x ${counted(instances.deploy, 'instance')} (during a deploy at peak) = ${total} of ${allotment}.`,
+    `connection_limit=${connection_limit} x ${countedPools(instances.deploy, tuning)} (during a deploy at peak) = ${total} of ${allotment}.`,
     ...fitNow(total, tuning),
     `pool_timeout=${pool_timeout_s}: seconds a request waits for a connection of its pool; connect_timeout=${connect_timeout_s}: seconds to open one.`,
     ...presetText(tuning),
   ];
+}
+
+/** The limit that the measured load needs: at most one request in a hundred waits for a connection of its pool. */
+function needText({choices, instances, settings}: Tuning, load: LoadReading): string[] {
+  if (load.basis === 'none' || choices.measured !== null || settings === null) return [];
+  const {per_second, mean_exec_time_ms, busy} = load;
+  const queue = {per_second: per_second / instances.now, service_ms: mean_exec_time_ms};
+  let needed = 1;
+  while (needed < settings.connection_limit && waiting({...queue, servers: needed}).wait_ratio > 0.01)
+    needed++;
+  if (needed >= settings.connection_limit) return [];
+  const measured = `${busy.toFixed(busy < 10 ? 2 : 0)} connections busy in all ${load.basis === 'interval' ? 'now' : 'on average'}`;
+  return [
+    `The load measured needs connection_limit=${needed} (${measured}, 1 in 100 waits at most); up to ${settings.connection_limit} fits. Transactions that wait for the application need more; connection_limit=${needed} as a parameter sets the small one.`,
+  ];
+}
+
+/** Each pool of a process counts: two of them open twice as many connections. */
+function countedPools(count: number, {pools}: Pick<Tuning, 'pools'>): string {
+  return pools === 1 ? counted(count, 'instance') : counted(count, 'pool');
 }
 
 /** Whether the connections fit now in addition to those of other clients; if not, which limit would. */
@@ -122,9 +143,11 @@ function presetText({choices, largest, settings}: Tuning): string[] {
   return [`Preset ${preset.id}, ${preset.connection_limit}: ${preset.reason}${room}.`];
 }
 
-function todayText({today, instances, budget, choices}: Tuning): string[] {
+function todayText(tuning: Tuning): string[] {
+  const {today, instances, pools, budget, choices} = tuning;
   if (today === null || choices.platform.id === 'pgbouncer') return [];
-  const total = today * instances.deploy;
+  const each = today.reduce((sum, max) => sum + max, 0);
+  const total = Math.round((each * instances.deploy) / pools);
   const refused = refusedOf(total, budget);
   const beside = budget.others === 0 ? '' : ` beside the ${budget.others} used by others`;
   const effect =
@@ -134,16 +157,26 @@ function todayText({today, instances, budget, choices}: Tuning): string[] {
         ? 'more than their share: others may get no slot'
         : 'which fits';
   return [
-    `Today each instance may open ${today}: ${total} with ${counted(instances.deploy, 'instance')}, ${effect}.`,
+    `Today each instance may open ${each}${today.length > 1 ? ` (${today.join(' + ')})` : ''}: ${total} with ${countedPools(instances.deploy, tuning)}, ${effect}.`,
   ];
 }
 
 /** For information only: the plan must not depend on current sessions. */
-function usageText({choices: {role}, budget}: Tuning, {budget: slots}: Snapshot): string[] {
+function usageText({choices: {role, instances}, budget}: Tuning, snapshot: Snapshot): string[] {
+  const slots = snapshot.budget;
   const used = `${slots.used} of ${slots.usable} usable slots are in use now`;
   if (role === null) return [`${used}; set role to separate its sessions from others'.`];
   const {others} = budget;
-  return [`${used}: ${slots.used - others} by role ${role.name}, ${others} by others.`];
+  const own = snapshot.backends.filter(({usename}) => usename === role.name);
+  const addresses = new Set(own.map(({client_addr}) => client_addr)).size;
+  return [
+    `${used}: ${slots.used - others} by role ${role.name}, ${others} by others.`,
+    ...(addresses > instances
+      ? [
+          `Warning: role ${role.name} is connected from ${addresses} addresses, so instances=${instances} may be too few.`,
+        ]
+      : []),
+  ];
 }
 
 function shareFor(usable: number, others: number): number {
@@ -172,7 +205,7 @@ function loadText(tuning: Tuning, load: LoadReading): string[] {
     : 'the queue grows without limit';
   return [
     `Measured ${over}: ${rate} statements per second of ${formatMs(mean_exec_time_ms)} each keep ${busy.toFixed(busy < 10 ? 2 : 0)} connections busy (Little's law).`,
-    `Estimate: with connection_limit=${connection_limit} in each of ${counted(instances.now, 'instance')}, ${waitText} (M/M/c queue: random arrivals; network and transactions hold connections longer).`,
+    `Estimate: with connection_limit=${connection_limit} in each of ${countedPools(instances.now, tuning)}, ${waitText} (M/M/c queue: random arrivals; network and transactions hold connections longer).`,
   ];
 }
 
@@ -180,12 +213,31 @@ function prismaText({kind, choices}: Tuning, facts: RecipeData): string[] {
   const {application} = facts;
   const found = application?.prisma;
   const file = envFileOf(facts);
+  const pools = application?.pools ?? [];
   return [
+    ...(file?.pooler
+      ? [
+          `${file.variable} leads to ${file.pooler}: connection_limit bounds its clients; its own pool size bounds what reaches the server. Migrations connect directly.`,
+        ]
+      : []),
+    ...(application?.shadowed_by.length
+      ? [
+          `Warning: ${application.shadowed_by.join(', ')} also sets ${application.url_variable}. Next.js and Vite read it before .env, Prisma's own commands read .env only; env_file names the one to change.`,
+        ]
+      : []),
+    ...(kind === 'adapter' && pools.length > 1
+      ? [
+          `${pools.length} pools, taken for those of one process and added: ${pools.map(({path, line}) => `${path}:${line}`).join(', ')}.`,
+        ]
+      : []),
+    ...(kind === 'adapter' && pools.some(({settings}) => settings.max === null)
+      ? ['The limit of today is unknown: a pool takes max from elsewhere.']
+      : []),
     ...(found ? [`Prisma ${found.version} (${found.source}).`] : []),
     ...(found && choices.prisma_major !== null && found.major !== choices.prisma_major
       ? [`prisma_major=${choices.prisma_major} differs from the application folder.`]
       : []),
-    ...(kind === 'adapter' ? [adapterText, ...ignoredParameters(file)] : []),
+    ...(kind === 'adapter' ? [adapterText, ...ignoredParameters(file, application?.url_readers ?? [])] : []),
     ...(kind === null ? ['prisma_major is unknown, so the advice covers both the URL and the adapter.'] : []),
     ...(application?.is_partial ? ['The folder has too many source files: not all were read.'] : []),
   ];
@@ -194,10 +246,12 @@ function prismaText({kind, choices}: Tuning, facts: RecipeData): string[] {
 const adapterText =
   "With an adapter, the pool is node-postgres's: 10 connections by default, and connectionTimeoutMillis=0 waits forever.";
 
-function ignoredParameters(file: EnvFile | null): string[] {
+function ignoredParameters(file: EnvFile | null, readers: readonly string[]): string[] {
   const found = Object.entries(file?.parameters ?? {}).filter(([name]) => ignored.has(name));
   if (file === null || found.length === 0) return [];
   const text = found.map(([name, value]) => `${name}=${value}`).join(', ');
+  if (readers.length > 0)
+    return [`${file.variable} has ${text}: the adapter ignores that, but ${readers.join(', ')} may read it.`];
   return [`Warning: ${file.variable} still has ${text}, which the adapter silently ignores.`];
 }
 

@@ -31,11 +31,13 @@ export type PoolKind = 'url' | 'adapter';
 export type Tuning = {
   choices: TuningChoices;
   instances: Instances;
+  /** Pools in each process; `instances` counts all of them. */
+  pools: number;
   budget: ConnectionBudget;
   /** null: Prisma's version is unknown. */
   kind: PoolKind | null;
-  /** The current limit of one pool; null: unknown. */
-  today: number | null;
+  /** The current limit of each pool of a process; null: unknown. */
+  today: number[] | null;
   /** The largest connection_limit that fits during a deploy at peak; 0 if none does. */
   largest: number;
   /** The settings to apply; null if no limit fits. */
@@ -50,7 +52,13 @@ export type Tuning = {
 /** Computes all figures. The proposal depends on settings and limits only, not on current sessions. */
 export function tunePool(snapshot: Snapshot, choices: TuningChoices, facts: RecipeData): Tuning {
   const {platform, usable_share, role, apply} = choices;
-  const instances = countInstances(choices.instances, choices.max_instances, choices.deploy_overlap);
+  const pools = Math.max(1, facts.application?.pools.length ?? 0);
+  const {now, peak, deploy} = countInstances(
+    choices.instances,
+    choices.max_instances,
+    choices.deploy_overlap,
+  );
+  const instances = {now: now * pools, peak: peak * pools, deploy: deploy * pools};
   const database_limit = databaseLimit(snapshot);
   const slots = {usable: snapshot.budget.usable, others: usedByOthers(role?.name ?? null, snapshot.budget)};
   const withoutRoleLimit = connectionBudget(slots, {role_limit: null, database_limit}, usable_share);
@@ -65,6 +73,7 @@ export function tunePool(snapshot: Snapshot, choices: TuningChoices, facts: Reci
   return {
     choices,
     instances,
+    pools,
     budget,
     kind,
     today: limitToday(kind, facts, snapshot),
@@ -95,16 +104,17 @@ function kindOf({prisma_major}: TuningChoices, {application}: RecipeData): PoolK
   return prisma_major === null ? null : 'url';
 }
 
-function limitToday(kind: PoolKind | null, facts: RecipeData, {target}: Snapshot): number | null {
+function limitToday(kind: PoolKind | null, facts: RecipeData, {target}: Snapshot): number[] | null {
   if (kind === 'adapter') {
-    const pools = facts.application?.pools ?? [];
     // node-postgres's default.
-    return pools.length === 0 ? null : Math.max(...pools.map(({settings}) => settings.max ?? 10));
+    const limits = (facts.application?.pools ?? []).map(({settings: {max = 10}}) => max);
+    const known = limits.filter(max => max !== null);
+    return known.length === 0 || known.length < limits.length ? null : known;
   }
   const file = envFileOf(facts);
   const written = file?.parameters.connection_limit;
-  if (file?.problem === null) return written && /^\d+$/.test(written) ? Number(written) : null;
-  return target.prisma?.connection_limit ?? null;
+  if (file?.problem === null) return written && /^\d+$/.test(written) ? [Number(written)] : null;
+  return file?.pooler || !target.prisma?.connection_limit ? null : [target.prisma.connection_limit];
 }
 
 /** The named .env file, or the one in the application folder. */

@@ -74,8 +74,16 @@ describe('findPoolCalls', () => {
     ['not a truncated call', 'new PrismaPg({max: 3', []],
   ])('%s', (_, text, expected) => expect(findPoolCalls(text).map(call => call.text)).toEqual(expected));
 
-  it('returns the pool options as numbers', () => {
-    expect(findPoolCalls('new PrismaPg({max: 1_0, idleTimeoutMillis: x})')[0]?.settings).toEqual({max: 10});
+  it.each([
+    ['{max: 1_0, idleTimeoutMillis: x}', {max: 10, idleTimeoutMillis: null}],
+    ['{connectionString}', {}],
+    ['{max: parsed.max ?? 20}', {max: null}],
+    ['{connectionString, max}', {max: null}],
+    ['{...base, max: 4}', {max: 4, connectionTimeoutMillis: null, idleTimeoutMillis: null}],
+    ['{max: 4, ...base}', {max: null, connectionTimeoutMillis: null, idleTimeoutMillis: null}],
+    ['config', {max: null, connectionTimeoutMillis: null, idleTimeoutMillis: null}],
+  ])('returns the pool options of %s as numbers, and null for what is not known', (args, settings) => {
+    expect(findPoolCalls(`new PrismaPg(${args})`)[0]?.settings).toEqual(settings);
   });
 });
 
