@@ -171,7 +171,8 @@ export const bindings: Binding[] = [
     keys: ['p'],
     modes: ['browse', 'detail'],
     command: {kind: 'pause'},
-    label: ({past}) => (past === null ? 'pause' : past.isPlaying ? 'stop' : 'play'),
+    label: ({past, isPaused}) =>
+      past === null ? (isPaused ? 'go on' : 'pause') : past.isPlaying ? 'stop' : 'play',
     help: 'pause the screen while the charts go on; in the past: play or stop',
   },
   {
@@ -241,7 +242,7 @@ export const bindings: Binding[] = [
     keys: ['escape'],
     modes: ['browse', ...typingModes],
     command: {kind: 'back'},
-    help: 'clear the selection, then the tags, then the filter; leave a prompt',
+    help: 'clear the selection, then the tags, then the filter; then back to now; leave a prompt',
   },
   {keys: ['q'], modes: ['browse'], command: {kind: 'quit'}, help: 'quit'},
   {

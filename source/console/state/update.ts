@@ -90,7 +90,7 @@ const viewCommands = {
   'open-finding': (state, {letter}: {letter: string}) => openLettered(state, letter),
   'undo-run': openUndoOfRow,
   help: state => noEffects(openHelp(state)),
-  back: state => noEffects(leave(state)),
+  back: state => (isClear(state) ? backToNow(state) : noEffects(leave(state))),
 } satisfies CommandTable<ConsoleState>;
 
 /** What commands do wherever they are given. */
@@ -175,6 +175,12 @@ function tagSelected(state: ConsoleState): UpdateResult {
 /** How many rows PgDn moves the cursor: a page less a few rows of overlap. */
 function pageStep({rows}: {rows: number}): number {
   return Math.max(1, rows - 8);
+}
+
+/** Nothing is left to close or to clear: Esc then leaves the past. */
+function isClear({overlay, tables, view}: ConsoleState): boolean {
+  const {cursor, tagged, filter} = tables[view];
+  return overlay === null && cursor === null && tagged.length === 0 && filter === '';
 }
 
 /** One step back: closes the page on top, or clears the selection, the tags or the filter. */

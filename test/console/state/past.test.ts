@@ -65,6 +65,12 @@ describe('the past of a live console', () => {
     expect(rows).toHaveLength(30);
   });
 
+  it('is left with Esc, after a selected row is let go of', () => {
+    const selected = press(past, '2', 'j');
+    expect(press(selected, 'escape').past).not.toBeNull();
+    expect(press(selected, 'escape', 'escape').past).toBeNull();
+  });
+
   it('is not changed by new snapshots, and L returns to the newest', () => {
     const later = play(past, read(snapshotAt(100))).state;
     expect(later.snapshot).toBe(past.snapshot);
@@ -144,6 +150,12 @@ describe('the past of a live console', () => {
     const {effects} = play(press(live, ':'), ...typing('write here.poolctl'), {kind: 'submit'});
     expect(effects).toEqual([{kind: 'write-out', file: 'here.poolctl'}]);
   });
+});
+
+it('says how to go on while the screen is paused', () => {
+  const footer = (...keys: string[]) => rowsOf(press(live, ...keys)).at(-1);
+  expect(footer()).toContain('p pause');
+  expect(footer('p')).toContain('p go on');
 });
 
 describe('a recording', () => {
