@@ -325,3 +325,8 @@ it('shows of a statement in the preview every word, however narrow the terminal'
     .join(' ');
   expect(shown).toContain(text);
 });
+
+it('explains in the help what the header shows', () => {
+  const state = press(open(160, 90), '?');
+  expect(rowsOf(state).join('\n')).toMatch(/5\.20ms 31K +round trip of the last reading/);
+});

@@ -56,6 +56,11 @@ function Open() {
   return wizard && <Wizard wizard={wizard} />;
 }
 
+const headerParts = [
+  {keys: '2s', help: 'how often the server is read; longer than set while reading is slow'},
+  {keys: '5.20ms 31K', help: 'round trip of the last reading, and the size of the answer'},
+  {keys: '14:03:20', help: 'when the snapshot shown was read, in UTC'},
+];
 const keysWidth = 22;
 const leastForTwoColumns = 150;
 
@@ -76,6 +81,10 @@ function Help() {
           <KeyRows keys={keys.slice(half)} width={Math.floor(width / 2)} />
         </Box>
       )}
+      <BlankRow />
+      <Heading>header</Heading>
+      <BlankRow />
+      <KeyRows keys={headerParts} width={width} />
     </Page>
   );
 }
