@@ -22,7 +22,7 @@ export const wizardCommands = {
   choose: (state, {by}: {by: 1 | -1}) => show(state, choose(state, state.wizard, by)),
   move: (state, {by}: {by: number}) =>
     state.wizard.stage === 'parameters'
-      ? show(state, moveField(state, state.wizard, by))
+      ? withRun(state, moveField(state, state.wizard, by))
       : scroll(state, {lines: by}),
   page: (state, {by}: {by: 1 | -1}) => scroll(state, {pages: by}),
   edge: (state, {to}: {to: 'first' | 'last'}) => scroll(state, toEdge(to)),

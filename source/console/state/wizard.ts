@@ -183,10 +183,16 @@ export function choose(known: Known, wizard: RecipeWizard, by: 1 | -1): RecipeWi
   return setParameter(wizard, parameter, choices.at(next) ?? '');
 }
 
-/** Selects the next or previous field. */
-export function moveField(known: Known, wizard: RecipeWizard, by: number): RecipeWizard {
-  const count = recipeOf(known, wizard)?.parameters.length ?? 0;
-  return {...wizard, field: count === 0 ? 0 : (wizard.field + by + count) % count, cursor: null};
+/** Selects the next or previous field. Leaving a file that was named reads the defaults that depend on it. */
+export function moveField(known: Known, wizard: RecipeWizard, by: number): RunUpdate {
+  const recipe = recipeOf(known, wizard);
+  const left = editedParameter(known, wizard);
+  const count = recipe?.parameters.length ?? 0;
+  const moved = {...wizard, field: count === 0 ? 0 : (wizard.field + by + count) % count, cursor: null};
+  const isNamed = left?.kind === 'path' && wizard.params[left.name] !== undefined;
+  return isNamed && recipe?.defaults && wizard.dataRequest === null
+    ? requestData(moved, recipe, false)
+    : show(moved);
 }
 
 /** Makes the plan: at once, or after the data it requires has been read again. */
@@ -227,7 +233,9 @@ function withDefaults({snapshot}: Known, wizard: RecipeWizard, recipe: Recipe): 
   if (snapshot === null) return wizard;
   try {
     const drawn = recipe.defaults?.(snapshot, wizard.data ?? {});
-    return {...wizard, defaults: {...wizard.defaults, ...drawn}};
+    // Not over those drawn before: they came from another file.
+    const own = Object.fromEntries(recipe.parameters.map(({name, default: value}) => [name, value]));
+    return {...wizard, defaults: {...own, ...drawn}};
   } catch (error) {
     return {...wizard, error: messageOf(error)};
   }

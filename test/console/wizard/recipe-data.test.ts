@@ -101,6 +101,27 @@ describe('facts', () => {
     expect(pressed(failed, {kind: 'submit'}).dataRequest).not.toBeNull();
   });
 
+  it('are read again when a file was named, and its defaults replace those before', () => {
+    const file: Parameter = {name: 'file', description: 'from which', kind: 'path', default: ''};
+    const recipe = needing([], {
+      parameters: [file, ...parameters],
+      defaults: (_, {answers}) => {
+        const role = answers?.roles?.[0]?.role;
+        return role === undefined ? {} : {role: String(role)};
+      },
+    });
+    const opened = pressed(start(recipe), {kind: 'open'});
+    const form = press(dataLoaded(opened.state, opened.dataRequest), 'enter');
+    expect(pressed(form, {kind: 'move', by: 1}).dataRequest).toBeNull();
+    const left = pressed(press(form, 'x'), {kind: 'move', by: 1});
+    expect(left.state.wizard?.stage).toBe('parameters');
+    const other = dataLoaded(left.state, left.dataRequest, {answers: {roles: [{role: 'web_app'}]}});
+    expect(screenOf(other)).toMatch(/role\* +web_app/);
+    const again = pressed(press(other, 'up', 'y'), {kind: 'move', by: 1});
+    const none = dataLoaded(again.state, again.dataRequest, {answers: {roles: []}});
+    expect(screenOf(none)).not.toContain('web_app');
+  });
+
   it('come first where a recipe without parameters is planned', () => {
     const recipe = needing([], {parameters: [], defaults: () => ({})});
     const opened = pressed(start(recipe), {kind: 'open'});
