@@ -94,7 +94,7 @@ it('repairs an index by keys: finds it in the background, plans, shows the sessi
   expect(await indexValidity()).toBe(true);
 
   terminal.press('enter', '6');
-  await terminal.waitFor(/repair-inval.* done: 2 verified/);
+  await terminal.waitFor(/1 20\d\d-.* done: 2 verified/);
   terminal.press('j', 'u');
   await terminal.waitFor(/undo of run \w+, repair-invalid-indexes {2}preview > confirm > run/);
   await confirm(terminal);
