@@ -33,8 +33,9 @@ export function examineUnplanned(context: Context): Finding[] {
 const leastReadings = 5;
 
 /**
- * Before the minor releases of November 2024 a statement of the extended protocol had no query id while it ran well, too (14.14,
- * 15.9, 16.5: "Add missing query ID reporting in extended query protocol").
+ * Before these releases a statement of the extended protocol had no query id while it ran well, too: commit b36ee879 of
+ * 18 September 2024, "Add missing query ID reporting in extended query protocol", in 14.14, 15.9, 16.5 and, by
+ * the notes of pg_ensure_queryid, 17.0. Of 17.0 there is no other source, so it is left out.
  */
 function reportsQueryIds(version: number): boolean {
   const least: Record<number, number> = {14: 14, 15: 9, 16: 5, 17: 1};
