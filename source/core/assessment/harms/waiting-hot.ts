@@ -5,18 +5,30 @@ import {rowLocks, withoutSchema} from '../locked-object.ts';
 import {advice, applicationsOf, type Explain, type Explanation, mostOf} from './waiting-finding.ts';
 import type {Jam, Wait} from './waiting-jams.ts';
 
-/** Below, "of the waiting sessions" would be a chance. */
+/** So many, now or on average of the last readings: below, "of the waiting sessions" would be a chance. */
 const minWaiting = 3;
+const averagedReadings = 5;
 
 /** Sessions that queue for one row or lock, each of which holds it for a moment: ending one of them frees no one. */
 export const explainHot: Explain = (jam, context) => {
   const {waits} = jam;
-  if (waits.length < minWaiting || !holderChanges(jam, context)) return null;
+  if (!isCrowd(jam, context) || !holderChanges(jam, context)) return null;
   const rows = waits.filter(({locktype}) => rowLocks.includes(locktype));
   if (rows.length * 10 >= waits.length * 8) return explainRow(rows, jam, context);
   const object = mostOf(waits, each => each.object);
   return object.count * 10 >= waits.length * 8 ? explainLock(object.value, jam, context) : null;
 };
+
+/** A queue of ten may have one session left at the moment of a reading. */
+function isCrowd({waits}: Jam, {samples}: Context): boolean {
+  if (waits.length >= minWaiting) return true;
+  const objects = new Set(waits.map(({object}) => withoutSchema(object)));
+  const recent = samples.slice(-averagedReadings);
+  const waited = recent.flatMap(sample =>
+    sample.waits.map(({object, waiting}) => (objects.has(withoutSchema(object)) ? waiting : 0)),
+  );
+  return waited.reduce((sum, each) => sum + each, 0) >= minWaiting * recent.length;
+}
 
 /** Sessions have waited longer than the transaction that they wait for now has been open: others held the lock before. */
 export function holderChanges({roots, waits}: Jam, {samples}: Context): boolean {
@@ -33,7 +45,11 @@ export function holderChanges({roots, waits}: Jam, {samples}: Context): boolean 
     )
     .filter(pids => pids.length > 0);
   const now = roots.map(({pid}) => pid);
-  const isNew = before.length >= 2 && before.every(pids => areDisjoint(pids, now));
+  const others = before.filter(pids => areDisjoint(pids, now)).length;
+  // A transaction that began after the last reading has not held it before, though its session may have.
+  const sinceReading_ms = (samples.at(-1)?.at_ms ?? 0) - (samples.at(-2)?.at_ms ?? 0);
+  const hasBegun = sessions.every(({xact_age_ms}) => xact_age_ms !== null && xact_age_ms < sinceReading_ms);
+  const isNew = before.length >= 2 && (hasBegun ? others * 2 >= before.length : others === before.length);
   return isYoung || isNew || takeTurns([...before, now]);
 }
 
