@@ -95,21 +95,33 @@ describe('a hot row', () => {
     expect(examine(queue(holder, brief))).toEqual([]);
   });
 
-  it.each([
-    ['sessions that come back', [1, 8, 9, 1, 8, 9, 1], ['hot-row']],
-    ['one that has held it since', [1, 8, 9, 8, 1, 1, 1], ['idle-blocker']],
-  ])('knows by the last readings that the holder changes: %s', (_, holders, causes) => {
-    const slow = {...holder, xact_age_ms: 1800};
-    const snapshots = holders.map(root => {
+  const readingsOf = (holders: number[], root: Partial<Backend>, wait_age_ms: number) =>
+    holders.map(pid => {
       const blocked = waits.map(each => ({
         ...each,
-        blocked_by: each.pid === 2 ? [root] : [2],
-        wait_age_ms: 400,
+        blocked_by: each.pid === 2 ? [pid] : [2],
+        wait_age_ms,
       }));
-      const {backends, ...rest} = queue(slow, blocked);
-      return {...rest, backends: backends.map(each => (each.pid === 1 ? {...each, pid: root} : each))};
+      const {backends, ...rest} = queue(root, blocked);
+      return {...rest, backends: backends.map(each => (each.pid === 1 ? {...each, pid} : each))};
     });
+
+  it.each([
+    ['sessions that come back', [1, 8, 9, 1, 8, 9, 1], 1800, ['hot-row']],
+    ['one that has held it since', [1, 8, 9, 8, 1, 1, 1], 1800, ['idle-blocker']],
+    ['one that took it again in another transaction', [8, 9, 8, 1, 1, 1], 500, ['hot-row']],
+    ['one that takes it again and again', [8, 1, 1, 1, 1, 1], 500, ['idle-blocker']],
+  ])('knows by the last readings that the holder changes: %s', (_, holders, xact_age_ms, causes) => {
+    const snapshots = readingsOf(holders, {...holder, xact_age_ms}, 400);
     expect(examine(snapshots).map(({cause}) => cause)).toEqual(causes);
+  });
+
+  it('blames no session where a queue has one left at the moment of a reading', () => {
+    const snapshots = readingsOf([8, 9, 8, 9, 8, 9, 8, 9, 8, 9, 1], holder, 30);
+    const {lock_waits, ...last} = snapshots.at(-1) ?? reading({}, []);
+    const findings = examine([...snapshots.slice(0, -1), {...last, lock_waits: lock_waits.slice(0, 1)}]);
+    expect(findings.map(({cause}) => cause)).toEqual(['hot-row']);
+    for (const {recipe} of findings[0]?.acts ?? []) expect(recipe).toBeNull();
   });
 
   it.each<[string, Partial<Backend>]>([
