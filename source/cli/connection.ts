@@ -3,7 +3,7 @@ import type {Sampler} from '../model/ports.ts';
 import type {ExitCode} from '../model/run.ts';
 import type {Snapshot} from '../model/snapshot.ts';
 import {type Connection, connect, type WaitState} from '../postgres/connect/connect.ts';
-import {toAbortError} from '../postgres/connect/errors.ts';
+import {isWrongAddress, toAbortError} from '../postgres/connect/errors.ts';
 import {UnreadableAnswerError} from '../postgres/connect/open-client.ts';
 import {type ConnectionRequest, hostAndPort} from '../postgres/connect/request.ts';
 import {createSampler, readOnce, readSeries} from '../postgres/sampler/sampler.ts';
@@ -78,7 +78,7 @@ type SamplerOptions = ConnectOptions & {
   interval_ms: number;
   /** How long a reconnection waits for a free slot; by default not at all. */
   waitFor_ms?: number;
-  /** A first connection that fails is a loss like any other. */
+  /** A first connection that fails is a loss like any other, unless address or credentials are wrong. */
   mayBeDown?: boolean;
 };
 
@@ -92,16 +92,17 @@ export async function openSampler(
   {interval_ms, waitFor_ms = 0, mayBeDown = false, ...options}: SamplerOptions,
 ): Promise<{sampler: Sampler; connection(): Connection}> {
   let current: Connection | null = null;
-  const first = connectToWatch(context, request, options);
-  if (mayBeDown) first.catch(() => {});
-  else current = await first;
-  let isFirst = true;
+  try {
+    current = await connectToWatch(context, request, options);
+  } catch (error) {
+    if (!mayBeDown || options.signal?.aborted || isWrongAddress(error)) throw error;
+  }
+  let first = current;
   const sampler = createSampler({
     interval_ms,
     connect: async signal => {
-      const isAgain = !isFirst;
-      isFirst = false;
-      current = isAgain ? await connect(request, {purpose: 'watch', signal, waitFor_ms}) : await first;
+      current = first ?? (await connect(request, {purpose: 'watch', signal, waitFor_ms}));
+      first = null;
       return current;
     },
   });

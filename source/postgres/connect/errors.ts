@@ -24,6 +24,15 @@ export function toAbortError(error: unknown, request: ConnectionRequest): AbortE
   });
 }
 
+/** Whether another attempt fails as well, because host, database, role or password are wrong: no server that is down. */
+export function isWrongAddress(error: unknown): boolean {
+  const cause = error instanceof AbortError ? error.cause : error;
+  if (cause === undefined || cause instanceof NotPostgresError || cause instanceof MissingPasswordError)
+    return true;
+  // Classes of SQLSTATE: 28 authorization, 3D no such database, 42 privilege or option.
+  return /^(28|3D|42)...$|^ENOTFOUND$/.test(failureOf(cause).code);
+}
+
 /** The fields of the server's error or of node's. */
 type Failure = {code: string; message: string; reason: string};
 type Explained = {message: string; hint: string};

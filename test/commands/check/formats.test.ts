@@ -77,6 +77,14 @@ describeEachMajor('poolctl check writes', async major => {
     await createCliRoles(server);
   });
 
+  it('no metrics of a wrong password or database: it exits', async () => {
+    const exitOf = async (url: string) => (await runProgram(['check', url, '--metrics', ':0'])).code;
+    const url = new URL(urlOf(server, 'oncall'));
+    url.password = 'wrong';
+    expect(await exitOf(urlOf(server, 'oncall').replace(/\/[^/?]*(\?|$)/, '/nowhere$1'))).toBe(3);
+    expect(await exitOf(url.href)).toBe(3);
+  });
+
   it("one line with --nagios, with a Nagios plugin's exit codes", async () => {
     const nagios = (...args: string[]) => check('--nagios', ...args);
     const well = await nagios();
