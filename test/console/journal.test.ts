@@ -72,14 +72,14 @@ describe('the list', () => {
   it('has one line per run with its target and what came of it, the last first, at 80 columns', () => {
     const rows = rowsOf(journal(80, 24)).filter(row => /^[ >]+\d+ 2026/.test(row));
     expect(rows).toEqual([
-      expect.stringMatching(/^[ >]+7 2026.* db:5432\/shop .*no end recorded: 1 unk/),
+      expect.stringMatching(/^[ >]+7 2026.* db:5432\/shop .*no end: 1 unknown/),
       expect.stringMatching(/^ +1 2026.* db:5432\/shop .*failed: 1 verified, 1 /),
     ]);
   });
 
   it('says what came of each run where there is room', () => {
     const rows = rowsOf(journal(160, 24));
-    expect(rows.find(row => row.includes('run-two'))).toMatch(/4713 +no end recorded: 1 unknown/);
+    expect(rows.find(row => row.includes('run-two'))).toMatch(/4713 +no end: 1 unknown/);
     expect(rows.find(row => row.includes('run-one'))).toMatch(/4711 \+1 +failed: 1 verified, 1 failed/);
   });
 

@@ -92,7 +92,7 @@ it('walks the wizard by keys: findings, parameters, preview, typed word, verifie
   ]);
   expect((await stat(journal)).mode & 0o777).toBe(0o600);
   terminal.press('enter', '6');
-  await terminal.waitFor(/3 steps, kill-idle/);
+  await terminal.waitFor(/kill-idle.*done: 3 verified/);
   terminal.press('j', 'enter');
   await terminal.waitFor(/ run \w+\n[\s\S]*3 of 3 started/);
   await terminal.waitFor(/1 {2}end session \d+ .*\n +✔ verified, .*backend:\d+\n +SELECT a\.pid,/);

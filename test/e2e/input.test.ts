@@ -41,7 +41,7 @@ async function holdVictim(terminal: Terminal): Promise<void> {
   terminal.press('2');
   await terminal.waitFor('PID');
   terminal.type('/application:victim', 'enter');
-  await terminal.waitFor(({screen}) => screen().filter(row => /^ +\d+ /.test(row)).length === 1);
+  await terminal.waitFor(({screen}) => screen().filter(row => /^[ >] +\d+ /.test(row)).length === 1);
   terminal.press('j');
   await terminal.waitFor('order frozen');
 }

@@ -69,7 +69,8 @@ async function holdSession(terminal: Terminal, application_name: string): Promis
   terminal.type(`/application:${application_name}`, 'enter');
   await terminal.waitFor(
     ({screen}) =>
-      screen().filter(row => /^ +\d+ /.test(row)).length === 1 && / {2}q quit$/.test(screen().at(-1) ?? ''),
+      screen().filter(row => /^[ >] +\d+ /.test(row)).length === 1 &&
+      / {2}q quit$/.test(screen().at(-1) ?? ''),
   );
   terminal.press('j');
   await terminal.waitFor('order frozen');
@@ -180,7 +181,7 @@ it('reports a step with an unknown outcome at the next start', async () => {
   const terminal = await open();
   await terminal.waitFor('1 step of an earlier run ended without a recorded result');
   terminal.press('6');
-  await terminal.waitFor(/no end recorded: 1 unknown/);
+  await terminal.waitFor(/no end: 1 unknown/);
   expect(terminal.text()).toContain('1 step started without a recorded result');
 });
 

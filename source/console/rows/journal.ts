@@ -140,7 +140,7 @@ function resultOf(entries: readonly JournalEntry[]): {result: string; role: Role
     outcome => `${steps.filter(each => each === outcome).length} ${outcome}`,
   );
   const end = entries.findLast(({event}) => event === 'end');
-  const status = end?.event === 'end' ? end.status : 'no end recorded';
+  const status = end?.event === 'end' ? end.status : 'no end';
   const role = status === 'done' ? 'good' : status === 'failed' ? 'danger' : 'warning';
   return {result: counts.length === 0 ? status : `${status}: ${counts.join(', ')}`, role};
 }
