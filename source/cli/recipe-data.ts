@@ -84,8 +84,8 @@ export function loadRecipeData(connection: Connection, required: DataRequirement
 const longestWait_ms = 1000;
 
 /**
- * Returns a function that loads the data of diagnoses when it is due, given the findings of the reading before. Until newer data
- * is there, and if the connection is lost meanwhile, it returns the earlier data; only the first is waited for.
+ * Returns a function that loads the data of diagnoses when it is due, given the findings of the reading before. While newer data
+ * is being loaded, or cannot be, it returns the earlier data; only the first load is awaited.
  */
 export function cacheDiagnosisData(
   recipes: readonly Recipe[],

@@ -250,7 +250,7 @@ async function followReadings(
   }
 }
 
-/** A wrong password at the start is no matter of time: another attempt would only count towards a lockout. */
+/** At the start a wrong password is not retried: another attempt would only count towards a lockout. */
 function refusalOf(reading: SampleEvent, {snapshot}: ConsoleState): AbortError | null {
   if (reading.kind !== 'lost' || reading.sqlstate !== '28P01' || snapshot !== null) return null;
   return new AbortError(reading.message, {

@@ -170,7 +170,7 @@ async function readPast(
   return {times, snapshots: await recording.read(Math.max(0, to - snapshotsBefore), to)};
 }
 
-/** The first frame does not need it. */
+/** Imported late, since the first frame does not need it. */
 async function readPastChanges({past}: ConsolePorts): Promise<readonly LoggedChange[]> {
   const {changesIn} = await import('../core/assessment/recorded-changes.ts');
   return changesIn(await past.recording(), () => new Promise(resolve => setImmediate(resolve)));

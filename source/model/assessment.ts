@@ -209,7 +209,7 @@ export type PoolSample = {
   clients: number;
   /** Sessions begun since the sample before. */
   begun: number;
-  /** Whose last statement failed before it was planned. */
+  /** Sessions whose last statement failed before it was planned. */
   unplanned: number;
   /** Age of the transactions of the busy sessions, summed. */
   xact_ms: number;

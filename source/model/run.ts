@@ -65,7 +65,7 @@ export type HarmAfter = {
   summary: string | null;
   /** Null if unknown. */
   sessions: number | null;
-  /** What it is known from: readings since the run, and the time from the first to the last. */
+  /** The evidence: the number of readings since the run, and the time from the first to the last. */
   readings: number;
   over_ms: number;
 };

@@ -77,7 +77,7 @@ function frameAt(bytes: Buffer, at: number): Frame | null {
   return {kind, severity, at_ms: bytes.readDoubleLE(at + 12), payload: bytes.subarray(at + headerBytes, end)};
 }
 
-/** Of the format that is written, and the only one there has been. */
+/** The version of the format; there has been only this one. */
 export const recordingVersion = 1;
 
 /** The first line of a recording, readable text that identifies the file. */

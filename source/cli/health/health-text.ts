@@ -39,7 +39,7 @@ export function healthText(report: HealthReport): string {
     .join('\n');
 }
 
-/** Why it is no better, where neither a finding nor a limit says so. */
+/** The reasons of the verdict that neither the findings nor the limits above show. */
 function otherReasons(report: HealthReport): string[] {
   const unknown = unknownReason(report);
   const others = reasonsOf(report).filter(({kind}) => kind === 'watch' || kind === 'baseline');

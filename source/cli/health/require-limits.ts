@@ -51,7 +51,7 @@ export function requireMeasuredLimits(
 
 const nothingRead = 'the server has done too little to measure it';
 
-/** 0% of at least, 100% of at most. */
+/** A limit that no value can cross, such as a minimum of 0% or a maximum of 100%: it needs no measurement. */
 function passesAnything(name: MetricName, {warning, critical}: Limit): boolean {
   const {kind, side} = metricOf(name);
   const widest = side === 'min' ? 0 : kind === 'ratio' ? 1 : Number.POSITIVE_INFINITY;

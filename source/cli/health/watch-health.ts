@@ -50,7 +50,7 @@ type WatchingOptions = {
   every_ms: number;
   /** null: until interrupted. */
   for_ms: number | null;
-  /** The server may be down at first: it is connected to as soon as it answers. */
+  /** The server may be down at the start; connects as soon as it answers. */
   mayBeDown?: boolean;
   /** Set if the caller handles interrupts. */
   signal?: AbortSignal;
@@ -176,7 +176,7 @@ type Watched = {
   data: DiagnosisData;
 };
 
-/** Resolves to what was found in it. */
+/** Adds a snapshot to the watch; resolves to its findings. */
 async function addSnapshot(
   snapshot: Snapshot,
   {ports, watch, flags, observed, assessor, data}: Watched,

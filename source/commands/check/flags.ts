@@ -66,7 +66,7 @@ const limitFlags = {
 
 function limit(metric: MetricName, value: 'SHARE' | 'TIME' | 'N', help: string) {
   const shown =
-    defaultLimit(metric) === undefined ? 'none: findings decide' : describeDefault(metric as ThresholdName);
+    defaultLimit(metric) === undefined ? 'none, findings decide' : describeDefault(metric as ThresholdName);
   return {type: 'string', value, group: 'Limits', help, default: shown} as const;
 }
 

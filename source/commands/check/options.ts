@@ -18,7 +18,7 @@ import type {CheckFormat, PrintOptions} from './print-report.ts';
 export type CheckOptions = {
   /** They replace the default limits. */
   limits: GivenLimits;
-  /** Those of them that flags give: each must be measured. */
+  /** The limits given by flags, each of which must be measured. */
   asked: GivenLimits;
   rates_over_ms: number | null;
   baseline: Baseline | null;
@@ -73,7 +73,7 @@ function readWatchTimes(flags: CheckFlags): WatchTimes | null {
   }
   const for_ms = readDuration('--for', flags.for, {min: 1000, max: maxWatchMs});
   const every_ms = flags.every === undefined ? intervalFor(for_ms) : readEvery(flags);
-  // A single reading does not show what lasts.
+  // --for judges percentiles over time, which a single reading does not have.
   if (for_ms <= every_ms)
     throw usageError('--for must be longer than --every', 'Watch for at least two readings.');
   return {

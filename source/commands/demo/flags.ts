@@ -23,7 +23,7 @@ export const usage = {
     once: {type: 'boolean', help: 'No console: print one snapshot as JSON and exit'},
     json: {...jsonFlag.json, help: 'With --serve: print the URLs as JSON; with --story list: the stories'},
     ...intervalFlag,
-    ...journalFlag,
+    journal: {...journalFlag.journal, default: '~/.local/state/poolctl/demo-journal.jsonl'},
   },
   details: [
     'A story is another incident, with a server of its own: --story prints its page as it reaches the engineer on call, and after the console has ended how it was solved.',

@@ -54,7 +54,7 @@ export async function run(
   }
 }
 
-/** Two would end each other. Throws AbortError (exit 7) while another process records to the file. */
+/** A second process would end the recording of the first. Throws AbortError (exit 7) while another one records to the file. */
 async function lockRecording(file: string): Promise<Lock | null> {
   try {
     const path = (await resolvePath(file)) ?? file;

@@ -21,7 +21,7 @@ export const usage = {
     only: {
       type: 'string',
       value: 'SUBJECT',
-      help: 'Only these of what the plan would change, comma-separated, as --dry-run names them',
+      help: 'Keep only these subjects in the plan, comma-separated, as --dry-run names them',
     },
     ...consentFlags,
     ...recipesFlag,

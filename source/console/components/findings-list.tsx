@@ -111,15 +111,15 @@ function besideOf({severity, recipe}: Finding, width: number): {words: string; n
 
 const keyWidth = ' [a]'.length;
 const mostRows = 3;
-/** What people read first is not cut. */
+/** The first findings are shown uncut: they are what the reader acts on. */
 const mostWhole = 2;
 
-/** Rows beyond one for each of these findings. */
+/** Rows that these findings take in addition to one each. */
 function extraRows(findings: readonly Finding[], width: number): number {
   return findings.reduce((sum, finding) => sum + rowsOf(finding, width).length - 1, 0);
 }
 
-/** A summary in whole, in up to three rows. */
+/** The summary wrapped into up to three rows. */
 function rowsOf(finding: Finding, width: number): string[] {
   const {words, name} = besideOf(finding, width);
   return wrapText(finding.summary, width - 2 - words.length - name.length - keyWidth).slice(0, mostRows);

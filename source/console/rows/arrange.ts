@@ -23,7 +23,7 @@ export type Column<Row> = {
   aliases?(row: Row): string[];
   /** null sorts last in both directions. */
   sortValue(row: Row): number | string | null;
-  /** Sorted from A at first. */
+  /** Sorted from A to Z when first selected; other columns from the largest. */
   isText?: true;
 };
 
@@ -94,7 +94,7 @@ type FilterWord = {
   name: string;
   sign: string;
   value: string;
-  /** Nothing follows the sign yet. */
+  /** No value has been typed after the operator yet: every row matches. */
   isOpen: boolean;
 };
 

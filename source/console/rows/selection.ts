@@ -9,7 +9,7 @@ export function selectedId(state: ConsoleState): string | null {
   return state.tables[state.view].cursor ?? firstId(state);
 }
 
-/** A state never changes, and keys, footer and view ask for its first row. */
+/** Cached by state, which is immutable: keys, footer and view each ask for its first row. */
 const firstIds = new WeakMap<ConsoleState, string | null>();
 
 function firstId(state: ConsoleState): string | null {

@@ -147,7 +147,7 @@ function shortState(backend: Backend): string {
   return blocker === undefined ? 'waiting' : `waits ${blocker}`;
 }
 
-/** For a lock. */
+/** Whether the session waits for a heavyweight lock. */
 function isWaiting({wait_event_type}: Backend): boolean {
   return wait_event_type === 'Lock';
 }

@@ -38,7 +38,7 @@ export function updateReplay(
   }
 }
 
-/** More than any screen is wide. */
+/** More than the columns of any screen. */
 const mostRates = 500;
 
 function withProgress(page: ReplayPage, update: ReplayUpdate): ReplayPage {

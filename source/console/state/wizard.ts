@@ -138,7 +138,7 @@ export function goBack(known: Known, wizard: RecipeWizard): RunUpdate {
 /** A single Esc may be a slip, or the remains of an arrow key over a bad line: the second one stops the run. */
 function stopRunning(wizard: RecipeWizard): RunUpdate {
   if (wizard.stopping !== null) return show(wizard);
-  // Its steps have ended: nothing is lost.
+  // All steps have ended: only the reading of the harm is interrupted.
   if (wizard.run?.phase === 'observing') return show(wizard, {kind: 'interrupt-run'});
   if (!wizard.asksToStop) return show({...wizard, asksToStop: true});
   const stopping = canBeCancelled(wizard) ? 'cancel' : 'after-step';

@@ -13,7 +13,7 @@ const view: View = {
   id: 'recipes',
   title: 'Recipes',
   key: '5',
-  // Not bad: it is so because of findings, which the Overview counts.
+  // Not in the colour of danger: the badge of the Overview already warns of the same findings.
   badge: ({findings}) =>
     findings.length > 0 ? {text: `${new Set(findings.map(({recipe}) => recipe)).size}!`, isBad: false} : null,
   Component: Recipes,

@@ -76,9 +76,9 @@ function otherServer({target}: Snapshot, after: Pick<Sample, 'at_ms'>): Draft {
   };
 }
 
-/** A wave that goes on for longer than this is another one. */
+/** After a pause longer than this, what connects or disconnects is a new wave. */
 const waveGapMs = 15_000;
-/** What has changed as often in this time comes and goes: that is no news. */
+/** A change that was logged this often within this time comes and goes: it is not logged again. */
 const repeatedMs = 600_000;
 const mostRepeated = 3;
 
@@ -149,7 +149,7 @@ function since(entries: readonly LoggedChange[], from_ms: number): LoggedChange[
 
 /**
  * The finding with the changes near its beginning: those about what it explains, then those of the server, its settings
- * and its schema, which may concern everything. The waves and statements of others are left to the view of changes.
+ * and its schema, which may concern everything. Waves and statements of other applications appear only in the Changes view.
  */
 export function withChanges(finding: Finding, {entries}: ChangeLog, now_ms: number): Finding {
   if (finding.harm === undefined || entries.length === 0) return finding;

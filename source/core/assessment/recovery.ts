@@ -90,13 +90,13 @@ export function harmSince(before: readonly Finding[], since: Since): HarmAfter[]
   });
 }
 
-/** These are found in facts alone. */
+/** Found only in the facts beyond the snapshot, so that newer snapshots alone do not show their end. */
 const needsFacts: ReadonlySet<HarmKind> = new Set(['writes', 'vacuum', 'disk', 'soon']);
 
-/** These concern the server as a whole: whoever is behind them now, the harm is the same. */
+/** Harms of the whole server: the same harm even if another session or role causes it now. */
 const serverWide: ReadonlySet<HarmKind> = new Set(['slots', 'writes', 'vacuum', 'disk']);
 
-/** How long readings take to show such a harm: before that its absence means nothing. */
+/** How long it takes until readings show such a harm; until then its absence proves nothing. */
 const showsWithinMs: Record<HarmKind, number> = {
   writes: 0,
   waiting: 1000,
@@ -125,10 +125,10 @@ function subjectsOf({subject, explains = []}: Finding): string[] {
   return [subject, ...explains].filter(each => each.includes(':') && each !== 'indexes:missing');
 }
 
-/** Less is a wait like any other. */
+/** Shorter waits occur on any busy server. */
 const briefWaitMs = 500;
 
-/** Of the sessions that waited before, those that wait still: a wait makes a finding only after some seconds. */
+/** The pids that still wait of those in the finding. Read from the snapshot, as a wait is a finding only after some seconds. */
 function stillWaiting(before: Finding, {lock_waits}: Snapshot): number[] {
   const subjects = new Set(subjectsOf(before));
   return lock_waits
@@ -152,7 +152,7 @@ function whoWaits(pids: readonly number[], snapshot: Snapshot): string {
 
 const mostHolders = 3;
 
-/** A judgement that is not known yet does not replace one that is. */
+/** `unknown` does not replace an earlier result. */
 export function withAfter(harm: readonly RunHarm[], after: readonly HarmAfter[]): RunHarm[] {
   return harm.map((each, index) => {
     const next = after[index];
@@ -222,9 +222,8 @@ export function watchHarm(
 }
 
 /**
- * The findings that a plan answers. A person who is asked has time: up to three readings until `taken` aborts. Else harm
- * that shows in one reading is enough, and so is a plan that ends sessions; for another, harm that takes time to show
- * is looked for on a server that is at work.
+ * The findings that a plan answers. While a person reads the preview, up to three readings until `taken` aborts. Without a
+ * person, one reading must do if it shows the harm, if the plan ends sessions, or if all sessions are idle; else up to three.
  */
 async function readBefore(
   plan: Plan,

@@ -27,12 +27,12 @@ type Found = {
   weight: number;
 };
 
-/** Recordings have the counters about as often. */
+/** Covers several readings of the counters, which are read every 8 s (sampler/schedule.ts). */
 const windowLengthMs = 30_000;
-/** After an eviction, what was evicted returns as if it were new. */
+/** For this long after an eviction no entry is reported as new: it may be one that was evicted. */
 const evictedForMs = 3_600_000;
 
-/** The log's part that is of statements, and what their counters say has changed; `before` null begins anew. */
+/** The statement counters of the log, brought up to date, and the changes that they show; `before` null starts anew. */
 export function readStatements(
   log: Counters,
   before: Sample | null,

@@ -2,14 +2,14 @@ import type {UsualRates} from '../../model/assessment.ts';
 import {thresholds} from '../health/thresholds.ts';
 import {formatCount, formatMs} from '../text/format.ts';
 
-/** Fewer windows are no habit, fewer calls no rate. */
+/** With fewer windows or calls than these, the usual rate is unknown. */
 const leastWindows = 2;
 const leastCalls = 5;
 const leastOftenCalls = 30;
-/** What is faster, or keeps less of one session busy, matters to no one. */
+/** Faster statements, and those that keep one session busy for a smaller share of the time, are not reported. */
 const leastMeanMs = 1;
 const leastBusyRatio = 0.02;
-/** A statement that was called in each of this many windows has gone once it is silent for as many as that. */
+/** A statement called in `steadyWindows` consecutive windows is gone after `silentWindows` without a call. */
 const steadyWindows = 6;
 export const silentWindows = 4;
 /** By window: after a quarter of an hour a peak counts 40 %. */

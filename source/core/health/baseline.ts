@@ -38,7 +38,7 @@ export type Comparison = {
     is_worse: boolean;
   };
   slower: SlowerStatement[];
-  /** Called more often than the other statements are, as by an N+1 query after a deploy. It makes nothing worse by itself. */
+  /** Called more often than the other statements are, as by an N+1 query after a deploy. Does not change the verdict. */
   more_calls: MoreCalls[];
   new_statements: {queryid: string; query: string | null; calls: number; mean_exec_time_ms: number}[];
   /** What could not be compared, and why. */

@@ -5,7 +5,7 @@ import {withStatementRates} from '../activity/rates.ts';
 /** Execution times of a statement's calls. */
 export type StatementCalls = Sample & {
   statement: Statement;
-  /** They are all its calls since the reset, not those of the period. */
+  /** The sample covers all calls since the reset of the statistics, not only those of the period. */
   is_since_reset?: true;
 };
 

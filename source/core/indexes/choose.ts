@@ -28,7 +28,7 @@ const minSaving = 0.1;
 const simplerTolerance = 1.05;
 /** One index is preferred to two of the same table up to this factor. */
 const oneTolerance = 1.25;
-/** Choosing ends far earlier; it must end where two sets alternate. */
+/** Bounds the search where two sets alternate; otherwise it ends by itself. */
 const mostRounds = 8;
 
 type Context = {plans: PlanCache; upkeepOf: UpkeepOf};

@@ -185,7 +185,7 @@ export function findCovering(candidate: Candidate, existing: readonly ExistingIn
  */
 export function covers(existing: IndexSpec, wanted: IndexSpec, equal_count: number): boolean {
   if (existing.method === 'hash' && existing.predicate === null && wanted.method === 'btree') {
-    // It finds equal values only.
+    // A hash index finds equal values only.
     const [only] = wanted.keys;
     return wanted.keys.length === 1 && equal_count === 1 && only?.expression === existing.keys[0]?.expression;
   }

@@ -44,7 +44,7 @@ export type Login = {
   application_name?: string;
   /** 127.0.0.x, which the server sees as the client's address (Linux only). */
   address?: string;
-  /** Another than the story's. */
+  /** A database other than the story's. */
   database?: string;
   /** A connection of the streaming replication protocol. */
   replication?: boolean;

@@ -249,7 +249,7 @@ function clamp(interval_ms: number): number {
 export function reconnectPauseMs(error: unknown, lostFor_ms: number): number {
   const sqlstate = sqlstateOf(error);
   const jitter = 1 + Math.random();
-  // Each attempt with a wrong password counts towards a lockout: after as long as it has been wrong, up to five minutes.
+  // Each attempt with a wrong password counts towards a lockout: wait as long as it has failed so far, up to five minutes.
   if (sqlstate === '28P01') return Math.min(300_000, Math.max(2500, lostFor_ms)) * jitter;
   if (sqlstate !== null && /^(28|3D)/.test(sqlstate)) return 2500 * jitter;
   if ((error as {exitCode?: unknown}).exitCode === exitCodes.noSlot) {

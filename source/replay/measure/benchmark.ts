@@ -145,12 +145,12 @@ function busyProcessNote(ratio: number): string {
   return `poolctl's own process was busy ${formatRatio(ratio, 0)} of the time: the server may handle more than was measured`;
 }
 
-/** Standard deviations of random arrivals within which fewer answers are chance. */
+/** Fewer answers than expected are chance within this many standard deviations of Poisson arrivals. */
 const sigmas = 3;
 
 /**
- * Arrivals are random: fewer answers than the rate mean a queue only if chance does not explain them and the last requests
- * were as late as the missing ones make them.
+ * Arrivals are random: fewer answers than the rate are reported as a queue only if chance does not explain them and the
+ * longest response time is at least half of what the missing answers would take.
  */
 function unmetRateNote(result: ReplayResult): string[] {
   const {variant, connection_limit, rate_per_second, requests_per_second, latency_ms, duration_ms} = result;

@@ -28,7 +28,7 @@ export function examineLwlocks(context: Context): Finding[] {
 
 const least = thresholds.lwlock_sessions.warning;
 const leastReadings = 5;
-/** Readings that tell whether it goes on. */
+/** The last readings, in which the wait must still be seen. */
 const latest = 3;
 
 function findingOf(

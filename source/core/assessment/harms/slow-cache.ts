@@ -55,5 +55,5 @@ export function coldCache(history: StatementHistory, {target, at}: Snapshot): Co
 const leastCalls = 5;
 const leastReadBlocks = 50;
 const blockBytes = 8192;
-/** Longer, and the cache is as warm as it gets. */
+/** After a restart; later reads are no longer attributed to the cold cache. */
 const warmUpMs = 1_800_000;

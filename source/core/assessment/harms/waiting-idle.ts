@@ -78,7 +78,7 @@ function isBrief({state_age_ms}: Backend): boolean {
   return (state_age_ms ?? 0) < thresholds.lock_wait_ms.warning;
 }
 
-/** Its application keeps transactions open as a rule, for a moment each: see the examination of pools. */
+/** In more than half of the samples, most sessions of its pool are idle in transaction: the pool is examined, not the session. */
 function isHabit(backend: Backend, {samples}: Context): boolean {
   if (isLeak(backend)) return false;
   return (
