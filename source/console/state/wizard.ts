@@ -108,14 +108,24 @@ export function goForward(known: Known & Target, wizard: RecipeWizard, refusal: 
   }
 }
 
-function confirm(target: Target, wizard: RecipeWizard, refusal: string | null): RunUpdate {
-  const word = confirmationWord(target, wizard);
+/** A plan of the very first reading, which does not name the server yet, is made again before it is executed. */
+function confirm(known: Known & Target, wizard: RecipeWizard, refusal: string | null): RunUpdate {
+  const word = confirmationWord(known, wizard);
   if (wizard.typed !== word)
     return show({...wizard, error: `type ${word} and press Enter, or Esc to go back`});
   const {plan, server, answers} = wizard;
-  if (plan === null || server === null) return show(wizard);
+  if (plan === null) return show(wizard);
   if (refusal !== null) return show({...wizard, error: refusal});
-  return show({...wizard, stage: 'running', error: null}, {kind: 'execute-plan', plan, server, answers});
+  if (server !== null)
+    return show({...wizard, stage: 'running', error: null}, {kind: 'execute-plan', plan, server, answers});
+  const recipe = recipeOf(known, wizard);
+  if (recipe === undefined || !known.snapshot?.target.server)
+    return show({...wizard, error: 'the server is not identified yet: press Enter again'});
+  const {wizard: again} = makePlan(known, wizard, recipe).changes;
+  if (!again?.server) return show(again ?? wizard);
+  if (JSON.stringify(again.plan?.steps) === JSON.stringify(plan.steps))
+    return confirm(known, {...again, typed: word}, null);
+  return show({...again, error: 'the plan has changed since it was made: read it again'});
 }
 
 const stageBefore: Record<WizardStage, WizardStage | null> = {

@@ -51,6 +51,19 @@ describe('preview', () => {
     expect(screenOf(preview)).toMatch(/\n {2}12 steps; skipped: 1\n {2}none of them can be undone\n/);
   });
 
+  it('of a first reading, which does not name its server, is made again before it is executed', () => {
+    const snapshot = createSnapshot();
+    const {server, ...unnamed} = snapshot.target;
+    const recipes = [createRecipe({findings: () => findings, steps: 2, parameters: []})];
+    const first = play(open(80, 24, {recipes}), read({...snapshot, target: unnamed})).state;
+    const early = press(first, 'a', 'enter', 'enter', 'y', 'e', 's');
+    expect([early.wizard?.stage, early.wizard?.server]).toEqual(['confirm', null]);
+    const refused = press(early, 'enter');
+    expect(screenOf(refused)).toContain('the server is not identified yet: press Enter again');
+    const running = press(play(refused, read(snapshot)).state, 'enter');
+    expect([running.wizard?.stage, running.wizard?.server]).toEqual(['running', server]);
+  });
+
   it('has each session left out and taken again, all of them, and executes what is left', () => {
     const steps = [createStep(4001), createStep(4002), createStep(4002), createStep(4003)];
     const recipes = [createRecipe({findings: () => findings, plan: () => createPlan(0, {steps})})];
