@@ -84,8 +84,12 @@ describe('without colour', () => {
     ).state;
     const grid = gridOf(state, noColour);
     const isReversed = (cell: number) => styles[grid.style[cell] ?? 0]?.split(';').includes('7') === true;
-    const selected = rowsOfGrid(grid).filter((_row, y) => isReversed(y * grid.width));
-    for (const row of selected) expect(row).toMatch(/^.?>/);
+    const rows = rowsOfGrid(grid);
+    const selected = [...rows.keys()].filter(y => isReversed(y * grid.width));
+    // A finding goes on in the rows below its first.
+    const [first] = selected;
+    expect(selected).toEqual(selected.map((_, index) => (first ?? 0) + index));
+    for (const y of selected) expect(rows[y]).toMatch(y === first ? /^.?>/ : /^ {2,}\S/);
     for (let y = 0; y < grid.height; y++) {
       const reversed = Array.from({length: grid.width}, (_, x) => isReversed(y * grid.width + x));
       expect(new Set(reversed).size).toBe(1);

@@ -120,6 +120,17 @@ describe('statements', () => {
   const id = statementKey(statement);
   const selected = press(play(open(80, 24), read(createSnapshot({statements: [statement]}))).state, '3', 'j');
 
+  it.each([
+    [199, false],
+    [20_050, true],
+  ])('are said to be chosen only where not all are listed: of %i', (entries, isChosen) => {
+    const statements_info = {dealloc: 0, stats_reset: null, entries, max_entries: 50_000, is_evicting: false};
+    const snapshot = createSnapshot({statements: [statement], statements_info});
+    const screen = screenOf(press(play(open(120, 24), read(snapshot)).state, '3'));
+    expect(screen.includes('1 of 20,050 statements: the busiest and slowest of the last 2s')).toBe(isChosen);
+    expect(screen.includes(' statements: ')).toBe(isChosen);
+  });
+
   it('that are not being called say so, and show no mean', () => {
     const screen = screenOf(press(selected, 'enter'));
     expect(screen).toMatch(/now +0 calls\/s, idle\n/);

@@ -8,7 +8,7 @@ import {fitText, shorten, wrapText} from '../screen/line.ts';
 import {findingId} from '../state/findings.ts';
 import {useConsole, useTheme} from './context.ts';
 import {Measured, type Size} from './measured.tsx';
-import {Text} from './text.tsx';
+import {Rows, Text} from './text.tsx';
 
 /**
  * The findings with their recipes, and the sections that could not be read with the statement that would grant them. As
@@ -148,18 +148,8 @@ function FindingRow({
   const room = Math.max(10, width - sign.length - name.length - key.length);
   const [line = '', ...rest] = isWhole ? rowsOf(finding, width) : [shorten(summary, room, ellipsis)];
   const text = fitText(line, room);
-  const more = rest.map((row, index) => (
-    <Text key={index} role={isSelected ? 'selected' : 'plain'}>
-      {fitText(' '.repeat(sign.length) + row, width)}
-    </Text>
-  ));
-  if (isSelected)
-    return (
-      <>
-        <Text role="selected">{sign + text + name + key}</Text>
-        {more}
-      </>
-    );
+  const more = rest.map(row => fitText(' '.repeat(sign.length) + row, width));
+  if (isSelected) return <Rows role="selected" rows={[sign + text + name + key, ...more]} />;
   return (
     <>
       <Text>
@@ -168,7 +158,7 @@ function FindingRow({
         <Text role="muted">{name}</Text>
         <Text role="key">{key}</Text>
       </Text>
-      {more}
+      {more.length > 0 && <Rows rows={more} />}
     </>
   );
 }

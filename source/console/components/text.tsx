@@ -93,13 +93,12 @@ function painterOf(theme: Theme, role: Role | 'selected'): Painter | null {
 }
 
 function createPainter(theme: Theme, role: Role | 'selected'): Painter | null {
-  if (role === 'selected')
-    return text => `\u001b[${theme.selectedSgr}m${markSelected(text.replace(sgr, ''), theme)}${reset}`;
-  const parameters = theme.sgr[roles.indexOf(role)];
+  const parameters = role === 'selected' ? theme.selectedSgr : theme.sgr[roles.indexOf(role)];
   if (!parameters) return null;
   const begin = `\u001b[${parameters}m`;
-  return text =>
-    `${begin}${text.replaceAll(reset, reset + begin).replaceAll('\n', `${reset}\n${begin}`)}${reset}`;
+  const around = (text: string) => `${begin}${text.replaceAll('\n', `${reset}\n${begin}`)}${reset}`;
+  if (role === 'selected') return text => around(markSelected(text.replace(sgr, ''), theme));
+  return text => around(text.replaceAll(reset, reset + begin));
 }
 
 /** Puts `>` into the first blank one of a row's two leading cells: reverse video alone may look like an alarm, or not show. */
@@ -109,7 +108,7 @@ function markSelected(row: string, {symbols}: Theme): string {
 }
 
 /** One Text of several rows, which are cut at the edge of their box. */
-export function Rows({rows, role = 'plain'}: {rows: string[]; role?: Role}) {
+export function Rows({rows, role = 'plain'}: {rows: string[]; role?: Role | 'selected'}) {
   const paint = painterOf(useTheme(), role);
   const shown = rows.map(cleanText).join('\n');
   return <InkText wrap="truncate">{paint === null ? shown : paint(shown)}</InkText>;

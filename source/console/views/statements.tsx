@@ -1,6 +1,7 @@
 import {Box} from 'ink';
 import {useMemo} from 'react';
 import {statementKey} from '../../core/activity/rates.ts';
+import {mostListed} from '../../core/activity/statement-scan.ts';
 import {counted, formatAge, formatCount} from '../../core/text/format.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {useConsole, useTheme} from '../components/context.ts';
@@ -69,12 +70,9 @@ function evictionText(snapshot: Snapshot | null): string | null {
   return `entries are being evicted (${info.entries} of ${info.max_entries}): this list is lossy; raise pg_stat_statements.max`;
 }
 
-/** poolctl's own statements are counted by the server but are not listed. */
-const mostOwn = 25;
-
 function choiceText(snapshot: Snapshot | null): string | null {
   const {statements = [], statements_info: info} = snapshot ?? {};
-  if (!info || statements.length === 0 || info.entries <= statements.length + mostOwn) return null;
+  if (!info || statements.length === 0 || info.entries < mostListed) return null;
   const interval_ms = statements.find(({rates}) => rates)?.rates?.interval_ms;
   const recent =
     interval_ms === undefined

@@ -37,7 +37,7 @@ export function awaitedObject(
     case 'page':
       return `page ${page} of ${relationOf(tag)}`;
     case 'tuple':
-      return `row of ${relationOf(tag)}`;
+      return `row of ${awaitedTable(tag, query)}${elsewhere(tag)}`;
     case 'transactionid': {
       const table = awaitedTable(tag, query);
       return table === null ? `transaction ${transactionid}` : `row of ${table}`;
@@ -67,12 +67,17 @@ function elsewhere({is_elsewhere, database}: LockTag): string {
   return is_elsewhere ? ` of database ${database}` : '';
 }
 
-/** The table of the row that a wait for a transaction is for; among several, the one that the statement names. */
+/**
+ * The table of the row that a session waits for; among several, the one that the statement names. Of another database only
+ * the oid is known: the statement's own name for the table says more.
+ */
 function awaitedTable({relation, tables}: LockTag, query: string | null): string | null {
-  if (relation !== null) return relation;
+  const known = relation === null ? tables : [relation];
   const written = changedTable(query ?? '');
-  if (tables.length <= 1) return tables[0] ?? written;
-  return tables.find(table => written !== null && isNamed(table, written)) ?? written;
+  const [only] = known;
+  if (known.length > 1) return known.find(table => written !== null && isNamed(table, written)) ?? written;
+  if (only === undefined || !/^\d+$/.test(only)) return only ?? written;
+  return written ?? `relation ${only}`;
 }
 
 /** `public."Order"` is named by `Order` and by `public.Order`. */

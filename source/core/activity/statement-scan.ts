@@ -1,3 +1,6 @@
+/** Entries of pg_stat_statements that are read in full and listed. Where there are more, `chooseStatements` chooses. */
+export const mostListed = 200;
+
 /** What a scan has of each entry of pg_stat_statements, by its key (`statementKey`). */
 export type StatementScan = Map<string, Scanned>;
 

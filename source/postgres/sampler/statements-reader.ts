@@ -2,6 +2,7 @@ import {type StatementCounters, statementKey, withStatementRates} from '../../co
 import {
   addScanned,
   chooseStatements,
+  mostListed,
   partsOf,
   type StatementScan,
   scanGrowth,
@@ -45,8 +46,6 @@ export type StatementsReader = {
   missingTexts(queryids: readonly string[]): string[];
 };
 
-/** Entries that are read in full and listed. Where there are more, `chooseStatements` chooses. */
-const maxStatements = 200;
 const costShare = 0.01;
 /** Evictions are reported for this long after the last one. */
 const evictionShownMs = 60_000;
@@ -92,9 +91,9 @@ export function createStatementsReader(
   async function readAll(
     names: Names,
   ): Promise<Pick<StatementCounters, 'statements' | 'is_complete' | 'scan'>> {
-    const rows = await run<StatementRow>(variant(statementsQuery), [maxStatements]);
+    const rows = await run<StatementRow>(variant(statementsQuery), [mostListed]);
     const statements = rows.map(row => toStatement(row, names));
-    if (rows.length < maxStatements) {
+    if (rows.length < mostListed) {
       entries = rows.length;
       return {statements: statements.filter(each => !own.has(textKeyOf(each))), is_complete: true};
     }
@@ -118,7 +117,7 @@ export function createStatementsReader(
     const read = new Map(
       wanted.map(each => toStatement(each, names)).map(each => [statementKey(each), each]),
     );
-    listed = chooseStatements(scan, scanGrowth(counters?.scan ?? null, scan), maxStatements);
+    listed = chooseStatements(scan, scanGrowth(counters?.scan ?? null, scan), mostListed);
     const missing = listed.filter(key => !read.has(key));
     const more =
       missing.length === 0 ? [] : await run<StatementRow>(variant(wantedStatementsQuery), keyArrays(missing));
@@ -132,7 +131,7 @@ export function createStatementsReader(
     const statements = listed.flatMap(key => read.get(key) ?? []);
     return {
       statements: statements.filter(each => !own.has(textKeyOf(each))),
-      is_complete: scan.size < maxStatements,
+      is_complete: scan.size < mostListed,
       scan,
     };
   }

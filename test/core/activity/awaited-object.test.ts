@@ -38,6 +38,13 @@ const cases: [expected: string, tag: Partial<LockTag>, query?: string][] = [
     {locktype: 'transactionid', transactionid: '760', tables: ['a.b', 'a.c']},
     'SELECT f()',
   ],
+  [
+    'row of Order of database crm',
+    {locktype: 'tuple', relation: '16385', database: 'crm', is_elsewhere: true},
+    update,
+  ],
+  ['row of Order', {locktype: 'transactionid', tables: ['16385'], transactionid: '7'}, update],
+  ['row of relation 16385', {locktype: 'transactionid', relation: '16385', transactionid: '7'}, 'SELECT f()'],
   ['virtual transaction 3/12 of 77', {locktype: 'virtualxid', virtualxid: '3/12'}],
   ['speculative token', {locktype: 'spectoken'}],
   ['NOTIFY', {locktype: 'object', database: null, catalog: 'pg_database', objid: 0}],
