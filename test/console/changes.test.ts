@@ -80,7 +80,7 @@ it('lists what changed, the newest first, with time, figures and who', () => {
       /12:00:28 sessions +opened 8 sessions from 10.0.0.7 +4 -> 12 sessions +shop\/shop_app/,
     ),
     expect.stringMatching(/12:00:15 run +kill-idle-sessions ran 2 steps +done +ann@bastion/),
-    expect.stringMatching(/12:00:05 statement new: UPDATE orders +3 calls +shop_app/),
+    expect.stringMatching(/12:00:05 statement new: UPDATE orders SET n = \$1 +3 calls +shop_app/),
   ]);
 });
 

@@ -1,3 +1,4 @@
+import {statementKey} from '../../core/activity/rates.ts';
 import {loggedMs} from '../../core/assessment/change-log.ts';
 import {counted} from '../../core/text/format.ts';
 import type {ChangeKind, LoggedChange} from '../../model/assessment.ts';
@@ -5,6 +6,7 @@ import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {Role} from '../screen/line.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {arrangeRows, type Column} from './arrange.ts';
+import {oneLine} from './one-line.ts';
 
 /** A change of the server, or a run of poolctl. */
 export type ChangeRow = Omit<LoggedChange, 'id' | 'kind'> & {
@@ -108,10 +110,17 @@ export function changeId({id}: ChangeRow): string {
   return id;
 }
 
-/** Of a recording, from all of it; of the last hour from the log up to now. */
-function loggedRows({samples, past}: Shown): ChangeRow[] {
+/**
+ * Of a recording, from all of it; of the last hour from the log up to now. A statement is shown by its text where that is
+ * known: the log has its verb and table, which several share.
+ */
+function loggedRows({samples, past, snapshot}: Shown): ChangeRow[] {
   const log = (past?.now?.samples ?? samples).at(-1)?.log.entries ?? [];
-  return (past?.changes ?? log).map(change => ({...change, id: String(change.id)}));
+  const texts = new Map(snapshot?.statements.map(each => [statementKey(each), each.query]));
+  return (past?.changes ?? log).map(change => {
+    const text = change.kind === 'statement' ? (texts.get(change.statement ?? '') ?? null) : null;
+    return {...change, id: String(change.id), object: text === null ? change.object : oneLine(text)};
+  });
 }
 
 function runRows({journal, snapshot}: Shown): ChangeRow[] {
