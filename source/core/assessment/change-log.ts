@@ -159,8 +159,10 @@ export function withChanges(finding: Finding, {entries}: ChangeLog, now_ms: numb
   const near = since(entries, from_ms);
   const own = near.filter(({subject}) => subject !== null && subjects.has(subject));
   const general = near.filter(each => !own.includes(each) && isGeneral(each));
-  const changes = [...(finding.changes ?? []), ...own.slice(-mostChanges), ...general.slice(-mostChanges)];
-  return changes.length === 0 ? finding : {...finding, changes: changes.slice(0, mostChanges)};
+  const chosen = [...(finding.changes ?? []), ...own.slice(-mostChanges), ...general.slice(-mostChanges)];
+  // A finding is serialised: what the log keeps to go on with is none of its readers' business.
+  const changes = chosen.slice(0, mostChanges).map(({at, what}) => ({at, what}));
+  return changes.length === 0 ? finding : {...finding, changes};
 }
 
 function isGeneral({kind, subject}: LoggedChange): boolean {
