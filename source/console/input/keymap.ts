@@ -1,12 +1,12 @@
 import {needsFilterable, needsTable, viewIds} from '../state/browsing.ts';
 import {findingLetters} from '../state/findings.ts';
-import type {Command} from '../state/update.ts';
 import {viewOf} from '../views/index.ts';
+import {fieldBindings} from './field-keys.ts';
 import {
   type Binding,
   everyMode,
   formModes,
-  type Mode,
+  inModes,
   needsBlocker,
   needsChoices,
   needsDetail,
@@ -25,9 +25,8 @@ import {
 } from './modes.ts';
 
 const moveModes = [...scrollModes, ...formModes];
-const lineModes: Mode[] = ['prompt', 'form'];
 
-/** All keys. Footer, help and README's list are generated from these rows. */
+/** All keys, those of fields last. Footer, help and README's list are generated from these rows. */
 export const bindings: Binding[] = [
   ...viewIds.map(
     (view): Binding => ({
@@ -293,46 +292,5 @@ export const bindings: Binding[] = [
     help: 'suspend to the shell; fg resumes',
   },
   {keys: ['ctrl-c'], modes: everyMode, command: {kind: 'quit'}, help: 'quit at once'},
-  ...inModes(formModes, [
-    [['tab'], {kind: 'move', by: 1}, 'next parameter'],
-    [['shift-tab'], {kind: 'move', by: -1}, 'previous parameter'],
-  ]),
-  {
-    keys: ['left', 'right'],
-    modes: ['choice'],
-    command: key => ({kind: 'choose', by: key === 'left' ? -1 : 1}),
-    help: 'in a parameter with a list of values: previous or next value',
-  },
-  {
-    keys: ['pageup', 'pagedown'],
-    modes: formModes,
-    command: key => ({kind: 'page', by: key === 'pageup' ? -1 : 1}),
-    help: 'page up or down in a form',
-  },
-  ...inModes('prompt', [
-    [['up', 'ctrl-p'], {kind: 'recall', by: -1}, 'in a prompt: what was entered before'],
-    [['down', 'ctrl-n'], {kind: 'recall', by: 1}, 'in a prompt: what was entered after it'],
-  ]),
-  ...inModes(lineModes, [
-    [['left', 'ctrl-b'], {kind: 'edit', how: 'backward-char'}, 'in a field: one character left'],
-    [['right', 'ctrl-f'], {kind: 'edit', how: 'forward-char'}, 'in a field: one character right'],
-  ]),
-  ...inModes(typingModes, [
-    [['home', 'ctrl-a'], {kind: 'edit', how: 'beginning-of-line'}, 'in a field: to its start'],
-    [['end', 'ctrl-e'], {kind: 'edit', how: 'end-of-line'}, 'in a field: to its end'],
-    [['alt-b'], {kind: 'edit', how: 'backward-word'}, 'in a field: one word left'],
-    [['alt-f'], {kind: 'edit', how: 'forward-word'}, 'in a field: one word right'],
-    [['backspace'], {kind: 'edit', how: 'backward-delete-char'}, 'delete the character before the cursor'],
-    [['delete', 'ctrl-d'], {kind: 'edit', how: 'delete-char'}, 'delete the character after the cursor'],
-    [['ctrl-w'], {kind: 'edit', how: 'unix-word-rubout'}, 'delete back to a space'],
-    [['alt-backspace'], {kind: 'edit', how: 'backward-kill-word'}, 'delete the word before the cursor'],
-    [['alt-d'], {kind: 'edit', how: 'kill-word'}, 'delete the word after the cursor'],
-    [['ctrl-u'], {kind: 'edit', how: 'unix-line-discard'}, 'delete up to the cursor'],
-    [['ctrl-k'], {kind: 'edit', how: 'kill-line'}, 'delete from the cursor on'],
-  ]),
+  ...fieldBindings,
 ];
-
-/** Keys that the footer does not list and that always work. */
-function inModes(modes: Mode | Mode[], rows: [keys: string[], command: Command, help: string][]): Binding[] {
-  return rows.map(([keys, command, help]) => ({keys, modes: [modes].flat(), command, help}));
-}

@@ -48,6 +48,14 @@ export type Binding = {
   views?: ConsoleState['view'][];
 };
 
+/** Keys that the footer does not list and that always work. */
+export function inModes(
+  modes: Mode | Mode[],
+  rows: [keys: string[], command: Command, help: string][],
+): Binding[] {
+  return rows.map(([keys, command, help]) => ({keys, modes: [modes].flat(), command, help}));
+}
+
 // `disabledBecause` of the keys in the keymap: why a key does nothing now; null where it works.
 
 export function needsPast({past}: ConsoleState): string | null {

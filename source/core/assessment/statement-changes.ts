@@ -222,7 +222,7 @@ const mostTables = 3;
 const control =
   /^\s*(?:begin|start|commit|end|rollback|abort|savepoint|release|set|reset|show|discard|deallocate|listen|unlisten|explain)\b/i;
 
-/** Texts are read later than counters: the log with the names that are known by now. */
+/** Texts are read later than counters: the log with the names that have become known. */
 export function withNames(log: ChangeLog, {statements}: Snapshot): ChangeLog {
   if (!log.entries.some(({is_unnamed}) => is_unnamed)) return log;
   const byKey = new Map(statements.map(each => [statementKey(each), each]));

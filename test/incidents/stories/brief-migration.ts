@@ -1,6 +1,6 @@
 import type {HealthyStory} from '../../../source/demo/stories/story.ts';
 
-/** A migration rewrites a small table again and again, three seconds each: all eight sessions of the service wait for so long, then go on. */
+/** A migration rewrites a small table again and again: each time all eight sessions of the service wait three seconds, then go on. */
 export const story: HealthyStory = {
   name: 'brief-migration',
   title: 'A migration that takes three seconds',

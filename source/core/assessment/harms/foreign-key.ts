@@ -9,7 +9,7 @@ import {isActive} from '../sample.ts';
 import {describeKey, indexAct, keyScannedBy, sentenceOf} from './waiting-foreign-key.ts';
 
 /**
- * A DELETE, or an UPDATE of a key, that is slow because each row scans a table for its foreign key, and that blocks nobody; where others wait
+ * A DELETE, or an UPDATE of a key, that is slow because each row scans a table for its foreign key, and that blocks no session; where others wait
  * for it, `waiting.ts` says so.
  */
 export const examineForeignKeys: Examine = context => {
