@@ -45,7 +45,8 @@ export function readStatements(
   const at_ms = readAt(after);
   const isEvicting = info !== null && (info.is_evicting || info.dealloc > (log.dealloc ?? info.dealloc));
   const counters: Counters = {
-    known: withKnown(known, after.statements),
+    // While entries come and go by eviction, none is reported as new: then only those at hand are kept.
+    known: withKnown(isEvicting ? null : known, after.statements),
     dealloc: info?.dealloc ?? null,
     evicted_ms: isEvicting ? at_ms : log.evicted_ms,
     window,
@@ -111,6 +112,9 @@ function newStatements(
   });
 }
 
+/** More than these come and go, as IN lists of ever other lengths do: only those listed are kept. */
+const mostUsual = 2000;
+
 /** What the window says of each statement against its earlier ones. */
 function endWindow(
   {usual}: Counters,
@@ -119,7 +123,8 @@ function endWindow(
 ): {usual: Counters['usual']; found: Found[]} {
   const at_ms = readAt(after);
   const interval_ms = at_ms - window.at_ms;
-  const next = new Map(usual);
+  const isMany = usual.size > mostUsual;
+  const next = new Map(isMany ? [...usual].filter(([id]) => window.counters.has(id)) : usual);
   const found: Found[] = [];
   for (const statement of after.statements ?? []) {
     const {id} = statement;

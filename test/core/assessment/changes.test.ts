@@ -294,6 +294,20 @@ describe('over several readings', () => {
     ).toEqual(['00:08 ALTER TABLE orders by shop/shop_app began']);
   });
 
+  it('keeps only the statements at hand while entries are evicted', () => {
+    const readings = Array.from({length: 20}, (_, index) => ({
+      statements: Array.from({length: 50}, (__, nth) => added({queryid: String(100 * index + nth)})),
+      ...info({dealloc: index, is_evicting: index > 0}),
+    }));
+    const samples = readings.reduce<Sample[]>(
+      (before, reading, index) =>
+        addSample(before, createSnapshot({at: at(index * 10), backends: [], ...reading})),
+      [],
+    );
+    expect(samples.at(-1)?.log.known?.size).toBe(50);
+    expect(samples.at(-1)?.log.entries).toEqual([]);
+  });
+
   it('keeps a statement that returns after an eviction', () => {
     expect(
       logOf([
