@@ -1,5 +1,5 @@
 import type {Database, Statement, StatementRates} from '../../model/snapshot.ts';
-import {type Scanned, type StatementScan, scanGrowth} from './statement-scan.ts';
+import {hasFallen, type Scanned, type StatementScan, scanGrowth} from './statement-scan.ts';
 
 /** Counters at one time of the server's clock, and the times of their resets. */
 export type StatementCounters = {
@@ -50,7 +50,7 @@ function isNew(key: string, {is_complete, scan}: StatementCounters): boolean {
 
 /** Of a statement that was only scanned before: what the scan does not have is unknown. */
 function partOf(earlier: Scanned | undefined, later: Statement): PartialDelta | null {
-  if (earlier === undefined || later.calls < earlier.calls) return null;
+  if (earlier === undefined || hasFallen(earlier, later)) return null;
   const calls = later.calls - earlier.calls;
   const total_exec_time_ms = Math.max(0, later.total_exec_time_ms - earlier.total_exec_time_ms);
   return {
@@ -107,11 +107,8 @@ type Earlier = Delta & Pick<Statement, 'stats_since' | 'max_exec_time_ms'>;
 function isRestarted(earlier: Earlier, later: Statement): boolean {
   if (earlier.stats_since !== null) return earlier.stats_since !== later.stats_since;
   return (
+    hasFallen(earlier, later) ||
     later.max_exec_time_ms < earlier.max_exec_time_ms ||
-    later.calls < earlier.calls ||
-    later.rows < earlier.rows ||
-    // Sums of floats are shown with fewer digits than stored.
-    later.total_exec_time_ms < earlier.total_exec_time_ms * (1 - 1e-9) ||
     later.shared_blks_hit < earlier.shared_blks_hit ||
     later.shared_blks_read < earlier.shared_blks_read
   );

@@ -32,17 +32,28 @@ export function* partsOf(lines: string): Generator<string> {
   }
 }
 
+/** Whether an entry was reset or evicted since, and counts anew. */
+export function hasFallen(earlier: Scanned, later: Scanned): boolean {
+  return (
+    later.calls < earlier.calls ||
+    later.rows < earlier.rows ||
+    // Sums of floats are shown with fewer digits than stored.
+    later.total_exec_time_ms < earlier.total_exec_time_ms * (1 - 1e-9)
+  );
+}
+
 /**
- * What was counted between two scans, of the statements that were called; one whose counters fell was reset, and is left
+ * What was counted between two scans, of the statements that were called; one that counts anew (`hasFallen`) is left
  * out. null without an earlier scan.
  */
 export function scanGrowth(before: StatementScan | null, scan: StatementScan): StatementScan | null {
   if (before === null) return null;
   const growth: StatementScan = new Map();
-  for (const [key, {calls, total_exec_time_ms, rows}] of scan) {
+  for (const [key, scanned] of scan) {
     const earlier = before.get(key);
-    if (earlier === undefined) growth.set(key, {calls, total_exec_time_ms, rows});
-    else if (calls > earlier.calls)
+    const {calls, total_exec_time_ms, rows} = scanned;
+    if (earlier === undefined) growth.set(key, scanned);
+    else if (calls > earlier.calls && !hasFallen(earlier, scanned))
       growth.set(key, {
         calls: calls - earlier.calls,
         total_exec_time_ms: Math.max(0, total_exec_time_ms - earlier.total_exec_time_ms),

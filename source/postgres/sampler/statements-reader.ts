@@ -54,6 +54,8 @@ const fullRatio = 0.95;
 /** Texts kept before all are dropped; a thousand texts of Prisma's take about 1 MB. */
 const maxTexts = 3000;
 
+type Read = Pick<StatementCounters, 'statements' | 'is_complete' | 'scan'>;
+
 /** Reads pg_stat_statements and never resets it. `schema` and `version` are the extension's. */
 export function createStatementsReader(
   run: RunQuery,
@@ -73,37 +75,36 @@ export function createStatementsReader(
   let took_ms = 0;
   let shown: Statement[] = [];
 
-  /** Two round trips at the first reading of many entries, and where one that was not listed before now is; else one. */
+  /** One round trip; another at the first reading of many entries, and another where statements are listed that were not before. */
   async function readNumbers(names: Names): Promise<void> {
     const isLarge = counters !== null && !counters.is_complete;
-    const [infoRows, read] = await Promise.all([
-      run<StatementsInfoRow>(variant(statementsInfoQuery)),
-      isLarge ? readLarge(names) : readAll(names),
-    ]);
+    // The server's clock is read with the counters that it dates.
+    const readDated = (read: (names: Names) => Promise<Read | null>) =>
+      Promise.all([run<StatementsInfoRow>(variant(statementsInfoQuery)), read(names)]);
+    let [infoRows, read] = await readDated(isLarge ? readLarge : readAll);
+    if (read === null) [infoRows, read] = await readDated(readLarge);
     const infoRow = infoRows[0];
-    if (infoRow === undefined) return;
+    if (infoRow === undefined || read === null) return;
     const current: StatementCounters = {at_ms: infoRow[3], stats_reset: isoTime(infoRow[1]), ...read};
     shown = counters === null ? [...current.statements] : withStatementRates(counters, current);
     counters = current;
     info = toInfo(infoRow);
   }
 
-  async function readAll(
-    names: Names,
-  ): Promise<Pick<StatementCounters, 'statements' | 'is_complete' | 'scan'>> {
+  /** null if there are more entries than are read in full. */
+  async function readAll(names: Names): Promise<Read | null> {
     const rows = await run<StatementRow>(variant(statementsQuery), [mostListed]);
     const statements = rows.map(row => toStatement(row, names));
-    if (rows.length < mostListed) {
-      entries = rows.length;
-      return {statements: statements.filter(each => !own.has(textKeyOf(each))), is_complete: true};
+    if (rows.length >= mostListed) {
+      listed = statements.map(statementKey);
+      return null;
     }
-    listed = statements.map(statementKey);
-    return readLarge(names);
+    entries = rows.length;
+    took_ms = 0;
+    return {statements: statements.filter(each => !own.has(textKeyOf(each))), is_complete: true};
   }
 
-  async function readLarge(
-    names: Names,
-  ): Promise<Pick<StatementCounters, 'statements' | 'is_complete' | 'scan'>> {
+  async function readLarge(names: Names): Promise<Read> {
     const [row] = await run<StatementsScanRow>(variant(statementsScanQuery), keyArrays(listed));
     const [lines, wanted, scan_ms] = row ?? [null, [], 0];
     const scan: StatementScan = new Map();
@@ -114,6 +115,8 @@ export function createStatementsReader(
     }
     entries = scan.size;
     took_ms = scan_ms;
+    // poolctl's own are neither listed nor a part of the time that shares are of.
+    for (const key of own) for (const toplevel of [true, false]) scan.delete(`${key}/${toplevel}`);
     const read = new Map(
       wanted.map(each => toStatement(each, names)).map(each => [statementKey(each), each]),
     );
@@ -129,11 +132,7 @@ export function createStatementsReader(
       if (scanned !== undefined && !read.has(key)) read.set(key, {...statement, ...scanned});
     }
     const statements = listed.flatMap(key => read.get(key) ?? []);
-    return {
-      statements: statements.filter(each => !own.has(textKeyOf(each))),
-      is_complete: scan.size < mostListed,
-      scan,
-    };
+    return {statements, is_complete: entries < mostListed, scan};
   }
 
   function toInfo([dealloc, stats_reset, max_entries, at_ms]: StatementsInfoRow): StatementsInfo {

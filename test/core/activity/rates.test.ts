@@ -155,6 +155,16 @@ describe('withStatementRates', () => {
     });
   });
 
+  it('has no rates of a scanned statement that was evicted and called more often since', () => {
+    const later = createStatement({calls: 14, total_exec_time_ms: 150, rows: 28});
+    const scan = new Map([[statementKey(later), {calls: 10, total_exec_time_ms: 100, rows: 30}]]);
+    const [rated] = withStatementRates(
+      {...counters(0, []), is_complete: false, scan},
+      {...counters(2000, [later]), is_complete: false},
+    );
+    expect(rated?.rates).toBeUndefined();
+  });
+
   it('knows all rates of a statement that the scan before did not have', () => {
     const before = {...counters(0, []), is_complete: false, scan: new Map()};
     const now = {

@@ -39,8 +39,12 @@ describe('addScanned', () => {
 
 describe('scanGrowth', () => {
   it('has new statements and those that were called, not those that were reset', () => {
-    const before = scanOf('a 10 100 5', 'b 3 30 1', 'reset 9 90 9');
-    const now = scanOf('a 12 150 6', 'b 3 30 1', 'reset 1 10 1', 'new 2 8 0');
+    const before = scanOf('a 10 100 5', 'b 3 30 1', 'reset 9 90 9', 'evicted 9 90 9', 'quick 9 90 9');
+    const now = scanOf(
+      ...['a 12 150 6', 'b 3 30 1', 'reset 1 10 1', 'new 2 8 0'],
+      // Called more often since than ever before.
+      ...['evicted 12 95 2', 'quick 12 5 12'],
+    );
     expect(scanGrowth(before, now)).toEqual(scanOf('a 2 50 1', 'new 2 8 0'));
     expect(scanGrowth(null, now)).toBeNull();
   });

@@ -95,6 +95,8 @@ describeEachMajor('statements reader', major => {
     const first = await reader.read(numbers);
     expect(first.statements_info?.entries).toBeGreaterThan(first.statements.length);
     expect(first.statements_info?.max_entries).toBe(1000);
+    // Which statements are poolctl's own is in their texts.
+    await reader.read({...emptyRequest, statements: {numbers: false, texts: []}});
     // Little total time, but many calls between two readings.
     for (let call = 0; call < 300; call++) await client.query('SELECT 1, 1');
     const [row] = await server.query<{queryid: string; calls: number}>(
@@ -112,6 +114,8 @@ describeEachMajor('statements reader', major => {
     const third = busy(await reader.read(numbers))?.rates;
     expect(Math.round(((third?.calls_per_second ?? 0) * (third?.interval_ms ?? 0)) / 1000)).toBe(1);
     expect(third?.shared_blks_hit_per_second).not.toBeNull();
+    // It was the only one, beside poolctl's own.
+    expect(third?.exec_share_ratio).toBeCloseTo(1, 6);
     // As SQL has it: the costliest since the reset are among those listed.
     const costliest = await server.query<{queryid: string}>(
       `SELECT queryid::text FROM extensions.pg_stat_statements(true) WHERE query !~ 'poolctl|extensions' ORDER BY total_exec_time DESC LIMIT 10`,
