@@ -69,7 +69,6 @@ function metricRow(name: MetricName, {health, slowest}: HealthReport): string[] 
   const threshold = health.thresholds[name];
   const {title} = metricOf(name);
   const series = 'watch' in health ? health.watch.series[name] : undefined;
-  const isLimited = threshold.warning !== null || threshold.critical !== null;
   const values =
     'watch' in health
       ? [series?.average, series?.p95 ?? health.metrics[name], series?.peak].map(value =>
@@ -80,7 +79,7 @@ function metricRow(name: MetricName, {health, slowest}: HealthReport): string[] 
   const verdict = threshold.level === 'ok' && isPeak ? 'warning' : threshold.level;
   const isSlow = name === 'slowest_mean_exec_time_ms' && threshold.is_crossed && slowest !== null;
   return [
-    verdict === 'unknown' || !isLimited ? '-' : verdict,
+    verdict === 'unknown' || threshold.judged_by === 'findings' ? '-' : verdict,
     title,
     ...values,
     limitText(name, threshold),

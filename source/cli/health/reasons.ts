@@ -77,10 +77,10 @@ export function formatMetric(name: MetricName, value: number | null): string {
 export const formatDuration = formats.duration;
 
 /** `at most 80%`, or `at most 80%, 90% critical`. */
-export function limitText(name: MetricName, {warning, critical}: CheckedLimit): string {
+export function limitText(name: MetricName, {warning, critical, judged_by}: CheckedLimit): string {
+  if (judged_by === 'findings') return 'no limit';
   const word = metricOf(name).side === 'max' ? 'at most' : 'at least';
   const limits = [warning, critical].flatMap(limit => (limit === null ? [] : [formatMetric(name, limit)]));
-  if (limits.length === 0) return 'no limit';
   return `${word} ${limits.join(', ')}${limits.length > 1 ? ' critical' : ''}`;
 }
 

@@ -7,14 +7,8 @@ import {
   serverFlags,
   type Usage,
 } from '../../cli/call/usage.ts';
-import {defaultLimit} from '../../core/health/health.ts';
-import type {MetricName} from '../../core/health/metrics.ts';
-import {
-  describeDefault,
-  type ThresholdName,
-  thresholds,
-  watchDefaults,
-} from '../../core/health/thresholds.ts';
+import {type MetricName, metricOf} from '../../core/health/metrics.ts';
+import {describeDefault, thresholds, watchDefaults} from '../../core/health/thresholds.ts';
 import {writeDuration} from '../../core/text/time.ts';
 
 /** The limits of `check`, each named as `limit_name` of its metric. */
@@ -65,8 +59,7 @@ const limitFlags = {
 } as const satisfies Flags;
 
 function limit(metric: MetricName, value: 'SHARE' | 'TIME' | 'N', help: string) {
-  const shown =
-    defaultLimit(metric) === undefined ? 'none, findings decide' : describeDefault(metric as ThresholdName);
+  const shown = metricOf(metric).judged_by_findings ? 'none, findings decide' : describeDefault(metric);
   return {type: 'string', value, group: 'Limits', help, default: shown} as const;
 }
 

@@ -104,13 +104,13 @@ function perfdata(name: MetricName, {health}: Pick<HealthReport, 'health'>): str
   const value = health.metrics[name];
   if (value === null) return [];
   const {kind, side} = metricOf(name);
-  const {warning, critical} = health.thresholds[name];
+  const {warning, critical, judged_by} = health.thresholds[name];
   const scaled = (number: number) =>
     String(
       Number((kind === 'ratio' ? number * 100 : kind === 'duration' ? number / 1000 : number).toFixed(3)),
     );
   const range = (limit: number | null) =>
-    limit === null ? '' : side === 'max' ? scaled(limit) : `${scaled(limit)}:`;
+    limit === null || judged_by === 'findings' ? '' : side === 'max' ? scaled(limit) : `${scaled(limit)}:`;
   const unit = {ratio: '%', duration: 's', count: ''}[kind];
   const label = name.replace(/_ms$/, '');
   return [

@@ -10,13 +10,14 @@ import {thresholds} from './thresholds.ts';
 export type Level = 'ok' | Severity;
 
 /**
- * A limit and its result. `max` or `min` is the warning limit, or else the critical one; null: there is
- * no limit. `unknown`: the metric was not measured.
+ * A limit and its result. `max` or `min` is the warning limit, or else the critical one. `unknown`: the metric was
+ * not measured. Judged by findings, the limit is the default for scripts to compare with, and is never crossed.
  */
-export type CheckedLimit = Limit & {level: Level | 'unknown'; is_crossed: boolean} & (
-    | {max: number | null}
-    | {min: number | null}
-  );
+export type CheckedLimit = Limit & {
+  level: Level | 'unknown';
+  is_crossed: boolean;
+  judged_by: 'limit' | 'findings';
+} & ({max: number | null} | {min: number | null});
 
 type Thresholds = Record<MetricName, CheckedLimit>;
 
@@ -92,18 +93,20 @@ export function isBeyond(name: MetricName, value: number | null, limit: number |
   return metricOf(name).side === 'max' ? value > limit : value < limit;
 }
 
-function thresholdOf(name: MetricName, value: number | null, {warning, critical}: Limit): CheckedLimit {
-  const crossed: Level = isBeyond(name, value, critical)
+function thresholdOf(name: MetricName, value: number | null, limit: Limit | null): CheckedLimit {
+  const crossed: Level = isBeyond(name, value, limit?.critical ?? null)
     ? 'critical'
-    : isBeyond(name, value, warning)
+    : isBeyond(name, value, limit?.warning ?? null)
       ? 'warning'
       : 'ok';
+  const {warning, critical} = limit ?? defaultLimit(name);
   return {
     [metricOf(name).side]: warning ?? critical,
     warning,
     critical,
     level: value === null ? 'unknown' : crossed,
     is_crossed: crossed !== 'ok',
+    judged_by: limit === null ? 'findings' : 'limit',
   } as CheckedLimit;
 }
 
@@ -113,7 +116,8 @@ export type Limit = {warning: number | null; critical: number | null};
 /** Limits that replace the defaults. */
 export type GivenLimits = Partial<Record<MetricName, Limit>>;
 
-export type Limits = Record<MetricName, Limit>;
+/** null: findings judge the metric. */
+export type Limits = Record<MetricName, Limit | null>;
 
 /** Metrics by the key of their limit in config.toml and rollout plans. */
 export const metricByLimitName: ReadonlyMap<string, MetricName> = new Map(
@@ -154,23 +158,18 @@ const parsers = {
   count: (text: string) => (/^\s*\d{1,9}\s*$/.test(text) ? Number(text) : null),
 };
 
-const noLimit: Limit = {warning: null, critical: null};
-
 /** The default limits of what no finding judges, with `given` ones in their place. */
 export function limitsFor(given: GivenLimits): Limits {
-  const defaults = metricNames.map((name): [MetricName, Limit] => {
-    const own: Threshold | undefined = defaultLimit(name);
-    return [
-      name,
-      own === undefined ? noLimit : {warning: own.warning ?? null, critical: own.critical ?? null},
-    ];
-  });
+  const defaults = metricNames.map(name => [
+    name,
+    metricOf(name).judged_by_findings ? null : defaultLimit(name),
+  ]);
   return {...(Object.fromEntries(defaults) as Limits), ...given};
 }
 
-/** undefined: none, because findings decide. */
-export function defaultLimit(name: MetricName): Threshold | undefined {
-  return metricOf(name).judged_by_findings ? undefined : (thresholds as Record<string, Threshold>)[name];
+function defaultLimit(name: MetricName): Limit {
+  const {warning, critical}: Threshold = thresholds[name];
+  return {warning: warning ?? null, critical: critical ?? null};
 }
 
 /** Parses `80%` or `0.8`; null if invalid, as a bare 80. */

@@ -1,3 +1,5 @@
+import type {ThresholdName} from './thresholds.ts';
+
 type Metric = {
   /** Its name in reports. */
   title: string;
@@ -12,13 +14,13 @@ type Metric = {
   needs_rates?: true;
   /** Measured by `check --for` only. */
   needs_time?: true;
-  /** Findings judge it: it has no default limit, which would be a second verdict beside theirs. */
+  /** Findings judge it: its default limit is shown but not applied, which would be a second verdict beside theirs. */
   judged_by_findings?: true;
   /** `check --for` compares its worst value, too, not only its 95th percentile. */
   is_peak_judged?: true;
 };
 
-/** What a health check measures, in the order it is shown. Default thresholds: `thresholds` under the same name, if any. */
+/** What a health check measures, in the order it is shown. Default thresholds: `thresholds` under the same name. */
 const metricTable = {
   used_ratio: {
     title: 'slots used',
@@ -150,7 +152,7 @@ const metricTable = {
     section: 'watch',
     needs_time: true,
   },
-} as const satisfies Record<string, Metric>;
+} as const satisfies Partial<Record<ThresholdName, Metric>>;
 
 export type MetricName = keyof typeof metricTable;
 

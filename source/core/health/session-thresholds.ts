@@ -131,6 +131,13 @@ export const sessionThresholds = {
       'Time a session has been idle in transaction: warning for a leak, critical for one that no timeout has ended.',
     source: 'pg_stat_activity.state_change',
   },
+  longest_transaction_ms: {
+    unit: 'ms',
+    warning: 300_000,
+    critical: 1_800_000,
+    meaning: 'Age of the oldest transaction.',
+    source: 'pg_stat_activity.xact_start',
+  },
   open_transaction_ms: {
     unit: 'ms',
     warning: 60_000,

@@ -27,6 +27,12 @@ export const thresholds = {
     meaning: 'Evictions from pg_stat_statements per minute; each discards 5 % of its entries.',
     source: 'pg_stat_statements_info.dealloc',
   },
+  n_plus_one_suspects: {
+    unit: 'count',
+    warning: 5,
+    meaning: 'Statements called so often, for so few rows each, that they look like an N+1 query.',
+    source: 'pg_stat_statements',
+  },
   slow_active_sessions: {
     unit: 'count',
     warning: 2,
@@ -114,6 +120,12 @@ export const thresholds = {
     meaning: 'Share of the watched time in which the server could be read; lower is worse.',
     source: 'check --for',
   },
+  invalid_indexes: {
+    unit: 'count',
+    warning: 0,
+    meaning: 'Indexes that a failed build left invalid.',
+    source: 'pg_index.indisvalid',
+  },
   unused_index_bytes: {
     unit: 'bytes',
     warning: 8 * 1024 * 1024,
@@ -131,6 +143,12 @@ export const thresholds = {
     warning: 10_000,
     meaning: 'Rows of a table with a foreign key that no index covers; smaller ones are not reported.',
     source: 'pg_class.reltuples',
+  },
+  stale_tables: {
+    unit: 'count',
+    warning: 0,
+    meaning: 'Tables whose statistics are stale.',
+    source: 'pg_stat_user_tables',
   },
   autovacuum_threshold_times: {
     unit: 'times',

@@ -184,7 +184,7 @@ function createCriticalTracker(sustain_ms: number) {
   return {
     update(at_ms: number, metrics: Metrics, limits: Limits): void {
       for (const name of metricNames) {
-        if (!isBeyond(name, metrics[name], limits[name].critical)) {
+        if (!isBeyond(name, metrics[name], limits[name]?.critical ?? null)) {
           criticalSince.delete(name);
           continue;
         }
@@ -240,7 +240,8 @@ function overallOf(
 function criticalPeaks(series: SeriesByName, limits: Limits): MetricName[] {
   return metricNames.filter(
     name =>
-      metricOf(name).is_peak_judged && isBeyond(name, series[name]?.peak ?? null, limits[name].critical),
+      metricOf(name).is_peak_judged &&
+      isBeyond(name, series[name]?.peak ?? null, limits[name]?.critical ?? null),
   );
 }
 

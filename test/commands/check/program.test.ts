@@ -62,7 +62,10 @@ describeEachMajor('poolctl check', major => {
       status: 'ok',
       findings: [],
       metrics: {blocked_sessions: 0, longest_idle_in_transaction_ms: 0},
-      thresholds: {used_ratio: {max: 0.8, is_crossed: false}},
+      thresholds: {
+        used_ratio: {max: 0.8, is_crossed: false, judged_by: 'limit'},
+        longest_transaction_ms: {max: 300_000, critical: 1_800_000, is_crossed: false, judged_by: 'findings'},
+      },
     });
     const text = await runProgram(['check', urlOf(server, 'oncall')]);
     expect([text.code, text.stdout]).toEqual([

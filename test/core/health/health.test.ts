@@ -91,6 +91,31 @@ describe('limits', () => {
     expect(crossed(health)).toEqual(level === 'ok' ? [] : [name]);
   });
 
+  it.each<[MetricName, Parameters<typeof createSnapshot>[0], object]>([
+    ['longest_transaction_ms', transaction(1_800_001), {max: 300_000, warning: 300_000, critical: 1_800_000}],
+    ['longest_idle_in_transaction_ms', idle(300_001), {max: 30_000, warning: 30_000, critical: 300_000}],
+    [
+      'cache_hit_ratio',
+      {databases: database({cache_hit_ratio: 0.98})},
+      {min: 0.99, warning: 0.99, critical: null},
+    ],
+    ['n_plus_one_suspects', {}, {max: 5, warning: 5, critical: null}],
+    ['invalid_indexes', {}, {max: 0, warning: 0, critical: null}],
+    ['stale_tables', {}, {max: 0, warning: 0, critical: null}],
+  ])(
+    'of %s, which findings judge, are its defaults in the document and never crossed',
+    (name, changes, numbers) => {
+      const {status, thresholds, metrics} = healthOf(createSnapshot(changes));
+      const level = metrics[name] === null ? 'unknown' : 'ok';
+      expect([status, thresholds[name]]).toEqual([
+        'ok',
+        {...numbers, level, is_crossed: false, judged_by: 'findings'},
+      ]);
+      const given = healthOf(createSnapshot(), [], {[name]: {warning: null, critical: 0.5}}).thresholds[name];
+      expect(given).toMatchObject({warning: null, critical: 0.5, judged_by: 'limit'});
+    },
+  );
+
   it.each<[MetricName, string, Parameters<typeof createSnapshot>[0], Parameters<typeof createSnapshot>[0]]>([
     ['longest_idle_in_transaction_ms', '30s', idle(30_000), idle(30_001)],
     ['longest_transaction_ms', '5min', transaction(300_000), transaction(300_001)],

@@ -1,6 +1,6 @@
 import {afterAll, describe, expect, it, vi} from 'vitest';
 import {samplesOf} from '../../../source/core/assessment/samples.ts';
-import {defaultLimit} from '../../../source/core/health/health.ts';
+import {limitsFor} from '../../../source/core/health/health.ts';
 import {metricNames, metricOf} from '../../../source/core/health/metrics.ts';
 import type {Threshold} from '../../../source/core/health/session-thresholds.ts';
 import type {ThresholdName} from '../../../source/core/health/thresholds.ts';
@@ -348,7 +348,7 @@ const cases: [
   ],
   ...metricNames.flatMap(name =>
     (['warning', 'critical'] as const).flatMap((level): (typeof cases)[number][] =>
-      defaultLimit(name)?.[level] === undefined
+      (limitsFor({})[name]?.[level] ?? null) === null
         ? []
         : [[name as ThresholdName, level, 'check', ({checked}, value) => checked(name, value)]],
     ),
