@@ -3,13 +3,8 @@ import {quoteIdentifier} from '../../core/sql/quote.ts';
 import {counted} from '../../core/text/format.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
 import type {DoctorCheck, Target} from '../../model/target.ts';
-import {
-  grantNotes,
-  serviceNames,
-  statementsNotes,
-  suggestPreload,
-  suggestSetting,
-} from './managed-service.ts';
+import {advice, type Fix, grantNote, missing, ok, setting} from './doctor-results.ts';
+import {statementsNotes, suggestPreload, suggestSetting} from './managed-service.ts';
 
 export type DoctorInput = {target: Target; data: DoctorData; unavailable: Unavailable[]};
 
@@ -134,7 +129,6 @@ function statements({target, data, unavailable}: DoctorInput): DoctorCheck {
       `pg_stat_statements is in schema ${quoteIdentifier(schema)}, which this role may not use`,
       {
         remedy: `GRANT USAGE ON SCHEMA ${quoteIdentifier(schema)} TO ${quoteIdentifier(data.role)};`,
-        note: null,
       },
     );
   }
@@ -175,32 +169,34 @@ function queryId({target, data}: DoctorInput): DoctorCheck {
   });
 }
 
-/** EXPLAIN executes nothing but needs the privilege to read. pg_read_all_data came with PostgreSQL 14. */
-function plans({target, data}: DoctorInput): DoctorCheck {
-  const {tables, unreadable_tables: unreadable, unreadable_schemas} = data;
+/** EXPLAIN executes nothing but needs the privilege to read. */
+function plans(input: DoctorInput): DoctorCheck {
+  const {role, tables, unreadable_tables: unreadable, unreadable_schemas} = input.data;
   if (unreadable === 0) return ok('plans', "can show the plans of this database's statements");
-  const role = quoteIdentifier(data.role);
   const schemas = unreadable_schemas.map(quoteIdentifier).join(', ');
-  const remedy =
-    target.server_version_num >= 140_000
-      ? `GRANT pg_read_all_data TO ${role};`
-      : `GRANT USAGE ON SCHEMA ${schemas} TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA ${schemas} TO ${role};`;
+  const to = `TO ${quoteIdentifier(role)};`;
+  const before14 = `GRANT USAGE ON SCHEMA ${schemas} ${to} GRANT SELECT ON ALL TABLES IN SCHEMA ${schemas} ${to}`;
   const detail = `may not read ${unreadable} of ${counted(tables, 'table')}, so their statements have no plans`;
-  return advice('plans', detail, {remedy, note: grantNote(target)});
+  return advice('plans', detail, readGrant(input, before14));
 }
 
-/** pg_sequence_last_value() wants SELECT or USAGE on the sequence, which pg_read_all_data (PostgreSQL 14) has and pg_monitor has not. */
-function sequences({target, data}: DoctorInput): DoctorCheck[] {
-  const {sequences: all, unreadable_sequences: unreadable, unreadable_sequence_schemas} = data;
+/** pg_sequence_last_value() needs SELECT or USAGE on the sequence, which pg_monitor does not have. */
+function sequences(input: DoctorInput): DoctorCheck[] {
+  const {role, sequences: all, unreadable_sequences: unreadable, unreadable_sequence_schemas} = input.data;
   if (unreadable === 0) return [];
-  const role = quoteIdentifier(data.role);
   const schemas = unreadable_sequence_schemas.map(quoteIdentifier).join(', ');
+  const before14 = `GRANT SELECT ON ALL SEQUENCES IN SCHEMA ${schemas} TO ${quoteIdentifier(role)};`;
+  const detail = `may not read ${unreadable} of ${counted(all, 'sequence')}: it cannot see that one reaches its end`;
+  return [advice('sequences', detail, readGrant(input, before14))];
+}
+
+/** pg_read_all_data came with PostgreSQL 14. */
+function readGrant({target, data}: DoctorInput, before14: string): Fix {
   const remedy =
     target.server_version_num >= 140_000
-      ? `GRANT pg_read_all_data TO ${role};`
-      : `GRANT SELECT ON ALL SEQUENCES IN SCHEMA ${schemas} TO ${role};`;
-  const detail = `may not read ${unreadable} of ${counted(all, 'sequence')}: it cannot see that one reaches its end`;
-  return [advice('sequences', detail, {remedy, note: grantNote(target)})];
+      ? `GRANT pg_read_all_data TO ${quoteIdentifier(data.role)};`
+      : before14;
+  return {remedy, note: grantNote(target)};
 }
 
 function reservedSlots({target, data}: DoctorInput): DoctorCheck {
@@ -275,36 +271,4 @@ function standby({target}: DoctorInput): DoctorCheck[] {
       'Sessions here can be ended; settings and roles are changed on the primary.',
     ),
   ];
-}
-
-type Fix = {remedy: string; note: string | null};
-
-function ok(id: string, detail: string, note: string | null = null): DoctorCheck {
-  return {id, status: 'ok', detail, remedy: null, needs_restart: false, note};
-}
-
-function missing(id: string, detail: string, {remedy, note}: Fix): DoctorCheck {
-  return {id, status: 'missing', detail, remedy, needs_restart: false, note};
-}
-
-function advice(id: string, detail: string, {remedy, note}: Fix): DoctorCheck {
-  return {id, status: 'advice', detail, remedy, needs_restart: false, note};
-}
-
-function setting(
-  target: Target,
-  id: string,
-  change: {status: 'missing' | 'advice'; detail: string; name: string; value: string; needs_restart: boolean},
-): DoctorCheck {
-  const {status, detail, needs_restart} = change;
-  const remedy = suggestSetting(target.managed_service, change);
-  const note =
-    target.managed_service === null
-      ? null
-      : `${serviceNames[target.managed_service]} does not allow ALTER SYSTEM.`;
-  return {id, status, detail, remedy, needs_restart, note};
-}
-
-function grantNote({managed_service}: Target): string | null {
-  return managed_service === null ? null : grantNotes[managed_service];
 }

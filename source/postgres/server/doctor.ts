@@ -12,6 +12,7 @@ import {readSequences} from '../facts/sequences.ts';
 import {readWriteState} from '../facts/write-state.ts';
 import {readTarget} from './capabilities.ts';
 import {checkTarget, type DoctorData, settingNames} from './doctor-checks.ts';
+import {advice, missing, ok} from './doctor-results.ts';
 import {readServerProof} from './server-proof.ts';
 
 /**
@@ -69,47 +70,41 @@ async function readWriteFacts(connection: Connection): Promise<AssessmentFacts> 
 
 /** Whether the server takes writes, and what will end that: the first question. */
 function writesCheck(target: Target, facts: AssessmentFacts): DoctorCheck {
-  const {ok, reasons} = writableOf({snapshot: {target, backends: [], statements: []}, samples: [], facts});
-  const check = {id: 'writes', needs_restart: false, note: null};
-  if (ok === null)
-    return {
-      ...check,
-      status: 'advice',
-      detail: 'whether the server takes writes could not be read',
-      remedy: null,
-    };
-  if (target.is_in_recovery || (ok && reasons.length === 0)) {
-    const detail = ok ? 'the server takes writes' : 'the server takes no writes: it is a standby';
-    return {...check, status: 'ok', detail, remedy: null};
-  }
-  const detail = `${ok ? 'the server takes writes, but' : 'the server takes no writes:'} ${reasons.join('; ')}`;
-  return {...check, status: 'advice', detail, remedy: 'poolctl check says what to do.'};
+  const id = 'writes';
+  const {ok: takesWrites, reasons} = writableOf({
+    snapshot: {target, backends: [], statements: []},
+    samples: [],
+    facts,
+  });
+  if (takesWrites === null) return advice(id, 'whether the server takes writes could not be read');
+  if (target.is_in_recovery || (takesWrites && reasons.length === 0))
+    return ok(id, takesWrites ? 'the server takes writes' : 'the server takes no writes: it is a standby');
+  const detail = `${takesWrites ? 'the server takes writes, but' : 'the server takes no writes:'} ${reasons.join('; ')}`;
+  return advice(id, detail, {remedy: 'poolctl check says what to do.'});
 }
 
 function pooler(is_pooled: boolean): DoctorCheck[] {
-  if (!is_pooled) return [];
-  const {section: id, reason: detail, remedy} = poolerInBetween;
-  return [{id, status: 'missing', detail, remedy, needs_restart: false, note: null}];
+  const {section: id, reason, remedy} = poolerInBetween;
+  return is_pooled ? [missing(id, reason, {remedy})] : [];
 }
 
 /** Checks that the rescue URL works and leads to the same server. */
 async function rescue({rescue: request}: ConnectionRequest, target: Target): Promise<DoctorCheck[]> {
   if (request === null) return [];
-  const found = {id: 'rescue', needs_restart: false, note: null};
+  const id = 'rescue';
   try {
     const connection = await connect(request, {purpose: 'watch'});
     const {server} = await readServerProof(connection.client, connection.marker, request.connect_timeout_ms);
     await connection.close();
     const isOther = target.server !== undefined && compareServers(target.server, server) === 'other';
     const works = `the rescue URL (${request.source}) works`;
-    if (!isOther || target.server === undefined)
-      return [{...found, status: 'ok', detail: works, remedy: null}];
+    if (!isOther || target.server === undefined) return [ok(id, works)];
     const detail = `${works}, but ${serverDifference(target.server, server)}: poolctl changes nothing through it`;
-    return [{...found, status: 'missing', detail, remedy: `Set it to ${target.id} with another role.`}];
+    return [missing(id, detail, {remedy: `Set it to ${target.id} with another role.`})];
   } catch (error) {
     const {message, hint} = toAbortError(error, request);
     const detail = `the rescue URL (${request.source}) does not work: ${message}`;
-    return [{...found, status: 'missing', detail, remedy: hint ?? 'Correct the address.'}];
+    return [missing(id, detail, {remedy: hint ?? 'Correct the address.'})];
   }
 }
 
