@@ -119,3 +119,21 @@ it('without a finding the Overview says over what none was found, and what canno
   expect(screen).toContain('none in one reading');
   expect(screen).toContain("an application's queue for its pool");
 });
+
+it.each([
+  ['waiting', false],
+  ['slow', true],
+  ['chatty', true],
+] as const)(
+  'on a narrow screen the Overview shows first what a finding of harm %s is about',
+  (kind, isAboutStatements) => {
+    const finding = createFinding({harm: {kind, sessions: 3, share: 1, since: null}, cause: 'example'});
+    const screen = screenOf(reading([finding]));
+    const [statements, groups] = [
+      screen.indexOf('costliest statements'),
+      screen.indexOf('slots by application'),
+    ];
+    expect(groups).toBeGreaterThan(0);
+    expect(statements > 0 && statements < groups).toBe(isAboutStatements);
+  },
+);

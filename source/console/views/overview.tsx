@@ -73,8 +73,8 @@ function Wide({snapshot}: {snapshot: Snapshot}) {
  * the rows. The charts get what is left.
  */
 function Narrow({snapshot}: {snapshot: Snapshot}) {
-  const isAboutStatements = useConsole(
-    ({findings: [first]}) => first?.subject.startsWith('statement:') ?? false,
+  const isAboutStatements = useConsole(({findings: [first]}) =>
+    ['slow', 'chatty'].includes(first?.harm?.kind ?? ''),
   );
   return (
     <>
