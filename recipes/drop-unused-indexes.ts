@@ -1,4 +1,3 @@
-import {usageError} from '../source/core/errors.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
 import {
   type Chosen,
@@ -34,6 +33,7 @@ import type {Finding, Parameter, ParameterValues, Plan, Recipe, Skipped} from '.
 import type {RecipeData} from '../source/model/recipe-data.ts';
 import type {Snapshot} from '../source/model/snapshot.ts';
 
+const standbyChoices = ['keep', 'drop'] as const;
 const redundantChoices = ['exact', 'all', 'keep'] as const;
 
 const parameters: Parameter[] = [
@@ -69,7 +69,7 @@ const parameters: Parameter[] = [
     description:
       'Keep or drop indexes if a standby replicates from this server; scans on a standby are not counted here',
     kind: 'choice',
-    choices: ['keep', 'drop'],
+    choices: standbyChoices,
     default: 'keep',
   },
   {
@@ -161,14 +161,12 @@ type Criteria = DropCriteria & {lock_timeout_ms: number};
 
 function criteriaOf(params: ParameterValues): Criteria {
   const read = readValues(params, parameters);
-  const standby = read('standby');
-  if (standby !== 'keep' && standby !== 'drop') throw usageError(`standby: no "${standby}"`, 'keep or drop');
   return {
     named: readList(read('index')),
     table: read('table'),
     stats_age_ms: readDuration('stats_age', read('stats_age')),
     max_scans: readMaxScans(read('max_scans')),
-    standby,
+    standby: readChoice('standby', read('standby'), standbyChoices),
     redundant: readChoice('redundant', read('redundant'), redundantChoices),
     at_most: readCount('at_most', read('at_most')) ?? Number.POSITIVE_INFINITY,
     lock_timeout_ms: readLockTimeout(read('lock_timeout')),

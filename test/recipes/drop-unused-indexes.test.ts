@@ -145,6 +145,34 @@ describe('drop-unused-indexes', () => {
     expect(plan.skipped.map(each => each.reason).join()).toBe(reason);
   });
 
+  it.each<[string, ParameterValues, string[]]>([
+    [
+      'drops a duplicate of what is itself a prefix',
+      {},
+      ['drop redundant index again of public.orders, which narrow serves'],
+    ],
+    [
+      'never drops what serves a redundant index',
+      {redundant: 'all'},
+      [
+        'drop redundant index again of public.orders, which wide serves',
+        'drop redundant index narrow of public.orders, which wide serves',
+      ],
+    ],
+    [
+      'drops the largest first',
+      {redundant: 'all', at_most: '1'},
+      ['drop redundant index again of public.orders, which wide serves'],
+    ],
+  ])('%s', (_what, params, titles) => {
+    const indexes = [
+      createIndex({oid: '1', name: 'narrow', columns: ['status'], size_bytes: 1000}),
+      createIndex({oid: '2', name: 'again', columns: ['status'], size_bytes: 2000}),
+      createIndex({oid: '3', name: 'wide', columns: ['status', 'user_id']}),
+    ];
+    expect(titlesOf(planWith(dropUnused, createCatalog({indexes}), params))).toEqual(titles);
+  });
+
   it('never drops what serves a redundant index as unused together with it', () => {
     const indexes = [
       createIndex({oid: '1', name: 'narrow', columns: ['status']}),

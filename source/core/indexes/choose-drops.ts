@@ -39,35 +39,40 @@ export function chooseDrops(catalog: Catalog, criteria: DropCriteria): Choice {
     return skipReason === null || !isReported ? [] : [protectedIndex(index, skipReason)];
   });
   const unusedNow = reason === null ? idle : [];
-  const {duplicates, kept} = redundantOf(without(catalog, unusedNow), criteria);
+  const {dropped, kept} = redundantOf(without(catalog, unusedNow), criteria);
   const chosen = [
     ...unusedNow.map((index): Chosen => ({index, reason: {kind: 'unused', max_scans: criteria.max_scans}})),
-    ...duplicates.map(({index, served_by}): Chosen => ({index, reason: {kind: 'redundant', served_by}})),
-  ];
-  const told = new Set([
-    ...duplicates.map(({index}) => subjectOf(index)),
+    ...dropped.map(({index, served_by}): Chosen => ({index, reason: {kind: 'redundant', served_by}})),
+  ].toSorted((a, b) => largestFirst(a.index, b.index));
+  const isReported = new Set([
+    ...dropped.map(({index}) => subjectOf(index)),
     ...kept.map(({subject}) => subject),
   ]);
-  const reported = [...skipped.filter(({subject}) => !told.has(subject)), ...kept];
-  return {chosen: chosen.slice(0, criteria.at_most), skipped: reported};
+  const others = skipped.filter(({subject}) => !isReported.has(subject));
+  return {chosen: chosen.slice(0, criteria.at_most), skipped: [...others, ...kept]};
 }
 
-/** Indexes that others serve, whatever their scans: those to drop, and those that are only reported. */
-function redundantOf(catalog: Catalog, criteria: DropCriteria): {duplicates: Redundant[]; kept: Skipped[]} {
-  const found = redundantIndexes(catalog).filter(({index}) => isSelected(index, criteria));
-  const isDropped = ({kind}: Redundant) =>
-    criteria.redundant === 'all' || (criteria.redundant === 'exact' && kind === 'exact');
-  const used = found.filter(each => !isDropped(each) && each.index.scans > criteria.max_scans);
-  const kept = criteria.redundant === 'keep' ? [] : used;
-  return {
-    duplicates: found.filter(isDropped),
-    kept: kept.map(({index, served_by}) =>
+/** Indexes that others serve, whatever their scans: those to drop, and used ones that are only reported. */
+function redundantOf(catalog: Catalog, criteria: DropCriteria): {dropped: Redundant[]; kept: Skipped[]} {
+  const {redundant, max_scans} = criteria;
+  if (redundant === 'keep') return {dropped: [], kept: []};
+  const find = (among: Catalog, kinds: Redundant['kind'][]) =>
+    redundantIndexes(among, kinds).filter(({index}) => isSelected(index, criteria));
+  if (redundant === 'all') return {dropped: find(catalog, ['exact', 'prefix']), kept: []};
+  const dropped = find(catalog, ['exact']);
+  const rest = without(
+    catalog,
+    dropped.map(({index}) => index),
+  );
+  const kept = find(rest, ['prefix'])
+    .filter(({index}) => index.scans > max_scans)
+    .map(({index, served_by}) =>
       protectedIndex(
         index,
         `${served_by.name} begins with its columns and would serve instead: redundant=all`,
       ),
-    ),
-  };
+    );
+  return {dropped, kept};
 }
 
 function isSelected(index: Index, {named, table}: DropCriteria): boolean {
@@ -93,19 +98,20 @@ export function whyNoneMayBeDropped(
 
 /** Those of `indexes` that may be dropped, the largest first; one of two that cover the same foreign key is kept. */
 function droppable(catalog: Catalog, indexes: readonly Index[]): Index[] {
-  const largestFirst = indexes.toSorted(
-    (a, b) => b.size_bytes - a.size_bytes || Number(a.oid) - Number(b.oid),
-  );
   // Only the other indexes of the same table matter: check them, not thousands on other tables.
   const staying = byTable(catalog.indexes);
   const chosen: Index[] = [];
-  for (const index of largestFirst) {
+  for (const index of indexes.toSorted(largestFirst)) {
     const own = staying.get(index.table_oid) ?? new Set();
     if (reasonToKeep({...catalog, indexes: [...own]}, index) !== null) continue;
     own.delete(index);
     chosen.push(index);
   }
   return chosen;
+}
+
+function largestFirst(a: Index, b: Index): number {
+  return b.size_bytes - a.size_bytes || Number(a.oid) - Number(b.oid);
 }
 
 function byTable(indexes: readonly Index[]): Map<string, Set<Index>> {

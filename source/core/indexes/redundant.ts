@@ -10,14 +10,18 @@ export type Redundant = {
   kind: 'exact' | 'prefix';
 };
 
-/** The redundant indexes; each is served by one that is not redundant itself. */
-export function redundantIndexes(catalog: Catalog): Redundant[] {
+/** The redundant indexes of these kinds; each is served by one that is not redundant itself. */
+export function redundantIndexes(catalog: Catalog, kinds: readonly Redundant['kind'][]): Redundant[] {
+  const isServing = (other: Index, index: Index) => {
+    const kind = serves(catalog, other, index);
+    return kind !== null && kinds.includes(kind);
+  };
   return [...groupBy(catalog.indexes, ({table_oid}) => table_oid).values()].flatMap(own => {
     if (own.length < 2) return [];
     const valid = own.filter(({is_valid, definition}) => is_valid && definition !== '');
     const found = valid
       .filter(index => mayBeDropped(catalog, index))
-      .map(index => ({index, servers: valid.filter(other => serves(catalog, other, index) !== null)}))
+      .map(index => ({index, servers: valid.filter(other => isServing(other, index))}))
       .filter(({servers}) => servers.length > 0);
     const redundant = new Set(found.map(({index}) => index));
     return found.flatMap(({index, servers}) => {
