@@ -58,18 +58,20 @@ export function createProcesses<Source>({
   let hasSetup = false;
   const notes = new Set<string>();
   const refusals = new Set<string>();
-  const add = (): Worker<Source> => {
+  const add = async (signal: AbortSignal): Promise<Loaded> => {
     const worker = start();
     workers.push(worker);
     worker.ended.then(() => {
       workers = workers.filter(each => each !== worker);
     });
-    worker.send({kind: 'load', source});
-    return worker;
+    const task = {kind: 'load', source} as const;
+    return (await exchange(worker, task, {awaits: 'loaded', signal, silence_ms: longestLoad_ms})).loaded;
   };
+  const addUpTo = (length: number, signal: AbortSignal) =>
+    Promise.all(Array.from({length: Math.max(0, length - workers.length)}, () => add(signal)));
   return {
     async load(signal) {
-      const {loaded} = await exchange(add(), null, {awaits: 'loaded', signal, silence_ms: longestLoad_ms});
+      const loaded = await add(signal);
       ({hasSetup} = loaded.endpoint);
       return loaded;
     },
@@ -78,13 +80,21 @@ export function createProcesses<Source>({
         // What a setup leaves in memory is in the first process only.
         const cases = splitCase(benchmark, hasSetup ? 1 : count);
         if (benchmark.instances > 1) notes.add(processesNote(benchmark.instances, cases.length));
-        while (workers.length < cases.length) add();
+        await addUpTo(cases.length, options.signal);
+        // Ends all shares if one fails.
+        const ending = new AbortController();
+        const signal = AbortSignal.any([options.signal, ending.signal]);
         const shares = cases.map((each, index) => {
           const seed = Math.floor(options.random() * 2 ** 32);
           const task = {kind: 'measure', settings, benchmark: each, seed} as const;
-          return beginShare(workers[index] as Worker<Source>, task, options.signal);
+          return beginShare(workers[index] as Worker<Source>, task, signal);
         });
-        const all = await measureShares(shares, options);
+        const all = await measureShares(shares, options).catch(async error => {
+          ending.abort();
+          // A report that came later would be taken for the answer to the next task.
+          await Promise.allSettled(shares.map(({measured}) => measured));
+          throw error;
+        });
         for (const note of all.notes) notes.add(note);
         for (const refusal of all.refusals) refusals.add(refusal);
         return all.measured;
@@ -93,7 +103,9 @@ export function createProcesses<Source>({
         if (!hasSetup) return null;
         const task = {kind: 'set-up', settings, connection_limit} as const;
         const silence_ms = settings.hang_timeout_ms;
-        return (await exchange(workers[0] ?? add(), task, {awaits: 'set-up', signal, silence_ms})).problem;
+        await addUpTo(1, signal);
+        const [worker] = workers as [Worker<Source>];
+        return (await exchange(worker, task, {awaits: 'set-up', signal, silence_ms})).problem;
       },
     }),
     notes: () => [...notes],
@@ -123,7 +135,7 @@ type ReportOf<Kind extends WorkerReport['kind']> = Extract<WorkerReport, {kind: 
  */
 function exchange<Source, Kind extends WorkerReport['kind']>(
   worker: Worker<Source>,
-  task: WorkerTask<Source> | null,
+  task: WorkerTask<Source>,
   {
     awaits,
     signal,
@@ -139,6 +151,7 @@ function exchange<Source, Kind extends WorkerReport['kind']>(
   return new Promise((resolve, reject) => {
     let heard_ms = performance.now();
     let aborted_ms = Number.POSITIVE_INFINITY;
+    let killedFor: string | null = null;
     const end = (settle: () => void) => {
       clearInterval(watch);
       signal.removeEventListener('abort', stop);
@@ -161,17 +174,20 @@ function exchange<Source, Kind extends WorkerReport['kind']>(
       const now_ms = performance.now();
       const isStuck = now_ms - heard_ms > silence_ms;
       if (!isStuck && now_ms - aborted_ms < longestStop_ms) return;
+      killedFor ??= isStuck
+        ? stuckText(silence_ms)
+        : "the endpoint's code did not stop: its process was ended";
       worker.kill();
-      fail(isStuck ? stuckText(silence_ms) : "the endpoint's code did not stop: its process was ended");
     }, 100);
-    worker.ended.then(reason => fail(`the endpoint's process ended: ${reason}`));
+    // Fails only when a killed process has ended: the next task must not be given to it.
+    worker.ended.then(reason => fail(killedFor ?? `the endpoint's process ended: ${reason}`));
     worker.onReport(report => {
       heard_ms = performance.now();
       if (report.kind === awaits) end(() => resolve(report as ReportOf<Kind>));
       else if (report.kind === 'failed') fail(report.message, report);
       else onReport?.(report);
     });
-    if (task !== null) worker.send(task);
+    worker.send(task);
     signal.addEventListener('abort', stop, {once: true});
     if (signal.aborted) stop();
   });
@@ -186,7 +202,8 @@ type Share = {
   ready: Promise<void>;
   measured: Promise<ReportOf<'measured'>>;
   progress: Progress;
-  send(task: {kind: 'go' | 'stop'}): void;
+  /** Starts counting. */
+  go(): void;
 };
 
 function beginShare<Source>(
@@ -196,7 +213,7 @@ function beginShare<Source>(
 ): Share {
   const share: Omit<Share, 'ready' | 'measured'> = {
     progress: {elapsed_ms: 0, requests: 0, failed: 0},
-    send: each => worker.send(each),
+    go: () => worker.send({kind: 'go'}),
   };
   let isReady = () => {};
   const ready = new Promise<void>(resolve => {
@@ -211,7 +228,7 @@ function beginShare<Source>(
       if (report.kind === 'progress') share.progress = report.progress;
     },
   });
-  // Whoever awaits `measured` gets the error.
+  // Reported where `measured` is awaited.
   measured.catch(() => {});
   return Object.assign(share, {ready: Promise.race([ready, measured.then(() => {})]), measured});
 }
@@ -221,16 +238,16 @@ async function measureShares(
   shares: readonly Share[],
   {countSessions, onProgress}: CaseOptions,
 ): Promise<{measured: Measured; notes: string[]; refusals: string[]}> {
-  const sendAll = (kind: 'go' | 'stop') => {
-    for (const share of shares) share.send({kind});
-  };
   const timer = setInterval(() => onProgress?.(sumOf(shares.map(({progress}) => progress))), 250);
   try {
     await Promise.all(shares.map(({ready}) => ready));
     const cpuBefore = process.cpuUsage();
     const sessions = trackPeakConnections(countSessions);
-    sendAll('go');
-    const all = await Promise.all(shares.map(share => share.measured));
+    for (const share of shares) share.go();
+    const all = await Promise.all(shares.map(share => share.measured)).catch(async error => {
+      await sessions.end();
+      throw error;
+    });
     const measured = mergeMeasured(all.map(each => each.measured));
     const {user, system} = process.cpuUsage(cpuBefore);
     return {
@@ -242,9 +259,6 @@ async function measureShares(
       notes: all.flatMap(({notes}) => notes),
       refusals: all.flatMap(({refusals}) => refusals),
     };
-  } catch (error) {
-    sendAll('stop');
-    throw error;
   } finally {
     clearInterval(timer);
   }

@@ -1,3 +1,4 @@
+import {AbortError} from '../../core/errors.ts';
 import {randomFrom} from '../../core/random.ts';
 import {formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
 import type {ReplayResult, ReplayTimes} from '../../model/replay-report.ts';
@@ -28,7 +29,11 @@ export async function simulateInstances(
   for (const {name} of matrix.variants) {
     const last = results.filter(each => each.variant === name && each.requests_per_second > 0).at(-1);
     if (last === undefined || options.signal.aborted || options.guard.signal.aborted) continue;
-    const simulated = await simulateVariant(last, matrix, options);
+    const simulated = await simulateVariant(last, matrix, options).catch((error: unknown) => {
+      // Its process ended: what was measured is kept.
+      if (error instanceof AbortError) return error.message;
+      throw error;
+    });
     if (typeof simulated === 'string') all.notes.push(`${name}: not simulated: ${simulated}`);
     else {
       all.results.push(...simulated.results);
@@ -47,8 +52,13 @@ async function simulateVariant(
   if (matrix.rate !== null) return 'it needs users who wait for their answers, not --rate';
   const {connection_limit} = last;
   const users = Math.max(1, Math.round(last.concurrency / last.instances));
-  const slots = await guard.slots();
-  const room = Math.min(slots, await guard.room());
+  const counts = await Promise.all([guard.slots(), guard.room()]).catch(() => null);
+  if (counts === null) {
+    guard.lose();
+    return interruptionOf(guard);
+  }
+  const slots = counts[0];
+  const room = Math.min(...counts);
   const held = Math.min(instances, Math.floor(room / connection_limit));
   if (held < 2)
     return `its check needs 2 instances with ${connection_limit} connections each, and the server has ${room} free`;
@@ -68,7 +78,7 @@ async function simulateVariant(
   const alone = await measure({...caseOf(1), concurrency: 1, requests: 2000}, own);
   const fitted = await measure(caseOf(Math.max(1, held >> 1)), own);
   const checked = await measure(caseOf(held), own);
-  if (signal.aborted || guard.signal.aborted) return 'it was interrupted';
+  if (signal.aborted || guard.signal.aborted) return interruptionOf(guard);
   const real = toResult(caseOf(held), checked);
   if (checked.process_cpu_ratio > busyProcess)
     return `a process of poolctl took ${formatRatio(checked.process_cpu_ratio, 0)} of a core with ${held} instances, so the server's limit is unknown`;
@@ -108,6 +118,10 @@ async function simulateVariant(
           ]),
     ],
   };
+}
+
+function interruptionOf(guard: BenchmarkOptions['guard']): string {
+  return guard.reason() ?? 'it was interrupted';
 }
 
 /** A simulation that is off by more than this share says nothing. */

@@ -4,8 +4,17 @@ import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {ReplayDocument} from '../../../source/model/replay-report.ts';
 import type {BenchmarkCase} from '../../../source/replay/measure/measure.ts';
+import {createProcesses, type Worker} from '../../../source/replay/measure/processes.ts';
 import {createRunStats, recordFailure, statementStats} from '../../../source/replay/measure/run-stats.ts';
-import {mergeMeasured, packMeasured, splitCase} from '../../../source/replay/measure/worker.ts';
+import {
+  type Loaded,
+  mergeMeasured,
+  packMeasured,
+  splitCase,
+  type WorkerReport,
+  type WorkerSettings,
+  type WorkerTask,
+} from '../../../source/replay/measure/worker.ts';
 import {beginRequest, recordFailedRequest, recordRequest} from '../../../source/replay/pool/request-trace.ts';
 import {createCliRoles, runProgram, temporaryHome, urlOf} from '../../cli/run-program.ts';
 import {shareTestServer, type TestServer} from '../../helpers/server.ts';
@@ -102,6 +111,86 @@ describe('measurements of several processes', () => {
     const {stats} = mergeMeasured([packMeasured(idle), packMeasured(measured(20, 1))]);
     expect(stats.latency_us.totalCount).toBe(1);
     expect(stats.latency_us.maxValue / 1000).toBeCloseTo(20, 1);
+  });
+});
+
+describe('after a case that failed', () => {
+  const settings: WorkerSettings = {
+    ...{connection: {}, allowWrites: false, schema: null, ignoresIdentity: false},
+    ...{pool_timeout_ms: 0, hang_timeout_ms: 300},
+  };
+  const loaded: Loaded = {
+    endpoint: {route: 'GET /x', file: 'x.ts', variants: [{name: 'main'}], hasSetup: false},
+    prisma: null,
+  };
+  const reportOf = (requests: number): WorkerReport => {
+    const stats = createRunStats();
+    for (let each = 0; each < requests; each++) recordRequest(beginRequest(stats), 1);
+    const measured = {
+      ...{stats, elapsed_ms: 1, peak_connections: null, peak_in_use: 0, isComplete: true},
+      ...{process_busy_ratio: 0, process_cpu_ratio: 0, cpu_ms: 0},
+    };
+    return {kind: 'measured', measured: packMeasured(measured), notes: [], refusals: []};
+  };
+
+  /** Processes whose worker `index` answers its tasks with `answer`. */
+  function processesOf(
+    count: number,
+    answer: (index: number, task: WorkerTask<null>, report: (report: WorkerReport) => void) => void,
+  ) {
+    let started = 0;
+    const start = (): Worker<null> => {
+      const index = started++;
+      let listener: (report: WorkerReport) => void = () => {};
+      let end = (_reason: string) => {};
+      const ended = new Promise<string>(resolve => {
+        end = resolve;
+      });
+      const report = (each: WorkerReport) => listener(each);
+      return {
+        send: task =>
+          void setImmediate(() =>
+            task.kind === 'load' ? report({kind: 'loaded', loaded}) : answer(index, task, report),
+          ),
+        onReport: next => {
+          listener = next;
+        },
+        ended,
+        stop: () => {},
+        // As a real process, it ends a moment later.
+        kill: () => void setTimeout(() => end('SIGKILL'), 50),
+      };
+    };
+    const {measure} = createProcesses({count, source: null, start}).measureWith(settings);
+    const options = {
+      random: () => 0.5,
+      countSessions: async () => null,
+      signal: new AbortController().signal,
+    };
+    return () => measure({...benchmark, instances: count}, options);
+  }
+
+  it('the next one gets its own figures, not those of a share that was stopped', async () => {
+    let cases = 0;
+    const measure = processesOf(2, (index, {kind}, report) => {
+      if (kind === 'measure' && index === 0) cases++;
+      if (kind === 'measure' && index === 0 && cases === 1) report({kind: 'failed', message: 'broken'});
+      else if (kind === 'measure') report({kind: 'ready'});
+      if (kind === 'stop' && index === 1) setTimeout(() => report(reportOf(1000)), 100);
+      if (kind === 'go') setTimeout(() => report(reportOf(index + 1)), 200);
+    });
+    await expect(measure()).rejects.toThrow('broken');
+    expect((await measure()).stats.requests).toBe(3);
+  });
+
+  it('because its code held the process, the next one gets a new process', async () => {
+    const measure = processesOf(1, (index, {kind}, report) => {
+      if (index === 0) return;
+      if (kind === 'measure') report({kind: 'ready'});
+      if (kind === 'go') report(reportOf(5));
+    });
+    await expect(measure()).rejects.toThrow('as an endless loop does');
+    expect((await measure()).stats.requests).toBe(5);
   });
 });
 

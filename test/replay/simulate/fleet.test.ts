@@ -1,4 +1,5 @@
 import {expect, it} from 'vitest';
+import {AbortError, exitCodes} from '../../../source/core/errors.ts';
 import {randomFrom} from '../../../source/core/random.ts';
 import {createGuard} from '../../../source/replay/measure/guard.ts';
 import type {BenchmarkCase, Measured} from '../../../source/replay/measure/measure.ts';
@@ -107,6 +108,16 @@ it('gives no figure far beyond what was seen, where no limit was', async () => {
   expect(note).toMatch(
     /not simulated with 100 instances, .* no limit of the server was seen up to 2[01] queries/,
   );
+});
+
+it('keeps the measured results if the process of its check ends', async () => {
+  const answering = measureOn(() => 8);
+  const ending = async (benchmark: BenchmarkCase) => {
+    if (benchmark.instances === 1) return answering(benchmark);
+    throw new AbortError("the endpoint's process ended: exit code 3", {exitCode: exitCodes.actFailed});
+  };
+  const {results, note} = await simulated(100, ending);
+  expect([results, note]).toEqual([[], "main: not simulated: the endpoint's process ended: exit code 3"]);
 });
 
 function offOf(value: number | undefined, right: number): number {
