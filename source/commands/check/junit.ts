@@ -60,8 +60,9 @@ function skippedBecause(name: MetricName, {unavailable}: HealthReport['health'])
 /** What the course of a watch shows beside its percentiles. */
 function watchCases(report: HealthReport): Case[] {
   if (!('watch' in report.health)) return [];
-  const [first, ...others] = reasonsOf(report).filter(({kind}) => kind === 'watch');
-  const message = [first, ...others].flatMap(each => each?.text ?? []).join('; ');
+  const reasons = reasonsOf(report).filter(({kind}) => kind === 'watch');
+  const [first] = reasons;
+  const message = reasons.map(({text}) => text).join('; ');
   return [
     {
       suite: 'watch',
