@@ -148,6 +148,12 @@ describe('apply-indexes', () => {
       '4711 (shop/shop_app idle in transaction, 2h00m, holds RowExclusiveLock on public.orders), 4712 (holds a snapshot). End',
     );
     expect(planWithFacts({})?.explanation[1]).toBe('What it would wait for is unknown.');
+    const {target} = createSnapshot();
+    const privileges = {...target.privileges, read_all_stats: false, is_superuser: false};
+    const unprivileged = createSnapshot({target: {...target, privileges}});
+    expect(planWithFacts({table_holders: []}, unprivileged)?.explanation[1]).toContain(
+      'hold a snapshot, which it waits for, is hidden from this role',
+    );
     expect(delayed?.steps).toEqual(planWithFacts({table_holders: []})?.steps);
   });
 

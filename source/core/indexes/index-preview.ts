@@ -155,7 +155,10 @@ function waitLine({snapshot, holders, tables, lock_timeout_ms, kind}: Waiting): 
       first === undefined ? 'holds a snapshot' : `holds ${first.mode} on ${names.get(first.table_oid)}`;
     return [{backend: pid === null ? undefined : ages.get(pid), pid, what}];
   });
+  const {read_all_stats, is_superuser} = snapshot.target.privileges;
   if (inTheWay.length === 0) {
+    if (kind === 'build' && !read_all_stats && !is_superuser)
+      return "No session writes to its table now. Whether others' transactions hold a snapshot, which it waits for, is hidden from this role.";
     return kind === 'build'
       ? 'It waits for no session now: none writes to its table or holds a snapshot.'
       : 'It waits for no session now: none uses its table.';
