@@ -78,20 +78,36 @@ export async function packageFolders(root: string, depth = 3): Promise<string[]>
 
 const foreignFolders = new Set(['node_modules', 'dist', 'build', 'generated', 'client', 'migrations']);
 
-const configNames = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs'].map(ending => `prisma.config.${ending}`);
+/** Where Prisma looks for its configuration. */
+const configNames = ['prisma.config', '.config/prisma'].flatMap(name =>
+  ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs'].map(ending => `${name}.${ending}`),
+);
+
+/** Prisma's configuration in a folder; `place` is the folder that its paths are relative to. */
+export async function readConfig(root: string): Promise<{place: string; text: string} | null> {
+  for (const name of configNames) {
+    const text = await readText(join(root, name));
+    if (text !== null) return {place: dirname(name), text};
+  }
+  return null;
+}
 
 /** `schema` and `migrations.path` of a prisma.config, `prisma.schema` of package.json. */
 async function readConfigured(root: string): Promise<{schema: string[]; migrations: string[]}> {
   const manifest = /"prisma"\s*:\s*\{[^}]*"schema"\s*:\s*"([^"]+)"/.exec(
     (await readText(join(root, 'package.json'))) ?? '',
   );
-  const configs = await Promise.all(configNames.map(name => readText(join(root, name))));
-  const config = withoutComments(configs.find(text => text !== null) ?? '');
-  const schema = pathOf(/(?<![\w.'"])schema\s*:\s*/, config);
-  const migrations = pathOf(/(?<![\w.'"])migrations\s*:\s*\{[^}]*?\bpath\s*:\s*/, config);
+  const {place, text} = (await readConfig(root)) ?? {place: '.', text: ''};
+  const configured = (key: RegExp) => {
+    const path = pathOf(key, withoutComments(text));
+    return path === null ? [] : [join(place, path)];
+  };
   return {
-    schema: [schema, manifest?.[1]].filter(place => place != null),
-    migrations: migrations === null ? [] : [migrations],
+    schema: [
+      ...configured(/(?<![\w.'"])schema\s*:\s*/),
+      ...(manifest?.[1] === undefined ? [] : [manifest[1]]),
+    ],
+    migrations: configured(/(?<![\w.'"])migrations\s*:\s*\{[^}]*?\bpath\s*:\s*/),
   };
 }
 
@@ -114,8 +130,8 @@ function withoutComments(text: string): string {
 }
 
 /**
- * A file or a folder of files. `withModels`: nobody configured the file, so that the others of its folder (`models/`) are
- * taken for parts of the schema.
+ * A file or a folder of files. `withModels`: the file was found, not configured, and the others of its folder (`models/`)
+ * are taken for parts of the schema.
  */
 async function readSchemaAt(
   path: string,

@@ -5,7 +5,7 @@ import {findPoolCalls} from '../core/pool/adapter-call.ts';
 import {readEnvFile} from '../core/pool/env.ts';
 import {redactSecrets} from '../core/text/redact.ts';
 import type {Application, EnvFile, PoolSite} from '../model/application.ts';
-import {packageFolders, readSchemaOf, readText, realPathOf} from './application-files.ts';
+import {packageFolders, readConfig, readSchemaOf, readText, realPathOf} from './application-files.ts';
 
 /**
  * Reads from an application's folder what determines its pool: Prisma's version, the variable that holds the database
@@ -59,23 +59,13 @@ async function readEnvFiles(
   };
 }
 
-/** Where Prisma looks for its configuration. */
-const configurations = [
-  'prisma.config.ts',
-  'prisma.config.mts',
-  'prisma.config.js',
-  'prisma.config.mjs',
-  '.config/prisma.ts',
-];
-
 /**
  * From a config, then a schema: `env('DATABASE_URL')`, `process.env.DATABASE_URL` or `process.env["DATABASE_URL"]` (as
  * `prisma init` writes it) after `url`; or a name destructured from process.env.
  */
 async function readUrlVariable(folder: string, schema: readonly string[]): Promise<string> {
-  const configs = await Promise.all(configurations.map(name => readText(join(folder, name))));
-  for (const text of [...configs, ...schema]) {
-    if (text === null) continue;
+  const config = await readConfig(folder);
+  for (const text of config === null ? schema : [config.text, ...schema]) {
     const [, called, member, indexed, local] =
       /^[^/\n]*\burl\s*[=:]\s*(?:env\(\s*["'](\w+)["']|process\.env(?:\?*\.(\w+)|(?:\?\.)?\[\s*["'`](\w+)["'`]\s*\])|(\w+)\b)/m.exec(
         text,

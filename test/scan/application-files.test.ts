@@ -53,6 +53,12 @@ it.each<[string, Record<string, string>, string[], string[] | null]>([
     null,
   ],
   [
+    'where .config/prisma.ts says, from its own folder',
+    {'.config/prisma.ts': "export default {schema: '../db/my.prisma'};", 'db/my.prisma': 'a'},
+    ['db/my.prisma'],
+    null,
+  ],
+  [
     'where a call in prisma.config.mjs says, on one line',
     {
       'prisma.config.mjs':
