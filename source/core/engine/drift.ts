@@ -77,7 +77,7 @@ type Planned = {
   backends: ReadonlyMap<string, Backend>;
 };
 
-/** A pid may belong to another session by now; a start that is hidden from this role tells nothing. */
+/** Another session may have the pid now. A start that is hidden from this role is taken for the same. */
 function hasEnded(step: Step, backends: Planned['backends']): boolean {
   if (step.kind !== 'sql' || !step.subject.startsWith('backend:')) return false;
   const backend = backends.get(step.subject);

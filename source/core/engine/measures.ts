@@ -4,8 +4,8 @@ import {counted, formatCount, formatMs} from '../text/format.ts';
 type Measured = NonNullable<StepResult['measures']>[number];
 
 /**
- * What a step changed, one line for each measure that tells: the planner's cost of a statement before and after, and the
- * time of the calls since, not of all calls ever.
+ * What a step changed, one line for each measure known before and after: the planner's cost of a statement, and the time of
+ * the calls since, not of all calls.
  */
 export function effectLines(measures: readonly Measured[]): string[] {
   return measures.flatMap(({name, before, after}) => {

@@ -50,7 +50,7 @@ export function learnRanges(
       if (each.kind !== 'range' || each.is_bounded) continue;
       const {expression} = each.term;
       const ends = conditions.filter(one => one.kind === 'range' && one.term.expression === expression);
-      // Of `at > now() - $1 AND at < now()` the histogram tells nothing: the planner takes both for a narrow range.
+      // Of `at > now() - $1 AND at < now()` the histogram says nothing: the planner takes both for a narrow range.
       if (ends.length > 1) continue;
       const before = columnOf(table, each.term, columns)?.before_now ?? null;
       if (before === null || !each.term.is_column) continue;

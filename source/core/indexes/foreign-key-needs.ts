@@ -3,6 +3,7 @@ import type {SkippedIndex} from '../../model/recipe-data.ts';
 import {thresholds} from '../health/thresholds.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import type {AdviceInput, WorkloadStatement} from './candidates.ts';
+import {tableOf} from './index-catalog.ts';
 import {btree, type Candidate, findCovering, isIndexable, key, toCandidate} from './index-spec.ts';
 import {columnTerm} from './statement-shape.ts';
 import {rowsOf} from './statistics.ts';
@@ -22,10 +23,9 @@ export function foreignKeyNeeds(
   {catalog, existing, columns}: AdviceInput,
   skipped: SkippedIndex[],
 ): ForeignKeyNeed[] {
-  const {foreign_keys, tables} = catalog;
-  return foreign_keys.flatMap(foreign_key => {
-    const table = tables.find(({oid}) => oid === foreign_key.table_oid);
-    if (table === undefined) return [];
+  return catalog.foreign_keys.flatMap(foreign_key => {
+    const table = tableOf(catalog, foreign_key.table_oid);
+    if (table === null) return [];
     const what = `foreign key ${foreign_key.name} of ${table.schema}.${table.name}`;
     const spec = btree(foreign_key.columns.map(name => key(quoteIdentifier(name))));
     const full = toCandidate(table, spec, spec.keys.length);

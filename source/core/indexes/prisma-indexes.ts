@@ -4,6 +4,7 @@ import type {IndexProposal} from '../../model/recipe-data.ts';
 import type {AdviceStep, FileStep, Step} from '../../model/step.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import {ifNotExists, isUnique, type PlainKey, plainKeysOf} from './index-catalog.ts';
+import {takenNames} from './proposals.ts';
 
 /**
  * Steps that keep a Prisma application's schema and migrations in line with new indexes: `@@index`
@@ -61,15 +62,16 @@ function hasPartialIndexes({files}: PrismaSchema): boolean {
 export function withDeclaredNames(
   proposals: readonly IndexProposal[],
   schema: PrismaSchema,
-  {indexes}: Pick<Catalog, 'indexes'>,
+  catalog: Pick<Catalog, 'tables' | 'indexes'>,
 ): IndexProposal[] {
   const models = readModels(schema);
+  const taken = takenNames(catalog);
   return proposals.map(proposal => {
     const {model, line} = place(proposal, models, hasPartialIndexes(schema));
     const declared = model === null || line === null ? undefined : findLine(model.text, line);
     const name = declared === undefined ? undefined : mapOf(declared);
-    const isTaken = indexes.some(each => each.schema === proposal.schema && each.name === name);
-    if (name === undefined || name === proposal.name || isTaken) return proposal;
+    if (name === undefined || name === proposal.name || taken.has(`${proposal.schema}.${name}`))
+      return proposal;
     const [old, own] = [quoteIdentifier(proposal.name), quoteIdentifier(name)];
     const definition = proposal.definition.replace(`CONCURRENTLY ${old} ON`, () => `CONCURRENTLY ${own} ON`);
     return {...proposal, name, definition};

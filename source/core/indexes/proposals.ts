@@ -16,7 +16,7 @@ export function toProposals(
 ): IndexProposal[] {
   const taken = takenNames(catalog);
   const proposals: IndexProposal[] = [];
-  const forNobody = new Set<IndexProposal>();
+  const withoutDelete = new Set<IndexProposal>();
   // Sorted, so that the same choice always gets the same names.
   for (const candidate of [...chosen].sort((a, b) => (a.id < b.id ? -1 : 1))) {
     const {table, spec} = candidate;
@@ -52,16 +52,16 @@ export function toProposals(
       source: serves.length > 0 ? 'statements' : 'foreign_key',
     };
     proposals.push(proposal);
-    if (undeleted.length > 0) forNobody.add(proposal);
+    if (undeleted.length > 0) withoutDelete.add(proposal);
   }
-  const isForNobody = (proposal: IndexProposal) => Number(forNobody.has(proposal));
+  const isLater = (proposal: IndexProposal) => Number(withoutDelete.has(proposal));
   return proposals.sort(
-    (a, b) => savedBy(b) - savedBy(a) || isForNobody(a) - isForNobody(b) || (a.name < b.name ? -1 : 1),
+    (a, b) => savedBy(b) - savedBy(a) || isLater(a) - isLater(b) || (a.name < b.name ? -1 : 1),
   );
 }
 
 /** The names of tables and indexes, as `schema.name`. */
-export function takenNames({tables, indexes}: Catalog): Set<string> {
+export function takenNames({tables, indexes}: Pick<Catalog, 'tables' | 'indexes'>): Set<string> {
   return new Set([...tables, ...indexes].map(({schema, name}) => `${schema}.${name}`));
 }
 

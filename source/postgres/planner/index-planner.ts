@@ -137,9 +137,10 @@ function createPlanRequester(
       if (!isRefused && /^(08|57P)/.test((error as {code?: string}).code ?? '08')) throw error;
       const [message = ''] = String((error as Error).message).split('\n');
       const reason = isRefused ? message : `the server cannot plan it: ${message}`;
-      if (!reported.has(statement) && !isVariant)
+      if (!isVariant && !reported.has(statement)) {
         skipped.push({what: shownStatement(statement.query), reason});
-      reported.add(statement);
+        reported.add(statement);
+      }
       return isRefused ? 'refused' : null;
     }
   };

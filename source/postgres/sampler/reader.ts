@@ -277,7 +277,7 @@ function ratio(hit: number, read: number): number | null {
   return hit + read === 0 ? null : hit / (hit + read);
 }
 
-/** How many statements were sent over this connection, whoever sent them: each is a transaction of its own. */
+/** How many statements this connection has sent; each is a transaction of its own. */
 function countTransactions(client: PgClient): () => number {
   const query = client.query.bind(client);
   let sent = 0;

@@ -9,7 +9,7 @@ import {
 } from '../../../source/core/indexes/prisma-indexes.ts';
 import type {PrismaSchema} from '../../../source/model/application.ts';
 import type {IndexProposal} from '../../../source/model/recipe-data.ts';
-import {createCatalog, createIndex, createProposal} from '../../helpers/catalog.ts';
+import {createCatalog, createIndex, createProposal, createTable} from '../../helpers/catalog.ts';
 
 const path = '/app/prisma/schema.prisma';
 const text = `datasource db {
@@ -174,6 +174,8 @@ describe('a Prisma schema', () => {
     ]);
     const taken = createCatalog({indexes: [createIndex({name: 'idx_y'})]});
     expect(withDeclaredNames([createProposal()], app, taken)).toEqual([createProposal()]);
+    const byTable = createCatalog({tables: [createTable(), createTable({oid: '2', name: 'idx_y'})]});
+    expect(withDeclaredNames([createProposal()], app, byTable)).toEqual([createProposal()]);
   });
 
   it('gets advice for an index that it cannot express; the migration contains the index', () => {
