@@ -211,6 +211,11 @@ stages:
     ]);
     expect((await rollout('status')).stderr).toContain('the plan has changed since rollout');
     expect((await rollout('abort')).code).toBe(2);
+    const preview = await rollout('abort', ['--dry-run', '--json']);
+    expect([preview.code, JSON.parse(preview.stdout)]).toMatchObject([
+      0,
+      {status: 'running', stages: [{name: 'one', rollback: 'echo back >> done'}, {name: 'two'}]},
+    ]);
     const aborted = await rollout('abort', ['--yes']);
     expect([aborted.code, aborted.stdout]).toEqual([0, expect.stringContaining('one failed: aborted')]);
     expect(await done()).toEqual(['one', 'two waits for approval', 'one aborted', 'back']);

@@ -36,7 +36,7 @@ import {listRollouts, rolloutToRollBack} from './recorded.ts';
 import {runRollback, runRollout, showRollout} from './run-rollout.ts';
 import {type PlanFile, type RolloutPorts, requireServer} from './stages.ts';
 
-/** `poolctl rollout run|status <plan> [url]`. */
+/** `poolctl rollout run|status|abort|retry <plan> [url]` and `poolctl rollout list`. */
 export async function run(context: CliContext, call: Call<typeof usage>): Promise<ExitCode> {
   const {words, flags} = call;
   const [verb, file] = words;
@@ -55,9 +55,9 @@ export async function run(context: CliContext, call: Call<typeof usage>): Promis
   const json = flags.json ?? false;
   if (verb === 'status') return showRollout({journal, output: context.output}, plan, {json});
   const dryRun = flags.dryRun ?? false;
-  const {signal, release} = catchInterrupts(context);
-  // Of an edited plan, the rollout to roll back may be another process's.
+  // The lock is that of the rollout to roll back, which an edited plan has another hash than.
   const {hash} = verb === 'run' ? plan : (await rolloutToRollBack({journal}, plan, verb)).plan;
+  const {signal, release} = catchInterrupts(context);
   const lock = dryRun ? null : await lockRollout(journal.file, hash);
   try {
     const ports = await createServerPorts(context, {plan, call, signal});

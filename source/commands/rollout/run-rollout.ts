@@ -38,10 +38,7 @@ export async function runRollout(
   flags: RolloutFlags,
 ): Promise<ExitCode> {
   requireKnownStages(plan.plan, flags.approved);
-  if (flags.dryRun) {
-    ports.output.stdout(flags.json ? jsonText(rolloutDocument(plan, null), 2) : rolloutPlanText(plan));
-    return exitCodes.ok;
-  }
+  if (flags.dryRun) return showPlan({ports, plan, flags, state: null});
   const rollout = await openRollout(ports, plan, flags);
   try {
     return await advance(rollout);
@@ -62,12 +59,9 @@ export async function runRollback(
 ): Promise<ExitCode> {
   const {plan, state} = await rolloutToRollBack(ports, planned, verb);
   const rollout = {ports, plan, flags, state};
-  const names = plan.plan.stages.filter((_, at) => state.stages[at]?.is_promoted).map(({name}) => name);
-  const which = `${counted(names.length, 'stage')} (${names.join(', ')})`;
-  if (flags.dryRun) {
-    ports.output.stdout(rolloutPlanText(plan));
-    return exitCodes.ok;
-  }
+  const names = promotedStages(rollout);
+  const which = listStages(names);
+  if (flags.dryRun) return showPlan(rollout);
   if (!flags.yes && names.length > 0) {
     if (ports.ask === undefined || flags.json) {
       throw usageError(`no consent to roll back ${which}, and no terminal to ask`, 'Add --yes.');
@@ -102,16 +96,36 @@ function isInterruption(error: unknown): boolean {
   return error instanceof AbortError && error.exitCode === exitCodes.interrupted;
 }
 
-/** What the plan says, or else the answer on the terminal: a promoted stage that nobody watches may do harm. */
-async function wantsRollback({ports, plan, state, flags}: Rollout): Promise<boolean> {
-  const {on_interrupt, stages} = plan.plan;
-  const names = stages.filter((_, at) => state.stages[at]?.is_promoted).map(({name}) => name);
+/** `--dry-run`. `state` is null for a rollout that has not started. */
+function showPlan({
+  ports,
+  plan,
+  flags,
+  state,
+}: Omit<Rollout, 'state'> & {state: Rollout['state'] | null}): ExitCode {
+  ports.output.stdout(flags.json ? jsonText(rolloutDocument(plan, state), 2) : rolloutPlanText(plan));
+  return exitCodes.ok;
+}
+
+function promotedStages({plan, state}: Pick<Rollout, 'plan' | 'state'>): string[] {
+  return plan.plan.stages.filter((_, at) => state.stages[at]?.is_promoted).map(({name}) => name);
+}
+
+/** `2 stages (10 percent, everyone)`. */
+function listStages(names: readonly string[]): string {
+  return `${counted(names.length, 'stage')} (${names.join(', ')})`;
+}
+
+/** What the plan says, or else the answer on the terminal: a promoted stage that is not watched any more may do harm. */
+async function wantsRollback(rollout: Rollout): Promise<boolean> {
+  const {ports, plan, flags} = rollout;
+  const {on_interrupt} = plan.plan;
+  const names = promotedStages(rollout);
   if (names.length === 0 || on_interrupt === 'leave') return false;
   if (on_interrupt === 'roll back') return true;
   if (ports.askInterrupted === undefined || flags.json) return false;
-  const which = `${counted(names.length, 'stage')} (${names.join(', ')})`;
   const typed = await ports.askInterrupted(
-    sanitise(`Interrupted. Type yes to roll back ${which}; Enter leaves them, to resume later: `),
+    sanitise(`Interrupted. Type yes to roll back ${listStages(names)}; Enter leaves them, to resume later: `),
   );
   return typed?.trim() === 'yes';
 }
@@ -202,7 +216,7 @@ async function requireConsent({ports, plan, flags, state}: Rollout): Promise<voi
     .map(({name}) => name)
     .filter(name => !flags.approved.includes(name));
   if (flags.yes || names.length === 0) return;
-  const which = `${counted(names.length, 'stage')} (${names.join(', ')})`;
+  const which = listStages(names);
   if (ports.ask === undefined || flags.json) {
     throw usageError(
       `no consent to run the commands of ${which}, and no terminal to ask for confirmation`,
