@@ -115,6 +115,14 @@ describeEachMajor('poolctl check writes', async major => {
     ]);
   });
 
+  it('JUnit if the server is down, too', async () => {
+    const {code, stdout} = await runProgram(['check', 'postgresql://u@127.0.0.1:1/x', '--junit', '-']);
+    expect([code, stdout]).toEqual([
+      3,
+      expect.stringMatching(/errors="1".*<error message="[^"]*connection refused/s),
+    ]);
+  });
+
   it('Markdown in which texts from the server are escaped', async () => {
     const client = await server.connect({
       user: 'app',

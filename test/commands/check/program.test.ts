@@ -235,47 +235,6 @@ describeEachMajor('poolctl check', major => {
     expect(await levelOf()).toBe('unknown');
     expect(await levelOf('--for', '1s', '--every', '0.5s')).toBe('critical');
   });
-
-  it('writes the JUnit file if the server is down, too', async () => {
-    const {code, stdout} = await runProgram(['check', 'postgresql://u@127.0.0.1:1/x', '--junit', '-']);
-    expect([code, stdout]).toEqual([
-      3,
-      expect.stringMatching(/errors="1".*<error message="[^"]*connection refused/s),
-    ]);
-  });
-
-  it('exits 2 for an invalid baseline', async () => {
-    const baseline = ['check', urlOf(server, 'oncall'), '--baseline'];
-    expect(await failing([...baseline, 'nowhere.json'])).toEqual([2, expect.stringContaining('ENOENT')]);
-    const home = await temporaryHome();
-    await writeFile(join(home, 'a.json'), '{}');
-    expect(await failing([...baseline, 'a.json'], {home})).toEqual([
-      2,
-      expect.stringContaining('neither a snapshot nor a recording'),
-    ]);
-  });
-});
-
-it.each([
-  ['--max-used', '80'],
-  ['--max-used', '101%'],
-  ['--min-cache-hit', 'much'],
-  ['--max-mean', 'soon'],
-  ['--max-blocked', '-1'],
-  ['--max-blocked', '1.5'],
-  ['--max-used', '90%,80%'],
-  ['--max-average-used', '70%'],
-  ['--max-pooler-waiting', '5'],
-  ['--slower', '0.5'],
-  ['--sustain', '10s'],
-  ['--for', '0s'],
-  ['--metrics', 'all:x'],
-])('poolctl check exits 2 for %s %s', async (flag, value) => {
-  const [code, stderr] = await failing(['check', 'postgresql://127.0.0.1:1/postgres', flag, value]);
-  expect([code, stderr]).toEqual([
-    2,
-    expect.stringMatching(new RegExp(`^poolctl: .*${flag}\\b.*\\n {2}\\S.*\\n$`)),
-  ]);
 });
 
 /** At work for more than 10 ms. */

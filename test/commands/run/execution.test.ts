@@ -1,0 +1,126 @@
+import {writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {afterAll, beforeAll, expect, it} from 'vitest';
+import {runRecipe} from '../../../source/commands/run/command.ts';
+import {
+  createActing,
+  createRoles,
+  leak,
+  noFlags,
+  pidsOf,
+  temporaryFolder,
+} from '../../cli/execution/acting.ts';
+import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
+
+const now = ['older_than=0s'];
+
+describeEachMajor('poolctl run, while it executes a plan', major => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await shareTestServer({major});
+    await createRoles(server);
+  });
+  afterAll(() => server?.stop());
+
+  it('skips a session that changed between preview and execution', async () => {
+    const client = await leak(server, 'busy', 'app');
+    const acting = await createActing(server, {user: 'oncall'});
+    const {ask: _, ...ports} = acting.ports;
+    const ask = async () => {
+      await client.query('COMMIT');
+      await client.query('BEGIN');
+      return 'yes';
+    };
+    const flags = {...noFlags, set: [...now, 'application=busy'], json: false};
+    expect(await runRecipe({...ports, ask}, 'kill-idle-sessions', flags)).toBe(6);
+    expect(acting.stderr.join('\n')).toContain('changed since the preview: skipped');
+    expect(await pidsOf(server, 'busy')).toEqual([client.processID]);
+    const outcomes = (await acting.journal.read()).filter(({event}) => event === 'outcome');
+    expect(outcomes).toMatchObject([{outcome: 'skipped', row_count: 0}]);
+    await client.end();
+  });
+
+  it('exits 7 if one of two steps is refused because its role has become a superuser', async () => {
+    const first = await leak(server, 'mixed', 'app');
+    await server.query("CREATE ROLE rising LOGIN PASSWORD 'secret'");
+    await leak(server, 'mixed', 'rising');
+    const acting = await createActing(server, {user: 'oncall'});
+    const snapshot = await acting.ports.read();
+    await server.query('ALTER ROLE rising SUPERUSER');
+    const flags = {...noFlags, set: [...now, 'application=mixed'], yes: true};
+    expect(await runRecipe({...acting.ports, read: async () => snapshot}, 'kill-idle-sessions', flags)).toBe(
+      7,
+    );
+    const outcomes = acting.document().steps.map(({outcome, sqlstate}) => `${outcome} ${sqlstate}`);
+    expect(outcomes.sort()).toEqual(['failed 42501', 'verified null']);
+    expect(await pidsOf(server, 'mixed')).not.toContain(first.processID);
+    await server.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mixed'",
+    );
+  });
+
+  it('executes nothing when the journal cannot be written', async () => {
+    const client = await leak(server, 'unwritten', 'app');
+    const file = join(await temporaryFolder(), 'a-file');
+    await writeFile(file, '');
+    const acting = await createActing(server, {user: 'oncall', journal: join(file, 'journal.jsonl')});
+    expect(await acting.run('kill-idle-sessions', {set: [...now, 'application=unwritten'], yes: true})).toBe(
+      8,
+    );
+    expect(acting.document().steps).toMatchObject([{outcome: 'skipped'}]);
+    expect(await pidsOf(server, 'unwritten')).toEqual([client.processID]);
+    await client.end();
+  });
+
+  it('can be interrupted between two steps, and records it', async () => {
+    await leak(server, 'interrupted', 'app');
+    await leak(server, 'interrupted', 'app');
+    const acting = await createActing(server, {user: 'oncall'});
+    const ending = new AbortController();
+    const output = {
+      ...acting.ports.output,
+      stderr: (text: string) => text.startsWith('verified') && ending.abort(),
+    };
+    const flags = {...noFlags, set: [...now, 'application=interrupted'], yes: true};
+    expect(
+      await runRecipe({...acting.ports, output, signal: ending.signal}, 'kill-idle-sessions', flags),
+    ).toBe(130);
+    expect(acting.document().steps.map(({outcome}) => outcome)).toEqual(['verified', 'skipped']);
+    expect((await acting.journal.read()).at(-1)).toMatchObject({event: 'end', status: 'interrupted'});
+    expect(await pidsOf(server, 'interrupted')).toHaveLength(1);
+    await server.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'interrupted'",
+    );
+  });
+
+  it('stops if the same client opens its sessions again', async () => {
+    const open = async () => {
+      const client = await leak(server, 'refill', 'app');
+      // Like a pool, opens a new session for each that is ended.
+      client.once('end', () => !isOver && opening.push(open()));
+    };
+    const opening: Promise<void>[] = [];
+    let isOver = false;
+    for (let count = 0; count < 7; count++) await open();
+    const acting = await createActing(server, {user: 'oncall'});
+    const sleepUntilBack = {
+      now: () => new Date(),
+      // The pause ends when the application is back, however long that takes here.
+      sleep: async () =>
+        expect
+          .poll(() => pidsOf(server, 'refill'))
+          .toHaveLength(7)
+          .then(() => {}),
+    };
+    const engine = {...acting.ports.engine, clock: sleepUntilBack};
+    const flags = {...noFlags, set: [...now, 'application=refill'], yes: true};
+    expect(await runRecipe({...acting.ports, engine}, 'kill-idle-sessions', flags)).toBe(7);
+    isOver = true;
+    expect(acting.document()).toMatchObject({
+      status: 'stopped',
+      reason: expect.stringContaining('holds 7 sessions again'),
+    });
+    expect(acting.document().steps.filter(({outcome}) => outcome === 'verified')).toHaveLength(5);
+    await Promise.all(opening);
+  });
+});
