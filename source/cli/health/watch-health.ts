@@ -197,6 +197,7 @@ async function addSnapshot(
   observed.last = snapshot;
   const slowest = slowestStatement(snapshot, {is_interval: true});
   ports.readTexts(slowestIds(snapshot));
+  // Before its text was read, a statement may have been taken for work that is none, such as pg_sleep.
   const isReplaced =
     slowest?.statement.queryid !== observed.slowest?.queryid && observed.slowest?.query === null;
   if (slowest !== null && (isReplaced || slowest.mean_exec_time_ms >= (observed.slowest?.ms ?? 0))) {

@@ -67,8 +67,11 @@ export function createProcesses<Source>({
     const task = {kind: 'load', source} as const;
     return (await exchange(worker, task, {awaits: 'loaded', signal, silence_ms: longestLoad_ms})).loaded;
   };
-  const addUpTo = (length: number, signal: AbortSignal) =>
-    Promise.all(Array.from({length: Math.max(0, length - workers.length)}, () => add(signal)));
+  const addUpTo = async (length: number, signal: AbortSignal) => {
+    // Again if one ended while others were loading.
+    while (workers.length < length)
+      await Promise.all(Array.from({length: length - workers.length}, () => add(signal)));
+  };
   return {
     async load(signal) {
       const loaded = await add(signal);

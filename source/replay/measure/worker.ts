@@ -91,7 +91,7 @@ export function createWorker<Source>(
       stray.end();
       return report({kind: 'set-up', problem});
     }
-    const measured = await measure(task.benchmark, {
+    const measuring = measure(task.benchmark, {
       ...options,
       signal,
       random: randomFrom(task.seed),
@@ -103,6 +103,10 @@ export function createWorker<Source>(
           if (signal.aborted) resolve();
           report({kind: 'ready'});
         }),
+    });
+    const measured = await measuring.catch(error => {
+      stray.end();
+      throw error;
     });
     report({
       kind: 'measured',
