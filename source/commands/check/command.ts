@@ -1,5 +1,4 @@
 import {writeFile} from 'node:fs/promises';
-import {resolve} from 'node:path';
 import type {Call} from '../../cli/call/usage.ts';
 import {readSnapshots, withConnection} from '../../cli/connection.ts';
 import {type CliContext, printMessage} from '../../cli/context.ts';
@@ -28,8 +27,8 @@ import type {Snapshot} from '../../model/snapshot.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 import type {usage} from './flags.ts';
 import {junitError} from './junit.ts';
-import {type CheckOptions, readCheckOptions, type WatchTimes} from './options.ts';
-import {nagiosFailure, type PrintPorts, printHealthReport} from './print-report.ts';
+import {type CheckOptions, junitPath, readCheckOptions, type WatchTimes} from './options.ts';
+import {nagiosCodes, nagiosFailure, type PrintPorts, printHealthReport, writeJunit} from './print-report.ts';
 
 type CheckFlags = Call<typeof usage>['flags'];
 
@@ -40,20 +39,18 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
   } catch (error) {
     if (!(error instanceof AbortError) || error.exitCode === exitCodes.interrupted) throw error;
     // A system that reads the file must not find the last one, or none.
-    if (flags.junit !== undefined && error.exitCode !== exitCodes.usage) {
-      const xml = junitError(error.message);
-      if (flags.junit === '-') context.output.stdout(xml);
-      else await writeFile(resolve(context.cwd, flags.junit), `${xml}\n`);
+    const junit = junitPath(context, flags);
+    if (junit !== null && error.exitCode !== exitCodes.usage) {
+      const ports = {output: context.output, writeFile};
+      // `error` is what the user has to mend first, or is this one.
+      await writeJunit(ports, junit, junitError(error.message)).catch(() => {});
     }
     if (!flags.nagios) throw error;
     const isDown = error.exitCode === exitCodes.connection || error.exitCode === exitCodes.noSlot;
     context.output.stdout(redactSecrets(nagiosFailure(isDown ? 'CRITICAL' : 'UNKNOWN', error.message)));
-    return isDown ? nagios.critical : nagios.unknown;
+    return isDown ? nagiosCodes.critical : nagiosCodes.unknown;
   }
 }
-
-/** Exit codes of a Nagios plugin. */
-const nagios = {critical: 2, unknown: 3} as const;
 
 async function check(context: CliContext, request: ConnectionRequest, flags: CheckFlags): Promise<ExitCode> {
   const {watch, ...options} = await readCheckOptions(context, flags, request.settings.limits);

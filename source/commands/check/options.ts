@@ -52,16 +52,18 @@ export async function readCheckOptions(
     ignored: readIgnored(flags),
     fail_on: readFailOn(flags),
     format: readFormat(flags),
-    junit:
-      flags.junit === undefined || flags.junit === '-'
-        ? (flags.junit ?? null)
-        : resolve(context.cwd, flags.junit),
+    junit: junitPath(context, flags),
   };
 }
 
 export type WatchTimes = {for_ms: number; every_ms: number; sustain_ms: number};
 
 const maxWatchMs = 30 * 86_400_000;
+
+/** Where JUnit goes: a path, `-` for stdout, or null. */
+export function junitPath({cwd}: Pick<CliContext, 'cwd'>, {junit}: Pick<CheckFlags, 'junit'>): string | null {
+  return junit === undefined || junit === '-' ? (junit ?? null) : resolve(cwd, junit);
+}
 
 function readWatchTimes(flags: CheckFlags): WatchTimes | null {
   if (flags.for === undefined) {

@@ -33,25 +33,27 @@ export type PrintOptions = {
 
 /** Prints the report and writes the JUnit file. Exit 0 or 1; with Nagios 0 to 3. */
 export async function printHealthReport(
-  {output, writeFile}: PrintPorts,
+  ports: PrintPorts,
   checked: HealthReport,
   {format, junit, fail_on}: PrintOptions,
 ): Promise<ExitCode> {
   const report = withComparison(checked);
-  if (junit !== null) {
-    const xml = junitXml(report);
-    if (junit === '-') output.stdout(xml);
-    else await writeFile(junit, `${xml}\n`).catch(throwWriteError(junit));
-  }
-  if (junit !== '-') output.stdout(renderers[format](report));
+  if (junit !== null) await writeJunit(ports, junit, junitXml(report));
+  if (junit !== '-') ports.output.stdout(renderers[format](report));
   const {status} = report.health;
   if (format === 'nagios') return nagiosCodes[status];
   const isFailed = status === 'critical' || (status === 'warning' && fail_on === 'warning');
   return isFailed ? exitCodes.findings : exitCodes.ok;
 }
 
+/** Throws AbortError (exit 7) if the file cannot be written. `-` is stdout. */
+export async function writeJunit({output, writeFile}: PrintPorts, path: string, xml: string): Promise<void> {
+  if (path === '-') output.stdout(xml);
+  else await writeFile(path, `${xml}\n`).catch(throwWriteError(path));
+}
+
 /** The exit codes of a Nagios plugin, which differ from poolctl's. */
-const nagiosCodes = {ok: 0, warning: 1, critical: 2, unknown: 3} as const satisfies Record<
+export const nagiosCodes = {ok: 0, warning: 1, critical: 2, unknown: 3} as const satisfies Record<
   Health['status'],
   ExitCode
 >;

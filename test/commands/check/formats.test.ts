@@ -115,6 +115,19 @@ describeEachMajor('poolctl check writes', async major => {
     ]);
   });
 
+  it('why it cannot write JUnit, whether or not the server is up', async () => {
+    const home = await temporaryHome();
+    const junit = ['--junit', 'nowhere/out.xml'];
+    expect(await failing(['check', urlOf(server, 'oncall'), ...junit], {home})).toEqual([
+      7,
+      expect.stringMatching(/^poolctl: cannot write .*nowhere\/out\.xml: ENOENT\n$/),
+    ]);
+    expect(await failing(['check', 'postgresql://u@127.0.0.1:1/x', ...junit], {home})).toEqual([
+      3,
+      expect.stringContaining('connection refused'),
+    ]);
+  });
+
   it('JUnit if the server is down, too', async () => {
     const {code, stdout} = await runProgram(['check', 'postgresql://u@127.0.0.1:1/x', '--junit', '-']);
     expect([code, stdout]).toEqual([
