@@ -22,6 +22,7 @@ export const longest = [
   'e2e/terminal',
   'e2e/replay',
   'rollout/run',
+  'rollout/rollback',
   'incidents/live',
   'cli/reading',
   'recipes/apply-indexes-program',

@@ -6,7 +6,12 @@ import {revealLines} from '../../core/sql/shown-sql.ts';
 import {formatAge} from '../../core/text/format.ts';
 import {redactDeep, redactSecrets} from '../../core/text/redact.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
-import {promotesWithoutApproval, type RolloutStage, type RolloutState} from '../../rollout/plan.ts';
+import {
+  promotesWithoutApproval,
+  type RolloutPlan,
+  type RolloutStage,
+  type RolloutState,
+} from '../../rollout/plan.ts';
 import {statusOf} from './recorded.ts';
 import type {PlanFile} from './stages.ts';
 
@@ -22,6 +27,38 @@ export function rolloutPlanText({file, plan, hash}: PlanFile): string {
   ]
     .map(sanitise)
     .join('\n');
+}
+
+/** What `abort` or `retry` would execute, in its order. */
+export function rollbackText({plan}: Pick<PlanFile, 'plan'>, state: RolloutState): string {
+  const stages = stagesToRollBack(plan, state);
+  const hook = state.failed === null ? plan.on_failure : undefined;
+  const lines = stages.flatMap(({name, promote, rollback}, index) => [
+    `${index + 1}. ${name}`,
+    ...aligned(
+      promote === null
+        ? [['rollback', 'not needed: nothing was promoted']]
+        : commandRows('rollback', rollback ?? 'none: the stage stays promoted'),
+    ).map(line => `   ${line}`),
+  ]);
+  const rows = [...(hook === undefined ? [] : aligned(commandRows('on_failure', hook))), ...lines];
+  return [
+    `${plan.name}: rollout ${state.run}: ${statusOf(state)}`,
+    ...(rows.length === 0 ? ['Nothing to roll back.'] : ['Would execute:', ...rows]),
+  ]
+    .map(sanitise)
+    .join('\n');
+}
+
+/** `abort --dry-run --json`: the rollout, and the names of the stages to roll back in their order. */
+export function rollbackDocument(plan: PlanFile, state: RolloutState): object {
+  const rolls_back = stagesToRollBack(plan.plan, state).map(({name}) => name);
+  return {...rolloutDocument(plan, state), rolls_back};
+}
+
+/** The promoted stages, the last one first. */
+export function stagesToRollBack({stages}: RolloutPlan, state: RolloutState): RolloutStage[] {
+  return stages.filter((_, at) => state.stages[at]?.is_promoted).reverse();
 }
 
 /** Which stages need approval, and which run without asking. */

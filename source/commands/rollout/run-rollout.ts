@@ -12,7 +12,14 @@ import {
   type RolloutPlan,
 } from '../../rollout/plan.ts';
 import {editedWhileOpen, openBeforeEdit, rolloutToRollBack} from './recorded.ts';
-import {rolloutDocument, rolloutPlanText, rolloutText} from './render-rollout.ts';
+import {
+  rollbackDocument,
+  rollbackText,
+  rolloutDocument,
+  rolloutPlanText,
+  rolloutText,
+  stagesToRollBack,
+} from './render-rollout.ts';
 import {
   enterPhase,
   interrupted,
@@ -38,7 +45,10 @@ export async function runRollout(
   flags: RolloutFlags,
 ): Promise<ExitCode> {
   requireKnownStages(plan.plan, flags.approved);
-  if (flags.dryRun) return showPlan({ports, plan, flags, state: null});
+  if (flags.dryRun) {
+    ports.output.stdout(flags.json ? jsonText(rolloutDocument(plan, null), 2) : rolloutPlanText(plan));
+    return exitCodes.ok;
+  }
   const rollout = await openRollout(ports, plan, flags);
   try {
     return await advance(rollout);
@@ -61,7 +71,10 @@ export async function runRollback(
   const rollout = {ports, plan, flags, state};
   const names = promotedStages(rollout);
   const which = listStages(names);
-  if (flags.dryRun) return showPlan(rollout);
+  if (flags.dryRun) {
+    ports.output.stdout(flags.json ? jsonText(rollbackDocument(plan, state), 2) : rollbackText(plan, state));
+    return exitCodes.ok;
+  }
   if (!flags.yes && names.length > 0) {
     if (ports.ask === undefined || flags.json) {
       throw usageError(`no consent to roll back ${which}, and no terminal to ask`, 'Add --yes.');
@@ -96,19 +109,8 @@ function isInterruption(error: unknown): boolean {
   return error instanceof AbortError && error.exitCode === exitCodes.interrupted;
 }
 
-/** `--dry-run`. `state` is null for a rollout that has not started. */
-function showPlan({
-  ports,
-  plan,
-  flags,
-  state,
-}: Omit<Rollout, 'state'> & {state: Rollout['state'] | null}): ExitCode {
-  ports.output.stdout(flags.json ? jsonText(rolloutDocument(plan, state), 2) : rolloutPlanText(plan));
-  return exitCodes.ok;
-}
-
 function promotedStages({plan, state}: Pick<Rollout, 'plan' | 'state'>): string[] {
-  return plan.plan.stages.filter((_, at) => state.stages[at]?.is_promoted).map(({name}) => name);
+  return stagesToRollBack(plan.plan, state).map(({name}) => name);
 }
 
 /** `2 stages (10 percent, everyone)`. */
