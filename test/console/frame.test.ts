@@ -236,6 +236,21 @@ describe('the line being typed', () => {
     expect(typed(60, 'nonsense')).toMatch(/^ :nonsense▏ +no command "nonsense": over/);
   });
 
+  it('is completed by Tab, and says beside it what it may become', () => {
+    const shown = press(play(open(100, 24), read(incident)).state, '2');
+    const lastRow = (...keys: string[]) => rowsOf(press(shown, ...keys)).at(-1) ?? '';
+    expect(lastRow(':')).toMatch(/^ :▏ +Tab: recipe {2}sort {2}filter .* Esc cancels$/);
+    expect(lastRow(':', 's')).toMatch(/^ :s▏ +Tab: sort {2}speed {2}sessions {2}statements {3}Esc cancels$/);
+    expect(lastRow(':', ...'stat', 'tab')).toMatch(/^ :statements▏ +Esc cancels$/);
+    expect(lastRow(':', 's', 'o', 'tab', 'a', 'tab')).toMatch(/^ :sort a▏ +Tab: age {2}application {3}Esc/);
+    expect(lastRow(':', 's', 'o', 'tab', 'a', 'p', 'tab')).toMatch(/^ :sort application▏ +Esc cancels$/);
+    expect(lastRow(':', ...'filter !sta', 'tab')).toMatch(
+      /^ :filter !state▏ +Tab: state: {2}statement: {3}Esc/,
+    );
+    expect(lastRow('/', ...'idle !app', 'tab')).toMatch(/^ \/idle !application:▏ +words, column:value/);
+    expect(lastRow('/', ...'nothing', 'tab')).toMatch(/^ \/nothing▏ +words, column:value/);
+  });
+
   it('shows its end where it is longer than the screen', () => {
     expect(typed(40, `${'x'.repeat(80)}end`)).toMatch(/^ :….*end▏ no comm/);
   });

@@ -4,6 +4,7 @@ import {replayKeys} from '../dialogs/replay.tsx';
 import {keyName, labelOf, needsServer, whyDisabled} from '../input/key-meaning.ts';
 import {bindings} from '../input/keymap.ts';
 import {modeOf} from '../input/modes.ts';
+import {completionOf} from '../state/command-line.ts';
 import type {Notice, Prompt} from '../state/dialog.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {wizardKeys} from '../wizard/wizard.tsx';
@@ -168,14 +169,25 @@ function hintsOf(state: ConsoleState): [key: string, label: string, reason: stri
   );
 }
 
-const promptHints = {
-  filter: 'words, column:value, !word   Enter keeps the filter,',
-  command: 'sessions, recipe NAME, sort, filter, interval, at, quit  ',
-};
+const filterHint = 'words, column:value, !word   Enter keeps the filter,';
+
+/** What Tab can complete, or what a filter is made of. */
+function promptHint(state: ConsoleState): string {
+  const {candidates, from} = completionOf(state);
+  const typed = state.overlay?.kind === 'prompt' ? state.overlay.text.slice(from) : '';
+  const names = candidates
+    .filter(each => each !== typed)
+    .map(each => each.trim())
+    .join('  ');
+  if (names !== '') return `Tab: ${names}  `;
+  return state.overlay?.kind === 'prompt' && state.overlay.purpose === 'filter' ? filterHint : '';
+}
+
 const wayOut = ' Esc cancels ';
 
 function PromptLine({prompt}: {prompt: Prompt}) {
   const {purpose, error} = prompt;
+  const hint = useConsole(promptHint);
   return (
     <Measured flexGrow={0} flexShrink={0} flexBasis={1} height={1}>
       {({width}) => (
@@ -187,7 +199,7 @@ function PromptLine({prompt}: {prompt: Prompt}) {
             </Text>
           </Box>
           <Box>
-            <Text role={error ? 'danger' : 'muted'}>{error ?? promptHints[purpose]}</Text>
+            <Text role={error ? 'danger' : 'muted'}>{error ?? hint}</Text>
             <Box flexShrink={0}>
               <Text role="muted">{error ? ' ' : wayOut}</Text>
             </Box>

@@ -21,6 +21,7 @@ export const fieldBindings: Binding[] = [
     help: 'page up or down in a form',
   },
   ...inModes('prompt', [
+    [['tab'], {kind: 'complete'}, 'in a prompt: complete a command, view, recipe or column'],
     [['up', 'ctrl-p'], {kind: 'recall', by: -1}, 'in a prompt: what was entered before'],
     [['down', 'ctrl-n'], {kind: 'recall', by: 1}, 'in a prompt: what was entered after it'],
   ]),

@@ -3,10 +3,10 @@ import {sessionId} from '../../core/sessions/session.ts';
 import type {SortColumn, ViewId} from '../state/browsing.ts';
 import {findingId} from '../state/findings.ts';
 import type {ConsoleState} from '../state/state.ts';
-import {changeId, changeRows} from './changes.ts';
+import {changeColumns, changeId, changeRows} from './changes.ts';
 import {orderedFindings, recipeId, recipeRows} from './findings.ts';
 import {groupId, groupRows} from './groups.ts';
-import {entryId, journalRows} from './journal.ts';
+import {entryId, journalColumns, journalRows} from './journal.ts';
 import {lockRows} from './locks.ts';
 import {sessionColumns, sessionRows} from './sessions.ts';
 import {statementColumns, statementRows} from './statements.ts';
@@ -14,6 +14,8 @@ import {statementColumns, statementRows} from './statements.ts';
 type List = {
   /** Ids of what the cursor can rest on, in the order shown. */
   ids(state: ConsoleState): string[];
+  /** Columns that a filter can name; [] where there is no filter. */
+  columns: readonly {id: string; title: string}[];
   /** Columns that `s` walks through; [] where the order is fixed. */
   sortColumns: readonly SortColumn[];
 };
@@ -22,12 +24,21 @@ type List = {
 export const lists: Record<ViewId, List> = {
   overview: {
     ids: state => [...orderedFindings(state).map(findingId), ...groupRows(state).map(groupId)],
+    columns: [],
     sortColumns: [],
   },
-  sessions: {ids: state => sessionRows(state).map(sessionId), sortColumns: sessionColumns},
-  statements: {ids: state => statementRows(state).map(statementKey), sortColumns: statementColumns},
-  locks: {ids: state => lockRows(state).map(({id}) => id), sortColumns: []},
-  recipes: {ids: state => recipeRows(state).map(recipeId), sortColumns: []},
-  journal: {ids: state => journalRows(state).map(entryId), sortColumns: []},
-  changes: {ids: state => changeRows(state).map(changeId), sortColumns: []},
+  sessions: {
+    ids: state => sessionRows(state).map(sessionId),
+    columns: sessionColumns,
+    sortColumns: sessionColumns,
+  },
+  statements: {
+    ids: state => statementRows(state).map(statementKey),
+    columns: statementColumns,
+    sortColumns: statementColumns,
+  },
+  locks: {ids: state => lockRows(state).map(({id}) => id), columns: [], sortColumns: []},
+  recipes: {ids: state => recipeRows(state).map(recipeId), columns: [], sortColumns: []},
+  journal: {ids: state => journalRows(state).map(entryId), columns: journalColumns, sortColumns: []},
+  changes: {ids: state => changeRows(state).map(changeId), columns: changeColumns, sortColumns: []},
 };

@@ -1,6 +1,7 @@
 import {parseDurationMs, parseTimestamp} from '../../core/text/time.ts';
 import {lists} from '../rows/lists.ts';
 import {needsFilterable, setFilter, sortBy, type ViewId, viewIds} from './browsing.ts';
+import {type InputLine, insert} from './line-editor.ts';
 import {openRecipeByName} from './opening.ts';
 import {goInTime, setSpeed} from './past.ts';
 import {setInterval} from './reading.ts';
@@ -18,45 +19,99 @@ type NamedCommand =
 const leastIntervalMs = 500;
 const greatestIntervalMs = 60_000;
 
+/** A `:` command that takes a value, or has none of its own key. */
+type LineCommand = {
+  /** What follows its name. */
+  takes?: string;
+  /** Of that, what Tab completes. */
+  values?(state: ConsoleState): readonly string[];
+  enter(state: ConsoleState, value: string): Entered;
+};
+
+const named = (command: NamedCommand): LineCommand => ({enter: () => ({command})});
+
+/** All but the views. */
+const lineCommands: Record<string, LineCommand> = {
+  recipe: {takes: 'NAME', values: ({recipes}) => recipes.map(({id}) => id), enter: openRecipe},
+  sort: {takes: 'COLUMN', values: ({view}) => lists[view].sortColumns.map(({id}) => id), enter: sortByName},
+  filter: {takes: 'WORDS', enter: filterBy},
+  interval: {takes: 'TIME', enter: changeInterval},
+  at: {takes: 'TIME', enter: goTo},
+  now: named({kind: 'back-to-now'}),
+  speed: {takes: 'FACTOR', enter: setSpeedTo},
+  write: {takes: 'FILE', enter: (_, file) => ({command: {kind: 'write-out', file: file || null}})},
+  pause: named({kind: 'pause'}),
+  help: named({kind: 'help'}),
+  quit: named({kind: 'quit'}),
+};
+
+const alsoQuit = ['q', 'exit'];
+
 /** Runs a `:` command: a view or key by name, or one with a value: `:recipe kill`, `:sort mean`, `:interval 1s`. */
 export function enterCommandLine(state: ConsoleState, text: string): Entered {
   const [word = '', ...rest] = text.trim().split(/\s+/);
-  const value = rest.join(' ');
-  const view = viewIds.find(id => word !== '' && id.startsWith(word));
-  switch (word) {
-    case '':
-      return noEffects(state);
-    case 'q':
-    case 'quit':
-    case 'exit':
-      return {command: {kind: 'quit'}};
-    case 'help':
-      return {command: {kind: 'help'}};
-    case 'pause':
-      return {command: {kind: 'pause'}};
-    case 'recipe':
-      return openRecipe(state, value);
-    case 'sort':
-      return sortByName(state, value);
-    case 'filter':
-      return filterBy(state, value);
-    case 'interval':
-      return changeInterval(state, value);
-    case 'at':
-      return goTo(state, value);
-    case 'now':
-      return {command: {kind: 'back-to-now'}};
-    case 'speed':
-      return setSpeedTo(state, value);
-    case 'write':
-      return {command: {kind: 'write-out', file: value || null}};
-    default:
-      return view
-        ? {command: {kind: 'show-view', view}}
-        : {
-            error: `no command "${word}": ${viewIds.join(', ')}, recipe NAME, sort, filter, interval, pause, at, now, speed, write, help, quit`,
-          };
+  if (word === '') return noEffects(state);
+  const command = lineCommand(alsoQuit.includes(word) ? 'quit' : word);
+  if (command) return command.enter(state, rest.join(' '));
+  const view = viewIds.find(id => id.startsWith(word));
+  if (view) return {command: {kind: 'show-view', view}};
+  const names = Object.entries(lineCommands).map(([name, {takes}]) => (takes ? `${name} ${takes}` : name));
+  return {error: `no command "${word}": ${[...viewIds, ...names].join(', ')}`};
+}
+
+function lineCommand(name: string): LineCommand | undefined {
+  return Object.hasOwn(lineCommands, name) ? lineCommands[name] : undefined;
+}
+
+/** What the word before the cursor may become, and where it begins. */
+type Completion = {from: number; candidates: string[]};
+
+/** Of the prompt that is open. */
+export function completionOf(state: ConsoleState): Completion {
+  const {overlay} = state;
+  if (overlay?.kind !== 'prompt') return {from: 0, candidates: []};
+  const typed = overlay.text.slice(0, overlay.cursor);
+  return overlay.purpose === 'filter' ? completeFilter(state, typed) : completeCommandLine(state, typed);
+}
+
+/** Of a `:` line: a command or a view, then the command's value. A command that takes one ends in a space. */
+function completeCommandLine(state: ConsoleState, typed: string): Completion {
+  const [, before = '', name = '', value] = /^(\s*)(\S*)(?:\s+(.*))?$/s.exec(typed) ?? [];
+  if (value === undefined) {
+    const names = Object.entries(lineCommands).map(([each, {takes}]) => (takes ? `${each} ` : each));
+    return {from: before.length, candidates: startingWith(name, [...names, ...viewIds])};
   }
+  if (name === 'filter') return completeFilter(state, typed);
+  const values = lineCommand(name)?.values?.(state) ?? [];
+  return {from: typed.length - value.length, candidates: startingWith(value, values)};
+}
+
+/** Of a filter: the name of a column, with the operator that is used most. */
+function completeFilter({view}: ConsoleState, typed: string): Completion {
+  const [word = ''] = /[^\s!]*$/.exec(typed) ?? [];
+  const names = lists[view].columns.flatMap(({id, title}) => [
+    id,
+    /^[a-z]+/.exec(title.toLowerCase())?.[0] ?? id,
+  ]);
+  const columns = [...new Set(names)].map(name => `${name}:`);
+  return {
+    from: typed.length - word.length,
+    candidates: word === '' ? [] : startingWith(word.toLowerCase(), columns),
+  };
+}
+
+function startingWith(begun: string, names: readonly string[]): string[] {
+  return names.filter(name => name.startsWith(begun));
+}
+
+/** The line with as much of the word before its cursor as all candidates have in common. */
+export function completeLine(line: InputLine, {from, candidates}: Completion): InputLine {
+  const [first, ...others] = candidates;
+  if (first === undefined) return line;
+  let length = first.length;
+  while (!others.every(each => each.startsWith(first.slice(0, length)))) length--;
+  const {text, cursor} = line;
+  return insert({text: text.slice(0, from) + text.slice(cursor), cursor: from}, first.slice(0, length));
 }
 
 function openRecipe(state: ConsoleState, name: string): Entered {

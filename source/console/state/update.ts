@@ -13,7 +13,7 @@ import {
   tagRow,
   type ViewId,
 } from './browsing.ts';
-import {enterCommandLine} from './command-line.ts';
+import {completeLine, completionOf, enterCommandLine} from './command-line.ts';
 import {
   closeOverlay,
   editPrompt,
@@ -76,6 +76,7 @@ const viewCommands = {
   paste: (state, {text}: {text: string}) => noEffects(paste(state, text)),
   edit: (state, {how}: {how: LineEdit}) => noEffects(editLine(state, line => edit(line, how))),
   recall: (state, {by}: {by: 1 | -1}) => noEffects(filterAsTyped(recall(state, by))),
+  complete: completePrompt,
   submit: submitPrompt,
   pause: togglePause,
   'change-interval': (state, {faster}: {faster: boolean}) => changePace(state, faster),
@@ -208,6 +209,10 @@ function paste(state: ConsoleState, text: string): ConsoleState {
   return state.overlay?.kind === 'prompt'
     ? editLine(state, line => insert(line, text))
     : inform(state, 'Pasted text is ignored here. Paste it into a filter (/) or a command (:)');
+}
+
+function completePrompt(state: ConsoleState): UpdateResult {
+  return noEffects(editLine(state, line => completeLine(line, completionOf(state))));
 }
 
 function submitPrompt(state: ConsoleState): UpdateResult {
