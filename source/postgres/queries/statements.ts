@@ -45,26 +45,28 @@ WHERE p.queryid IS NOT NULL
 ORDER BY p.total_exec_time DESC
 LIMIT $1`;
 
-/** The statements that three arrays name. */
-const wanted = 'unnest($1::int8[], $2::oid[], $3::oid[]) w (queryid, dbid, userid)';
-const isWanted = 'w.queryid = p.queryid AND w.dbid = p.dbid AND w.userid = p.userid';
+/**
+ * Whether three arrays name a statement. Not a join: PostgreSQL 13 hashes the function's rows for it, and begins so before
+ * work_mem is set. IS TRUE keeps WHERE from turning it into one.
+ */
+const isWanted =
+  '(p.queryid, p.dbid, p.userid) IN (SELECT * FROM unnest($1::int8[], $2::oid[], $3::oid[])) IS TRUE';
 
 const wantedText = (columns: VersionColumns) => `
 SELECT /* poolctl */ ${counters(columns)
   .map(([name, value]) => `${value} AS ${name}`)
   .join(', ')}
 FROM ${entries(false)}
-JOIN ${wanted} ON ${isWanted}`;
+WHERE ${isWanted}`;
 
 const scanText = (columns: VersionColumns) => `
 SELECT /* poolctl */ string_agg(concat(p.userid, '/', p.dbid, '/', p.queryid, CASE WHEN ${columns.toplevel} THEN '/true ' ELSE '/false ' END,
     p.calls, ' ', p.total_exec_time, ' ', p.rows), E'\\n') AS entries,
   coalesce(json_agg(json_build_array(${counters(columns)
     .map(([, value]) => value)
-    .join(', ')})) FILTER (WHERE w.queryid IS NOT NULL), '[]') AS wanted,
+    .join(', ')})) FILTER (WHERE ${isWanted}), '[]') AS wanted,
   date_part('epoch', clock_timestamp() - now()) * 1000 AS took_ms
 FROM ${entries(false)}
-LEFT JOIN ${wanted} ON ${isWanted}
 WHERE p.queryid IS NOT NULL`;
 
 const before1_11: VersionColumns = {

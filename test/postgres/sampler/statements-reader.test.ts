@@ -110,6 +110,8 @@ describeEachMajor('statements reader', major => {
       299, 300,
     ]);
     expect(rates?.mean_exec_time_ms).toBeGreaterThan(0);
+    // Since then poolctl has sent some for the first time.
+    await reader.read({...emptyRequest, statements: {numbers: false, texts: []}});
     await client.query('SELECT 1, 1');
     const third = busy(await reader.read(numbers))?.rates;
     expect(Math.round(((third?.calls_per_second ?? 0) * (third?.interval_ms ?? 0)) / 1000)).toBe(1);
@@ -124,7 +126,8 @@ describeEachMajor('statements reader', major => {
       expect.arrayContaining(costliest.map(({queryid}) => queryid)),
     );
     const [own] = await server.query<{temp: number}>(
-      `SELECT coalesce(sum(temp_blks_written), 0)::int4 AS temp FROM extensions.pg_stat_statements WHERE query LIKE '%/* poolctl */%'`,
+      // Not '%/*': a test's own query is kept with its literals if it is evicted while it runs.
+      `SELECT coalesce(sum(temp_blks_written), 0)::int4 AS temp FROM extensions.pg_stat_statements WHERE query LIKE 'SELECT /* poolctl */%'`,
     );
     expect(own?.temp).toBe(0);
     await server.query('ALTER ROLE postgres RESET work_mem');
