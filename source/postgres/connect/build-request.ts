@@ -54,6 +54,7 @@ export function buildRequest(
   if (host.includes(',')) {
     throw unusable(source, 'it names several hosts, and poolctl connects to one server');
   }
+  refuseUnhonoured(parameters, source);
   const server = {host, port, user, database: parameters.dbname ?? user};
   const password = findPassword(server, {parameters, own: explicit.password, source, isFromFolder}, machine);
   return {
@@ -136,6 +137,31 @@ function allowedAuthentication(
   return allowed;
 }
 
+/**
+ * libpq's parameters that protect a connection and that poolctl does not implement, each with the values that demand no
+ * more than poolctl does: Node negotiates TLS 1.2 or later.
+ */
+const unhonoured: Record<string, readonly string[]> = {
+  gssencmode: ['disable', 'prefer'],
+  requirepeer: [],
+  sslcertmode: ['allow'],
+  sslcrl: [],
+  sslcrldir: [],
+  ssl_min_protocol_version: ['TLSv1', 'TLSv1.1', 'TLSv1.2'],
+};
+
+/** Throws AbortError (exit 2): connecting without a protection that was asked for would be weaker than psql. */
+function refuseUnhonoured(parameters: ConnectionParameters, source: string): void {
+  for (const [name, harmless] of Object.entries(unhonoured)) {
+    const value = parameters[name] ?? '';
+    if (value === '' || harmless.includes(value)) continue;
+    throw usageError(
+      `${source} cannot be used: poolctl does not implement ${name}=${value}`,
+      `Without ${name} the connection is less protected than you asked for; remove it, also from the environment, if that is acceptable.`,
+    );
+  }
+}
+
 function oneOf<T extends string>(keyword: string, value: string, allowed: readonly T[], source: string): T {
   const found = allowed.find(each => each === value);
   if (found !== undefined) return found;
@@ -159,7 +185,7 @@ function timeoutOf(text: string | undefined): number {
 const used = new Set([
   ...['host', 'hostaddr', 'port', 'user', 'password', 'passfile', 'dbname', 'service', 'options'],
   ...['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'sslpassword', 'sslnegotiation', 'channel_binding'],
-  ...['require_auth', 'connect_timeout'],
+  ...['require_auth', 'connect_timeout', ...Object.keys(unhonoured)],
 ]);
 
 function unused(address: ConnectionParameters): string[] {

@@ -67,6 +67,12 @@ const variables: Record<string, string> = {
   PGSSLNEGOTIATION: 'sslnegotiation',
   PGCHANNELBINDING: 'channel_binding',
   PGREQUIREAUTH: 'require_auth',
+  PGREQUIREPEER: 'requirepeer',
+  PGGSSENCMODE: 'gssencmode',
+  PGSSLCERTMODE: 'sslcertmode',
+  PGSSLCRL: 'sslcrl',
+  PGSSLCRLDIR: 'sslcrldir',
+  PGSSLMINPROTOCOLVERSION: 'ssl_min_protocol_version',
   PGCONNECT_TIMEOUT: 'connect_timeout',
 };
 

@@ -8,17 +8,15 @@ import {classifySlotError} from './slot-errors.ts';
 export type Transport = false | Record<string, unknown>;
 
 /**
- * The transports that libpq's sslmode stands for, in order. libpq's default (`prefer`) tries TLS first; poolctl tries
- * plain text first on this machine, where no network is in between and TLS costs round trips. Throws AbortError (exit
- * 3) for a named certificate that cannot be read.
+ * The transports that libpq's sslmode stands for, in order. The default (`prefer`) tries TLS first, on loopback, too: a
+ * port forward ends there, and its far leg may be a network. Throws AbortError (exit 3) for a named certificate that
+ * cannot be read.
  */
 export function transportsOf(request: ConnectionRequest): Transport[] {
   const {tls} = request;
   // A unix socket never carries TLS, whatever sslmode says (libpq-ssl).
   if (request.host.startsWith('/') || tls.mode === 'disable') return [false];
-  if (tls.mode === 'allow' || (tls.mode === 'prefer' && isLoopback(request))) {
-    return [false, tlsOptions(request)];
-  }
+  if (tls.mode === 'allow') return [false, tlsOptions(request)];
   return tls.mode === 'prefer' ? [tlsOptions(request), false] : [tlsOptions(request)];
 }
 
@@ -60,11 +58,6 @@ function isTransportRefused(error: unknown, transport: Transport): boolean {
 function isRefusedByHba(error: unknown): boolean {
   const {code, message} = (error ?? {}) as {code?: unknown; message?: string};
   return code === '28000' && !/channel binding/.test(message ?? '');
-}
-
-/** Whether the server is this machine. */
-function isLoopback({host, hostaddr}: Pick<ConnectionRequest, 'host' | 'hostaddr'>): boolean {
-  return /^(localhost|127(\.\d+){3}|::1)$/i.test(hostaddr ?? host);
 }
 
 function tlsOptions(request: ConnectionRequest): Record<string, unknown> {

@@ -152,6 +152,25 @@ describeEachMajor('require_auth', major => {
   });
 });
 
+describe('a protection that poolctl does not implement', () => {
+  it.each([
+    ['gssencmode=require', 'gssencmode=prefer'],
+    ['requirepeer=postgres', 'requirepeer='],
+    ['sslcertmode=require', 'sslcertmode=allow'],
+    ['sslcrl=revoked.pem', 'sslcrl='],
+    ['sslcrldir=revoked', 'sslcrldir='],
+    ['ssl_min_protocol_version=TLSv1.3', 'ssl_min_protocol_version=TLSv1.2'],
+  ])('is refused instead of left out: %s; %s needs none', (text, harmless) => {
+    const url = 'postgres://app@h/d';
+    const refusal = expect.objectContaining({exitCode: 2, message: expect.stringContaining(text)});
+    expect(() => requestTo(`${url}?${text}`)).toThrow(refusal);
+    const [name = '', value = ''] = text.split('=');
+    const variable = `PG${name.replaceAll('_', '').toUpperCase()}`;
+    expect(() => requestTo(url, {[variable]: value})).toThrow(refusal);
+    expect(requestTo(`${url}?${harmless}`).ignoredParameters).toEqual([]);
+  });
+});
+
 describe('a server that tries to obtain the password', () => {
   const thief = async (...answers: Buffer[]) => {
     const heard: Buffer[] = [];

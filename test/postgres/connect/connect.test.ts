@@ -182,7 +182,7 @@ describe('behind a pooler', () => {
         else socket.write(welcome(server));
       });
     });
-    const url = `postgres://u@127.0.0.1:${pooler.port}/d?options=endpoint%3Dep-1`;
+    const url = `postgres://u@127.0.0.1:${pooler.port}/d?sslmode=disable&options=endpoint%3Dep-1`;
     const connection = await connect(requestTo(url), {purpose: 'watch'});
     expect(connection.is_pooled).toBe(true);
     expect(packets).toHaveLength(2);

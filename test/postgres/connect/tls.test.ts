@@ -53,9 +53,8 @@ describeEachMajor('TLS', major => {
   it.each([
     ['disable', '127.0.0.1', '', false],
     ['allow', '127.0.0.1', '', false],
-    ['prefer, on this machine', '127.0.0.1', '', false],
-    // 127.1 is the same address in another spelling, which poolctl takes for another machine.
-    ['prefer, on another', '127.1', '', true],
+    // As psql, also on loopback: behind a port forward the rest of the way may be a network.
+    ['prefer', '127.0.0.1', '', true],
     ['require', '127.0.0.1', '', true],
     ['require, with a root certificate', '127.0.0.1', `&sslrootcert=${ca}`, true],
     ['require, with one that does not exist', '127.0.0.1', '&sslrootcert=/nowhere', true],
@@ -150,11 +149,11 @@ describeEachMajor('TLS', major => {
     afterAll(() => setTls(server, 'on'));
 
     it('sslmode=prefer connects without TLS', async () => {
-      expect(await isEncrypted('127.1', 'sslmode=prefer')).toBe(false);
+      expect(await isEncrypted('127.0.0.1', 'sslmode=prefer')).toBe(false);
     });
 
     it('still reports a wrong password', async () => {
-      expect(await rejection(open('127.1', 'sslmode=prefer', 'app:wrong'))).toMatchObject({
+      expect(await rejection(open('127.0.0.1', 'sslmode=prefer', 'app:wrong'))).toMatchObject({
         message: expect.stringContaining('password authentication failed for role "app"'),
       });
     });
@@ -171,9 +170,7 @@ describe('transportsOf', () => {
     ['postgres://h/d?sslmode=allow', ['plain', 'TLS']],
     ['postgres://h/d?sslmode=disable', ['plain']],
     ['postgres://h/d?sslmode=require', ['TLS']],
-    ['postgres://localhost/d', ['plain', 'TLS']],
-    ['postgres://[::1]/d', ['plain', 'TLS']],
-    ['postgres://h/d?hostaddr=127.0.0.1', ['plain', 'TLS']],
+    ['postgres://localhost/d', ['TLS', 'plain']],
     ['postgres://localhost/d?sslmode=require', ['TLS']],
     ['postgres:///d?host=/tmp&sslmode=require', ['plain']],
   ])('%s', (url, expected) => {
