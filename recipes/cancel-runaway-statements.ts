@@ -1,4 +1,5 @@
 import {completeParams, readChoice, readValues} from '../source/core/recipe/parameters.ts';
+import {effectsOf} from '../source/core/sessions/effect-of-ending.ts';
 import {type Protection, protectionOf, subjectOf, toSkipped} from '../source/core/sessions/protection.ts';
 import {
   absence,
@@ -14,11 +15,12 @@ import {
   type StatementClass,
   statementClasses,
 } from '../source/core/sessions/session-parameters.ts';
-import {countBlocked, describeSessions} from '../source/core/sessions/session-plan.ts';
+import {countBlocked, describeSessions, ofApplications} from '../source/core/sessions/session-plan.ts';
 import {cancelStep, isKnownSession, type KnownSession} from '../source/core/sessions/session-steps.ts';
 import {redactLiterals} from '../source/core/sql/shown-sql.ts';
 import {counted, formatAge} from '../source/core/text/format.ts';
 import type {Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';
+import type {RecipeData} from '../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
 
 const examples: Record<StatementClass, string> = {
@@ -62,6 +64,7 @@ const recipe: Recipe = {
   parameters,
   // A long statement is no harm by itself: see core/assessment/harms/long-statements.ts.
   diagnose: () => [],
+  planRequires: () => ({sessions: true}),
   plan,
 };
 export default recipe;
@@ -88,13 +91,13 @@ function runsForMs({query_age_ms, state_age_ms}: Backend): number {
   return query_age_ms ?? state_age_ms ?? 0;
 }
 
-function plan(snapshot: Snapshot, params: ParameterValues): Plan {
-  const choice = choose(snapshot, params);
+function plan(snapshot: Snapshot, params: ParameterValues, {sessions}: RecipeData): Plan {
+  const choice = choose(snapshot, params, sessions);
   const {chosen, skipped} = choice;
   return {
     recipe: recipe.id,
     params: completeParams(params, parameters),
-    explanation: explain(choice, snapshot, params),
+    explanation: explain(choice, snapshot, {params, sessions}),
     steps: chosen.map(cancelStep),
     skipped,
     batch_size: 10,
@@ -107,7 +110,7 @@ function plan(snapshot: Snapshot, params: ParameterValues): Plan {
 
 type Choice = {chosen: KnownSession[]; skipped: Skipped[]};
 
-function choose(snapshot: Snapshot, params: ParameterValues): Choice {
+function choose(snapshot: Snapshot, params: ParameterValues, facts: RecipeData['sessions']): Choice {
   const criteria = readCriteria(params, parameters);
   const rules = readRules(params);
   const overdue = snapshot.backends
@@ -117,7 +120,7 @@ function choose(snapshot: Snapshot, params: ParameterValues): Choice {
   const chosen: KnownSession[] = [];
   const skipped: Skipped[] = [];
   for (const backend of overdue) {
-    const protection = protectionOf(backend, snapshot, false) ?? waitProtection(backend);
+    const protection = protectionOf(backend, snapshot, false, facts) ?? waitProtection(backend);
     if (protection !== null) skipped.push(toSkippedStatement(backend, protection));
     else if (chosen.length >= (criteria.at_most ?? overdue.length))
       skipped.push(
@@ -172,9 +175,12 @@ function absences({backends}: Snapshot, params: ParameterValues): string[] {
   ];
 }
 
-function explain({chosen, skipped}: Choice, snapshot: Snapshot, params: ParameterValues): string[] {
+type Given = {params: ParameterValues; sessions: RecipeData['sessions']};
+
+function explain({chosen, skipped}: Choice, snapshot: Snapshot, given: Given): string[] {
+  const {params} = given;
   const absent = absences(snapshot, params);
-  if (chosen.length > 0) return [...absent, ...explainChosen(chosen, snapshot, params)];
+  if (chosen.length > 0) return [...absent, ...explainChosen(chosen, snapshot, given)];
   if (skipped.length > 0) {
     const exceeds = skipped.length === 1 ? 'exceeds its' : 'exceed their';
     return [...absent, `${counted(skipped.length, 'statement')} ${exceeds} class; all are skipped.`];
@@ -183,16 +189,17 @@ function explain({chosen, skipped}: Choice, snapshot: Snapshot, params: Paramete
   return ['No statement exceeds its class. Nothing to cancel.'];
 }
 
-function explainChosen(chosen: KnownSession[], snapshot: Snapshot, params: ParameterValues): string[] {
+function explainChosen(chosen: KnownSession[], snapshot: Snapshot, {params, sessions}: Given): string[] {
   const rules = readRules(params);
   const classes = statementClasses.flatMap(name => {
     const count = chosen.filter(session => classOf(session, rules) === name).length;
     return count === 0 ? [] : [`${count} ${name} (over ${formatAge(classLimitsMs[name])})`];
   });
   return [
-    `${counted(chosen.length, 'statement')} to cancel: ${classes.join(', ')}.`,
+    `${counted(chosen.length, 'statement')} to cancel${ofApplications(chosen)}: ${classes.join(', ')}.`,
     ...describeSessions({chosen, skipped: [], blocked: countBlocked(snapshot)}),
-    'The client gets an error (57014) and its transaction is aborted; the session stays. This cannot be undone.',
+    ...effectsOf('cancel', chosen, sessions),
+    'This cannot be undone.',
     'Only the statement in this preview is cancelled, not a later one of the same session.',
   ];
 }

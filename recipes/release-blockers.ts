@@ -7,6 +7,7 @@ import {
   readDuration,
   readValues,
 } from '../source/core/recipe/parameters.ts';
+import {effectsOf} from '../source/core/sessions/effect-of-ending.ts';
 import {describeBackend, subjectOf, toSkipped} from '../source/core/sessions/protection.ts';
 import {backendStates} from '../source/core/sessions/session.ts';
 import {pidParameter, readCriteria} from '../source/core/sessions/session-parameters.ts';
@@ -14,6 +15,7 @@ import {
   countBlocked,
   describeSessions,
   lockFigure,
+  ofApplications,
   selectSessions,
 } from '../source/core/sessions/session-plan.ts';
 import type {KnownSession} from '../source/core/sessions/session-steps.ts';
@@ -23,7 +25,7 @@ import {quoteLiteral} from '../source/core/sql/quote.ts';
 import {counted} from '../source/core/text/format.ts';
 import {writeDuration} from '../source/core/text/time.ts';
 import type {Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';
-import type {PreparedTransaction} from '../source/model/recipe-data.ts';
+import type {PreparedTransaction, RecipeData} from '../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
 import type {AdviceStep, Measure, Step} from '../source/model/step.ts';
 
@@ -65,7 +67,7 @@ const recipe: Recipe = {
   parameters,
   // What sessions wait for, and why, is examined in core/assessment/harms/waiting.ts.
   diagnose: () => [],
-  planRequires: () => ({prepared_transactions: true}),
+  planRequires: () => ({prepared_transactions: true, sessions: true}),
   plan,
 };
 export default recipe;
@@ -113,12 +115,12 @@ function nameOfUnknown(pid: number): string {
 function plan(
   snapshot: Snapshot,
   params: ParameterValues,
-  {prepared_transactions = []}: {prepared_transactions?: PreparedTransaction[]},
+  {prepared_transactions = [], sessions}: RecipeData,
 ): Plan {
   const read = readValues(params, parameters);
   const thenTerminate = readChoice('then_terminate', read('then_terminate'), ['yes', 'no']) === 'yes';
   const roots = rootsOf(snapshot);
-  const {chosen, skipped} = choose(snapshot, params, roots);
+  const {chosen, skipped} = choose(snapshot, params, {roots, sessions});
   const steps: Step[] = [
     ...chosen.flatMap(session => releaseSteps(session, thenTerminate)),
     ...(roots.some(({pid}) => pid === 0) ? adviseOnPrepared(prepared_transactions) : []),
@@ -126,7 +128,7 @@ function plan(
   return {
     recipe: recipe.id,
     params: completeParams(params, parameters),
-    explanation: explain(snapshot, {chosen, roots, thenTerminate}),
+    explanation: explain(snapshot, {chosen, roots, thenTerminate, sessions}),
     figure: lockFigure(roots, snapshot, pidsOf(chosen)),
     steps,
     skipped,
@@ -141,10 +143,12 @@ function plan(
 
 type Choice = {chosen: KnownSession[]; skipped: Skipped[]};
 
-function choose(snapshot: Snapshot, params: ParameterValues, roots: readonly Root[]): Choice {
+type Known = {roots: readonly Root[]; sessions: RecipeData['sessions']};
+
+function choose(snapshot: Snapshot, params: ParameterValues, {roots, sessions}: Known): Choice {
   const criteria = {...readCriteria(params, parameters), older_than_ms: 0, states: backendStates};
   if (criteria.named !== null) {
-    const {chosen, skipped, blocked} = selectSessions(snapshot, {...criteria, at_most: null});
+    const {chosen, skipped, blocked} = selectSessions(snapshot, {...criteria, at_most: null}, sessions);
     const isBlocker = ({pid}: Backend) => (blocked.get(pid) ?? 0) > 0;
     return {
       chosen: chosen.filter(isBlocker),
@@ -158,16 +162,17 @@ function choose(snapshot: Snapshot, params: ParameterValues, roots: readonly Roo
   }
   const waited_ms = readDuration('waited_for', readValues(params, parameters)('waited_for'));
   const due = roots.filter(({longest_ms}) => longest_ms >= waited_ms);
-  return chooseDue(snapshot, due, criteria.at_most ?? due.length);
+  return chooseDue(snapshot, {roots: due, sessions}, criteria.at_most ?? due.length);
 }
 
-function chooseDue(snapshot: Snapshot, due: readonly Root[], at_most: number): Choice {
-  const pids = due.filter(({pid}) => pid !== 0).map(({pid}) => pid);
+function chooseDue(snapshot: Snapshot, {roots, sessions}: Known, at_most: number): Choice {
+  const pids = roots.filter(({pid}) => pid !== 0).map(({pid}) => pid);
   const backends = pids.flatMap(pid => backendOf(pid, snapshot) ?? []);
   // No pid is named, so all protections apply.
   const {chosen, skipped} = selectSessions(
     {...snapshot, backends},
     {...readCriteria({}, parameters), older_than_ms: 0, states: backendStates, at_most: null},
+    sessions,
   );
   const sorted = chosen.toSorted((a, b) => pids.indexOf(a.pid) - pids.indexOf(b.pid));
   const beyond = sorted
@@ -228,7 +233,7 @@ function adviseOnPrepared(prepared: readonly PreparedTransaction[]): AdviceStep[
 
 function explain(
   snapshot: Snapshot,
-  {chosen, roots, thenTerminate}: {chosen: KnownSession[]; roots: Root[]; thenTerminate: boolean},
+  {chosen, roots, thenTerminate, sessions}: Known & {chosen: KnownSession[]; thenTerminate: boolean},
 ): string[] {
   const [most] = roots;
   if (most === undefined) return ['No session waits for a lock. Nothing to release.'];
@@ -237,7 +242,7 @@ function explain(
   const running = chosen.filter(session => !isIdle(session));
   const blocks = (waiters: number) =>
     `blocks ${waiters} of ${counted(waiting, 'session')} waiting for a lock`;
-  const release = `${counted(chosen.length, 'blocker')} to release`;
+  const release = `${counted(chosen.length, 'blocker')} to release${ofApplications(chosen)}`;
   const [first] = chosen;
   // A root that is described below is not named first.
   const opening =
@@ -254,15 +259,19 @@ function explain(
     ...(running.length === 0
       ? []
       : [
-          'A running statement is cancelled first: the client gets an error (57014), its transaction is aborted and its locks are released.',
+          'A running statement is cancelled first, which releases the locks of its transaction.',
+          ...effectsOf('cancel', running, sessions),
           thenTerminate
             ? 'The session is ended only if it still blocks others in the same transaction.'
             : 'The session stays, even if it still blocks others (then_terminate=no).',
         ]),
     ...(chosen.some(isIdle)
-      ? ['An idle session is ended, because it has no statement to cancel, and only while it blocks others.']
+      ? [
+          'An idle session is ended, because it has no statement to cancel, and only while it blocks others.',
+          ...effectsOf('end', chosen.filter(isIdle), sessions),
+        ]
       : []),
-    ...(chosen.length === 0 ? [] : ['The transaction is rolled back. This cannot be undone.']),
+    ...(chosen.length === 0 ? [] : ['This cannot be undone.']),
   ];
 }
 

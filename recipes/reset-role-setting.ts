@@ -17,6 +17,7 @@ import {
   roleSettingStep,
   roleSettingSubject,
 } from '../source/core/roles/role-settings.ts';
+import {effectsOf} from '../source/core/sessions/effect-of-ending.ts';
 import {protectionOf, toSkipped} from '../source/core/sessions/protection.ts';
 import {isKnownSession, type KnownSession} from '../source/core/sessions/session-steps.ts';
 import {counted} from '../source/core/text/format.ts';
@@ -81,7 +82,7 @@ const recipe: Recipe = {
     'Resets what ALTER ROLE or ALTER DATABASE set and recycles the sessions that still have it; undo sets the exact value again',
   parameters,
   diagnose: () => [],
-  planRequires: () => ({role_settings: true}),
+  planRequires: () => ({role_settings: true, sessions: true}),
   plan,
 };
 export default recipe;
@@ -93,7 +94,7 @@ function namesIn(
   return [...new Set((settings?.overrides ?? []).flatMap(each => read(each) ?? []))].map(writeText);
 }
 
-function plan(snapshot: Snapshot, params: ParameterValues, {role_settings}: RecipeData): Plan {
+function plan(snapshot: Snapshot, params: ParameterValues, {role_settings, sessions}: RecipeData): Plan {
   if (role_settings === undefined) throw usageError('the settings of the roles could not be read');
   const read = readValues(params, parameters);
   const setting = readSetting(read, role_settings);
@@ -102,7 +103,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, {role_settings}: Reci
   const isReset = before !== null && forbidden === null;
   const isRecycling = readChoice('recycle', read('recycle'), ['no', 'yes']) === 'yes' && forbidden === null;
   const {chosen, skipped} = isRecycling
-    ? sessionsToEnd(snapshot, setting, role_settings, read)
+    ? sessionsToEnd(snapshot, setting, {overrides: role_settings.overrides, sessions}, read)
     : {chosen: [], skipped: []};
   const steps = [
     ...(isReset ? [roleSettingStep(setting, {before, value: null})] : []),
@@ -111,7 +112,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, {role_settings}: Reci
   return {
     recipe: recipe.id,
     params: completeParams(params, parameters),
-    explanation: explain(setting, {before, isReset, isRecycling, chosen, snapshot}),
+    explanation: explain(setting, {before, isReset, isRecycling, chosen, snapshot, sessions}),
     steps,
     skipped: [...(isReset ? [] : [unchanged(setting, forbidden)]), ...skipped],
     batch_size: Math.max(1, steps.length),
@@ -172,7 +173,7 @@ function unchanged(setting: RoleSetting, forbidden: string | null): Skipped {
 function sessionsToEnd(
   snapshot: Snapshot,
   setting: RoleSetting,
-  {overrides}: RoleSettings,
+  {overrides, sessions}: Pick<RoleSettings, 'overrides'> & {sessions: RecipeData['sessions']},
   read: ReadValue,
 ): {chosen: KnownSession[]; skipped: Skipped[]} {
   const application = readText(read('application'));
@@ -190,9 +191,10 @@ function sessionsToEnd(
     const effective = effectiveOverride(overrides, {role: usename, database: datname, name: own.name});
     const isOther =
       effective !== null && (effective.role !== own.role || effective.database !== own.database);
-    const protection = protectionOf(backend, snapshot, false);
+    const protection = protectionOf(backend, snapshot, false, sessions);
     if (isOther) continue;
-    if (protection !== null) skipped.push(toSkipped(backend, protection));
+    // A pooler opens another while its clients wait for none.
+    if (protection !== null && !protection.is_shared) skipped.push(toSkipped(backend, protection));
     else if (isKnownSession(backend)) chosen.push(backend);
   }
   return {chosen: orderByClient(chosen), skipped};
@@ -204,11 +206,12 @@ type Explained = {
   isRecycling: boolean;
   chosen: readonly KnownSession[];
   snapshot: Snapshot;
+  sessions: RecipeData['sessions'];
 };
 
 function explain(
   setting: RoleSetting,
-  {before, isReset, isRecycling, chosen, snapshot}: Explained,
+  {before, isReset, isRecycling, chosen, snapshot, sessions}: Explained,
 ): string[] {
   const {role, database, name} = namesOf(setting);
   const where = describeWhere({role, database});
@@ -226,13 +229,18 @@ function explain(
       : []),
     ...(isRecycling
       ? [
-          `${counted(chosen.length, 'session')} of ${counted(clients, 'client')} may still have the value; each is ended while it is idle, outside a transaction. This cannot be undone, and loses no work.`,
+          `${counted(chosen.length, 'session')} of ${counted(clients, 'client')} may still have the value; each is ended while it is idle, outside a transaction. This cannot be undone.`,
+          ...effectsOf('end', chosen.map(atRest), sessions),
           'One client after the other: if one does not connect again within 10 seconds, the sessions of the next are left alone.',
           'Sessions that are active just then, or that began after this preview and before the reset, are left: run it again for those.',
-          "A pool of node-postgres without a listener for 'error' ends its process when its session is closed.",
         ]
       : [
           `Open sessions keep their value until they reconnect: ${counted(open, 'session')} (recycle=yes ends the idle ones).`,
         ]),
   ];
+}
+
+/** As it is when it is ended. */
+function atRest(session: KnownSession): KnownSession {
+  return {...session, state: 'idle', wait_event: 'ClientRead', backend_xid: null};
 }

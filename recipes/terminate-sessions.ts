@@ -1,10 +1,17 @@
 import {completeParams, readChoice} from '../source/core/recipe/parameters.ts';
+import {effectsOf} from '../source/core/sessions/effect-of-ending.ts';
 import {backendStates} from '../source/core/sessions/session.ts';
 import {pidParameter, readCriteria, requireNamed} from '../source/core/sessions/session-parameters.ts';
-import {describeSessions, type Selection, selectSessions} from '../source/core/sessions/session-plan.ts';
+import {
+  describeSessions,
+  ofApplications,
+  type Selection,
+  selectSessions,
+} from '../source/core/sessions/session-plan.ts';
 import {terminateStep} from '../source/core/sessions/session-steps.ts';
 import {counted} from '../source/core/text/format.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../source/model/recipe.ts';
+import type {RecipeData} from '../source/model/recipe-data.ts';
 import type {Snapshot} from '../source/model/snapshot.ts';
 
 const parameters: Parameter[] = [
@@ -25,21 +32,22 @@ const recipe: Recipe = {
   summary: 'Ends the named sessions in any state, verifying each',
   parameters,
   diagnose: () => [],
+  planRequires: () => ({sessions: true}),
   plan,
 };
 export default recipe;
 
-function plan(snapshot: Snapshot, params: ParameterValues): Plan {
+function plan(snapshot: Snapshot, params: ParameterValues, {sessions}: RecipeData): Plan {
   const complete = completeParams(params, parameters);
   const criteria = requireNamed({...readCriteria(params, parameters), states: backendStates});
   const even_if_changed = readChoice('even_if_changed', complete.even_if_changed ?? '', ['no', 'yes']);
   const guard = even_if_changed === 'yes' ? 'session' : 'unchanged';
-  const selection = selectSessions(snapshot, criteria);
+  const selection = selectSessions(snapshot, criteria, sessions);
   const {chosen, skipped} = selection;
   return {
     recipe: recipe.id,
     params: complete,
-    explanation: chosen.length === 0 ? ['No session to end.'] : explain(selection, guard),
+    explanation: chosen.length === 0 ? ['No session to end.'] : explain(selection, guard, sessions),
     steps: chosen.map(session => terminateStep(session, guard)),
     skipped,
     batch_size: 5,
@@ -51,11 +59,16 @@ function plan(snapshot: Snapshot, params: ParameterValues): Plan {
   };
 }
 
-function explain(selection: Selection, guard: 'unchanged' | 'session'): string[] {
+function explain(
+  selection: Selection,
+  guard: 'unchanged' | 'session',
+  facts: RecipeData['sessions'],
+): string[] {
   return [
-    `${counted(selection.chosen.length, 'session')} to end:`,
+    `${counted(selection.chosen.length, 'session')} to end${ofApplications(selection.chosen)}:`,
     ...describeSessions(selection),
-    'Open transactions are rolled back and clients lose their connection. This cannot be undone.',
+    ...effectsOf('end', selection.chosen, facts),
+    'Clients lose their connection. This cannot be undone.',
     guard === 'unchanged'
       ? 'A session that has run anything since this preview is skipped (even_if_changed=yes ends it too).'
       : 'They are ended in any state.',

@@ -40,6 +40,7 @@ const readers: Readers = {
   server_settings: async connection =>
     (await import('../postgres/facts/server-settings.ts')).readServerSettings(connection),
   sequences: async connection => (await import('../postgres/facts/sequences.ts')).readSequences(connection),
+  sessions: async connection => (await import('../postgres/facts/locks.ts')).readSessionFacts(connection),
   statement_statistics: async connection =>
     (await import('../postgres/facts/statement-statistics.ts')).readStatementStatistics(connection),
   table_holders: async connection =>

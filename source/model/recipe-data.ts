@@ -13,6 +13,7 @@ export type RecipeData = {
   /** Indexes worth building. Costly: plans every expensive statement. */
   index_advice?: IndexAdvice;
   prepared_transactions?: PreparedTransaction[];
+  sessions?: SessionFacts;
   advisory_locks?: AdvisoryLock[];
   table_holders?: TableHolder[];
   role_settings?: RoleSettings;
@@ -38,6 +39,7 @@ export type DataRequirements = {
   catalog?: true;
   index_advice?: IndexAdviceNeed;
   prepared_transactions?: true;
+  sessions?: true;
   advisory_locks?: AdvisoryLockNeed;
   table_holders?: true;
   role_settings?: true;
@@ -57,6 +59,32 @@ export type DataRequirements = {
 };
 
 export type Row = Record<string, unknown>;
+
+/** What sessions hold and do beyond a snapshot: what ends with them. */
+export type SessionFacts = {
+  advisory_locks: AdvisoryHolder[];
+  index_builds: IndexBuild[];
+};
+
+type AdvisoryHolder = {
+  pid: number;
+  /** Of all that it holds. */
+  count: number;
+  /** At most three: `advisory lock 72707369 (Prisma Migrate)`. */
+  names: string[];
+};
+
+export type IndexBuild = {
+  pid: number;
+  /** `CREATE INDEX CONCURRENTLY`, `REINDEX`. */
+  command: string;
+  /** A name in the connected database, an oid in another; null until it has one. */
+  index: string | null;
+  phase: string;
+  done_ratio: number | null;
+  /** The session whose lock or snapshot it waits for. */
+  waits_for: number | null;
+};
 
 /** A session that holds or waits for one advisory lock. Keys are per database. */
 export type AdvisoryLock = {

@@ -63,11 +63,11 @@ const elements: Record<string, (size: Size) => ConsoleState> = {
   'empty table': size => press(press(watching(size), '2', '/', 'x', 'x', 'x'), 'enter'),
   'detail of a session': size => press(watching(size), '2', 'j', 'enter'),
   'list of recipes': size => press(watching(size), '5', 'j'),
-  'form of a recipe': size => press(watching(size), '2', 'j', 'r', 'enter'),
+  'form of a recipe': size => loaded(press(watching(size), '2', 'j', 'r', 'enter')),
   'preview of a plan': size => press(toPreview(size), 'enter'),
   confirmation: size => press(toPreview(size), 'enter', 'enter', 'y', 'e'),
   'progress of a run': size => running(size),
-  notice: size => press(watching(size), '2', 'C'),
+  notice: size => loaded(press(watching(size), '2', 'C')),
   'stale reading': size =>
     play(watching(size), {kind: 'lost', message: 'connection refused', hint: null, retry_in_ms: 4000}).state,
   help: size => press(watching(size), '?'),
@@ -82,6 +82,13 @@ function watching(size: Size): ConsoleState {
     return read(createSnapshot({...incident, at, backends: incident.backends.slice(29 - index)}));
   });
   return play(open(...size, {recipes}), ...readings).state;
+}
+
+/** With what its wizard waits for. */
+function loaded(state: ConsoleState): ConsoleState {
+  const dataRequest = state.wizard?.dataRequest;
+  if (!dataRequest) throw new Error('the wizard waits for no data');
+  return play(state, {kind: 'data-loaded', dataRequest, facts: {}}).state;
 }
 
 /** At the evidence of a recipe that ends eight sessions. */

@@ -84,7 +84,7 @@ describe('plan', () => {
 
   it('names the class of each statement', () => {
     expect(plan(crowd, {otherwise: 'standard', complex: 'role:bi'}).explanation[0]).toBe(
-      '3 statements to cancel: 2 standard (over 5s), 1 complex (over 15s).',
+      '3 statements to cancel (2 of web/web, 1 of metabase/bi): 2 standard (over 5s), 1 complex (over 15s).',
     );
   });
 

@@ -88,7 +88,12 @@ function isNamed(table: string, written: string): boolean {
 }
 
 /** A bigint key is in classid and objid, and objsubid is 1; two int keys have objsubid 2 (lockfuncs.c). */
-function advisoryLock({classid, objid, objsubid, database}: LockTag): string {
+export function advisoryLock({
+  classid,
+  objid,
+  objsubid,
+  database,
+}: Pick<LockTag, 'classid' | 'objid' | 'objsubid' | 'database'>): string {
   if (classid === null || objid === null) return 'advisory lock';
   if (objsubid === 2) return `advisory lock (${classid | 0}, ${objid | 0})`;
   const key = BigInt.asIntN(64, (BigInt(classid) << 32n) | BigInt(objid));

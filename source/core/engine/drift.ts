@@ -22,7 +22,7 @@ export type DriftPorts = {
 
 /**
  * Detects drift between preview and execution. `slots` takes a snapshot before each batch, and the recipe plans again on
- * the first one. `recheck` then stops the run before a step that is no longer planned, if the recipe reads facts, and
+ * the first one, or on each if it reads no facts but of sessions. `recheck` then stops the run before a step that is no longer planned, if the recipe reads other facts, and
  * skips a session that has ended or that the plan now skips (it started a dump, a migration, an index build). Other changes
  * of a session are left to the guard in its statement.
  */
@@ -31,10 +31,12 @@ export function createDriftCheck(
   params: ParameterValues,
   {read, load: loadData}: DriftPorts,
 ): Pick<EnginePorts, 'slots' | 'recheck'> {
-  const readsFacts = recipe.planRequires !== undefined;
+  const requires = recipe.planRequires?.(params) ?? {};
+  // What sessions hold is as fleeting as they are.
+  const readsFacts = Object.keys(requires).some(name => name !== 'sessions');
   let now: Planned | null = null;
   async function planOn(snapshot: Snapshot): Promise<Planned> {
-    const facts = recipe.planRequires ? await loadData(recipe.planRequires(params)) : {};
+    const facts = await loadData(requires);
     const plan = canAct(recipe) ? planRecipe(recipe, snapshot, params, facts) : undefined;
     return {
       steps: new Set(plan?.steps.map(canonicalJson)),

@@ -1,20 +1,34 @@
 import type {Skipped} from '../../model/recipe.ts';
+import type {SessionFacts} from '../../model/recipe-data.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import {redactLiterals} from '../sql/shown-sql.ts';
 import {redactSecrets} from '../text/redact.ts';
+import {dutyOf, sharedByClients} from './effect-of-ending.ts';
 
-export type Protection = {reason: string; is_forbidden: boolean};
+export type Protection = {
+  reason: string;
+  is_forbidden: boolean;
+  /** Only because clients of a pooler share it. */
+  is_shared?: true;
+};
 
 /**
  * Why a session must not be ended or cancelled, or null. Naming it by pid (`isNamed`) overrides the protection of
- * dumps, migrations and the like, but not a missing identity or what the server would refuse.
+ * dumps, migrations, holders of advisory locks and the like, but not a missing identity or what the server would refuse.
  */
-export function protectionOf(backend: Backend, snapshot: Snapshot, isNamed: boolean): Protection | null {
+export function protectionOf(
+  backend: Backend,
+  snapshot: Snapshot,
+  isNamed: boolean,
+  facts?: SessionFacts,
+): Protection | null {
   const always = unconditionalProtection(backend, snapshot);
   if (always !== null || isNamed) return always;
-  const reason = conditionalReason(backend, snapshot);
-  return reason === null ? null : {reason, is_forbidden: false};
+  const reason = conditionalReason(backend, snapshot) ?? dutyOf(backend, facts);
+  if (reason !== null) return {reason, is_forbidden: false};
+  const shared = sharedByClients(backend);
+  return shared === null ? null : {reason: shared, is_forbidden: false, is_shared: true};
 }
 
 /** An entry of `Plan.skipped`. */

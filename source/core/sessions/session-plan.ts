@@ -1,4 +1,5 @@
 import type {GroupKey, Skipped, WatchedGroup} from '../../model/recipe.ts';
+import type {SessionFacts} from '../../model/recipe-data.ts';
 import type {Backend, LockWait, Snapshot} from '../../model/snapshot.ts';
 import {type LockNode, lockTree} from '../activity/lock-tree.ts';
 import {groupBy} from '../group-by.ts';
@@ -16,13 +17,17 @@ export type Selection = {
 };
 
 /** Matching sessions that are not protected, blockers first, then those longest in their state. */
-export function selectSessions(snapshot: Snapshot, criteria: SessionCriteria): Selection {
+export function selectSessions(
+  snapshot: Snapshot,
+  criteria: SessionCriteria,
+  facts: SessionFacts | undefined,
+): Selection {
   const blocked = countBlocked(snapshot);
   const isNamed = criteria.named !== null;
   const skipped: Skipped[] = [];
   const chosen: KnownSession[] = [];
   for (const backend of matchingSessions(snapshot, criteria, skipped)) {
-    const protection = protectionOf(backend, snapshot, isNamed);
+    const protection = protectionOf(backend, snapshot, isNamed, facts);
     if (protection !== null) skipped.push(toSkipped(backend, protection));
     else if (isKnownSession(backend)) chosen.push(backend);
   }
@@ -100,6 +105,21 @@ export function groupByApplication(backends: readonly Backend[]): Backend[][] {
     JSON.stringify([application_name, usename]),
   );
   return [...groups.values()].sort((a, b) => b.length - a.length);
+}
+
+/** ` (2 of web/app, 1 of jobs/app)`: how many of each application and role; '' where all are of one. */
+export function ofApplications(sessions: readonly Backend[]): string {
+  const groups = groupByApplication(sessions);
+  const named = groups.slice(0, mostGroups).map(group => `${group.length} of ${poolOf(group[0])}`);
+  const rest = groups.length - named.length;
+  const others = rest > 0 ? [`${counted(rest, 'other application')}`] : [];
+  return groups.length < 2 ? '' : ` (${[...named, ...others].join(', ')})`;
+}
+
+const mostGroups = 4;
+
+function poolOf(backend: Backend | undefined): string {
+  return `${backend?.application_name || '(no name)'}/${backend?.usename ?? '?'}`;
 }
 
 /** Number of sessions that each blocker blocks, by pid. */

@@ -1,7 +1,10 @@
+import {advisoryLock} from '../../core/activity/awaited-object.ts';
 import type {
   AdvisoryLock,
   AdvisoryLockNeed,
+  IndexBuild,
   PreparedTransaction,
+  SessionFacts,
   TableHolder,
 } from '../../model/recipe-data.ts';
 import {isoTime} from '../connect/client.ts';
@@ -33,6 +36,55 @@ export const advisoryLocksQuery = serverQuery('poolctl_advisory_locks', {
   13: advisoryLocksText('NULL::int8'),
   14: advisoryLocksText("(date_part('epoch', now() - l.waitstart) * 1000)::int8"),
 });
+
+/** The advisory locks that sessions hold, and the indexes they build, in every database. Throws the server's errors. */
+export async function readSessionFacts({client, server_version_num}: Connection): Promise<SessionFacts> {
+  const {text} = pickVariant(sessionFactsQuery, server_version_num);
+  const {rows} = await client.query<SessionFactsRow>({text});
+  const [{locks, index_builds} = {locks: [], index_builds: []}] = rows;
+  return {
+    advisory_locks: locks.map(({pid, count, database, keys}) => ({
+      pid,
+      count,
+      names: keys.map(([classid, objid, objsubid]) => advisoryLock({classid, objid, objsubid, database})),
+    })),
+    index_builds,
+  };
+}
+
+type SessionFactsRow = {
+  locks: {
+    pid: number;
+    count: number;
+    database: string;
+    keys: [classid: number, objid: number, objsubid: number][];
+  }[];
+  index_builds: IndexBuild[];
+};
+
+/** A session has all its advisory locks in one database. Those of a prepared transaction have no pid. */
+export const sessionFactsQuery = serverQuery(
+  'poolctl_session_facts',
+  `
+WITH /* poolctl */ locks AS (
+  SELECT l.pid, count(*)::int4 AS count, min(d.datname::text) AS database,
+    (array_agg(json_build_array(l.classid::int8, l.objid::int8, l.objsubid) ORDER BY l.classid, l.objid))[1:3] AS keys
+  FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+  WHERE l.locktype = 'advisory' AND l.granted AND l.pid IS NOT NULL
+  GROUP BY l.pid
+), index_builds AS (
+  SELECT p.pid, p.command,
+    CASE WHEN p.index_relid = 0 THEN NULL WHEN p.datname = current_database() THEN p.index_relid::regclass::text
+      ELSE p.index_relid::text END AS index,
+    p.phase,
+    CASE WHEN p.blocks_total > 0 THEN least(1, p.blocks_done / p.blocks_total::float8)
+      WHEN p.tuples_total > 0 THEN least(1, p.tuples_done / p.tuples_total::float8) END AS done_ratio,
+    nullif(p.current_locker_pid, 0) AS waits_for
+  FROM pg_stat_progress_create_index p
+)
+SELECT coalesce((SELECT json_agg(l ORDER BY l.pid) FROM locks l), '[]') AS locks,
+  coalesce((SELECT json_agg(b ORDER BY b.pid) FROM index_builds b), '[]') AS index_builds`,
+);
 
 /** The prepared transactions of every database, oldest first. Throws the server's errors. */
 export async function readPreparedTransactions({

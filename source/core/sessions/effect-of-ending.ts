@@ -1,0 +1,181 @@
+import type {SessionFacts} from '../../model/recipe-data.ts';
+import type {Backend} from '../../model/snapshot.ts';
+import {redactLiterals} from '../sql/shown-sql.ts';
+import {statementName} from '../sql/statement-name.ts';
+import {counted, formatRatio} from '../text/format.ts';
+
+/** `end`: pg_terminate_backend(); `cancel`: pg_cancel_backend(). */
+type Ending = 'end' | 'cancel';
+
+/**
+ * What others rely on a session for, which its row does not show; null if nothing is known. What selects sessions by
+ * criteria leaves such a session alone.
+ */
+export function dutyOf(backend: Backend, facts: SessionFacts | undefined): string | null {
+  const locks = heldLocks(backend, facts);
+  if (locks !== null) return `it holds ${locks}`;
+  if (isCommitted(backend))
+    return 'its transaction is committed and waits for a synchronous standby (SyncRep)';
+  return isListening(backend) ? 'it listens for notifications (LISTEN)' : null;
+}
+
+/** Why an idle session of a pooler is nobody's leak; null for others. In a transaction it belongs to one client. */
+export function sharedByClients(backend: Backend): string | null {
+  const pooler = backend.state === 'idle' ? poolerOf(backend) : null;
+  return pooler === null ? null : `it is a server connection of ${pooler}, which clients share`;
+}
+
+/** What the act does to these sessions and their clients, a sentence each, only what is true of one of them. */
+export function effectsOf(
+  ending: Ending,
+  sessions: readonly Backend[],
+  facts: SessionFacts | undefined,
+): string[] {
+  const committed = sessions.filter(isCommitted);
+  const others = sessions.filter(session => !isCommitted(session));
+  return [
+    ...(ending === 'end' ? endedSessions(others) : cancelledStatements(others)),
+    ...aboutEach(committed, ({pid}) => committedEffect(pid, ending)),
+    ...aboutEach(others, session => unfinishedWork(session, facts)),
+    ...aboutEach(sessions, session => lockEffect(session, ending, facts)),
+    ...(ending === 'end' ? unseen(sessions) : []),
+  ];
+}
+
+function endedSessions(sessions: readonly Backend[]): string[] {
+  if (sessions.length === 0) return [];
+  const idle = sessions.filter(({state}) => state === 'idle').length;
+  return [
+    ...transactionEffects(sessions),
+    ...(idle === 0
+      ? []
+      : [
+          idle === sessions.length
+            ? `${idle === 1 ? 'It has' : 'They have'} no transaction open: nothing is rolled back.`
+            : `${counted(idle, 'session')} of them ${idle === 1 ? 'has' : 'have'} no transaction open.`,
+          "A pool of node-postgres without a listener for 'error' ends its process when an idle connection is closed.",
+        ]),
+  ];
+}
+
+function cancelledStatements(sessions: readonly Backend[]): string[] {
+  if (sessions.length === 0) return [];
+  return [
+    'The client gets an error (57014) and its transaction is aborted; the session stays.',
+    ...transactionEffects(sessions),
+    ...(sessions.some(({query}) => /^\s*(?:call|do)\b/i.test(query ?? ''))
+      ? ['What a procedure has committed before stays.']
+      : []),
+  ];
+}
+
+/** `backend_xid` is set once a transaction writes, and gone once it is aborted. */
+function transactionEffects(sessions: readonly Backend[]): string[] {
+  const aborted = sessions.filter(({state}) => state === 'idle in transaction (aborted)').length;
+  const open = sessions.filter(hasTransaction).length - aborted;
+  const wrote = sessions.filter(({backend_xid}) => backend_xid !== null).length;
+  return [
+    ...(open === 0
+      ? []
+      : [
+          wrote === 0
+            ? `${open === 1 ? 'The open transaction has' : `The ${open} open transactions have`} written nothing.`
+            : `${counted(wrote, 'open transaction')} ${wrote === 1 ? 'has' : 'have'} written: what ${wrote === 1 ? 'it' : 'they'} wrote is rolled back.`,
+        ]),
+    ...(aborted === 0
+      ? []
+      : [`${counted(aborted, 'aborted transaction')} ${aborted === 1 ? 'is' : 'are'} rolled back already.`]),
+  ];
+}
+
+function hasTransaction({state}: Backend): boolean {
+  return state !== null && state !== 'idle' && state !== 'disabled' && state !== 'starting';
+}
+
+/** SyncRepWaitForLSN in syncrep.c: both only end the wait; the commit is on this server's disk. */
+function committedEffect(pid: number, ending: Ending): string {
+  const client =
+    ending === 'end' ? 'its client loses the connection and does not learn that' : 'its client is told so';
+  return `${pid} waits for a synchronous standby (SyncRep): its transaction is committed here and cannot be rolled back. It becomes visible without its standby, and is lost if this server is; ${client}.`;
+}
+
+function isCommitted({wait_event}: Backend): boolean {
+  return wait_event === 'SyncRep';
+}
+
+/** What a build or maintenance leaves that is stopped half-way. */
+function unfinishedWork({pid, query, state}: Backend, facts: SessionFacts | undefined): string | null {
+  const build = facts?.index_builds.find(each => each.pid === pid);
+  if (build !== undefined) {
+    const {command, index, phase, done_ratio, waits_for} = build;
+    const done = done_ratio === null ? '' : `, ${formatRatio(done_ratio, 0)} done`;
+    const waits = waits_for === null ? '' : `, waiting for session ${waits_for}`;
+    return `${pid} runs ${command} of ${index ?? 'an index'} (${phase}${done}${waits}). ${leftBy(command)}`;
+  }
+  const statement = redactLiterals(query ?? '');
+  if (state !== 'active' || !maintenance.test(statement)) return null;
+  return `${pid} runs ${statementName(statement)}. ${leftBy(statement)}`;
+}
+
+const maintenance =
+  /^(?:vacuum|cluster|repack|reindex|create\s+(?:unique\s+)?index|refresh\s+materialized\s+view)\b/i;
+
+function leftBy(command: string): string {
+  if (/\bindex\b.*\bconcurrently\b/is.test(command))
+    return 'Stopped, it leaves an INVALID index, which every write maintains: recipe repair-invalid-indexes.';
+  return /^vacuum\b(?!\s*(?:full|\([^)]*\bfull\b))/i.test(command)
+    ? 'Stopped, it begins anew next time; rows that it has removed stay removed.'
+    : 'Stopped, its work is lost.';
+}
+
+function lockEffect(session: Backend, ending: Ending, facts: SessionFacts | undefined): string | null {
+  const locks = heldLocks(session, facts);
+  if (locks === null) return null;
+  // pg_locks does not tell pg_advisory_lock() from pg_advisory_xact_lock().
+  return ending === 'end'
+    ? `${session.pid} holds ${locks}: released, another session can take it at once.`
+    : `${session.pid} holds ${locks}: one taken for the transaction is released, one taken for the session stays.`;
+}
+
+/** `advisory lock 4242`; `advisory lock 72707369 (Prisma Migrate) and 2 more`. */
+function heldLocks({pid}: Backend, facts: SessionFacts | undefined): string | null {
+  const holder = facts?.advisory_locks.find(each => each.pid === pid);
+  if (holder === undefined) return null;
+  const [first = 'an advisory lock'] = holder.names;
+  return holder.count === 1 ? first : `${first} and ${holder.count - 1} more`;
+}
+
+function unseen(sessions: readonly Backend[]): string[] {
+  const pooled = sessions.filter(session => poolerOf(session) !== null);
+  const [first] = pooled;
+  return [
+    ...(first === undefined
+      ? []
+      : [
+          `${counted(pooled.length, 'session')} ${pooled.length === 1 ? 'is a server connection' : 'are server connections'} of ${poolerOf(first)}: the client that uses one just then gets an error, and the pooler opens another.`,
+        ]),
+    'Temporary tables, settings, prepared statements and LISTEN of a session cannot be seen, and end with it.',
+  ];
+}
+
+function isListening({query}: Backend): boolean {
+  return /^\s*listen\b/i.test(query ?? '');
+}
+
+/**
+ * The pooler that the application_name names; null if none is known. PgBouncer sets none of its own: its `application_name` for
+ * server connections is the client's, or what its configuration says.
+ */
+function poolerOf({application_name}: Pick<Backend, 'application_name'>): string | null {
+  return (
+    /\b(?:pgbouncer|supavisor|pgcat|odyssey|pgpool(?:-ii)?|pgdog)\b/i.exec(application_name)?.[0] ?? null
+  );
+}
+
+const mostDescribed = 5;
+
+function aboutEach(sessions: readonly Backend[], describe: (session: Backend) => string | null): string[] {
+  const lines = sessions.flatMap(session => describe(session) ?? []);
+  const rest = lines.length - mostDescribed;
+  return rest > 1 ? [...lines.slice(0, mostDescribed), `The same is true of ${rest} more.`] : lines;
+}

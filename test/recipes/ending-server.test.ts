@@ -1,0 +1,116 @@
+import type pg from 'pg';
+import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
+import {createActing, createRoles, pidsOf} from '../cli/execution/acting.ts';
+import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
+
+describeEachMajor('sessions that others rely on', major => {
+  let server: TestServer;
+  beforeAll(async () => {
+    // Its standby never comes; only sessions that ask for it wait.
+    server = await startTestServer({
+      major,
+      settings: {synchronous_standby_names: 'absent', synchronous_commit: 'local'},
+    });
+    await createRoles(server);
+    await server.query('CREATE TABLE orders (id int PRIMARY KEY)');
+    await server.query('GRANT ALL ON orders TO app');
+  });
+  afterAll(() => server?.stop());
+
+  async function open(application_name: string, ...statements: string[]): Promise<pg.Client> {
+    const client = await server.connect({application_name, user: 'app', password: 'secret'});
+    onTestFinished(() => client.end().catch(() => {}));
+    for (const statement of statements) await client.query(statement);
+    return client;
+  }
+
+  const waiting = (wait_event: string) =>
+    expect
+      .poll(() => server.query('SELECT FROM pg_stat_activity WHERE wait_event = $1', [wait_event]))
+      .toHaveLength(1);
+
+  const idle = ['states=idle', 'older_than=0s', 'role=app'];
+  const explanationOf = (document: Record<string, unknown>) => (document.explanation as string[]).join('\n');
+
+  it('are left out of a sweep with the reason, and ended by pid with what ends with them', async () => {
+    await open('leader', 'SELECT pg_advisory_lock(4242)');
+    await open('migrator', 'SELECT pg_advisory_lock(72707369), pg_advisory_lock(1, 2)', 'SELECT 1');
+    await open('notified', 'LISTEN jobs');
+    await open('pgbouncer', 'SELECT 1');
+    await open('web', 'SELECT 1');
+    const acting = await createActing(server, {user: 'oncall'});
+    expect(await acting.run('kill-idle-sessions', {set: idle, yes: true})).toBe(0);
+    const {steps, skipped} = acting.document();
+    expect(steps).toHaveLength(1);
+    expect(await pidsOf(server, 'web')).toEqual([]);
+    expect(
+      Object.fromEntries(
+        (skipped as {description: string; reason: string}[]).map(({description, reason}) => [
+          description,
+          reason,
+        ]),
+      ),
+    ).toEqual({
+      'leader/app idle': 'it holds advisory lock 4242',
+      'migrator/app idle': 'it holds advisory lock 72707369 (Prisma Migrate) and 1 more',
+      'notified/app idle': 'it listens for notifications (LISTEN)',
+      'pgbouncer/app idle': 'it is a server connection of pgbouncer, which clients share',
+    });
+    expect(explanationOf(acting.document())).toContain('It has no transaction open: nothing is rolled back.');
+
+    const [leader] = await pidsOf(server, 'leader');
+    expect(await acting.run('kill-idle-sessions', {set: [...idle, `pid=${leader}`], yes: true})).toBe(0);
+    expect(explanationOf(acting.document())).toContain(
+      `${leader} holds advisory lock 4242: released, another session can take it at once.`,
+    );
+    expect(await server.query('SELECT pg_try_advisory_lock(4242) AS is_free')).toEqual([{is_free: true}]);
+  });
+
+  it('a session that takes an advisory lock after the preview is skipped', async () => {
+    const client = await open('becomes-leader', 'SELECT 1');
+    const acting = await createActing(server, {user: 'oncall'});
+    const load = acting.ports.load;
+    let loads = 0;
+    acting.ports.load = async needs => {
+      // Between the preview and the plan that is made right before the first batch.
+      if (++loads === 2) await client.query('SELECT pg_advisory_lock(77)');
+      return load(needs);
+    };
+    const set = [...idle, 'application=becomes-leader'];
+    expect(await acting.run('kill-idle-sessions', {set, yes: true})).toBe(6);
+    expect(acting.document().steps).toMatchObject([
+      {outcome: 'skipped', message: 'skipped now: it holds advisory lock 77'},
+    ]);
+    expect(await pidsOf(server, 'becomes-leader')).toHaveLength(1);
+  });
+
+  it('the commit of a session that waits for its standby stays, whatever is done to it', async () => {
+    const client = await open('writer', 'SET synchronous_commit = on');
+    const notices: string[] = [];
+    client.on('notice', ({message}) => notices.push(message ?? ''));
+    const done = client.query('INSERT INTO orders VALUES (1)');
+    await waiting('SyncRep');
+    const acting = await createActing(server, {user: 'oncall'});
+    const sweep = ['otherwise=simple', 'older_than=0s', 'application=writer'];
+    await expect
+      .poll(async () => {
+        await acting.run('cancel-runaway-statements', {set: sweep, dryRun: true});
+        return acting.document();
+      })
+      .toMatchObject({
+        steps: [],
+        skipped: [{reason: 'its transaction is committed and waits for a synchronous standby (SyncRep)'}],
+      });
+
+    const [pid] = await pidsOf(server, 'writer');
+    expect(await acting.run('cancel-statements', {set: [`pid=${pid}`], yes: true})).toBe(0);
+    const text = explanationOf(acting.document());
+    expect(text).toContain(
+      `${pid} waits for a synchronous standby (SyncRep): its transaction is committed here`,
+    );
+    expect(text).not.toContain('57014');
+    expect(await done).toMatchObject({rowCount: 1});
+    expect(notices).toEqual(['canceling wait for synchronous replication due to user request']);
+    expect(await server.query('SELECT count(*)::int4 AS rows FROM orders')).toEqual([{rows: 1}]);
+  });
+});
