@@ -9,3 +9,14 @@ export function groupBy<Item>(items: readonly Item[], keyOf: (item: Item) => str
   }
   return groups;
 }
+
+/** The most frequent value, and how often it occurs; '' and 0 without items. */
+export function mostOf<Item>(
+  items: readonly Item[],
+  read: (item: Item) => string,
+): {value: string; count: number} {
+  const counts = new Map<string, number>();
+  for (const item of items) counts.set(read(item), (counts.get(read(item)) ?? 0) + 1);
+  const [value = '', count = 0] = [...counts].sort((a, b) => b[1] - a[1])[0] ?? [];
+  return {value, count};
+}

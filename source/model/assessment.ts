@@ -228,8 +228,21 @@ export type WaitSample = {
   locktype: string;
   waiting: number;
   longest_ms: number;
+  /** The longest wait but one. */
+  second_ms: number;
   /** Pids that do not wait themselves and that the sessions wait for; 0 is a prepared transaction. */
   roots: number[];
+  /** Age of the oldest transaction of `roots`, Infinity for one that is not known; null if one of them is no session. */
+  held_ms: number | null;
+  /** By `poolKey`, the application with most of the waiting sessions, and how many. */
+  pool: string;
+  pool_waiting: number;
+  /** What most of them run; null if it is not known. */
+  query_id: string | null;
+  /** `organiser_id = 42`, what most of their statements ask for, and how many. */
+  condition: {text: string; count: number} | null;
+  /** Some wait for a tuple lock, which is of one row. */
+  is_one_row: boolean;
 };
 
 /** A session idle in transaction. */

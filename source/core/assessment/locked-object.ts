@@ -1,4 +1,6 @@
+import type {WaitSample} from '../../model/assessment.ts';
 import type {Backend, LockWait} from '../../model/snapshot.ts';
+import {mostOf} from '../group-by.ts';
 
 /** Sessions that wait for a transaction or a tuple wait for a row. */
 export const rowLocks: readonly string[] = ['transactionid', 'tuple'];
@@ -33,4 +35,29 @@ export function changedTable(statement: string): string | null {
     ? new RegExp(`\\bfrom\\s+${name}`, 'i').exec(statement)
     : null;
   return (found ?? selected)?.[1]?.replaceAll('"', '') ?? null;
+}
+
+/**
+ * The condition `column = number` that most of the statements share. A snapshot's statements hold no other literals
+ * (sql/shown-sql.ts masks strings).
+ */
+export function sharedCondition(statements: readonly string[]): WaitSample['condition'] {
+  const conditions = statements.flatMap(sql => [...new Set(conditionsOf(sql))]);
+  const {value, count} = mostOf(conditions, text => text);
+  return count * 2 > statements.length && count > 1 ? {text: value, count} : null;
+}
+
+function conditionsOf(sql: string): string[] {
+  const where = /\bwhere\b([\s\S]*)/i.exec(sql)?.[1] ?? '';
+  return [...where.matchAll(/(?:"((?:[^"]|"")+)"|\b([\w$]+))\s*=\s*(\d{1,19})\b(?!\.)/g)].flatMap(
+    ([, quoted, bare, value = '']) => {
+      const column = quoted ?? bare ?? '';
+      return isPlainKey(column, value) ? [`${column} = ${value}`] : [];
+    },
+  );
+}
+
+/** An id, or a short number: a longer one may be a phone or card number. */
+function isPlainKey(column: string, value: string): boolean {
+  return /(?:^|_)id$|[a-z]I[dD]$/.test(column) || value.length <= 6;
 }

@@ -7,9 +7,10 @@ import type {
 } from '../../model/assessment.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {statementKey} from '../activity/rates.ts';
+import {groupBy, mostOf} from '../group-by.ts';
 import {statementName} from '../sql/statement-name.ts';
 import {rootsOf} from './lock-graph.ts';
-import {lockedObject} from './locked-object.ts';
+import {lockedObject, rowLocks, sharedCondition} from './locked-object.ts';
 import {writingStatement} from './writing-statement.ts';
 
 /** What an assessment looks back on. */
@@ -155,18 +156,35 @@ function waitsOf(snapshot: Snapshot): WaitSample[] {
   if (snapshot.lock_waits.length === 0) return [];
   const roots = rootsOf(snapshot);
   const sessions = new Map(snapshot.backends.map(backend => [backend.pid, backend]));
-  const waits = new Map<string, WaitSample>();
-  for (const wait of snapshot.lock_waits) {
-    // An autovacuum or apply worker that waits hurts no session by that; sessions that wait for it are counted.
-    if (!sessions.has(wait.pid)) continue;
-    const object = lockedObject(wait, sessions.get(wait.pid));
-    const own = waits.get(object) ?? {object, locktype: wait.locktype, waiting: 0, longest_ms: 0, roots: []};
-    own.waiting++;
-    own.longest_ms = Math.max(own.longest_ms, wait.wait_age_ms ?? 0);
-    for (const root of roots.get(wait.pid) ?? []) if (!own.roots.includes(root)) own.roots.push(root);
-    waits.set(object, own);
-  }
-  return [...waits.values()].sort((a, b) => b.waiting - a.waiting);
+  // An autovacuum or apply worker that waits hurts no session by that; sessions that wait for it are counted.
+  const waits = snapshot.lock_waits.flatMap(wait => {
+    const backend = sessions.get(wait.pid);
+    return backend === undefined ? [] : [{...wait, object: lockedObject(wait, backend), backend}];
+  });
+  return [...groupBy(waits, ({object}) => object)]
+    .map(([object, own]): WaitSample => {
+      const ages_ms = own.map(({wait_age_ms}) => wait_age_ms ?? 0).sort((a, b) => b - a);
+      const pids = [...new Set(own.flatMap(({pid}) => roots.get(pid) ?? []))];
+      const {value: pool, count} = mostOf(own, ({backend}) => poolKey(backend));
+      const rows = own.filter(({locktype}) => rowLocks.includes(locktype));
+      return {
+        object,
+        locktype: own[0]?.locktype ?? '',
+        waiting: own.length,
+        longest_ms: ages_ms[0] ?? 0,
+        second_ms: ages_ms[1] ?? 0,
+        roots: pids,
+        held_ms: pids.every(pid => sessions.has(pid))
+          ? Math.max(0, ...pids.map(pid => sessions.get(pid)?.xact_age_ms ?? Number.POSITIVE_INFINITY))
+          : null,
+        pool,
+        pool_waiting: count,
+        query_id: mostOf(own, ({backend}) => backend.query_id ?? '').value || null,
+        condition: sharedCondition(rows.map(({backend}) => backend.query ?? '')),
+        is_one_row: rows.some(({locktype}) => locktype === 'tuple'),
+      };
+    })
+    .sort((a, b) => b.waiting - a.waiting);
 }
 
 function lwlocksOf(backends: readonly Backend[]): Sample['lwlocks'] {

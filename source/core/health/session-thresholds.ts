@@ -188,6 +188,13 @@ export const sessionThresholds = {
     meaning: 'Longest time a session has waited for a lock of one root blocker.',
     source: 'pg_locks.waitstart, pg_stat_activity.query_start',
   },
+  crowd_wait_ms: {
+    unit: 'ms',
+    warning: 2000,
+    meaning:
+      'The same time, where 20 sessions wait, or five of which the first is a schema change that others queue behind.',
+    source: 'pg_locks.waitstart, pg_stat_activity.query_start',
+  },
   migrate_lock_idle_ms: {
     unit: 'ms',
     warning: 60_000,

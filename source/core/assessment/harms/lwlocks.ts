@@ -1,12 +1,13 @@
 import type {Sample} from '../../../model/assessment.ts';
 import type {Finding} from '../../../model/recipe.ts';
+import {mostOf} from '../../group-by.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {subjectOf} from '../../sessions/protection.ts';
 import {statementName} from '../../sql/statement-name.ts';
 import {averageOf, type Context, heldSince, poolName, poolSubject, shareOf} from '../context.ts';
 import {poolKey} from '../sample.ts';
 import {recentOf} from './failing-signs.ts';
-import {advice, mostOf} from './waiting-finding.ts';
+import {advice} from './waiting-finding.ts';
 
 /**
  * Harm: many sessions wait for the same lightweight lock, which guards what they share inside the server. No session holds it

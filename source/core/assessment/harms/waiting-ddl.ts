@@ -57,7 +57,7 @@ export const explainDdlQueue: Explain = (jam, context) => {
 };
 
 /** Schema changes that wait, with others behind them: first the one that waits longest. */
-function headsOf({waits}: Jam): Wait[] {
+export function headsOf({waits}: Jam): Wait[] {
   // On the first reading of a wait its mode is not known yet.
   const strong = waits.filter(
     ({locktype, mode, backend}) =>

@@ -1,5 +1,6 @@
 import type {Act, Confidence, Finding} from '../../../model/recipe.ts';
 import type {Backend, Snapshot} from '../../../model/snapshot.ts';
+import {mostOf} from '../../group-by.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {protectionOf, subjectOf} from '../../sessions/protection.ts';
 import {statementName} from '../../sql/statement-name.ts';
@@ -25,6 +26,8 @@ export type Explanation = {
   evidence?: Finding['evidence'];
   /** Its sessions wait on purpose: no harm, and no act. */
   isHarmless?: boolean;
+  /** Sessions that wait, on average of the last readings; default: those of the last one. */
+  waiting?: number;
 };
 
 /** Tries to explain a jam; null: something else is behind it. */
@@ -36,7 +39,7 @@ export function toFinding(jam: Jam, context: Context, explanation: Explanation):
   const backend = jam.roots[0]?.backend ?? null;
   return {
     recipe: recommended?.recipe ?? cause,
-    severity: severityOf(jam),
+    severity: severityOf(jam, explanation.waiting ?? jam.waits.length),
     subject,
     summary,
     evidence: {
@@ -55,17 +58,16 @@ export function toFinding(jam: Jam, context: Context, explanation: Explanation):
     cause,
     explains: [...new Set([...explainedBy(jam, context), ...explains])],
     confidence,
-    reasons: [...reasons, ...whoWaits(jam, context)],
+    reasons: [...reasons, ...(jam.waits.length === 0 ? [] : whoWaits(jam, context))],
     acts,
   };
 }
 
-function severityOf(jam: Jam): Finding['severity'] {
-  const {waits, longest_ms, harm, roots} = jam;
+function severityOf({longest_ms, harm, roots}: Jam, waiting: number): Finding['severity'] {
   const isCritical =
     longest_ms >= lock_wait_ms.critical ||
-    (longest_ms >= lock_wait_ms.warning && waits.length >= blocker_waiters.critical) ||
-    (harm.sessions >= blocker_waiters.critical && waits.length >= blocked_sessions.warning) ||
+    (longest_ms >= lock_wait_ms.warning && waiting >= blocker_waiters.critical) ||
+    (harm.sessions >= blocker_waiters.critical && waiting >= blocked_sessions.warning) ||
     roots.some(({backend}) => isLeak(backend));
   return isCritical ? 'critical' : 'warning';
 }
@@ -123,17 +125,6 @@ function whoWaits({waits, longest_ms}: Jam, context: Context): string[] {
     `${named.join(', ')}${others} wait, the longest for ${formatAge(longest_ms)}.`,
     `${objects.count} of ${waits.length} wait for ${objects.value}; ${statements.count} run ${statements.value || 'a statement that is hidden'}.`,
   ];
-}
-
-/** The most frequent value, and how often it occurs. */
-export function mostOf<Item>(
-  items: readonly Item[],
-  read: (item: Item) => string,
-): {value: string; count: number} {
-  const counts = new Map<string, number>();
-  for (const item of items) counts.set(read(item), (counts.get(read(item)) ?? 0) + 1);
-  const [value = '', count = 0] = [...counts].sort((a, b) => b[1] - a[1])[0] ?? [];
-  return {value, count};
 }
 
 /** `7 sessions wait for it, the longest for 40s`. */

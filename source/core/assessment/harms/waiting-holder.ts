@@ -1,6 +1,7 @@
 import type {Act} from '../../../model/recipe.ts';
 import type {Backend} from '../../../model/snapshot.ts';
 import {advisoryKeyOwner} from '../../activity/advisory-keys.ts';
+import {mostOf} from '../../group-by.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {writeText} from '../../recipe/parameters.ts';
 import {protectionOf, subjectOf} from '../../sessions/protection.ts';
@@ -17,7 +18,6 @@ import {
   freesOf,
   isLeak,
   lockOf,
-  mostOf,
   releaseAct,
   waitForIt,
 } from './waiting-finding.ts';
@@ -171,17 +171,17 @@ export const explainRunning: Explain = (jam, context) => {
   if (!root?.backend) return null;
   const {backend} = root;
   const others = jam.roots.length - 1;
+  const release = releaseAct(backend, jam, context);
+  const waitAct = advice(
+    'wait for it to end',
+    `It has run for ${formatAge(backend.query_age_ms)}; the server does not say how far it is.`,
+  );
+  const isBrief = (backend.xact_age_ms ?? Number.POSITIVE_INFINITY) < thresholds.lock_wait_ms.warning;
   return {
     cause: 'running-blocker',
     subject: subjectOf(backend.pid),
     summary: `${describeRoot(root)} holds ${lockOf(jam)}; ${waitForIt(jam)}`,
-    acts: [
-      releaseAct(backend, jam, context),
-      advice(
-        'wait for it to end',
-        `It has run for ${formatAge(backend.query_age_ms)}; the server does not say how far it is.`,
-      ),
-    ],
+    acts: isBrief ? [waitAct, release] : [release, waitAct],
     confidence: 'certain',
     reasons: [
       `Its transaction has been open for ${formatAge(backend.xact_age_ms)}; its locks are released when the transaction ends.`,

@@ -1,105 +1,152 @@
+import type {Sample, WaitSample} from '../../../model/assessment.ts';
 import type {Act} from '../../../model/recipe.ts';
+import {mostOf} from '../../group-by.ts';
 import {counted, formatMs} from '../../text/format.ts';
-import {type Context, poolName} from '../context.ts';
+import {type Context, poolName, poolSubject} from '../context.ts';
 import {rowLocks, withoutSchema} from '../locked-object.ts';
-import {advice, applicationsOf, type Explain, type Explanation, mostOf} from './waiting-finding.ts';
-import type {Jam, Wait} from './waiting-jams.ts';
+import {poolIn} from '../sample.ts';
+import {advice, type Explain, type Explanation} from './waiting-finding.ts';
+import type {Wait} from './waiting-jams.ts';
 
 /** So many, now or on average of the last readings: below, "of the waiting sessions" would be a chance. */
 const minWaiting = 3;
 const averagedReadings = 5;
 
 /** Sessions that queue for one row or lock, each of which holds it for a moment: ending one of them frees no one. */
-export const explainHot: Explain = (jam, context) => {
-  const {waits} = jam;
-  if (!isCrowd(jam, context) || !holderChanges(jam, context)) return null;
+export const explainHot: Explain = ({waits}, context) => {
+  const queues = queuesFor(waits, context.samples);
+  if (!isCrowd(queues) || !holderChanges(queues)) return null;
   const rows = waits.filter(({locktype}) => rowLocks.includes(locktype));
-  if (rows.length * 10 >= waits.length * 8) return explainRow(rows, jam, context);
-  const object = mostOf(waits, each => each.object);
-  return object.count * 10 >= waits.length * 8 ? explainLock(object.value, jam, context) : null;
+  const areRows = rows.length * 10 >= waits.length * 8;
+  const {value: object, count} = mostOf(areRows ? rows : waits, each => each.object);
+  return areRows || count * 10 >= waits.length * 8 ? explainTurns(object, context) : null;
 };
 
+/**
+ * Crowds that take turns at a lock for which none waits in the last reading: waits that are short and come again and again
+ * leave some readings without one.
+ */
+export function findTurns({samples}: Context, present: readonly Wait[]): WaitSample[] {
+  const now = new Set(present.map(({object}) => withoutSchema(object)));
+  const found = new Map<string, WaitSample>();
+  for (const {waits} of samples.slice(-averagedReadings))
+    for (const wait of waits) if (!now.has(withoutSchema(wait.object))) found.set(wait.object, wait);
+  return [...found.values()].filter(wait => {
+    const queues = queuesFor([wait], samples);
+    return isCrowd(queues) && moves(queues.flatMap(({roots}) => (roots.length === 0 ? [] : [roots])));
+  });
+}
+
+/** What a reading showed of the sessions that wait for some objects. */
+export type Queue = Pick<WaitSample, 'waiting' | 'roots' | 'held_ms' | 'second_ms'> & {sinceLast_ms: number};
+
+/** Of each reading. */
+export function queuesFor(wanted: readonly {object: string}[], samples: readonly Sample[]): Queue[] {
+  const objects = new Set(wanted.map(({object}) => withoutSchema(object)));
+  return samples.map(({at_ms, waits}, index) => {
+    const own = waits.filter(({object}) => objects.has(withoutSchema(object)));
+    const held = own.map(({held_ms}) => held_ms);
+    return {
+      waiting: own.reduce((sum, {waiting}) => sum + waiting, 0),
+      roots: own.length === 1 ? (own[0]?.roots ?? []) : [...new Set(own.flatMap(({roots}) => roots))],
+      held_ms: held.includes(null) ? null : Math.max(0, ...held.map(Number)),
+      second_ms: Math.max(0, ...own.map(({second_ms}) => second_ms)),
+      sinceLast_ms: at_ms - (samples[index - 1]?.at_ms ?? at_ms),
+    };
+  });
+}
+
 /** A queue of ten may have one session left at the moment of a reading. */
-function isCrowd({waits}: Jam, {samples}: Context): boolean {
-  if (waits.length >= minWaiting) return true;
-  const objects = new Set(waits.map(({object}) => withoutSchema(object)));
-  const recent = samples.slice(-averagedReadings);
-  const waited = recent.flatMap(sample =>
-    sample.waits.map(({object, waiting}) => (objects.has(withoutSchema(object)) ? waiting : 0)),
-  );
-  return waited.reduce((sum, each) => sum + each, 0) >= minWaiting * recent.length;
+function isCrowd(queues: readonly Queue[]): boolean {
+  const recent = queues.slice(-averagedReadings);
+  const sum = recent.reduce((all, {waiting}) => all + waiting, 0);
+  return (queues.at(-1)?.waiting ?? 0) >= minWaiting || sum >= minWaiting * recent.length;
 }
 
 /** Sessions have waited longer than the transaction that they wait for now has been open: others held the lock before. */
-export function holderChanges({roots, waits}: Jam, {samples}: Context): boolean {
-  const sessions = roots.flatMap(({backend}) => backend ?? []);
-  if (roots.length === 0 || sessions.length < roots.length) return false;
+export function holderChanges(queues: readonly Queue[]): boolean {
+  const now = queues.at(-1);
+  if (now === undefined || now.roots.length === 0 || now.held_ms === null) return false;
   // Two, because a wait's age is that of its statement until the server knows it (pg_locks.waitstart, PG14).
-  const waited_ms = waits[1]?.wait_age_ms ?? 0;
-  const isYoung = sessions.every(({xact_age_ms}) => xact_age_ms !== null && xact_age_ms < waited_ms);
-  const objects = new Set(waits.map(({object}) => withoutSchema(object)));
-  const before = samples
-    .slice(0, -1)
-    .map(({waits: seen}) =>
-      seen.filter(({object}) => objects.has(withoutSchema(object))).flatMap(each => each.roots),
-    )
-    .filter(pids => pids.length > 0);
-  const now = roots.map(({pid}) => pid);
-  const others = before.filter(pids => areDisjoint(pids, now)).length;
+  const isYoung = now.held_ms < now.second_ms;
+  const before = queues.slice(0, -1).flatMap(({roots}) => (roots.length === 0 ? [] : [roots]));
+  const others = before.filter(pids => areDisjoint(pids, now.roots)).length;
   // A transaction that began after the last reading has not held it before, though its session may have.
-  const sinceReading_ms = (samples.at(-1)?.at_ms ?? 0) - (samples.at(-2)?.at_ms ?? 0);
-  const hasBegun = sessions.every(({xact_age_ms}) => xact_age_ms !== null && xact_age_ms < sinceReading_ms);
+  const hasBegun = now.held_ms < now.sinceLast_ms;
   const isNew = before.length >= 2 && (hasBegun ? others * 2 >= before.length : others === before.length);
-  return isYoung || isNew || takeTurns([...before, now]);
+  const holders = [...before, now.roots];
+  return isYoung || isNew || (moves(holders) && !isHeldOn(holders));
 }
 
 const recentReadings = 10;
 const heldOnReadings = 3;
 
-/** In most of the last readings others held it than in the reading before, and the present holder has not held it in the last three. */
-function takeTurns(holders: readonly number[][]): boolean {
+/** In most of the last readings others held it than in the reading before. */
+function moves(holders: readonly number[][]): boolean {
   const recent = holders.slice(-recentReadings);
   const moved = recent.filter(
     (pids, index) => index > 0 && areDisjoint(pids, recent[index - 1] ?? []),
   ).length;
-  const isHeldOn = recent
-    .at(-1)
-    ?.some(pid => recent.slice(-heldOnReadings).every(pids => pids.includes(pid)));
-  return moved >= 2 && moved * 2 >= recent.length - 1 && !isHeldOn;
+  return moved >= 2 && moved * 2 >= recent.length - 1;
+}
+
+function isHeldOn(holders: readonly number[][]): boolean {
+  const recent = holders.slice(-heldOnReadings);
+  return holders.at(-1)?.some(pid => recent.every(pids => pids.includes(pid))) ?? false;
 }
 
 function areDisjoint(some: readonly number[], others: readonly number[]): boolean {
   return !some.some(each => others.includes(each));
 }
 
-function explainRow(rows: readonly Wait[], jam: Jam, context: Context): Explanation {
-  const object = mostOf(rows, each => each.object).value;
-  const table = object.replace(/^.*\bof /, '');
-  const literal = sharedLiteral(rows);
-  const [most] = applicationsOf(rows, context);
-  const who =
-    most === undefined
-      ? counted(rows.length, 'session')
-      : `${most.waiting} of ${counted(most.sessions, 'session')} of ${poolName(most.backend)}`;
-  const which = literal === null ? '' : ` (${literal.text} in ${literal.count} of ${rows.length})`;
-  const isOne = literal !== null || rows.some(({locktype}) => locktype === 'tuple');
+/** By the last readings alone: in the last of them perhaps no session waits for `object`. */
+export function explainTurns(object: string, {samples, snapshot}: Context): Explanation | null {
+  const recent = samples.slice(-recentReadings);
+  const seen = recent.flatMap(
+    ({waits}) => waits.find(each => withoutSchema(each.object) === withoutSchema(object)) ?? [],
+  );
+  const [now, last] = [samples.at(-1), seen.at(-1)];
+  const pool = now && last && poolIn(now, last.pool);
+  if (last === undefined || pool === undefined) return null;
+  const own = seen.filter(each => each.pool === last.pool);
+  const average = own.reduce((sum, {pool_waiting}) => sum + pool_waiting, 0) / own.length;
+  const waiting = Math.min(Math.round(average), pool.sessions);
+  const who = `${waiting} of ${counted(pool.sessions, 'session')} of ${poolName(pool)}`;
+  const readings = recent.length === 1 ? '' : ` in ${seen.length} of ${recent.length} readings`;
+  const isRow = rowLocks.includes(last.locktype);
+  const {table, what, condition} = isRow ? rowOf(object, seen) : {table: null, what: object, condition: null};
   return {
-    cause: 'hot-row',
-    subject: `relation:${table}/row`,
-    summary: `${who} queue for ${isOne ? 'one row' : 'rows'} of ${table}${which}; the holder changes${timing(rows, context)}`,
-    acts: rowActs,
+    cause: isRow ? 'hot-row' : 'hot-lock',
+    subject: isRow ? `relation:${table}/row` : `lock:${object}`,
+    summary: `${who} queue for ${what}${readings}; the holder changes${timing(last.query_id, {samples, snapshot})}`,
+    acts: isRow ? rowActs : [lockAct(object)],
     confidence: 'likely',
     reasons: [
-      turnsOf(jam, 'row'),
-      ...(literal === null && isOne
+      turnsOf(last, isRow ? 'row' : 'lock'),
+      ...(isRow && condition === null && seen.some(each => each.is_one_row)
         ? [
             'Sessions wait for the same tuple lock, which is of one row; the statements have parameters, so that its key is not visible.',
           ]
         : []),
     ],
-    explains: [`relation:${table}`],
-    evidence: {table, literal: literal?.text ?? null, waiting_for_rows: rows.length},
+    explains: [
+      ...(isRow ? [`relation:${table}`] : []),
+      ...(waiting * 2 >= pool.sessions ? [poolSubject(pool)] : []),
+      ...(last.query_id === null ? [] : [`statement:${last.query_id}`]),
+    ],
+    evidence: {object, ...(isRow && {table, literal: condition?.text ?? null, waiting_for_rows: waiting})},
+    waiting: average,
   };
+}
+
+function rowOf(object: string, seen: readonly WaitSample[]) {
+  const table = object.replace(/^.*\bof /, '');
+  const {condition = null, waiting = 0} = seen.at(-1) ?? {};
+  const isOne = condition !== null || seen.some(each => each.is_one_row);
+  const share =
+    condition === null || condition.count === waiting ? '' : ` in ${condition.count} of ${waiting}`;
+  const which = condition === null ? '' : ` (${condition.text}${share})`;
+  return {table, what: `${isOne ? 'one row' : 'rows'} of ${table}${which}`, condition};
 }
 
 const rowActs: Act[] = [
@@ -117,24 +164,12 @@ const rowActs: Act[] = [
   ),
 ];
 
-function explainLock(object: string, jam: Jam, context: Context): Explanation {
-  const [most] = applicationsOf(jam.waits, context);
-  const who =
-    most === undefined
-      ? counted(jam.waits.length, 'session')
-      : `${most.waiting} of ${counted(most.sessions, 'session')} of ${poolName(most.backend)}`;
-  return {
-    cause: 'hot-lock',
-    subject: `lock:${object}`,
-    summary: `${who} queue for ${object}; the holder changes${timing(jam.waits, context)}`,
-    acts: [lockAct(object)],
-    confidence: 'likely',
-    reasons: [turnsOf(jam, 'lock')],
-  };
-}
-
-function turnsOf(jam: Jam, what: string): string {
-  return `A session has waited ${formatMs(jam.longest_ms)}, but the transaction that holds the ${what} now began ${formatMs(youngest(jam))} ago: they take turns. Ending a session frees no one.`;
+function turnsOf({longest_ms, held_ms}: WaitSample, what: string): string {
+  const seen =
+    held_ms !== null && held_ms < longest_ms
+      ? `A session has waited ${formatMs(longest_ms)}, but the transaction that holds the ${what} now began ${formatMs(held_ms)} ago`
+      : `The sessions that hold the ${what} are others from reading to reading`;
+  return `${seen}: they take turns. Ending a session frees no one.`;
 }
 
 function lockAct(object: string): Act {
@@ -154,14 +189,12 @@ function lockAct(object: string): Act {
   );
 }
 
-function youngest({roots}: Jam): number {
-  return Math.min(...roots.map(({backend}) => backend?.xact_age_ms ?? Number.POSITIVE_INFINITY));
-}
+/** Its time is taken before it commits, and waits (exec_simple_query in postgres.c). */
+const commit = /^\s*(?:commit|end)\b/i;
 
 /** `; 915ms a call, nearly all of it waiting`, of the statement that most run; '' if it is not known. */
-function timing(waits: readonly Wait[], {snapshot, samples}: Context): string {
-  const {value: queryid} = mostOf(waits, ({backend}) => backend.query_id ?? '');
-  if (queryid === '') return '';
+function timing(queryid: string | null, {snapshot, samples}: Pick<Context, 'snapshot' | 'samples'>): string {
+  if (queryid === null) return '';
   const counted = samples
     .flatMap(({statements}) => statements ?? [])
     .filter(each => each.queryid === queryid);
@@ -169,32 +202,8 @@ function timing(waits: readonly Wait[], {snapshot, samples}: Context): string {
   const total_ms = (counted.at(-1)?.total_exec_time_ms ?? 0) - (counted[0]?.total_exec_time_ms ?? 0);
   if (calls <= 0 || new Set(counted.map(({id}) => id)).size > 1) return '';
   const running = snapshot.backends.filter(({query_id, state}) => query_id === queryid && state === 'active');
+  if (running.some(({query}) => commit.test(query ?? ''))) return '';
   const waiting = running.filter(({wait_event_type}) => wait_event_type === 'Lock').length;
-  const isNearlyAll = waiting * 10 >= running.length * 9;
+  const isNearlyAll = waiting > 0 && waiting * 10 >= running.length * 9;
   return `; ${formatMs(total_ms / calls)} a call${isNearlyAll ? ', nearly all of it waiting' : ''}`;
-}
-
-/**
- * The condition `column = number` that most of the statements share. A snapshot's statements hold no other literals
- * (sql/shown-sql.ts masks strings).
- */
-function sharedLiteral(waits: readonly Wait[]): {text: string; count: number} | null {
-  const found = waits.flatMap(({backend}) => [...new Set(conditionsOf(backend.query ?? ''))]);
-  const {value, count} = mostOf(found, text => text);
-  return count * 2 > waits.length && count > 1 ? {text: value, count} : null;
-}
-
-function conditionsOf(sql: string): string[] {
-  const where = /\bwhere\b([\s\S]*)/i.exec(sql)?.[1] ?? '';
-  return [...where.matchAll(/(?:"((?:[^"]|"")+)"|\b([\w$]+))\s*=\s*(\d{1,19})\b(?!\.)/g)].flatMap(
-    ([, quoted, bare, value = '']) => {
-      const column = quoted ?? bare ?? '';
-      return isPlainKey(column, value) ? [`${column} = ${value}`] : [];
-    },
-  );
-}
-
-/** An id, or a short number: a longer one may be a phone or card number. */
-function isPlainKey(column: string, value: string): boolean {
-  return /(?:^|_)id$|[a-z]I[dD]$/.test(column) || value.length <= 6;
 }

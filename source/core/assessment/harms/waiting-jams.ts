@@ -1,3 +1,4 @@
+import type {WaitSample} from '../../../model/assessment.ts';
 import type {Harm} from '../../../model/recipe.ts';
 import type {Backend, BackgroundWorker, LockWait} from '../../../model/snapshot.ts';
 import {averageOf, type Context, heldSince, shareOf} from '../context.ts';
@@ -141,17 +142,29 @@ function toJam(own: Wait[], {graph, roots, backends, context}: Parts): Jam {
 }
 
 /** What is said of the jam's objects in the assessed time: one jam is one queue, whichever its sessions. */
-function harmOf(waits: readonly Wait[], {samples}: Context): Harm {
+function harmOf(waits: readonly Pick<Wait, 'object'>[], {samples}: Context): Harm {
   const objects = new Set(waits.map(({object}) => object));
   const waitingIn = ({waits: seen}: Context['samples'][number]) =>
     seen.reduce((sum, {object, waiting}) => sum + (objects.has(object) ? waiting : 0), 0);
   const isSeen = (sample: Context['samples'][number]) => waitingIn(sample) > 0;
   const withIt = samples.filter(isSeen);
-  const since = heldSince(samples, isSeen);
+  // The last readings may have none, if the waits are short.
+  const since = heldSince(samples.slice(0, samples.findLastIndex(isSeen) + 1), isSeen);
   return {
     kind: 'waiting',
     sessions: withIt.length === 0 ? waits.length : averageOf(withIt, waitingIn),
     share: samples.length === 0 ? 1 : shareOf(samples, isSeen),
     since: since === undefined ? null : since,
+  };
+}
+
+/** A jam of which no session waits in the last reading. */
+export function emptyJam({object, longest_ms}: WaitSample, context: Context): Jam {
+  return {
+    waits: [],
+    roots: [],
+    graph: lockGraph(context.snapshot),
+    longest_ms,
+    harm: harmOf([{object}], context),
   };
 }

@@ -37,7 +37,7 @@ describe('a hot row', () => {
       recipe: 'hot-row',
       cause: 'hot-row',
       summary:
-        '6 of 7 sessions of shop/shop_app queue for one row of usage_counters (organiser_id = 42 in 6 of 6); the holder changes',
+        '6 of 7 sessions of shop/shop_app queue for one row of usage_counters (organiser_id = 42); the holder changes',
       explains: expect.arrayContaining(['backend:1', 'backend:7', 'statement:77', 'relation:usage_counters']),
     });
     expect(finding?.params).toBeUndefined();
@@ -116,12 +116,53 @@ describe('a hot row', () => {
     expect(examine(snapshots).map(({cause}) => cause)).toEqual(causes);
   });
 
+  it('says no time of a COMMIT, whose wait its statement does not contain', () => {
+    const before = queue(holder, waits);
+    const backends = before.backends.map(each => ({...each, query: 'COMMIT'}));
+    const counters = (calls: number) =>
+      before.statements.map(each => ({...each, queryid: '77', calls, total_exec_time_ms: 0.01}));
+    const at = (calls: number) => ({...before, backends, statements: counters(calls)});
+    expect(examine([at(10), at(20)])[0]?.summary).toMatch(/the holder changes$/);
+  });
+
   it('blames no session where a queue has one left at the moment of a reading', () => {
     const snapshots = readingsOf([8, 9, 8, 9, 8, 9, 8, 9, 8, 9, 1], holder, 30);
     const {lock_waits, ...last} = snapshots.at(-1) ?? reading({}, []);
     const findings = examine([...snapshots.slice(0, -1), {...last, lock_waits: lock_waits.slice(0, 1)}]);
     expect(findings.map(({cause}) => cause)).toEqual(['hot-row']);
     for (const {recipe} of findings[0]?.acts ?? []) expect(recipe).toBeNull();
+  });
+
+  const calm = (snapshot: Snapshot): Snapshot => ({
+    ...snapshot,
+    lock_waits: [],
+    backends: snapshot.backends.map(each => ({...each, wait_event_type: null, blocked_by: []})),
+  });
+
+  it('outlives readings at whose moment no session waits, and goes soon after the last wait', () => {
+    const snapshots = readingsOf([8, 9, 8, 9, 8, 9], holder, 400);
+    const calmFor = (count: number) => [
+      ...snapshots,
+      ...Array.from({length: count}, () => calm(snapshots.at(-1) as Snapshot)),
+    ];
+    const [finding, ...others] = examine(calmFor(2));
+    expect(others).toEqual([]);
+    expect(finding).toMatchObject({
+      severity: 'critical',
+      cause: 'hot-row',
+      summary:
+        '6 of 7 sessions of shop/shop_app queue for one row of usage_counters (organiser_id = 42) in 6 of 8 readings; the holder changes',
+      explains: expect.arrayContaining(['application:shop/role:shop_app', 'relation:usage_counters']),
+      harm: {sessions: 6, share: 0.75, since: null},
+    });
+    expect(finding?.acts?.map(({recipe}) => recipe)).toEqual([null, null, null]);
+    expect(examine(calmFor(4))).toEqual([]);
+  });
+
+  it('is gone at once where one session held it all the time', () => {
+    const snapshots = readingsOf([1, 1, 1, 1, 1, 1], {...holder, xact_age_ms: 60_000}, 6000);
+    expect(examine(snapshots)).toHaveLength(1);
+    expect(examine([...snapshots, calm(snapshots.at(-1) as Snapshot)])).toEqual([]);
   });
 
   it.each<[string, Partial<Backend>]>([

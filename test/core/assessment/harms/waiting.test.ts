@@ -64,6 +64,39 @@ describe('whether it is harm', () => {
     expect(examine(snapshots)).toHaveLength(count);
   });
 
+  const behind = (root: Partial<Backend>, count: number, wait_age_ms: number, head: Partial<WaitOf> = {}) => {
+    const {backends, lock_waits, ...rest} = crowd(count, wait_age_ms);
+    return {
+      ...rest,
+      backends: backends.map(each =>
+        each.pid === 1 ? {...each, ...root} : {...each, ...(head.mode && each.pid > 2 && {blocked_by: [2]})},
+      ),
+      lock_waits: lock_waits.map(each =>
+        each.pid === 2 ? {...each, ...head} : {...each, ...(head.mode && {blocked_by: [2]})},
+      ),
+    };
+  };
+  const begun: Partial<Backend> = {
+    query: 'ALTER TABLE orders ADD c int',
+    xact_age_ms: 3000,
+    query_age_ms: 3000,
+  };
+  const waitingDdl: Partial<WaitOf> = {locktype: 'relation', mode: 'AccessExclusiveLock'};
+
+  it.each<[string, Snapshot, (string | undefined)[]]>([
+    ['eight behind a migration of three seconds', behind(begun, 8, 2900), []],
+    ['20 behind it', behind(begun, 20, 2100), ['running-blocker']],
+    ['20 of which none has waited two seconds', behind(begun, 20, 1900), []],
+    ['a migration that waits, with four behind it', behind(begun, 5, 2100, waitingDdl), ['lock-queue']],
+    ['a migration that waits, with two behind it', behind(begun, 3, 2100, waitingDdl), []],
+    ['a migration that has waited for a moment', behind(begun, 5, 1900, waitingDdl), []],
+  ])('behind what has only begun: %s', (_, snapshot, causes) => {
+    const findings = examine(snapshot);
+    expect(findings.map(({cause}) => cause)).toEqual(causes);
+    // It may end by itself.
+    if (causes[0] === 'running-blocker') expect(findings[0]?.acts?.[0]?.recipe).toBeNull();
+  });
+
   it('is critical for many waiters', () => {
     expect(examine(crowd(5, 6000))).toMatchObject([{severity: 'critical'}]);
   });
