@@ -193,6 +193,8 @@ export type StatementsInfo = {
   dealloc: number;
   stats_reset: string | null;
   entries: number;
+  /** Of `entries`, those of poolctl itself, which are not listed. Absent in older recordings. */
+  own_entries?: number;
   max_entries: number;
   is_evicting: boolean;
   /** Between two snapshots; absent with one, and before extension 1.9. */

@@ -31,6 +31,7 @@ export function createEncoder({
   let stream: TextStream | null = null;
   let count = 0;
   let counted_at: string | undefined;
+  let began_ms: number | null = null;
   return {
     async encode(snapshot, severity) {
       const isKey = stream === null || count >= groupLength || snapshot.at < diff.at();
@@ -41,7 +42,9 @@ export function createEncoder({
         count = 0;
       }
       const isReadAgain = counted_at === undefined || snapshot.statements_info?.at !== counted_at;
-      const hasStatements = isReadAgain && isDue(track, snapshot, statementsEvery_ms);
+      began_ms ??= Date.parse(snapshot.at);
+      const isBrief = Date.parse(snapshot.at) - began_ms < briefRecordingMs;
+      const hasStatements = isReadAgain && isDue(track, snapshot, isBrief ? 0 : statementsEvery_ms);
       if (hasStatements) track = advance(track, snapshot);
       const statements = hasStatements || isKey ? track.statements : null;
       if (hasStatements) counted_at = snapshot.statements_info?.at;
@@ -164,6 +167,9 @@ export type EncoderOptions = {
   /** Least time between two recorded readings of the statements' counters, which are most of what changes; 5,000 by default. */
   statementsEvery_ms?: number;
 };
+
+/** A recording that ends before this has the counters of all of its readings: as a baseline it lacks no call. */
+export const briefRecordingMs = 60_000;
 
 /** `poolctl record` reads them every 8 s (sampler/schedule.ts): a recording has all that was assessed while it was made. */
 const defaultStatementsEvery_ms = 5000;

@@ -83,13 +83,15 @@ describe('encoder', () => {
 
   it('keeps the time of the counters with the counters that are recorded', async () => {
     const info = {dealloc: 0, stats_reset: null, entries: 1, max_entries: 5000, is_evicting: false};
-    const snapshots = changingSnapshots(20).map(snapshot => ({
+    const snapshots = changingSnapshots(45).map(snapshot => ({
       ...snapshot,
       statements_info: {...info, at: snapshot.at},
     }));
     const decoded = decodeGroup(await encodeAll(snapshots));
     const times = new Set(decoded.map(({statements_info}) => statements_info?.at));
-    expect([...times]).toEqual([0, 1, 4, 7, 10, 13, 16, 19].map(index => snapshots[index]?.at));
+    // All of the first minute, so that a short recording lacks no call.
+    const firstMinute = Array.from({length: 30}, (_, index) => index);
+    expect([...times]).toEqual([...firstMinute, 32, 35, 38, 41, 44].map(index => snapshots[index]?.at));
   });
 
   it('records each reading of the counters if asked to, and none twice', async () => {

@@ -16,6 +16,7 @@ import type {ReadFailure, RecordedSnapshot, Sampler} from '../../model/ports.ts'
 import type {Finding, Recipe, Severity} from '../../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
 import type {ExitCode} from '../../model/run.ts';
+import {briefRecordingMs} from '../../recording/encoder.ts';
 import {openRecordingFile} from '../../recording/recording-file.ts';
 import {defaultMaxSize_mb, type usage} from './flags.ts';
 
@@ -106,6 +107,7 @@ export async function record(ports: RecordPorts, file: string, signal: AbortSign
   const readData = cacheDiagnosisData(recipes, ports.load, ports.now);
   let found: readonly Finding[] = [];
   let isConnected = false;
+  const began_ms = ports.now();
   try {
     for await (const event of sampler.events(signal)) {
       if (event.kind === 'lost') {
@@ -115,6 +117,7 @@ export async function record(ports: RecordPorts, file: string, signal: AbortSign
         continue;
       }
       const {snapshot} = event;
+      sampler.setVisible({statements: ports.now() - began_ms < briefRecordingMs, queryids: []});
       const data = await readData(found);
       const {findings, diagnosed} = assessor.assess(snapshot, data);
       found = findings;

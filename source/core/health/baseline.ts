@@ -1,4 +1,6 @@
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
+import {statementKey} from '../activity/rates.ts';
+import {mostListed} from '../activity/statement-scan.ts';
 import {
   cumulativeStats,
   holm,
@@ -79,10 +81,11 @@ export function baselineOf(reading: Snapshot): Baseline {
  */
 export function baselineBetween(first: Snapshot, last: Snapshot, used: number): Baseline {
   const between = statsBetween(first, last);
-  const all = cumulativeStats(last);
-  const calls = between.calls.map((own, index) =>
-    own.n < significance.least_calls ? {...(all.calls[index] ?? own), is_since_reset: true as const} : own,
-  );
+  const all = new Map(cumulativeStats(last).calls.map(own => [statementKey(own.statement), own]));
+  const calls = between.calls.map(own => {
+    const ever = all.get(statementKey(own.statement));
+    return own.n < significance.least_calls && ever ? {...ever, is_since_reset: true as const} : own;
+  });
   return {reading: last, since: first.at, stats: {...between, calls}, used};
 }
 
@@ -210,12 +213,13 @@ function areErrorsWorse(before: Sample | null, after: Sample | null, ratio: numb
 
 function leftOut(baseline: Snapshot, current: Snapshot): string[] {
   const {statements, statements_info} = baseline;
-  const missing = (statements_info?.entries ?? 0) - statements.length;
+  const {entries = 0, own_entries = 0} = statements_info ?? {};
+  const counted = entries - own_entries;
   return [
     ...(statements.length === 0 ? ['the baseline has no statements'] : []),
-    ...(statements.length > 0 && missing > statements.length / 2
+    ...(statements.length > 0 && entries >= mostListed && counted > statements.length
       ? [
-          `the baseline has ${statements.length} statements of ${statements_info?.entries}: statements that seem new may not be`,
+          `the baseline has ${statements.length} statements of ${counted}: statements that seem new may not be`,
         ]
       : []),
     ...(isSameServer(baseline, current)

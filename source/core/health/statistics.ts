@@ -1,6 +1,7 @@
 import jstat from 'jstat';
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
-import {withStatementRates} from '../activity/rates.ts';
+import {type StatementCounters, withStatementRates} from '../activity/rates.ts';
+import {mostListed} from '../activity/statement-scan.ts';
 
 /** Execution times of a statement's calls. */
 export type StatementCalls = Sample & {
@@ -38,20 +39,25 @@ export function cumulativeStats(snapshot: Snapshot): PeriodStats {
 export function statsBetween(earlier: Snapshot, later: Snapshot): PeriodStats {
   const all = cumulativeStats(later);
   if (!isSameServer(earlier, later)) return all;
-  const counters = ({at, statements, statements_info}: Snapshot, is_complete: boolean) => ({
-    at_ms: Date.parse(at),
-    statements,
-    stats_reset: statements_info?.stats_reset ?? null,
-    is_complete,
-  });
-  const rated = withStatementRates(counters(earlier, false), counters(later, false));
+  const [first, last] = [countersOf(earlier), countersOf(later)];
+  const rated = withStatementRates(first, last);
   const before = cumulativeStats(earlier);
   const isContinued = all.commits >= before.commits && all.rollbacks >= before.rollbacks;
   return {
     calls: rated.flatMap((statement, index) => callsSince(statement, all.calls[index])),
-    duration_ms: Date.parse(later.at) - Date.parse(earlier.at),
+    duration_ms: last.at_ms - first.at_ms,
     commits: isContinued ? all.commits - before.commits : all.commits,
     rollbacks: isContinued ? all.rollbacks - before.rollbacks : all.rollbacks,
+  };
+}
+
+/** Statements are read less often than sessions, at a time of their own. */
+function countersOf({at, statements, statements_info}: Snapshot): StatementCounters {
+  return {
+    at_ms: Date.parse(statements_info?.at ?? at),
+    statements,
+    stats_reset: statements_info?.stats_reset ?? null,
+    is_complete: statements_info !== null && statements_info.entries < mostListed,
   };
 }
 
@@ -60,7 +66,7 @@ export function isSameServer(a: Snapshot, b: Snapshot): boolean {
 }
 
 function callsSince({rates, ...statement}: Statement, all: StatementCalls | undefined): StatementCalls[] {
-  if (rates === undefined) return all === undefined ? [] : [all];
+  if (rates === undefined) return all === undefined ? [] : [{...all, is_since_reset: true}];
   const n = Math.round((rates.calls_per_second * rates.interval_ms) / 1000);
   const {mean_exec_time_ms: mean, stddev_exec_time_ms: deviation} = rates;
   return deviation === null ? [] : [{statement, n, mean, deviation}];

@@ -181,7 +181,7 @@ export function createStatementsReader(
       shown = shown.filter(statement => !own.has(textKeyOf(statement))).map(withText);
     },
     statements: () => shown,
-    info: () => info,
+    info: () => info && {...info, own_entries: own.size},
     leastInterval_ms: () => took_ms / costShare,
     missingTexts: queryids => queryids.filter(queryid => !requested.has(queryid)),
   };

@@ -124,6 +124,22 @@ describe('compare', () => {
     });
   });
 
+  it.each([
+    {entries: 33, own_entries: 0, text: null},
+    {entries: 5022, own_entries: 22, text: 'the baseline has 1 statements of 5000'},
+  ])('says what a list of $entries entries leaves out', ({entries, own_entries, text}) => {
+    const statements_info = {
+      dealloc: 0,
+      stats_reset: null,
+      entries,
+      own_entries,
+      max_entries: 5000,
+      is_evicting: false,
+    };
+    const {left_out} = comparison(later([called(100, 1)]), {...before, statements_info});
+    expect(left_out).toEqual(text === null ? [] : [expect.stringContaining(text)]);
+  });
+
   it('reads a baseline from a document', () => {
     expect(parseSnapshotDocument(JSON.stringify(before))).toEqual(before);
     for (const text of ['', '[]', '{"schema_version":1}', '{"schema_version":2}', 'null']) {
