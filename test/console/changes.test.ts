@@ -95,14 +95,14 @@ it.each([
 
 describe('Enter on a change', () => {
   it('of sessions shows these sessions', () => {
-    const state = press(shown(), 'down', 'enter');
+    const state = press(shown(), 'enter');
     expect(state.view).toBe('sessions');
     expect(rowsOf(state).filter(row => row.includes('shop_app'))).not.toHaveLength(0);
     expect(rowsOf(state).filter(row => row.includes('psql'))).toHaveLength(0);
   });
 
   it('of poolctl opens the run in the Journal', () => {
-    const state = press(shown(), 'down', 'down', 'enter');
+    const state = press(shown(), 'down', 'enter');
     expect(state).toMatchObject({view: 'journal', overlay: {kind: 'run', run: 'f00'}});
     expect(state.tables.journal.cursor).toBe('1');
   });

@@ -95,11 +95,11 @@ function runDetail(state: ConsoleState): ConsoleState {
     ...event,
   }));
   const journal = play(state, {kind: 'journal-read', entries, problem: null, unfinished: 0}).state;
-  return press(journal, '6', 'j', 'enter');
+  return press(journal, '6', 'g', 'enter');
 }
 
 function replaying(state: ConsoleState): ConsoleState {
-  const begun = press(state, '5', 'j', 'j', 'enter', 'enter', 'enter', 'enter');
+  const begun = press(state, '5', 'g', 'j', 'enter', 'enter', 'enter', 'enter');
   return play(
     begun,
     ...[1, 2, 3].map(second => ({
@@ -113,15 +113,15 @@ function replaying(state: ConsoleState): ConsoleState {
 const dialogs: Record<string, (state: ConsoleState) => ConsoleState> = {
   help: state => press(state, '?'),
   'a session': state =>
-    play(press(state, '2', 'j', 'enter'), {
+    play(press(state, '2', 'g', 'enter'), {
       kind: 'session-described',
       id: sessionId(backend),
       lines: ['SELECT 1', '', 'locks: none', hostile],
     }).state,
   'a session that has ended': state =>
-    play(press(state, '2', 'j', 'enter'), read(createSnapshot({backends: []}))).state,
-  'a statement': state => press(state, '3', 'j', 'enter'),
-  'a statement with its plan': state => press(state, '3', 'j', 'x'),
+    play(press(state, '2', 'g', 'enter'), read(createSnapshot({backends: []}))).state,
+  'a statement': state => press(state, '3', 'g', 'enter'),
+  'a statement with its plan': state => press(state, '3', 'g', 'x'),
   'a run': runDetail,
   findings: state => press(state, 'a'),
   parameters: state => press(state, 'a', 'enter', 'up', ...'what is typed'),

@@ -218,7 +218,7 @@ describe('the keys in the footer', () => {
 
 describe('tabs', () => {
   const tabs = (columns: number) =>
-    rowsOf(press(play(open(columns, 24), read(incident)).state, '2', 'j'))[1] ?? '';
+    rowsOf(press(play(open(columns, 24), read(incident)).state, '2', 'g'))[1] ?? '';
 
   it('say that the order is frozen, by a sign where words would cost the counts', () => {
     expect(tabs(120)).toMatch(/2 Sessions 43 .* order frozen$/);

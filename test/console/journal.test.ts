@@ -65,7 +65,7 @@ function journal(columns: number, rows: number): ConsoleState {
 
 /** The detail of the run of entry `seq`. */
 function detail(seq: number, columns = 120, rows = 60): ConsoleState {
-  return press(journal(columns, rows), ...(seq > 6 ? ['j'] : ['j', 'j']), 'enter');
+  return press(journal(columns, rows), ...(seq > 6 ? ['g'] : ['g', 'j']), 'enter');
 }
 
 describe('the list', () => {
@@ -95,7 +95,7 @@ describe('the list', () => {
         .filter(row => /^[ >]*\d+ 2026/.test(row))
         .map(row => Number.parseInt(row.replace(/^\D+/, ''), 10));
     expect(seqs()).toEqual([1, 1]);
-    app.play('j', 'escape', {...read, entries: entries.slice(0, 5)});
+    app.play('g', 'escape', {...read, entries: entries.slice(0, 5)});
     expect(seqs()).toEqual([1]);
     expect(warned).not.toHaveBeenCalled();
   });

@@ -57,13 +57,13 @@ type Size = [columns: number, rows: number];
 const elements: Record<string, (size: Size) => ConsoleState> = {
   'waiting screen': size => open(...size),
   'gauge, charts, list of findings, groups': size => watching(size),
-  'table with its selected row and a tagged one': size => press(watching(size), '2', 'j', 'space', 'j'),
+  'table with its selected row and a tagged one': size => press(watching(size), '2', 'g', 'space', 'j'),
   'filter being typed': size => press(watching(size), '2', '/', 'w', 'e', 'b'),
-  'tree of locks': size => press(watching(size), '4', 'j'),
+  'tree of locks': size => press(watching(size), '4', 'g'),
   'empty table': size => press(press(watching(size), '2', '/', 'x', 'x', 'x'), 'enter'),
-  'detail of a session': size => press(watching(size), '2', 'j', 'enter'),
-  'list of recipes': size => press(watching(size), '5', 'j'),
-  'form of a recipe': size => loaded(press(watching(size), '2', 'j', 'r', 'enter')),
+  'detail of a session': size => press(watching(size), '2', 'g', 'enter'),
+  'list of recipes': size => press(watching(size), '5', 'g'),
+  'form of a recipe': size => loaded(press(watching(size), '2', 'g', 'r', 'enter')),
   'preview of a plan': size => press(toPreview(size), 'enter'),
   confirmation: size => press(toPreview(size), 'enter', 'enter', 'y', 'e'),
   'progress of a run': size => running(size),
@@ -97,7 +97,7 @@ function toPreview(size: Size): ConsoleState {
   return press(
     play(open(...size, {recipes: examples}), read(createSnapshot(incident))).state,
     '5',
-    'j',
+    'g',
     'enter',
   );
 }

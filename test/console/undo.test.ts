@@ -50,19 +50,19 @@ function journal(target = 'db.example:5432/shop', kept = events, isConnected = t
 }
 
 it.each([
-  ['j', 'u'],
-  ['j', 'enter', 'u'],
+  ['g', 'u'],
+  ['g', 'enter', 'u'],
 ])('opens the undo of the run held at its preview: %s %s', (...keys) => {
   const screen = screenOf(press(journal(), ...keys));
   expect(screen).toContain('undo of run run-one, a-recipe-of-another-day  preview > confirm > run');
   expect(screen).toContain('1 step; skipped: 1');
-  expect(screenOf(press(journal(), 'j', 'enter'))).not.toContain('taken back');
+  expect(screenOf(press(journal(), 'g', 'enter'))).not.toContain('taken back');
   expect(screen).toMatch(/1 undo: limit role app\n +ALTER ROLE "app" CONNECTION LIMIT -1/);
   expect(screen).toContain('cannot be undone');
 });
 
 it('works like every plan: a typed word, the engine, and back at each stage', () => {
-  const preview = press(journal(), 'j', 'u');
+  const preview = press(journal(), 'g', 'u');
   const confirm = press(preview, 'enter');
   expect(screenOf(confirm)).toMatch(/Undoes 1 step of run run-one[\s\S]*on db\.example:5432\/shop/);
   expect(press(confirm, 'escape').wizard?.stage).toBe('preview');
@@ -81,7 +81,7 @@ it('works like every plan: a typed word, the engine, and back at each stage', ()
 
 it('asks for the name of the server if the journal does not contain it', () => {
   const {server: _, ...old} = {...opening, server: exampleServer};
-  const confirm = press(journal('db.example:5432/shop', [old, ...events.slice(1)]), 'j', 'u', 'enter');
+  const confirm = press(journal('db.example:5432/shop', [old, ...events.slice(1)]), 'g', 'u', 'enter');
   expect(screenOf(confirm)).toContain('type db.example:5432/shop to run it');
   expect(screenOf(press(confirm, 'escape'))).toMatch(/the journal does\s+not name its server/);
   expect(play(press(confirm, 'y', 'e', 's'), {kind: 'submit'}).effects).toEqual([]);
@@ -95,14 +95,14 @@ it('does nothing on a server that is not the one it was opened on', () => {
   const elsewhere = {...exampleServer, system_identifier: '7712856371899253081'};
   const now = createSnapshot();
   const other = {...now, target: {...now.target, server: elsewhere}};
-  const confirm = press(journal(), 'j', 'u', 'enter', 'y', 'e', 's');
+  const confirm = press(journal(), 'g', 'u', 'enter', 'y', 'e', 's');
   const moved = play(confirm, read(other, true)).state;
   expect(rowsOf(moved)[0]).toContain('another server via rescue');
   expect(screenOf(moved)).toContain('the rescue URL leads to another server: this is server …253081');
   const refused = play(moved, {kind: 'submit'});
   expect(refused.effects).toEqual([]);
   expect(screenOf(refused.state)).toMatch(/poolctl\s+changes nothing there/);
-  const opened = press({...moved, wizard: null}, 'j', 'u');
+  const opened = press({...moved, wizard: null}, 'g', 'u');
   expect(opened.wizard).toBeNull();
   expect(screenOf(opened)).toContain('this is server …253081, not server …028086');
   // Back on the first one, keys that act are as before.
@@ -111,7 +111,7 @@ it('does nothing on a server that is not the one it was opened on', () => {
 });
 
 it('shows the result at the top of the Journal although a row is selected', () => {
-  const state = press(journal(), 'j', 'u', 'enter', 'y', 'e', 's', 'enter');
+  const state = press(journal(), 'g', 'u', 'enter', 'y', 'e', 's', 'enter');
   const plan = state.wizard?.plan;
   if (!plan) throw new Error('there is no plan');
   const begun = createRunState(plan, {
@@ -132,20 +132,20 @@ it.each([
   [
     'another target',
     journal('other:5432/shop'),
-    ['j'],
+    ['g'],
     'run run-one was on other:5432/shop, this is db.example:5432/shop',
   ],
-  ['no connection', journal('db.example:5432/shop', events, false), ['j'], 'not connected'],
+  ['no connection', journal('db.example:5432/shop', events, false), ['g'], 'not connected'],
   [
     'no beginning',
     journal('db.example:5432/shop', events.slice(1)),
-    ['j'],
+    ['g'],
     'the start of run run-one is not in the journal',
   ],
   [
     'another server at that address',
     journal('db.example:5432/shop', [{...opening, server: {...exampleServer, system_identifier: '7'}}]),
-    ['j'],
+    ['g'],
     'run run-one: this is server …028086, not server …7',
   ],
   ['another view', journal(), ['2'], 'works in Journal (6)'],
@@ -156,7 +156,7 @@ it.each([
 });
 
 it('says of a run that was undone already when, and by which run', () => {
-  const undone = press(journal(), 'j', 'u');
+  const undone = press(journal(), 'g', 'u');
   const plan = undone.wizard?.plan;
   const [inverse] = plan?.steps ?? [];
   const again = structuredClone(undone.journal);
@@ -186,7 +186,7 @@ it('undoes nothing from a journal that fails verification, and says so', () => {
     problem: 'entry 2 was modified after it was written',
     unfinished: 0,
   };
-  const broken = press(play(state, {kind: 'journal-read', ...reading}).state, 'j', 'u');
+  const broken = press(play(state, {kind: 'journal-read', ...reading}).state, 'g', 'u');
   expect(broken.wizard).toBeNull();
   expect(screenOf(broken)).toContain('the journal does not verify, so no run can be undone');
   expect(screenOf(broken)).toContain('entry 2 was modified after it was written');

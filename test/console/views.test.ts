@@ -72,7 +72,7 @@ describe('locks', () => {
   });
 
   it('keep their order while a row is selected, a new waiter under its blocker', () => {
-    const selected = press(play(open(120, 24), waiting([11, 10], [21, 20])).state, '4', 'j');
+    const selected = press(play(open(120, 24), waiting([11, 10], [21, 20])).state, '4', 'g');
     const later = play(selected, waiting([11, 10], [21, 20], [12, 10], [22, 20], [23, 20])).state;
     expect(trees(rowsOf(later))).toEqual(['10', '├ 11', '└ 12', '20', '├ 21', '├ 22', '└ 23']);
     expect(trees(rowsOf(press(later, 'escape')))[0]).toBe('20');
@@ -118,7 +118,7 @@ describe('statements', () => {
   };
   const statement = createStatement({rates});
   const id = statementKey(statement);
-  const selected = press(play(open(80, 24), read(createSnapshot({statements: [statement]}))).state, '3', 'j');
+  const selected = press(play(open(80, 24), read(createSnapshot({statements: [statement]}))).state, '3', 'g');
 
   it.each([
     [199, false],
@@ -160,7 +160,7 @@ describe('statements', () => {
     shown.play('enter', {kind: 'statement-formatted', id, lines: counted});
     const walked = walks;
     expect(walked).toBeGreaterThan(0);
-    shown.play('j', read(createSnapshot({statements: [createStatement({rates})]})), 'G');
+    shown.play('g', read(createSnapshot({statements: [createStatement({rates})]})), 'G');
     expect(shown.rows().join('\n')).toContain('select 1999 ');
     expect(walks).toBe(walked);
     shown.play({kind: 'resized', columns: 60, rows: 24});

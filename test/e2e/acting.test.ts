@@ -93,7 +93,7 @@ it('walks the wizard by keys: findings, parameters, preview, typed word, verifie
   expect((await stat(journal)).mode & 0o777).toBe(0o600);
   terminal.press('enter', '6');
   await terminal.waitFor(/kill-idle.*done: 3 verified/);
-  terminal.press('j', 'enter');
+  terminal.press('g', 'enter');
   await terminal.waitFor(/ run \w+\n[\s\S]*3 of 3 started/);
   await terminal.waitFor(/1 {2}end session \d+ .*\n +✔ verified, .*backend:\d+\n +SELECT a\.pid,/);
   await terminal.waitFor(/\d+ more lines below: PgDn/);
@@ -155,7 +155,7 @@ it('terminates tagged sessions with K the same way', async () => {
   await terminal.waitFor('PID');
   terminal.type('/application:leaky', 'enter');
   await terminal.waitFor(({text}) => (text().match(/leaky/g) ?? []).length >= 4);
-  terminal.press('j');
+  terminal.press('g');
   await terminal.waitFor('order frozen');
   terminal.press('space', 'space');
   await terminal.waitFor('2 tagged');

@@ -47,7 +47,7 @@ const fields: Record<string, (terminal: Terminal) => Promise<void>> = {
   async 'the typed confirmation'(terminal) {
     terminal.press('2');
     await terminal.waitFor('PID');
-    terminal.type('/application:victim', 'enter', 'j');
+    terminal.type('/application:victim', 'enter', 'g');
     await terminal.waitFor('order frozen');
     terminal.press('K');
     await terminal.waitFor('1 session to end');

@@ -95,7 +95,7 @@ it('repairs an index by keys: finds it in the background, plans, shows the sessi
 
   terminal.press('enter', '6');
   await terminal.waitFor(/1 20\d\d-.* done: 2 verified/);
-  terminal.press('j', 'u');
+  terminal.press('g', 'u');
   await terminal.waitFor(/undo of run \w+, repair-invalid-indexes {2}preview > confirm > run/);
   await confirm(terminal);
   await terminal.waitFor('done: 2 verified');

@@ -169,7 +169,7 @@ describe('hostile text', () => {
     const terminal = await opened();
     terminal.press('2');
     await terminal.waitFor(/evil|SELECT \?/);
-    for (let row = 0; row < 4; row++) terminal.press('j');
+    for (let row = 0; row < 3; row++) terminal.press('j');
     terminal.press('enter');
     await terminal.waitFor('connected');
     terminal.press('q');

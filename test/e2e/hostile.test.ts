@@ -48,7 +48,7 @@ it('sanitises names everywhere: frame, header, groups, sessions, a whole wizard,
   terminal.press('2');
   await terminal.waitFor('idle in tx');
   expect(terminal.text()).toContain('a x·]0;own·');
-  terminal.press('j', 'enter');
+  terminal.press('g', 'enter');
   await terminal.waitFor(/as a x·\]0;own/);
   terminal.press('escape');
   await terminal.waitFor('PID');
@@ -71,7 +71,7 @@ it('opens a statement of a megabyte and keeps answering keys', async () => {
   terminal.press('2');
   await terminal.waitFor('idle in tx');
   const clears = terminal.rawOutput().split('\u001b[2J').length;
-  terminal.press('j');
+  terminal.press('g');
   await terminal.waitFor('order frozen');
   terminal.press('enter');
   await terminal.waitFor(/\d{3} more lines below/);

@@ -42,7 +42,7 @@ async function holdVictim(terminal: Terminal): Promise<void> {
   await terminal.waitFor('PID');
   terminal.type('/application:victim', 'enter');
   await terminal.waitFor(({screen}) => screen().filter(row => /^[ >] +\d+ /.test(row)).length === 1);
-  terminal.press('j');
+  terminal.press('g');
   await terminal.waitFor('order frozen');
 }
 

@@ -48,7 +48,7 @@ async function copyIn(command: string, args: string[]): Promise<Terminal> {
   await terminal.waitFor('slots by application, role and client');
   terminal.press('2');
   await terminal.waitFor('victim');
-  terminal.press('j');
+  terminal.press('g');
   await terminal.waitFor('order frozen');
   terminal.press('y');
   return terminal;

@@ -72,7 +72,7 @@ async function holdSession(terminal: Terminal, application_name: string): Promis
       screen().filter(row => /^[ >] +\d+ /.test(row)).length === 1 &&
       / {2}q quit$/.test(screen().at(-1) ?? ''),
   );
-  terminal.press('j');
+  terminal.press('g');
   await terminal.waitFor('order frozen');
 }
 

@@ -92,7 +92,7 @@ describe('sessions', () => {
     terminal.press('R');
     terminal.type('/application:a', 'enter');
     await terminal.waitFor(() => tableRows(terminal).length === 4);
-    terminal.press('j', 'j');
+    terminal.press('g', 'j');
     await terminal.waitFor('order frozen');
     const before = pidsOf(terminal);
     const held = heldRow(terminal);
@@ -183,7 +183,7 @@ describeEachMajor('statements', major => {
     await terminal.waitFor(/LOAD.*MEAN/);
     terminal.type('/send', 'enter');
     await terminal.waitFor(/SELECT depot, count/);
-    terminal.type('/ depot', 'enter', 'j', 'enter');
+    terminal.type('/ depot', 'enter', 'g', 'enter');
     await terminal.waitFor('execution ms per second since start');
     await terminal.waitFor(/^ +SELECT *$/m);
     expect(terminal.text()).toMatch(/since reset +\d+ calls?, .* in total, mean/);
@@ -198,7 +198,7 @@ describeEachMajor('statements', major => {
     await terminal.waitFor(/LOAD.*MEAN/);
     terminal.press('/', ...Array(20).fill('backspace'), 'm', 'a', 'x', 'enter');
     await terminal.waitFor(/SELECT depot, max/);
-    terminal.press('j', 'enter', 'x');
+    terminal.press('g', 'enter', 'x');
     await terminal.waitFor(/Scan on parcels/);
     const how = major >= 16 ? 'generic plan' : 'forced generic plan';
     expect(terminal.text()).toContain(`(${how}: the statement was not executed)`);

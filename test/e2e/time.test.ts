@@ -46,7 +46,7 @@ describe('record and play', () => {
     terminal.press(']');
     await terminal.waitFor(() => timeOn(terminal) !== before);
     await terminal.waitFor('half_built');
-    terminal.press('2', 'j', 'K');
+    terminal.press('2', 'g', 'K');
     await terminal.waitFor('this is a recording: no recipe can be run on it');
     terminal.press('q');
     expect(await terminal.onExit).toMatchObject({exitCode: 0});

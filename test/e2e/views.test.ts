@@ -137,7 +137,7 @@ describe('sessions', () => {
     terminal.type('/application:blocker');
     await terminal.waitFor(({text}) => !text().includes('shop-idle') && text().includes('shop-blocker'));
     terminal.press('enter');
-    terminal.press('j');
+    terminal.press('g');
     await terminal.waitFor('order frozen');
     terminal.press('enter');
     await terminal.waitFor('idle in transaction for');
@@ -158,7 +158,7 @@ describe('sessions', () => {
     terminal.press('j', 'j', 'j');
     await terminal.waitFor(({screen, cell}) => {
       const row = screen().findIndex((text, y) => text !== '' && y > 2 && cell(5, y).isInverse);
-      return row === 5;
+      return row === 6;
     });
   });
 
@@ -182,7 +182,7 @@ describe('statements', () => {
     await terminal.waitFor(/SELECT/);
     terminal.type('/nextval', 'enter');
     await terminal.waitFor('/nextval');
-    terminal.press('j', 'x');
+    terminal.press('g', 'x');
     await terminal.waitFor(/ plan *\n[\s\S]*Seq Scan on orders/);
     await terminal.waitFor('the statement was not executed');
     expect(terminal.text()).toContain('Aggregate');
@@ -199,7 +199,7 @@ describe('statements', () => {
     await terminal.waitFor(/SELECT/);
     terminal.type('/nextval', 'enter');
     await terminal.waitFor('/nextval');
-    terminal.press('j', 'y');
+    terminal.press('g', 'y');
     await terminal.waitFor('sent to the terminal');
     const [, encoded = ''] = /\u001b\]52;c;([A-Za-z0-9+/=]+)\u0007/.exec(terminal.rawOutput()) ?? [];
     expect(Buffer.from(encoded, 'base64').toString()).toContain('nextval($1)');

@@ -76,9 +76,9 @@ export function neighbour({view}: Pick<BrowsingSlice, 'view'>, by: 1 | -1): View
  */
 export function moveCursor<State extends BrowsingSlice>(state: State, by: number, ids: string[]): State {
   if (ids.length === 0) return state;
-  const {cursor} = state.tables[state.view];
-  // The first ↓ takes hold of the first row. Past all rows of the same id, or the cursor would stay on the first of them.
-  const at = cursor === null ? -1 : by > 0 ? ids.lastIndexOf(cursor) : ids.indexOf(cursor);
+  // The first row is selected by default. Past all rows of the same id, or the cursor would stay on the first of them.
+  const cursor = state.tables[state.view].cursor ?? ids[0] ?? '';
+  const at = by > 0 ? ids.lastIndexOf(cursor) : ids.indexOf(cursor);
   const start = at === -1 && by < 0 ? ids.length : at;
   const to = Math.max(0, Math.min(ids.length - 1, start + by));
   return withTable(state, ({frozenOrder}) => ({

@@ -66,7 +66,7 @@ describe('the past of a live console', () => {
   });
 
   it('is left with Esc, after a selected row is let go of', () => {
-    const selected = press(past, '2', 'j');
+    const selected = press(past, '2', 'g');
     expect(press(selected, 'escape').past).not.toBeNull();
     expect(press(selected, 'escape', 'escape').past).toBeNull();
   });
@@ -81,7 +81,7 @@ describe('the past of a live console', () => {
   });
 
   it.each(['a', 'r', 'enter'])('acts on nothing: %s says why', key => {
-    const tried = press(past, 'j', key);
+    const tried = press(past, 'g', key);
     expect(tried.wizard).toBeNull();
     expect(screenOf(tried)).toContain(
       'this is 12:01:40: press L to return to now before you change anything',
@@ -95,14 +95,14 @@ describe('the past of a live console', () => {
     );
     expect(recipes).not.toContain('opens the wizard');
     const foot = (state: ConsoleState) => rowsOf(state).at(-1) ?? '';
-    expect(foot(press(past, '2', 'j'))).toMatch(/p play {2}← earlier {2}→ later {2}L now/);
-    expect(foot(press(past, '2', 'j'))).not.toMatch(/terminate|recipe/);
-    expect(foot(press(past, 'L', '2', 'j'))).toMatch(/terminate.*recipe/);
-    expect(foot(press(past, 'L', '2', 'j'))).not.toMatch(/earlier|L now/);
+    expect(foot(press(past, '2', 'g'))).toMatch(/p play {2}← earlier {2}→ later {2}L now/);
+    expect(foot(press(past, '2', 'g'))).not.toMatch(/terminate|recipe/);
+    expect(foot(press(past, 'L', '2', 'g'))).toMatch(/terminate.*recipe/);
+    expect(foot(press(past, 'L', '2', 'g'))).not.toMatch(/earlier|L now/);
   });
 
   it('ends no session of then, by a key or a command', () => {
-    const tried = press(past, '2', 'j', 'K');
+    const tried = press(past, '2', 'g', 'K');
     expect(tried.wizard).toBeNull();
     const typed = play(press(past, ':'), ...typing('recipe end'), {kind: 'submit'}).state;
     expect(typed.wizard).toBeNull();
@@ -126,7 +126,7 @@ describe('the past of a live console', () => {
   );
 
   it('queries nothing on the server about a past session', () => {
-    expect(effectsOf(press(past, '2', 'j'), 'enter')).toMatchObject([
+    expect(effectsOf(press(past, '2', 'g'), 'enter')).toMatchObject([
       {kind: 'describe-session', isPast: true},
     ]);
   });

@@ -13,7 +13,7 @@ const recipes = [replayEndpoint, tuneConnectionLimit];
 /** The wizard of replay-endpoint, its preview. */
 function previewing(): ConsoleState {
   const opened = play(open(100, 30, {recipes}), read(createSnapshot())).state;
-  const evidence = press(opened, '5', 'j', 'enter');
+  const evidence = press(opened, '5', 'g', 'enter');
   return press(evidence, 'enter', ...'students.sql', 'enter');
 }
 
@@ -57,13 +57,13 @@ describe('a replay in the console', () => {
 
   it('requires an endpoint', () => {
     const opened = play(open(100, 30, {recipes}), read(createSnapshot())).state;
-    const refused = press(opened, '5', 'j', 'enter', 'enter', 'enter');
+    const refused = press(opened, '5', 'g', 'enter', 'enter', 'enter');
     expect(screenOf(refused)).toContain('endpoint: must be set');
   });
 
   it('shows what it does, not findings, and has nothing to confirm', () => {
     const opened = play(open(100, 30, {recipes}), read(createSnapshot())).state;
-    const about = screenOf(press(opened, '5', 'j', 'enter'));
+    const about = screenOf(press(opened, '5', 'g', 'enter'));
     expect(about).toContain('replay-endpoint  about > parameters > preview > measurement');
     expect(about).not.toContain('nothing found');
   });
@@ -75,7 +75,7 @@ describe('a replay in the console', () => {
         open(100, 30, {recipes}),
         read(createSnapshot({target: {...target, database}})),
       ).state;
-      return press(opened, '5', 'j', 'enter', 'enter');
+      return press(opened, '5', 'g', 'enter', 'enter');
     };
     expect(screenOf(parametersOn('shop'))).not.toContain('such as');
     const picking = parametersOn('taskdesk');

@@ -26,7 +26,17 @@ describe('cursor', () => {
       read(99, 1, 50),
     );
     expect(pidsOf(state)).toEqual([101, 102, 100]);
-    expect(state.tables.sessions.cursor).toBe('101@2026-01-01T00:00:00.123456Z');
+    expect(state.tables.sessions.cursor).toBe('102@2026-01-01T00:00:00.123456Z');
+  });
+
+  it.each([
+    ['j', 'the second row: the first is selected by default', '102@'],
+    ['k', 'the first row', '101@'],
+    ['g', 'the first row', '101@'],
+    ['G', 'the last row', '100@'],
+  ])('goes on an untouched list with %s to %s', (key, _, cursor) => {
+    const list = play(start, read(10, 30, 20), {kind: 'show-view', view: 'sessions'}).state;
+    expect(press(list, key).tables.sessions.cursor).toContain(cursor);
   });
 
   it('clears the selection on Esc, and the order is live again', () => {
@@ -47,7 +57,6 @@ describe('cursor', () => {
       start,
       read(3, 2, 1),
       {kind: 'show-view', view: 'sessions'},
-      {kind: 'move', by: 1},
       {kind: 'tag'},
       {kind: 'tag'},
       {kind: 'tag'},
@@ -157,7 +166,7 @@ describe('the line being typed', () => {
   });
 
   it('does not change the selection while only the cursor moves', () => {
-    const filtered = press(play(start, read(1, 2)).state, '2', '/', ...'active', 'enter', 'j', '/');
+    const filtered = press(play(start, read(1, 2)).state, '2', '/', ...'active', 'enter', 'g', '/');
     expect(filtered.tables.sessions.cursor).not.toBeNull();
     expect(press(filtered, 'left', 'ctrl-e').tables.sessions.cursor).toBe(filtered.tables.sessions.cursor);
   });

@@ -32,7 +32,7 @@ function needing(planned: [ParameterValues, RecipeData][] = [], overrides: Parti
 
 /** In the Recipes view, on the one recipe there is. */
 function start(recipe: Recipe): ConsoleState {
-  return press(play(open(100, 30, {recipes: [recipe]}), read(createSnapshot())).state, '5', 'j');
+  return press(play(open(100, 30, {recipes: [recipe]}), read(createSnapshot())).state, '5', 'g');
 }
 
 /** What a key wants done, and the state after it. */
@@ -245,7 +245,7 @@ describe('facts diagnosisData in the background', () => {
 
   it('are no all-clear in the wizard before they are read, or where they could not be', () => {
     const guideAfter = (...messages: Message[]) =>
-      screenOf(press(play(opened, ...messages).state, '5', 'j', 'enter'));
+      screenOf(press(play(opened, ...messages).state, '5', 'g', 'enter'));
     const clear = 'nothing found';
     const before = guideAfter(at(0));
     expect(before).toContain('not checked yet');
@@ -307,7 +307,7 @@ describe('the list of recipes', () => {
   });
 
   it('opens the wizard at that finding', () => {
-    expect(press(list, 'j', 'j', 'enter').wizard).toMatchObject({
+    expect(press(list, 'g', 'j', 'enter').wizard).toMatchObject({
       recipe: 'many',
       finding: 'many/x',
       params: {limit: '7'},

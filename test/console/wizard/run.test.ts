@@ -27,7 +27,7 @@ const identity = {run: 'r', target: 't', server: exampleServer, plan_hash: 'h'};
 /** A run of these steps, confirmed. */
 function running(steps: Step[], size: [number, number] = [80, 24]): ConsoleState {
   const recipes = [createRecipe({plan: () => createPlan(0, {steps})})];
-  const preview = press(play(open(...size, {recipes}), read(snapshot)).state, '5', 'j', 'enter', 'enter');
+  const preview = press(play(open(...size, {recipes}), read(snapshot)).state, '5', 'g', 'enter', 'enter');
   return press(preview, 'enter', 'y', 'e', 's', 'enter');
 }
 
@@ -73,7 +73,7 @@ describe('the harm that a run answers', () => {
   const finding = createFinding({summary: '20 of 20 slots in use', subject: 'server', harm});
   const step = createStep(100);
   const recipes = [createRecipe({findings: () => [finding], plan: () => createPlan(0, {steps: [step]})})];
-  const opened = press(play(open(100, 30, {recipes}), at(0, 20)).state, '5', 'j', 'enter', 'enter', 'enter');
+  const opened = press(play(open(100, 30, {recipes}), at(0, 20)).state, '5', 'g', 'enter', 'enter', 'enter');
   const confirmed = press(opened, 'y', 'e', 's');
 
   it('is that of the finding it was opened from, and goes to the engine', () => {
@@ -260,7 +260,7 @@ describe('a plan of advice', () => {
   it('has nothing to confirm', () => {
     const advice: Step = {kind: 'advice', title: 'ask', subject: 'server', text: 'Ask the owner.'};
     const recipes = [createRecipe({plan: () => createPlan(0, {steps: [advice]})})];
-    const preview = press(play(open(80, 24, {recipes}), read(snapshot)).state, '5', 'j', 'enter', 'enter');
+    const preview = press(play(open(80, 24, {recipes}), read(snapshot)).state, '5', 'g', 'enter', 'enter');
     expect(screenOf(preview)).toMatch(/advice: nothing is changed[\s\S]*Enter close/);
     expect(press(preview, 'enter').wizard).toBeNull();
   });
@@ -283,7 +283,7 @@ it('shows figures as they are, and the signs of a diff', () => {
   };
   const figure = ['now   ####      4 of 10', 'peak  ########  8 of 10'];
   const recipes = [createRecipe({plan: () => createPlan(0, {steps: [file], figure, skipped: []})})];
-  const preview = press(play(open(80, 40, {recipes}), read(snapshot)).state, '5', 'j', 'enter', 'enter');
+  const preview = press(play(open(80, 40, {recipes}), read(snapshot)).state, '5', 'g', 'enter', 'enter');
   const screen = screenOf(preview);
   for (const text of figure) expect(screen).toContain(`\n  ${text}\n`);
   expect(screen).toContain('it can be undone');

@@ -317,7 +317,7 @@ describe('a session whose detail is open', () => {
   const sessions = press(play(open(80, 24, {recipes}), read(createSnapshot({backends}))).state, '2');
 
   it('is the one that K ends, regardless of tags', () => {
-    const tagged = press(sessions, 'j', 'space');
+    const tagged = press(sessions, 'g', 'space');
     const detail = press(tagged, 'enter');
     const held = tagged.tables.sessions.cursor;
     expect(tagged.tables.sessions.tagged).not.toContain(held);
@@ -325,7 +325,7 @@ describe('a session whose detail is open', () => {
   });
 
   it('has C and K in its footer, no x; and says why they are not available once it has ended', () => {
-    const detail = press(sessions, 'j', 'enter');
+    const detail = press(sessions, 'g', 'enter');
     const footer = (state: ConsoleState) => screenOf(state).split('\n').at(-1) ?? '';
     expect(footer(detail)).toMatch(/ C cancel {2}K terminate /);
     expect(footer(detail)).not.toContain('explain');
