@@ -4,10 +4,19 @@ import type {TableState} from '../../source/console/state/browsing.ts';
 export type Row = {id: string; state: string; age: number | null};
 
 export const columns: Column<Row>[] = [
-  {id: 'id', title: 'ID', width: 5, priority: 1, text: row => row.id, sortValue: row => row.id},
-  {id: 'state', title: 'STATE', width: 10, priority: 2, text: row => row.state, sortValue: row => row.state},
+  {id: 'id', help: '', title: 'ID', width: 5, priority: 1, text: row => row.id, sortValue: row => row.id},
+  {
+    id: 'state',
+    help: '',
+    title: 'STATE',
+    width: 10,
+    priority: 2,
+    text: row => row.state,
+    sortValue: row => row.state,
+  },
   {
     id: 'age',
+    help: '',
     title: 'AGE',
     width: 6,
     priority: 4,
@@ -17,6 +26,7 @@ export const columns: Column<Row>[] = [
   },
   {
     id: 'query',
+    help: '',
     title: 'QUERY',
     width: 10,
     priority: 3,

@@ -1,12 +1,10 @@
-import {Box} from 'ink';
 import {useConsole} from '../components/context.ts';
 import {Measured} from '../components/measured.tsx';
-import {Page} from '../components/page.tsx';
-import {BlankRow, Heading, PageWidth, PropertyRows, usePageWidth} from '../components/prose.tsx';
-import {keyList} from '../input/key-meaning.ts';
+import {PageWidth} from '../components/prose.tsx';
 import type {ConsoleState} from '../state/state.ts';
 import {Wizard} from '../wizard/wizard.tsx';
 import {FindingDetail} from './finding-detail.tsx';
+import {Help} from './help.tsx';
 import {OverviewDetail} from './overview-detail.tsx';
 import {Replay} from './replay.tsx';
 import {RunDetail} from './run-detail.tsx';
@@ -54,55 +52,4 @@ function Open() {
   }
   if (replay !== null) return <Replay replay={replay} />;
   return wizard && <Wizard wizard={wizard} />;
-}
-
-const headerParts = [
-  {keys: '2s', help: 'how often the server is read; longer than set while reading is slow'},
-  {keys: '5.20ms 31K', help: 'round trip of the last reading, and the size of the answer'},
-  {keys: '14:03:20', help: 'when the snapshot shown was read, in UTC'},
-];
-const keysWidth = 22;
-const leastForTwoColumns = 150;
-
-/** All keys; in two columns on a wide terminal. */
-function Help() {
-  const width = usePageWidth();
-  const keys = keyList();
-  const half = Math.ceil(keys.length / 2);
-  return (
-    <Page>
-      <Heading>keys</Heading>
-      <BlankRow />
-      {width < leastForTwoColumns ? (
-        <KeyRows keys={keys} width={width} />
-      ) : (
-        <Box>
-          <KeyRows keys={keys.slice(0, half)} width={Math.floor(width / 2)} />
-          <KeyRows keys={keys.slice(half)} width={Math.floor(width / 2)} />
-        </Box>
-      )}
-      <BlankRow />
-      <Heading>header</Heading>
-      <BlankRow />
-      <KeyRows keys={headerParts} width={width} />
-    </Page>
-  );
-}
-
-function KeyRows({keys, width}: {keys: ReturnType<typeof keyList>; width: number}) {
-  return (
-    <PageWidth value={width}>
-      <Box flexDirection="column" width={width} flexShrink={0}>
-        {keys.map(({keys: names, help}) => (
-          <PropertyRows
-            key={`${names} ${help}`}
-            name={names}
-            value={help}
-            nameWidth={keysWidth}
-            nameRole="key"
-          />
-        ))}
-      </Box>
-    </PageWidth>
-  );
 }

@@ -1,10 +1,11 @@
-import {isTooSmall} from '../state/browsing.ts';
+import {isTooSmall, type ViewId} from '../state/browsing.ts';
 import {whyNotInPast} from '../state/past.ts';
 import type {ConsoleState} from '../state/state.ts';
 import type {Command} from '../state/update.ts';
+import {viewOf} from '../views/index.ts';
 import type {InputEvent} from './decoder.ts';
 import {bindings} from './keymap.ts';
-import {type Binding, modeOf, typingModes} from './modes.ts';
+import {type Binding, type Mode, modeOf, typingModes} from './modes.ts';
 
 /** The binding's label in the footer; '' where it has none. */
 export function labelOf({label}: Binding, state: ConsoleState): string {
@@ -90,7 +91,35 @@ export function keyName(key: string): string {
   return `${modifier === 'ctrl' ? 'Ctrl' : 'Alt'}-${names[plain] ?? plain.toUpperCase()}`;
 }
 
-/** Rows of the help and of README's key list, one per binding. */
-export function keyList(): {keys: string; help: string}[] {
-  return bindings.map(({keys, help}) => ({keys: keys.map(keyName).join(' '), help}));
+export type KeyRow = {keys: string; help: string};
+
+/** Keys that work in the same place. */
+export type KeyGroup = {title: string; rows: KeyRow[]};
+
+/** All keys by where they work, each row once; those of `here` first. For README, without a view, those of all views together. */
+export function keyGroups(here: ViewId | null): KeyGroup[] {
+  const own = (binding: Binding) => here !== null && binding.views?.includes(here);
+  const groups: {title: string; holds(binding: Binding): unknown; names?: true}[] = [
+    {title: `keys of ${viewOf(here ?? 'overview').title}`, holds: own},
+    {title: 'keys of every view', holds: ({modes, views}) => modes.includes('browse') && views === undefined},
+    {
+      title: here === null ? 'keys of some views' : 'keys of other views',
+      holds: binding => binding.modes.includes('browse') && !own(binding) && binding.views,
+      names: true,
+    },
+    {title: 'on a page and in a recipe', holds: ({modes}) => !modes.includes('browse') && !isOfFields(modes)},
+    {title: 'in a field', holds: ({modes}) => isOfFields(modes)},
+  ];
+  return groups.flatMap(({title, holds, names}) => {
+    const rows = bindings.filter(holds).map(({keys, help, views = []}) => ({
+      keys: keys.map(keyName).join(' '),
+      help: names ? `${views.map(id => viewOf(id).title).join(', ')}: ${help}` : help,
+    }));
+    return rows.length === 0 ? [] : [{title, rows}];
+  });
+}
+
+/** A prompt is a field; a wizard has keys of its own. */
+function isOfFields(modes: readonly Mode[]): boolean {
+  return modes.includes('prompt') && !modes.includes('browse') && !modes.includes('wizard');
 }

@@ -1,6 +1,6 @@
 import {needsFilterable, needsTable, viewIds} from '../state/browsing.ts';
 import {findingLetters} from '../state/findings.ts';
-import {viewOf} from '../views/index.ts';
+import {viewOf, viewWithKey} from '../views/index.ts';
 import {fieldBindings} from './field-keys.ts';
 import {
   type Binding,
@@ -28,14 +28,12 @@ const moveModes = [...scrollModes, ...formModes];
 
 /** All keys, those of fields last. Footer, help and README's list are generated from these rows. */
 export const bindings: Binding[] = [
-  ...viewIds.map(
-    (view): Binding => ({
-      keys: [viewOf(view).key],
-      modes: ['browse', 'help', 'detail'],
-      command: {kind: 'show-view', view},
-      help: viewOf(view).title,
-    }),
-  ),
+  {
+    keys: viewIds.map(view => viewOf(view).key),
+    modes: ['browse', 'help', 'detail'],
+    command: key => ({kind: 'show-view', view: viewWithKey(key)}),
+    help: viewIds.map(view => viewOf(view).title).join(', '),
+  },
   ...inModes('browse', [
     [['tab'], {kind: 'cycle-view', by: 1}, 'next view'],
     [['shift-tab'], {kind: 'cycle-view', by: -1}, 'previous view'],
@@ -63,7 +61,7 @@ export const bindings: Binding[] = [
     modes: ['browse'],
     command: {kind: 'open-overview'},
     label: 'all',
-    help: 'Overview: all of it on one page',
+    help: 'all of it on one page',
     disabledBecause: ({view, snapshot}) => (view === 'overview' && snapshot ? null : 'works in Overview (1)'),
     views: ['overview'],
   },
@@ -82,13 +80,15 @@ export const bindings: Binding[] = [
     command: {kind: 'tag-all'},
     help: 'tag all rows that the filter shows, or untag them',
     disabledBecause: needsTaggable,
+    views: ['sessions', 'locks'],
   },
   {
     keys: [...findingLetters],
     modes: ['browse', 'detail'],
     command: letter => ({kind: 'open-finding', letter}),
-    help: 'Overview: open the finding with this letter; on its page: open the recipe of this act',
+    help: 'open the finding with this letter; on its page: open the recipe of this act',
     disabledBecause: needsFinding,
+    views: ['overview'],
   },
   {
     keys: ['C'],
@@ -130,7 +130,7 @@ export const bindings: Binding[] = [
     modes: ['browse', 'detail'],
     command: {kind: 'undo-run'},
     label: 'undo',
-    help: 'Journal: undo the selected run',
+    help: 'undo the selected run',
     disabledBecause: needsUndoable,
     views: ['journal'],
   },
@@ -158,6 +158,7 @@ export const bindings: Binding[] = [
     command: {kind: 'sort-previous'},
     help: 'sort by the previous column',
     disabledBecause: needsTable,
+    views: ['sessions', 'statements'],
   },
   {
     keys: ['R'],
@@ -165,6 +166,7 @@ export const bindings: Binding[] = [
     command: {kind: 'sort-reverse'},
     help: 'reverse the sort order',
     disabledBecause: needsTable,
+    views: ['sessions', 'statements'],
   },
   {
     keys: ['p'],

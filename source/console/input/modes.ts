@@ -44,7 +44,7 @@ export type Binding = {
   help: string;
   /** Why the key does nothing now; null where it works. Shown beside the key instead of hiding it. */
   disabledBecause?(state: ConsoleState, key: string): string | null;
-  /** Listed in the footer of these views and their details only. */
+  /** Listed in the footer and the help of these views and their details only. */
   views?: ConsoleState['view'][];
 };
 

@@ -6,6 +6,8 @@ import type {TableState} from '../state/browsing.ts';
 export type Column<Row> = {
   id: string;
   title: string;
+  /** For the help. */
+  help: string;
   /** In cells; the minimum of a growing column. */
   width: number;
   /** Takes the remaining width. At most one per table. */
@@ -26,6 +28,11 @@ export type Column<Row> = {
   /** Sorted from A to Z when first selected; other columns from the largest. */
   isText?: true;
 };
+
+/** The columns as the help explains them, their titles without remarks. */
+export function legendOf<Row>(columns: Column<Row>[]): {keys: string; help: string}[] {
+  return columns.map(({title, help}) => ({keys: title.replace(/ \(.*/, ''), help}));
+}
 
 /** Filters and sorts the rows, and keeps a frozen order. */
 export function arrangeRows<Row>(

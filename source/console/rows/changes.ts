@@ -26,6 +26,7 @@ export const changeColumns: Column<ChangeRow>[] = [
   {
     id: 'time',
     title: 'TIME',
+    help: 'when it was first seen, in UTC',
     width: 8,
     priority: 2,
     text: ({at}) => at.slice(11, 19),
@@ -35,6 +36,7 @@ export const changeColumns: Column<ChangeRow>[] = [
   {
     id: 'kind',
     title: 'KIND',
+    help: 'server, setting, schema, statement, ...; run: by poolctl',
     width: 9,
     priority: 4,
     text: ({kind}) => kind,
@@ -44,6 +46,7 @@ export const changeColumns: Column<ChangeRow>[] = [
   {
     id: 'what',
     title: 'WHAT',
+    help: 'what changed',
     width: 24,
     grows: true,
     priority: 1,
@@ -53,6 +56,7 @@ export const changeColumns: Column<ChangeRow>[] = [
   {
     id: 'figures',
     title: 'FIGURES',
+    help: 'before -> after',
     width: 16,
     widest: 40,
     priority: 3,
@@ -63,6 +67,7 @@ export const changeColumns: Column<ChangeRow>[] = [
   {
     id: 'by',
     title: 'BY',
+    help: 'who did it, or whose it is',
     width: 12,
     widest: 40,
     priority: 5,

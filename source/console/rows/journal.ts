@@ -19,6 +19,7 @@ export const journalColumns: Column<JournalRow>[] = [
   {
     id: 'seq',
     title: '#',
+    help: 'number of its first entry',
     width: 5,
     priority: 5,
     align: 'right',
@@ -29,6 +30,7 @@ export const journalColumns: Column<JournalRow>[] = [
   {
     id: 'time',
     title: 'TIME (UTC)',
+    help: 'when it began',
     width: 19,
     priority: 3,
     text: ({entry}) => timeOf(entry),
@@ -38,6 +40,7 @@ export const journalColumns: Column<JournalRow>[] = [
   {
     id: 'actor',
     title: 'ACTOR',
+    help: 'who ran it, and from where',
     width: 16,
     widest: 40,
     priority: 7,
@@ -48,6 +51,7 @@ export const journalColumns: Column<JournalRow>[] = [
   {
     id: 'run',
     title: 'RUN',
+    help: 'id of the run, for poolctl undo and journal show',
     width: 8,
     priority: 8,
     text: ({entry}) => entry.run,
@@ -57,6 +61,7 @@ export const journalColumns: Column<JournalRow>[] = [
   {
     id: 'target',
     title: 'TARGET',
+    help: 'server and database',
     width: 14,
     widest: 40,
     priority: 2,
@@ -67,6 +72,7 @@ export const journalColumns: Column<JournalRow>[] = [
   {
     id: 'recipe',
     title: 'RECIPE',
+    help: 'recipe or rollout',
     width: 12,
     widest: 32,
     priority: 4,
@@ -77,6 +83,7 @@ export const journalColumns: Column<JournalRow>[] = [
   {
     id: 'subject',
     title: 'SUBJECT',
+    help: 'first that it changed, and how many more',
     width: 15,
     widest: 40,
     priority: 6,
@@ -87,6 +94,7 @@ export const journalColumns: Column<JournalRow>[] = [
   {
     id: 'result',
     title: 'RESULT',
+    help: 'what came of it',
     width: 22,
     grows: true,
     priority: 1,

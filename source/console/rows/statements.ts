@@ -13,6 +13,7 @@ export const statementColumns: Column<Statement>[] = [
   {
     id: 'load',
     title: 'LOAD',
+    help: 'share of all execution time, last two readings',
     width: 6,
     priority: 1,
     align: 'right',
@@ -23,6 +24,7 @@ export const statementColumns: Column<Statement>[] = [
   {
     id: 'exec',
     title: 'EXEC/s',
+    help: 'execution time per second: 1s is one busy session',
     width: 8,
     priority: 5,
     align: 'right',
@@ -32,6 +34,7 @@ export const statementColumns: Column<Statement>[] = [
   {
     id: 'calls',
     title: 'CALLS/s',
+    help: 'calls per second between the last two readings',
     width: 7,
     priority: 4,
     align: 'right',
@@ -41,6 +44,7 @@ export const statementColumns: Column<Statement>[] = [
   {
     id: 'mean',
     title: 'MEAN',
+    help: 'mean time of these calls; of all since the reset if there were none',
     width: 8,
     priority: 3,
     align: 'right',
@@ -51,6 +55,7 @@ export const statementColumns: Column<Statement>[] = [
   {
     id: 'deviation',
     title: '±DEV',
+    help: 'standard deviation of that',
     width: 8,
     priority: 9,
     align: 'right',
@@ -60,6 +65,7 @@ export const statementColumns: Column<Statement>[] = [
   {
     id: 'total',
     title: 'TOTAL',
+    help: 'execution time since the statistics were reset',
     width: 7,
     priority: 4,
     align: 'right',
@@ -69,6 +75,7 @@ export const statementColumns: Column<Statement>[] = [
   {
     id: 'count',
     title: 'CALLS',
+    help: 'calls since the statistics were reset',
     width: 5,
     priority: 6,
     align: 'right',
@@ -78,6 +85,7 @@ export const statementColumns: Column<Statement>[] = [
   {
     id: 'rows',
     title: 'ROWS/s',
+    help: 'rows returned or changed per second',
     width: 6,
     priority: 7,
     align: 'right',
@@ -87,6 +95,7 @@ export const statementColumns: Column<Statement>[] = [
   {
     id: 'hit',
     title: 'HIT/s',
+    help: 'blocks per second found in shared buffers',
     width: 6,
     priority: 10,
     align: 'right',
@@ -96,6 +105,7 @@ export const statementColumns: Column<Statement>[] = [
   {
     id: 'read',
     title: 'READ/s',
+    help: 'blocks per second read from outside them',
     width: 6,
     priority: 11,
     align: 'right',
@@ -105,6 +115,7 @@ export const statementColumns: Column<Statement>[] = [
   {
     id: 'temp',
     title: 'TEMP/s',
+    help: 'temporary blocks per second, beyond work_mem',
     width: 6,
     priority: 13,
     align: 'right',
@@ -114,6 +125,7 @@ export const statementColumns: Column<Statement>[] = [
   {
     id: 'wal',
     title: 'WAL/s',
+    help: 'WAL written per second',
     width: 6,
     priority: 12,
     align: 'right',
@@ -124,6 +136,7 @@ export const statementColumns: Column<Statement>[] = [
     id: 'role',
     isText: true,
     title: 'ROLE',
+    help: 'role that executes it',
     width: 13,
     widest: 30,
     priority: 8,
@@ -134,6 +147,7 @@ export const statementColumns: Column<Statement>[] = [
     id: 'database',
     isText: true,
     title: 'DATABASE',
+    help: 'database that it is executed in',
     width: 11,
     priority: 14,
     text: s => s.datname ?? s.dbid,
@@ -143,6 +157,7 @@ export const statementColumns: Column<Statement>[] = [
     id: 'query',
     isText: true,
     title: 'STATEMENT',
+    help: 'statement without constants; (queryid) until it is read',
     width: 24,
     grows: true,
     leastShare: 0.4,

@@ -4,7 +4,7 @@ import {formatAge} from '../../core/text/format.ts';
 import {useConsole} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
 import {Text} from '../components/text.tsx';
-import {filterProblem} from '../rows/arrange.ts';
+import {filterProblem, legendOf} from '../rows/arrange.ts';
 import {changeColumns, changeId, changeRows, changesWindow} from '../rows/changes.ts';
 import {clockOf} from '../state/past.ts';
 import type {View} from './view.ts';
@@ -17,6 +17,7 @@ const view: View = {
     const count = past === null ? (samples.at(-1)?.log.entries.length ?? 0) : 0;
     return count > 0 ? {text: String(count), isBad: false} : null;
   },
+  legend: () => legendOf(changeColumns),
   Component: Changes,
 };
 

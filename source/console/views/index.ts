@@ -14,3 +14,7 @@ export const views: View[] = [overview, sessions, statements, locks, recipes, jo
 export function viewOf(id: ViewId): View {
   return views.find(view => view.id === id) ?? overview;
 }
+
+export function viewWithKey(key: string): ViewId {
+  return views.find(view => view.key === key)?.id ?? 'overview';
+}

@@ -4,7 +4,7 @@ import {counted} from '../../core/text/format.ts';
 import {useConsole, useTheme} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
 import {Text} from '../components/text.tsx';
-import {filterProblem} from '../rows/arrange.ts';
+import {filterProblem, legendOf} from '../rows/arrange.ts';
 import {entryId, journalColumns, journalRows} from '../rows/journal.ts';
 import type {View} from './view.ts';
 
@@ -14,6 +14,7 @@ const view: View = {
   key: '6',
   badge: ({journal}) =>
     journal && journal.unfinished > 0 ? {text: `${journal.unfinished}?`, isBad: true} : null,
+  legend: () => legendOf(journalColumns),
   Component: Journal,
 };
 

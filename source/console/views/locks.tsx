@@ -3,7 +3,7 @@ import {formatAge} from '../../core/text/format.ts';
 import type {Backend, LockWait} from '../../model/snapshot.ts';
 import {useConsole, useTheme} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
-import type {Column} from '../rows/arrange.ts';
+import {type Column, legendOf} from '../rows/arrange.ts';
 import {type LockRow, lockRows} from '../rows/locks.ts';
 import {oneLine} from '../rows/one-line.ts';
 import type {Theme} from '../screen/theme.ts';
@@ -17,6 +17,7 @@ const view: View = {
     const waiting = snapshot?.lock_waits.length ?? 0;
     return waiting > 0 ? {text: String(waiting), isBad: true} : null;
   },
+  legend: symbols => legendOf(lockColumns(symbols)),
   Component: Locks,
 };
 
@@ -46,6 +47,7 @@ const lockColumns = (symbols: Theme['symbols']): Column<LockRow>[] => [
   {
     id: 'pid',
     title: 'PID',
+    help: 'root blockers, below each the sessions that wait for it',
     width: 18,
     priority: 1,
     text: row => `${branches(row.path, symbols)}${row.pid === 0 ? 'prepared tx' : row.pid}`,
@@ -55,6 +57,7 @@ const lockColumns = (symbols: Theme['symbols']): Column<LockRow>[] => [
   {
     id: 'waiters',
     title: 'BLOCKS',
+    help: 'sessions that wait for it, directly or not',
     width: 8,
     priority: 2,
     align: 'right',
@@ -65,6 +68,7 @@ const lockColumns = (symbols: Theme['symbols']): Column<LockRow>[] => [
   {
     id: 'state',
     title: 'STATE',
+    help: 'state of the session',
     width: 10,
     priority: 6,
     text: row => shortState(row.backend),
@@ -73,6 +77,7 @@ const lockColumns = (symbols: Theme['symbols']): Column<LockRow>[] => [
   {
     id: 'age',
     title: 'WAITS',
+    help: 'how long it waits',
     width: 6,
     priority: 4,
     align: 'right',
@@ -82,6 +87,7 @@ const lockColumns = (symbols: Theme['symbols']): Column<LockRow>[] => [
   {
     id: 'xact',
     title: 'XACT',
+    help: 'age of its transaction',
     width: 6,
     priority: 8,
     align: 'right',
@@ -91,6 +97,7 @@ const lockColumns = (symbols: Theme['symbols']): Column<LockRow>[] => [
   {
     id: 'mode',
     title: 'WAITS FOR',
+    help: 'lock mode and object, or the transaction that changed a row',
     width: 22,
     widest: 60,
     priority: 7,
@@ -100,6 +107,7 @@ const lockColumns = (symbols: Theme['symbols']): Column<LockRow>[] => [
   {
     id: 'application',
     title: 'APPLICATION',
+    help: 'application_name, or what kind of process it is',
     width: 12,
     widest: 40,
     priority: 3,
@@ -109,6 +117,7 @@ const lockColumns = (symbols: Theme['symbols']): Column<LockRow>[] => [
   {
     id: 'query',
     title: 'STATEMENT',
+    help: 'statement that runs, or ran last',
     width: 16,
     grows: true,
     priority: 5,

@@ -22,6 +22,28 @@ const view: View = {
   title: 'Overview',
   key: '1',
   badge: ({findings}) => (findings.length > 0 ? {text: `${findings.length}!`, isBad: true} : null),
+  legend: ({full, empty, reserved, critical, warning, bullet}) => [
+    {
+      keys: `slots ${full}${empty}${reserved}`,
+      help: 'used, free, reserved for superusers and reserved roles',
+    },
+    {keys: 'full in ~5min', help: 'if slots fill as fast as in the last 2 minutes'},
+    {keys: 'commits/s temp', help: 'all databases, between the last two readings'},
+    {
+      keys: 'cache hit',
+      help: 'share of blocks found in shared buffers, all databases, since the statistics were reset',
+    },
+    {keys: 'index hit', help: 'the same of indexes, this database'},
+    {
+      keys: `${critical} ${warning} ${bullet}`,
+      help: 'critical, warning, what hurts nobody yet; [a] is its key',
+    },
+    {keys: 'slots by ...', help: 'who holds the slots; Enter shows these sessions'},
+    {
+      keys: 'costliest statements',
+      help: 'mean since the statistics were reset, load and calls/s between the last two readings',
+    },
+  ],
   Component: Overview,
 };
 

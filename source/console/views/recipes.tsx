@@ -16,6 +16,11 @@ const view: View = {
   // Not in the colour of danger: the badge of the Overview already warns of the same findings.
   badge: ({findings}) =>
     findings.length > 0 ? {text: `${new Set(findings.map(({recipe}) => recipe)).size}!`, isBad: false} : null,
+  legend: ({critical, warning}) => [
+    {keys: `${critical} ${warning}`, help: 'the recipe answers a critical finding, or a warning'},
+    {keys: '2 found', help: 'how many findings it answers; the first is shown below it'},
+    {keys: 'Enter', help: 'its parameters, then a preview: nothing is changed before you confirm'},
+  ],
   Component: Recipes,
 };
 

@@ -2,7 +2,7 @@ import {useMemo} from 'react';
 import {sessionId} from '../../core/sessions/session.ts';
 import {useConsole} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
-import {filterProblem} from '../rows/arrange.ts';
+import {filterProblem, legendOf} from '../rows/arrange.ts';
 import {sessionColumns, sessionRows} from '../rows/sessions.ts';
 import type {View} from './view.ts';
 
@@ -11,6 +11,7 @@ const view: View = {
   title: 'Sessions',
   key: '2',
   badge: ({snapshot}) => (snapshot ? {text: String(snapshot.backends.length), isBad: false} : null),
+  legend: () => legendOf(sessionColumns),
   Component: Sessions,
 };
 

@@ -7,7 +7,7 @@ import type {Snapshot} from '../../model/snapshot.ts';
 import {useConsole, useTheme} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
 import {Text} from '../components/text.tsx';
-import {filterProblem} from '../rows/arrange.ts';
+import {filterProblem, legendOf} from '../rows/arrange.ts';
 import {statementColumns, statementRows, statementsTable} from '../rows/statements.ts';
 import type {View} from './view.ts';
 
@@ -19,6 +19,7 @@ const view: View = {
     const info = snapshot?.statements_info;
     return info ? {text: formatCount(info.entries), isBad: info.is_evicting} : null;
   },
+  legend: () => legendOf(statementColumns),
   Component: Statements,
 };
 

@@ -1,4 +1,5 @@
 import type {ComponentType} from 'react';
+import type {Theme} from '../screen/theme.ts';
 import type {ViewId} from '../state/browsing.ts';
 import type {ConsoleState} from '../state/state.ts';
 
@@ -9,6 +10,8 @@ export type View = {
   key: string;
   /** Beside the title in the tab row: how much there is, and whether it is bad. */
   badge(state: ConsoleState): {text: string; isBad: boolean} | null;
+  /** What the help explains of it: columns, signs. */
+  legend(symbols: Theme['symbols']): {keys: string; help: string}[];
   /** Takes the room that is left; what it shows it selects from the state. */
   Component: ComponentType;
 };

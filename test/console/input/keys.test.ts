@@ -1,6 +1,7 @@
 import {describe, expect, it} from 'vitest';
-import {commandOf, keyList, meaningOf} from '../../../source/console/input/key-meaning.ts';
+import {commandOf, keyGroups, meaningOf} from '../../../source/console/input/key-meaning.ts';
 import {bindings} from '../../../source/console/input/keymap.ts';
+import {viewIds} from '../../../source/console/state/browsing.ts';
 import type {RecipeWizard} from '../../../source/console/state/run.ts';
 import {createState} from '../../../source/console/state/state.ts';
 import {newWizard} from '../../../source/console/state/wizard.ts';
@@ -29,8 +30,9 @@ describe('keymap', () => {
   });
 
   it('explains every key in the list that help and README are made from', () => {
-    expect(keyList()).toHaveLength(bindings.length);
-    for (const {keys, help} of keyList()) {
+    for (const view of [null, ...viewIds])
+      expect(keyGroups(view).flatMap(({rows}) => rows)).toHaveLength(bindings.length);
+    for (const {keys, help} of keyGroups(null).flatMap(({rows}) => rows)) {
       expect(keys).not.toBe('');
       expect(help).not.toBe('');
     }
