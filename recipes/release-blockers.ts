@@ -1,4 +1,5 @@
 import {type LockNode, lockTree} from '../source/core/activity/lock-tree.ts';
+import {lockGraph, waitersOf} from '../source/core/assessment/lock-graph.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
 import {
   completeParams,
@@ -74,29 +75,20 @@ export default recipe;
 
 type Root = LockNode & {longest_ms: number};
 
-/** The root that blocks most sessions first. One that only holds up a background process, such as autovacuum, is none. */
+/**
+ * The root that blocks most sessions first. One that only holds up a background process, such as autovacuum, is none. Of several
+ * that hold one lock each is a root, though the tree shows the waiter below one of them.
+ */
 function rootsOf(snapshot: Snapshot): Root[] {
   const sessions = new Set(snapshot.backends.map(({pid}) => pid));
-  const waits = new Map(
-    snapshot.lock_waits
-      .filter(({pid}) => sessions.has(pid))
-      .map(({pid, wait_age_ms}) => [pid, wait_age_ms ?? 0]),
-  );
-  return lockTree(snapshot.backends, snapshot.lock_waits)
-    .filter(root => blocksOneOf(sessions, root))
-    .map(root => ({...root, longest_ms: longestWait(root, waits)}));
-}
-
-function blocksOneOf(sessions: ReadonlySet<number>, {children}: LockNode): boolean {
-  return children.some(child => sessions.has(child.pid) || blocksOneOf(sessions, child));
-}
-
-/** Of the sessions it blocks, directly and through others. */
-function longestWait({children}: LockNode, waits: ReadonlyMap<number, number>): number {
-  return Math.max(
-    0,
-    ...children.map(child => Math.max(waits.get(child.pid) ?? 0, longestWait(child, waits))),
-  );
+  const waits = new Map(snapshot.lock_waits.map(({pid, wait_age_ms}) => [pid, wait_age_ms ?? 0]));
+  const graph = lockGraph(snapshot);
+  return lockTree(snapshot.backends, snapshot.lock_waits).flatMap(root => {
+    const blocked = [...waitersOf([root.pid], graph)].filter(pid => sessions.has(pid));
+    return blocked.length === 0
+      ? []
+      : {...root, longest_ms: Math.max(...blocked.map(pid => waits.get(pid) ?? 0))};
+  });
 }
 
 function isIdle(backend: Backend | undefined): boolean {

@@ -198,6 +198,20 @@ describe('plan', () => {
       expect(step).toMatchObject({measures: [{name: 'sessions waiting for a lock'}]});
   });
 
+  it('takes each of several that hold one lock, if asked for more than one', () => {
+    const held = snapshotOf({1: leaking, 2: leaking, 3: leaking, 4: {}, 5: {}}, [
+      [4, [1, 2, 3], 9000],
+      [5, [4], 8000],
+    ]);
+    expect(titles(held, {at_most: '10'})).toEqual(
+      [1, 2, 3].map(pid => `end session ${pid} if it blocks others`),
+    );
+    expect(plan(held, {at_most: '10'}).explanation.join('\n')).not.toMatch(/still wait/);
+    expect(plan(held).explanation.join('\n')).toMatch(
+      /frees 0 sessions. 2 sessions still wait for session 2, session 3/,
+    );
+  });
+
   it('promises nothing more than the rest waits for', () => {
     expect(plan(two, {pid: '2'}).explanation).toContain(
       'This frees 2 sessions. 1 session still waits for session 1.',

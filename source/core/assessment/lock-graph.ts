@@ -64,12 +64,12 @@ export function rootsOf(snapshot: Waits): Map<number, number[]> {
   const roots = new Map<number, number[]>([...graph.blockers.keys()].map(pid => [pid, []]));
   const ends = [...graph.waiters.keys()].filter(pid => !graph.blockers.has(pid)).sort((a, b) => a - b);
   // From the ends backward: a queue of 500 sessions has 125,000 edges, which each session would follow anew.
-  for (const end of ends) for (const pid of reachedFrom([end], graph)) roots.get(pid)?.push(end);
+  for (const end of ends) for (const pid of waitersOf([end], graph)) roots.get(pid)?.push(end);
   return roots;
 }
 
 /** The sessions that wait for one of `pids`, directly or through others, but not through `without`. */
-function reachedFrom(
+export function waitersOf(
   pids: Iterable<number>,
   {waiters}: Pick<LockGraph, 'waiters'>,
   without: readonly number[] = [],
@@ -92,6 +92,6 @@ function reachedFrom(
  */
 export function freedBy(pids: readonly number[], graph: LockGraph): Set<number> {
   const others = [...graph.waiters.keys()].filter(pid => !pids.includes(pid) && !graph.blockers.has(pid));
-  const stillWaiting = reachedFrom(others, graph, pids);
-  return new Set([...reachedFrom(pids, graph)].filter(pid => !pids.includes(pid) && !stillWaiting.has(pid)));
+  const stillWaiting = waitersOf(others, graph, pids);
+  return new Set([...waitersOf(pids, graph)].filter(pid => !pids.includes(pid) && !stillWaiting.has(pid)));
 }
