@@ -20,8 +20,8 @@ export type Sampler = {
   setInterval(interval_ms: number): void;
   /** The wait between reads: longer than the set interval if reading is slow. */
   effectiveIntervalMs(): number;
-  /** Whether statements are shown, and so read at each tick; `queryids`: the statements whose texts to fetch. */
-  setVisible(options: {statements: boolean; queryids: string[]}): void;
+  /** Whether statements are shown, and so read at each tick; `texts`: the keys of those whose texts to fetch. */
+  setVisible(options: {statements: boolean; texts: string[]}): void;
   /** Reads everything now, including what is read rarely; called after a change. */
   refresh(): void;
 };

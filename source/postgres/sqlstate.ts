@@ -19,3 +19,20 @@ export function sqlstateOf(error: unknown): string | null {
 export function isAboutOneQuery(code: unknown): code is string {
   return isSqlstate(code) && (code === '57014' || !/^(08|53|57|58)|^25P03/.test(code));
 }
+
+/**
+ * What a server answers that cannot convert a text: bytes that an encoding has not (22021), characters that the other has
+ * not (22P05), or no way between both (42883). pg_stat_statements fails as a whole for one text of another database; in a
+ * database in SQL_ASCII nothing is converted.
+ */
+const unconvertible = ['22021', '22P05', '42883'];
+
+/** Why texts of pg_stat_statements cannot be read here, and what helps; null for another error. */
+export function explainUnconvertible(error: unknown): {reason: string; remedy: string} | null {
+  const {code, message} = error as {code?: string; message?: string};
+  if (!unconvertible.includes(code ?? '')) return null;
+  return {
+    reason: `a statement of another database cannot be shown in this one's encoding: ${message}`,
+    remedy: 'connect to a database in SQL_ASCII to see the texts',
+  };
+}

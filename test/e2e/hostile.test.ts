@@ -1,5 +1,7 @@
+import type {Socket} from 'node:net';
 import type pg from 'pg';
-import {afterAll, afterEach, beforeAll, expect, it} from 'vitest';
+import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
+import {runProgram} from '../cli/run-program.ts';
 import {openProgram} from '../helpers/console.ts';
 import {startTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
@@ -86,4 +88,101 @@ it('opens a statement of a megabyte and keeps answering keys', async () => {
   expect(terminal.rawOutput().split('\u001b[2J')).toHaveLength(clears);
   terminal.press('q', 'q');
   expect(await terminal.leftovers()).toEqual([]);
+});
+
+/** Sends `\xe9` where the text has `é`, as an application does whose encoding is LATIN1. */
+async function sendLatin1(client: pg.Client, text: string): Promise<void> {
+  const {stream} = (client as pg.Client & {connection: {stream: Socket}}).connection;
+  const {write} = stream;
+  stream.write = bytes =>
+    // As many bytes: the message begins with its length.
+    write.call(
+      stream,
+      Buffer.from(
+        Buffer.from(bytes as Buffer)
+          .toString('latin1')
+          .replaceAll('Ã©', ' é'),
+        'latin1',
+      ),
+    );
+  await client.query(text);
+  stream.write = write;
+}
+
+describe('texts whose bytes cannot be decoded', () => {
+  const addressOf = (database: string) => server.url({database});
+
+  beforeAll(async () => {
+    for (const encoding of ['SQL_ASCII', 'EUC_JP', 'UTF8']) {
+      await server.query(
+        `CREATE DATABASE in_${encoding} ENCODING ${encoding} TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'`,
+      );
+      const client = await server.connect({database: `in_${encoding.toLowerCase()}`});
+      await client.query('CREATE EXTENSION pg_stat_statements');
+      await client.end();
+    }
+    const client = await server.connect({database: 'in_sql_ascii', application_name: 'latin'});
+    await client.query(`SET client_encoding = 'SQL_ASCII'`);
+    for (const table of ['orders', '"tablé"']) {
+      await sendLatin1(
+        client,
+        `CREATE TABLE ${table} AS SELECT n, n % 5000 AS user_id FROM generate_series(1, 50000) n`,
+      );
+      await sendLatin1(client, `ANALYZE ${table}`);
+      for (let n = 0; n < 30; n++)
+        await sendLatin1(client, `SELECT n AS "café" FROM ${table} WHERE user_id = 7`);
+    }
+    await sendLatin1(
+      client,
+      `BEGIN; SELECT n AS "café", '${'é'.repeat(2000)}' FROM orders WHERE user_id = 7`,
+    );
+  });
+
+  it('are read in a database in SQL_ASCII', async () => {
+    const address = addressOf('in_sql_ascii');
+    const snapshot = JSON.parse((await runProgram(['snapshot', address])).stdout);
+    expect(snapshot.unavailable).toEqual([]);
+    const latin = snapshot.backends.find(
+      ({application_name}: {application_name: string}) => application_name === 'latin',
+    );
+    expect(latin.query).toMatch(/^BEGIN; SELECT n AS "caf �"/);
+    expect(JSON.stringify(snapshot.statements)).toContain('FROM \\"tabl �\\"');
+    expect((await runProgram(['check', address])).code).toBe(0);
+    const {code, stdout} = await runProgram(['run', 'apply-indexes', address, '--dry-run', '--json']);
+    expect(code).toBe(0);
+    const {steps, skipped} = JSON.parse(stdout);
+    expect(steps).toEqual([expect.objectContaining({sql: expect.stringContaining('ON "public"."orders"')})]);
+    expect(skipped).toContainEqual({
+      subject: 'index',
+      description: 'the table public.tabl �',
+      reason: 'its name has bytes that are not UTF-8',
+    });
+    const terminal = await open([address], 200);
+    terminal.press('3');
+    await terminal.waitFor('AS "caf �"');
+  });
+
+  it.each(['in_euc_jp', 'in_utf8'])('leave all figures and sessions to a console on %s', async database => {
+    const address = addressOf(database);
+    const snapshot = JSON.parse((await runProgram(['snapshot', address])).stdout);
+    expect(snapshot.unavailable).toEqual([
+      {
+        section: 'statement_texts',
+        sqlstate: '22021',
+        reason: expect.stringContaining(
+          "a statement of another database cannot be shown in this one's encoding: ",
+        ),
+        remedy: 'connect to a database in SQL_ASCII to see the texts',
+      },
+    ]);
+    expect(snapshot.statements.length).toBeGreaterThan(10);
+    expect(JSON.stringify(snapshot.backends)).toContain('BEGIN; SELECT n AS \\"caf �\\"');
+    expect((await runProgram(['check', address])).code).toBe(0);
+    expect((await runProgram(['run', 'apply-indexes', address, '--dry-run'])).stdout).toContain(
+      'the statements: a statement of another database',
+    );
+    const terminal = await open([address], 200);
+    terminal.press('2');
+    await terminal.waitFor('AS "caf �"');
+  });
 });

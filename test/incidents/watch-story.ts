@@ -51,7 +51,7 @@ export async function watchStory(
       connect: signal => connect(request, {purpose: 'watch', signal}),
       interval_ms,
     });
-    sampler.setVisible({statements: true, queryids: []});
+    sampler.setVisible({statements: true, texts: []});
     for await (const event of sampler.events(stopping.signal)) {
       if (event.kind === 'lost') continue;
       const seconds = started_ms === null ? -1 : (performance.now() - started_ms) / 1000;

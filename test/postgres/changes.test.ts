@@ -1,5 +1,6 @@
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import {loadRecipeData} from '../../source/cli/recipe-data.ts';
+import {statementKey} from '../../source/core/activity/rates.ts';
 import {createAssessor} from '../../source/core/assessment/assess.ts';
 import {loadDiagnosisData} from '../../source/core/recipe/diagnose.ts';
 import type {LoggedChange} from '../../source/model/assessment.ts';
@@ -35,7 +36,7 @@ describeEachMajor('what a deploy changes', major => {
       const snapshot = await reader.read({...everything, statements: {numbers: true, texts}});
       const data = await loadDiagnosisData([], needs => loadRecipeData(connection, needs));
       for (const change of assessor.assess(snapshot, data).changes) seen.set(String(change.id), change);
-      texts = reader.statements()?.missingTexts(snapshot.statements.map(({queryid}) => queryid)) ?? [];
+      texts = reader.missingTexts(snapshot.statements.map(statementKey));
     }
     const clock = async () => {
       const [row] = await server.query<{now: string}>(

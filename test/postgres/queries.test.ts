@@ -8,9 +8,9 @@ import {
   catalogTablesQuery,
 } from '../../source/postgres/facts/catalog.ts';
 import {catalogIndexesQuery} from '../../source/postgres/facts/catalog-indexes.ts';
+import {columnValuesQuery} from '../../source/postgres/facts/column-values.ts';
 import {
   columnStatisticsQuery,
-  columnValuesQuery,
   costlyStatementsQuery,
   hypopgQuery,
 } from '../../source/postgres/facts/index-advice.ts';

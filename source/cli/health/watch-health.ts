@@ -1,3 +1,4 @@
+import {statementKey} from '../../core/activity/rates.ts';
 import {type Assessor, createAssessor} from '../../core/assessment/assess.ts';
 import {type Ignored, withoutIgnored} from '../../core/assessment/ignore.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
@@ -30,7 +31,7 @@ export type WatchPorts = {
   load(needs: DataRequirements): Promise<RecipeData>;
   askPooler(): Promise<number | null>;
   /** Asks for the texts of statements; those not known yet come with a snapshot that follows at once. */
-  readTexts(queryids: readonly string[]): void;
+  readTexts(keys: readonly string[]): void;
   /** Milliseconds of a monotonic clock. */
   now(): number;
   /** Replaces the progress line. */
@@ -73,7 +74,7 @@ export async function openWatching(
     },
   );
   const {sampler, connection} = opened;
-  sampler.setVisible({statements: true, queryids: []});
+  sampler.setVisible({statements: true, texts: []});
   const end = for_ms === null ? signal : AbortSignal.any([signal, AbortSignal.timeout(for_ms)]);
   return {
     release,
@@ -81,7 +82,7 @@ export async function openWatching(
       events: sampler.events(end),
       load: required => readRecipeData(connection(), required),
       now: () => performance.now(),
-      readTexts: queryids => sampler.setVisible({statements: true, queryids: [...queryids]}),
+      readTexts: keys => sampler.setVisible({statements: true, texts: [...keys]}),
       progress: createProgress(context),
       signal,
     },
@@ -196,7 +197,7 @@ async function addSnapshot(
   if (snapshot.statements.length > 0) observed.first ??= snapshot;
   observed.last = snapshot;
   const slowest = slowestStatement(snapshot, {is_interval: true});
-  ports.readTexts(slowestIds(snapshot));
+  ports.readTexts(slowestKeys(snapshot));
   // Before its text was read, a statement may have been taken for work that is none, such as pg_sleep.
   const isReplaced =
     slowest?.statement.queryid !== observed.slowest?.queryid && observed.slowest?.query === null;
@@ -210,12 +211,12 @@ async function addSnapshot(
 const slowestWithText = 10;
 
 /** Of the statements called since the snapshot before, the slowest on average. */
-function slowestIds({statements}: Snapshot): string[] {
+function slowestKeys({statements}: Snapshot): string[] {
   return statements
-    .flatMap(({queryid, rates}) => (rates ? [{queryid, ms: rates.mean_exec_time_ms}] : []))
+    .flatMap(each => (each.rates ? [{key: statementKey(each), ms: each.rates.mean_exec_time_ms}] : []))
     .sort((a, b) => b.ms - a.ms)
     .slice(0, slowestWithText)
-    .map(({queryid}) => queryid);
+    .map(({key}) => key);
 }
 
 /** Compares the statements called during the watch with the baseline. */

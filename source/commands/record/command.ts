@@ -117,7 +117,7 @@ export async function record(ports: RecordPorts, file: string, signal: AbortSign
         continue;
       }
       const {snapshot} = event;
-      sampler.setVisible({statements: ports.now() - began_ms < briefRecordingMs, queryids: []});
+      sampler.setVisible({statements: ports.now() - began_ms < briefRecordingMs, texts: []});
       const data = await readData(found);
       const {findings, diagnosed} = assessor.assess(snapshot, data);
       found = findings;

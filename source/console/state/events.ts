@@ -71,7 +71,7 @@ function takeSnapshot(state: ConsoleState, event: Extract<Event, {kind: 'read'}>
   const next = readSnapshot(moved === null ? linked : inform(linked, moved, 'danger'), event.snapshot);
   if (state.isPaused) return noEffects(next);
   const requested = requestDiagnosisData(next);
-  const isSame = state.snapshot !== null && isEqual(shownQueryIds(next), shownQueryIds(state));
+  const isSame = state.snapshot !== null && isEqual(shownStatements(next), shownStatements(state));
   return {
     state: requested.state,
     effects: [...(isSame ? [] : [showEffect(next)]), ...requested.effects],
@@ -138,13 +138,13 @@ function takeFailedRun(state: ConsoleState, error: string): UpdateResult {
 }
 
 /** The statements whose texts are needed: those on the screen and a page around them. */
-function shownQueryIds(state: ConsoleState): string[] {
+function shownStatements(state: ConsoleState): string[] {
   const rows = statementRows(state);
   if (state.view !== 'statements')
-    return [...rows.slice(0, mostCostliest).map(({queryid}) => queryid), ...unnamedStatements(state)];
+    return [...rows.slice(0, mostCostliest).map(statementKey), ...unnamedStatements(state)];
   const at = rows.findIndex(row => statementKey(row) === state.tables.statements.cursor);
   const page = state.rows;
-  return rows.slice(Math.max(0, at - page), Math.max(0, at) + 2 * page).map(({queryid}) => queryid);
+  return rows.slice(Math.max(0, at - page), Math.max(0, at) + 2 * page).map(statementKey);
 }
 
 /** At most this many of the newest: each is asked for once. */
@@ -153,12 +153,12 @@ const mostUnnamed = 20;
 /** Statements that have changed, and whose texts were not among those read. */
 function unnamedStatements({samples}: ConsoleState): string[] {
   const unnamed = samples.at(-1)?.log.entries.filter(({is_unnamed}) => is_unnamed) ?? [];
-  return unnamed.slice(-mostUnnamed).map(({subject}) => subject?.replace('statement:', '') ?? '');
+  return unnamed.slice(-mostUnnamed).map(({statement}) => statement ?? '');
 }
 
 /** The sampler reads statements at every tick only while their view is shown. */
 export function showEffect(state: ConsoleState): Effect {
-  return {kind: 'show', statements: state.view === 'statements', queryids: shownQueryIds(state)};
+  return {kind: 'show', statements: state.view === 'statements', texts: shownStatements(state)};
 }
 
 function isEqual(some: string[], others: string[]): boolean {

@@ -64,7 +64,7 @@ export type ReadingEvent =
 export type ReadingEffect =
   | {kind: 'set-interval'; interval_ms: number}
   /** The sampler reads statements at every tick only while they are shown, and these texts. */
-  | {kind: 'show'; statements: boolean; queryids: string[]}
+  | {kind: 'show'; statements: boolean; texts: string[]}
   /** All of it, or the facts that are cheap to read; `at_ms` comes back with them. */
   | {kind: 'load-diagnosis-data'; due: 'all' | 'facts'; at_ms: number};
 

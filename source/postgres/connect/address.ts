@@ -84,7 +84,7 @@ type PrismaParameters = {
 
 /**
  * Removes Prisma's own parameters, which libpq rejects, from an address and keeps what they say about the application's
- * pool. Its TLS parameters become libpq's: with `sslaccept=strict` Prisma verifies chain and name, otherwise nothing;
+ * pool. Its TLS parameters become libpq's, so that sslaccept is not ignored: with `sslaccept=strict` Prisma verifies chain and name, otherwise nothing;
  * its `sslcert` without a key is the authority's certificate, not the client's.
  */
 export function splitPrismaParameters(address: ConnectionParameters): PrismaParameters {
@@ -100,7 +100,8 @@ export function splitPrismaParameters(address: ConnectionParameters): PrismaPara
     schema: address.schema ?? null,
   };
   translateTls(parameters, address.sslaccept);
-  return {parameters, prisma, ignored: own.map(name => describe(name, address[name] ?? ''))};
+  const ignored = own.filter(name => name !== 'sslaccept');
+  return {parameters, prisma, ignored: ignored.map(name => describe(name, address[name] ?? ''))};
 }
 
 const prismaOnly = new Set([

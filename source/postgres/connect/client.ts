@@ -7,7 +7,7 @@ import './node-navigator.ts';
 import Client from 'pg/lib/client.js';
 
 /** A query as pg takes it. A `name` makes it a prepared statement, planned once per connection. */
-type PgQuery = {
+export type PgQuery = {
   text: string;
   name?: string;
   values?: readonly unknown[];

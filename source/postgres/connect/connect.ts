@@ -4,7 +4,7 @@ import type {PgClient} from './client.ts';
 import {toAbortError} from './errors.ts';
 import {closeClient} from './open-client.ts';
 import {type ConnectionRequest, hostAndPort} from './request.ts';
-import {createPooledClient, openSession, type Purpose} from './session.ts';
+import {createPooledClient, holdsAnyBytes, openSession, type Purpose} from './session.ts';
 import {classifySlotError, explainSlotError, type SlotKind} from './slot-errors.ts';
 
 /** `waited` is direct, after waiting for a free slot. */
@@ -115,7 +115,7 @@ async function open(request: ConnectionRequest, route: Route, options: ConnectOp
   const {client, proof, ...session} = await openSession(request, options);
   const {server_version_num, is_encrypted, is_pooled, lost, marker} = session;
   return {
-    client: is_pooled ? createPooledClient(client) : client,
+    client: is_pooled ? createPooledClient(client, {takesBytes: holdsAnyBytes(session)}) : client,
     rawClient: client,
     request,
     route,

@@ -43,6 +43,8 @@ export async function openSession(request: ConnectionRequest, options: SessionOp
     throw noActingThroughPooler(request);
   }
   const isInForce = proof?.is_own_session ?? opened.parameters.get('default_transaction_read_only') === 'on';
+  // Its answers come right before those of the next query. A failure would show in that.
+  if (!is_refused && holdsAnyBytes(opened)) opened.client.query(takeBytes).catch(() => {});
   return {...opened, server_version_num, is_pooled: is_refused || !isInForce, marker, proof};
 }
 
@@ -147,6 +149,16 @@ function sessionOptions(purpose: Purpose, marker: string): string {
     .join(' ');
 }
 
+/**
+ * A database in SQL_ASCII stores any bytes, and a server asked for UTF8 refuses a whole answer for one value that is not
+ * (22021). In the client's encoding of the same name it sends bytes as they are; pg shows those it cannot decode as U+FFFD.
+ */
+const takeBytes = `SET client_encoding = 'SQL_ASCII'`;
+
+export function holdsAnyBytes({parameters}: Pick<OpenClient, 'parameters'>): boolean {
+  return parameters.get('server_encoding') === 'SQL_ASCII';
+}
+
 /** BEGIN and the settings of a watching session for one transaction, as one query string. */
 export function beginWatching(): string {
   const {client_encoding: _, ...rest} = commonSettings;
@@ -161,8 +173,8 @@ export function beginWatching(): string {
  * runs in a read-only transaction of its own that sets poolctl's settings, in one round trip: a plain SET would stay in
  * a session that an application gets next.
  */
-export function createPooledClient(client: RawPgClient): PgClient {
-  const begin = beginWatching();
+export function createPooledClient(client: RawPgClient, {takesBytes}: {takesBytes: boolean}): PgClient {
+  const begin = takesBytes ? `${beginWatching()}; ${takeBytes.replace('SET', 'SET LOCAL')}` : beginWatching();
   const query: PgClient['query'] = async text => {
     const [begun, answered] = await Promise.allSettled([
       client.query(begin),

@@ -1,6 +1,6 @@
 import {adviseIndexes} from '../../core/indexes/advise-indexes.ts';
 import type {AdviceInput, StatementWrites, WorkloadStatement} from '../../core/indexes/candidates.ts';
-import {type ColumnValues, learnRanges} from '../../core/indexes/evidence.ts';
+import {learnRanges} from '../../core/indexes/evidence.ts';
 import type {ExistingIndex} from '../../core/indexes/index-spec.ts';
 import {specOf} from '../../core/indexes/index-spec.ts';
 import {readStatement} from '../../core/indexes/read-statement.ts';
@@ -19,7 +19,9 @@ import {
 } from '../queries/query.ts';
 import {expandLists, loadSqlParser, type SqlParser} from '../reach/parse-sql.ts';
 import {readCapabilities} from '../server/capabilities.ts';
+import {explainUnconvertible} from '../sqlstate.ts';
 import {readCatalog} from './catalog.ts';
+import {readValues} from './column-values.ts';
 
 /** Statements considered: those with the most total execution time. */
 const maxStatements = 100;
@@ -48,13 +50,13 @@ export async function readAdviceInput(
   connection: Connection,
   parser: SqlParser,
 ): Promise<{input: AdviceInput; skipped: SkippedIndex[]; search_path: string[]}> {
-  const catalog = await readCatalog(connection);
+  const {catalog, unnameable} = withoutUnnameable(await readCatalog(connection));
   const columns = await readColumns(connection, catalog);
   const existing = existingIndexes(catalog, parser);
   const {schema: hypopg_schema, note} = await findHypopg(connection);
   const search_path = searchPath(connection);
   const naming: Naming = {tables: catalog.tables, columns, search_path: [...search_path, 'public']};
-  const skipped: SkippedIndex[] = note === null ? [] : [note];
+  const skipped: SkippedIndex[] = note === null ? unnameable : [...unnameable, note];
   const {statements, writes, statements_age_ms} = await readStatements(connection, {parser, naming, skipped});
   const values = hypopg_schema === null ? new Map() : await readValues(connection, statements);
   const options = {parser, hypopg_schema, search_path, columns, values, existing, skipped};
@@ -64,6 +66,18 @@ export async function readAdviceInput(
     skipped,
     search_path,
   };
+}
+
+/** Without the tables that no statement of poolctl's can name: a byte that could not be decoded is not sent back. */
+function withoutUnnameable(catalog: Catalog): {catalog: Catalog; unnameable: SkippedIndex[]} {
+  const isUnnameable = ({schema, name}: Catalog['tables'][number]) => `${schema}${name}`.includes('\ufffd');
+  const unnameable = catalog.tables.filter(isUnnameable).map(({schema, name}) => ({
+    what: `the table ${schema}.${name}`,
+    reason: 'its name has bytes that are not UTF-8',
+  }));
+  return unnameable.length === 0
+    ? {catalog, unnameable}
+    : {catalog: {...catalog, tables: catalog.tables.filter(table => !isUnnameable(table))}, unnameable};
 }
 
 /** Prisma's `schema` parameter comes first. */
@@ -96,29 +110,6 @@ async function readColumns({client}: Connection, {tables}: Catalog): Promise<Col
     columns.set(oid, [...(columns.get(oid) ?? []), column]);
   }
   return columns;
-}
-
-/** The values that statements are planned with (`literalsFor`), by `table_oid.column`. Sent to this server only. */
-async function readValues(
-  {client}: Connection,
-  statements: readonly WorkloadStatement[],
-): Promise<Map<string, ColumnValues>> {
-  const compared = statements.flatMap(({shape}) =>
-    shape.uses.flatMap(({table, conditions}) =>
-      conditions.flatMap(each =>
-        'term' in each && each.term.is_column ? [[table.oid, each.term.column]] : [],
-      ),
-    ),
-  );
-  const {text} = pickVariant(columnValuesQuery, oldestVersionNum);
-  const values = [compared.map(([oid]) => oid ?? ''), compared.map(([, column]) => column ?? '')];
-  const {rows} = await client.query<ColumnValuesRow>({text, values, rowMode: 'array'});
-  return new Map(
-    rows.map(([oid, column, most_common, histogram]) => [
-      `${oid}.${column}`,
-      {most_common, histogram: histogram ?? []},
-    ]),
-  );
 }
 
 function existingIndexes({indexes}: Catalog, parser: SqlParser): ExistingIndex[] {
@@ -159,7 +150,13 @@ async function readStatements(
     return {statements: [], writes: [], statements_age_ms: null};
   }
   const {text} = pickVariant(costlyStatementsQuery, extensionVersionNum(version), statements_schema);
-  const answer = await client.query<CostlyStatementRow>({text, values: [maxStatements], rowMode: 'array'});
+  const query = {text, values: [maxStatements], rowMode: 'array'} as const;
+  const answer = await client.query<CostlyStatementRow>(query).catch(error => {
+    const why = explainUnconvertible(error);
+    if (why === null) throw error;
+    skipped.push({what: 'the statements', reason: `${why.reason}; ${why.remedy}`});
+    return {rows: []};
+  });
   const statements: WorkloadStatement[] = [];
   const writes: StatementWrites[] = [];
   for (const [queryid, query, calls, total_exec_time_ms, rows, is_costly] of answer.rows) {
@@ -226,30 +223,6 @@ type ColumnStatisticsRow = [
   correlation: number,
   most_common_share: number,
   before_now: number | null,
-];
-
-/**
- * The most common value and the histogram of columns, as text. Only of PostgreSQL's own types and enums: a literal of
- * another would run its input function.
- */
-export const columnValuesQuery = serverQuery(
-  'poolctl_column_values',
-  `
-SELECT /* poolctl */ c.oid::text, p.attname::text, (p.most_common_vals::text::text[])[1], to_json(p.histogram_bounds::text::text[])
-FROM (SELECT DISTINCT x.oid, x.attname FROM unnest($1::oid[], $2::text[]) x (oid, attname)) w
-JOIN pg_class c ON c.oid = w.oid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = w.attname AND NOT a.attisdropped
-JOIN pg_type t ON t.oid = a.atttypid AND (t.typtype = 'e' OR t.typtype = 'b' AND t.typnamespace = 'pg_catalog'::regnamespace)
-JOIN pg_stats p ON p.schemaname = n.nspname AND p.tablename = c.relname AND p.attname = a.attname
-ORDER BY c.oid, p.attname, p.inherited`,
-);
-
-type ColumnValuesRow = [
-  table_oid: string,
-  column: string,
-  most_common: string | null,
-  histogram: string[] | null,
 ];
 
 /**

@@ -69,6 +69,8 @@ export type Reader = {
   read(request: ReadRequest): Promise<Snapshot>;
   /** Null while pg_stat_statements is not known to be readable. */
   statements(): StatementsReader | null;
+  /** Of the statements with these keys, those whose texts to read. */
+  missingTexts(keys: readonly string[]): string[];
   hasLockWaits(): boolean;
   /** A role or database was created since the catalogs were read. */
   hasUnknownNames(): boolean;
@@ -117,6 +119,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
     if (isExtensionChanged(capabilities, found)) {
       statements = openStatements(found);
       sections.forget('statements');
+      sections.forget('statement_texts');
     }
     capabilities = found;
     combined = null;
@@ -191,7 +194,9 @@ export function createReader(connection: ReadableConnection, now: () => number):
     if (request.index_hits) parts.push(sections.attempt('index_hits', readIndexHits));
     if (request.index_builds) parts.push(sections.attempt('index_builds', readIndexBuilds));
     if (statementsRequest !== null && open !== null) {
-      parts.push(sections.attempt('statements', () => open.read(statementsRequest, names)));
+      const {numbers, texts} = statementsRequest;
+      if (numbers) parts.push(sections.attempt('statements', () => open.readNumbers(names)));
+      if (texts !== null) parts.push(sections.attempt('statement_texts', () => open.readTexts(texts)));
     }
     return parts;
   }
@@ -242,6 +247,8 @@ export function createReader(connection: ReadableConnection, now: () => number):
       return compose();
     },
     statements: () => statements,
+    missingTexts: keys =>
+      sections.isPaused('statement_texts') ? [] : (statements?.missingTexts(keys) ?? []),
     hasLockWaits: () => activity?.has_lock_waits ?? false,
     hasUnknownNames: () => activity?.has_unknown_names ?? false,
   };

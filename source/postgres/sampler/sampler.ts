@@ -1,3 +1,4 @@
+import {statementKey} from '../../core/activity/rates.ts';
 import {AbortError} from '../../core/errors.ts';
 import type {SampleEvent, Sampler} from '../../model/ports.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
@@ -56,15 +57,15 @@ export async function readSeries(
     // Loaded late: the console does not need it.
     const {setTimeout: sleep} = await import('node:timers/promises');
     await sleep(every_ms);
-    series.push(await read(plan.tick(reader, {statements: true, queryids: []})));
+    series.push(await read(plan.tick(reader, {statements: true, texts: []})));
   }
   const last = series.at(-1) as Snapshot;
   const costliest = last.statements.slice(0, statementsWithText);
   const slowest = [...last.statements]
     .sort((a, b) => b.mean_exec_time_ms - a.mean_exec_time_ms)
     .slice(0, slowestWithText);
-  const queryids = [...new Set([...costliest, ...slowest].map(({queryid}) => queryid))];
-  const texts = plan.texts(reader, {statements: true, queryids});
+  const keys = [...costliest, ...slowest].map(statementKey);
+  const texts = plan.texts(reader, {statements: true, texts: keys});
   // Texts only: counters read again at once would give rates over a few milliseconds.
   return texts === null ? series : [...series.slice(0, -1), await read(texts)];
 }
@@ -87,7 +88,7 @@ export type SamplerOptions = {
  */
 export function createSampler(options: SamplerOptions): Sampler {
   const interval = createAdaptiveInterval(options.interval_ms ?? 2000);
-  let visible: Visible = {statements: false, queryids: []};
+  let visible: Visible = {statements: false, texts: []};
   let current: {timer: InterruptibleTimer; reader: Reader | null} | null = null;
   let isRefreshDue = false;
 
@@ -179,9 +180,9 @@ export function createSampler(options: SamplerOptions): Sampler {
       current?.timer.wake();
     },
     effectiveIntervalMs: () => interval.effectiveMs(),
-    setVisible({statements, queryids}) {
-      visible = {statements, queryids: [...queryids]};
-      const missing = current?.reader?.statements()?.missingTexts(queryids) ?? [];
+    setVisible({statements, texts}) {
+      visible = {statements, texts: [...texts]};
+      const missing = current?.reader?.missingTexts(texts) ?? [];
       if (statements && missing.length > 0) current?.timer.wake();
     },
     refresh() {

@@ -1,10 +1,11 @@
+import {statementKey} from '../../core/activity/rates.ts';
 import {exitCodes} from '../../core/errors.ts';
 import {sqlstateOf} from '../sqlstate.ts';
 import {emptyRequest, type Reader, type ReadRequest} from './reader.ts';
 import type {StatementsRequest} from './statements-reader.ts';
 
 /** What the console shows: it decides how often statements are read, and whose texts come first. */
-export type Visible = {statements: boolean; queryids: readonly string[]};
+export type Visible = {statements: boolean; texts: readonly string[]};
 
 /** Decides what each round trip reads: every part at its own interval. */
 export type ReadingPlan = {
@@ -58,11 +59,10 @@ export function createReadingPlan(now: () => number, server_version_num: number)
   }
 
   function textsDue(reader: Reader, visible: Visible): string[] | null {
-    const statements = reader.statements();
-    const missing = statements?.missingTexts(visible.queryids) ?? [];
+    const missing = reader.missingTexts(visible.texts);
     if (missing.length > 0) return missing;
-    const top = statements?.statements().slice(0, prefetchedTexts) ?? [];
-    const ahead = statements?.missingTexts(top.map(({queryid}) => queryid)) ?? [];
+    const top = reader.statements()?.statements().slice(0, prefetchedTexts) ?? [];
+    const ahead = reader.missingTexts(top.map(statementKey));
     return ahead.length > 0 && isDue('texts', intervals_ms.texts) ? ahead : null;
   }
 
@@ -103,7 +103,7 @@ export function createReadingPlan(now: () => number, server_version_num: number)
     },
     forget: () => lastMs.clear(),
     texts(reader, visible) {
-      const missing = reader.statements()?.missingTexts(visible.queryids) ?? [];
+      const missing = reader.missingTexts(visible.texts);
       if (missing.length === 0) return null;
       return {...emptyRequest, statements: {numbers: false, texts: missing}};
     },

@@ -1,7 +1,7 @@
 import {quoteIdentifier} from '../../core/sql/quote.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
-import type {PgClient} from '../connect/client.ts';
-import {isAboutOneQuery} from '../sqlstate.ts';
+import type {PgClient, PgQuery} from '../connect/client.ts';
+import {explainUnconvertible, isAboutOneQuery} from '../sqlstate.ts';
 
 /** Parts of a snapshot that may be unavailable while the rest is read. */
 type SectionName =
@@ -10,6 +10,7 @@ type SectionName =
   | 'names'
   | 'databases'
   | 'statements'
+  | 'statement_texts'
   | 'lock_waits'
   | 'index_hits'
   | 'index_builds';
@@ -17,6 +18,8 @@ type SectionName =
 export type Sections = {
   /** Runs `read` unless it failed within 30 s. Its failure makes the section unavailable. */
   attempt(name: SectionName, read: () => Promise<void>): Promise<void>;
+  /** It failed within 30 s. */
+  isPaused(name: SectionName): boolean;
   unavailable(): Unavailable[];
   /** Runs the section again at once, as the reason of its failure may be gone. */
   forget(name: SectionName): void;
@@ -31,10 +34,14 @@ const retryAfterMs = 30_000;
  */
 export function createSections(role: string, now: () => number): Sections {
   const failed = new Map<SectionName, {at_ms: number; unavailable: Unavailable}>();
+  const isPaused: Sections['isPaused'] = name => {
+    const last = failed.get(name);
+    return last !== undefined && now() - last.at_ms < retryAfterMs;
+  };
   return {
+    isPaused,
     async attempt(name, read) {
-      const last = failed.get(name);
-      if (last !== undefined && now() - last.at_ms < retryAfterMs) return;
+      if (isPaused(name)) return;
       try {
         await read();
         failed.delete(name);
@@ -54,6 +61,8 @@ function explain(
   sqlstate: string,
   context: {error: unknown; role: string},
 ): Unavailable {
+  const unconvertible = section === 'statement_texts' ? explainUnconvertible(context.error) : null;
+  if (unconvertible !== null) return {section, sqlstate, ...unconvertible};
   const reason = context.error instanceof Error ? context.error.message : String(context.error);
   const role = quoteIdentifier(context.role);
   const remedies: Record<string, string> = {
@@ -77,7 +86,8 @@ export type RunQuery = <Row>(
 /**
  * Runs queries as prepared statements in a session of poolctl's own: they are planned once, not at every refresh. An
  * undetected pooler shows when a prepared statement is gone (26000), exists already (42P05) or is refused (08P01): from
- * then on queries are not prepared. 0A000 is a plan that an upgraded extension has outdated.
+ * then on queries are not prepared. 0A000 is a plan that an upgraded extension has outdated. Sessions and statements of
+ * other databases have texts in other encodings: an answer that cannot be converted is read again as it is.
  */
 export function createRunQuery(client: PgClient, options: {is_pooled: boolean}): RunQuery {
   let isPrepared = !options.is_pooled;
@@ -88,17 +98,34 @@ export function createRunQuery(client: PgClient, options: {is_pooled: boolean}):
     names.set(text, statement);
     return statement;
   };
+  /** Texts of queries whose answers the server could not convert. */
+  const unconverted = new Set<string>();
+  const send = async <Row>(query: PgQuery): Promise<Row[]> => {
+    if (!unconverted.has(query.text)) return (await client.query<Row>(query)).rows;
+    // Sent at once, so that no other query gets in between.
+    const [, {rows}] = await Promise.all([
+      client.query(`SET client_encoding = 'SQL_ASCII'`),
+      client.query<Row>(query),
+      client.query(`SET client_encoding = 'UTF8'`),
+    ]);
+    return rows;
+  };
   return async <Row>({name, text}: {name: string; text: string}, values: readonly unknown[] = []) => {
     const unnamed = {text, values, rowMode: 'array'} as const;
-    if (!isPrepared) return (await client.query<Row>(unnamed)).rows;
+    const query = () => (isPrepared ? {...unnamed, name: nameOf(name, text)} : unnamed);
     try {
-      return (await client.query<Row>({...unnamed, name: nameOf(name, text)})).rows;
+      return await send<Row>(query());
     } catch (error) {
-      if (!unpreparable.has((error as {code?: string}).code ?? '')) throw error;
-      isPrepared = false;
-      return (await client.query<Row>(unnamed)).rows;
+      const code = (error as {code?: string}).code ?? '';
+      // Through a pooler the SET would reach another session.
+      if (unconvertible.has(code) && !options.is_pooled && !unconverted.has(text)) unconverted.add(text);
+      else if (unpreparable.has(code) && isPrepared) isPrepared = false;
+      else throw error;
+      return send<Row>(query());
     }
   };
 }
 
 const unpreparable = new Set(['26000', '42P05', '08P01', '0A000']);
+/** A text of another database has bytes that this one's encoding has not, or that UTF8 has not. */
+const unconvertible = new Set(['22021', '22P05']);

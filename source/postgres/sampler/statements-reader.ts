@@ -31,19 +31,21 @@ import type {RunQuery} from './sections.ts';
 /** What one round trip reads of the statements. */
 export type StatementsRequest = {
   numbers: boolean;
-  /** queryids whose texts to fetch; null fetches none. */
+  /** Keys of the statements whose texts to fetch; null fetches none. */
   texts: string[] | null;
 };
 
 export type StatementsReader = {
-  /** Sends its queries at once, so that they share the round trip of others sent in the same turn. */
-  read(request: StatementsRequest, names: Names): Promise<void>;
+  /** Both send their queries at once, so that they share the round trip of others sent in the same turn. */
+  readNumbers(names: Names): Promise<void>;
+  /** Of the statements with these keys. */
+  readTexts(keys: readonly string[]): Promise<void>;
   statements(): Statement[];
   info(): StatementsInfo | null;
   /** What the counters cost says how often they may be read: a hundredth of one processor of the server at most. */
   leastInterval_ms(): number;
-  /** Those of `queryids` whose text was not requested yet. */
-  missingTexts(queryids: readonly string[]): string[];
+  /** Those of `keys` whose text was not read yet. */
+  missingTexts(keys: readonly string[]): string[];
 };
 
 const costShare = 0.01;
@@ -64,7 +66,6 @@ export function createStatementsReader(
   const version = extensionVersionNum(extension.version);
   const variant = (query: Query) => pickVariant(query, version, extension.schema);
   const texts = new Map<string, string | null>();
-  const requested = new Set<string>();
   const own = new Set<string>();
   let counters: StatementCounters | null = null;
   let info: StatementsInfo | null = null;
@@ -86,8 +87,9 @@ export function createStatementsReader(
     const infoRow = infoRows[0];
     if (infoRow === undefined || read === null) return;
     const current: StatementCounters = {at_ms: infoRow[3], stats_reset: isoTime(infoRow[1]), ...read};
-    shown = counters === null ? [...current.statements] : withStatementRates(counters, current);
+    const statements = counters === null ? current.statements : withStatementRates(counters, current);
     counters = current;
+    show(statements);
     info = toInfo(infoRow);
   }
 
@@ -101,7 +103,10 @@ export function createStatementsReader(
     }
     entries = rows.length;
     took_ms = 0;
-    return {statements: statements.filter(each => !own.has(textKeyOf(each))), is_complete: true};
+    return {
+      statements: statements.filter(each => !own.has(textKeyOf(statementKey(each)))),
+      is_complete: true,
+    };
   }
 
   async function readLarge(names: Names): Promise<Read> {
@@ -155,45 +160,44 @@ export function createStatementsReader(
     };
   }
 
-  async function readTexts(queryids: string[]): Promise<void> {
-    if (texts.size > maxTexts) {
-      texts.clear();
-      requested.clear();
+  async function readTexts(keys: readonly string[]): Promise<void> {
+    if (texts.size > maxTexts) texts.clear();
+    const queryids = [...new Set(keys.map(key => key.split('/')[2] ?? ''))];
+    const rows = await run<StatementTextRow>(variant(statementTextsQuery), [queryids]);
+    // A statement may be gone by now.
+    for (const key of keys) texts.set(textKeyOf(key), null);
+    for (const row of rows) {
+      const [queryid, dbid, userid, query, isOwn] = row;
+      const key = `${userid}/${dbid}/${queryid}`;
+      if (isOwn) own.add(key);
+      texts.set(key, query === null ? null : shownStatement(query));
     }
-    for (const queryid of queryids) requested.add(queryid);
-    for (const row of await run<StatementTextRow>(variant(statementTextsQuery), [queryids])) {
-      if (row[4]) own.add(textKey(row));
-      texts.set(textKey(row), row[3] === null ? null : shownStatement(row[3]));
-    }
+    show(shown);
+  }
+
+  /** Without poolctl's own. */
+  function show(statements: readonly Statement[]): void {
+    shown = statements.filter(each => !own.has(textKeyOf(statementKey(each)))).map(withText);
   }
 
   function withText(statement: Statement): Statement {
-    const query = texts.get(textKeyOf(statement));
+    const query = texts.get(textKeyOf(statementKey(statement)));
     return query === undefined || query === statement.query ? statement : {...statement, query};
   }
 
   return {
-    async read(request, names) {
-      await Promise.all([
-        request.numbers ? readNumbers(names) : null,
-        request.texts === null ? null : readTexts(request.texts),
-      ]);
-      shown = shown.filter(statement => !own.has(textKeyOf(statement))).map(withText);
-    },
+    readNumbers,
+    readTexts,
     statements: () => shown,
     info: () => info && {...info, own_entries: own.size},
     leastInterval_ms: () => took_ms / costShare,
-    missingTexts: queryids => queryids.filter(queryid => !requested.has(queryid)),
+    missingTexts: keys => keys.filter(key => !texts.has(textKeyOf(key))),
   };
 }
 
-/** Toplevel and nested entries of one queryid have the same text. */
-function textKey([queryid, dbid, userid]: readonly [string, number, number, ...unknown[]]): string {
-  return `${userid}/${dbid}/${queryid}`;
-}
-
-function textKeyOf({queryid, dbid, userid}: Statement): string {
-  return `${userid}/${dbid}/${queryid}`;
+/** Of a statement's key: toplevel and nested entries of a role and database have the same text. */
+function textKeyOf(key: string): string {
+  return key.slice(0, key.lastIndexOf('/'));
 }
 
 /** The parts of keys as the arrays of a query: queryids, databases, roles. */

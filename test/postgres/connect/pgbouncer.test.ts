@@ -188,7 +188,7 @@ describePgBouncer('through PgBouncer', () => {
     });
     const sampler = createSampler({connect: () => watch(pooler.url()), interval_ms: 500});
     const readings: SampleEvent[] = [];
-    sampler.setVisible({statements: true, queryids: []});
+    sampler.setVisible({statements: true, texts: []});
     for await (const reading of sampler.events(abort.signal)) {
       readings.push(reading);
       sampler.refresh();

@@ -1,4 +1,5 @@
 import {afterAll, afterEach, beforeAll, expect, it} from 'vitest';
+import {statementKey} from '../../../source/core/activity/rates.ts';
 import type {SampleEvent, Sampler} from '../../../source/model/ports.ts';
 import type {Snapshot} from '../../../source/model/snapshot.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
@@ -113,9 +114,9 @@ describeEachMajor('sampler', major => {
   it('fetches the texts of statements that become visible', async () => {
     const {sampler, snapshot} = start({interval_ms: 60_000});
     const {statements} = await snapshot(read => read.statements.length > 0);
-    const queryids = statements.map(({queryid}) => queryid);
+    const texts = statements.map(statementKey);
     const pending = snapshot(read => read.statements.some(({query}) => query !== null));
-    sampler.setVisible({statements: true, queryids});
+    sampler.setVisible({statements: true, texts});
     expect((await pending).statements.length).toBeGreaterThan(0);
   });
 

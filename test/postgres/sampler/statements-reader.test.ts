@@ -1,4 +1,5 @@
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
+import {statementKey} from '../../../source/core/activity/rates.ts';
 import type {Snapshot} from '../../../source/model/snapshot.ts';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
 import {emptyRequest, type Reader} from '../../../source/postgres/sampler/reader.ts';
@@ -44,13 +45,30 @@ describeEachMajor('statements reader', major => {
       usename: 'postgres',
     });
     await run(3);
-    const statements = {numbers: true, texts: [first?.queryid ?? '']};
+    const statements = {numbers: true, texts: first ? [statementKey(first)] : []};
     const second = await counted(await reader.read({...emptyRequest, statements}));
     expect(second).toMatchObject({calls: 5, query: 'SELECT count(*) FROM pg_class AS counted'});
     const {rates} = second ?? {};
     expect(((rates?.calls_per_second ?? 0) * (rates?.interval_ms ?? 0)) / 1000).toBeCloseTo(3, 6);
     expect(rates?.exec_share_ratio).toBeGreaterThan(0);
     expect(rates?.mean_exec_time_ms).toBeGreaterThan(0);
+  });
+
+  it('fetches the text of a statement that has one under another role', async () => {
+    const textsOf = ({statements}: Snapshot) =>
+      statements.filter(({query}) => query === 'SELECT count(*) FROM pg_class AS counted');
+    await server.query(`CREATE ROLE other LOGIN PASSWORD 'secret'`);
+    const other = await server.connect({user: 'other', password: 'secret'});
+    await other.query('SELECT count(*) FROM pg_class AS counted');
+    await other.end();
+    await reader.read({...emptyRequest, catalogs: true});
+    const {statements} = await reader.read(numbers);
+    const texts = reader.missingTexts(
+      statements.filter(({usename}) => usename === 'other').map(statementKey),
+    );
+    const read = await reader.read({...emptyRequest, statements: {numbers: false, texts}});
+    expect(textsOf(read).map(({usename}) => usename)).toEqual(expect.arrayContaining(['other', 'postgres']));
+    expect(reader.missingTexts(texts)).toEqual([]);
   });
 
   it("omits poolctl's own statements", async () => {
