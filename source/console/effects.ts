@@ -1,6 +1,6 @@
 import {indexAt} from '../core/text/time.ts';
 import type {LoggedChange} from '../model/assessment.ts';
-import type {RecordedAt} from '../model/ports.ts';
+import type {Outage, RecordedAt} from '../model/ports.ts';
 import type {ParameterValues} from '../model/recipe.ts';
 import type {ReplayUpdate} from '../model/replay-report.ts';
 import type {RunState} from '../model/run.ts';
@@ -160,14 +160,22 @@ function replayTimeout(): Promise<void> {
 /** Snapshots read before the requested one, for the charts. */
 const snapshotsBefore = 119;
 
+/** An outage is a stop between the snapshots before and after it, and comes with those before. */
 async function readPast(
   {past}: ConsolePorts,
   {at_ms, by}: {at_ms: number; by: number},
-): Promise<{times: readonly RecordedAt[]; snapshots: Snapshot[]}> {
+): Promise<{times: readonly RecordedAt[]; snapshots: Snapshot[]; outage: Outage | null}> {
   const recording = await past.recording();
   const times = recording.times();
-  const to = Math.max(0, Math.min(times.length - 1, indexAt(times, at_ms) + by));
-  return {times, snapshots: await recording.read(Math.max(0, to - snapshotsBefore), to)};
+  const stops = [
+    ...times.map((time, index) => ({at_ms: time.at_ms, index, outage: null})),
+    ...recording
+      .outages()
+      .map(outage => ({at_ms: outage.at_ms, index: Math.max(0, indexAt(times, outage.at_ms)), outage})),
+  ].sort((a, b) => a.at_ms - b.at_ms);
+  const stop = stops[Math.max(0, Math.min(stops.length - 1, indexAt(stops, at_ms) + by))];
+  const {index, outage} = stop ?? {index: 0, outage: null};
+  return {times, snapshots: await recording.read(Math.max(0, index - snapshotsBefore), index), outage};
 }
 
 /** Imported late, since the first frame does not need it. */

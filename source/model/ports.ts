@@ -97,6 +97,9 @@ export type RecordedAt = {at_ms: number; severity: Severity | null};
 /** When the server could not be read (poolctl's clock) and why. */
 export type ReadFailure = {at_ms: number; message: string};
 
+/** A time without a snapshot: from the first failed read to the next snapshot, null if there is none. Both by the server's clock, as far as it is known. */
+export type Outage = {at_ms: number; until_ms: number | null; message: string};
+
 /** A recorded snapshot with the facts of its assessment, and the recipes' findings from data that is not recorded; absent if none were read. */
 export type RecordedSnapshot = Snapshot & {facts?: AssessmentFacts; fact_findings?: readonly Finding[]};
 
@@ -104,7 +107,7 @@ export type RecordedSnapshot = Snapshot & {facts?: AssessmentFacts; fact_finding
 export type Recording = {
   /** Oldest first. */
   times(): readonly RecordedAt[];
-  failures(): readonly ReadFailure[];
+  outages(): readonly Outage[];
   /** The snapshots from one index of `times()` to another, both included. */
   read(from: number, to: number): Promise<RecordedSnapshot[]>;
 };

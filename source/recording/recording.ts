@@ -1,6 +1,13 @@
 import {open, readFile, unlink} from 'node:fs/promises';
 import {AbortError, exitCodes, usageError} from '../core/errors.ts';
-import type {ReadFailure, RecordedAt, RecordedSnapshot, Recording, SnapshotBuffer} from '../model/ports.ts';
+import type {
+  Outage,
+  ReadFailure,
+  RecordedAt,
+  RecordedSnapshot,
+  Recording,
+  SnapshotBuffer,
+} from '../model/ports.ts';
 import {createEncoder, decodeGroup, failureFrame, readFailure} from './encoder.ts';
 import {type Frame, readFrames, readHeader, writeFrame, writeHeader} from './frames.ts';
 import {rotatedName} from './recording-file.ts';
@@ -118,11 +125,28 @@ function createFrameRecording(): FrameRecording {
       times ??= places.map(({recordedAt}) => recordedAt);
       return times;
     },
-    failures: () => all.filter(({kind}) => kind === 'lost').map(readFailure),
+    outages: () => outagesIn(all),
     async read(from, to) {
       return places.slice(from, to + 1).flatMap(({group, index}) => snapshotsOf(group)[index] ?? []);
     },
   };
+}
+
+/** Failures are dated by poolctl's clock, which may differ from the server's: each is put between its snapshots. */
+function outagesIn(frames: readonly Frame[]): Outage[] {
+  const outages: Outage[] = [];
+  let after_ms = Number.NEGATIVE_INFINITY;
+  for (const frame of frames) {
+    const open = outages.at(-1)?.until_ms === null ? outages.at(-1) : undefined;
+    if (frame.kind !== 'lost') {
+      after_ms = frame.at_ms;
+      if (open) Object.assign(open, {at_ms: Math.min(open.at_ms, after_ms - 1), until_ms: after_ms});
+    } else if (open === undefined) {
+      const {at_ms, message} = readFailure(frame);
+      outages.push({at_ms: Math.max(at_ms, after_ms + 1), until_ms: null, message});
+    }
+  }
+  return outages;
 }
 
 export type SnapshotBufferOptions = {
@@ -142,7 +166,7 @@ export function createSnapshotBuffer({max_ms, max_bytes, fileFor}: SnapshotBuffe
   let last: Promise<unknown> = Promise.resolve();
   return {
     times: recording.times,
-    failures: recording.failures,
+    outages: recording.outages,
     read: recording.read,
     add(snapshot, severity) {
       target = snapshot.target.id;

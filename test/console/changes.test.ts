@@ -128,6 +128,7 @@ it('shows the past up to its time, from the log up to now', () => {
       kind: 'past-read',
       times: [0, 10].map(second => ({at_ms: Date.parse(at(second)), severity: null})),
       snapshots: readings.slice(0, 2).map(createSnapshot),
+      outage: null,
     },
   );
   expect(past.state.past).not.toBeNull();
@@ -144,11 +145,14 @@ it('asks for what changed in a recording when it is opened, and shows what came 
   const times = [0, 10].map(second => ({at_ms: Date.parse(at(second)), severity: null}));
   const snapshots = [createSnapshot(readings[1])];
   const playing = play(
-    open(120, 24, {past: {times, at_ms: 0, isPlaying: false, speed: 1, now: null, changes: null}}),
+    open(120, 24, {
+      past: {times, at_ms: 0, outage: null, isPlaying: false, speed: 1, now: null, changes: null},
+    }),
     {
       kind: 'past-read',
       times,
       snapshots,
+      outage: null,
     },
   ).state;
   const {state, effects} = play(playing, {kind: 'show-view', view: 'changes'});

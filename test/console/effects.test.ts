@@ -4,8 +4,10 @@ import type {ConsolePorts, PastPort} from '../../source/console/ports.ts';
 import type {JournalState} from '../../source/console/state/run.ts';
 import type {Message} from '../../source/console/state/update.ts';
 import type {Recording} from '../../source/model/ports.ts';
+import {createSnapshotBuffer} from '../../source/recording/recording.ts';
 import {exampleServer} from '../helpers/identity.ts';
-import {createPlan} from './played.ts';
+import {createSnapshot} from '../helpers/snapshot.ts';
+import {createPlan, open, play, screenOf} from './played.ts';
 
 vi.mock('../../source/console/format-sql.ts', () => {
   throw new Error('Cannot find module');
@@ -40,7 +42,7 @@ it('shows a statement unformatted if an upgrade has removed the formatter', asyn
 it('discards a past snapshot that was requested before the user returned to the present', async () => {
   const recording: Recording = {
     times: () => [{at_ms: 1, severity: null}],
-    failures: () => [],
+    outages: () => [],
     read: async () => [],
   };
   const {perform, dispatched} = createPerformed({past: {recording: async () => recording} as PastPort});
@@ -50,6 +52,43 @@ it('discards a past snapshot that was requested before the user returned to the 
   expect(dispatched).toEqual([]);
   perform({kind: 'read-past', at_ms: 1, by: 0});
   await vi.waitFor(() => expect(dispatched).toMatchObject([{kind: 'past-read'}]));
+});
+
+it('shows an outage of a recording as one, at its time and on the way through it', async () => {
+  const recording = createSnapshotBuffer({max_ms: 60_000, max_bytes: 2 ** 20, fileFor: () => ''});
+  const at = (second: number) => Date.parse('2026-01-01T12:00:00Z') + second * 1000;
+  for (const second of [0, 2, 4, 20, 22]) {
+    if (second === 20) recording.addFailure({at_ms: at(6), message: 'connection lost'});
+    recording.add(createSnapshot({at: new Date(at(second)).toISOString()}), null);
+  }
+  await recording.flushed();
+  const {perform, dispatched} = createPerformed({
+    past: {recording: async () => recording, record: () => {}, write: async () => ''},
+  });
+  const shownAt = async (at_ms: number, by: number) => {
+    dispatched.length = 0;
+    perform({kind: 'read-past', at_ms, by});
+    await vi.waitFor(() => expect(dispatched).toHaveLength(1));
+    const {state} = play(open(120, 24), ...dispatched);
+    return {time: ((state.past?.at_ms ?? 0) - at(0)) / 1000, screen: screenOf(state)};
+  };
+  const {screen} = await shownAt(at(12), 0);
+  expect(screen).toContain('no reading from 12:00:06 to 12:00:20: connection lost');
+  expect(screen).toMatch(/no reading 2026-01-01 12:00:06/);
+  expect(screen).not.toContain('none in');
+  // Forwards from the reading before, and back from the one after.
+  expect(await shownAt(at(4), 1)).toEqual({time: 6, screen});
+  expect(await shownAt(at(20), -1)).toEqual({time: 6, screen});
+  for (const [from, by, to] of [
+    [6, 1, 20],
+    [6, -1, 4],
+    [5, 0, 4],
+    [21, 0, 20],
+  ] as const) {
+    const shown = await shownAt(at(from), by);
+    expect(shown.time).toBe(to);
+    expect(shown.screen).not.toContain('no reading');
+  }
 });
 
 it('knows of a run that began before the one before it had closed its connections', async () => {

@@ -29,7 +29,7 @@ function answersTo(effect: Effect): Message[] {
     case 'read-past': {
       const snapshots = [0, 1, 2].map(snapshotAt);
       const times = snapshots.map(({at}) => ({at_ms: Date.parse(at), severity: null}));
-      return [{kind: 'past-read', times, snapshots}];
+      return [{kind: 'past-read', times, snapshots, outage: null}];
     }
     case 'play-on':
       return [{kind: 'play-on'}];

@@ -21,7 +21,7 @@ it.skipIf(missing !== null)(
     const at = (index: number) => Date.parse(snapshots.at(index)?.at ?? '');
     const recording = {
       times: () => snapshots.map((_, index) => ({at_ms: at(index), severity: null})),
-      failures: () => [{at_ms: at(10) + 500, message: 'the server went away'}],
+      outages: () => [{at_ms: at(10) + 500, until_ms: at(11), message: 'the server went away'}],
       read: async (from: number, to: number) => snapshots.slice(from, to + 1),
     };
     const scope = {target: null, from_ms: at(0), to_ms: at(-1), run: null};

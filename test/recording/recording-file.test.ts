@@ -42,7 +42,9 @@ describe('a recording', () => {
     const {recording, target, problem} = await openRecording(file);
     expect({target, problem}).toEqual({target: 'db.example:5432/shop', problem: null});
     expect(recording.times().map(({severity}) => severity)).toEqual([...Array(10).fill('critical'), null]);
-    expect(recording.failures()).toEqual([{at_ms: 5, message: 'gone'}]);
+    // Its clock is years behind the server's: the outage lies after the snapshot before it nevertheless.
+    const [before, after] = times(snapshots.slice(9, 11));
+    expect(recording.outages()).toEqual([{at_ms: Number(before) + 1, until_ms: after, message: 'gone'}]);
     const [reading] = await recording.read(7, 7);
     expect(reading?.backends).toEqual(snapshots[7]?.backends);
     expect((await stat(file)).mode & 0o777).toBe(0o600);

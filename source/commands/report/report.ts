@@ -4,7 +4,7 @@ import {collectChanges} from '../../core/assessment/recorded-changes.ts';
 import {addSample} from '../../core/assessment/samples.ts';
 import type {LoggedChange, Sample} from '../../model/assessment.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
-import type {RecordedSnapshot, Recording} from '../../model/ports.ts';
+import type {Outage, RecordedSnapshot, Recording} from '../../model/ports.ts';
 import type {Finding, Recipe, Severity} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 
@@ -21,8 +21,7 @@ export type Report = {
   findings: FindingSpan[];
   /** What changed on the server, oldest first; `runs` are what poolctl did. */
   changed: LoggedChange[];
-  /** `until_ms`: the next snapshot; null if there is none. */
-  losses: {at_ms: number; until_ms: number | null; message: string}[];
+  losses: Outage[];
   runs: ReportRun[];
   rollouts: ReportRollout[];
   unfinished: string[];
@@ -82,7 +81,7 @@ export async function createReport(sources: ReportSources, scope: ReportScope): 
     series: series.all(),
     findings: spans,
     changed: findings.changed(),
-    losses: lossesOf(recording).filter(
+    losses: (recording?.outages() ?? []).filter(
       ({at_ms, until_ms}) => (until_ms ?? to_ms) >= from_ms && at_ms <= to_ms,
     ),
     runs,
@@ -97,15 +96,6 @@ export async function createReport(sources: ReportSources, scope: ReportScope): 
         .map(({severity, summary}) => `still present at the end of the recording, ${severity}: ${summary}`),
     ],
   };
-}
-
-function lossesOf(recording: Recording | null): Report['losses'] {
-  const times = recording?.times() ?? [];
-  return (recording?.failures() ?? []).map(({at_ms, message}) => ({
-    at_ms,
-    until_ms: times.find(each => each.at_ms > at_ms)?.at_ms ?? null,
-    message,
-  }));
 }
 
 /** A figure over time, with the maximum it can reach; null if it has none. */

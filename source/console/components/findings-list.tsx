@@ -6,6 +6,7 @@ import {uniqueKeys} from '../rows/arrange.ts';
 import {orderedFindings} from '../rows/findings.ts';
 import {fitText, shorten, wrapText} from '../screen/line.ts';
 import {findingId} from '../state/findings.ts';
+import {outageText} from '../state/past.ts';
 import {useConsole, useTheme} from './context.ts';
 import {Measured, type Size} from './measured.tsx';
 import {Rows, Text} from './text.tsx';
@@ -28,7 +29,7 @@ export function FindingsList({unavailable, most = Infinity}: {unavailable: Unava
         <>
           <Text>
             <Text role="heading">findings</Text>
-            {findings.length === 0 && <NoFinding />}
+            <NoFinding />
           </Text>
           <Findings
             findings={ordered}
@@ -56,8 +57,13 @@ const none: readonly Finding[] = [];
 
 /** What was looked at, over how long: no finding is no proof that all is well. */
 function NoFinding() {
-  const assessed = useConsole(state => state.assessment?.assessed ?? null);
-  if (assessed === null) return null;
+  const {assessed, outage, hasFindings} = useConsole(state => ({
+    assessed: state.assessment?.assessed ?? null,
+    outage: state.past?.outage ?? null,
+    hasFindings: state.findings.length > 0,
+  }));
+  if (outage !== null) return <Text role="danger">{`  before it; ${outageText(outage)}`}</Text>;
+  if (assessed === null || hasFindings) return null;
   const {readings, window_ms, cannot_see} = assessed;
   const over = readings > 1 ? `${readings} readings over ${formatAge(window_ms)}` : 'one reading';
   return (

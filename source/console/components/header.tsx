@@ -90,7 +90,7 @@ function Freshness() {
 }
 
 /** `past  ▶ 10x  2026-11-21 14:03:20`. */
-function PastTime({past: {now, isPlaying, speed, at_ms}}: {past: Past}) {
+function PastTime({past: {now, isPlaying, speed, at_ms, outage}}: {past: Past}) {
   const {symbols} = useTheme();
   return (
     <Text>
@@ -100,6 +100,7 @@ function PastTime({past: {now, isPlaying, speed, at_ms}}: {past: Past}) {
       ) : (
         <Text role="muted">{`stopped ${speed === 1 ? '' : `${speed}x `}`}</Text>
       )}
+      {outage !== null && <Text role="danger">no reading </Text>}
       <Text role="strong">{new Date(at_ms).toISOString().slice(0, 19).replace('T', ' ')}</Text>
     </Text>
   );

@@ -94,13 +94,13 @@ function keepSnapshot(
 /** Shows a snapshot of the past, with those before it for the charts; not where a wizard has been opened since it was requested. */
 function takePast(
   state: ConsoleState,
-  {times, snapshots}: Extract<Event, {kind: 'past-read'}>,
+  {times, snapshots, outage}: Extract<Event, {kind: 'past-read'}>,
 ): UpdateResult {
   if (state.wizard !== null || state.replay !== null) return noEffects(state);
   const snapshot = snapshots.at(-1);
   if (snapshot === undefined) return noEffects(inform(state, 'no snapshot is kept for that time'));
   const known = {...state, targetName: snapshot.target.id};
-  return showPast(known, times, {snapshot, ...chartsOf(snapshots)});
+  return showPast(known, {times, outage}, {snapshot, ...chartsOf(snapshots)});
 }
 
 function takeJournal(state: ConsoleState, event: Extract<Event, {kind: 'journal-read'}>): ConsoleState {

@@ -1,7 +1,7 @@
 import type {HistorySample} from '../../core/activity/budget.ts';
 import {indexAt} from '../../core/text/time.ts';
 import type {LoggedChange, Sample} from '../../model/assessment.ts';
-import type {RecordedAt} from '../../model/ports.ts';
+import type {Outage, RecordedAt} from '../../model/ports.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 
 export type PastSlice = {
@@ -13,8 +13,10 @@ export type PastSlice = {
 export type Past = {
   /** The recorded snapshots with the severity of their findings. */
   times: readonly RecordedAt[];
-  /** Time of the snapshot shown, by the server's clock. */
+  /** Time of the snapshot or outage shown, by the server's clock. */
   at_ms: number;
+  /** The server could not be read at that time: the snapshot shown is from before. */
+  outage: Outage | null;
   isPlaying: boolean;
   /** Recorded seconds per second. */
   speed: number;
@@ -33,7 +35,7 @@ type Shown = {
 };
 
 export type PastEvent =
-  | {kind: 'past-read'; times: readonly RecordedAt[]; snapshots: Snapshot[]}
+  | {kind: 'past-read'; times: readonly RecordedAt[]; snapshots: Snapshot[]; outage: Outage | null}
   | {kind: 'past-changes'; changes: readonly LoggedChange[]}
   | {kind: 'play-on'};
 
@@ -56,7 +58,9 @@ const speeds = [1, 2, 5, 10, 30, 60, 300];
 
 export function createPast(isRecording: boolean): PastSlice {
   return {
-    past: isRecording ? {times: [], at_ms: 0, isPlaying: true, speed: 1, now: null, changes: null} : null,
+    past: isRecording
+      ? {times: [], at_ms: 0, outage: null, isPlaying: true, speed: 1, now: null, changes: null}
+      : null,
   };
 }
 
@@ -81,12 +85,13 @@ export function goInTime<State extends PastSlice & Shown>(
 /** Shows a snapshot of the past with the charts before it, and goes on playing. */
 export function showPast<State extends PastSlice & Shown>(
   state: State,
-  times: readonly RecordedAt[],
+  {times, outage}: Pick<Past, 'times' | 'outage'>,
   shown: Shown & {snapshot: Snapshot},
 ): Updated<State> {
   const {snapshot, history, trends, samples} = state;
   const fresh = {isPlaying: false, speed: 1, now: {snapshot, history, trends, samples}, changes: null};
-  const past: Past = {...(state.past ?? fresh), times, at_ms: Date.parse(shown.snapshot.at)};
+  const at_ms = outage?.at_ms ?? Date.parse(shown.snapshot.at);
+  const past: Past = {...(state.past ?? fresh), times, at_ms, outage};
   const next = {...state, ...shown, past};
   return past.isPlaying ? scheduleNext(next, past) : {state: next, effects: []};
 }
@@ -154,6 +159,12 @@ function nextStep({times, at_ms, speed}: Past): {by: number; wait_ms: number} {
 /** Keeps what L returns to up to date while the past is shown. */
 export function keepNow<State extends PastSlice>(state: State, past: Past, now: Shown): State {
   return past.now === null ? state : {...state, past: {...past, now}};
+}
+
+/** `no reading from 14:03:20 to 14:04:02: connection lost`. */
+export function outageText({at_ms, until_ms, message}: Outage): string {
+  const end = until_ms === null ? 'on' : `to ${clockOf(until_ms)}`;
+  return `no reading from ${clockOf(at_ms)} ${end}: ${message}`;
 }
 
 /** Why nothing can be changed while the past is shown. */

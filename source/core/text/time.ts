@@ -1,5 +1,3 @@
-import type {RecordedAt} from '../../model/ports.ts';
-
 const unitMs: Record<string, number> = {
   us: 0.001,
   ms: 1,
@@ -91,7 +89,7 @@ export function parseTimestamp(text: string, last_ms: number): number | null {
 }
 
 /** Index of the last time at or before `at_ms`; 0 if all are later, -1 if there are none. */
-export function indexAt(times: readonly RecordedAt[], at_ms: number): number {
+export function indexAt(times: readonly {at_ms: number}[], at_ms: number): number {
   let [from, to] = [0, times.length];
   while (from < to) {
     const middle = (from + to) >> 1;

@@ -22,7 +22,7 @@ const to_ms = Date.parse(snapshots.at(-1)?.at ?? '');
 const target = 'db.example:5432/shop';
 const recording: Recording = {
   times: () => snapshots.map(({at}) => ({at_ms: Date.parse(at), severity: null})),
-  failures: () => [{at_ms: from_ms + 5000, message: 'the server went away'}],
+  outages: () => [{at_ms: from_ms + 5000, until_ms: from_ms + 10_000, message: 'the server went away'}],
   read: async (from, to) => snapshots.slice(from, to + 1),
 };
 const scope: ReportScope = {target, from_ms, to_ms, run: null};

@@ -33,7 +33,7 @@ function pastRead(index: number, kept = times): Message {
   const snapshots = Array.from({length: Math.min(5, index + 1)}, (_, back) =>
     snapshotAt(index - back),
   ).reverse();
-  return {kind: 'past-read', times: kept, snapshots};
+  return {kind: 'past-read', times: kept, snapshots, outage: null};
 }
 
 const recipe = createRecipe({findings: () => [createFinding()]});
@@ -160,7 +160,7 @@ it('says how to go on while the screen is paused', () => {
 
 describe('a recording', () => {
   const opened = open(100, 30, {
-    past: {times: [], at_ms: 0, isPlaying: true, speed: 1, now: null, changes: null},
+    past: {times: [], at_ms: 0, outage: null, isPlaying: true, speed: 1, now: null, changes: null},
   });
 
   it('plays from its beginning, snapshot by snapshot', () => {
