@@ -7,6 +7,7 @@ import {
   readValues,
   writeText,
 } from '../source/core/recipe/parameters.ts';
+import {effectsOf, poolerOf} from '../source/core/sessions/effect-of-ending.ts';
 import {
   describeBackend,
   type Protection,
@@ -21,6 +22,7 @@ import {
   type KnownSession,
   terminateHolderStep,
 } from '../source/core/sessions/session-steps.ts';
+import {changesSchema} from '../source/core/sql/statement-name.ts';
 import {counted, formatAge} from '../source/core/text/format.ts';
 import {didYouMean} from '../source/core/text/nearest.ts';
 import {writeDuration} from '../source/core/text/time.ts';
@@ -28,8 +30,11 @@ import type {Finding, Parameter, ParameterValues, Plan, Recipe, Skipped} from '.
 import type {AdvisoryLock, RecipeData} from '../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
 
-/** Prisma Migrate's session-level lock (schema-engine's acquire_lock). */
+/** The session-level lock of Prisma Migrate up to 7 (schema-engine's acquire_lock). */
 const key = '72707369';
+
+/** Its lock, and those that Prisma 8 takes for a migration's transaction. */
+const locks = {key, with_prisma_8: true} as const;
 /** Between two migrations, or while `migrate dev` prompts, a holder is idle for a moment. */
 const idleAfterMs = thresholds.migrate_lock_idle_ms.warning;
 
@@ -54,11 +59,12 @@ const parameters: Parameter[] = [
 const recipe: Recipe = {
   id: 'prisma-migrate-lock',
   title: "Release Prisma Migrate's lock",
-  summary: `Shows which session holds advisory lock ${key} and ends it if it is idle; never a running migration`,
+  summary:
+    "Shows which session holds Prisma Migrate's advisory lock and ends it if it is idle; never a running migration",
   parameters,
-  diagnoseRequires: {advisory_locks: {key}},
+  diagnoseRequires: {advisory_locks: locks},
   diagnose,
-  planRequires: () => ({advisory_locks: {key}}),
+  planRequires: () => ({advisory_locks: locks, sessions: true}),
   plan,
 };
 export default recipe;
@@ -71,8 +77,18 @@ function holdersOf(snapshot: Snapshot, locks: readonly AdvisoryLock[]): Holder[]
     .map(lock => ({
       lock,
       backend: snapshot.backends.find(({pid}) => pid === lock.pid),
-      waiters: locks.filter(each => !each.is_granted && each.database === lock.database),
+      waiters: locks.filter(
+        each => !each.is_granted && each.database === lock.database && keyOf(each) === keyOf(lock),
+      ),
     }));
+}
+
+function keyOf(lock: AdvisoryLock): string {
+  return lock.key ?? key;
+}
+
+function isOfPrisma8(lock: AdvisoryLock): boolean {
+  return keyOf(lock) !== key;
 }
 
 function diagnose(snapshot: Snapshot, {advisory_locks = []}: RecipeData): Finding[] {
@@ -82,8 +98,8 @@ function diagnose(snapshot: Snapshot, {advisory_locks = []}: RecipeData): Findin
       {
         recipe: recipe.id,
         severity: waiters.length > 0 ? 'critical' : 'warning',
-        subject: `database:${lock.database}/advisory lock:${key}`,
-        summary: `${lock.pid} (${describeBackend(backend)} for ${formatAge(backend.state_age_ms)}) holds Prisma Migrate's lock in ${lock.database}; ${counted(waiters.length, 'migration')} waiting`,
+        subject: `database:${lock.database}/advisory lock:${keyOf(lock)}`,
+        summary: `${lock.pid} (${describeBackend(backend)} for ${formatAge(backend.state_age_ms)}) holds ${isOfPrisma8(lock) ? "Prisma 8's migration lock" : "Prisma Migrate's lock"} in ${lock.database}; ${counted(waiters.length, 'migration')} waiting`,
         evidence: {
           pid: lock.pid,
           application_name: backend.application_name,
@@ -119,7 +135,11 @@ function protectionOfHolder(backend: Backend, snapshot: Snapshot, idle_for_ms: n
     : null;
 }
 
-function plan(snapshot: Snapshot, params: ParameterValues, {advisory_locks = []}: RecipeData): Plan {
+function plan(
+  snapshot: Snapshot,
+  params: ParameterValues,
+  {advisory_locks = [], sessions}: RecipeData,
+): Plan {
   const read = readValues(params, parameters);
   const idle_for_ms = readDuration('idle_for', read('idle_for'));
   const database = readText(read('database'));
@@ -127,17 +147,23 @@ function plan(snapshot: Snapshot, params: ParameterValues, {advisory_locks = []}
   const holders = holdersOf(snapshot, advisory_locks).filter(
     ({lock}) => database === null || lock.database === database,
   );
-  const chosen = holders.flatMap(({backend}) =>
+  const chosen = holders.flatMap(({lock, backend}) =>
     backend && protectionOfHolder(backend, snapshot, idle_for_ms) === null && isKnownSession(backend)
-      ? [backend]
+      ? [{backend, lock}]
       : [],
   );
   return {
     recipe: recipe.id,
     params: completeParams(params, parameters),
-    explanation: explain(holders, chosen, database),
+    explanation: explain(
+      holders,
+      chosen.map(({backend}) => backend),
+      {database, sessions},
+    ),
     figure: holders.flatMap(draw),
-    steps: chosen.map(session => terminateHolderStep(session, pid => holdsAdvisoryLock(pid, BigInt(key)))),
+    steps: chosen.map(({backend, lock}) =>
+      terminateHolderStep(backend, pid => holdsAdvisoryLock(pid, BigInt(keyOf(lock)))),
+    ),
     skipped: holders.flatMap(holder => toSkippedHolder(holder, snapshot, idle_for_ms)),
     batch_size: 5,
     pause_ms: 500,
@@ -175,31 +201,52 @@ function draw({lock, backend, waiters}: Holder): string[] {
 function explain(
   holders: readonly Holder[],
   chosen: readonly KnownSession[],
-  database: string | null,
+  {database, sessions}: {database: string | null; sessions: RecipeData['sessions']},
 ): string[] {
   if (holders.length === 0) {
     const where = database === null ? '' : ` in ${database}`;
-    return [`No session holds advisory lock ${key}${where}. Migrations can run.`];
+    return [
+      `No session holds Prisma Migrate's lock${where}: neither advisory lock ${key} nor one of Prisma 8's. Migrations can run.`,
+    ];
   }
-  const isPooled = chosen.some(({query}) => !migrateStatement.test(query ?? ''));
   return [
-    `Prisma Migrate takes advisory lock ${key} so that one migration runs at a time in a database; another one gives up after 10 seconds (P1002).`,
+    ...(holders.every(({lock}) => isOfPrisma8(lock))
+      ? []
+      : [
+          `Prisma Migrate takes advisory lock ${key} so that one migration runs at a time in a database; another one gives up after 10 seconds (P1002).`,
+        ]),
+    ...(holders.some(({lock}) => isOfPrisma8(lock))
+      ? [
+          'Prisma 8 locks its contract marker until the transaction of the migration ends; another one waits for it.',
+        ]
+      : []),
     ...(chosen.length === 0
       ? ['No session holding the lock is idle. Nothing to end.']
       : [`${counted(chosen.length, 'session')} to end:`]),
     ...describeSessions({chosen: [...chosen], skipped: [], blocked: new Map()}),
-    ...(isPooled
-      ? [
-          "The last statement is not Prisma Migrate's: a pooler in transaction mode kept the session and its lock. Let Prisma Migrate connect directly (directUrl, DIRECT_URL).",
-        ]
-      : []),
+    ...explainKept(chosen),
     ...(chosen.length === 0
       ? []
       : [
-          'The lock is released with the session, and an open transaction is rolled back. This cannot be undone.',
+          ...effectsOf('end', chosen, sessions),
+          'This cannot be undone.',
           "Then run 'prisma migrate status'; if a migration failed half-way, 'prisma migrate resolve' repairs its record.",
         ]),
   ];
 }
 
-const migrateStatement = /72707369|_prisma_migrations/;
+/** Why a session has the lock and does something else. Behind a pooler it is known, else only possible. */
+function explainKept(chosen: readonly KnownSession[]): string[] {
+  const others = chosen.filter(({query}) => !migrateStatement.test(query ?? '') && !changesSchema(query));
+  const [first] = others;
+  if (first === undefined) return [];
+  const pooler = others.map(poolerOf).find(each => each !== null);
+  const direct = 'Let Prisma Migrate connect directly (directUrl, DIRECT_URL).';
+  return [
+    pooler === undefined
+      ? `The last statement of ${first.pid} is not Prisma Migrate's. A pooler in transaction mode keeps a session and its lock for other clients; whether there is one cannot be seen here. If so: ${direct}`
+      : `The last statement of ${first.pid} is not Prisma Migrate's: ${pooler} kept the session and its lock for other clients. ${direct}`,
+  ];
+}
+
+const migrateStatement = /72707369|_prisma_migrations|prisma_contract/;

@@ -89,6 +89,8 @@ export type IndexBuild = {
 /** A session that holds or waits for one advisory lock. Keys are per database. */
 export type AdvisoryLock = {
   pid: number;
+  /** Absent: the one that was asked for. */
+  key?: string;
   database: string;
   mode: string;
   is_granted: boolean;
@@ -103,8 +105,11 @@ export type TableHolder = {
   locks: {table_oid: string; mode: string}[];
 };
 
-/** The key of `pg_advisory_lock(bigint)` as decimal text: it may exceed JavaScript's safe integers. */
-export type AdvisoryLockNeed = {key: string};
+/**
+ * The key of `pg_advisory_lock(bigint)` as decimal text: it may exceed JavaScript's safe integers. `with_prisma_8`: and the
+ * locks of Prisma 8's migrations.
+ */
+export type AdvisoryLockNeed = {key: string; with_prisma_8?: true};
 
 /** Tables of the connected database that autovacuum is behind on, and what holds back vacuum. */
 export type Maintenance = {

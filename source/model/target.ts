@@ -32,6 +32,8 @@ type Privileges = {
   read_all_stats: boolean;
   /** pg_signal_backend: may cancel and terminate other roles' backends, superusers' excepted. */
   signal_backend: boolean;
+  /** Without it: the roles whose sessions it may cancel and terminate, its own among them. Absent in older recordings. */
+  signal_roles?: string[];
   /** May use `reserved_connections` (PG16+), or the superuser's reserve. */
   reserved_slots: boolean;
 };

@@ -17,6 +17,7 @@ import {
 import {
   advisoryLocksQuery,
   preparedTransactionsQuery,
+  sessionFactsQuery,
   tableHoldersQuery,
 } from '../../source/postgres/facts/locks.ts';
 import {tableUpkeepQuery, xminHoldersQuery} from '../../source/postgres/facts/maintenance.ts';
@@ -53,7 +54,7 @@ import {watch} from './watching.ts';
 const serverQueries: [Query, unknown[]][] = [
   ...Object.values(progressQueries).map((query): [Query, unknown[]] => [query, [1]]),
   [activityQuery, [null]],
-  [advisoryLocksQuery, ['1']],
+  [advisoryLocksQuery, ['1', true]],
   [namesQuery, []],
   [databaseNamesQuery, []],
   [wideningColumnsQuery, ['public.orders', 'id']],
@@ -72,6 +73,7 @@ const serverQueries: [Query, unknown[]][] = [
   [indexHitsQuery, []],
   [lockWaitsQuery, []],
   [preparedTransactionsQuery, []],
+  [sessionFactsQuery, []],
   [tableHoldersQuery, []],
   [roleSettingsQuery, []],
   [serverSettingsQuery, []],

@@ -68,6 +68,31 @@ describeEachMajor('prisma-migrate-lock', major => {
     }
   });
 
+  it("ends the holder of Prisma 8's lock, which a sweep leaves alone by its name", async () => {
+    const marker = ['prisma_8.contract.marker:public:app'];
+    const take = 'select pg_advisory_xact_lock(hashtext($1))';
+    const holder = await open('prisma-8');
+    await holder.query('BEGIN');
+    await holder.query(take, marker);
+    const next = await open('next-8');
+    await next.query('BEGIN');
+    const lock = next.query(take, marker);
+    await untilRuns('next-8');
+
+    const acting = await createActing(server, {user: 'oncall'});
+    const sweep = ['older_than=0s', 'application=prisma-8'];
+    expect(await acting.run('kill-idle-sessions', {set: sweep, yes: true})).toBe(0);
+    expect(acting.document()).toMatchObject({
+      steps: [],
+      skipped: [{reason: expect.stringMatching(/^it holds advisory lock -?\d+ \(Prisma 8\)$/)}],
+    });
+    expect(await acting.run('prisma-migrate-lock', {set: now, yes: true})).toBe(0);
+    expect(acting.document()).toMatchObject({status: 'done', steps: [{outcome: 'verified'}]});
+    expect((acting.document() as unknown as {figure: string[]}).figure).toHaveLength(2);
+    expect(await lock).toMatchObject({rowCount: 1});
+    await next.query('ROLLBACK');
+  });
+
   it('skips a running migration', async () => {
     const client = await migrate('at-work');
     const failure = client.query('SELECT pg_sleep(600)').catch((error: {code: string}) => error.code);

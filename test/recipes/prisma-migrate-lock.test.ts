@@ -64,10 +64,44 @@ describe('plan', () => {
     });
   });
 
-  it("explains that a pooler kept the lock if the last statement is not Prisma Migrate's", () => {
-    const text = (query: string) => plan([holder({query})], [lock(1)]).explanation.join('\n');
-    expect(text('SELECT 1')).toContain('directUrl');
-    expect(text('SELECT pg_advisory_lock(72707369)')).not.toContain('directUrl');
+  it.each<[string, Partial<Backend>, RegExp | null]>([
+    ["Prisma Migrate's statement", {}, null],
+    ['a schema change, as in a migration', {query: 'ALTER TABLE a ADD b int'}, null],
+    [
+      'another statement',
+      {query: 'SELECT 1'},
+      /^The last statement of 1 is not .* cannot be seen here\. If so: .*directUrl/,
+    ],
+    [
+      "a pooler's name",
+      {query: 'SELECT 1', application_name: 'pgbouncer'},
+      /^The last statement of 1 is not .*: pgbouncer kept the session .*directUrl/,
+    ],
+  ])('says no more of a pooler than is known by %s', (_, overrides, expected) => {
+    const said = plan([holder(overrides)], [lock(1)]).explanation.filter(text => text.includes('directUrl'));
+    expect(said).toEqual(expected === null ? [] : [expect.stringMatching(expected)]);
+  });
+
+  it("tells Prisma 8's lock from that of earlier versions", () => {
+    const eight = lock(1, {key: '-1234'});
+    const {steps, explanation} = plan([holder({state: 'idle in transaction'})], [eight, waiter]);
+    // The key in two halves.
+    expect(JSON.stringify(steps)).toContain('l.classid = 4294967295 AND l.objid = 4294966062');
+    expect(explanation.join()).toMatch(/Prisma 8 locks its contract marker/);
+    expect(explanation.join()).not.toMatch(/72707369/);
+    const findings = recipe.diagnose(createSnapshot({backends: [holder()]}), {
+      advisory_locks: [eight, waiter],
+    });
+    // The waiter waits for the other lock.
+    expect(findings).toMatchObject(
+      [
+        {
+          severity: 'warning',
+          subject: 'database:shop/advisory lock:-1234',
+          summary: /Prisma 8's migration lock in shop/,
+        },
+      ].map(({summary, ...rest}) => ({...rest, summary: expect.stringMatching(summary)})),
+    );
   });
 
   it('selects the named database and draws its waiters', () => {
@@ -86,7 +120,7 @@ describe('plan', () => {
   it('has nothing to do if no session holds it', () => {
     expect(plan([], [])).toMatchObject({steps: [], explanation: [expect.stringMatching(/^No session/)]});
     expect(plan([], [], {database: 'shop'}).explanation).toEqual([
-      'No session holds advisory lock 72707369 in shop. Migrations can run.',
+      "No session holds Prisma Migrate's lock in shop: neither advisory lock 72707369 nor one of Prisma 8's. Migrations can run.",
     ]);
   });
 

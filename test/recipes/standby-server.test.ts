@@ -15,6 +15,10 @@ describeEachMajor('a standby', major => {
     await createRoles(server);
     await createOrders(server, 200);
     await server.query('CREATE INDEX idle_one ON shop.orders (n)');
+    await server.query('CREATE INDEX broken ON shop.orders (status)');
+    await server.query("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'shop.broken'::regclass");
+    await server.query("ALTER ROLE app SET work_mem = '8MB'");
+    await server.query('CREATE TABLE shop.events (id serial PRIMARY KEY)');
     const data = join(server.folder, 'data');
     const {uid, gid} = await stat(data);
     await writeFile(join(data, 'standby.signal'), '');
@@ -32,6 +36,9 @@ describeEachMajor('a standby', major => {
     ['drop-unused-indexes', ['stats_age=0s', 'standby=drop', 'index=idle_one'], 'DROP INDEX'],
     ['apply-indexes', [], 'CREATE INDEX'],
     ['enable-statement-statistics', [], 'CREATE EXTENSION'],
+    ['repair-invalid-indexes', [], 'DROP INDEX, CREATE INDEX'],
+    ['reset-role-setting', ['setting=work_mem', 'role=app'], 'ALTER ROLE'],
+    ['widen-column', ['table=shop.events', 'column=id'], 'ALTER TABLE, ALTER SEQUENCE'],
   ])('leaves the plan of %s without steps', async (recipe, set, verb) => {
     const acting = await createActing(server);
     advise(acting, [await proposalFor(server, '"user_id"')]);
@@ -42,8 +49,22 @@ describeEachMajor('a standby', major => {
       expect(String((explanation as string[])[0])).toBe(
         `This server is a standby (in recovery) and refuses ${verb}: ${where}.`,
       );
-      expect(skipped).toMatchObject([{reason: expect.stringContaining(where), is_forbidden: true}]);
+      expect(skipped).toEqual(
+        verb
+          .split(', ')
+          .map(() => expect.objectContaining({reason: expect.stringContaining(where), is_forbidden: true})),
+      );
     }
+  });
+
+  it('has no statistics to bring up to date', async () => {
+    const acting = await createActing(server);
+    const set = ['tables=shop.orders', 'threshold_times=0'];
+    expect(await acting.run('analyze-stale-tables', {set, yes: true})).toBe(0);
+    expect(acting.document()).toMatchObject({
+      steps: [],
+      explanation: ['A standby gets its statistics from the primary: run this there.'],
+    });
   });
 
   it('allows ending sessions', async () => {

@@ -171,7 +171,7 @@ function adviceOn(
             .join('&'),
         ]
       : [
-          'Prisma 7, or an adapter: add to the object of new PrismaPg({...}), or of the pool passed to it',
+          'Prisma 7, or an adapter: add to the object of new PrismaPg({...}), or of the pool passed to it (Prisma 8: the pg.Pool given to postgres({pg}))',
           ...adapterLines(adapterSettings(settings)).map(line => `  ${line}`),
         ];
   const title = kind === 'url' ? 'set the pool in the URL' : "set the adapter's pool";

@@ -166,7 +166,7 @@ function isListening({query}: Backend): boolean {
  * The pooler that the application_name names; null if none is known. PgBouncer sets none of its own: its `application_name` for
  * server connections is the client's, or what its configuration says.
  */
-function poolerOf({application_name}: Pick<Backend, 'application_name'>): string | null {
+export function poolerOf({application_name}: Pick<Backend, 'application_name'>): string | null {
   return (
     /\b(?:pgbouncer|supavisor|pgcat|odyssey|pgpool(?:-ii)?|pgdog)\b/i.exec(application_name)?.[0] ?? null
   );

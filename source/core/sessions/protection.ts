@@ -61,6 +61,11 @@ function unconditionalProtection(backend: Backend, {target}: Snapshot): Protecti
   if (backend.is_superuser && !target.privileges.is_superuser) {
     return {reason: 'superuser session: only a superuser may end it', is_forbidden: true};
   }
+  const {is_superuser, signal_backend, signal_roles} = target.privileges;
+  if (!is_superuser && !signal_backend && signal_roles?.includes(backend.usename ?? '') === false) {
+    const grant = `GRANT pg_signal_backend TO ${quoteIdentifier(target.user)}`;
+    return {reason: `a session of another role, which this role may not end: ${grant}`, is_forbidden: true};
+  }
   if (backend.backend_type !== null && backend.backend_type !== 'client backend') {
     return {reason: `backend type ${backend.backend_type}: not a client session`, is_forbidden: false};
   }
@@ -90,13 +95,15 @@ function conditionalReason(backend: Backend, snapshot: Snapshot): string | null 
 
 /** A cheap first test, because redacting literals costs far more. */
 const mayBeProtected =
-  /copy|_pg_dump_cursor|72707369|_prisma_migrations|create|reindex|alter|drop|cluster|vacuum|refresh/i;
+  /copy|_pg_dump_cursor|72707369|_prisma_migrations|create|reindex|alter|drop|cluster|vacuum|repack|refresh/i;
 
 function statementReason(statement: string, original: string): string | null {
   if (dumpStatements.test(statement)) return 'dump: its statement is COPY ... TO STDOUT';
   // The key is a literal, so it is searched in the original text.
   if (prismaMigrateLock.test(original) || /\b_prisma_migrations\b/.test(statement)) return 'prisma migrate';
   if (/^create (unique )?index\b|^reindex\b/i.test(statement)) return 'it builds an index';
+  const upkeep = maintenance.exec(statement)?.[0].toUpperCase();
+  if (upkeep !== undefined) return `maintenance: its last statement is ${upkeep}`;
   return schemaStatements.test(statement) ? 'migration: its last statement changes the schema' : null;
 }
 
@@ -113,7 +120,10 @@ const migrationPrograms =
 const dumpStatements = /^copy\b.*\bto stdout\b|\b_pg_dump_cursor\b/i;
 
 const schemaStatements =
-  /^(alter (table|type|index|sequence|schema|domain)|drop (table|index|type|schema|sequence)|create (unlogged )?table|create (schema|type|extension|materialized view)|cluster|vacuum|refresh materialized view)\b/i;
+  /^(alter (table|type|index|sequence|schema|domain)|drop (table|index|type|schema|sequence)|create (unlogged )?table|create (schema|type|extension|materialized view))\b/i;
+
+/** REPACK is PostgreSQL 19's. */
+const maintenance = /^(cluster|vacuum|repack|refresh materialized view)\b/i;
 
 /** Roles of managed services, from their documentation. `postgres` belongs to the customer. */
 const managedRoles: ReadonlySet<string> = new Set([

@@ -68,6 +68,7 @@ const patterns: [RegExp, string][] = (
     [/^create\s+(?:or\s+replace\s+)?(?:constraint\s+)?trigger\b.*?\bon\s+(NAME)/, 'CREATE TRIGGER on NAME'],
     [/^reindex\s+(?:\([^)]*\)\s*)?(?:table|index)\s+(?:concurrently\s+)?(NAME)/, 'REINDEX NAME'],
     [/^cluster\s+(?:\([^)]*\)\s*)?(?:verbose\s+)?(NAME)/, 'CLUSTER NAME'],
+    [/^repack\s+(?:\([^)]*\)\s*)?(?:verbose\s+)?(NAME)/, 'REPACK NAME'],
     [/^vacuum\s+(?:full|\([^)]*\bfull\b[^)]*\))\s+(?:verbose\s+)?(?:analyze\s+)?(NAME)/, 'VACUUM FULL NAME'],
     [/^vacuum\s+(?:\([^)]*\)\s*)?(?:verbose\s+)?(?:analyze\s+)?(NAME)/, 'VACUUM NAME'],
     [/^analyze\s+(?:\([^)]*\)\s*)?(?:verbose\s+)?(NAME)/, 'ANALYZE NAME'],
@@ -91,5 +92,5 @@ function plain(written: string): string {
 
 /** Whether it takes a lock that readers or writers of the table wait for: schema changes, LOCK, VACUUM FULL and the like. */
 export function changesSchema(sql: string | null): boolean {
-  return /^\s*(?:alter|drop|truncate|create|reindex|cluster|refresh|lock|vacuum)\b/i.test(sql ?? '');
+  return /^\s*(?:alter|drop|truncate|create|reindex|cluster|repack|refresh|lock|vacuum)\b/i.test(sql ?? '');
 }

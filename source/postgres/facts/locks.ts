@@ -11,25 +11,38 @@ import {isoTime} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, serverQuery} from '../queries/query.ts';
 
-/** The sessions of every database that hold or await one advisory lock, holders first. Throws the server's errors. */
+/** The sessions of every database that hold or await these advisory locks, holders first. Throws the server's errors. */
 export async function readAdvisoryLocks(
   {client, server_version_num}: Connection,
-  {key}: AdvisoryLockNeed,
+  {key, with_prisma_8}: AdvisoryLockNeed,
 ): Promise<AdvisoryLock[]> {
   const {text} = pickVariant(advisoryLocksQuery, server_version_num);
-  return (await client.query<AdvisoryLock>({text, values: [key]})).rows;
+  return (await client.query<AdvisoryLock>({text, values: [key, with_prisma_8 === true]})).rows;
 }
+
+/**
+ * The keys that Prisma 8's migrations lock in their transaction: hashtext('prisma_8.contract.marker:<schema>:<space>')
+ * (markerLockKey() of its SQL runner), for schemas of the connected database. A space is the application or an extension.
+ */
+const prisma8Keys = `prisma_8 AS MATERIALIZED (
+  SELECT DISTINCT hashtext(concat('prisma_8.contract.marker:', n.name, ':', s.name))::int8 AS key
+  FROM (SELECT nspname::text FROM pg_namespace UNION SELECT '__unbound__') n (name)
+  CROSS JOIN (SELECT extname::text FROM pg_extension UNION VALUES ('app'), ('pgvector')) s (name)
+)`;
+
+const keyOf = (lock: string) => `((${lock}.classid::int8 << 32) | ${lock}.objid::int8)`;
 
 /**
  * Sessions that hold or await pg_advisory_lock($1::bigint): its high half is classid, its low half objid, and objsubid
  * is 1 (2 for a lock of two int4 keys; src/backend/utils/adt/lockfuncs.c).
  */
 const advisoryLocksText = (wait_age_ms: string) => `
-SELECT /* poolctl */ l.pid, d.datname::text AS database, l.mode, l.granted AS is_granted, ${wait_age_ms} AS wait_age_ms
+WITH /* poolctl */ ${prisma8Keys}
+SELECT l.pid, ${keyOf('l')}::text AS key, d.datname::text AS database, l.mode, l.granted AS is_granted, ${wait_age_ms} AS wait_age_ms
 FROM pg_locks l
 JOIN pg_database d ON d.oid = l.database
 WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.pid IS NOT NULL
-  AND l.classid = (($1::int8 >> 32) & 4294967295)::oid AND l.objid = ($1::int8 & 4294967295)::oid
+  AND (${keyOf('l')} = $1::int8 OR ($2::bool AND ${keyOf('l')} IN (SELECT p.key FROM prisma_8 p)))
 ORDER BY l.granted DESC, l.pid`;
 
 export const advisoryLocksQuery = serverQuery('poolctl_advisory_locks', {
@@ -46,7 +59,10 @@ export async function readSessionFacts({client, server_version_num}: Connection)
     advisory_locks: locks.map(({pid, count, database, keys}) => ({
       pid,
       count,
-      names: keys.map(([classid, objid, objsubid]) => advisoryLock({classid, objid, objsubid, database})),
+      names: keys.map(([classid, objid, objsubid, isPrisma8]) => {
+        const name = advisoryLock({classid, objid, objsubid, database});
+        return isPrisma8 ? `${name} (Prisma 8)` : name;
+      }),
     })),
     index_builds,
   };
@@ -57,7 +73,7 @@ type SessionFactsRow = {
     pid: number;
     count: number;
     database: string;
-    keys: [classid: number, objid: number, objsubid: number][];
+    keys: [classid: number, objid: number, objsubid: number, isPrisma8: boolean][];
   }[];
   index_builds: IndexBuild[];
 };
@@ -66,9 +82,10 @@ type SessionFactsRow = {
 export const sessionFactsQuery = serverQuery(
   'poolctl_session_facts',
   `
-WITH /* poolctl */ locks AS (
+WITH /* poolctl */ ${prisma8Keys}, locks AS (
   SELECT l.pid, count(*)::int4 AS count, min(d.datname::text) AS database,
-    (array_agg(json_build_array(l.classid::int8, l.objid::int8, l.objsubid) ORDER BY l.classid, l.objid))[1:3] AS keys
+    (array_agg(json_build_array(l.classid::int8, l.objid::int8, l.objsubid,
+      l.objsubid = 1 AND ${keyOf('l')} IN (SELECT p.key FROM prisma_8 p)) ORDER BY l.classid, l.objid))[1:3] AS keys
   FROM pg_locks l JOIN pg_database d ON d.oid = l.database
   WHERE l.locktype = 'advisory' AND l.granted AND l.pid IS NOT NULL
   GROUP BY l.pid

@@ -83,6 +83,7 @@ function toTarget(row: IdentityRow, request: ConnectionRequest): Target {
       is_superuser,
       read_all_stats,
       signal_backend,
+      ...(row.own_roles !== null && {signal_roles: row.own_roles}),
       reserved_slots: is_superuser || row.use_reserved,
     },
     prisma: request.prisma,
@@ -188,6 +189,8 @@ SELECT /* poolctl */ current_setting('server_version_num')::int4 AS server_versi
   pg_has_role(r.oid, 'pg_read_all_stats', 'USAGE') AS read_all_stats,
   pg_has_role(r.oid, 'pg_read_all_stats', 'MEMBER') AS is_stats_member,
   pg_has_role(r.oid, 'pg_signal_backend', 'USAGE') AS signal_backend,
+  CASE WHEN NOT pg_has_role(r.oid, 'pg_signal_backend', 'USAGE')
+    THEN ARRAY(SELECT o.rolname::text FROM pg_roles o WHERE pg_has_role(r.oid, o.oid, 'USAGE') ORDER BY 1) END AS own_roles,
   coalesce((SELECT pg_has_role(r.oid, p.oid, 'USAGE') FROM pg_roles p
     WHERE p.rolname IN ('pg_use_reserved_connections', 'rds_reserved')
     ORDER BY 1 DESC LIMIT 1), false) AS use_reserved,
@@ -211,6 +214,7 @@ type IdentityRow = {
   read_all_stats: boolean;
   is_stats_member: boolean;
   signal_backend: boolean;
+  own_roles: string[] | null;
   use_reserved: boolean;
   statements_version: string | null;
   statements_schema: string | null;

@@ -142,14 +142,38 @@ describeEachMajor('poolctl run', major => {
     expect(await acting.journal.read()).toEqual([]);
   });
 
-  it('exits 5 without the privilege to signal, and names it in the outcome', async () => {
+  it('exits 5 without the privilege to signal, which the preview says, unless the sessions are its own', async () => {
     const client = await leak(server, 'refused', 'app');
     const acting = await createActing(server, {user: 'viewer'});
+    expect(await acting.run('kill-idle-sessions', {set: [...now, 'application=refused'], yes: true})).toBe(5);
+    const reason =
+      'a session of another role, which this role may not end: GRANT pg_signal_backend TO "viewer"';
+    expect(acting.document()).toMatchObject({steps: [], skipped: [{reason, is_forbidden: true}]});
+    expect(await acting.run('terminate-sessions', {set: [`pid=${client.processID}`], dryRun: true})).toBe(5);
+    expect(await acting.journal.read()).toEqual([]);
+    await client.end();
+
+    const own = await leak(server, 'own', 'viewer');
+    own.on('error', () => {});
+    expect(await acting.run('kill-idle-sessions', {set: [...now, 'application=own'], yes: true})).toBe(0);
+    expect(acting.document().steps).toMatchObject([{outcome: 'verified'}]);
+  });
+
+  it('exits 5 if the privilege to signal is revoked after the preview, and names it in the outcome', async () => {
+    await server.query("CREATE ROLE revoked LOGIN PASSWORD 'secret' IN ROLE pg_monitor, pg_signal_backend");
+    await leak(server, 'refused', 'app');
+    const acting = await createActing(server, {user: 'revoked'});
+    const {load} = acting.ports;
+    let loads = 0;
+    acting.ports.load = async needs => {
+      // After the reading that the plan is compared with.
+      if (needs.sessions && ++loads === 2) await server.query('REVOKE pg_signal_backend FROM revoked');
+      return load(needs);
+    };
     expect(await acting.run('kill-idle-sessions', {set: [...now, 'application=refused'], yes: true})).toBe(5);
     expect(acting.document().steps).toMatchObject([{outcome: 'failed', sqlstate: '42501', row_count: 0}]);
     expect(JSON.stringify(acting.document())).toContain('pg_signal_backend');
     expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
-    await client.end();
   });
 
   it("exits 5 for a superuser's session, named by pid or not, and for sessions it cannot see", async () => {

@@ -61,6 +61,7 @@ const statements = [
   ...['SELECT pg_advisory_lock(72707369)', 'SELECT * FROM "_prisma_migrations"'],
   ...['CREATE UNIQUE INDEX CONCURRENTLY a ON b (c)', 'reindex table a', '/* x */ ALTER TABLE a ADD b int'],
   ...['DROP TABLE a', 'CREATE TABLE a (id int)', 'CREATE EXTENSION hstore', 'VACUUM a', 'CLUSTER a'],
+  'REPACK (CONCURRENTLY) a',
   'REFRESH MATERIALIZED VIEW a',
 ].map(query => ({query}));
 

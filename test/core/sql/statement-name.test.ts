@@ -25,6 +25,7 @@ it.each([
   ['LOCK orders', 'LOCK TABLE orders'],
   ['VACUUM (FULL, ANALYZE) orders', 'VACUUM FULL orders'],
   ['VACUUM orders', 'VACUUM orders'],
+  ['REPACK (CONCURRENTLY) shop.orders', 'REPACK shop.orders'],
   ['REFRESH MATERIALIZED VIEW totals', 'REFRESH MATERIALIZED VIEW totals'],
   ['TRUNCATE TABLE orders', 'TRUNCATE orders'],
   ['COMMIT', 'COMMIT'],
