@@ -250,9 +250,9 @@ async function followReadings(
   }
 }
 
-/** At the start a wrong password is not retried: another attempt would only count towards a lockout. */
+/** At the start a refused login is not retried: another attempt would only count towards a lockout. */
 function refusalOf(reading: SampleEvent, {snapshot}: ConsoleState): AbortError | null {
-  if (reading.kind !== 'lost' || reading.sqlstate !== '28P01' || snapshot !== null) return null;
+  if (reading.kind !== 'lost' || reading.retry_in_ms !== null || snapshot !== null) return null;
   return new AbortError(reading.message, {
     exitCode: exitCodes.connection,
     ...(reading.hint !== undefined && {hint: reading.hint}),

@@ -51,6 +51,8 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
         return context.repaint();
       case 'scroll':
         return context.scroll(effect.page, effect.by);
+      case 'refresh':
+        return ports.sampler.refresh();
       case 'set-interval':
         return ports.sampler.setInterval(effect.interval_ms);
       case 'show':

@@ -12,7 +12,8 @@ import type {ServerIdentity} from './target.ts';
 export type SampleEvent =
   /** `viaRescueUrl`: every slot was taken, so that poolctl connected to the rescue URL. */
   | {kind: 'snapshot'; snapshot: Snapshot; viaRescueUrl?: boolean}
-  | {kind: 'lost'; message: string; hint?: string; retry_in_ms: number; sqlstate: string | null};
+  /** `retry_in_ms`: null where it connects again only when `refresh` is called. */
+  | {kind: 'lost'; message: string; hint?: string; retry_in_ms: number | null; sqlstate: string | null};
 
 export type Sampler = {
   /** Ends when `signal` aborts. The next tick starts after the last ended. */
@@ -22,7 +23,7 @@ export type Sampler = {
   effectiveIntervalMs(): number;
   /** Whether statements are shown, and so read at each tick; `texts`: the keys of those whose texts to fetch. */
   setVisible(options: {statements: boolean; texts: string[]}): void;
-  /** Reads everything now, including what is read rarely; called after a change. */
+  /** Reads everything now, including what is read rarely, or connects again; called after a change, and by the user. */
   refresh(): void;
 };
 

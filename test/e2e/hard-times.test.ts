@@ -60,7 +60,7 @@ describe('a connection that is lost', () => {
       terminal.press('2');
       await terminal.waitFor('PID');
       terminal.press('?');
-      await terminal.waitFor('selects a row');
+      await terminal.waitFor('keys of Sessions');
       terminal.press('q');
       await terminal.waitFor('PID');
       terminal.press('q');
@@ -256,4 +256,16 @@ it('does not try a wrong password again: it ends, and says so', async () => {
   const terminal = open([server.url({user: 'oncall', password: 'wrong'})]);
   expect(await terminal.onExit).toMatchObject({exitCode: 3});
   expect(terminal.rawOutput()).toContain('password authentication failed for role "oncall"');
+});
+
+it('does not try a password again that was changed meanwhile, until Ctrl-R', async () => {
+  await server.query(`CREATE ROLE rotated LOGIN PASSWORD 'first' IN ROLE pg_monitor`);
+  const terminal = await opened([server.url({user: 'rotated', password: 'first'})]);
+  await server.query(`ALTER ROLE rotated PASSWORD 'second'`);
+  await server.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rotated'`);
+  await terminal.waitFor('password authentication failed for role "rotated"');
+  await terminal.waitFor('not tried again: Ctrl-R');
+  await server.query(`ALTER ROLE rotated PASSWORD 'first'`);
+  terminal.press('ctrl-r');
+  await terminal.waitFor(/● 0\.5s/);
 });

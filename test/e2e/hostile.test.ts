@@ -84,7 +84,7 @@ it('opens a statement of a megabyte and keeps answering keys', async () => {
   terminal.press('g');
   await terminal.waitFor('last statement');
   terminal.press('q', '?');
-  await terminal.waitFor('selects a row');
+  await terminal.waitFor('keys of ');
   expect(terminal.rawOutput().split('\u001b[2J')).toHaveLength(clears);
   terminal.press('q', 'q');
   expect(await terminal.leftovers()).toEqual([]);

@@ -74,7 +74,7 @@ describe('an escape sequence', () => {
     const terminal = await open();
     const before = await viewOf(terminal);
     terminal.write(`${sequence}?`);
-    await terminal.waitFor('selects a row');
+    await terminal.waitFor('keys of ');
     terminal.press('q');
     expect(await viewOf(terminal)).toEqual(before);
   });

@@ -222,7 +222,7 @@ it('pauses, changes the interval, runs : commands, and shows help', async () => 
   terminal.press('escape');
   await terminal.waitFor('? help');
   terminal.press('?');
-  await terminal.waitFor('selects a row');
+  await terminal.waitFor('keys of ');
   terminal.press('q');
   await terminal.waitFor('slots by application, role and client');
 });

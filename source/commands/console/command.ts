@@ -43,6 +43,7 @@ export async function run(
   const early = connectEarly(connectToWatch);
   const sampler = createSampler({
     interval_ms,
+    isAttended: true,
     connect: async signal => {
       watching = await (early.take(signal) ?? connectToWatch(signal));
       return watching;

@@ -81,17 +81,23 @@ function NoticeText({notice: {text, severity}}: {notice: Notice}) {
 
 const leastForWords = 60;
 
+/** When poolctl connects again; null while it is connected. */
+function retryText({link}: ConsoleState): string | null {
+  if (link.kind !== 'lost') return null;
+  return link.retry_in_ms === null ? 'not tried again: Ctrl-R' : `retry in ${formatMs(link.retry_in_ms)}`;
+}
+
 /** What stands at the right: the next attempt to connect, lines below the screen, help and quit. */
 function Status() {
   const below = useLinesBelow();
-  const {columns, retry_in_ms, isBrowsing} = useConsole(state => ({
+  const {columns, retry, isBrowsing} = useConsole(state => ({
     columns: state.columns,
-    retry_in_ms: state.link.kind === 'lost' ? state.link.retry_in_ms : null,
+    retry: retryText(state),
     isBrowsing: modeOf(state) === 'browse',
   }));
   return (
     <Text>
-      {retry_in_ms !== null && <Text role="muted">{` retry in ${formatMs(retry_in_ms)} `}</Text>}
+      {retry !== null && <Text role="warning">{` ${retry} `}</Text>}
       {below > 0 && (
         <Text role="warning">
           {columns < leastForWords ? ` PgDn: ${below} more ` : ` ${counted(below, 'more line')} below: PgDn `}

@@ -195,6 +195,7 @@ export const bindings: Binding[] = [
     [
       [['{'], {kind: 'leap-time', by_ms: -60_000}, 'back by one minute'],
       [['}'], {kind: 'leap-time', by_ms: 60_000}, 'forward by one minute'],
+      [['ctrl-r'], {kind: 'refresh'}, 'read everything now; connect again after a refused login'],
     ],
   ),
   {

@@ -42,7 +42,8 @@ export type ReadingSlice = Findings & {
 type Link =
   | LiveLink
   | {kind: 'connecting'; message: string}
-  | {kind: 'lost'; message: string; hint: string | null; retry_in_ms: number};
+  /** `retry_in_ms`: null where it connects again only on a key. */
+  | {kind: 'lost'; message: string; hint: string | null; retry_in_ms: number | null};
 
 /**
  * `viaRescueUrl`: connected by the rescue URL. `another_server`: how this server differs from the one that the
@@ -56,13 +57,14 @@ type ReadEvent = {kind: 'read'; snapshot: Snapshot; effective_interval_ms: numbe
 
 export type ReadingEvent =
   | ReadEvent
-  | {kind: 'lost'; message: string; hint: string | null; retry_in_ms: number}
+  | {kind: 'lost'; message: string; hint: string | null; retry_in_ms: number | null}
   | {kind: 'connecting'; message: string}
   | {kind: 'diagnosis-data'; at_ms: number; diagnosisData: DiagnosisData}
   | ({kind: 'facts'; at_ms: number} & LoadedFacts);
 
 export type ReadingEffect =
   | {kind: 'set-interval'; interval_ms: number}
+  | {kind: 'refresh'}
   /** The sampler reads statements at every tick only while they are shown, and these texts. */
   | {kind: 'show'; statements: boolean; texts: string[]}
   /** All of it, or the facts that are cheap to read; `at_ms` comes back with them. */

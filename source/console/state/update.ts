@@ -79,6 +79,7 @@ const viewCommands = {
   complete: completePrompt,
   submit: submitPrompt,
   pause: togglePause,
+  refresh: state => ({state, effects: [{kind: 'refresh'}]}),
   'change-interval': (state, {faster}: {faster: boolean}) => changePace(state, faster),
   'step-time': (state, {by}: {by: number}) => goInTime(state, {by}),
   'leap-time': (state, {by_ms}: {by_ms: number}) => goInTime(state, {by_ms}),

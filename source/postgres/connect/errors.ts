@@ -33,6 +33,15 @@ export function isWrongAddress(error: unknown): boolean {
   return /^(28|3D|42)...$|^ENOTFOUND$/.test(failureOf(cause).code);
 }
 
+// PgBouncer's own texts, all of them 08P01 up to 1.18 at least; an unknown role fails as a wrong password does.
+const refusedByPooler = /SASL authentication failed|^auth failed/;
+
+/** Whether role or password were refused: each attempt more may count towards a lockout. */
+export function isRefusedLogin(error: unknown): boolean {
+  const {code, message} = failureOf(error instanceof AbortError ? error.cause : error);
+  return /^28(000|P01)$/.test(code) || refusedByPooler.test(message);
+}
+
 /** The fields of the server's error or of node's. */
 type Failure = {code: string; message: string; reason: string};
 type Explained = {message: string; hint: string};
@@ -222,8 +231,7 @@ function channelBindingError({message}: Failure, request: ConnectionRequest): Ex
 function byMessage({message}: Failure, request: ConnectionRequest): Explained | null {
   const at = hostAndPort(request);
   if (/timeout expired|Query read timeout/.test(message)) return noAnswer(request);
-  // PgBouncer's own texts, all of them 08P01 up to 1.18 at least; an unknown role fails as a wrong password does.
-  if (/SASL authentication failed|^auth failed/.test(message)) return wrongPassword(request);
+  if (refusedByPooler.test(message)) return wrongPassword(request);
   if (/^no such database|^database .* does not exist/.test(message)) return unknownDatabase(request);
   if (/statement pooling mode/.test(message)) {
     return {message: `${at} is a connection pooler in statement mode: ${message}`, hint: connectDirectly};

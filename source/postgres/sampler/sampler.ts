@@ -4,7 +4,7 @@ import type {SampleEvent, Sampler} from '../../model/ports.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {withDeadline} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
-import {toAbortError} from '../connect/errors.ts';
+import {isRefusedLogin, toAbortError} from '../connect/errors.ts';
 import {UnreadableAnswerError} from '../connect/open-client.ts';
 import {isAboutOneQuery, sqlstateOf} from '../sqlstate.ts';
 import {createReader, type Reader, type ReadRequest} from './reader.ts';
@@ -79,6 +79,8 @@ export type SamplerOptions = {
   deadline_ms?: number;
   /** After this long without an answer the connection is closed and opened again; default 30,000. */
   abandon_after_ms?: number;
+  /** Somebody is there to call `refresh`: a login that was refused is tried again only then. */
+  isAttended?: boolean;
 };
 
 /**
@@ -96,6 +98,7 @@ export function createSampler(options: SamplerOptions): Sampler {
     const timer = createInterruptibleTimer(signal);
     let lostSince = performance.now();
     while (!signal.aborted) {
+      current = {timer, reader: null};
       let connection: Connection | null = null;
       let hasRead = false;
       try {
@@ -117,14 +120,26 @@ export function createSampler(options: SamplerOptions): Sampler {
         lostSince = Math.min(lostSince, performance.now());
         // A connection that broke is opened again at once; one that gave no snapshot only after a pause.
         const retry_in_ms = hasRead ? 0 : reconnectPauseMs(error, performance.now() - lostSince);
-        yield toLost(error, retry_in_ms);
-        await timer.sleep(retry_in_ms).catch(() => {});
+        const isForUser = options.isAttended && isRefusedLogin(error);
+        yield toLost(error, isForUser ? null : retry_in_ms);
+        await pauseBeforeRetry(isForUser ? Number.POSITIVE_INFINITY : retry_in_ms, timer, signal);
       } finally {
-        current = null;
         // Not awaited: a server that does not answer would delay the exit or the next connection.
         connection?.close().catch(() => {});
       }
     }
+  }
+
+  /** Ends early when `refresh` is called or the signal aborts. */
+  async function pauseBeforeRetry(
+    pause_ms: number,
+    timer: InterruptibleTimer,
+    signal: AbortSignal,
+  ): Promise<void> {
+    isRefreshDue = false;
+    const until = performance.now() + pause_ms;
+    while (!signal.aborted && !isRefreshDue && performance.now() < until)
+      await timer.sleep(Math.min(until - performance.now(), longestTimeoutMs)).catch(() => {});
   }
 
   /** Throws when the connection is lost or the signal aborts. */
@@ -224,14 +239,17 @@ async function* readPatiently(
   }
 }
 
+/** setTimeout takes no more. */
+const longestTimeoutMs = 2 ** 31 - 1;
+
 /** The loss in one line, and when poolctl connects again. */
-function toLost(error: unknown, retry_in_ms: number): SampleEvent {
+function toLost(error: unknown, retry_in_ms: number | null): SampleEvent {
   const message = error instanceof Error ? error.message : String(error);
   return {
     kind: 'lost',
     message: message.split('\n', 1)[0] ?? message,
     ...(error instanceof AbortError && error.hint !== undefined && {hint: error.hint}),
-    retry_in_ms: Math.round(retry_in_ms),
+    retry_in_ms: retry_in_ms && Math.round(retry_in_ms),
     sqlstate: sqlstateOf(error),
   };
 }

@@ -208,6 +208,31 @@ describeEachMajor('sampler', major => {
     expect([ways.at(0), ways.at(-1)]).toEqual([true, false]);
   });
 
+  it('does not try a refused login again before it is asked to, where somebody is there', async () => {
+    const {snapshot, next, sampler, connects} = start(
+      {isAttended: true},
+      server.url({user: 'oncall', password: 'secret'}),
+    );
+    await snapshot();
+    await server.query(`ALTER ROLE oncall PASSWORD 'rotated'`);
+    await server.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'poolctl'`,
+    );
+    expect(await next(event => event.kind === 'lost' && event.sqlstate === '28P01')).toMatchObject({
+      retry_in_ms: null,
+    });
+    const attempts = connects();
+    await server.query(`ALTER ROLE oncall PASSWORD 'secret'`);
+    const read = snapshot();
+    sampler.setInterval(500);
+    sampler.setVisible({statements: true, texts: ['1']});
+    await new Promise(setImmediate);
+    expect(connects()).toBe(attempts);
+    sampler.refresh();
+    expect((await read).budget.used).toBeGreaterThan(0);
+    expect(connects()).toBe(attempts + 1);
+  });
+
   it('reports that no slot is left while it reconnects, and takes the first free one', async () => {
     const {snapshot, next} = start({}, server.url({user: 'oncall', password: 'secret'}));
     await snapshot();
