@@ -44,8 +44,8 @@ async function explain(client: PgClient, request: ExplainRequest): Promise<Expla
       search_path: request.schema == null ? [] : [request.schema],
       explain: execution =>
         isGeneric
-          ? `EXPLAIN (GENERIC_PLAN) ${statement}`
-          : {text: `EXPLAIN ${execution}`, queryMode: 'extended'},
+          ? `EXPLAIN /* poolctl */ (GENERIC_PLAN) ${statement}`
+          : {text: `EXPLAIN /* poolctl */ ${execution}`, queryMode: 'extended'},
     };
     return planBehindGate<PlanRow>(client, parser, batch);
   };

@@ -231,7 +231,7 @@ async function plan(
       hypopg_schema === null || definitions.length === 0
         ? undefined
         : hypotheticalSetup(`${quoteIdentifier(hypopg_schema)}.`, definitions),
-    explain: execution => `EXPLAIN (FORMAT JSON, VERBOSE) ${execution}`,
+    explain: execution => `EXPLAIN /* poolctl */ (FORMAT JSON, VERBOSE) ${execution}`,
   });
   const [root] = rows[0]?.['QUERY PLAN'] ?? [];
   if (root === undefined) throw new Error('EXPLAIN answered without a plan');

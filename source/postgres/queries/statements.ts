@@ -147,6 +147,9 @@ export type StatementsInfoRow = [
   at_ms: number,
 ];
 
+/** The tag follows the first words: PostgreSQL 18 keeps no comment before them. */
+const ownStarts = ['SELECT', 'WITH', 'WITH RECURSIVE', 'EXPLAIN'];
+
 /**
  * The texts of the statements in `$1`. Reading any text reads the file of all texts (10 ms for 5,000), so only visible
  * ones are requested, once each. poolctl's own are returned too, so that they can be left out: on an idle server they
@@ -159,7 +162,7 @@ SELECT /* poolctl */ p.queryid::text, p.dbid, p.userid,
   o.is_own
 FROM ${entries(true)}
 CROSS JOIN LATERAL (
-  SELECT (starts_with(p.query, 'SELECT /* poolctl */') OR starts_with(p.query, 'WITH /* poolctl */'))
+  SELECT (${ownStarts.map(start => `starts_with(p.query, '${start} /* poolctl */')`).join(' OR ')})
     AND p.userid = (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user) AS is_own
 ) o
 WHERE p.queryid = ANY ($1::int8[]) OR o.is_own`,

@@ -153,7 +153,7 @@ const readOnlyFunctions = `^(${[
  * Needs search_path = pg_catalog: with another, its own operators could resolve to objects that others created.
  */
 const reachSql = `
-WITH RECURSIVE named AS (
+WITH RECURSIVE /* poolctl */ named AS (
   SELECT n.kind, n.name, s.oid AS namespace
   FROM unnest($1::text[], $2::text[], $3::text[]) n (kind, schema, name)
   JOIN pg_namespace s ON CASE n.schema

@@ -2,6 +2,7 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {statementKey} from '../../../source/core/activity/rates.ts';
 import type {Snapshot} from '../../../source/model/snapshot.ts';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
+import {explainStatement} from '../../../source/postgres/planner/explain.ts';
 import {emptyRequest, type Reader} from '../../../source/postgres/sampler/reader.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {everything, openReader, watch} from '../watching.ts';
@@ -73,13 +74,25 @@ describeEachMajor('statements reader', major => {
 
   it("omits poolctl's own statements", async () => {
     const statements = {numbers: true, texts: []};
+    await explainStatement(connection.client, {
+      query: 'SELECT relname FROM pg_class WHERE relpages > $1',
+      database: 'postgres',
+      connected_database: 'postgres',
+      server_version_num: server.version,
+    });
     const snapshot = await reader.read({...emptyRequest, statements});
     expect(snapshot.statements.filter(({query}) => query?.includes('/* poolctl */'))).toEqual([]);
+    const listed = snapshot.statements.map(({queryid}) => queryid);
+    const plans = await server.query<{queryid: string}>(
+      `SELECT queryid::text FROM extensions.pg_stat_statements WHERE query ~ '^(EXPLAIN|WITH RECURSIVE)'`,
+    );
+    expect(plans).toHaveLength(2);
+    for (const {queryid} of plans) expect(listed).not.toContain(queryid);
     const own = await server.query<{queryid: string}>(
       `SELECT queryid::text FROM extensions.pg_stat_statements WHERE query LIKE 'SELECT /* poolctl */ a.pid%'`,
     );
     expect(own).toHaveLength(1);
-    expect(snapshot.statements.map(({queryid}) => queryid)).not.toContain(own[0]?.queryid);
+    expect(listed).not.toContain(own[0]?.queryid);
   });
 
   it('computes no rate from counters that were reset', async () => {
