@@ -1,4 +1,5 @@
 import {groupBy} from '../source/core/group-by.ts';
+import {clientsOf} from '../source/core/pool/clients.ts';
 import {readLoad} from '../source/core/pool/statement-load.ts';
 import {envFileOf, tunePool} from '../source/core/pool/tuning.ts';
 import {tuningFigure} from '../source/core/pool/tuning-figure.ts';
@@ -31,14 +32,14 @@ export default recipe;
 
 type RoleSessions = {role: string; count: number; clients: number};
 
-/** Without superusers, which have no limits; the busiest role first. One client address counts as one instance. */
+/** Without superusers, which have no limits; the busiest role first. */
 function sessionsByRole(backends: readonly Backend[]): RoleSessions[] {
   const limited = backends.filter(({usename, is_superuser}) => usename !== null && !is_superuser);
   return [...groupBy(limited, ({usename}) => usename ?? '')]
     .map(([role, own]) => ({
       role,
       count: own.length,
-      clients: new Set(own.map(({client_addr}) => client_addr)).size,
+      clients: clientsOf(own).count,
     }))
     .sort((a, b) => b.count - a.count || (a.role < b.role ? -1 : 1));
 }

@@ -83,7 +83,7 @@ describe('Prisma 7', () => {
     const statement = createStatement({usename: 'shop_app', toplevel: true, rates});
     const addresses = ['10.0.0.1', '10.0.0.2', '10.0.0.3', null];
     const backends = addresses.map((client_addr, index) =>
-      createBackend({pid: index + 1, usename: 'shop_app', client_addr}),
+      createBackend({pid: index + 1, usename: 'shop_app', client_addr, backend_age_ms: 5_000_000}),
     );
     const snapshot = createSnapshot({statements: [statement], backends});
     const {explanation} = planOf({role: 'shop_app', instances: '2'}, facts, snapshot);
@@ -91,7 +91,24 @@ describe('Prisma 7', () => {
       /^The load measured needs connection_limit=2 \(0\.22 connections busy in all now, 1 in 100 waits at most\); up to 38 fits\./,
     );
     expect(explanation).toContainEqual(
-      'Warning: role shop_app is connected from 4 addresses, so instances=2 may be too few.',
+      'Warning: role shop_app has 4 clients now (each an application at an address), so instances=2 may be too few: 4 x 38 + 0 used by others = 152 of 97 usable slots, so the server would refuse 55 (53300).',
+    );
+    expect(explanation.join('\n')).not.toMatch(/fits now|deploy may be/);
+  });
+
+  it('counts an application at an address once, and says that a deploy may be under way', () => {
+    const clients = ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4'].flatMap((client_addr, index) => [
+      // The pool closes idle connections and opens new ones.
+      {client_addr, backend_age_ms: 5000},
+      {client_addr, backend_age_ms: index < 2 ? 20_000 + 1000 * index : 3_000_000},
+    ]);
+    const backends = clients.map((client, index) =>
+      createBackend({pid: index + 1, usename: 'shop_app', application_name: 'shop', ...client}),
+    );
+    const snapshot = createSnapshot({backends});
+    expect(recipe.defaults?.(snapshot, facts)).toMatchObject({role: 'shop_app', instances: '4'});
+    expect(planOf({role: 'shop_app', instances: '4'}, facts, snapshot).explanation).toContainEqual(
+      '2 of its 4 clients connected first within the last 21s, the others well before: a deploy may be under way, in which old and new instances are counted together.',
     );
   });
 

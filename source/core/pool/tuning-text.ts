@@ -102,9 +102,13 @@ function countedPools(count: number, {pools}: Pick<Tuning, 'pools'>): string {
 }
 
 /** Whether the connections fit now in addition to those of other clients; if not, which limit would. */
-function fitNow(connections: number, {budget, choices, instances}: Tuning): string[] {
+function fitNow(connections: number, tuning: Tuning): string[] {
+  const {budget, choices, instances, clients} = tuning;
   const {others, usable} = budget;
   if (choices.role === null) return [];
+  // Behind PgBouncer the server sees its address only.
+  if (clients.count > choices.instances && choices.platform.id !== 'pgbouncer')
+    return [fitOfClients(tuning, choices.role.name)];
   const sum = `${connections} + ${others} used by others = ${connections + others} of ${usable} usable slots`;
   const refused = refusedOf(connections, budget);
   if (refused === 0) return [`It fits now: ${sum}.`];
@@ -116,6 +120,15 @@ function fitNow(connections: number, {budget, choices, instances}: Tuning): stri
         ? `connection_limit=${limit} fits until others disconnect: ${limit} x ${instances.deploy} + ${others} = ${limit * instances.deploy + others}`
         : 'no limit fits until others disconnect';
   return [`It does not fit now: ${sum}, so the server would refuse ${refused} (53300); ${instead}.`];
+}
+
+function fitOfClients({clients, choices, settings, pools, budget}: Tuning, role: string): string {
+  const {others, usable} = budget;
+  const limit = settings?.connection_limit ?? 1;
+  const total = clients.count * pools * limit;
+  const refused = refusedOf(total, budget);
+  const verdict = refused === 0 ? 'which fits now' : `so the server would refuse ${refused} (53300)`;
+  return `Warning: role ${role} has ${clients.count} clients now (each an application at an address), so instances=${choices.instances} may be too few: ${clients.count * pools} x ${limit} + ${others} used by others = ${total + others} of ${usable} usable slots, ${verdict}.`;
 }
 
 function boundText({budget}: Tuning): string {
@@ -162,20 +175,19 @@ function todayText(tuning: Tuning): string[] {
 }
 
 /** For information only: the plan must not depend on current sessions. */
-function usageText({choices: {role, instances}, budget}: Tuning, snapshot: Snapshot): string[] {
+function usageText({choices: {role}, budget, clients}: Tuning, snapshot: Snapshot): string[] {
   const slots = snapshot.budget;
   const used = `${slots.used} of ${slots.usable} usable slots are in use now`;
   if (role === null) return [`${used}; set role to separate its sessions from others'.`];
   const {others} = budget;
-  const own = snapshot.backends.filter(({usename}) => usename === role.name);
-  const addresses = new Set(own.map(({client_addr}) => client_addr)).size;
+  const {recent, count} = clients;
   return [
     `${used}: ${slots.used - others} by role ${role.name}, ${others} by others.`,
-    ...(addresses > instances
-      ? [
-          `Warning: role ${role.name} is connected from ${addresses} addresses, so instances=${instances} may be too few.`,
-        ]
-      : []),
+    ...(recent === null
+      ? []
+      : [
+          `${recent.count} of its ${count} clients connected first within the last ${formatAge(recent.since_ms)}, the others well before: a deploy may be under way, in which old and new instances are counted together.`,
+        ]),
   ];
 }
 

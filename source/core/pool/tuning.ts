@@ -1,5 +1,6 @@
 import type {RecipeData, RoleLimit} from '../../model/recipe-data.ts';
 import type {Budget, Snapshot} from '../../model/snapshot.ts';
+import {type Clients, clientsOf} from './clients.ts';
 import type {PoolerSettings} from './pgbouncer-ini.ts';
 import {type Platform, type PoolSettings, type Preset, presets} from './presets.ts';
 
@@ -31,6 +32,8 @@ export type PoolKind = 'url' | 'adapter';
 export type Tuning = {
   choices: TuningChoices;
   instances: Instances;
+  /** Those of the role now; none without a role. Like `budget.others` they decide no figure that is proposed. */
+  clients: Clients;
   /** Pools in each process; `instances` counts all of them. */
   pools: number;
   budget: ConnectionBudget;
@@ -73,6 +76,7 @@ export function tunePool(snapshot: Snapshot, choices: TuningChoices, facts: Reci
   return {
     choices,
     instances,
+    clients: clientsOf(role === null ? [] : snapshot.backends.filter(({usename}) => usename === role.name)),
     pools,
     budget,
     kind,

@@ -1,0 +1,36 @@
+import type {Backend} from '../../model/snapshot.ts';
+import {groupBy} from '../group-by.ts';
+
+/** The clients of a role: an application at an address is taken for one instance. */
+export type Clients = {
+  count: number;
+  /** Those that connected first shortly after one another and well after the rest, as the new instances of a deploy do. */
+  recent: {count: number; since_ms: number} | null;
+};
+
+type Session = Pick<Backend, 'application_name' | 'client_addr' | 'backend_age_ms'>;
+
+/** Beyond this the others have had the time to reconnect, too. */
+const deployMs = 600_000;
+const leastGapMs = 60_000;
+
+export function clientsOf(sessions: readonly Session[]): Clients {
+  const clients = groupBy(
+    sessions,
+    ({application_name, client_addr}) => `${application_name}\0${client_addr}`,
+  );
+  const ages = [...clients.values()].map(own =>
+    Math.max(...own.map(({backend_age_ms}) => backend_age_ms ?? 0)),
+  );
+  return {count: clients.size, recent: recentOf(ages.sort((a, b) => a - b))};
+}
+
+/** A third of them at least, before the widest gap, which is much wider than they are apart. */
+function recentOf(ages: readonly number[]): Clients['recent'] {
+  const gaps = ages.slice(1).map((age, index) => age - (ages[index] ?? 0));
+  const widest = Math.max(...gaps);
+  const count = gaps.indexOf(widest) + 1;
+  const since_ms = ages[count - 1] ?? 0;
+  const isApart = widest >= Math.max(leastGapMs, 4 * (since_ms - (ages[0] ?? 0)));
+  return isApart && since_ms <= deployMs && count * 3 >= ages.length ? {count, since_ms} : null;
+}
