@@ -173,6 +173,7 @@ export const thresholds = {
   deadlocks_per_minute: {
     unit: 'count',
     warning: 3,
+    critical: 60,
     meaning:
       'Deadlocks of one database per minute; each ends a transaction that waited for deadlock_timeout.',
     source: 'pg_stat_database.deadlocks',

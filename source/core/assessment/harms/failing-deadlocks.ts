@@ -1,10 +1,17 @@
+import type {Sample} from '../../../model/assessment.ts';
 import type {Finding} from '../../../model/recipe.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {counted} from '../../text/format.ts';
-import {averageOf, type Context, heldSince, shareOf} from '../context.ts';
-import {advice} from './failing-part.ts';
+import {averageOf, type Context, heldSince, poolName, poolSubject, shareOf} from '../context.ts';
+import {advice, distinct} from './failing-part.ts';
+import {recentOf} from './failing-signs.ts';
 
-/** Deadlocks, with the applications that wait for locks meanwhile. */
+const {deadlocks_per_minute} = thresholds;
+
+/**
+ * Deadlocks, with the applications that wait for locks meanwhile. Where there is one a second, sessions wait mostly until the server has
+ * ended one of them: what waits for those rows is explained by them.
+ */
 export function examineDeadlocks(context: Context): Finding[] {
   const {samples} = context;
   const [first, last] = [samples[0], samples.at(-1)];
@@ -13,22 +20,19 @@ export function examineDeadlocks(context: Context): Finding[] {
   return last.databases.flatMap(({datname, deadlocks}) => {
     const before = first.databases.find(each => each.datname === datname)?.deadlocks;
     const count = before === undefined ? 0 : deadlocks - before;
-    if (count < thresholds.deadlocks_per_minute.warning || minutes <= 0) return [];
+    if (count < deadlocks_per_minute.warning || minutes <= 0) return [];
     const waiting = samples
       .flatMap(({pools}) => pools)
       .filter(pool => pool.datname === datname && pool.waiting_for_lock > 0);
-    const names = [
-      ...new Set(
-        waiting.map(({application_name, usename}) => `${application_name || '(no name)'}/${usename}`),
-      ),
-    ];
-    const objects = [...new Set(samples.flatMap(({waits}) => waits.map(({object}) => object)))].slice(0, 2);
+    const pools = distinct(waiting);
+    const objects = [...new Set(samples.flatMap(({waits}) => waits.map(({object}) => object)))];
+    const isOften = deadlocksPerSecond(datname, recentOf(samples)) * 60 >= deadlocks_per_minute.critical;
     return [
       {
         recipe: 'deadlocks',
-        severity: 'warning' as const,
+        severity: isOften ? ('critical' as const) : ('warning' as const),
         subject: `database:${datname}/deadlocks`,
-        summary: `${counted(count, 'deadlock')} in database ${datname} in ${Math.round(minutes * 60)} s${names.length > 0 ? `: ${names.slice(0, 2).join(' and ')} lock in different orders` : ''}${objects.length > 0 ? ` (${objects.join(', ')})` : ''}`,
+        summary: `${counted(count, 'deadlock')} in database ${datname} in ${Math.round(minutes * 60)} s${pools.length > 0 ? `: ${pools.slice(0, 2).map(poolName).join(' and ')} lock in different orders` : ''}${objects.length > 0 ? ` (${objects.slice(0, 2).join(', ')})` : ''}`,
         evidence: {database: datname, deadlocks: count},
         harm: {
           kind: 'failing' as const,
@@ -37,6 +41,7 @@ export function examineDeadlocks(context: Context): Finding[] {
           since: heldSince(samples, ({waits}) => waits.length > 0) ?? null,
         },
         cause: 'deadlocks',
+        explains: isOften ? [...objects.flatMap(subjectsOf), ...pools.map(poolSubject)] : [],
         confidence: 'likely' as const,
         reasons: [
           'Each deadlock rolls back one transaction (40P01) after deadlock_timeout; the server log shows both statements.',
@@ -53,4 +58,18 @@ export function examineDeadlocks(context: Context): Finding[] {
       },
     ];
   });
+}
+
+export function deadlocksPerSecond(datname: string, samples: readonly Sample[]): number {
+  const [first, last] = [samples[0], samples.at(-1)];
+  const before = first?.databases.find(each => each.datname === datname)?.deadlocks;
+  const after = last?.databases.find(each => each.datname === datname)?.deadlocks;
+  const seconds = ((last?.at_ms ?? 0) - (first?.at_ms ?? 0)) / 1000;
+  return before === undefined || after === undefined || seconds <= 0 ? 0 : (after - before) / seconds;
+}
+
+/** Of findings about sessions that wait for it. */
+function subjectsOf(object: string): string[] {
+  const table = object.replace(/^.*\bof /, '');
+  return [`lock:${object}`, `relation:${table}`, `relation:${table}/row`];
 }

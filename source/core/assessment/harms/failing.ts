@@ -1,5 +1,6 @@
 import type {Act, Finding} from '../../../model/recipe.ts';
 import type {Context} from '../context.ts';
+import {deadlocksPerSecond} from './failing-deadlocks.ts';
 import {unknownErrors} from './failing-errors.ts';
 import {
   advice,
@@ -14,7 +15,7 @@ import {
   signsOf,
 } from './failing-part.ts';
 import {roleSettings} from './failing-settings.ts';
-import {abortedPools, rollbacksOf, uncountedStatements, writersIn} from './failing-signs.ts';
+import {abortedPools, recentOf, rollbacksOf, uncountedStatements, writersIn} from './failing-signs.ts';
 import {actsOf} from './sequence-acts.ts';
 import {
   describeFull,
@@ -48,7 +49,9 @@ export function examineFailing(context: Context): Finding[] {
       context,
     };
     const caused = [...fullColumns(failure), ...readOnly(failure), ...roleSettings(failure)];
-    return caused.length > 0 ? caused : unknownErrors(failure);
+    // Each deadlock rolls back: a finding of its own (failing-deadlocks.ts).
+    const areDeadlocks = deadlocksPerSecond(datname, recentOf(context.samples)) * 2 >= rollbacks.per_second;
+    return caused.length > 0 || areDeadlocks ? caused : unknownErrors(failure);
   });
 }
 

@@ -22,9 +22,15 @@ export function examineLwlocks(context: Context): Finding[] {
   const [most] = Object.keys(last.lwlocks)
     .map(name => ({name, sessions: averageOf(recent, ({lwlocks}) => lwlocks[name] ?? 0)}))
     .filter(({name}) => averageOf(recent.slice(-latest), ({lwlocks}) => lwlocks[name] ?? 0) >= least)
+    .filter(({name, sessions}) => name !== 'LockManager' || sessions > averageOf(recent, waitingForLocks))
     .sort((a, b) => b.sessions - a.sessions);
   if (most === undefined || most.sessions < least) return [];
   return [findingOf(most, recent, context)];
+}
+
+/** Those that queue for one lock take turns in the lock manager, too: what they queue for is the finding. */
+function waitingForLocks({waits}: Sample): number {
+  return waits.reduce((sum, {waiting}) => sum + waiting, 0);
 }
 
 const least = thresholds.lwlock_sessions.warning;

@@ -5,7 +5,7 @@ import {thresholds} from '../../health/thresholds.ts';
 import {describeWhere, effectiveOverride} from '../../roles/role-settings.ts';
 import {nameOf} from '../../server/maintenance.ts';
 import {statementName} from '../../sql/statement-name.ts';
-import {formatCount, formatMs, formatRatio} from '../../text/format.ts';
+import {formatBytes, formatCount, formatMs, formatRatio} from '../../text/format.ts';
 import {type Context, shareOf, windowMs} from '../context.ts';
 import {
   activeLately,
@@ -34,7 +34,8 @@ export function examineSlow(context: Context): Finding[] {
     heaviest.calls >= leastCalls &&
     Math.min(heaviest.active, activeLately(context, heaviest)) >= slow_active_sessions.warning &&
     share >= slow_share_ratio.warning;
-  if (!isHeavy || isMostlyWaiting(heaviest, context)) return [];
+  if (!isHeavy) return spillsBelow(histories);
+  if (isMostlyWaiting(heaviest, context)) return [];
   const slow = {history: heaviest, share};
   return [
     staleStatistics(slow, context) ??
@@ -130,6 +131,25 @@ function spills(slow: Slow, context: Context): Finding | null {
     reasons: ['What does not fit into work_mem is written to temporary files.', ...before(slow)],
     acts: [...acts, workMemAdvice, ...planAdvice(slow)],
   };
+}
+
+/** Of statements that are not the load: seen below the findings, since no session is hurt. */
+function spillsBelow(histories: readonly StatementHistory[]): Finding[] {
+  const blocksOf = ({statement}: StatementHistory) => statement.rates?.temp_blks_per_second ?? 0;
+  const [most] = [...histories].sort((a, b) => blocksOf(b) - blocksOf(a));
+  if (most === undefined || blocksOf(most) < leastTempBlocks) return [];
+  const {queryid, query, usename} = most.statement;
+  const rate = `${formatBytes(blocksOf(most) * blockKb * 1024)} a second`;
+  return [
+    {
+      recipe: 'temp-spills',
+      severity: 'warning',
+      subject: `statement:${queryid}/temp`,
+      summary: `${statementName(query) || `statement ${queryid}`} by ${usename ?? '?'} writes and reads ${rate} of temporary files: it sorts or hashes more than work_mem holds`,
+      evidence: {queryid, temp_blocks_per_second: Math.round(blocksOf(most))},
+      cause: 'temp-spills',
+    },
+  ];
 }
 
 /** work_mem of the statement's role or database, if it is less than PostgreSQL's default. */

@@ -196,6 +196,7 @@ export const explainRunning: Explain = (jam, context) => {
 /** Sessions wait, and nothing that can be seen holds what they wait for. */
 export function unexplained(jam: Jam): Explanation {
   const object = mostOf(jam.waits, each => each.object).value;
+  if (jam.roots.length === 0 && jam.waits.length > 1) return deadlock(object, jam);
   const unknown = jam.roots.map(({pid}) => pid).filter(pid => pid !== 0);
   return {
     cause: 'unexplained-wait',
@@ -210,5 +211,21 @@ export function unexplained(jam: Jam): Explanation {
       ),
     ],
     confidence: 'possible',
+  };
+}
+
+/** Sessions of which none is waited for without waiting itself. */
+function deadlock(object: string, {waits}: Jam): Explanation {
+  return {
+    cause: 'deadlock',
+    subject: `lock:${object}`,
+    summary: `${waits.length} sessions wait for ${object}, and each for one of the others: a deadlock, which the server ends after deadlock_timeout`,
+    acts: [
+      advice(
+        'lock rows in one order (ORDER BY the key before FOR UPDATE, or sort a batch), and retry 40P01',
+        'A change of the application: the server rolls back one of them by itself.',
+      ),
+    ],
+    confidence: 'likely',
   };
 }

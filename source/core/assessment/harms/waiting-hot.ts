@@ -100,21 +100,26 @@ function areDisjoint(some: readonly number[], others: readonly number[]): boolea
 }
 
 /** By the last readings alone: in the last of them perhaps no session waits for `object`. */
-export function explainTurns(object: string, {samples, snapshot}: Context): Explanation | null {
+export function explainTurns(waited: string, {samples, snapshot}: Context): Explanation | null {
   const recent = samples.slice(-recentReadings);
-  const seen = recent.flatMap(
-    ({waits}) => waits.find(each => withoutSchema(each.object) === withoutSchema(object)) ?? [],
-  );
-  const [now, last] = [samples.at(-1), seen.at(-1)];
+  // A table may be there twice in a reading, with its schema where the server was asked.
+  const byReading = recent
+    .map(({waits}) => waits.filter(each => withoutSchema(each.object) === withoutSchema(waited)))
+    .filter(({length}) => length > 0);
+  const seen = byReading.flat();
+  const object = seen.reduce((name, each) => (each.object.length > name.length ? each.object : name), waited);
+  const [now, last] = [samples.at(-1), byReading.at(-1)?.[0]];
   const pool = now && last && poolIn(now, last.pool);
   if (last === undefined || pool === undefined) return null;
   const own = seen.filter(each => each.pool === last.pool);
-  const average = own.reduce((sum, {pool_waiting}) => sum + pool_waiting, 0) / own.length;
+  const average = own.reduce((sum, {pool_waiting}) => sum + pool_waiting, 0) / byReading.length;
   const waiting = Math.min(Math.round(average), pool.sessions);
   const who = `${waiting} of ${counted(pool.sessions, 'session')} of ${poolName(pool)}`;
-  const readings = recent.length === 1 ? '' : ` in ${seen.length} of ${recent.length} readings`;
+  const readings = recent.length === 1 ? '' : ` in ${byReading.length} of ${recent.length} readings`;
   const isRow = rowLocks.includes(last.locktype);
-  const {table, what, condition} = isRow ? rowOf(object, seen) : {table: null, what: object, condition: null};
+  const {table, what, condition} = isRow
+    ? rowOf(object, last, seen)
+    : {table: null, what: object, condition: null};
   return {
     cause: isRow ? 'hot-row' : 'hot-lock',
     subject: isRow ? `relation:${table}/row` : `lock:${object}`,
@@ -139,9 +144,8 @@ export function explainTurns(object: string, {samples, snapshot}: Context): Expl
   };
 }
 
-function rowOf(object: string, seen: readonly WaitSample[]) {
+function rowOf(object: string, {condition, waiting}: WaitSample, seen: readonly WaitSample[]) {
   const table = object.replace(/^.*\bof /, '');
-  const {condition = null, waiting = 0} = seen.at(-1) ?? {};
   const isOne = condition !== null || seen.some(each => each.is_one_row);
   const share =
     condition === null || condition.count === waiting ? '' : ` in ${condition.count} of ${waiting}`;

@@ -130,7 +130,8 @@ function joinAlike(findings: readonly Finding[]): Finding[] {
         explains: [...new Set([...(first.explains ?? []), ...(finding.explains ?? [])])],
         ...(first.harm &&
           finding.harm && {
-            harm: {...first.harm, sessions: first.harm.sessions + finding.harm.sessions},
+            // Each counts all that wait for its objects, which may be the same.
+            harm: {...first.harm, sessions: Math.max(first.harm.sessions, finding.harm.sessions)},
           }),
       });
   }

@@ -2,6 +2,7 @@ import {describe, expect, it} from 'vitest';
 import {examineFailing} from '../../../../source/core/assessment/harms/failing.ts';
 import {examineDeadlocks} from '../../../../source/core/assessment/harms/failing-deadlocks.ts';
 import {examineUnplanned} from '../../../../source/core/assessment/harms/failing-unplanned.ts';
+import type {Sample} from '../../../../source/model/assessment.ts';
 import {createBackend, createStatement} from '../../../helpers/snapshot.ts';
 import {contextOf, createSequence, createWriteState, type Reading} from './readings.ts';
 
@@ -218,6 +219,33 @@ it('examineDeadlocks counts them over the window', () => {
     {cause: 'deadlocks', evidence: {deadlocks: 5}, subject: 'database:shop/deadlocks'},
   ]);
   expect(examineDeadlocks(contextOf(12, reading))).toEqual([]);
+});
+
+it('frequent deadlocks explain the waits and the rollbacks', () => {
+  const context = contextOf(12, index => ({
+    ...failing(index),
+    database: {deadlocks: 4 * index, xact_rollback: 5 * index},
+  }));
+  const wait = {object: 'row of public.users', waiting: 4, roots: []} as unknown as Sample['waits'][number];
+  const samples = context.samples.map(sample => ({
+    ...sample,
+    waits: [wait],
+    pools: sample.pools.map(pool => ({...pool, waiting_for_lock: 2})),
+  }));
+  expect(examineDeadlocks({...context, samples})).toMatchObject([
+    {
+      severity: 'critical',
+      summary:
+        '44 deadlocks in database shop in 11 s: ingest/shop_app lock in different orders (row of public.users)',
+      explains: [
+        'lock:row of public.users',
+        'relation:public.users',
+        'relation:public.users/row',
+        'application:ingest/role:shop_app',
+      ],
+    },
+  ]);
+  expect(examineFailing(context)).toEqual([]);
 });
 
 describe('examineUnplanned', () => {

@@ -1,5 +1,6 @@
 import {expect, it} from 'vitest';
 import {examineLwlocks} from '../../../../source/core/assessment/harms/lwlocks.ts';
+import type {Sample} from '../../../../source/model/assessment.ts';
 import {createBackend} from '../../../helpers/snapshot.ts';
 import {contextOf} from './readings.ts';
 
@@ -48,4 +49,12 @@ it.each<[string, number, (index: number) => number]>([
   ['they wait no longer', 8, index => (index < 7 ? 6 : 0)],
 ])('is silent while %s', (_, count, waiting) => {
   expect(examineLwlocks(contextOf(count, index => ({backends: inserting(waiting(index))})))).toEqual([]);
+});
+
+it('is silent on the lock manager while more sessions queue for one lock', () => {
+  const context = contextOf(8, () => ({backends: inserting(6, 'LockManager')}));
+  expect(examineLwlocks(context)).toHaveLength(1);
+  const wait = {object: 'row of events', waiting: 8} as Sample['waits'][number];
+  const samples = context.samples.map(sample => ({...sample, waits: [wait]}));
+  expect(examineLwlocks({...context, samples})).toEqual([]);
 });

@@ -2,6 +2,7 @@ import {describe, expect, it} from 'vitest';
 import {examineWaiting} from '../../../../source/core/assessment/harms/waiting.ts';
 import type {AssessmentFacts} from '../../../../source/model/assessment.ts';
 import type {Backend, Snapshot} from '../../../../source/model/snapshot.ts';
+import {createBackend} from '../../../helpers/snapshot.ts';
 import {contextOf, reading, type WaitOf, worker} from './jams.ts';
 
 const examine = (snapshots: Snapshot | Snapshot[], facts: AssessmentFacts = {}) =>
@@ -157,6 +158,17 @@ describe('a hot row', () => {
     });
     expect(finding?.acts?.map(({recipe}) => recipe)).toEqual([null, null, null]);
     expect(examine(calmFor(4))).toEqual([]);
+  });
+
+  it('is one finding where the server was asked for the name of the table by some of the sessions', () => {
+    const snapshots = readingsOf([8, 9, 8, 9, 8, 9], holder, 400).map(each => ({
+      ...each,
+      lock_waits: each.lock_waits.map((wait, index) =>
+        index < 3 ? wait : {...wait, blocked_by: [30], object: 'row of public.usage_counters'},
+      ),
+      backends: [...each.backends, createBackend({pid: 30, ...holder})],
+    }));
+    expect(examine(snapshots).map(({subject}) => subject)).toEqual(['relation:public.usage_counters/row']);
   });
 
   it('is gone at once where one session held it all the time', () => {
@@ -443,6 +455,19 @@ describe('other holders', () => {
     const [finding] = examine(behind(null, {}, {background_workers}));
     expect(finding).toMatchObject({cause: 'background-worker', acts: [{recipe: null}]});
     expect(finding?.summary).toMatch(summary);
+  });
+
+  it('calls sessions that wait for one another a deadlock', () => {
+    const circle = [2, 3, 4, 5, 6].map(pid => ({pid, blocked_by: [pid === 2 ? 6 : pid - 1]}));
+    const sessions = Object.fromEntries(circle.map(({pid}) => [pid, {}]));
+    expect(examine(reading(sessions, circle))).toMatchObject([
+      {
+        cause: 'deadlock',
+        summary:
+          '5 sessions wait for row of orders, and each for one of the others: a deadlock, which the server ends after deadlock_timeout',
+        acts: [{recipe: null}],
+      },
+    ]);
   });
 
   it('says so if nothing that can be seen holds it', () => {

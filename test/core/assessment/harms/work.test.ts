@@ -224,6 +224,22 @@ describe('a statement that takes the server', () => {
     ]);
   });
 
+  it('is below the findings where it spills and is not the load', () => {
+    const report = {
+      query: 'SELECT "a" FROM "t" ORDER BY "a"',
+      per_second: 1,
+      rates: {...noRates, temp_blks_per_second: 6000},
+    };
+    const [finding] = examineSlow(contextOf([report]));
+    expect(finding).toMatchObject({
+      cause: 'temp-spills',
+      summary:
+        'a SELECT by shop_app writes and reads 47M a second of temporary files: it sorts or hashes more than work_mem holds',
+    });
+    expect(finding?.harm).toBeUndefined();
+    expect(examineSlow(contextOf([{...report, rates: {...noRates, temp_blks_per_second: 500}}]))).toEqual([]);
+  });
+
   it('is left to the waits where its sessions wait for locks', () => {
     const waiting = createBackend({state: 'active', wait_event_type: 'Lock', query_id: '1'});
     expect(examineSlow(contextOf([slow], {facts: upkeep(listings), backends: [waiting]}))).toEqual([]);
