@@ -193,8 +193,7 @@ function sessionsToEnd(
       effective !== null && (effective.role !== own.role || effective.database !== own.database);
     const protection = protectionOf(backend, snapshot, false, sessions);
     if (isOther) continue;
-    // A pooler opens another while its clients wait for none.
-    if (protection !== null && !protection.is_shared) skipped.push(toSkipped(backend, protection));
+    if (protection !== null) skipped.push(toSkipped(backend, protection));
     else if (isKnownSession(backend)) chosen.push(backend);
   }
   return {chosen: orderByClient(chosen), skipped};

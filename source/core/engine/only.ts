@@ -8,7 +8,7 @@ import {nearest} from '../text/nearest.ts';
  */
 export function onlySubjects(plan: Plan, subjects: readonly string[]): Plan {
   const known = [...new Set(plan.steps.map(({subject}) => subject))];
-  for (const subject of subjects) if (!known.includes(subject)) throw unknown(subject, known);
+  for (const subject of subjects) if (!known.includes(subject)) throw unknown(subject, known, plan);
   const kept = plan.steps.flatMap((step, index) => (subjects.includes(step.subject) ? [index] : []));
   const left = plan.steps.filter(({subject}) => !subjects.includes(subject));
   const chosen = known.filter(subject => subjects.includes(subject)).length;
@@ -53,7 +53,16 @@ function regroup(group: WatchedGroup, kept: readonly number[]): WatchedGroup[] {
   return steps.length === 0 ? [] : [{...group, steps}];
 }
 
-function unknown(subject: string, known: readonly string[]) {
+function unknown(subject: string, known: readonly string[], {recipe, params, skipped}: Plan) {
+  const skip = skipped.find(each => each.subject === subject);
+  const pid = /^backend:(\d+)$/.exec(subject)?.[1];
+  if (skip !== undefined)
+    return usageError(
+      `--only ${subject}: ${recipe} skips it: ${skip.reason}`,
+      pid === undefined || params.pid !== '' || skip.is_forbidden
+        ? undefined
+        : `To act on it in spite of that, name it: --set pid=${pid}.`,
+    );
   const close = nearest(subject, known);
   const listed = known.slice(0, 10).join(', ');
   return usageError(

@@ -11,7 +11,7 @@ type Ending = 'end' | 'cancel';
  * What others rely on a session for, which its row does not show; null if nothing is known. What selects sessions by
  * criteria leaves such a session alone.
  */
-export function dutyOf(backend: Backend, facts: SessionFacts | undefined): string | null {
+export function dutyOf(backend: Backend, facts: SessionFacts): string | null {
   const locks = heldLocks(backend, facts);
   if (locks !== null) return `it holds ${locks}`;
   if (isCommitted(backend))

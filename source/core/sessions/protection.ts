@@ -4,18 +4,14 @@ import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import {redactLiterals} from '../sql/shown-sql.ts';
 import {redactSecrets} from '../text/redact.ts';
-import {dutyOf, sharedByClients} from './effect-of-ending.ts';
+import {dutyOf} from './effect-of-ending.ts';
 
-export type Protection = {
-  reason: string;
-  is_forbidden: boolean;
-  /** Only because clients of a pooler share it. */
-  is_shared?: true;
-};
+export type Protection = {reason: string; is_forbidden: boolean};
 
 /**
  * Why a session must not be ended or cancelled, or null. Naming it by pid (`isNamed`) overrides the protection of
- * dumps, migrations, holders of advisory locks and the like, but not a missing identity or what the server would refuse.
+ * dumps, migrations and the like, but not a missing identity or what the server would refuse. `facts`: read for a plan, which
+ * also leaves sessions alone that others rely on; an assessment has none, and counts those as any other.
  */
 export function protectionOf(
   backend: Backend,
@@ -25,10 +21,9 @@ export function protectionOf(
 ): Protection | null {
   const always = unconditionalProtection(backend, snapshot);
   if (always !== null || isNamed) return always;
-  const reason = conditionalReason(backend, snapshot) ?? dutyOf(backend, facts);
-  if (reason !== null) return {reason, is_forbidden: false};
-  const shared = sharedByClients(backend);
-  return shared === null ? null : {reason: shared, is_forbidden: false, is_shared: true};
+  const reason =
+    conditionalReason(backend, snapshot) ?? (facts === undefined ? null : dutyOf(backend, facts));
+  return reason === null ? null : {reason, is_forbidden: false};
 }
 
 /** An entry of `Plan.skipped`. */

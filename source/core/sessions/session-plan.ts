@@ -5,7 +5,8 @@ import {type LockNode, lockTree} from '../activity/lock-tree.ts';
 import {groupBy} from '../group-by.ts';
 import {redactLiterals} from '../sql/shown-sql.ts';
 import {counted, formatAge} from '../text/format.ts';
-import {describeBackend, protectionOf, subjectOf, toSkipped} from './protection.ts';
+import {sharedByClients} from './effect-of-ending.ts';
+import {describeBackend, type Protection, protectionOf, subjectOf, toSkipped} from './protection.ts';
 import {matchesCriteria, type NamedSession, type SessionCriteria} from './session-parameters.ts';
 import {isKnownSession, type KnownSession} from './session-steps.ts';
 
@@ -27,7 +28,7 @@ export function selectSessions(
   const skipped: Skipped[] = [];
   const chosen: KnownSession[] = [];
   for (const backend of matchingSessions(snapshot, criteria, skipped)) {
-    const protection = protectionOf(backend, snapshot, isNamed, facts);
+    const protection = protectionOf(backend, snapshot, isNamed, facts) ?? (isNamed ? null : sharing(backend));
     if (protection !== null) skipped.push(toSkipped(backend, protection));
     else if (isKnownSession(backend)) chosen.push(backend);
   }
@@ -80,6 +81,12 @@ function absenceOf(snapshot: Snapshot, pid: number, isOther: boolean): string {
   const worker = snapshot.background_workers.find(each => each.pid === pid);
   if (worker) return `backend type ${worker.backend_type}: not a client session`;
   return "no such session: it ended, or it is poolctl's own";
+}
+
+/** Naming its application is not enough: that is all of the pooler's clients. */
+function sharing(backend: Backend): Protection | null {
+  const reason = sharedByClients(backend);
+  return reason === null ? null : {reason, is_forbidden: false};
 }
 
 /** Application x role x client of the selected sessions, with the steps that end them. */

@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import {choicesOf, onlySubjects, withoutChoices} from '../../../source/core/engine/only.ts';
+import type {Plan} from '../../../source/model/recipe.ts';
 import type {Step} from '../../../source/model/step.ts';
 import {createPlan, createStep} from '../../console/played.ts';
 
@@ -36,6 +37,20 @@ describe('only some subjects of a plan', () => {
     const [first = ''] = subjects;
     expect(() => onlySubjects(plan, [`${first}x`])).toThrow(`did you mean ${first}?`);
     expect(() => onlySubjects(plan, ['index:public.x'])).toThrow('the plan has no such subject');
+  });
+
+  it('says why a subject is skipped, and how to name a session in spite of that', () => {
+    const skipped = [{subject: 'backend:4711', description: 'web', reason: 'it holds advisory lock 4242'}];
+    const refused = (params: Plan['params']) => () =>
+      onlySubjects({...plan, params, skipped}, ['backend:4711']);
+    expect(refused({pid: ''})).toThrow(
+      expect.objectContaining({
+        message: `--only backend:4711: ${plan.recipe} skips it: it holds advisory lock 4242`,
+        hint: 'To act on it in spite of that, name it: --set pid=4711.',
+      }),
+    );
+    // It has no such parameter, or the session is named already.
+    expect(refused({})).toThrow(expect.objectContaining({hint: undefined}));
   });
 });
 

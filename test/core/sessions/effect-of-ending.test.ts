@@ -150,9 +150,8 @@ it('counts several, and names no more than five', () => {
   ]);
 });
 
-it.each<[Partial<Backend>, SessionFacts | undefined, string | null]>([
+it.each<[Partial<Backend>, SessionFacts, string | null]>([
   [{}, nothing, null],
-  [{}, undefined, null],
   [{pid: 2}, lock(['advisory lock 4242']), null],
   [{}, lock(['advisory lock 4242']), 'it holds advisory lock 4242'],
   [atCommit, nothing, 'its transaction is committed and waits for a synchronous standby (SyncRep)'],

@@ -1,6 +1,7 @@
-import type {Finding} from '../../../model/recipe.ts';
+import type {Act, Finding} from '../../../model/recipe.ts';
 import type {Backend} from '../../../model/snapshot.ts';
 import {thresholds} from '../../health/thresholds.ts';
+import {sharedByClients} from '../../sessions/effect-of-ending.ts';
 import {protectionOf} from '../../sessions/protection.ts';
 import {counted, formatAge} from '../../text/format.ts';
 import {type Context, poolName, poolSubject} from '../context.ts';
@@ -42,7 +43,7 @@ export function idlePools(context: Context, {holders, limit}: Space): Cause[] {
           `${poolName(pool.sessions[0])}: ${counted(pool.sessions.length, 'session')} of ${counted(addressesOf(pool.sessions).length, 'client')}, ${pool.unused.length} unused for ${formatAge(shortestMs(pool.unused))} and more, at most ${pool.busiest} busy in ${counted(context.samples.length, 'reading')}: ${pool.needed} would do.`,
       ),
       evidence: evidenceOf(largest, context),
-      acts: [tunePool(largest), ...named.slice(0, 2).map(endUnused), ...named.slice(1, 2).map(tunePool)],
+      acts: [tunePool(largest), ...named.slice(0, 2).flatMap(endUnused), ...named.slice(1, 2).map(tunePool)],
     },
   ];
 }
@@ -114,11 +115,14 @@ function tunePool({sessions, needed}: IdlePool) {
   );
 }
 
-function endUnused({unused}: IdlePool) {
+/** None for a pooler, whose clients share them. */
+function endUnused({unused}: IdlePool): Act[] {
   const [first] = unused;
-  return endAct(unused, {
+  if (sharedByClients(first) !== null) return [];
+  const act = endAct(unused, {
     older_than_ms: roundAgeMs(unused),
     title: `end the unused sessions of ${poolName(first)}`,
     costs: 'frees them until the application opens them again, which its pools do under load',
   });
+  return [act];
 }
