@@ -1,5 +1,7 @@
+import {type ThemeName, themes} from '../core/configuration.ts';
 import {usageError} from '../core/errors.ts';
 import {parseDurationMs, writeDuration} from '../core/text/time.ts';
+import type {CliContext} from './context.ts';
 
 export const defaultInterval_ms = 2000;
 
@@ -20,6 +22,20 @@ export function readWait({wait}: {wait?: string | undefined}, default_ms: number
 /** `--rates` in milliseconds; null if not given. */
 export function readRates({rates}: {rates?: string | undefined}): number | null {
   return rates === undefined ? null : readDuration('--rates', rates, {min: 100, max: 60_000});
+}
+
+/** The first of `--theme`, POOLCTL_THEME and `configured`. */
+export function readTheme(
+  {theme}: {theme?: string | undefined},
+  {env}: Pick<CliContext, 'env'>,
+  configured: ThemeName = 'auto',
+): ThemeName {
+  const [name, text] = theme === undefined ? ['POOLCTL_THEME', env.POOLCTL_THEME] : ['--theme', theme];
+  if (!text) return configured;
+  const found = themes.find(each => each === text);
+  if (found === undefined)
+    throw usageError(`invalid theme "${text}" for ${name}`, `Use ${themes.join(', ')}.`);
+  return found;
 }
 
 /** The value of a flag in milliseconds, from `min` to `max`. */

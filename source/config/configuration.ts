@@ -7,12 +7,13 @@ import {
   environments,
   noSettings,
   type TargetSettings,
+  themes,
   type UrlSource,
 } from '../core/configuration.ts';
 import {AbortError, exitCodes, usageError} from '../core/errors.ts';
 import {type Entry, type Fields, isTable, type Report, readFields, type Table} from './fields.ts';
 
-const settingKeys = ['recipes', 'protected', 'thresholds'];
+const settingKeys = ['recipes', 'protected', 'thresholds', 'theme'];
 const urlKeys = ['url', 'url_env', 'url_command', 'rescue_url', 'rescue_url_env', 'rescue_url_command'];
 
 /** The file, its folder and the user's home. Relative recipe folders are resolved against `folder`. */
@@ -78,6 +79,7 @@ function readUrl(fields: Fields, key: 'url' | 'rescue_url', report: Report): Url
 /** A target's limits override those for every server; its lists extend theirs. */
 function readSettings(fields: Fields, base: TargetSettings, place: Place): TargetSettings {
   const {roles, applications} = base.protected_sessions;
+  const theme = fields.choice('theme', themes) ?? base.theme;
   const ownProtected = fields.fields('protected', ['roles', 'applications']);
   return {
     limits: {...base.limits, ...fields.limits('thresholds')},
@@ -85,6 +87,7 @@ function readSettings(fields: Fields, base: TargetSettings, place: Place): Targe
       roles: [...roles, ...ownProtected.texts('roles')],
       applications: [...applications, ...ownProtected.texts('applications')],
     },
+    ...(theme && {theme}),
     recipe_folders: [
       ...base.recipe_folders,
       ...fields.texts('recipes').map(folder => resolveFolder(folder, place)),

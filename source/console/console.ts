@@ -1,4 +1,5 @@
 import {assess} from '../core/assessment/assess.ts';
+import type {ThemeName} from '../core/configuration.ts';
 import {describeInterruption} from '../core/engine/run-state.ts';
 import {AbortError, exitCodes} from '../core/errors.ts';
 import {attachFactFindings, worstSeverity} from '../core/recipe/diagnose.ts';
@@ -34,6 +35,7 @@ export type ConsoleOptions = {
   isProduction: boolean;
   environment?: string | null;
   interval_ms: number;
+  theme?: ThemeName;
   env: Record<string, string | undefined>;
   streams: TerminalStreams;
   interrupts: Interrupts;
@@ -63,7 +65,7 @@ export type Leaving = {outcome: 'left' | 'never connected'; interruption: string
  * answers, so that Ink's code is compiled before the first snapshot. Rejects with the error of a defect, after restoring the terminal.
  */
 export async function openConsole(ports: ConsolePorts, options: ConsoleOptions): Promise<Leaving> {
-  const theme = createTheme(options.env);
+  const theme = createTheme(options.env, options.theme);
   const {interrupts} = options;
   const ending = new AbortController();
   // Readings continue until a run has ended: on a full server only their connection can end it.

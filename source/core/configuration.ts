@@ -11,6 +11,11 @@ export type Configuration = {
 
 export const environments = ['production', 'staging', 'development'] as const;
 
+/** The console's colours: `auto` can be read on any background, `solarized` takes the terminal's own palette. */
+export const themes = ['auto', 'dark', 'light', 'solarized', 'none'] as const;
+
+export type ThemeName = (typeof themes)[number];
+
 /** A named target. */
 export type ConfiguredTarget = {
   environment: (typeof environments)[number] | null;
@@ -31,6 +36,8 @@ export type TargetSettings = {
   protected_sessions: ProtectedSessions;
   /** Folders with team recipes. */
   recipe_folders: readonly string[];
+  /** Absent where the file names none. */
+  theme?: ThemeName;
 };
 
 export const noSettings: TargetSettings = {

@@ -57,6 +57,22 @@ it('every setting of config.toml is read', () => {
   });
 });
 
+it('a theme is for all targets that name none', () => {
+  const {settings, targets} = read(`
+    theme = "light"
+    [targets.prod]
+    url = "postgres://prod/shop"
+    theme = "dark"
+    [targets.dev]
+    url = "postgres://dev/shop"
+  `);
+  expect([settings.theme, targets.get('prod')?.settings.theme, targets.get('dev')?.settings.theme]).toEqual([
+    'light',
+    'dark',
+    'light',
+  ]);
+});
+
 it('an empty config.toml is read', () => {
   expect(read('# nothing yet\n')).toEqual({file: place.file, targets: new Map(), settings: noSettings});
 });
@@ -96,7 +112,7 @@ describe('a mistake in config.toml is reported with its line', () => {
     [
       'an unknown key without a near name',
       '[targets.a]\nurl = "secret"\nproduction = true',
-      '3: unknown key "production": use environment, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, recipes, protected, thresholds',
+      '3: unknown key "production": use environment, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, recipes, protected, thresholds, theme',
     ],
     [
       'an unknown key of a target',
@@ -178,7 +194,7 @@ it('all mistakes of a file are reported at once', () => {
       message: '/c/config.toml:2: url must be a string',
       hint: [
         'And line 3: invalid environment "prodution": did you mean "production"?',
-        'line 4: unknown key "colour": use environment, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, recipes, protected, thresholds',
+        'line 4: unknown key "colour": use environment, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, recipes, protected, thresholds, theme',
         'line 5: target "b" needs url, url_env or url_command',
         'line 6: lists of tables ([[...]]) are not supported',
         'line 8: max_used must be a share: "80%" or 0.8, or a warning and a critical one: "80%,90%".',

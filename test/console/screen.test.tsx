@@ -6,6 +6,7 @@ import type {Grid} from '../../source/console/screen/grid.ts';
 import {fitText, roles, type Span, span, wrapText} from '../../source/console/screen/line.ts';
 import {createScreen} from '../../source/console/screen/screen.ts';
 import {createTheme} from '../../source/console/screen/theme.ts';
+import type {ThemeName} from '../../source/core/configuration.ts';
 import {renderElement, rowsOfGrid} from './rendered.tsx';
 
 const theme = createTheme({LANG: 'C.UTF-8'});
@@ -224,12 +225,21 @@ describe('theme', () => {
     return luminance(level(Math.floor(index / 36)), level(Math.floor(index / 6) % 6), level(index % 6));
   };
 
-  it.each(Object.entries(backgrounds))('has colours that can be read on %s', (_name, background) => {
-    const sgr = createTheme({TERM: 'xterm-256color'}).sgr.join(' ');
+  it.each<[ThemeName, keyof typeof backgrounds]>([
+    ['auto', 'white'],
+    ['auto', 'black'],
+    ['auto', 'Solarized Light'],
+    ['auto', 'Solarized Dark'],
+    ['dark', 'black'],
+    ['dark', 'Solarized Dark'],
+    ['light', 'white'],
+    ['light', 'Solarized Light'],
+  ])('has colours that can be read: %s on %s', (name, background) => {
+    const sgr = createTheme({TERM: 'xterm-256color'}, name).sgr.join(' ');
     const colours = [...sgr.matchAll(/38;5;(\d+)/g)].map(([, colour]) => Number(colour));
     expect(colours).toHaveLength(5);
     for (const colour of colours) {
-      const [dark = 0, light = 0] = [cube(colour), background].toSorted((a, b) => a - b);
+      const [dark = 0, light = 0] = [cube(colour), backgrounds[background]].toSorted((a, b) => a - b);
       expect((light + 0.05) / (dark + 0.05), String(colour)).toBeGreaterThan(3);
     }
   });
@@ -251,6 +261,16 @@ describe('theme', () => {
     [{TERM: 'xterm-256color', FORCE_COLOR: '0'}, '1;4'],
   ])('has as many colours as the terminal: %j', (env, danger) => {
     expect(createTheme(env).sgr[roles.indexOf('danger')]).toBe(danger);
+  });
+
+  it.each<[ThemeName, string]>([
+    ['dark', '1;38;5;203'],
+    ['light', '1;38;5;160'],
+    ['solarized', '1;31'],
+    ['none', '1;4'],
+  ])('is %s where that is named, whatever the environment says', (name, danger) => {
+    for (const env of [{NO_COLOR: '1'}, {FORCE_COLOR: '1'}, {TERM: 'linux'}])
+      expect(createTheme(env, name).sgr[roles.indexOf('danger')]).toBe(danger);
   });
 
   it('marks danger without colour too', () => {

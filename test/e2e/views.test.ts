@@ -228,10 +228,16 @@ it('pauses, changes the interval, runs : commands, and shows help', async () => 
 });
 
 describe('terminals', () => {
-  it('uses no colour with NO_COLOR, and only ASCII on a VT100', async () => {
+  it('uses no colour with NO_COLOR, those of a named theme, and only ASCII on a VT100', async () => {
     const plain = open(80, 24, [url], {NO_COLOR: '1'});
     await plain.waitFor('slots by application, role and client');
     expect(plain.rawOutput()).not.toMatch(/\u001b\[[0-9;]*(?:3[0-7]|9[0-7]|4[0-7])m/);
+    const light = open(80, 24, [url, '--theme', 'light'], {NO_COLOR: '1', POOLCTL_THEME: 'dark'});
+    await light.waitFor('slots by application, role and client');
+    expect(light.rawOutput()).toContain(';38;5;22m');
+    const unknown = open(80, 24, [url], {POOLCTL_THEME: 'pink'});
+    expect(await unknown.onExit).toMatchObject({exitCode: 2});
+    expect(unknown.rawOutput()).toContain('Use auto, dark, light, solarized, none');
     const old = open(80, 24, [url], {TERM: 'vt100'});
     await old.waitFor('slots by application, role and client');
     expect(old.screen().join('\n')).toMatch(/^[\x20-\x7e\n]*$/);

@@ -1,3 +1,4 @@
+import {themes} from '../../core/configuration.ts';
 import {writeDuration} from '../../core/text/time.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {CliContext} from '../context.ts';
@@ -126,6 +127,16 @@ export const journalFlag = {
     value: 'FILE',
     help: 'Journal file',
     default: '$POOLCTL_JOURNAL, or ~/.local/state/poolctl/journal.jsonl',
+  },
+} as const satisfies Flags;
+
+export const themeFlag = {
+  theme: {
+    type: 'string',
+    value: 'NAME',
+    choices: themes,
+    help: `Colours: ${themes.join(', ')}`,
+    default: '$POOLCTL_THEME, theme of config.toml, or auto',
   },
 } as const satisfies Flags;
 

@@ -2,7 +2,7 @@ import {setFlagsFromString} from 'node:v8';
 import type {Call} from '../../cli/call/usage.ts';
 import {consoleStreams, requireConsoleTerminal} from '../../cli/console-terminal.ts';
 import {type CliContext, printMessage} from '../../cli/context.ts';
-import {readInterval, readWait} from '../../cli/flag-values.ts';
+import {readInterval, readTheme, readWait} from '../../cli/flag-values.ts';
 import {catchInterrupts} from '../../cli/interrupts.ts';
 import {locateServer} from '../../cli/locate-server.ts';
 import {loadRecipes} from '../../cli/recipes.ts';
@@ -28,6 +28,7 @@ export async function run(
     context,
     "'poolctl snapshot' prints a snapshot as JSON, 'poolctl check' checks the health of the server, 'poolctl run' runs a recipe.",
   );
+  const theme = readTheme(flags, context, request.settings.theme);
   const interval_ms = readInterval(flags);
   const waitFor_ms = readWait(flags, Number.POSITIVE_INFINITY);
   let watching: Connection | null = null;
@@ -133,6 +134,7 @@ export async function run(
       isProduction: request.is_production,
       environment: request.environment,
       interval_ms,
+      theme,
       env: context.env,
       streams: consoleStreams(context),
       interrupts,

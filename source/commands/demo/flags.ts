@@ -1,4 +1,4 @@
-import {intervalFlag, journalFlag, jsonFlag, type Usage} from '../../cli/call/usage.ts';
+import {intervalFlag, journalFlag, jsonFlag, themeFlag, type Usage} from '../../cli/call/usage.ts';
 import {storyNames} from '../../demo/stories/names.ts';
 
 export const usage = {
@@ -23,6 +23,7 @@ export const usage = {
     once: {type: 'boolean', help: 'No console: print one snapshot as JSON and exit'},
     json: {...jsonFlag.json, help: 'With --serve: print the URLs as JSON; with --story list: the stories'},
     ...intervalFlag,
+    ...themeFlag,
     journal: {...journalFlag.journal, default: '~/.local/state/poolctl/demo-journal.jsonl'},
   },
   details: [

@@ -14,7 +14,7 @@ export type DemoFlags = Call<typeof usage>['flags'];
 export type OtherCommands = {
   console(
     context: CliContext,
-    call: {words: string[]; flags: Pick<DemoFlags, 'interval' | 'journal'>},
+    call: {words: string[]; flags: Pick<DemoFlags, 'interval' | 'journal' | 'theme'>},
     hooks?: Hooks,
   ): Promise<ExitCode>;
   snapshot(context: CliContext, call: {words: string[]; flags: object}): Promise<ExitCode>;
@@ -52,8 +52,8 @@ export async function showDemo(
     const words = [demo.url];
     if (flags.once || !canShowConsole(context)) return await snapshot(within, {words, flags: {}});
     // Runs on a throwaway server do not belong among those on real ones.
-    const {interval, journal = stateFile(context, 'demo-journal.jsonl')} = flags;
-    return await console(within, {words, flags: {interval, journal}}, onFindings && {onFindings});
+    const {interval, theme, journal = stateFile(context, 'demo-journal.jsonl')} = flags;
+    return await console(within, {words, flags: {interval, theme, journal}}, onFindings && {onFindings});
   } finally {
     await demo?.stop();
     interrupts.release();

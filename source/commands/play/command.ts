@@ -2,13 +2,16 @@ import type {Call} from '../../cli/call/usage.ts';
 import {copyText} from '../../cli/clipboard.ts';
 import {consoleStreams, requireConsoleTerminal} from '../../cli/console-terminal.ts';
 import type {CliContext} from '../../cli/context.ts';
+import {readTheme} from '../../cli/flag-values.ts';
 import {catchInterrupts, untilAborted} from '../../cli/interrupts.ts';
 import {openConfiguredJournal} from '../../cli/journal.ts';
+import {readConfigurationFile} from '../../cli/locate-server.ts';
 import {loadRecipes} from '../../cli/recipes.ts';
 import {noSettings} from '../../core/configuration.ts';
 import {type AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import type {Sampler} from '../../model/ports.ts';
 import type {ExitCode} from '../../model/run.ts';
+import {localMachine} from '../../postgres/connect/machine.ts';
 import {openRecording} from '../../recording/recording.ts';
 import type {usage} from './flags.ts';
 
@@ -19,6 +22,8 @@ export async function run(
 ): Promise<ExitCode> {
   if (file === undefined) throw usageError('play needs a file', 'Usage: poolctl play out.poolctl.');
   requireConsoleTerminal(context, "'poolctl report FILE' prints a recording as Markdown.");
+  const configuration = await readConfigurationFile(localMachine(context.env, context.cwd));
+  const theme = readTheme(flags, context, configuration?.settings.theme);
   const {recording, target, problem} = await openRecording(file);
   const {recipes, skipped} = await loadRecipes(flags, noSettings);
   const notices = [...(problem === null ? [] : [problem]), ...skipped];
@@ -59,6 +64,7 @@ export async function run(
       address: target,
       isProduction: false,
       interval_ms: 2000,
+      theme,
       env: context.env,
       streams: consoleStreams(context),
       interrupts,

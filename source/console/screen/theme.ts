@@ -1,3 +1,4 @@
+import type {ThemeName} from '../../core/configuration.ts';
 import {type Role, roles} from './line.ts';
 
 type Symbols = {
@@ -119,6 +120,34 @@ const fewColours: Record<Role, string> = {
 /** The Linux console is black. */
 const coloursOnBlack: Record<Role, string> = {...fewColours, accent: '36', good: '32', warning: '33'};
 
+const coloursOnDark: Record<Role, string> = {
+  ...manyColours,
+  accent: '38;5;80',
+  good: '38;5;114',
+  warning: '38;5;221',
+  danger: '1;38;5;203',
+  reserved: '38;5;177',
+};
+
+const coloursOnLight: Record<Role, string> = {
+  ...manyColours,
+  accent: '38;5;24',
+  good: '38;5;22',
+  warning: '38;5;94',
+  danger: '1;38;5;160',
+  reserved: '38;5;90',
+};
+
+/** The palette's own accents, which Solarized has for both of its backgrounds. */
+const coloursOfPalette: Record<Role, string> = {
+  ...manyColours,
+  accent: '36',
+  good: '32',
+  warning: '33',
+  danger: '1;31',
+  reserved: '35',
+};
+
 /** Without colour, weight and underline carry what colour did: it was never the only sign. Reversed is what is selected. */
 const noColours: Record<Role, string> = {
   ...manyColours,
@@ -131,9 +160,16 @@ const noColours: Record<Role, string> = {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Colours by NO_COLOR, FORCE_COLOR and TERM, characters by POOLCTL_ASCII, TERM and the locale. */
-export function createTheme(env: Environment): Theme {
-  const sgrOf = coloursOf(env);
+const named: Record<Exclude<ThemeName, 'auto'>, Record<Role, string>> = {
+  dark: coloursOnDark,
+  light: coloursOnLight,
+  solarized: coloursOfPalette,
+  none: noColours,
+};
+
+/** Colours by name, or by NO_COLOR, FORCE_COLOR and TERM; characters by POOLCTL_ASCII, TERM and the locale. */
+export function createTheme(env: Environment, name: ThemeName = 'auto'): Theme {
+  const sgrOf = name === 'auto' ? coloursOf(env) : named[name];
   const isUnicode = canShowUnicode(env);
   return {
     sgr: roles.map(role => sgrOf[role]),
