@@ -111,7 +111,7 @@ function staleFinding(stale: readonly TableUpkeep[]): Finding[] {
 function bloatFinding(bloated: readonly TableUpkeep[], maintenance: Maintenance): Finding[] {
   const [worst] = bloated;
   if (worst === undefined) return [];
-  const holder = holderOf(maintenance);
+  const holder = holderOf(maintenance, worst);
   const because = holder === null ? '' : `, held back by ${holder.kind} ${holder.name}`;
   return [
     {
@@ -140,13 +140,12 @@ function listed(tables: readonly TableUpkeep[]): string {
 function plan({target}: Snapshot, params: ParameterValues, {maintenance, catalog}: RecipeData): Plan {
   if (maintenance === undefined) throw usageError('the statistics of the tables could not be read');
   const {due, bloated, skipped} = choose({maintenance, catalog}, params, target);
-  const holder = holderOf(maintenance);
   return {
     recipe: recipe.id,
     params: completeParams(params, parameters),
     explanation: explain(due, bloated, target),
     figure: draw(due, bloated),
-    steps: [...due.map(analyzeStep), ...bloated.map(table => vacuumAdvice(table, holder))],
+    steps: [...due.map(analyzeStep), ...bloated.map(table => vacuumAdvice(table, maintenance))],
     skipped,
     batch_size: Math.max(1, due.length + bloated.length),
     pause_ms: 0,

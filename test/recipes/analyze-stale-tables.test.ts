@@ -132,7 +132,11 @@ describe('plan', () => {
   it.each<[string, XminHolder[], RegExp]>([
     ['nothing', [], /^Nothing holds it back.*\nVACUUM \(ANALYZE, VERBOSE\) "public"\."a";$/],
     ['a backend', [holder()], /backend 4711 \(web\/app\).*\nEnd its transaction first.*pid=4711/],
-    ['a short transaction', [holder({age_ms: 500})], /^Nothing holds it back/],
+    [
+      'a short transaction',
+      [holder({age_ms: 500})],
+      /^Whether something holds it back is not known.*\nVACUUM.*\nIf dead rows stay: backend 4711/,
+    ],
     [
       'a prepared transaction',
       [holder({kind: 'prepared transaction', name: "o'x"})],
@@ -145,7 +149,7 @@ describe('plan', () => {
     ],
     ['a standby', [holder({kind: 'standby', name: 'replica', age_ms: null})], /hot_standby_feedback/],
   ])('advises on vacuum: held back by %s', (_, xmin_holders, text) => {
-    const [step] = plan([table('a', {dead_rows: 90_000})], {}, {xmin_holders}).steps;
+    const [step] = plan([table('a', {dead_rows: 90_000, vacuum_age_ms: 30_000})], {}, {xmin_holders}).steps;
     expect(step).toMatchObject({kind: 'advice', title: 'vacuum public.a', text: expect.stringMatching(text)});
   });
 
@@ -167,13 +171,22 @@ describe('diagnose', () => {
 
   it('reports the stalest tables and what holds vacuum back', () => {
     expect(
-      diagnose([stale('a', 30_000), stale('b', 90_000), table('c', {dead_rows: 50_000})], [holder()]),
+      diagnose(
+        [stale('a', 30_000), stale('b', 90_000), table('c', {dead_rows: 50_000, vacuum_age_ms: 30_000})],
+        [holder()],
+      ),
     ).toMatchObject([
       {
         subject: 'statistics',
         summary: '2 tables have stale statistics, so the planner guesses: public.b, public.a',
       },
       {subject: 'vacuum', summary: 'vacuum is behind on 1 table: public.c, held back by backend 4711'},
+    ]);
+  });
+
+  it('names no holder of a table that was not vacuumed since it began', () => {
+    expect(diagnose([table('c', {dead_rows: 50_000})], [holder()])).toMatchObject([
+      {summary: 'vacuum is behind on 1 table: public.c', evidence: {xmin_holder: null}},
     ]);
   });
 

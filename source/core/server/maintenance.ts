@@ -60,16 +60,35 @@ function isLocked(oid: string): Verification {
   };
 }
 
-/** The oldest lasting xmin holder: a transaction older than the threshold, a slot, a standby. */
-export function holderOf({xmin_holders}: Maintenance): XminHolder | null {
+/** A slot or a standby does not say since when it holds its xmin: autovacuum in vain comes again every minute. */
+const lately_ms = 600_000;
+
+/**
+ * What keeps a table's dead rows: it is older than the last vacuum of the table, which left them. null: not known. Without a
+ * vacuum since, they may have been dead before, and the next vacuum may remove them all.
+ */
+export function holderOf(
+  {xmin_holders}: Maintenance,
+  {vacuum_age_ms}: Pick<TableUpkeep, 'vacuum_age_ms'>,
+): XminHolder | null {
+  if (vacuum_age_ms === null) return null;
   return (
-    xmin_holders.find(({age_ms}) => age_ms === null || age_ms >= thresholds.open_transaction_ms.warning) ??
-    null
+    lasting(xmin_holders).find(
+      // With an age of 1 or 0 nothing has been committed that it may not see.
+      ({xmin_age, age_ms}) => xmin_age > 1 && vacuum_age_ms < (age_ms ?? lately_ms),
+    ) ?? null
   );
 }
 
+/** A transaction older than the threshold, a slot, a standby; the oldest first. */
+export function lasting(holders: readonly XminHolder[]): XminHolder[] {
+  return holders.filter(({age_ms}) => age_ms === null || age_ms >= thresholds.open_transaction_ms.warning);
+}
+
 /** Advises how to end what holds vacuum back, or to run VACUUM. */
-export function vacuumAdvice(table: TableUpkeep, holder: XminHolder | null): AdviceStep {
+export function vacuumAdvice(table: TableUpkeep, maintenance: Maintenance): AdviceStep {
+  const holder = holderOf(maintenance, table);
+  const [oldest] = maintenance.xmin_holders;
   const vacuum = `VACUUM (ANALYZE, VERBOSE) ${quotedName(table)};`;
   const setting = table.is_autovacuum_enabled
     ? []
@@ -77,9 +96,19 @@ export function vacuumAdvice(table: TableUpkeep, holder: XminHolder | null): Adv
   const because =
     holder === null
       ? [
-          'Nothing holds it back: autovacuum is too slow for this table, or was cancelled by lock requests.',
-          ...setting,
-          vacuum,
+          ...(oldest === undefined
+            ? [
+                'Nothing holds it back: autovacuum is too slow for this table, or was cancelled by lock requests.',
+                ...setting,
+                vacuum,
+              ]
+            : [
+                'Whether something holds it back is not known: it has not been vacuumed since the oldest snapshot was taken.',
+                ...setting,
+                vacuum,
+                `If dead rows stay: ${oldest.kind} ${oldest.name} (${oldest.description}) may still see them.`,
+                howToRelease(oldest),
+              ]),
         ]
       : [
           `Dead rows cannot be removed while ${holder.kind} ${holder.name} (${holder.description}) may still see them.`,

@@ -1,8 +1,8 @@
 import type {Act, Finding, Harm} from '../../../model/recipe.ts';
-import type {TableUpkeep, XminHolder} from '../../../model/recipe-data.ts';
+import type {Maintenance, TableUpkeep, XminHolder} from '../../../model/recipe-data.ts';
 import type {Backend, Snapshot, Statement} from '../../../model/snapshot.ts';
 import {thresholds} from '../../health/thresholds.ts';
-import {holderOf, nameOf} from '../../server/maintenance.ts';
+import {holderOf, lasting, nameOf} from '../../server/maintenance.ts';
 import {protectionOf, subjectOf} from '../../sessions/protection.ts';
 import {statementName} from '../../sql/statement-name.ts';
 import {counted, formatAge, formatCount, formatRatio} from '../../text/format.ts';
@@ -15,11 +15,11 @@ import {type Context, poolName} from '../context.ts';
 export function examineHorizon(context: Context): Finding[] {
   const {maintenance} = context.facts;
   if (maintenance === undefined || context.snapshot.target.is_in_recovery) return [];
-  const holder = holderOf(maintenance);
-  if (holder === null) return [];
-  const kept = maintenance.tables.filter(isKept).sort((a, b) => b.dead_rows - a.dead_rows);
-  const [worst] = kept;
-  if (worst === undefined) return aside(holder, context);
+  const behind = maintenance.tables.filter(isBehind).sort((a, b) => b.dead_rows - a.dead_rows);
+  const worst = behind.find(table => holderOf(maintenance, table) !== null);
+  const holder = worst && holderOf(maintenance, worst);
+  if (!holder) return behind.length === 0 ? aside(maintenance, context) : [];
+  const kept = behind.filter(table => holderOf(maintenance, table) === holder);
   const readers = statementsOn(worst, context.snapshot);
   return [findingOf({holder, kept, worst, readers}, context)];
 }
@@ -27,7 +27,7 @@ export function examineHorizon(context: Context): Finding[] {
 type Kept = {holder: XminHolder; kept: TableUpkeep[]; worst: TableUpkeep; readers: Statement[]};
 
 /** As analyze-stale-tables calls a table that vacuum is behind on. */
-function isKept({dead_rows, vacuum_threshold}: TableUpkeep): boolean {
+function isBehind({dead_rows, vacuum_threshold}: TableUpkeep): boolean {
   return (
     dead_rows >= thresholds.changed_rows.warning &&
     dead_rows > thresholds.autovacuum_threshold_times.warning * vacuum_threshold
@@ -201,8 +201,9 @@ function advice(title: string, costs: string): Act {
 }
 
 /** A slot without a consumer is worth a line, even while it holds back no dead rows. */
-function aside(holder: XminHolder, {snapshot}: Context): Finding[] {
-  if (holder.kind !== 'replication slot') return [];
+function aside({xmin_holders}: Maintenance, {snapshot}: Context): Finding[] {
+  const [holder] = lasting(xmin_holders);
+  if (holder?.kind !== 'replication slot') return [];
   return [
     {
       recipe: 'horizon',

@@ -253,7 +253,13 @@ const slot: XminHolder = {
   xmin_age: 900_000,
   age_ms: null,
 };
-const outbox = {...listings, name: 'outbox', dead_rows: 600_000, rows_changed_since_analyze: 0};
+const outbox = {
+  ...listings,
+  name: 'outbox',
+  dead_rows: 600_000,
+  rows_changed_since_analyze: 0,
+  vacuum_age_ms: 30_000,
+};
 const poll: Course = {query: 'DELETE FROM "outbox" WHERE "id" = $1', per_second: 10, ms_per_call: 50};
 const held = (holder: XminHolder, ...tables: TableUpkeep[]): AssessmentFacts => ({
   maintenance: {tables, xmin_holders: [holder]},
@@ -318,6 +324,16 @@ describe('vacuum held back', () => {
     const [finding] = examined(held(holder, outbox));
     expect(finding?.recipe).toBe('horizon');
     expect(finding?.acts?.map(({recipe}) => recipe)).toEqual([null]);
+  });
+
+  it.each<[string, Partial<XminHolder>, number | null]>([
+    ['the table was never vacuumed', {}, null],
+    ['the table was vacuumed before the transaction began', {age_ms: 61_000}, 62_000],
+    ['nothing was committed that it may not see', {xmin_age: 1}, 30_000],
+    ['a slot, and no vacuum came lately', {kind: 'replication slot', age_ms: null}, 3_600_000],
+  ])('is not known where %s', (_, of, vacuum_age_ms) => {
+    const holder: XminHolder = {...slot, kind: 'backend', name: '7', age_ms: 720_000, ...of};
+    expect(examined(held(holder, {...outbox, vacuum_age_ms}))).toEqual([]);
   });
 
   it('is no harm without dead rows: a slot is mentioned, a young transaction is not', () => {
