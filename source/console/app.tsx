@@ -17,6 +17,7 @@ import type {ViewId} from './state/browsing.ts';
 import {isTooSmall, leastSize} from './state/browsing.ts';
 import type {ConsoleState, ConsoleStore} from './state/state.ts';
 import {viewOf} from './views/index.ts';
+import {LeftRun} from './wizard/run-page.tsx';
 
 type AppProps = {store: ConsoleStore; theme: Theme; scroller?: Scroller; frames?: Frames};
 
@@ -60,12 +61,13 @@ function Screen() {
 }
 
 function Inside() {
-  const past = useConsole(state => state.past);
+  const {past, leftRun} = useConsole(state => ({past: state.past, leftRun: state.leftRun}));
   return (
     <>
       <Header />
       <Tabs />
       <Body />
+      {leftRun !== null && <LeftRun left={leftRun} />}
       {past !== null && <Scrubber past={past} />}
       <Footer />
     </>

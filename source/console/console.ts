@@ -147,7 +147,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   let unmount = () => {};
   let isPaintDue = false;
   let textFrame = '';
-  let run: RunState | null = null;
+  let runs: RunState[] = [];
   try {
     const app = mountApp({store, theme, scroller}, options.streams.stdin, {
       size: terminal.size,
@@ -179,13 +179,13 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     input?.stop();
     unmount();
     terminal.restore();
-    run = await effects.endRun();
+    runs = await effects.endRuns();
     stopReading.abort();
   }
   if (refused !== null) throw refused;
   const {snapshot, link} = store.getState();
   const outcome = snapshot === null && link.kind === 'lost' ? 'never connected' : 'left';
-  return {outcome, interruption: run && describeInterruption(run)};
+  return {outcome, interruption: runs.map(describeInterruption).join('\n') || null};
 
   /** Waits for the terminal's pending answers, which would otherwise be typed into the shell. */
   function pendingAnswers(): Promise<unknown> {

@@ -1,7 +1,7 @@
 import {indexAt} from '../core/text/time.ts';
 import type {LoggedChange} from '../model/assessment.ts';
 import type {Outage, RecordedAt} from '../model/ports.ts';
-import type {ParameterValues} from '../model/recipe.ts';
+import type {ParameterValues, Plan} from '../model/recipe.ts';
 import type {ReplayUpdate} from '../model/replay-report.ts';
 import type {RunState} from '../model/run.ts';
 import type {Backend, Snapshot} from '../model/snapshot.ts';
@@ -21,14 +21,14 @@ export type EffectContext = {
 
 export type Effects = {
   perform(effect: Effect): void;
-  /** Interrupts a run or replay in progress; resolves to the run once its end is in the journal. */
-  endRun(): Promise<RunState | null>;
+  /** Interrupts runs and replays in progress; resolves to the runs once their ends are in the journal. */
+  endRuns(): Promise<RunState[]>;
 };
 
 /** Performs effects; their results come back as messages. */
 export function createEffects(ports: ConsolePorts, context: EffectContext): Effects {
   const {dispatch, terminal, quit} = context;
-  let running: {interrupt: AbortController; ended: Promise<RunState | null>} | undefined;
+  const running = new Map<Plan, {interrupt: AbortController; ended: Promise<RunState | null>}>();
   let replaying: {interrupt: AbortController; ended: Promise<void>} | undefined;
   let isSuspended = false;
   /** Of several requests for the past, or for the journal, only the last one counts. */
@@ -38,7 +38,7 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
   const perform: Effects['perform'] = effect => {
     switch (effect.kind) {
       case 'quit':
-        return quit(running !== undefined);
+        return quit(running.size > 0);
       case 'suspend':
         // A second Ctrl-Z of the same read would stop the process again right after it goes on.
         if (isSuspended) return;
@@ -98,14 +98,11 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
         const {plan, server, answers} = effect;
         const {signal} = interrupt;
         const ended = followRun(ports.execute(plan, {server, answers, signal}), dispatch);
-        running = {interrupt, ended};
-        void ended.then(() => {
-          if (running?.ended === ended) running = undefined;
-        });
-        return;
+        running.set(plan, {interrupt, ended});
+        return void ended.then(() => running.get(plan)?.ended === ended && running.delete(plan));
       }
       case 'interrupt-run':
-        return running?.interrupt.abort();
+        return running.get(effect.plan)?.interrupt.abort();
       case 'replay': {
         const interrupt = new AbortController();
         replaying = {
@@ -145,11 +142,15 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
   };
   return {
     perform,
-    async endRun() {
-      running?.interrupt.abort();
+    async endRuns() {
+      const ending = [...running.values()];
+      for (const {interrupt} of ending) interrupt.abort();
       replaying?.interrupt.abort();
-      const [run] = await Promise.all([running?.ended, Promise.race([replaying?.ended, replayTimeout()])]);
-      return run ?? null;
+      const [runs] = await Promise.all([
+        Promise.all(ending.map(({ended}) => ended)),
+        Promise.race([replaying?.ended, replayTimeout()]),
+      ]);
+      return runs.filter(run => run !== null);
     },
   };
 }
@@ -229,7 +230,7 @@ async function followRun(
       dispatch({kind: 'run', run});
     }
   } catch (error) {
-    dispatch({kind: 'run-failed', message: messageOf(error).join(' ')});
+    dispatch({kind: 'run-failed', run: last?.run ?? null, message: messageOf(error).join(' ')});
   }
   return last;
 }

@@ -1,4 +1,5 @@
 import {describe, expect, it} from 'vitest';
+import {confirmationWord} from '../../source/console/state/run.ts';
 import type {ConsoleState} from '../../source/console/state/state.ts';
 import {createRunState} from '../../source/core/engine/run-state.ts';
 import {sessionId} from '../../source/core/sessions/session.ts';
@@ -61,7 +62,9 @@ const identity = {run: 'r', target: 't', server: exampleServer, plan_hash: 'h'};
 
 function running(state: ConsoleState): ConsoleState {
   const run = createRunState(createPlan(0, {steps}), identity);
-  const confirmed = press(state, 'a', 'enter', 'enter', 'enter', 'y', 'e', 's', 'enter');
+  const asked = press(state, 'a', 'enter', 'enter', 'enter');
+  const word = asked.wizard === null ? '' : confirmationWord(asked, asked.wizard);
+  const confirmed = press(asked, ...word, 'enter');
   return play(confirmed, {kind: 'run', run: {...run, phase: 'acting', current: 11}}).state;
 }
 

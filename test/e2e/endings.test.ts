@@ -148,6 +148,34 @@ it.each([
   await expectEndedInOrder();
 });
 
+it('a build is left while it waits, and goes on when its blocker has been ended from its page', async () => {
+  await leaveInvalidIndex();
+  await holdSnapshot();
+  const terminal = await openConsole();
+  await terminal.waitFor('w session');
+  terminal.press('v');
+  await terminal.waitFor(/repair-invalid-indexes: step 2 of 2, .*waits for \d+ holder.*v shows it/);
+  terminal.press('2');
+  await terminal.waitFor('PID');
+  terminal.press('q');
+  await terminal.waitFor('repair-invalid-indexes is under way: v shows it');
+  terminal.press('v');
+  await terminal.waitFor('v leave running');
+  terminal.press('w');
+  await terminal.waitFor('K terminate');
+  terminal.press('K');
+  await terminal.waitFor('1 session to end');
+  await confirm(terminal);
+  await terminal.waitFor('done: 1 verified');
+  terminal.press('enter');
+  await terminal.waitFor('done: 2 verified');
+  const indexes = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'orders_customer_id_idx'::regclass";
+  expect(await server.query(indexes)).toEqual([{indisvalid: true}]);
+  expect(await openJournal(journal).verify()).toMatchObject({ok: true, unfinished: []});
+  const ends = (await openJournal(journal).inspect()).filter(({event}) => event === 'end');
+  expect(ends).toMatchObject([{status: 'done'}, {status: 'done'}]);
+});
+
 it('neither an arrow key that arrives byte by byte nor one Esc cancels a build', async () => {
   await leaveInvalidIndex();
   await holdSnapshot();

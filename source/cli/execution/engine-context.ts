@@ -124,7 +124,8 @@ export async function recoverUnfinishedRuns(
   for (const intent of journal.unfinishedOf(entries)) {
     const what = `run ${intent.run} step ${intent.step + 1} at ${intent.at} on ${intent.target}: ${intent.title}`;
     if (intent.acting_pid !== null) {
-      report(`process ${intent.acting_pid} is executing ${what}`);
+      // The console may end a session that its own run waits for.
+      if (intent.acting_pid !== process.pid) report(`process ${intent.acting_pid} is executing ${what}`);
       continue;
     }
     const isHere = !isDryRun && intent.target === identity.target;

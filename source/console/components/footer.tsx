@@ -167,7 +167,7 @@ function hintsOf(state: ConsoleState): [key: string, label: string, reason: stri
   return (
     bindings
       .filter(binding => binding.modes.includes(mode) && labelOf(binding, state) !== '')
-      .filter(({views}) => views === undefined || views.includes(state.view))
+      .filter(({views}) => views === undefined || views.includes(state.view) || mode === 'sessionPreview')
       .map(binding => ({binding, key: binding.keys[0] ?? ''}))
       // In the past the keys that change something are not listed; pressed, they say why they do nothing.
       .filter(({binding, key}) => state.past === null || !needsServer(binding, state, key))

@@ -1,5 +1,6 @@
 import {needsFilterable, needsTable, viewIds} from '../state/browsing.ts';
 import {findingLetters} from '../state/findings.ts';
+import {whyNotQuit} from '../state/left-run.ts';
 import {viewOf, viewWithKey} from '../views/index.ts';
 import {fieldBindings} from './field-keys.ts';
 import {
@@ -7,6 +8,7 @@ import {
   everyMode,
   formModes,
   inModes,
+  modeOf,
   needsBlocker,
   needsChoices,
   needsDetail,
@@ -14,8 +16,10 @@ import {
   needsFinding,
   needsLongGuard,
   needsNow,
+  needsPageToLeave,
   needsPast,
   needsRecipe,
+  needsRun,
   needsSessions,
   needsStatement,
   needsTaggable,
@@ -30,9 +34,10 @@ const moveModes = [...scrollModes, ...formModes];
 export const bindings: Binding[] = [
   {
     keys: viewIds.map(view => viewOf(view).key),
-    modes: ['browse', 'help', 'detail'],
+    modes: ['browse', 'help', 'detail', 'wizard'],
     command: key => ({kind: 'show-view', view: viewWithKey(key)}),
     help: viewIds.map(view => viewOf(view).title).join(', '),
+    disabledBecause: state => (modeOf(state) === 'wizard' ? needsPageToLeave(state) : null),
   },
   ...inModes('browse', [
     [['tab'], {kind: 'cycle-view', by: 1}, 'next view'],
@@ -92,7 +97,7 @@ export const bindings: Binding[] = [
   },
   {
     keys: ['C'],
-    modes: ['browse', 'detail'],
+    modes: ['browse', 'detail', 'sessionPreview'],
     command: {kind: 'end-sessions', how: 'cancel'},
     label: 'cancel',
     help: 'cancel the statements of the tagged sessions, or of the selected one',
@@ -101,7 +106,7 @@ export const bindings: Binding[] = [
   },
   {
     keys: ['K'],
-    modes: ['browse', 'detail'],
+    modes: ['browse', 'detail', 'sessionPreview'],
     command: {kind: 'end-sessions', how: 'terminate'},
     label: 'terminate',
     help: 'terminate the tagged sessions, or the selected one',
@@ -246,34 +251,24 @@ export const bindings: Binding[] = [
     command: {kind: 'back'},
     help: 'clear the selection, then the tags, then the filter; then back to now; leave a prompt',
   },
-  {keys: ['q'], modes: ['browse'], command: {kind: 'quit'}, help: 'quit'},
+  {keys: ['q'], modes: ['browse'], command: {kind: 'quit'}, help: 'quit', disabledBecause: whyNotQuit},
   {
     keys: ['enter'],
     modes: ['wizard', ...typingModes],
     command: {kind: 'submit'},
     help: 'confirm the input; next page of a recipe',
   },
-  {
-    keys: ['w'],
-    modes: ['wizard'],
-    command: {kind: 'open-blocker'},
-    help: 'during a run: show the session it waits for',
-    disabledBecause: needsBlocker,
-  },
-  {
-    keys: ['o'],
-    modes: ['wizard'],
-    command: {kind: 'toggle-guards'},
-    help: 'in a preview: show the guards in full, or fold them',
-    disabledBecause: needsLongGuard,
-  },
-  {
-    keys: ['space'],
-    modes: ['wizard'],
-    command: {kind: 'toggle-choice', which: 'marked'},
-    help: 'in a preview: leave the marked session, index or table out, or take it again',
-    disabledBecause: needsChoices,
-  },
+  ...inModes('wizard', [
+    [['w'], {kind: 'open-blocker'}, 'during a run: show the session it waits for', needsBlocker],
+    [['o'], {kind: 'toggle-guards'}, 'in a preview: show the guards in full, or fold them', needsLongGuard],
+    [
+      ['space'],
+      {kind: 'toggle-choice', which: 'marked'},
+      'in a preview: leave the marked session, index or table out, or take it again',
+      needsChoices,
+    ],
+    [['a'], {kind: 'toggle-choice', which: 'all'}, 'in a preview: take all, or leave all out', needsChoices],
+  ]),
   {
     keys: ['tab', 'shift-tab'],
     modes: ['wizard'],
@@ -282,11 +277,11 @@ export const bindings: Binding[] = [
     disabledBecause: needsChoices,
   },
   {
-    keys: ['a'],
-    modes: ['wizard'],
-    command: {kind: 'toggle-choice', which: 'all'},
-    help: 'in a preview: take all, or leave all out',
-    disabledBecause: needsChoices,
+    keys: ['v'],
+    modes: ['browse', 'detail', 'wizard'],
+    command: {kind: 'toggle-run'},
+    help: 'leave a run while it goes on, as 1 to 7 do; back to the run that was left',
+    disabledBecause: needsRun,
   },
   {
     keys: ['ctrl-z'],

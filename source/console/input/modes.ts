@@ -3,6 +3,7 @@ import {parseSessionId} from '../../core/sessions/session.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import {selectedId, selectedRun, selectedSession, targetSessions} from '../rows/selection.ts';
 import {actOf, findingOf} from '../state/findings.ts';
+import {isRunLeft} from '../state/left-run.ts';
 import {hasEnded} from '../state/replay.ts';
 import {blockerOf, choicesOfPlan, hasGuardsToShow, isChoosing} from '../state/run.ts';
 import type {ConsoleState} from '../state/state.ts';
@@ -48,12 +49,15 @@ export type Binding = {
   views?: ConsoleState['view'][];
 };
 
-/** Keys that the footer does not list and that always work. */
+/** Keys that the footer does not list. */
 export function inModes(
   modes: Mode | Mode[],
-  rows: [keys: string[], command: Command, help: string][],
+  rows: [keys: string[], command: Command, help: string, disabledBecause?: Binding['disabledBecause']][],
 ): Binding[] {
-  return rows.map(([keys, command, help]) => ({keys, modes: [modes].flat(), command, help}));
+  return rows.map(([keys, command, help, disabledBecause]) => ({
+    ...{keys, modes: [modes].flat(), command, help},
+    ...(disabledBecause && {disabledBecause}),
+  }));
 }
 
 // `disabledBecause` of the keys in the keymap: why a key does nothing now; null where it works.
@@ -82,7 +86,8 @@ export function needsTaggable(state: ConsoleState): string | null {
 }
 
 export function needsSessions(state: ConsoleState): string | null {
-  if (state.view !== 'sessions' && state.view !== 'locks') return 'works in Sessions (2) and Locks (4)';
+  if (state.overlay?.kind !== 'session' && state.view !== 'sessions' && state.view !== 'locks')
+    return 'works in Sessions (2) and Locks (4)';
   const targets = targetSessions(state);
   if (targets.length === 0) return 'no session selected or tagged';
   if (targets.every(id => parseSessionId(id).backend_start === ''))
@@ -146,5 +151,18 @@ export function needsLongGuard(state: ConsoleState): string | null {
 export function needsEscape({overlay, replay, wizard}: ConsoleState, key: string): string | null {
   if (key !== 'q' || overlay !== null) return null;
   if (replay !== null) return hasEnded(replay) ? null : 'Esc ends the replay';
-  return wizard?.stage === 'running' ? 'Esc stops the run' : null;
+  return wizard?.stage === 'running' ? 'Esc stops the run, v leaves it running' : null;
+}
+
+/** A run can be left; a page before or after it is closed. */
+export function needsPageToLeave(state: ConsoleState): string | null {
+  const {replay, wizard} = state;
+  if (replay !== null || wizard?.stage !== 'running') return 'Esc leaves this page';
+  return isRunLeft(state) ? 'another run is under way, too: this one ends soon' : null;
+}
+
+/** To leave, or to go back to. */
+export function needsRun(state: ConsoleState): string | null {
+  if (state.wizard?.stage === 'running' || state.replay !== null) return needsPageToLeave(state);
+  return state.leftRun === null ? 'no run was left' : null;
 }

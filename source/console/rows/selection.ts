@@ -4,8 +4,10 @@ import type {Backend, Statement} from '../../model/snapshot.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {lists} from './lists.ts';
 
-/** What the cursor rests on: the row that was selected, or else the first one shown; null in an empty list. */
+/** The session or statement whose page is open; else what the cursor rests on: the row that was selected, or the first one shown; null in an empty list. */
 export function selectedId(state: ConsoleState): string | null {
+  const {overlay} = state;
+  if (overlay?.kind === 'session' || overlay?.kind === 'statement') return overlay.id;
   return state.tables[state.view].cursor ?? firstId(state);
 }
 
@@ -22,7 +24,8 @@ function firstId(state: ConsoleState): string | null {
 
 /** The selected session as it is now; undefined when it has ended. */
 export function selectedSession(state: ConsoleState): Backend | undefined {
-  if (state.view !== 'sessions' && state.view !== 'locks') return undefined;
+  const isShown = state.overlay?.kind === 'session' || state.view === 'sessions' || state.view === 'locks';
+  if (!isShown) return undefined;
   const id = selectedId(state);
   return state.snapshot?.backends.find(backend => sessionId(backend) === id);
 }

@@ -1,6 +1,7 @@
 import {parseDurationMs, parseTimestamp} from '../../core/text/time.ts';
 import {lists} from '../rows/lists.ts';
 import {needsFilterable, setFilter, sortBy, type ViewId, viewIds} from './browsing.ts';
+import {whyNotQuit} from './left-run.ts';
 import {type InputLine, insert} from './line-editor.ts';
 import {openRecipeByName} from './opening.ts';
 import {goInTime, setSpeed} from './past.ts';
@@ -42,7 +43,12 @@ const lineCommands: Record<string, LineCommand> = {
   write: {takes: 'FILE', enter: (_, file) => ({command: {kind: 'write-out', file: file || null}})},
   pause: named({kind: 'pause'}),
   help: named({kind: 'help'}),
-  quit: named({kind: 'quit'}),
+  quit: {
+    enter: state => {
+      const error = whyNotQuit(state);
+      return error === null ? {command: {kind: 'quit'}} : {error};
+    },
+  },
 };
 
 const alsoQuit = ['q', 'exit'];

@@ -3,6 +3,7 @@ import {withFacts} from '../../core/recipe/diagnose.ts';
 import {mostCostliest, statementRows} from '../rows/statements.ts';
 import {unfreezeJournal} from './browsing.ts';
 import {handleDialogEvent, inform} from './dialog.ts';
+import {wizardOfRun} from './left-run.ts';
 import {keepNow, type Past, playOn, showPast} from './past.ts';
 import {
   chartsOf,
@@ -13,7 +14,7 @@ import {
   wrongServerNotice,
 } from './reading.ts';
 import {updateReplay} from './replay.ts';
-import {unfinishedNotice, updateRun} from './run.ts';
+import {type RecipeWizard, unfinishedNotice, updateRun} from './run.ts';
 import type {ConsoleState} from './state.ts';
 import {type Effect, type Event, noEffects, type UpdateResult, withRun} from './state.ts';
 import {handleRecipeData} from './wizard.ts';
@@ -55,7 +56,7 @@ export function handleEvent(state: ConsoleState, event: Event): UpdateResult {
     case 'run':
       return takeRun(state, event);
     case 'run-failed':
-      return takeFailedRun(state, event.message);
+      return takeFailedRun(state, event);
     case 'replay-update':
     case 'replayed':
     case 'replay-failed':
@@ -123,8 +124,7 @@ function takeRecipeData(
 
 /** After a run the data may have changed: it is read again with the next snapshot. */
 function takeRun(state: ConsoleState, {run}: Extract<Event, {kind: 'run'}>): UpdateResult {
-  const {wizard} = state;
-  const shown = wizard === null ? state : {...state, wizard: updateRun(state, wizard, run)};
+  const shown = changeRun(state, run.run, wizard => updateRun({...state, ...state.past?.now}, wizard, run));
   if (run.phase !== 'ended') return noEffects(shown);
   return {
     state: {...unfreezeJournal(shown), diagnosis_data_at_ms: null},
@@ -132,9 +132,23 @@ function takeRun(state: ConsoleState, {run}: Extract<Event, {kind: 'run'}>): Upd
   };
 }
 
-function takeFailedRun(state: ConsoleState, error: string): UpdateResult {
-  const wizard = state.wizard && {...state.wizard, stage: 'done' as const, error};
-  return {state: {...state, wizard}, effects: [{kind: 'read-journal'}]};
+function takeFailedRun(
+  state: ConsoleState,
+  {run, message: error}: Extract<Event, {kind: 'run-failed'}>,
+): UpdateResult {
+  const shown = changeRun(state, run, wizard => ({...wizard, stage: 'done', error}));
+  return {state: shown, effects: [{kind: 'read-journal'}]};
+}
+
+/** Changes the wizard of this run, on the screen or left. */
+function changeRun(
+  state: ConsoleState,
+  run: string | null,
+  change: (wizard: RecipeWizard) => RecipeWizard,
+): ConsoleState {
+  const place = wizardOfRun(state, run);
+  const wizard = place && state[place];
+  return place && wizard ? {...state, [place]: change(wizard)} : state;
 }
 
 /** The statements whose texts are needed: those on the screen and a page around them. */

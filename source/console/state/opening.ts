@@ -1,6 +1,6 @@
 import {statementKey} from '../../core/activity/rates.ts';
 import {writeText} from '../../core/recipe/parameters.ts';
-import {sessionId} from '../../core/sessions/session.ts';
+import {parseSessionId, sessionId} from '../../core/sessions/session.ts';
 import type {Finding, ParameterValues} from '../../model/recipe.ts';
 import type {BudgetGroup} from '../../model/snapshot.ts';
 import {type ChangeRow, changeId, changeRows} from '../rows/changes.ts';
@@ -25,6 +25,7 @@ import {
 } from './dialog.ts';
 import {showEffect} from './events.ts';
 import {actOf, everyFinding, findingId, findingOf} from './findings.ts';
+import {isWaitedFor, leaveRun} from './left-run.ts';
 import {whyNotInPast} from './past.ts';
 import {whyWrongServer} from './reading.ts';
 import {blockerOf, type RecipeWizard} from './run.ts';
@@ -180,16 +181,18 @@ export function openWizard(
     finding: finding && findingId(finding),
     params: {...(finding?.recipe === id ? finding.params : {}), ...params},
   });
-  return withRun({...deselectRecipe(state), overlay: null, replay: null}, opened);
+  return withRun({...deselectRecipe(leaveRun(state)), overlay: null, replay: null}, opened);
 }
 
 /** `C` and `K` on the target sessions: the same engine, straight to the preview. */
 export function openSessionWizard(state: ConsoleState, how: 'cancel' | 'terminate'): UpdateResult {
   const recipe = how === 'cancel' ? 'cancel-statements' : 'terminate-sessions';
-  const opened = openWizard(state, recipe, null, {pid: targetSessions(state).join(',')});
+  const targets = targetSessions(state);
+  const opened = openWizard(state, recipe, null, {pid: targets.join(',')});
   const {wizard} = opened.state;
-  if (wizard === null) return opened;
-  const planned = withRun(opened.state, planWizard(opened.state, wizard));
+  if (wizard === null || wizard === state.wizard) return opened;
+  const isForRun = targets.length === 1 && isWaitedFor(state, parseSessionId(targets[0] ?? '').pid);
+  const planned = withRun(opened.state, planWizard(opened.state, {...wizard, isForRun}));
   const hidden = hiddenTags(state);
   return hidden === 0
     ? planned

@@ -1,10 +1,11 @@
 import {markChoice, toggleChoice} from './choices.ts';
 import {inform} from './dialog.ts';
+import {whyNotYet} from './left-run.ts';
 import {edit, type InputLine, insert, type LineEdit} from './line-editor.ts';
 import {openBlocker, openWizard} from './opening.ts';
 import {whyWrongServer} from './reading.ts';
 import {hasEnded, leaveReplay, recommended} from './replay.ts';
-import type {RecipeWizard, ReplayPage} from './run.ts';
+import type {RecipeWizard, ReplayPage, RunUpdate} from './run.ts';
 import type {ConsoleState} from './state.ts';
 import {type CommandTable, noEffects, scroll, toEdge, type UpdateResult, withRun} from './state.ts';
 import {choose, editField, goBack, goForward, moveField} from './wizard.ts';
@@ -14,8 +15,9 @@ type InReplay = ConsoleState & {replay: ReplayPage};
 
 /** What commands do in a wizard. */
 export const wizardCommands = {
-  submit: state => withRun(state, goForward(state, state.wizard, whyWrongServer(state))),
-  back: state => withRun(state, goBack(state, state.wizard)),
+  submit: state =>
+    close(state, goForward(state, state.wizard, whyWrongServer(state) ?? whyNotYet(state, state.wizard))),
+  back: state => close(state, goBack(state, state.wizard)),
   type: (state, {text}: {text: string}) => editLine(state, line => insert(line, text)),
   paste: (state, {text}: {text: string}) => paste(state, text),
   edit: (state, {how}: {how: LineEdit}) => editLine(state, line => edit(line, how)),
@@ -41,6 +43,14 @@ export const replayCommands = {
   page: (state, {by}: {by: 1 | -1}) => scroll(state, {pages: by}),
   edge: (state, {to}: {to: 'first' | 'last'}) => scroll(state, toEdge(to)),
 } satisfies CommandTable<InReplay>;
+
+/** What was opened for a run leads back to it. */
+function close(state: InWizard, updated: RunUpdate): UpdateResult {
+  const {leftRun} = state;
+  return updated.changes.wizard === null && state.wizard.isForRun && leftRun !== null
+    ? noEffects({...state, wizard: leftRun, leftRun: null})
+    : withRun(state, updated);
+}
 
 function show(state: ConsoleState, wizard: RecipeWizard): UpdateResult {
   return noEffects({...state, wizard});

@@ -17,6 +17,8 @@ import type {InputLine} from './line-editor.ts';
 /** What changes the server: the recipe being walked through, a replay, and the journal of runs. */
 export type RunSlice = {
   wizard: RecipeWizard | null;
+  /** A run that was left under way, or has ended since, while something else is on the screen. */
+  leftRun: RecipeWizard | null;
   /** Started from `wizard`, which is behind it. */
   replay: ReplayPage | null;
   journal: JournalState | null;
@@ -34,6 +36,8 @@ export type DataRequest = {
 /** A recipe being walked through, stage by stage. */
 export type RecipeWizard = {
   recipe: string;
+  /** It ends the session that the run which was left waits for, and leads back to that run. */
+  isForRun: boolean;
   /** The run that it undoes; null where it runs a recipe. */
   undoes: string | null;
   /** The id of the finding it was opened from, shown first. */
@@ -110,7 +114,8 @@ export type RunEvent =
   | {kind: 'data-loaded'; dataRequest: DataRequest; facts: RecipeData}
   | {kind: 'data-failed'; dataRequest: DataRequest; message: string}
   | {kind: 'run'; run: RunState}
-  | {kind: 'run-failed'; message: string}
+  /** `run`: null where it failed before it had begun. */
+  | {kind: 'run-failed'; run: string | null; message: string}
   | {kind: 'replay-update'; update: ReplayUpdate}
   | {kind: 'replayed'; document: ReplayDocument}
   | {kind: 'replay-failed'; message: string};
@@ -119,7 +124,7 @@ export type RunEffect =
   | {kind: 'read-journal'}
   | {kind: 'load-data'; dataRequest: DataRequest}
   | {kind: 'execute-plan'; plan: Plan; server: ServerIdentity; answers: readonly Finding[]}
-  | {kind: 'interrupt-run'}
+  | {kind: 'interrupt-run'; plan: Plan}
   | {kind: 'replay'; params: ParameterValues}
   | {kind: 'interrupt-replay'};
 
@@ -135,7 +140,7 @@ export type Known = {
 export type Target = {isProduction: boolean; targetName: string};
 
 export function createRun(): RunSlice {
-  return {wizard: null, replay: null, journal: null};
+  return {wizard: null, leftRun: null, replay: null, journal: null};
 }
 
 /** Unfinished steps of earlier runs, reported once: when the journal is read for the first time. null where there are none. */

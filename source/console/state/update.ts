@@ -27,6 +27,7 @@ import {
 } from './dialog.ts';
 import {handleEvent, showEffect} from './events.ts';
 import {diagnose} from './findings.ts';
+import {leaveRun} from './left-run.ts';
 import {edit, type InputLine, insert, type LineEdit} from './line-editor.ts';
 import {
   explainSelected,
@@ -59,6 +60,7 @@ import {
  */
 const viewCommands = {
   'show-view': (state, {view}: {view: ViewId}) => showView(state, view),
+  'toggle-run': state => (state.wizard?.stage === 'running' ? showView(state, state.view) : backToRun(state)),
   'cycle-view': (state, {by}: {by: 1 | -1}) => showView(state, neighbour(state, by)),
   move: (state, {by}: {by: number}) => moveBy(state, {lines: by}),
   page: (state, {by}: {by: 1 | -1}) => moveBy(state, {pages: by}),
@@ -120,9 +122,18 @@ export function update(before: ConsoleState, message: Message): UpdateResult {
     state.diagnosisData === before.diagnosisData &&
     (state.past === null) === (before.past === null);
   if (isDiagnosed) return {state, effects};
-  const {wizard} = state;
-  const observed = wizard === null ? state : {...state, wizard: observeHarm(state, wizard)};
-  return {state: diagnose(observed, state.past !== null), effects};
+  return {state: diagnose(observeRuns(state), state.past !== null), effects};
+}
+
+/** What is left of the harm that a run answers; not by readings of the past. */
+function observeRuns(state: ConsoleState): ConsoleState {
+  const {wizard, leftRun, past} = state;
+  if (past !== null || (wizard === null && leftRun === null)) return state;
+  return {
+    ...state,
+    wizard: wizard && observeHarm(state, wizard),
+    leftRun: leftRun && observeHarm(state, leftRun),
+  };
 }
 
 function isCommand(message: Message): message is Command {
@@ -135,7 +146,8 @@ function handleCommand(state: ConsoleState, command: Command): UpdateResult {
   if (command.kind in globalCommands) return run(globalCommands, state, command);
   if (overlay !== null) return run(viewCommands, state, command);
   if (replay !== null) return run(replayCommands, {...state, replay}, command);
-  if (wizard === null) return run(viewCommands, state, command);
+  if (wizard === null || command.kind === 'show-view' || command.kind === 'toggle-run')
+    return run(viewCommands, state, command);
   // During a run only a second Esc in a row stops it.
   const asksToStop = wizard.asksToStop && command.kind === 'back';
   return run(wizardCommands, {...state, wizard: {...wizard, asksToStop}}, command);
@@ -150,9 +162,10 @@ function run<State extends ConsoleState>(
   return change?.(state, command) ?? noEffects(state);
 }
 
-/** Shows a view, and closes what lies on top. */
+/** Shows a view, and closes what lies on top; a run under way goes on. */
 function showView(state: ConsoleState, view: ViewId): UpdateResult {
-  const released = view === 'recipes' ? state : deselectRecipe(state);
+  const left = leaveRun(state);
+  const released = view === 'recipes' ? left : deselectRecipe(left);
   const next: ConsoleState = {...released, view, overlay: null, wizard: null, replay: null};
   const journal: Effect[] = view === 'journal' || view === 'changes' ? [{kind: 'read-journal'}] : [];
   const changes: Effect[] =
@@ -160,6 +173,12 @@ function showView(state: ConsoleState, view: ViewId): UpdateResult {
       ? [{kind: 'read-past-changes'}]
       : [];
   return {state: next, effects: [showEffect(next), ...journal, ...changes]};
+}
+
+/** Shows the run that was left, now. */
+function backToRun(state: ConsoleState): UpdateResult {
+  const {state: now, effects} = backToNow(state);
+  return {state: {...now, wizard: now.leftRun, leftRun: null, overlay: null, replay: null}, effects};
 }
 
 /** Scrolls the open page, or moves the cursor. */

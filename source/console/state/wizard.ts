@@ -32,6 +32,7 @@ import {
 /** The first page of a wizard, before its recipe is known. */
 export const newWizard: RecipeWizard = {
   recipe: '',
+  isForRun: false,
   undoes: null,
   finding: null,
   stage: 'evidence',
@@ -96,9 +97,10 @@ export function goForward(known: Known & Target, wizard: RecipeWizard, refusal: 
       return planWizard(known, wizard);
     case 'preview':
       if (recipe?.isBenchmark && wizard.plan) return startReplay(wizard.plan);
-      return canBeExecuted(wizard.plan)
+      if (!canBeExecuted(wizard.plan)) return close;
+      return refusal === null
         ? show({...wizard, stage: 'confirm', typed: '', cursor: null, error: null})
-        : close;
+        : show({...wizard, error: refusal});
     case 'confirm':
       return confirm(known, wizard, refusal);
     case 'running':
@@ -147,17 +149,18 @@ export function goBack(known: Known, wizard: RecipeWizard): RunUpdate {
 
 /** A single Esc may be a slip, or the remains of an arrow key over a bad line: the second one stops the run. */
 function stopRunning(wizard: RecipeWizard): RunUpdate {
-  if (wizard.stopping !== null) return show(wizard);
+  const {plan, stopping: before} = wizard;
+  if (before !== null || plan === null) return show(wizard);
   // All steps have ended: only the reading of the harm is interrupted.
-  if (wizard.run?.phase === 'observing') return show(wizard, {kind: 'interrupt-run'});
+  if (wizard.run?.phase === 'observing') return show(wizard, {kind: 'interrupt-run', plan});
   if (!wizard.asksToStop) return show({...wizard, asksToStop: true});
   const stopping = canBeCancelled(wizard) ? 'cancel' : 'after-step';
-  return show({...wizard, stopping, asksToStop: false}, {kind: 'interrupt-run'});
+  return show({...wizard, stopping, asksToStop: false}, {kind: 'interrupt-run', plan});
 }
 
 function pageBefore(known: Known, wizard: RecipeWizard): WizardStage | null {
   if (wizard.stage !== 'preview') return stageBefore[wizard.stage];
-  if (wizard.undoes !== null) return null;
+  if (wizard.undoes !== null || wizard.isForRun) return null;
   return (recipeOf(known, wizard)?.parameters.length ?? 0) > 0 ? 'parameters' : 'evidence';
 }
 

@@ -12,7 +12,8 @@ import {Text} from '../components/text.tsx';
 import {textWidth} from '../screen/cell-width.ts';
 import {fitText, type Role, shorten} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import {isUnderWay} from '../state/run.ts';
+import {describeLeft} from '../state/left-run.ts';
+import {isUnderWay, type RecipeWizard} from '../state/run.ts';
 
 type RunPageProps = {
   run: RunState;
@@ -54,6 +55,28 @@ export function RunPage({run, isCleaningUp}: RunPageProps) {
         </Anchor>
       )}
     </Page>
+  );
+}
+
+/** The run that was left, in one row: where it is, and the key back to it. */
+export function LeftRun({left}: {left: RecipeWizard}) {
+  const {symbols} = useTheme();
+  const isRunning = left.stage === 'running';
+  const isDone = left.run?.status === 'done' && left.error === null;
+  const role = isRunning ? 'accent' : isDone ? 'good' : 'warning';
+  return (
+    <Box height={1} flexShrink={0}>
+      <Text>
+        <Text role={role}>{` ${isRunning ? symbols.live : isDone ? symbols.done : symbols.warning} `}</Text>
+        {describeLeft(left)}
+      </Text>
+      <Box flexShrink={0}>
+        <Text>
+          <Text role="key">{'  v'}</Text>
+          {' shows it '}
+        </Text>
+      </Box>
+    </Box>
   );
 }
 

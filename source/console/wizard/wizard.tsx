@@ -126,7 +126,7 @@ function Messages({wizard}: {wizard: RecipeWizard}) {
   const {error, dataRequest, stopping, stage, asksToStop} = wizard;
   const stop = stopping === null ? null : stoppingText(wizard);
   const warning = asksToStop
-    ? `Press Esc again to ${stopWords(wizard)}. The run continues until then.`
+    ? `Press Esc again to ${stopWords(wizard)}. The run continues until then; v leaves it running.`
     : stop;
   return (
     <>
@@ -234,6 +234,7 @@ export function wizardKeys(state: ConsoleState, wizard: RecipeWizard): [key: str
     ['o', hasGuardsToShow(wizard) ? (wizard.areGuardsShown ? 'fold guards' : 'show guards') : ''],
     ['Space', choicesOfPlan(wizard).length > 0 ? 'choose' : ''],
     ['← →', isChoosing(state, wizard) ? 'choose' : ''],
+    ['v', stage === 'running' ? 'leave running' : ''],
     ['w', blocker === null ? '' : `session ${blocker.pid}`],
   ];
   return keys.filter(([, label]) => label !== '');

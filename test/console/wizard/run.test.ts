@@ -98,7 +98,7 @@ describe('the harm that a run answers', () => {
   it('is read again after the steps; Esc does not wait for it', () => {
     expect(screenOf(reading)).toMatch(/before: 20 of 20 slots in use\n +after: reading/);
     expect(rowsOf(reading).at(-1)).toContain('Esc read no further');
-    expect(play(reading, {kind: 'back'}).effects).toEqual([{kind: 'interrupt-run'}]);
+    expect(play(reading, {kind: 'back'}).effects).toEqual([{kind: 'interrupt-run', plan: expect.anything()}]);
   });
 
   it('goes on while the page is open: it remains, or is gone', () => {
@@ -167,7 +167,9 @@ describe('a step with progress', () => {
     const on = press(asked.state, 'j');
     expect(screenOf(on)).not.toContain('Esc again');
     expect(play(on, {kind: 'back'}).effects).toEqual([]);
-    expect(play(asked.state, {kind: 'back'}).effects).toEqual([{kind: 'interrupt-run'}]);
+    expect(play(asked.state, {kind: 'back'}).effects).toEqual([
+      {kind: 'interrupt-run', plan: expect.anything()},
+    ]);
   });
 });
 

@@ -305,8 +305,10 @@ describe('run', () => {
   });
 
   it('is stopped by Esc, not by a q that closes a page', () => {
-    expect(screenOf(press(running, 'q'))).toContain('Esc stops the run');
-    expect(play(running, {kind: 'back'}, {kind: 'back'}).effects).toEqual([{kind: 'interrupt-run'}]);
+    expect(screenOf(press(running, 'q'))).toContain('Esc stops the run, v leaves it running');
+    expect(play(running, {kind: 'back'}, {kind: 'back'}).effects).toEqual([
+      {kind: 'interrupt-run', plan: expect.anything()},
+    ]);
     expect(screenOf(press(running, 'escape', 'escape'))).toContain('stopping after this step');
   });
 });
