@@ -34,8 +34,10 @@ export const explainDdlQueue: Explain = (jam, context) => {
   const root = oldestRoot(jam);
   if (root === undefined) return null;
   const {backend} = head;
+  const isSession = backend.backend_type === 'client backend';
   const statement =
-    statementName(backend.query) || `a request for ${head.mode} on ${head.relation ?? 'a table'}`;
+    statementName(backend.query) ||
+    `${isReplay(head) ? 'the replay of' : 'a request for'} ${head.mode} on ${head.relation ?? 'a table'}`;
   const table = head.relation ?? 'the table';
   const queue =
     others.length === 0
@@ -46,15 +48,25 @@ export const explainDdlQueue: Explain = (jam, context) => {
   return {
     cause: 'lock-queue',
     subject: subjectOf(head.pid),
-    summary: `${statement} (${poolName(backend)}, ${formatAge(head.wait_age_ms)}) waits behind ${describeRoot(root)}${others_held}; ${queue}`,
+    summary: `${statement} (${isSession ? poolName(backend) : backend.backend_type}, ${formatAge(head.wait_age_ms)}) waits behind ${describeRoot(root)}${others_held}; ${queue}`,
     acts: actsOf({heads, statement, root, jam, table}, context),
     confidence: 'certain',
     reasons: [
+      ...(isReplay(head)
+        ? [
+            'A schema change on the primary locked the table; the standby replays nothing else before it has that lock.',
+          ]
+        : []),
       `${statement} requests ${head.mode || 'a lock'} on ${table}. Every later request for the table queues behind it, also those that could run beside ${describeRoot(root)}.`,
     ],
     evidence: {head_pid: head.pid, head_mode: head.mode, queued: others.length},
   };
 };
+
+/** Of a lock that the primary's WAL contains (StandbyAcquireAccessExclusiveLock in standby.c). */
+function isReplay({backend}: Wait): boolean {
+  return backend.backend_type === 'startup';
+}
 
 /** Schema changes that wait, with others behind them: first the one that waits longest. */
 export function headsOf({waits}: Jam): Wait[] {
@@ -102,6 +114,7 @@ function actsOf({heads, statement, root, jam, table}: Queue, context: Parameters
             costs: `${release.costs} Then ${statement} runs: the queue waits on while it holds its own lock.`,
           },
         ];
+  if (heads.some(isReplay)) return [...ending, standbyDelay];
   const cancelling = cancelHeads({heads, statement, jam}, context);
   // A forgotten transaction has nothing to lose, and would hold up the migration's next attempt as well.
   const ways = areForgotten && release?.recipe ? [...ending, cancelling] : [cancelling, ...ending];
@@ -149,6 +162,11 @@ function cancelHeads(
       }
     : {recipe: null, params: {}, title: `cancel ${what}: ${forbidden.reason}`, frees, costs};
 }
+
+const standbyDelay = advice(
+  'set max_standby_streaming_delay on this standby, so that it cancels queries that hold up the replay for longer',
+  'Queries that run for longer may fail with 40001 while the primary changes the schema or vacuums.',
+);
 
 function waitForRoot(root: Root, statement: string): Act {
   return advice(

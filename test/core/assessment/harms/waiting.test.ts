@@ -155,6 +155,23 @@ describe('a lock queue', () => {
   const queue = (root: Partial<Backend>, more: Partial<Backend> = {}) =>
     reading({1: root, 2: {...alter, ...more}, 3: {}, 4: {}, 5: {}}, [head, behind(3), behind(4), behind(5)]);
 
+  it('on a standby: the replay of a lock, which cannot be cancelled', () => {
+    const replay = worker({pid: 2, backend_type: 'startup', blocked_by: [1]});
+    const [finding, ...others] = examine(
+      reading({1: report, 3: {}, 4: {}}, [head, behind(3), behind(4)], {background_workers: [replay]}),
+    );
+    expect(others).toEqual([]);
+    expect(finding).toMatchObject({
+      cause: 'lock-queue',
+      summary:
+        'the replay of AccessExclusiveLock on orders (startup, 40s) waits behind a SELECT (report/analyst, 7m12s); 2 sessions queue behind it',
+      acts: [
+        {recipe: 'release-blockers', params: {pid: '1'}},
+        {recipe: null, title: expect.stringContaining('max_standby_streaming_delay')},
+      ],
+    });
+  });
+
   it('names the schema change, what it waits for, and what queues behind it, with both ways out', () => {
     const [finding, ...others] = examine(queue(report));
     expect(others).toEqual([]);
