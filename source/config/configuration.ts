@@ -13,7 +13,7 @@ import {
 import {AbortError, exitCodes, usageError} from '../core/errors.ts';
 import {type Entry, type Fields, isTable, type Report, readFields, type Table} from './fields.ts';
 
-const settingKeys = ['recipes', 'protected', 'thresholds', 'theme'];
+const settingKeys = ['recipes', 'protected', 'thresholds', 'applications', 'theme'];
 const urlKeys = ['url', 'url_env', 'url_command', 'rescue_url', 'rescue_url_env', 'rescue_url_command'];
 
 /** The file, its folder and the user's home. Relative recipe folders are resolved against `folder`. */
@@ -83,6 +83,7 @@ function readSettings(fields: Fields, base: TargetSettings, place: Place): Targe
   const ownProtected = fields.fields('protected', ['roles', 'applications']);
   return {
     limits: {...base.limits, ...fields.limits('thresholds')},
+    applications: [...base.applications, ...fields.applications('applications')],
     protected_sessions: {
       roles: [...roles, ...ownProtected.texts('roles')],
       applications: [...applications, ...ownProtected.texts('applications')],

@@ -1,3 +1,4 @@
+import {type ApplicationCheck, applicationLimits} from '../core/health/applications.ts';
 import {
   type GivenLimits,
   limitExamples,
@@ -48,6 +49,8 @@ export type Fields = {
   duration_ms(key: string, range: {min: number; max: number}): number | null;
   /** Limits of `check`, named as its flags are; `["80%", "90%"]` is a warning and a critical level. */
   limits(key: string): GivenLimits;
+  /** Limits by application, each with the one to compare it with in `against`. */
+  applications(key: string): ApplicationCheck[];
   /** The items of a list; empty if it is missing or not a list. */
   items(key: string): Entry[];
   /** The members of a nested table. */
@@ -116,6 +119,7 @@ export function readFields({line, value}: Entry, known: readonly string[], repor
       return null;
     },
     limits: key => readLimits(nested(key), report),
+    applications: key => [...nested(key)].map(([name, entry]) => readApplication(name, entry, report)),
     items(key) {
       const value = table.get(key)?.value;
       return isList(value) ? value : [];
@@ -123,6 +127,14 @@ export function readFields({line, value}: Entry, known: readonly string[], repor
     entries: key => [...nested(key)],
     fields: (key, own) => readFields({line: lineOf(key), value: nested(key)}, own, report),
   };
+}
+
+function readApplication(name: string, entry: Entry, report: Report): ApplicationCheck {
+  const limitNames = applicationLimits.map(each => metricOf(each).limit_name);
+  const fields = readFields(entry, ['against', ...limitNames], report);
+  const table: Table = isTable(entry.value) ? entry.value : new Map();
+  const limits = new Map([...table].filter(([key]) => limitNames.includes(key)));
+  return {name, against: fields.text('against'), limits: readLimits(limits, report)};
 }
 
 function reportUnknownKeys(table: Table, known: readonly string[], report: Report): void {

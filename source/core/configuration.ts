@@ -1,4 +1,5 @@
 import type {ProtectedSessions} from '../model/target.ts';
+import type {ApplicationCheck} from './health/applications.ts';
 import type {GivenLimits} from './health/health.ts';
 
 /** The user's config.toml. */
@@ -33,6 +34,8 @@ export type UrlSource = {kind: 'literal' | 'variable' | 'command'; text: string}
 export type TargetSettings = {
   /** Limits of `check`. */
   limits: GivenLimits;
+  /** Those of single applications. */
+  applications: readonly ApplicationCheck[];
   protected_sessions: ProtectedSessions;
   /** Folders with team recipes. */
   recipe_folders: readonly string[];
@@ -42,6 +45,7 @@ export type TargetSettings = {
 
 export const noSettings: TargetSettings = {
   limits: {},
+  applications: [],
   protected_sessions: {roles: [], applications: []},
   recipe_folders: [],
 };

@@ -33,6 +33,7 @@ it('every setting of config.toml is read', () => {
   expect(settings).toEqual({
     limits: {used_ratio: {warning: null, critical: 0.85}, blocked_sessions: {warning: 3, critical: 7}},
     protected_sessions: {roles: ['replicator'], applications: []},
+    applications: [],
     recipe_folders: ['/c/runbooks', '/home/ann/mine', '/etc/poolctl'],
   });
   expect(targets.get('prod')).toEqual({
@@ -46,6 +47,7 @@ it('every setting of config.toml is read', () => {
         slowest_mean_exec_time_ms: {warning: null, critical: 90_000},
       },
       protected_sessions: {roles: ['replicator', 'billing'], applications: ['nightly import']},
+      applications: [],
       recipe_folders: ['/c/runbooks', '/home/ann/mine', '/etc/poolctl', '/c/prod'],
     },
   });
@@ -75,6 +77,21 @@ it('a theme is for all targets that name none', () => {
 
 it('an empty config.toml is read', () => {
   expect(read('# nothing yet\n')).toEqual({file: place.file, targets: new Map(), settings: noSettings});
+});
+
+it('limits of one application can be set under [applications], a target’s beside those of every server', () => {
+  const {targets} = read(
+    [
+      '[applications.web]\nmax_used = "60%"',
+      '[targets.p]\nurl = "postgres://h/d"',
+      '[targets.p.applications]\n"role:app" = {against = "web", max_blocked = 3}',
+    ].join('\n'),
+  );
+  expect(targets.get('p')?.settings.applications).toEqual([
+    {name: 'web', against: null, limits: {used_ratio: {warning: null, critical: 0.6}}},
+    {name: 'role:app', against: 'web', limits: {blocked_sessions: {warning: null, critical: 3}}},
+  ]);
+  expect(() => read('[applications]\nweb = {max_mean = "1s"}')).toThrow('unknown key "max_mean"');
 });
 
 it('every limit of check can be set under [thresholds], named as its flag', () => {
@@ -112,7 +129,7 @@ describe('a mistake in config.toml is reported with its line', () => {
     [
       'an unknown key without a near name',
       '[targets.a]\nurl = "secret"\nproduction = true',
-      '3: unknown key "production": use environment, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, recipes, protected, thresholds, theme',
+      '3: unknown key "production": use environment, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, recipes, protected, thresholds, applications, theme',
     ],
     [
       'an unknown key of a target',
@@ -194,7 +211,7 @@ it('all mistakes of a file are reported at once', () => {
       message: '/c/config.toml:2: url must be a string',
       hint: [
         'And line 3: invalid environment "prodution": did you mean "production"?',
-        'line 4: unknown key "colour": use environment, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, recipes, protected, thresholds, theme',
+        'line 4: unknown key "colour": use environment, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, recipes, protected, thresholds, applications, theme',
         'line 5: target "b" needs url, url_env or url_command',
         'line 6: lists of tables ([[...]]) are not supported',
         'line 8: max_used must be a share: "80%" or 0.8, or a warning and a critical one: "80%,90%".',

@@ -18,6 +18,8 @@ stages:
     thresholds:
       max_mean: 500ms
       max_blocked: 10
+    applications:
+      web-canary: {against: web, max_transaction: 5s}
     baseline: before.json
     pooler: postgres://stats@10.0.0.6:6432/pgbouncer
   - name: 10 %
@@ -43,6 +45,13 @@ stages:
             slowest_mean_exec_time_ms: {warning: null, critical: 500},
             blocked_sessions: {warning: null, critical: 10},
           },
+          applications: [
+            {
+              name: 'web-canary',
+              against: 'web',
+              limits: {longest_transaction_ms: {warning: null, critical: 5000}},
+            },
+          ],
           baseline: 'before.json',
           pooler: 'postgres://stats@10.0.0.6:6432/pgbouncer',
         },
@@ -79,6 +88,11 @@ stages:
       'a misspelt threshold',
       `${stage}    thresholds:\n      max_use: 80%\n`,
       [[6, 'did you mean "max_used"?']],
+    ],
+    [
+      'a limit that no application has',
+      `${stage}    applications: {web: {max_mean: 1s}}\n`,
+      [[5, 'unknown key "max_mean"']],
     ],
     [
       'an invalid threshold',

@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import type {JournalEntry, StagePhase} from '../../source/model/journal-entry.ts';
 import type {RolloutPlan} from '../../source/rollout/plan.ts';
-import {applyStageEvent, lastRollout, newRollout, nextTask} from '../../source/rollout/plan.ts';
+import {applyStageEvent, lastRollout, newRollout, nextTask} from '../../source/rollout/state.ts';
 
 const stage = {
   name: 'a',

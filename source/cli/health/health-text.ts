@@ -1,9 +1,17 @@
+import {
+  type ApplicationFigures,
+  type ApplicationHealth,
+  applicationLimits,
+  compared,
+  worseMeans,
+} from '../../core/health/applications.ts';
 import type {Comparison} from '../../core/health/baseline.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
 import type {WatchedHealth} from '../../core/health/watching.ts';
 import {formatAge, formatMs, formatRatio} from '../../core/text/format.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import {
+  atMost,
   formatMetric,
   formats,
   type HealthReport,
@@ -18,7 +26,7 @@ import {toLimitFlag} from './require-limits.ts';
 
 /** The report as text: status, findings, every limit, and the course of a watch. */
 export function healthText(report: HealthReport): string {
-  const {health, target, comparison} = report;
+  const {health, target, comparison, applications} = report;
   const findings = health.findings.map(({severity, recipe, summary}) => [severity, recipe, summary]);
   const also = health.also.map(({summary}) => `also      ${summary}`);
   const watch = 'watch' in health ? health : null;
@@ -34,6 +42,7 @@ export function healthText(report: HealthReport): string {
       ...shownMetrics(report).map(name => metricRow(name, report)),
     ]),
     ...(comparison === null ? [] : ['', ...comparisonLines(comparison)]),
+    ...applications.flatMap(each => ['', ...applicationLines(each)]),
   ]
     .map(sanitise)
     .join('\n');
@@ -42,7 +51,7 @@ export function healthText(report: HealthReport): string {
 /** The reasons of the verdict that neither the findings nor the limits above show. */
 function otherReasons(report: HealthReport): string[] {
   const unknown = unknownReason(report);
-  const others = reasonsOf(report).filter(({kind}) => kind === 'watch' || kind === 'baseline');
+  const others = reasonsOf(report).filter(({kind}) => ['watch', 'baseline', 'application'].includes(kind));
   return [...(unknown === null ? [] : [unknown]), ...others.map(({level, text}) => `${level}: ${text}`)];
 }
 
@@ -122,6 +131,39 @@ export function comparisonLines(comparison: Comparison): string[] {
       ),
     ...(new_statements.length > maxNew ? [`and ${new_statements.length - maxNew} more new statements`] : []),
     `slower means: ${comparison.test}`,
+    ...left_out,
+  ];
+}
+
+/** The figures of an application, beside those of the other one, and its limits. */
+export function applicationLines({figures, against, limits, left_out}: ApplicationHealth): string[] {
+  const row = (title: string, text: (of: ApplicationFigures) => string, limit = ''): string[] => [
+    title,
+    text(figures),
+    ...(against === null ? [] : [text(against)]),
+    limit,
+  ];
+  const limitOf = (name: MetricName) => {
+    const own = limits.find(each => each.name === name);
+    return own === undefined ? '' : `${own.level}: ${atMost(name, own.limit)}`;
+  };
+  const metric = (name: (typeof applicationLimits)[number]) =>
+    row(metricOf(name).title, of => formatMetric(name, of[name]), limitOf(name));
+  const share = (name: 'waiting_ratio' | 'idle_in_transaction_ratio' | 'aborted_ratio') =>
+    row(compared[name].title, of => (of[name] === null ? 'unknown' : formats.ratio(of[name])));
+  const count = (value: number | null) => (value === null ? 'unknown' : formats.count(value));
+  return [
+    ...aligned([
+      row(`in ${figures.readings} readings`, of => of.name),
+      row('sessions, on average', of => count(of.average_sessions)),
+      row('busy sessions, on average', of => count(of.average_busy_sessions)),
+      ...(figures.connects_per_minute === null
+        ? []
+        : [row('connects per minute', of => count(of.connects_per_minute))]),
+      ...applicationLimits.map(metric),
+      ...(['waiting_ratio', 'idle_in_transaction_ratio', 'aborted_ratio'] as const).map(share),
+    ]),
+    ...(against === null ? [] : [`worse means: ${worseMeans}`]),
     ...left_out,
   ];
 }

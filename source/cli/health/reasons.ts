@@ -1,5 +1,6 @@
+import {type ApplicationHealth, compared} from '../../core/health/applications.ts';
 import type {Comparison} from '../../core/health/baseline.ts';
-import type {CheckedLimit, Health} from '../../core/health/health.ts';
+import type {CheckedLimit, Health, Limit} from '../../core/health/health.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
 import type {WatchedHealth} from '../../core/health/watching.ts';
 import {formatMs, formatRatio} from '../../core/text/format.ts';
@@ -14,13 +15,18 @@ export type HealthReport = {
   /** Every recipe that was evaluated. */
   recipes: readonly {id: string; title: string}[];
   comparison: Comparison | null;
+  applications: readonly ApplicationHealth[];
 };
 
 /** Why a check is not ok, the critical ones first. */
-export type Reason = {level: Severity; text: string; kind: 'limit' | 'finding' | 'watch' | 'baseline'};
+export type Reason = {
+  level: Severity;
+  text: string;
+  kind: 'limit' | 'finding' | 'watch' | 'baseline' | 'application';
+};
 
 /** Everything that makes a check a warning or critical, for every output that has no room for the whole report. */
-export function reasonsOf({health, comparison}: HealthReport): Reason[] {
+export function reasonsOf({health, comparison, applications}: HealthReport): Reason[] {
   const watch = 'watch' in health ? health.watch : null;
   const failed = watch?.failed_early ?? null;
   const reasons: Reason[] = [
@@ -51,8 +57,25 @@ export function reasonsOf({health, comparison}: HealthReport): Reason[] {
     ...(comparison === null ? [] : worseLines(comparison)).map(
       (text): Reason => ({level: 'warning', kind: 'baseline', text}),
     ),
+    ...applications.flatMap(applicationReasons),
   ];
   return reasons.sort((a, b) => Number(b.level === 'critical') - Number(a.level === 'critical'));
+}
+
+/** What crosses a limit of an application, or is worse than the other one's. */
+export function applicationReasons({figures, against, limits, worse}: ApplicationHealth): Reason[] {
+  return [
+    ...limits.flatMap(({name, value, level, limit}): Reason[] => {
+      if (level !== 'warning' && level !== 'critical') return [];
+      const text = `${figures.name}: ${metricOf(name).title} ${formatMetric(name, value)} (${atMost(name, limit)})`;
+      return [{level, kind: 'application', text}];
+    }),
+    ...worse.map(({figure, value, against: other}): Reason => {
+      const {title, kind} = compared[figure];
+      const text = `${figures.name}: ${title} ${formats[kind](value)}, ${against?.name} ${formats[kind](other)}`;
+      return {level: 'warning', kind: 'application', text};
+    }),
+  ];
 }
 
 /** Why the result is unknown: what is hidden, and the remedy. */
@@ -79,6 +102,11 @@ export const formatDuration = formats.duration;
 /** `at most 80%`, or `at most 80%, 90% critical`. */
 export function limitText(name: MetricName, {warning, critical, judged_by}: CheckedLimit): string {
   if (judged_by === 'findings') return 'no limit';
+  return atMost(name, {warning, critical});
+}
+
+/** `at most 80%, 90% critical`. */
+export function atMost(name: MetricName, {warning, critical}: Limit): string {
   const word = metricOf(name).side === 'max' ? 'at most' : 'at least';
   const limits = [warning, critical].flatMap(limit => (limit === null ? [] : [formatMetric(name, limit)]));
   return `${word} ${limits.join(', ')}${limits.length > 1 ? ' critical' : ''}`;

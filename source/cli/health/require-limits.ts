@@ -2,6 +2,7 @@ import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import type {GivenLimits, Health, Limit} from '../../core/health/health.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
+import type {HealthReport} from './reasons.ts';
 
 /** The flag that sets a metric's limit, as typed. */
 export function toLimitFlag(name: MetricName): string {
@@ -47,6 +48,21 @@ export function requireMeasuredLimits(
       exitCode: exitCodes.privilege,
     });
   }
+}
+
+/** Throws AbortError (exit 5) if a limit or comparison of the application that a flag names could not be measured. */
+export function requireMeasuredApplication(
+  {health, applications}: Pick<HealthReport, 'health' | 'applications'>,
+  asked: string | null,
+): void {
+  const own = applications.find(({figures}) => figures.name === asked);
+  if (own?.level !== 'unknown' || (health.status !== 'ok' && health.status !== 'unknown')) return;
+  const missing = health.unavailable.find(({section}) => section === 'backends');
+  const reason = missing?.reason ?? own.left_out[0];
+  throw new AbortError(`${asked} cannot be checked: ${reason}`, {
+    ...(missing && {hint: missing.remedy}),
+    exitCode: exitCodes.privilege,
+  });
 }
 
 const nothingRead = 'the server has done too little to measure it';

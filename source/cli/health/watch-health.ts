@@ -2,6 +2,7 @@ import {statementKey} from '../../core/activity/rates.ts';
 import {type Assessor, createAssessor} from '../../core/assessment/assess.ts';
 import {type Ignored, withoutIgnored} from '../../core/assessment/ignore.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
+import {type ApplicationCheck, watchApplications} from '../../core/health/applications.ts';
 import {type Baseline, type Comparison, compare} from '../../core/health/baseline.ts';
 import {followLimits} from '../../core/health/follow-limits.ts';
 import {type GivenLimits, limitsFor} from '../../core/health/health.ts';
@@ -110,6 +111,7 @@ export type WatchFlags = WatchOptions & {
   limits: GivenLimits;
   baseline: Baseline | null;
   slower_ratio: number;
+  applications?: readonly ApplicationCheck[];
   ignored?: readonly Ignored[];
   /** The limits that the flags of the call give: each must be measured. */
   asked?: GivenLimits;
@@ -132,6 +134,7 @@ export async function watchHealth(
 ): Promise<HealthReport & {health: WatchedHealth}> {
   const started_ms = ports.now();
   const watch = createWatch(flags, started_ms);
+  const applications = watchApplications(flags.applications ?? []);
   const observed: Observed = {first: null, last: null, slowest: null};
   const readData = cacheDiagnosisData(ports.recipes, ports.load, ports.now);
   const assessor = createAssessor(ports.recipes);
@@ -144,6 +147,7 @@ export async function watchHealth(
       watch.addLoss(ports.now(), {reason, is_refused: event.sqlstate === '53300'});
     } else {
       data = await readData(findings);
+      applications.add(event.snapshot);
       findings = await addSnapshot(event.snapshot, {ports, watch, flags, observed, assessor, data});
       await flags.onAvailable?.(watch.availableMs());
     }
@@ -165,6 +169,7 @@ export async function watchHealth(
     slowest: observed.slowest,
     recipes: ports.recipes.map(({id, title}) => ({id, title})),
     comparison: comparisonOf(observed, health, flags),
+    applications: applications.result(),
   };
 }
 

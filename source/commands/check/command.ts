@@ -3,7 +3,7 @@ import type {Call} from '../../cli/call/usage.ts';
 import {readSnapshots, withConnection} from '../../cli/connection.ts';
 import {type CliContext, printMessage} from '../../cli/context.ts';
 import {openPoolerClients} from '../../cli/health/pooler-clients.ts';
-import {requireMeasuredLimits} from '../../cli/health/require-limits.ts';
+import {requireMeasuredApplication, requireMeasuredLimits} from '../../cli/health/require-limits.ts';
 import {openWatching, watchHealth} from '../../cli/health/watch-health.ts';
 import {raceInterrupt} from '../../cli/interrupts.ts';
 import {locateServer} from '../../cli/locate-server.ts';
@@ -13,6 +13,7 @@ import {assess} from '../../core/assessment/assess.ts';
 import {withoutIgnored} from '../../core/assessment/ignore.ts';
 import {samplesOf} from '../../core/assessment/samples.ts';
 import {AbortError, BugError, exitCodes, usageError} from '../../core/errors.ts';
+import {watchApplications} from '../../core/health/applications.ts';
 import {type Baseline, compare} from '../../core/health/baseline.ts';
 import {followLimits} from '../../core/health/follow-limits.ts';
 import {assessHealth, limitsFor} from '../../core/health/health.ts';
@@ -53,7 +54,7 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
 }
 
 async function check(context: CliContext, request: ConnectionRequest, flags: CheckFlags): Promise<ExitCode> {
-  const {watch, ...options} = await readCheckOptions(context, flags, request.settings.limits);
+  const {watch, ...options} = await readCheckOptions(context, flags, request.settings);
   if (flags.metrics !== undefined && watch !== null)
     throw usageError('--metrics and --for cannot be used together', '--metrics serves until Ctrl-C.');
   const recipes = await loadRecipesAndReport(context.output, flags, request.settings);
@@ -107,6 +108,7 @@ async function watchServer(
   const watching = await openWatching(context, request, {flags, ...watch});
   try {
     const report = await watchHealth({recipes, askPooler, ...watching.ports}, {...options, ...watch});
+    requireMeasuredApplication(report, options.asked_application);
     return await printHealthReport({output: context.output, writeFile}, report, options);
   } finally {
     watching.release();
@@ -144,20 +146,21 @@ export async function checkOnce(ports: CheckPorts, flags: CheckOptions): Promise
   const metrics = measure({snapshot: measured, facts, findings: diagnosed, pooler_waiting_clients});
   const found = followLimits(withoutIgnored(assessment, flags.ignored), metrics, flags.limits);
   const {unavailable} = snapshot;
+  const applications = watchApplications(flags.applications);
+  for (const each of snapshots) applications.add(each);
   const health = assessHealth(metrics, limitsFor(flags.limits), {...found, unavailable});
   requireMeasuredLimits(health, {unavailable, unread}, {given: flags.limits, asked: flags.asked});
   const slowest = slowestStatement(measured);
-  const code = await printHealthReport(
-    ports,
-    {
-      health,
-      target: snapshot.target.id,
-      slowest: slowest && {queryid: slowest.statement.queryid, query: slowest.statement.query},
-      recipes: recipes.map(({id, title}) => ({id, title})),
-      comparison: flags.baseline && compareSnapshot(flags.baseline, last, flags.slower_ratio),
-    },
-    flags,
-  );
+  const report = {
+    health,
+    target: snapshot.target.id,
+    slowest: slowest && {queryid: slowest.statement.queryid, query: slowest.statement.query},
+    recipes: recipes.map(({id, title}) => ({id, title})),
+    comparison: flags.baseline && compareSnapshot(flags.baseline, last, flags.slower_ratio),
+    applications: applications.result(),
+  };
+  requireMeasuredApplication(report, flags.asked_application);
+  const code = await printHealthReport(ports, report, flags);
   for (const {section, reason, remedy} of snapshot.unavailable) {
     printMessage(output, `incomplete check, ${section}: ${reason}. ${remedy}`);
   }

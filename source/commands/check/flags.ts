@@ -83,6 +83,16 @@ export const usage = {
       default: writeDuration(watchDefaults.sustain_ms),
     },
     baseline: {type: 'string', value: 'FILE', help: 'Compare with an earlier snapshot or recording'},
+    application: {
+      type: 'string',
+      value: 'NAME',
+      help: 'Apply limits of slots, transactions and lock waits to this application, or role:NAME',
+    },
+    against: {
+      type: 'string',
+      value: 'NAME',
+      help: 'With --application and --for: compare it with this one, as a canary with the stable version',
+    },
     slower: {
       type: 'string',
       value: 'TIMES',
@@ -122,6 +132,7 @@ export const usage = {
     'Exit 0 if there is no finding and no limit is crossed, else 1. Without --for poolctl reads the server three times in two seconds. --ignore takes a recipe, or a recipe and a subject as --json has it: kill-idle-sessions:application:web/role:app. A limit with two values (80%,90%) has a warning and a critical value; a single value is critical. SHARE is 80% or 0.8. A given limit also decides on the findings of what it limits: within it, they are listed as "also".',
     'A limit that is given must be measured: exit 5 if this role, this version or a quiet server does not allow it. Mean times are of statements that work: utility and maintenance statements, pg_sleep and waits for advisory locks are left out. They cover the time since the last reset of the statistics; with --rates or --for, since the first snapshot.',
     'With --for, poolctl compares the 95th percentile of each metric with its limits. For slots and transactions, a single critical value is reported as a warning.',
+    'With --application, --max-used, --max-average-used, --max-idle-in-transaction, --max-transaction and --max-blocked are limits of its sessions alone; exit 5 if none was seen. PostgreSQL does not count statements, errors and rollbacks by application.',
     'With --nagios: exit 0 ok, 1 warning, 2 critical or no connection, 3 unknown.',
   ],
 } as const satisfies Usage;

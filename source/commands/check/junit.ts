@@ -1,5 +1,13 @@
-import {comparisonLines} from '../../cli/health/health-text.ts';
-import {formatMetric, type HealthReport, limitText, reasonsOf, worseLines} from '../../cli/health/reasons.ts';
+import {applicationLines, comparisonLines} from '../../cli/health/health-text.ts';
+import {
+  applicationReasons,
+  formatMetric,
+  type HealthReport,
+  limitText,
+  reasonsOf,
+  worseLines,
+} from '../../cli/health/reasons.ts';
+import type {ApplicationHealth} from '../../core/health/applications.ts';
 import {isWorse} from '../../core/health/baseline.ts';
 import {type Level, worst} from '../../core/health/health.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
@@ -18,6 +26,7 @@ export function junitXml(report: HealthReport): string {
     ...recipeCases(report),
     ...watchCases(report),
     ...comparisonCases(report),
+    ...report.applications.map(applicationCase),
   ];
   const seconds = 'watch' in report.health ? report.health.watch.elapsed_ms / 1000 : 0;
   const suites = [...new Set(cases.map(({suite}) => suite))].map(suite => {
@@ -93,6 +102,23 @@ function comparisonCases({comparison}: HealthReport): Case[] {
       failure: isWorse(comparison) ? {type: 'warning', message, details: comparisonLines(comparison)} : null,
     },
   ];
+}
+
+function applicationCase(health: ApplicationHealth): Case {
+  const reasons = applicationReasons(health);
+  const [first] = reasons;
+  const {name} = health.figures;
+  const base = {suite: 'applications', name};
+  if (first !== undefined) {
+    const message = reasons.map(({text}) => text).join('; ');
+    const type = worst(reasons.map(({level}) => level));
+    return {...base, failure: {type, message, details: applicationLines(health)}};
+  }
+  return {
+    ...base,
+    failure: null,
+    ...(health.level === 'unknown' && {skipped: health.left_out[0] ?? 'unknown'}),
+  };
 }
 
 function caseXml({suite, name, failure, skipped}: Case): string {

@@ -5,7 +5,9 @@ import {readDuration, readRates} from '../../cli/flag-values.ts';
 import {readBaseline} from '../../cli/health/read-baseline.ts';
 import {requireMeasurableLimits, toLimitFlag} from '../../cli/health/require-limits.ts';
 import {type Ignored, parseIgnored} from '../../core/assessment/ignore.ts';
+import type {TargetSettings} from '../../core/configuration.ts';
 import {usageError} from '../../core/errors.ts';
+import {type ApplicationCheck, applicationLimits} from '../../core/health/applications.ts';
 import type {Baseline} from '../../core/health/baseline.ts';
 import {type GivenLimits, limitExamples, metricByLimitName, parseLimit} from '../../core/health/health.ts';
 import {metricOf} from '../../core/health/metrics.ts';
@@ -25,6 +27,9 @@ export type CheckOptions = {
   /** A statement this many times slower than in the baseline is reported. */
   slower_ratio: number;
   ignored: Ignored[];
+  applications: readonly ApplicationCheck[];
+  /** The one that a flag names, whose limits must be measured. */
+  asked_application: string | null;
 } & PrintOptions;
 
 type CheckFlags = Call<typeof usage>['flags'];
@@ -33,10 +38,10 @@ type CheckFlags = Call<typeof usage>['flags'];
 export async function readCheckOptions(
   context: CliContext,
   flags: CheckFlags,
-  configured: GivenLimits,
+  configured: Pick<TargetSettings, 'limits' | 'applications'>,
 ): Promise<CheckOptions & {watch: WatchTimes | null}> {
-  const ownLimits = readLimits(flags);
-  const limits = {...configured, ...ownLimits};
+  const {ownLimits, application} = readApplication(flags, readLimits(flags));
+  const limits = {...configured.limits, ...ownLimits};
   const watch = readWatchTimes(flags);
   if (watch !== null && flags.rates !== undefined)
     throw usageError('--rates and --for cannot be used together', '--for measures rates itself.');
@@ -50,6 +55,8 @@ export async function readCheckOptions(
     baseline: flags.baseline === undefined ? null : await readBaseline(context, flags.baseline),
     slower_ratio: readSlower(flags),
     ignored: readIgnored(flags),
+    applications: [...configured.applications.filter(({name}) => name !== flags.application), ...application],
+    asked_application: flags.application ?? null,
     fail_on: readFailOn(flags),
     format: readFormat(flags),
     junit: junitPath(context, flags),
@@ -115,6 +122,26 @@ function readLimits(flags: CheckFlags): GivenLimits {
     limits[name] = limit;
   }
   return limits;
+}
+
+/** The limits that --application takes for itself, and the rest. Throws AbortError (exit 2) for a comparison without time. */
+function readApplication(
+  {application, against, for: time}: CheckFlags,
+  given: GivenLimits,
+): {ownLimits: GivenLimits; application: ApplicationCheck[]} {
+  if (against !== undefined && (application === undefined || time === undefined))
+    throw usageError(
+      '--against requires --application and --for',
+      'Compare two applications over a time: --application web-canary --against web --for 10min.',
+    );
+  if (application === undefined) return {ownLimits: given, application: []};
+  const isOwn = (name: string) => (applicationLimits as readonly string[]).includes(name);
+  const split = (isTaken: boolean): GivenLimits =>
+    Object.fromEntries(Object.entries(given).filter(([name]) => isOwn(name) === isTaken));
+  return {
+    ownLimits: split(false),
+    application: [{name: application, against: against ?? null, limits: split(true)}],
+  };
 }
 
 function readFormat({json, markdown, nagios}: CheckFlags): CheckFormat {

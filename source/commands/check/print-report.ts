@@ -1,5 +1,5 @@
 import type {Output} from '../../cli/context.ts';
-import {comparisonLines, healthText, shownMetrics} from '../../cli/health/health-text.ts';
+import {applicationLines, comparisonLines, healthText, shownMetrics} from '../../cli/health/health-text.ts';
 import {
   formatMetric,
   type HealthReport,
@@ -9,7 +9,7 @@ import {
 } from '../../cli/health/reasons.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import {isWorse} from '../../core/health/baseline.ts';
-import type {Health} from '../../core/health/health.ts';
+import {type Health, worst} from '../../core/health/health.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
 import {formatAge, formatRatio} from '../../core/text/format.ts';
 import {jsonText} from '../../core/text/json.ts';
@@ -62,16 +62,25 @@ const renderers: Record<CheckFormat, (report: HealthReport) => string> = {
   text: healthText,
   markdown: healthMarkdown,
   nagios: nagiosLine,
-  json: ({health, comparison}) =>
-    jsonText(comparison === null ? health : {...health, baseline: comparison}, 2),
+  json: ({health, comparison, applications}) =>
+    jsonText(
+      {
+        ...health,
+        ...(comparison !== null && {baseline: comparison}),
+        ...(applications.length > 0 && {applications}),
+      },
+      2,
+    ),
 };
 
-/** Turns ok into a warning if the server is worse than the baseline. */
+/** The status, with what the baseline and the applications add to it. */
 function withComparison(report: HealthReport): HealthReport {
-  const {comparison, health} = report;
-  const isFine = health.status === 'ok' || health.status === 'unknown';
-  if (comparison === null || !isFine || !isWorse(comparison)) return report;
-  return {...report, health: {...health, status: 'warning'}};
+  const {comparison, health, applications} = report;
+  const levels = applications.map(({level}) => level);
+  const baseline = comparison !== null && isWorse(comparison) ? 'warning' : 'ok';
+  const known = worst([health.status, baseline, ...levels]);
+  const isUnknown = [health.status, ...levels].includes('unknown');
+  return {...report, health: {...health, status: known === 'ok' && isUnknown ? 'unknown' : known}};
 }
 
 function throwWriteError(path: string) {
@@ -127,7 +136,7 @@ function replaceBars(text: string): string {
 
 /** Tables for a pull request or an issue. Texts from the server are code spans, so they cannot become links. */
 function healthMarkdown(report: HealthReport): string {
-  const {health, target, comparison} = report;
+  const {health, target, comparison, applications} = report;
   const watch = 'watch' in health ? health.watch : null;
   return [
     `### poolctl check: ${health.status}`,
@@ -151,6 +160,7 @@ function healthMarkdown(report: HealthReport): string {
     '',
     ...metricsTable(report),
     ...(comparison === null ? [] : ['', ...comparisonLines(comparison).map(line => `- ${inlineCode(line)}`)]),
+    ...applications.flatMap(each => ['', ...applicationLines(each).map(line => `- ${inlineCode(line)}`)]),
   ].join('\n');
 }
 

@@ -6,7 +6,8 @@ import {jsonText} from '../../core/text/json.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Journal} from '../../model/ports.ts';
 import type {ExitCode} from '../../model/run.ts';
-import {type RecordedRollout, type RolloutStage, type RolloutState, rolloutsIn} from '../../rollout/plan.ts';
+import type {RolloutStage} from '../../rollout/plan.ts';
+import {type RecordedRollout, type RolloutState, rolloutsIn} from '../../rollout/state.ts';
 import type {PlanFile} from './stages.ts';
 
 type JournalPort = {journal: Pick<Journal, 'read'>};

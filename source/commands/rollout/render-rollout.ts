@@ -1,17 +1,14 @@
 import {aligned} from '../../cli/health/health-text.ts';
 import {formatDuration, formatMetric} from '../../cli/health/reasons.ts';
+import type {ApplicationCheck} from '../../core/health/applications.ts';
 import type {GivenLimits} from '../../core/health/health.ts';
 import {type MetricName, metricOf} from '../../core/health/metrics.ts';
 import {revealLines} from '../../core/sql/shown-sql.ts';
 import {formatAge} from '../../core/text/format.ts';
 import {redactDeep, redactSecrets} from '../../core/text/redact.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
-import {
-  promotesWithoutApproval,
-  type RolloutPlan,
-  type RolloutStage,
-  type RolloutState,
-} from '../../rollout/plan.ts';
+import {promotesWithoutApproval, type RolloutPlan, type RolloutStage} from '../../rollout/plan.ts';
+import type {RolloutState} from '../../rollout/state.ts';
 import {statusOf} from './recorded.ts';
 import type {PlanFile} from './stages.ts';
 
@@ -107,6 +104,7 @@ export function rolloutDocument({file, plan, hash}: PlanFile, state: RolloutStat
 
 function stageLines(stage: RolloutStage, index: number): string[] {
   const {name, target, promote, rollback, watch, limits, baseline, pooler, approval} = stage;
+  const {applications = []} = stage;
   const times =
     watch &&
     `${formatDuration(watch.for_ms)}, every ${formatDuration(watch.every_ms)}, stops when critical for ${formatDuration(watch.sustain_ms)}`;
@@ -119,6 +117,7 @@ function stageLines(stage: RolloutStage, index: number): string[] {
     ['watch', times ?? ''],
     ['target', watch === null ? '' : (target ?? 'the server of this call')],
     ['limits', limitsText(limits)],
+    ...applications.map(each => ['application', applicationText(each)]),
     ['baseline', baseline ?? ''],
     ['pooler', watch === null ? '' : redactSecrets(pooler ?? '')],
     ...commandRows('rollback', promote === null ? '' : (rollback ?? 'none')),
@@ -135,6 +134,10 @@ function commandRows(name: string, command: string): string[][] {
     at === 0 ? name : ' ',
     line,
   ]);
+}
+
+function applicationText({name, against, limits}: ApplicationCheck): string {
+  return [name, against === null ? '' : `against ${against}`, limitsText(limits)].filter(Boolean).join(', ');
 }
 
 function limitsText(limits: GivenLimits): string {

@@ -4,13 +4,8 @@ import {counted} from '../../core/text/format.ts';
 import {jsonText} from '../../core/text/json.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {ExitCode} from '../../model/run.ts';
-import {
-  lastRollout,
-  newRollout,
-  nextTask,
-  promotesWithoutApproval,
-  type RolloutPlan,
-} from '../../rollout/plan.ts';
+import {promotesWithoutApproval, type RolloutPlan} from '../../rollout/plan.ts';
+import {lastRollout, newRollout, nextTask} from '../../rollout/state.ts';
 import {editedWhileOpen, openBeforeEdit, rolloutToRollBack} from './recorded.ts';
 import {
   rollbackDocument,

@@ -1,7 +1,8 @@
 import {type Output, type Prompt, printMessage} from '../../cli/context.ts';
 import {healthText} from '../../cli/health/health-text.ts';
-import {formatMetric, type HealthReport, worseLines} from '../../cli/health/reasons.ts';
+import {applicationReasons, formatMetric, type HealthReport, worseLines} from '../../cli/health/reasons.ts';
 import {AbortError, exitCodes} from '../../core/errors.ts';
+import type {ApplicationHealth} from '../../core/health/applications.ts';
 import {metricNames, metricOf} from '../../core/health/metrics.ts';
 import type {WatchedHealth} from '../../core/health/watching.ts';
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
@@ -11,8 +12,8 @@ import type {Journal} from '../../model/ports.ts';
 import type {Finding} from '../../model/recipe.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import type {RolloutPlan, RolloutStage} from '../../rollout/plan.ts';
-import {applyStageEvent, findingKey, type RolloutState} from '../../rollout/plan.ts';
 import type {CommandResult} from '../../rollout/run-command.ts';
+import {applyStageEvent, findingKey, type RolloutState} from '../../rollout/state.ts';
 
 export type RolloutPorts = {
   journal: Pick<Journal, 'append' | 'read'>;
@@ -212,7 +213,7 @@ function problemOf({code, failure}: CommandResult): string | null {
  * than the baseline. null if it passes; warnings do not fail a stage.
  */
 function healthProblem(
-  {health, comparison}: HealthReport & {health: WatchedHealth},
+  {health, comparison, applications}: HealthReport & {health: WatchedHealth},
   known: readonly string[],
 ): string | null {
   const early = health.watch.failed_early;
@@ -225,8 +226,19 @@ function healthProblem(
     ...critical.map(name => `${metricOf(name).title} ${formatMetric(name, health.metrics[name])}`),
     ...found.map(({summary}) => summary),
     ...(comparison === null ? [] : worseLines(comparison)),
+    ...applications.flatMap(applicationProblems),
   ];
   return problems.length === 0 ? null : problems.join('; ');
+}
+
+/** As of the server, warnings of limits do not fail a stage; without a session nothing shows that it is well. */
+function applicationProblems(application: ApplicationHealth): string[] {
+  const {name, peak_sessions} = application.figures;
+  if (peak_sessions === 0) return [`no session of ${name} was seen`];
+  const isWorse = application.worse.length > 0;
+  return applicationReasons(application).flatMap(({level, text}) =>
+    level === 'critical' || isWorse ? [text] : [],
+  );
 }
 
 /** Throws AbortError (exit 6) if the URL of a stage now leads to another server. */

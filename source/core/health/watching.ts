@@ -256,7 +256,7 @@ function statusOf(
 }
 
 /** Percentile by rank, without interpolation. */
-function summarise(values: readonly number[], side: 'max' | 'min'): Series {
+export function summarise(values: readonly number[], side: 'max' | 'min'): Series {
   const bestFirst = [...values].sort((a, b) => (side === 'max' ? a - b : b - a));
   const at = (share: number) => bestFirst[Math.max(0, Math.ceil(share * bestFirst.length) - 1)] ?? 0;
   return {

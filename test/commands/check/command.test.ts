@@ -57,6 +57,8 @@ describeEachMajor('check', major => {
       asked: {},
       rates_over_ms: null,
       baseline: null,
+      applications: [],
+      asked_application: null,
       slower_ratio: 1.5,
       format: 'json',
       junit: null,

@@ -164,6 +164,60 @@ describeEachMajor('poolctl check --for', major => {
     await client.end();
   });
 
+  it('compares a canary with the stable version, and takes limits for one application', async () => {
+    const client = (application_name: string) => server.connect({user: 'app', password, application_name});
+    const stable = await Promise.all([client('web'), client('web')]);
+    const canary = await Promise.all([client('web-canary'), client('web-canary')]);
+    for (const each of canary) {
+      await each.query('BEGIN');
+      await each.query('SELECT 1/0').catch(() => {});
+    }
+    let isBusy = true;
+    const busy = stable.map(async each => {
+      while (isBusy) await each.query('BEGIN; SELECT pg_sleep(0.05); COMMIT');
+    });
+    const against = ['--application', 'web-canary', '--against', 'web'];
+    let compared = await watch(['--for', '4s', ...against]);
+    // A busy machine reads less often.
+    while (compared.document.applications[0].left_out.length > 1)
+      compared = await watch(['--for', '15s', ...against]);
+    isBusy = false;
+    await Promise.all(busy);
+    const [application] = compared.document.applications;
+    expect([compared.code, application.level]).toEqual([1, 'warning']);
+    expect(application).toMatchObject({
+      figures: {name: 'web-canary', average_sessions: 2, average_busy_sessions: 2, aborted_ratio: 1},
+      against: {name: 'web', average_sessions: 2, aborted_ratio: 0},
+      worse: expect.arrayContaining([{figure: 'aborted_ratio', value: 1, against: 0}]),
+      left_out: [expect.stringContaining('does not count them by application')],
+    });
+
+    const check = (...args: string[]) => runProgram(['check', urlOf(server, 'oncall'), ...quiet, ...args]);
+    const limited = await check('--application', 'role:app', '--max-used', '20%', '--junit', '-');
+    expect([limited.code, limited.stdout]).toEqual([
+      1,
+      expect.stringMatching(
+        /classname="poolctl.applications" name="role:app"><failure type="critical" message="role:app: slots used 2\d(\.\d+)?% \(at most 20%\)"/,
+      ),
+    ]);
+    const within = await check(
+      '--application',
+      'web-canary',
+      '--max-used',
+      '20%',
+      '--ignore',
+      'kill-idle-sessions',
+    );
+    expect(within.stdout).toMatch(/slots used, on average +1\d(\.\d+)?%\n/);
+    expect(within.stdout).toMatch(/slots used +1\d(\.\d+)?% +ok: at most 20%/);
+    const unseen = await check('--application', 'nobody', '--max-used', '20%', '--fail-on', 'critical');
+    expect([unseen.code, unseen.stderr]).toEqual([
+      5,
+      expect.stringContaining('nobody cannot be checked: no session of nobody was seen'),
+    ]);
+    await Promise.all([...stable, ...canary].map(each => each.end()));
+  });
+
   it('counts sessions ended by a timeout, if the server counts them', async () => {
     const {code, document, stderr} = await watchUntil(
       ({metrics}) => (metrics.fatal_sessions_per_minute ?? 0) > 0,
