@@ -79,6 +79,15 @@ export function withoutNulls({table, spec, equal_count}: Candidate, columns: Col
   return nulls < mostlyNull ? spec : {...spec, predicate: `${first.expression} IS NOT NULL`};
 }
 
+/**
+ * The inverse, for HypoPG: it proves a predicate by a statement's own conditions only, not by a join, so that a join
+ * would not use the index. No plan reads NULLs by it in any case, as most rows have them.
+ */
+export function withNulls(spec: IndexSpecOfRows): IndexSpecOfRows {
+  const [first] = spec.keys;
+  return spec.predicate === `${first?.expression} IS NOT NULL` ? {...spec, predicate: null} : spec;
+}
+
 type IndexSpecOfRows = Candidate['spec'];
 
 function unquoted(expression: string): string {

@@ -6,6 +6,7 @@ import {type Candidate, definitionOf, type IndexSpec} from '../../core/indexes/i
 import {unknownLimit} from '../../core/indexes/order.ts';
 import type {Columns} from '../../core/indexes/statement-shape.ts';
 import {estimateSize} from '../../core/indexes/statistics.ts';
+import {withNulls} from '../../core/indexes/upkeep.ts';
 import {quoteIdentifier} from '../../core/sql/quote.ts';
 import {shownStatement} from '../../core/sql/shown-sql.ts';
 import type {SkippedIndex} from '../../model/recipe-data.ts';
@@ -64,7 +65,10 @@ export function createIndexPlanner(connection: Connection, options: Options): Pl
     if (answer === 'refused') return {...estimate(statement, candidates), is_estimated: true};
     if (answer === null) return null;
     const {plan, hypothetical} = answer;
-    for (const [index, {size_bytes}] of hypothetical.entries()) sizes.set(asked[index]?.id ?? '', size_bytes);
+    for (const [index, {size_bytes}] of hypothetical.entries()) {
+      const candidate = asked[index];
+      if (candidate && withNulls(candidate.spec) === candidate.spec) sizes.set(candidate.id, size_bytes);
+    }
     const used = asked.filter((_, index) => plan.indexes.includes(hypothetical[index]?.name ?? ''));
     const more = estimate(statement, estimated);
     const share = more.used.size === 0 ? 1 : more.cost / estimate(statement, []).cost;
@@ -126,7 +130,7 @@ function createPlanRequester(
         query: statement.query,
         limit: limitOf(statement),
         literals: literalsFor(statement.shape, valuesOf),
-        definitions: candidates.map(({table, spec}) => definitionOf(table, spec, null)),
+        definitions: candidates.map(({table, spec}) => definitionOf(table, withNulls(spec), null)),
         hypopg_schema,
         search_path,
         is_own_session: !is_pooled,
