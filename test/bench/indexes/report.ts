@@ -9,6 +9,7 @@ export function toMarkdown(sections: readonly Section[]): string {
     '# What the index finder proposes, and what it is worth',
     '',
     "Costs are the planner's own, of generic plans, one process and no JIT; LIMIT of a number unknown is taken as 100.",
+    'Unused: no generic plan reads it. The finder also asks for plans with the most common values, in which it may be read.',
     'The rule is "an index of its own for every column a predicate names". `npm run bench:indexes` makes this again.',
     'The constants of the estimator, which decides without HypoPG, were tuned on the other workloads; what those held out showed at first is in held-out.md, and the finder was then changed in answer to it: their figures here forecast nothing either.',
     '',
