@@ -3,7 +3,7 @@ import {randomFrom} from '../../core/random.ts';
 import {counted, formatCount, formatRatio} from '../../core/text/format.ts';
 import type {ReplayResult} from '../../model/replay-report.ts';
 import type {Variant} from '../endpoint/endpoint.ts';
-import type {Guard} from './guard.ts';
+import type {Guard, Room} from './guard.ts';
 import type {Load} from './load.ts';
 import type {BenchmarkCase, Measured, MeasureOptions, Progress} from './measure.ts';
 import {toResult} from './results.ts';
@@ -65,8 +65,8 @@ export async function runBenchmark(
       guard.lose();
       break;
     }
-    if (benchmark.connection_limit * benchmark.instances > room) {
-      const note = room < 1 ? noRoomAtAll : noRoom(benchmark, room);
+    if (benchmark.connection_limit * benchmark.instances > room.connections) {
+      const note = noRoom(benchmark, room);
       if (!result.notes.includes(note)) result.notes.push(note);
       result.is_complete = false;
       continue;
@@ -169,11 +169,9 @@ function failsAlways({requests, errors}: ReplayResult): boolean {
   return requests > 0 && errors.other === requests;
 }
 
-const noRoomAtAll =
-  'skipped: the server has no free slot beyond those kept for other clients; free some first (kill-idle-sessions)';
-
-function noRoom({variant, connection_limit, instances}: BenchmarkCase, room: number): string {
+function noRoom({variant, connection_limit, instances}: BenchmarkCase, room: Room): string {
+  if (room.connections < 1) return `skipped: ${room.reason}; free some first (kill-idle-sessions)`;
   const connections = counted(connection_limit, 'connection');
   const needed = instances === 1 ? connections : `${instances} x ${connections}`;
-  return `${variant.name} at connection_limit ${connection_limit}: skipped, it needs ${needed} and the server has ${room} free beyond those kept for other clients`;
+  return `${variant.name} at connection_limit ${connection_limit}: skipped, it needs ${needed}, and ${room.connections} may be opened: ${room.reason}`;
 }

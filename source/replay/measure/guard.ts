@@ -10,11 +10,17 @@ export type Slots = {
   own: number;
 };
 
-export type Guard = {
-  /** How many connections the replay may open now. */
-  room(): Promise<number>;
+/** What a replay may open now. */
+export type Room = {
+  connections: number;
   /** Usable slots of the server. */
-  slots(): Promise<number>;
+  usable: number;
+  /** Why not more. */
+  reason: string;
+};
+
+export type Guard = {
+  room(): Promise<Room>;
   /** The replay's sessions; null if the server did not answer. Aborts `signal` when other clients run short of slots. */
   count(): Promise<number | null>;
   /** Aborts when other clients run short of slots, or the connection on which the guard counts is lost. */
@@ -50,10 +56,12 @@ export function createGuard(readSlots: () => Promise<Slots>, isGuarded: boolean)
       stop("poolctl's connection to the server ended: partial, the rest was not measured");
     },
     isLost: () => isLost,
-    slots: async () => (await readSlots()).usable,
     async room() {
       const {usable, used, own} = await readSlots();
-      return isGuarded ? Math.max(0, usable - headroomOf(usable) - (used - own)) : Number.POSITIVE_INFINITY;
+      const kept = headroomOf(usable);
+      const connections = Math.max(0, usable - kept - (used - own));
+      const reason = `${used - own} of ${usable} slots are used, poolctl's among them, and ${kept} stay free for other clients`;
+      return {connections: isGuarded ? connections : Number.POSITIVE_INFINITY, usable, reason};
     },
     async count() {
       // Reading fails when the replay itself uses every slot, so a failure does not end the replay.

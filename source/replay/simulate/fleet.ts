@@ -52,13 +52,13 @@ async function simulateVariant(
   if (matrix.rate !== null) return 'it needs users who wait for their answers, not --rate';
   const {connection_limit} = last;
   const users = Math.max(1, Math.round(last.concurrency / last.instances));
-  const counts = await Promise.all([guard.slots(), guard.room()]).catch(() => null);
+  const counts = await guard.room().catch(() => null);
   if (counts === null) {
     guard.lose();
     return interruptionOf(guard);
   }
-  const slots = counts[0];
-  const room = Math.min(...counts);
+  const slots = counts.usable;
+  const room = Math.min(slots, counts.connections);
   const held = Math.min(instances, Math.floor(room / connection_limit));
   if (held < 2)
     return `its check needs 2 instances with ${connection_limit} connections each, and the server has ${room} free`;

@@ -5,7 +5,7 @@ import {createRunStats} from '../../../source/replay/measure/run-stats.ts';
 import {beginRequest, recordRequest} from '../../../source/replay/pool/request-trace.ts';
 
 it.each([
-  [10, ['skipped: the server has no free slot']],
+  [10, ['skipped: 10 of 10 slots are used']],
   [6, ['main at connection_limit 5: skipped, it needs 5 connections', 'main at connection_limit 6: skipped']],
 ])('cases without enough free slots are reported once, with %i of 10 slots in use', async (used, notes) => {
   const load = {requests: 1, duration_ms: null, rate: null, instances: 1, warm_up_ms: 0, seed: 1};

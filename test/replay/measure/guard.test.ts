@@ -10,8 +10,13 @@ import {
 describe('the guard', () => {
   it('keeps slots free for other clients', async () => {
     const slots: Slots = {usable: 97, used: 41, own: 1};
-    expect(await createGuard(async () => slots, true).room()).toBe(97 - headroomOf(97) - 40);
-    expect(await createGuard(async () => ({usable: 10, used: 10, own: 0}), true).room()).toBe(0);
+    expect(await createGuard(async () => slots, true).room()).toEqual({
+      connections: 97 - headroomOf(97) - 40,
+      usable: 97,
+      reason: "40 of 97 slots are used, poolctl's among them, and 10 stay free for other clients",
+    });
+    const full = createGuard(async () => ({usable: 10, used: 10, own: 0}), true);
+    expect((await full.room()).connections).toBe(0);
   });
 
   it('stops when other clients run short of slots, with the reason', async () => {
@@ -27,7 +32,7 @@ describe('the guard', () => {
 
   it('lets a replay fill a throwaway server', async () => {
     const guard = createGuard(async () => ({usable: 10, used: 10, own: 10}), false);
-    expect(await guard.room()).toBe(Number.POSITIVE_INFINITY);
+    expect((await guard.room()).connections).toBe(Number.POSITIVE_INFINITY);
     await guard.count();
     expect(guard.signal.aborted).toBe(false);
   });
