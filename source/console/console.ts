@@ -17,6 +17,7 @@ import {frameDrawnByInk} from './screen/ink-output.ts';
 import {createScreen} from './screen/screen.ts';
 import {type TerminalStreams, takeTerminal} from './screen/terminal.ts';
 import {createTheme, withoutAmbiguous} from './screen/theme.ts';
+import {rememberedOf} from './state/remembered.ts';
 import {type ConsoleState, createState} from './state/state.ts';
 import {createConsoleStore} from './state/store.ts';
 import type {Message} from './state/update.ts';
@@ -171,6 +172,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     });
     ports.onFirstFrame?.();
     effects.perform({kind: 'read-journal'});
+    effects.perform({kind: 'read-remembered'});
     // The user leaves, or a defect ends the readings or the drawing: then the error is reported instead of a frozen screen.
     await Promise.race([aborted(ending.signal), followed, app.ended]);
   } finally {
@@ -180,6 +182,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
     unmount();
     terminal.restore();
     runs = await effects.endRuns();
+    await ports.remembered?.write(rememberedOf(store.getState()));
     stopReading.abort();
   }
   if (refused !== null) throw refused;

@@ -83,6 +83,11 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
           .catch(error => ({entries: [], problem: messageOf(error).join(' '), unfinished: 0}))
           .then(journal => asked === lastJournalRequest && dispatch({kind: 'journal-read', ...journal}));
       }
+      case 'read-remembered':
+        return void ports.remembered?.read().then(
+          remembered => dispatch({kind: 'remembered', remembered}),
+          error => dispatch(warning(messageOf(error).join('. '))),
+        );
       case 'load-diagnosis-data':
         // It fails as a whole only when the connection is lost: the data known so far stays, and it is read again later.
         return void loadDiagnosisDataLazily(ports, effect).then(dispatch, () => {});

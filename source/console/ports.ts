@@ -5,6 +5,7 @@ import type {ReplayDocument, ReplayUpdate} from '../model/replay-report.ts';
 import type {RunState} from '../model/run.ts';
 import type {Backend, Statement} from '../model/snapshot.ts';
 import type {ServerIdentity} from '../model/target.ts';
+import type {Remembered} from './state/browsing.ts';
 import type {JournalState} from './state/run.ts';
 
 /** The snapshots of the last hour, or of a recording that is played. */
@@ -40,6 +41,8 @@ export type ConsolePorts = {
   /** Copies text by way of the terminal, to which `write` writes; resolves to what was done. */
   copy(text: string, write: (bytes: string) => void): Promise<string>;
   past: PastPort;
+  /** How views are sorted and filtered, for the next console; absent where nothing is kept. */
+  remembered?: {read(): Promise<Remembered>; write(remembered: Remembered): Promise<void>};
   /** Called with the findings of each reading. */
   onFindings?(findings: readonly Finding[]): void;
   /** Called after the first frame, for work that would have delayed it. */

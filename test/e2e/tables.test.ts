@@ -1,3 +1,6 @@
+import {mkdtemp, readFile, rm, stat, writeFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
 import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
 import {openProgram} from '../helpers/console.ts';
@@ -10,8 +13,8 @@ afterEach(async () => {
 });
 
 /** The console on its Overview, with a first reading. */
-async function openConsole(url: string, columns = 140, rows = 40): Promise<Terminal> {
-  const terminal = openProgram(['--interval', '500ms', url], {columns, rows});
+async function openConsole(url: string, columns = 140, rows = 40, env = {}): Promise<Terminal> {
+  const terminal = openProgram(['--interval', '500ms', url], {columns, rows, env});
   terminals.push(terminal);
   await terminal.waitFor('slots by application, role and client');
   return terminal;
@@ -68,6 +71,42 @@ describe('sessions', () => {
     expect(pidsOf(terminal)).toEqual([...descending].reverse());
     terminal.press('s');
     await terminal.waitFor('STATE▲');
+  });
+
+  it('are sorted and filtered as last time, which the console says; a broken file is no error', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'poolctl-remembered-'));
+    const file = join(folder, 'poolctl', 'console.json');
+    const open = () => openConsole(url, 140, 40, {XDG_STATE_HOME: folder});
+    try {
+      const first = await open();
+      first.press('2');
+      first.type(':sort pid', 'enter');
+      await first.waitFor('PID▼');
+      first.type('/state:transaction', 'enter');
+      await first.waitFor(() => tableRows(first).length === 2);
+      first.press('q');
+      await first.onExit;
+      expect((await stat(file)).mode & 0o777).toBe(0o600);
+
+      const second = await open();
+      await second.waitFor('filtered as last time: /state:transaction in sessions');
+      second.press('2');
+      await second.waitFor('PID▼');
+      await second.waitFor(() => tableRows(second).length === 2);
+      second.press('escape', 'escape');
+      await second.waitFor(() => tableRows(second).length >= 4);
+      second.press('q');
+      await second.onExit;
+      expect(await readFile(file, 'utf8')).not.toContain('filter');
+
+      await writeFile(file, '{"schema_version":1,"views":{"sessions":{"filter":["x"]}}}');
+      const third = await open();
+      await third.waitFor('console.json cannot be read');
+      third.press('2');
+      await third.waitFor('XACT▼');
+    } finally {
+      await rm(folder, {recursive: true});
+    }
   });
 
   it('filters by a column, by its whole value and by the inverse', async () => {

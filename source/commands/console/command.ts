@@ -16,12 +16,13 @@ import {type ConnectionRequest, shortSource} from '../../postgres/connect/reques
 import {createSampler} from '../../postgres/sampler/sampler.ts';
 import {readStatementText} from '../../postgres/sampler/statements-reader.ts';
 import type {usage} from './flags.ts';
+import {createRemembered} from './remembered.ts';
 
 /** `poolctl [url]`: the console on a live server, until the user closes it. `onFindings` is called with each reading's findings. */
 export async function run(
   context: CliContext,
   {words: [url], flags}: Call<typeof usage>,
-  {onFindings}: Pick<ConsolePorts, 'onFindings'> = {},
+  {onFindings, isDemo = false}: Pick<ConsolePorts, 'onFindings'> & {isDemo?: boolean} = {},
 ): Promise<ExitCode> {
   const request = await locateServer(context, {url, flags});
   requireConsoleTerminal(
@@ -66,6 +67,7 @@ export async function run(
       recipes,
       past: createLastHour(context),
       ...(onFindings && {onFindings}),
+      ...(!isDemo && {remembered: createRemembered(context)}),
       onFirstFrame: keepHeapSmall,
       onConnecting: listener => {
         showWait = listener;

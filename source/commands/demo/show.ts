@@ -20,7 +20,7 @@ export type OtherCommands = {
   snapshot(context: CliContext, call: {words: string[]; flags: object}): Promise<ExitCode>;
 };
 
-type Hooks = {onFindings?(findings: readonly Finding[]): void};
+type Hooks = {onFindings?(findings: readonly Finding[]): void; isDemo?: true};
 
 type Show = Hooks & {
   flags: DemoFlags;
@@ -53,7 +53,14 @@ export async function showDemo(
     if (flags.once || !canShowConsole(context)) return await snapshot(within, {words, flags: {}});
     // Runs on a throwaway server do not belong among those on real ones.
     const {interval, theme, journal = stateFile(context, 'demo-journal.jsonl')} = flags;
-    return await console(within, {words, flags: {interval, theme, journal}}, onFindings && {onFindings});
+    return await console(
+      within,
+      {words, flags: {interval, theme, journal}},
+      {
+        ...(onFindings && {onFindings}),
+        isDemo: true,
+      },
+    );
   } finally {
     await demo?.stop();
     interrupts.release();

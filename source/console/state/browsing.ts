@@ -31,6 +31,9 @@ export type TableState = {
   frozenOrder: string[] | null;
 };
 
+/** How views are sorted and filtered, where that is not as at first: kept from one console to the next. */
+export type Remembered = Partial<Record<ViewId, Partial<Pick<TableState, 'sort' | 'filter'>>>>;
+
 export function createBrowsing({columns, rows}: {columns: number; rows: number}): BrowsingSlice {
   return {
     columns,
@@ -40,7 +43,7 @@ export function createBrowsing({columns, rows}: {columns: number; rows: number})
   };
 }
 
-function createTables(): BrowsingSlice['tables'] {
+export function createTables(): BrowsingSlice['tables'] {
   const tables = Object.entries(firstOrder).map(([view, column]) => [view, createTable(column)]);
   return Object.fromEntries(tables);
 }

@@ -13,6 +13,7 @@ import {
   withLink,
   wrongServerNotice,
 } from './reading.ts';
+import {restore} from './remembered.ts';
 import {updateReplay} from './replay.ts';
 import {type RecipeWizard, unfinishedNotice, updateRun} from './run.ts';
 import type {ConsoleState} from './state.ts';
@@ -29,6 +30,8 @@ export function handleEvent(state: ConsoleState, event: Event): UpdateResult {
       return noEffects({...state, link: event});
     case 'resized':
       return noEffects({...state, columns: event.columns, rows: event.rows});
+    case 'remembered':
+      return noEffects(restore(state, event.remembered));
     case 'diagnosis-data':
       return noEffects({...state, diagnosisData: event.diagnosisData, facts_of_ms: event.at_ms});
     case 'facts':

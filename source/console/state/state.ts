@@ -1,5 +1,5 @@
 import type {StoreApi} from 'zustand/vanilla';
-import {type BrowsingSlice, createBrowsing, isTooSmall} from './browsing.ts';
+import {type BrowsingSlice, createBrowsing, isTooSmall, type Remembered} from './browsing.ts';
 import {createDialog, type DialogEffect, type DialogEvent, type DialogSlice} from './dialog.ts';
 import {createPast, type PastEffect, type PastEvent, type PastSlice} from './past.ts';
 import {
@@ -32,7 +32,8 @@ export type Event =
   | DialogEvent
   | RunEvent
   | PastEvent
-  | {kind: 'resized'; columns: number; rows: number};
+  | {kind: 'resized'; columns: number; rows: number}
+  | {kind: 'remembered'; remembered: Remembered};
 
 /** What update() asks to be done outside of it. */
 export type Effect =
@@ -42,6 +43,7 @@ export type Effect =
   | PastEffect
   /** `page`: the one on top, which holds its own position. */
   | {kind: 'scroll'; page: string; by: ScrollBy}
+  | {kind: 'read-remembered'}
   | {kind: 'quit'}
   | {kind: 'suspend'}
   | {kind: 'redraw'};

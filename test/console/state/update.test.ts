@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import {sessionRows} from '../../../source/console/rows/sessions.ts';
+import {rememberedOf} from '../../../source/console/state/remembered.ts';
 import type {ConsoleState} from '../../../source/console/state/state.ts';
 import type {Message} from '../../../source/console/state/update.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
@@ -230,5 +231,31 @@ describe(':', () => {
     const typed = press(shown, ':', ...[...text].map(key => (key === ' ' ? 'space' : key)), 'enter');
     expect(screenOf(typed)).toContain(error);
     expect(typed.tables.overview.filter).toBe('');
+  });
+});
+
+describe('what is remembered for the next console', () => {
+  it('is what was sorted and typed, not what Enter on a group or a finding filtered by', () => {
+    const shown = play(start, read(1, 2)).state;
+    const sorted = press(shown, '2', 's', '3', '/', ...'orders', 'enter');
+    expect(rememberedOf(sorted)).toEqual({
+      sessions: {sort: {column: 'application', isDescending: false}},
+      statements: {filter: 'orders'},
+    });
+    expect(rememberedOf(press(shown, 'enter'))).toEqual({});
+  });
+
+  it('is restored where the view has that column, and where the user was not quicker', () => {
+    const remembered = {
+      sessions: {sort: {column: 'gone', isDescending: false}, filter: 'pid=101'},
+      statements: {sort: {column: 'mean', isDescending: true}},
+      overview: {filter: 'x'},
+    };
+    const {tables, notice} = play(start, read(1, 2), {kind: 'remembered', remembered}).state;
+    expect([tables.sessions.filter, tables.sessions.sort.column]).toEqual(['pid=101', 'xact']);
+    expect([tables.statements.sort.column, tables.overview.filter]).toEqual(['mean', '']);
+    expect(notice?.text).toBe('filtered as last time: /pid=101 in sessions (Esc there shows all rows)');
+    const typed = press(play(start, read(1, 2)).state, '2', '/', ...'idle');
+    expect(play(typed, {kind: 'remembered', remembered}).state.tables.sessions.filter).toBe('idle');
   });
 });
