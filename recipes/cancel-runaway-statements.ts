@@ -1,6 +1,7 @@
 import {completeParams, readChoice, readValues} from '../source/core/recipe/parameters.ts';
 import {effectsOf} from '../source/core/sessions/effect-of-ending.ts';
 import {type Protection, protectionOf, subjectOf, toSkipped} from '../source/core/sessions/protection.ts';
+import {isWaitingForLock} from '../source/core/sessions/session.ts';
 import {
   absence,
   absentNames,
@@ -82,11 +83,6 @@ function isRunning({state}: Backend): boolean {
   return state === 'active' || state === 'fastpath function call';
 }
 
-/** A statement waiting for a lock is not running: release its blocker instead. */
-function isWaiting({wait_event_type}: Backend): boolean {
-  return wait_event_type === 'Lock';
-}
-
 function runsForMs({query_age_ms, state_age_ms}: Backend): number {
   return query_age_ms ?? state_age_ms ?? 0;
 }
@@ -160,7 +156,8 @@ function isOverdue(backend: Backend, rules: ClassRules, older_than_ms: number): 
 }
 
 function waitProtection(backend: Backend): Protection | null {
-  if (!isWaiting(backend)) return null;
+  // A statement that waits for a lock is not running: release its blocker instead.
+  if (!isWaitingForLock(backend)) return null;
   const by = backend.blocked_by
     .map(pid => (pid === 0 ? 'a prepared transaction' : subjectOf(pid)))
     .join(', ');

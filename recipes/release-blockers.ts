@@ -10,7 +10,7 @@ import {
 } from '../source/core/recipe/parameters.ts';
 import {effectsOf} from '../source/core/sessions/effect-of-ending.ts';
 import {describeBackend, subjectOf, toSkipped} from '../source/core/sessions/protection.ts';
-import {backendStates} from '../source/core/sessions/session.ts';
+import {backendStates, isWaitingForLock} from '../source/core/sessions/session.ts';
 import {pidParameter, readCriteria} from '../source/core/sessions/session-parameters.ts';
 import {
   countBlocked,
@@ -21,7 +21,7 @@ import {
 } from '../source/core/sessions/session-plan.ts';
 import type {KnownSession} from '../source/core/sessions/session-steps.ts';
 import {cancelStep, terminateBlockerStep} from '../source/core/sessions/session-steps.ts';
-import {isWaiting, whatIsFreed} from '../source/core/sessions/what-is-freed.ts';
+import {whatIsFreed} from '../source/core/sessions/what-is-freed.ts';
 import {quoteLiteral} from '../source/core/sql/quote.ts';
 import {counted} from '../source/core/text/format.ts';
 import {writeDuration} from '../source/core/text/time.ts';
@@ -238,7 +238,7 @@ function explain(
   const [first] = chosen;
   // A root that is described below is not named first.
   const opening =
-    first !== undefined && (first.pid === most.pid || isWaiting(first))
+    first !== undefined && (first.pid === most.pid || isWaitingForLock(first))
       ? [`${release}; ${chosen.length === 1 ? 'it' : 'the first'} ${blocks(blocked.get(first.pid) ?? 0)}:`]
       : [
           `${describeRoot(most, snapshot)} ${blocks(most.waiters_total)}, the most.`,

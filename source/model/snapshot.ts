@@ -109,9 +109,12 @@ export type BudgetGroup = {
   usename: string;
   client_addr: string | null;
   count: number;
-  active: number;
-  idle: number;
-  idle_in_transaction: number;
+  /** null, as the next two: of some of its sessions it is unknown. */
+  active: number | null;
+  idle: number | null;
+  idle_in_transaction: number | null;
+  /** Sessions whose state is hidden from this role, or that have track_activities off. Absent in older recordings. */
+  unknown?: number;
 };
 
 export type Budget = {
@@ -126,8 +129,11 @@ export type Budget = {
   /** usable - used, never below 0. */
   headroom: number;
   used_ratio: number;
-  /** Client sessions by state, without poolctl's own; `hidden` counts those whose state this role may not see. */
-  by_state: Record<string, number>;
+  /**
+   * Client sessions by state, without poolctl's own. `hidden` counts those whose state this role may not see, `disabled` those with
+   * track_activities off; while there are any, the other counts are null.
+   */
+  by_state: Record<string, number | null>;
   /** Sessions by group, largest first. */
   groups: BudgetGroup[];
   /** Connection limits of roles and databases, and how much of each is used. */

@@ -81,7 +81,7 @@ export function applicationReasons({figures, against, limits, worse}: Applicatio
 /** Why the result is unknown: what is hidden, and the remedy. */
 export function unknownReason({health}: HealthReport): string | null {
   if (health.status !== 'unknown') return null;
-  const [hidden] = health.unavailable;
+  const hidden = health.unavailable.find(({section}) => section === 'backends');
   return hidden === undefined ? 'sessions are hidden' : `${hidden.reason}. ${hidden.remedy}`;
 }
 

@@ -25,7 +25,7 @@ export function requireMeasurableLimits(
 
 /** Throws AbortError (exit 5) if a given limit could not be measured. */
 export function requireMeasuredLimits(
-  {thresholds, metrics}: Health,
+  {metrics}: Health,
   {
     unavailable,
     unread,
@@ -33,15 +33,15 @@ export function requireMeasuredLimits(
   {given, asked}: {given: GivenLimits; asked: GivenLimits},
 ): void {
   for (const name of metricNames) {
-    if (given[name] === undefined || thresholds[name].is_crossed) continue;
+    if (given[name] === undefined || metrics[name] !== null) continue;
     const isAsked = asked[name] !== undefined && !passesAnything(name, asked[name]);
     const {section: source} = metricOf(name);
     const missing = unavailable.find(({section}) => section === source);
     const reason =
       missing?.reason ??
       unread.find(({fact}) => fact === source)?.reason ??
-      versionReason(name, metrics[name]) ??
-      (isAsked && metrics[name] === null ? nothingRead : null);
+      versionReason(name) ??
+      (isAsked ? nothingRead : null);
     if (reason === null) continue;
     throw new AbortError(`${toLimitFlag(name)} cannot be checked: ${reason}`, {
       ...(missing && {hint: missing.remedy}),
@@ -75,8 +75,7 @@ function passesAnything(name: MetricName, {warning, critical}: Limit): boolean {
 }
 
 /** Why this version of the server does not have the metric; null if it has. */
-function versionReason(name: MetricName, value: number | null): string | null {
-  if (value !== null) return null;
+function versionReason(name: MetricName): string | null {
   if (name === 'fatal_sessions_per_minute') return 'it requires PostgreSQL 14';
   return name === 'statement_evictions_per_minute' ? 'it requires pg_stat_statements 1.9' : null;
 }

@@ -8,6 +8,7 @@ import {exitCodeOfNormalEnd} from '../../cli/interrupts.ts';
 import {cacheDiagnosisData} from '../../cli/recipe-data.ts';
 import {createAssessor} from '../../core/assessment/assess.ts';
 import {usageError} from '../../core/errors.ts';
+import {groupBy} from '../../core/group-by.ts';
 import {followLimits} from '../../core/health/follow-limits.ts';
 import {assessHealth, type GivenLimits, type Health, limitsFor} from '../../core/health/health.ts';
 import {measure} from '../../core/health/measure.ts';
@@ -15,7 +16,7 @@ import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Finding, Recipe} from '../../model/recipe.ts';
 import type {ExitCode} from '../../model/run.ts';
-import type {Snapshot} from '../../model/snapshot.ts';
+import type {BudgetGroup, Snapshot} from '../../model/snapshot.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 import type {usage} from './flags.ts';
 import {readEvery} from './options.ts';
@@ -205,8 +206,8 @@ function snapshotFamilies({at, budget, cost, target}: Snapshot): Family[] {
     gauge('slots_usable', 'Connection slots available to ordinary roles.', budget.usable),
     {
       name: 'sessions',
-      help: 'Client sessions by state.',
-      samples: states.map(([state, value]) => ({labels: {state}, value})),
+      help: 'Client sessions by state; while some are hidden or disabled (track_activities), only those.',
+      samples: states.flatMap(([state, value]) => (value === null ? [] : [{labels: {state}, value}])),
     },
     {
       name: 'application_sessions',
@@ -220,26 +221,38 @@ function snapshotFamilies({at, budget, cost, target}: Snapshot): Family[] {
 const mostApplications = 50;
 
 function applicationSamples(groups: Snapshot['budget']['groups']): Family['samples'] {
-  const byName = new Map<string, {labels: Record<string, string>; sessions: number[]}>();
-  for (const {application_name, usename, active, idle, idle_in_transaction, count} of groups) {
-    const labels = {application: sanitise(application_name), role: sanitise(usename)};
-    const key = JSON.stringify(labels);
-    const known = byName.get(key)?.sessions ?? [0, 0, 0, 0];
-    const counts = [active, idle, idle_in_transaction, count - active - idle - idle_in_transaction];
-    byName.set(key, {labels, sessions: known.map((sum, at) => sum + (counts[at] ?? 0))});
+  const labelsOf = ({application_name, usename}: BudgetGroup) => ({
+    application: sanitise(application_name),
+    role: sanitise(usename),
+  });
+  const all = [...groupBy(groups, group => JSON.stringify(labelsOf(group))).values()]
+    .map(own => ({own, count: sessionsOf(own)}))
+    .sort((a, b) => b.count - a.count);
+  const rest = all.slice(mostApplications).flatMap(({own}) => own);
+  return [
+    ...all.slice(0, mostApplications).flatMap(({own}) => stateSamples(own, labelsOf(own[0] as BudgetGroup))),
+    ...stateSamples(rest, {application: '(others)', role: ''}),
+  ];
+}
+
+function sessionsOf(groups: readonly BudgetGroup[]): number {
+  return groups.reduce((sum, {count}) => sum + count, 0);
+}
+
+/** The sessions of `groups` by state; all as `unknown` if that of some is. */
+function stateSamples(groups: readonly BudgetGroup[], labels: Record<string, string>): Family['samples'] {
+  if (groups.length === 0) return [];
+  const counts = {active: 0, idle: 0, 'idle in transaction': 0};
+  const count = sessionsOf(groups);
+  for (const {active, idle, idle_in_transaction} of groups) {
+    if (active === null || idle === null || idle_in_transaction === null)
+      return [{labels: {...labels, state: 'unknown'}, value: count}];
+    counts.active += active;
+    counts.idle += idle;
+    counts['idle in transaction'] += idle_in_transaction;
   }
-  const total = (sessions: readonly number[]) => sessions.reduce((sum, each) => sum + each, 0);
-  const all = [...byName.values()].sort((a, b) => total(b.sessions) - total(a.sessions));
-  const rest = all.slice(mostApplications);
-  const others = {
-    labels: {application: '(others)', role: ''},
-    sessions: [0, 1, 2, 3].map(at => total(rest.map(({sessions}) => sessions[at] ?? 0))),
-  };
-  const shown = [...all.slice(0, mostApplications), ...(rest.length === 0 ? [] : [others])];
-  const states = ['active', 'idle', 'idle in transaction', 'other'];
-  return shown.flatMap(({labels, sessions}) =>
-    states.map((state, at) => ({labels: {...labels, state}, value: sessions[at] ?? 0})),
-  );
+  const other = count - counts.active - counts.idle - counts['idle in transaction'];
+  return Object.entries({...counts, other}).map(([state, value]) => ({labels: {...labels, state}, value}));
 }
 
 function healthFamilies({status, findings, metrics, thresholds}: Health): Family[] {

@@ -1,4 +1,5 @@
 import {type ReportRollout, type ReportRun, rolloutsOf, runsOf, unfinishedOf} from '../../cli/journal.ts';
+import {sessionsIn} from '../../core/activity/budget.ts';
 import {assessRecorded} from '../../core/assessment/assess.ts';
 import {collectChanges} from '../../core/assessment/recorded-changes.ts';
 import {addSample} from '../../core/assessment/samples.ts';
@@ -140,11 +141,10 @@ type Figure = {
 
 const figures: Figure[] = [
   {title: 'slots used', read: ({budget}) => budget.used, maxOf: ({budget}) => budget.usable},
-  {title: 'active', read: ({budget}) => budget.by_state.active ?? 0},
+  {title: 'active', read: ({budget}) => sessionsIn(budget, 'active')},
   {
     title: 'idle in transaction',
-    read: ({budget: {by_state}}) =>
-      (by_state['idle in transaction'] ?? 0) + (by_state['idle in transaction (aborted)'] ?? 0),
+    read: ({budget}) => sessionsIn(budget, 'idle in transaction', 'idle in transaction (aborted)'),
   },
   {
     title: 'waiting for a lock',

@@ -24,6 +24,8 @@ type ChartProps = {
   isWhole?: boolean;
   /** The time of the newest point; null or absent where that is now. */
   end?: string | null;
+  /** Why there is no value now. */
+  absent?: string | undefined;
   /** The time of a point as the scale says it. */
   timeOf?: (at_ms: number) => string;
 };
@@ -37,8 +39,9 @@ export function Chart(props: ChartProps) {
   );
 }
 
-function describe({title, unit, points}: ChartProps): string {
+function describe({title, unit, points, absent}: ChartProps): string {
   const latest = points.at(-1);
+  if (absent !== undefined) return `${title}: ${absent}`;
   if (latest === undefined) return `${title}: no value yet`;
   const values = points.map(({value}) => value);
   const [least, most] = [Math.min(...values), Math.max(...values)].map(formatCount);
@@ -53,6 +56,7 @@ function Plot({
   unit,
   points,
   role,
+  absent,
   end = null,
   timeOf = clockOf,
   width,
@@ -71,7 +75,11 @@ function Plot({
     <>
       <Text>
         <Text role="muted">{title}</Text>
-        <Text role="strong">{latest === undefined ? '' : ` ${formatCount(latest.value)}`}</Text>
+        {absent === undefined ? (
+          <Text role="strong">{latest === undefined ? '' : ` ${formatCount(latest.value)}`}</Text>
+        ) : (
+          <Text role="muted">{` ${absent}`}</Text>
+        )}
       </Text>
       {plot && <PaintedRows rows={plot.rows.map(row => partsOf(row, plot.axisWidth, role))} />}
       {plot && (

@@ -73,21 +73,24 @@ function columnsOf([application = '', role = '', client = '', ...counts]: string
 
 function GroupRow({group, widths, isSelected}: {group: BudgetGroup; widths: Widths; isSelected: boolean}) {
   const {application_name, usename, count, active, idle, idle_in_transaction} = group;
-  const countOf = (sessions: number) => (isHidden(group) ? '-' : String(sessions));
+  const countOf = (sessions: number | null) =>
+    isHidden(group) || sessions === null ? '?' : String(sessions);
   const columns = [application_name || '(no name)', usename, clientOf(group), String(count)];
   const row = columnsOf([...columns, countOf(active), countOf(idle)], widths);
   const inTransaction = countOf(idle_in_transaction).padStart(7);
   if (isSelected) return <Text role="selected">{row + inTransaction}</Text>;
   return (
-    <PaintedRow spans={[span(row), span(inTransaction, idle_in_transaction > 0 ? 'warning' : 'muted')]} />
+    <PaintedRow
+      spans={[span(row), span(inTransaction, (idle_in_transaction ?? 0) > 0 ? 'warning' : 'muted')]}
+    />
   );
 }
 
 export function clientOf(group: BudgetGroup): string {
-  return group.client_addr ?? (isHidden(group) ? '-' : 'local');
+  return group.client_addr ?? (isHidden(group) ? '?' : 'local');
 }
 
-/** A session hidden from this role has no state and no client address. */
+/** A session hidden from this role has no state and no client address. Older recordings have 0 for each. */
 export function isHidden({active, idle, idle_in_transaction}: BudgetGroup): boolean {
-  return active + idle + idle_in_transaction === 0;
+  return (active ?? 0) + (idle ?? 0) + (idle_in_transaction ?? 0) === 0;
 }

@@ -1,5 +1,5 @@
 import {Box} from 'ink';
-import {slotForecast} from '../../core/activity/budget.ts';
+import {countSeen, slotForecast} from '../../core/activity/budget.ts';
 import {thresholds} from '../../core/health/thresholds.ts';
 import {formatAge, formatBytes, formatCount, formatRatio} from '../../core/text/format.ts';
 import type {Budget, Database, Snapshot} from '../../model/snapshot.ts';
@@ -19,7 +19,7 @@ export function ServerHead({snapshot, history}: {snapshot: Snapshot; history: Hi
         <Gauge budget={snapshot.budget} />
       </Box>
       <Slots budget={snapshot.budget} history={history} />
-      <States budget={snapshot.budget} />
+      <States snapshot={snapshot} />
       <Throughput snapshot={snapshot} />
     </Box>
   );
@@ -78,19 +78,26 @@ function Slots({budget, history}: {budget: Budget; history: History}) {
   );
 }
 
-function States({budget: {by_state}}: {budget: Budget}) {
-  const count = (state: string) => by_state[state] ?? 0;
+/** Of those that are seen: what hidden ones do is unknown. */
+function States({snapshot: {backends}}: {snapshot: Snapshot}) {
+  const counts = countSeen(backends);
+  const count = (state: string) => counts[state] ?? 0;
   const aborted = count('idle in transaction (aborted)');
   const inTransaction = count('idle in transaction') + aborted;
+  const unseen = [
+    ...(count('hidden') > 0 ? [`${count('hidden')} hidden`] : []),
+    ...(count('disabled') > 0 ? [`${count('disabled')} unknown: track_activities is off`] : []),
+  ];
   return (
     <Text>
       {margin}
+      {unseen.length > 0 && 'seen: '}
       <Text role="good">{`active ${count('active')}`}</Text>
       {`  idle ${count('idle')}`}
       <Text role={inTransaction > 0 ? 'warning' : 'plain'}>
         {`  idle in transaction ${inTransaction}${aborted > 0 ? ` (${aborted} aborted)` : ''}`}
       </Text>
-      {count('hidden') > 0 && <Text role="muted">{`  hidden ${count('hidden')}`}</Text>}
+      {unseen.length > 0 && <Text role="warning">{`; ${unseen.join(', ')}`}</Text>}
     </Text>
   );
 }

@@ -80,7 +80,7 @@ function describeGroup(group: BudgetGroup): string {
   const {application_name, usename, active, idle, idle_in_transaction} = group;
   const who = `${application_name || '(no name)'}, role ${usename}, client ${clientOf(group)}`;
   return isHidden(group)
-    ? who
+    ? `${who}: hidden from this role, or track_activities is off`
     : `${who}: ${active} active, ${idle} idle, ${idle_in_transaction} idle in transaction`;
 }
 

@@ -1,5 +1,5 @@
 import {thresholds} from '../../core/health/thresholds.ts';
-import {sessionId} from '../../core/sessions/session.ts';
+import {isWaitingForLock, sessionId} from '../../core/sessions/session.ts';
 import {formatAge} from '../../core/text/format.ts';
 import type {Backend} from '../../model/snapshot.ts';
 import type {Role} from '../screen/line.ts';
@@ -28,7 +28,7 @@ export const sessionColumns: Column<Backend>[] = [
     widest: 13,
     priority: 2,
     text: shortState,
-    aliases: b => [b.state ?? '', isWaiting(b) ? 'waiting' : ''],
+    aliases: b => [b.state ?? '', isWaitingForLock(b) ? 'waiting' : ''],
     role: stateRole,
     sortValue: b => b.state,
   },
@@ -150,21 +150,16 @@ function isInTransaction(backend: Backend): boolean {
 
 /** PostgreSQL's words, shortened where a column is narrow: `idle in transaction (aborted)` is `aborted tx`. */
 function shortState(backend: Backend): string {
-  if (backend.state === null) return 'hidden';
   if (backend.state === 'idle in transaction') return 'idle in tx';
   if (backend.state === 'idle in transaction (aborted)') return 'aborted tx';
-  if (backend.state !== 'active' || !isWaiting(backend)) return backend.state;
+  if (!isWaitingForLock(backend)) return backend.state ?? 'hidden';
   const [blocker] = backend.blocked_by;
   return blocker === undefined ? 'waiting' : `waits ${blocker}`;
 }
 
-/** Whether the session waits for a heavyweight lock. */
-function isWaiting({wait_event_type}: Backend): boolean {
-  return wait_event_type === 'Lock';
-}
-
 function stateRole(backend: Backend): Role {
-  if (backend.state === 'active') return isWaiting(backend) ? 'danger' : 'good';
+  if (isWaitingForLock(backend)) return 'danger';
+  if (backend.state === 'active') return 'good';
   if (backend.state === 'idle' || backend.state === null) return 'muted';
   return 'warning';
 }

@@ -1,5 +1,6 @@
 import {Box} from 'ink';
 import {useMemo} from 'react';
+import {sessionsIn} from '../../core/activity/budget.ts';
 import {statementKey} from '../../core/activity/rates.ts';
 import {formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
@@ -121,6 +122,7 @@ function SlotCharts({snapshot: {budget}}: {snapshot: Snapshot}) {
   const used = usePoints('used');
   const active = usePoints('active');
   const idle = usePoints('idle_in_transaction');
+  const absent = sessionsIn(budget, 'active') === null ? 'unknown: see sessions by state' : undefined;
   const role = gaugeRole(budget.used_ratio);
   return (
     <>
@@ -133,8 +135,16 @@ function SlotCharts({snapshot: {budget}}: {snapshot: Snapshot}) {
         isWhole
         end={end}
       />
-      <Chart title="active" unit="slots" points={active} role="good" isWhole end={end} />
-      <Chart title="idle in transaction" unit="slots" points={idle} role="warning" isWhole end={end} />
+      <Chart title="active" unit="slots" points={active} role="good" isWhole end={end} absent={absent} />
+      <Chart
+        title="idle in transaction"
+        unit="slots"
+        points={idle}
+        role="warning"
+        isWhole
+        end={end}
+        absent={absent}
+      />
     </>
   );
 }

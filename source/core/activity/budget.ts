@@ -1,5 +1,6 @@
 import type {Backend, Budget, BudgetGroup, Database, Snapshot} from '../../model/snapshot.ts';
 import type {RoleOrDatabaseLimit} from '../../model/target.ts';
+import {isUnseen} from '../sessions/session.ts';
 
 /** Settings and catalog limits that bound connection slots. */
 export type SlotSettings = {
@@ -96,7 +97,16 @@ function pairwiseSlopes(samples: readonly SlotSample[]): number[] {
   return slopes.sort((a, b) => a - b);
 }
 
-function countByState(sessions: readonly Backend[]): Record<string, number> {
+function countByState(sessions: readonly Backend[]): Budget['by_state'] {
+  const counts = countSeen(sessions);
+  if (!sessions.some(isUnseen)) return counts;
+  const {hidden = 0, disabled, ...others} = counts;
+  const unknown = Object.fromEntries(Object.keys(others).map(state => [state, null]));
+  return {...unknown, hidden, ...(disabled !== undefined && {disabled})};
+}
+
+/** How many sessions are seen in each state. */
+export function countSeen(sessions: readonly Pick<Backend, 'state'>[]): Record<string, number> {
   const counts: Record<string, number> = {
     active: 0,
     idle: 0,
@@ -113,23 +123,44 @@ function countByState(sessions: readonly Backend[]): Record<string, number> {
 
 /** By application x role x client; an aborted transaction counts as idle in transaction. */
 function groupSessions(sessions: readonly Backend[]): BudgetGroup[] {
-  const groups = new Map<string, BudgetGroup>();
+  const groups = new Map<string, CountedGroup>();
   for (const session of sessions) {
     const {application_name, client_addr, state} = session;
     const usename = session.usename ?? '';
     const key = `${application_name}\0${usename}\0${client_addr ?? ''}`;
     let group = groups.get(key);
     if (group === undefined) {
-      group = {application_name, usename, client_addr, count: 0, active: 0, idle: 0, idle_in_transaction: 0};
+      group = {
+        application_name,
+        usename,
+        client_addr,
+        count: 0,
+        active: 0,
+        idle: 0,
+        idle_in_transaction: 0,
+        unknown: 0,
+      };
       groups.set(key, group);
     }
     group.count++;
-    if (state === 'active' || state === 'fastpath function call') group.active++;
+    if (isUnseen(session)) group.unknown++;
+    else if (state === 'active' || state === 'fastpath function call') group.active++;
     else if (state === 'idle') group.idle++;
     else if (state?.startsWith('idle in transaction')) group.idle_in_transaction++;
   }
-  return [...groups.values()].sort((a, b) => b.count - a.count || compareNames(a, b));
+  return [...groups.values()]
+    .map(group =>
+      group.unknown === 0 ? group : {...group, active: null, idle: null, idle_in_transaction: null},
+    )
+    .sort((a, b) => b.count - a.count || compareNames(a, b));
 }
+
+type CountedGroup = BudgetGroup & {
+  active: number;
+  idle: number;
+  idle_in_transaction: number;
+  unknown: number;
+};
 
 /** Groups of equal size keep their order between snapshots. */
 function compareNames(a: BudgetGroup, b: BudgetGroup): number {
@@ -148,10 +179,11 @@ export type HistorySample = {
   /** The server's clock, milliseconds since 1970. */
   at_ms: number;
   used: number;
-  active: number;
-  idle: number;
+  /** null, as the next two: sessions are hidden, or track_activities is off. */
+  active: number | null;
+  idle: number | null;
   /** Aborted transactions included. */
-  idle_in_transaction: number;
+  idle_in_transaction: number | null;
   /** Over all databases; null for the first snapshot. */
   commits_per_second: number | null;
   rollbacks_per_second: number | null;
@@ -177,18 +209,23 @@ export function pushSample(history: readonly HistorySample[], snapshot: Snapshot
 }
 
 function toSample({at, budget, databases, target}: Snapshot): HistorySample {
-  const count = (state: string) => budget.by_state[state] ?? 0;
   return {
     at_ms: Date.parse(at),
     used: budget.used,
-    active: count('active') + count('fastpath function call'),
-    idle: count('idle'),
-    idle_in_transaction: count('idle in transaction') + count('idle in transaction (aborted)'),
+    active: sessionsIn(budget, 'active', 'fastpath function call'),
+    idle: sessionsIn(budget, 'idle'),
+    idle_in_transaction: sessionsIn(budget, 'idle in transaction', 'idle in transaction (aborted)'),
     commits_per_second: sumRates(databases, rates => rates.commits_per_second),
     rollbacks_per_second: sumRates(databases, rates => rates.rollbacks_per_second),
     cache_hit_ratio: intervalHitRatio(databases),
     index_hit_ratio: databases.find(({datname}) => datname === target.database)?.index_hit_ratio ?? null,
   };
+}
+
+/** Sessions in any of these states; null if unknown, as in older recordings where sessions were hidden. */
+export function sessionsIn({by_state}: Pick<Budget, 'by_state'>, ...states: string[]): number | null {
+  if ((by_state.hidden ?? 0) + (by_state.disabled ?? 0) > 0) return null;
+  return states.reduce((sum, state) => sum + (by_state[state] ?? 0), 0);
 }
 
 type Rates = NonNullable<Database['rates']>;

@@ -8,6 +8,7 @@ import type {
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {statementKey} from '../activity/rates.ts';
 import {groupBy, mostOf} from '../group-by.ts';
+import {isWaitingForLock} from '../sessions/session.ts';
 import {statementName} from '../sql/statement-name.ts';
 import {rootsOf} from './lock-graph.ts';
 import {lockedObject, rowLocks, sharedCondition} from './locked-object.ts';
@@ -100,7 +101,7 @@ function poolsOf(backends: readonly Backend[], at_ms: number, sinceLast_ms: numb
     if (hasQueryIds && isUnplanned(backend)) pool.unplanned++;
     if (isActive(backend) || isIdleInTransaction(backend))
       pool.xact_ms += backend.xact_age_ms ?? backend.query_age_ms ?? 0;
-    if (backend.wait_event_type === 'Lock') pool.waiting_for_lock++;
+    if (isWaitingForLock(backend)) pool.waiting_for_lock++;
     if (backend.state === 'idle') pool.idle++;
     if (isIdleInTransaction(backend)) pool.idle_in_transaction++;
     if (backend.state === 'idle in transaction (aborted)') pool.aborted++;

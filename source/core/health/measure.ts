@@ -2,6 +2,7 @@ import type {Finding} from '../../model/recipe.ts';
 import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
 import {groupBy} from '../group-by.ts';
+import {isUnseen} from '../sessions/session.ts';
 import {isWork} from '../sql/statement-name.ts';
 import type {Metrics} from './metrics.ts';
 import {minimumBlocks} from './thresholds.ts';
@@ -60,22 +61,18 @@ function connectedDatabase({databases, target}: Snapshot) {
   return databases.find(({datname}) => datname === target.database);
 }
 
-/** What sessions do is unknown while some are hidden from this role. */
+/** What sessions do is unknown while some are hidden from this role; that they wait for a lock is not. */
 function measureSessions({backends, budget}: Snapshot) {
   const {used_ratio} = budget;
-  if (backends.some(({state}) => state === null))
-    return {
-      used_ratio,
-      longest_idle_in_transaction_ms: null,
-      longest_transaction_ms: null,
-      blocked_sessions: null,
-    };
+  const blocked_sessions = backends.filter(({blocked_by}) => blocked_by.length > 0).length;
+  const known = {used_ratio, blocked_sessions};
+  if (backends.some(isUnseen))
+    return {...known, longest_idle_in_transaction_ms: null, longest_transaction_ms: null};
   const idle = backends.filter(({state}) => state?.startsWith('idle in transaction'));
   return {
-    used_ratio,
+    ...known,
     longest_idle_in_transaction_ms: Math.max(0, ...idle.map(({state_age_ms}) => state_age_ms ?? 0)),
     longest_transaction_ms: Math.max(0, ...backends.map(({xact_age_ms}) => xact_age_ms ?? 0)),
-    blocked_sessions: backends.filter(({blocked_by}) => blocked_by.length > 0).length,
   };
 }
 

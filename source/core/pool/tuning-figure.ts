@@ -55,8 +55,8 @@ function holderLines({budget}: Snapshot): string[] {
     .map(([, groups]) => ({
       groups,
       count: sumOf(groups.map(({count}) => count)),
-      active: sumOf(groups.map(({active}) => active)),
-      idle: sumOf(groups.map(({idle}) => idle)),
+      active: sumOfKnown(groups.map(({active}) => active)),
+      idle: sumOfKnown(groups.map(({idle}) => idle)),
     }))
     .sort((a, b) => b.count - a.count)
     .slice(0, 4);
@@ -65,7 +65,7 @@ function holderLines({budget}: Snapshot): string[] {
     const [first] = groups;
     const from = groups.length === 1 ? (first?.client_addr ?? 'local') : `${groups.length} addresses`;
     const who = `${first?.application_name || '(no name)'}/${first?.usename} ${from}`;
-    return `${cut(who).padEnd(44)}${pad(count, 6)}${pad(active, 8)}${pad(idle, 8)}`;
+    return `${cut(who).padEnd(44)}${pad(count, 6)}${pad(active ?? '?', 8)}${pad(idle ?? '?', 8)}`;
   });
   return [`${'used now by'.padEnd(44)}${pad('slots', 6)}${pad('active', 8)}${pad('idle', 8)}`, ...rows, ''];
 }
@@ -215,6 +215,14 @@ function instanceCounts({now, peak, deploy}: Tuning['instances']): [name: string
     ['at peak', peak],
     ['in a deploy', deploy],
   ];
+}
+
+/** null if one is unknown. */
+function sumOfKnown(values: readonly (number | null)[]): number | null {
+  return values.reduce(
+    (sum, value) => (sum === null || value === null ? null : sum + value),
+    0 as number | null,
+  );
 }
 
 function sumOf(values: readonly number[]): number {

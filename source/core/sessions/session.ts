@@ -1,4 +1,4 @@
-import type {BackendState, SessionIdentity} from '../../model/snapshot.ts';
+import type {Backend, BackendState, SessionIdentity} from '../../model/snapshot.ts';
 
 /** `4711@2025-01-01T…`: pid and backend_start, because pids are reused; only the pid if the start is hidden. */
 export function sessionId(backend: {pid: number; backend_start: string | null}): string {
@@ -8,6 +8,19 @@ export function sessionId(backend: {pid: number; backend_start: string | null}):
 export function parseSessionId(id: string): SessionIdentity {
   const at = id.indexOf('@');
   return {pid: Number(id.slice(0, at)), backend_start: id.slice(at + 1)};
+}
+
+/** What it does is unknown: it is hidden from this role, or track_activities is off for it. */
+export function isUnseen({state}: {state: BackendState | null}): boolean {
+  return state === null || state === 'disabled';
+}
+
+/** Whether it waits for a heavyweight lock. A hidden session has no wait event, but shows who blocks it. */
+export function isWaitingForLock({
+  wait_event_type,
+  blocked_by,
+}: Pick<Backend, 'wait_event_type' | 'blocked_by'>): boolean {
+  return wait_event_type === 'Lock' || blocked_by.length > 0;
 }
 
 /** Every state that pg_stat_activity.state can show. */

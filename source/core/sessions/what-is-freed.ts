@@ -2,10 +2,7 @@ import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {lockTree} from '../activity/lock-tree.ts';
 import {freedBy, lockGraph} from '../assessment/lock-graph.ts';
 import {counted} from '../text/format.ts';
-
-export function isWaiting({wait_event_type}: Backend): boolean {
-  return wait_event_type === 'Lock';
-}
+import {isWaitingForLock} from './session.ts';
 
 /** What the plan frees, and who waits on: only those freed wait for nothing else. */
 export function whatIsFreed(snapshot: Snapshot, chosen: readonly Backend[]): string[] {
@@ -16,7 +13,7 @@ export function whatIsFreed(snapshot: Snapshot, chosen: readonly Backend[]): str
   const still = snapshot.lock_waits.filter(({pid}) => !pids.includes(pid)).length - freed;
   return [
     ...chosen
-      .filter(isWaiting)
+      .filter(isWaitingForLock)
       .map(
         ({pid, blocked_by}) =>
           `${pid} waits itself, for ${[...new Set(blocked_by)].map(nameOf).join(', ')}; that one is left alone.`,

@@ -11,7 +11,8 @@ const unchanged = (process: string) =>
  *   pooler, the pid known from connecting is the pooler's.
  * - Times are microseconds since 1970: a float8 of this size is exact to a quarter of one, and to_char() for 500 rows
  *   would take as long as the rest of the query.
- * - pg_blocking_pids() locks the lock manager exclusively, so it is called only for processes that wait for a lock.
+ * - pg_blocking_pids() locks the lock manager exclusively, so it is called only for processes that wait for a lock. Those that
+ *   are hidden have no wait event, but every role may read pg_locks; where none is hidden, the subquery is not executed.
  * - A session's text changes only with its state_change. Texts of sessions unchanged since `$1` (seconds since 1970,
  *   NULL for all) are not sent again: most sessions are idle, and texts are most of the bytes.
  * - Nothing of an idle session changes before its state_change does: of those unchanged since `$1`, only the pids are sent, as
@@ -33,7 +34,8 @@ SELECT /* poolctl */ a.pid, a.datid, a.usesysid, a.application_name, a.client_ad
   ${query_id} AS query_id,
   CASE WHEN a.state_change < to_timestamp($1::float8) THEN NULL
     WHEN octet_length(a.query) > 2048 THEN left(a.query, 2048) ELSE a.query END AS query,
-  CASE WHEN a.wait_event_type = 'Lock' THEN pg_blocking_pids(a.pid) END AS blocked_by,
+  CASE WHEN a.wait_event_type = 'Lock' OR a.backend_type IS NULL AND a.pid IN (SELECT l.pid FROM pg_locks l WHERE NOT l.granted)
+    THEN pg_blocking_pids(a.pid) END AS blocked_by,
   CASE WHEN a.pid = pg_backend_pid() THEN (date_part('epoch', now()) * 1e6)::int8 END AS own_now_us,
   a.backend_xid::text AS backend_xid, a.leader_pid,
   CASE WHEN a.pid = pg_backend_pid() THEN (SELECT string_agg(b.pid::text, ' ')
@@ -70,6 +72,7 @@ export type ActivityRow = [
   xmin_age: number | null,
   query_id: string | null,
   query: string | null,
+  /** null: it does not wait for a lock. */
   blocked_by: number[] | null,
   own_now_us: number | null,
   backend_xid: string | null,

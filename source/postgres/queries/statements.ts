@@ -35,14 +35,16 @@ const counters = ({toplevel, read_time, write_time, stats_since}: VersionColumns
   ['stats_since', `${stats_since}::text`],
 ];
 
-/** The counters of up to `$1` statements without their texts: those with most execution time. */
+/**
+ * The counters of up to `$1` statements without their texts: those with most execution time. Entries that this role may not see,
+ * which have no queryid, come last: they count as entries.
+ */
 const countersText = (columns: VersionColumns) => `
 SELECT /* poolctl */ ${counters(columns)
   .map(([name, value]) => `${value} AS ${name}`)
   .join(', ')}
 FROM ${entries(false)}
-WHERE p.queryid IS NOT NULL
-ORDER BY p.total_exec_time DESC
+ORDER BY p.queryid IS NULL, p.total_exec_time DESC
 LIMIT $1`;
 
 /**
@@ -61,13 +63,13 @@ WHERE ${isWanted}`;
 
 const scanText = (columns: VersionColumns) => `
 SELECT /* poolctl */ string_agg(concat(p.userid, '/', p.dbid, '/', p.queryid, CASE WHEN ${columns.toplevel} THEN '/true ' ELSE '/false ' END,
-    p.calls, ' ', p.total_exec_time, ' ', p.rows), E'\\n') AS entries,
+    p.calls, ' ', p.total_exec_time, ' ', p.rows), E'\\n') FILTER (WHERE p.queryid IS NOT NULL) AS entries,
   coalesce(json_agg(json_build_array(${counters(columns)
     .map(([, value]) => value)
     .join(', ')})) FILTER (WHERE ${isWanted}), '[]') AS wanted,
-  date_part('epoch', clock_timestamp() - now()) * 1000 AS took_ms
-FROM ${entries(false)}
-WHERE p.queryid IS NOT NULL`;
+  date_part('epoch', clock_timestamp() - now()) * 1000 AS took_ms,
+  count(*) FILTER (WHERE p.queryid IS NULL) AS hidden
+FROM ${entries(false)}`;
 
 const before1_11: VersionColumns = {
   toplevel: 'p.toplevel',
@@ -90,7 +92,7 @@ function counterQuery(name: string, text: (columns: VersionColumns) => string): 
   });
 }
 
-/** An entry without a queryid is one that this role may not see. */
+/** Ends with rows whose queryid is null: this role may not see them. */
 export const statementsQuery = counterQuery('poolctl_statements', countersText);
 
 /** The same of the statements in `$1` to `$3`: queryids, databases and roles. */
@@ -103,7 +105,12 @@ export const wantedStatementsQuery = counterQuery('poolctl_statements_wanted', w
  */
 export const statementsScanQuery = counterQuery('poolctl_statements_scan', scanText);
 
-export type StatementsScanRow = [entries: string | null, wanted: StatementRow[], took_ms: number];
+export type StatementsScanRow = [
+  entries: string | null,
+  wanted: StatementRow[],
+  took_ms: number,
+  hidden: number,
+];
 
 export type StatementRow = [
   queryid: string,

@@ -1,10 +1,9 @@
-import {backendStates} from '../../core/sessions/session.ts';
+import {backendStates, isWaitingForLock} from '../../core/sessions/session.ts';
 import {shownStatement, shownTags} from '../../core/sql/shown-sql.ts';
 import {memoize} from '../../core/text/memoize.ts';
 import {redactSecrets} from '../../core/text/redact.ts';
 import type {Backend, BackendState, BackgroundWorker} from '../../model/snapshot.ts';
 import {type ActivityRow, activityColumns as column} from '../queries/activity.ts';
-import {isWaitingForLock} from './lock-waits.ts';
 import type {Names} from './names.ts';
 
 /** The result of one read of pg_stat_activity. */

@@ -1,4 +1,5 @@
 import {awaitedObject, type LockTag} from '../../core/activity/awaited-object.ts';
+import {isWaitingForLock} from '../../core/sessions/session.ts';
 import type {Backend, BackgroundWorker, LockHolder, LockWait} from '../../model/snapshot.ts';
 import type {LockWaitRow} from '../queries/lock-waits.ts';
 
@@ -29,12 +30,6 @@ export function toLockWaits(
     waits.push({...toLockWait(worker, details.get(worker.pid), {at, workers}), pid: leader});
   }
   return waits;
-}
-
-export function isWaitingForLock({
-  wait_event_type,
-}: Pick<Backend | BackgroundWorker, 'wait_event_type'>): boolean {
-  return wait_event_type === 'Lock';
 }
 
 /** Of a parallel worker of a statement, its leader; else the process itself. */

@@ -21,7 +21,7 @@ import {
   type SlotSettingsRow,
   slotSettingsQuery,
 } from '../queries/server.ts';
-import {type Capabilities, readCapabilities, withServer} from '../server/capabilities.ts';
+import {type Capabilities, readCapabilities, untrackedSessions, withServer} from '../server/capabilities.ts';
 import {readServerProof, type ServerProof} from '../server/server-proof.ts';
 import {type Activity, createActivityReader} from './activity.ts';
 import {toLockWaits} from './lock-waits.ts';
@@ -225,6 +225,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
       unavailable: [
         ...(connection.is_pooled || !combined.is_own_session ? [poolerInBetween] : []),
         ...combined.unavailable,
+        ...untrackedSessions(sessions, target),
         ...sections.unavailable(),
       ],
       cost,

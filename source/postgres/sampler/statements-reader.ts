@@ -95,13 +95,14 @@ export function createStatementsReader(
 
   /** null if there are more entries than are read in full. */
   async function readAll(names: Names): Promise<Read | null> {
-    const rows = await run<StatementRow>(variant(statementsQuery), [mostListed]);
+    const found = await run<StatementRow | HiddenRow>(variant(statementsQuery), [mostListed]);
+    const rows = found.filter((row): row is StatementRow => row[0] !== null);
     const statements = rows.map(row => toStatement(row, names));
-    if (rows.length >= mostListed) {
+    if (found.length >= mostListed) {
       listed = statements.map(statementKey);
       return null;
     }
-    entries = rows.length;
+    entries = found.length;
     took_ms = 0;
     return {
       statements: statements.filter(each => !own.has(textKeyOf(statementKey(each)))),
@@ -111,14 +112,14 @@ export function createStatementsReader(
 
   async function readLarge(names: Names): Promise<Read> {
     const [row] = await run<StatementsScanRow>(variant(statementsScanQuery), keyArrays(listed));
-    const [lines, wanted, scan_ms] = row ?? [null, [], 0];
+    const [lines, wanted, scan_ms, hidden] = row ?? [null, [], 0, 0];
     const scan: StatementScan = new Map();
     for (const part of partsOf(lines ?? '')) {
       addScanned(scan, part);
       // Keys and other answers come between the parts.
       await new Promise(resolve => setImmediate(resolve));
     }
-    entries = scan.size;
+    entries = scan.size + hidden;
     took_ms = scan_ms;
     // poolctl's own are neither listed nor a part of the time that shares are of.
     for (const key of own) for (const toplevel of [true, false]) scan.delete(`${key}/${toplevel}`);
@@ -205,6 +206,8 @@ function keyArrays(keys: readonly string[]): string[][] {
   const parts = keys.map(key => key.split('/'));
   return [2, 1, 0].map(index => parts.map(each => each[index] ?? ''));
 }
+
+type HiddenRow = [queryid: null, ...unknown[]];
 
 function toStatement(row: StatementRow, names: Names): Statement {
   const [queryid, dbid, userid, toplevel] = row;

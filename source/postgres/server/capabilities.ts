@@ -1,9 +1,11 @@
 import {quoteIdentifier} from '../../core/sql/quote.ts';
-import type {Unavailable} from '../../model/snapshot.ts';
+import {counted} from '../../core/text/format.ts';
+import type {Backend, Unavailable} from '../../model/snapshot.ts';
 import type {ManagedService, Target} from '../../model/target.ts';
 import type {PgClient} from '../connect/client.ts';
 import {type ConnectionRequest, hostAndPort} from '../connect/request.ts';
 import {extensionVersionNum, oldestVersionNum, pickVariant, serverQuery} from '../queries/query.ts';
+import {suggestSetting} from './managed-service.ts';
 import {readServerProof, type ServerProof} from './server-proof.ts';
 
 /** The parts of a connection that reading the target needs. */
@@ -119,6 +121,20 @@ function hiddenSessions(
       remedy: is_stats_member
         ? inheriting(role_name, server_version_num)
         : `GRANT pg_monitor TO ${quoteIdentifier(role_name)};`,
+    },
+  ];
+}
+
+/** Sessions of which nobody sees what they do, as track_activities is off for them. */
+export function untrackedSessions(sessions: readonly Backend[], {managed_service}: Target): Unavailable[] {
+  const untracked = sessions.filter(({state}) => state === 'disabled').length;
+  if (untracked === 0) return [];
+  return [
+    {
+      section: 'backends',
+      sqlstate: null,
+      reason: `track_activities is off for ${counted(untracked, 'session')}: what they do is unknown`,
+      remedy: suggestSetting(managed_service, {name: 'track_activities', value: 'on', needs_restart: false}),
     },
   ];
 }

@@ -93,7 +93,7 @@ describeEachMajor('poolctl check', major => {
     const json = JSON.parse((await runProgram([...args, '--json'])).stdout);
     expect(json).toMatchObject({
       status: 'unknown',
-      metrics: {longest_transaction_ms: null, longest_idle_in_transaction_ms: null, blocked_sessions: null},
+      metrics: {longest_transaction_ms: null, longest_idle_in_transaction_ms: null, blocked_sessions: 0},
       unavailable: [{section: 'backends'}],
     });
     const junit = await runProgram([...args, '--junit', '-']);

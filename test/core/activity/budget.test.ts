@@ -49,17 +49,29 @@ describe('computeBudget', () => {
 
   it("counts poolctl's own session in no group, and hidden sessions separately", () => {
     expect(budget.by_state).toEqual({
+      active: null,
+      idle: null,
+      'idle in transaction': null,
+      'idle in transaction (aborted)': null,
+      hidden: 1,
+    });
+    expect(
+      computeBudget(settings, sessions.slice(0, 4), session => session.pid === own.pid).by_state,
+    ).toEqual({
       active: 1,
       idle: 1,
       'idle in transaction': 0,
       'idle in transaction (aborted)': 1,
-      hidden: 1,
+      hidden: 0,
     });
     expect(budget.groups.map(group => [group.application_name, group.count])).toEqual([
       ['web', 3],
       ['other', 1],
     ]);
-    expect(budget.groups[0]).toMatchObject({active: 1, idle: 1, idle_in_transaction: 1, usename: 'app'});
+    expect(budget.groups).toMatchObject([
+      {active: 1, idle: 1, idle_in_transaction: 1, unknown: 0, usename: 'app'},
+      {active: null, idle: null, idle_in_transaction: null, unknown: 1},
+    ]);
   });
 
   it('counts a fastpath function call as active in its group', () => {

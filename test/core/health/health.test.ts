@@ -140,15 +140,15 @@ describe('limits', () => {
     expect(crossedBy).toEqual([[], [name]]);
   });
 
-  it('are unknown while sessions are hidden, and so is what is well', () => {
+  it.each([null, 'disabled'] as const)('are unknown while a state is %s, and so is what is well', state => {
     const unavailable = [{section: 'backends', sqlstate: null, reason: 'hidden', remedy: 'GRANT'}];
-    const snapshot = createSnapshot({backends: [createBackend({state: null})], unavailable});
+    const snapshot = createSnapshot({backends: [createBackend({state})], unavailable});
     const metrics = measure({snapshot, facts: {}, findings: [], pooler_waiting_clients: null});
     const health = assessHealth(metrics, limitsFor({}), {...createFound(), unavailable});
     expect(health).toMatchObject({
       status: 'unknown',
-      metrics: {longest_transaction_ms: null, blocked_sessions: null},
-      thresholds: {blocked_sessions: {level: 'unknown'}},
+      metrics: {longest_transaction_ms: null, blocked_sessions: 0},
+      thresholds: {longest_transaction_ms: {level: 'unknown'}},
       unavailable,
     });
   });
