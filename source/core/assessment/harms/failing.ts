@@ -1,4 +1,4 @@
-import type {Act, Finding} from '../../../model/recipe.ts';
+import type {Finding} from '../../../model/recipe.ts';
 import type {Context} from '../context.ts';
 import {deadlocksPerSecond} from './failing-deadlocks.ts';
 import {unknownErrors} from './failing-errors.ts';
@@ -31,7 +31,10 @@ import {
   type ReadOnlyCause,
   readOnlyCauses,
   readOnlyPart,
+  readOnlyServerAct,
+  readOnlyServerSubject,
   settingSubject,
+  shortSource,
 } from './settings.ts';
 import {reasonsOf, sequenceEvidence} from './writes-sequences.ts';
 
@@ -125,7 +128,7 @@ function serverReadOnly(failure: Failure, pools: Pool[]): Finding[] {
   const {snapshot, facts} = failure.context;
   const state = facts.write_state;
   const common = {...failing(failure, pools), severity: 'critical' as const, evidence: evidenceOf(failure)};
-  const explains = ['server', databaseSubject(failure)];
+  const explains = ['server', readOnlyServerSubject, databaseSubject(failure)];
   if (snapshot.target.is_in_recovery) {
     return [
       {
@@ -151,7 +154,7 @@ function serverReadOnly(failure: Failure, pools: Pool[]): Finding[] {
       ...common,
       recipe: 'read-only-server',
       cause: 'read-only-server',
-      summary: `the server is read-only: default_transaction_read_only is on (${fileOf(state.read_only_source)}); ${namesOf(pools)}: ${rateOf(failure)}`,
+      summary: `the server is read-only: default_transaction_read_only is on (${shortSource(state.read_only_source)}); ${namesOf(pools)}: ${rateOf(failure)}`,
       explains,
       confidence: 'certain',
       reasons: [
@@ -161,20 +164,4 @@ function serverReadOnly(failure: Failure, pools: Pool[]): Finding[] {
       acts: [readOnlyServerAct(state.read_only_source)],
     },
   ];
-}
-
-/** Without its folder, which is long; the reasons have it. */
-function fileOf(source: string | null): string {
-  return source?.split('/').at(-1) ?? 'source unknown';
-}
-
-function readOnlyServerAct(source: string | null): Act {
-  return advice(
-    `ALTER SYSTEM RESET default_transaction_read_only (or remove it from ${source ?? 'the configuration file'}), then SELECT pg_reload_conf()`,
-    {
-      frees: 'open sessions write again at once',
-      costs:
-        'first find out why it was set: a full disk, a switchover, a managed service that protects itself',
-    },
-  );
 }

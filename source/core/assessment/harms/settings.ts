@@ -5,6 +5,7 @@ import {writeText} from '../../recipe/parameters.ts';
 import {describeWhere, effectiveOverride} from '../../roles/role-settings.ts';
 import {counted} from '../../text/format.ts';
 import {type Context, poolHistories, poolName} from '../context.ts';
+import {advice} from './failing-part.ts';
 import {writersIn} from './failing-signs.ts';
 
 export function settingSubject({role, database, name}: Omit<SettingOverride, 'value'>): string {
@@ -145,4 +146,23 @@ export function readOnlyPart(
     reasons: readOnlyReasons(cause),
     acts,
   };
+}
+
+/** Of a server whose own default is read-only. */
+export const readOnlyServerSubject = 'server/read-only';
+
+/** Without its folder, which is long; the reasons have it. */
+export function shortSource(source: string | null): string {
+  return source?.split('/').at(-1) ?? 'source unknown';
+}
+
+export function readOnlyServerAct(source: string | null): Act {
+  return advice(
+    `ALTER SYSTEM RESET default_transaction_read_only (or remove it from ${source ?? 'the configuration file'}), then SELECT pg_reload_conf()`,
+    {
+      frees: 'open sessions write again at once',
+      costs:
+        'first find out why it was set: a full disk, a switchover, a managed service that protects itself',
+    },
+  );
 }

@@ -6,6 +6,7 @@ import {counted, formatBytes, formatCount, formatRatio} from '../../text/format.
 import {type Context, poolSubject} from '../context.ts';
 import {advice} from './failing-part.ts';
 import {inTime} from './sequence-state.ts';
+import {readOnlyServerAct, readOnlyServerSubject, shortSource} from './settings.ts';
 import {examineSequences} from './writes-sequences.ts';
 
 type IdsLeft = {
@@ -48,12 +49,31 @@ export function examineWrites(context: Context): Finding[] {
     ...(state === undefined || context.snapshot.target.is_in_recovery
       ? []
       : [
+          ...readOnlyServer(state),
           ...idsLeft(state).map(each => idsFinding(each, context)),
           ...standbyMissing(state, context),
           ...notifyQueue(state),
           ...archiving(state, context),
         ]),
     ...(replication?.slots ?? []).filter(isNearLoss).map(slotFinding),
+  ];
+}
+
+/** Also while no statement fails: a disk that is full or a switchover sets it, and the next write fails. */
+function readOnlyServer({default_read_only, read_only_source}: WriteState): Finding[] {
+  if (default_read_only !== true) return [];
+  return [
+    {
+      recipe: 'read-only-server',
+      severity: 'warning',
+      subject: readOnlyServerSubject,
+      summary: `the server takes no writes: default_transaction_read_only is on (${shortSource(read_only_source)}); only sessions that turn it off write`,
+      evidence: {setting: 'default_transaction_read_only', source: read_only_source},
+      harm: {kind: 'writes', sessions: 0, share: 1, since: null},
+      cause: 'read-only-server',
+      confidence: 'certain',
+      acts: [readOnlyServerAct(read_only_source)],
+    },
   ];
 }
 

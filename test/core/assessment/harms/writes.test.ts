@@ -103,6 +103,23 @@ describe('writableOf', () => {
 });
 
 describe('examineWrites', () => {
+  it('says that the server is read-only before a write fails', () => {
+    const write_state = createWriteState({
+      default_read_only: true,
+      read_only_source: '/data/postgresql.auto.conf',
+    });
+    expect(examineWrites(contextOf(1, still, {write_state}))).toMatchObject([
+      {
+        cause: 'read-only-server',
+        severity: 'warning',
+        summary:
+          'the server takes no writes: default_transaction_read_only is on (postgresql.auto.conf); only sessions that turn it off write',
+        harm: {kind: 'writes'},
+        acts: [{recipe: null, title: expect.stringContaining('ALTER SYSTEM RESET')}],
+      },
+    ]);
+  });
+
   it.each<[string, AssessmentFacts, (index: number) => Reading, string, string, RegExp]>([
     [
       'a full column',
