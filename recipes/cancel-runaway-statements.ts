@@ -196,7 +196,6 @@ function explainChosen(chosen: KnownSession[], snapshot: Snapshot, {params, sess
     `${counted(chosen.length, 'statement')} to cancel${ofApplications(chosen)}: ${classes.join(', ')}.`,
     ...describeSessions({chosen, skipped: [], blocked: countBlocked(snapshot)}),
     ...effectsOf('cancel', chosen, sessions),
-    'This cannot be undone.',
     'Only the statement in this preview is cancelled, not a later one of the same session.',
   ];
 }

@@ -53,7 +53,6 @@ function explain(selection: Selection, facts: RecipeData['sessions']): string[] 
     `${counted(selection.chosen.length, 'statement')} to cancel${ofApplications(selection.chosen)}:`,
     ...describeSessions(selection),
     ...effectsOf('cancel', selection.chosen, facts),
-    'This cannot be undone.',
     'Only the statement in this preview is cancelled, not a later one of the same session.',
   ];
 }

@@ -107,7 +107,7 @@ function explain(slot: ReplicationSlot): string[] {
   return [
     `Replication slot ${name} is ${what}, and no consumer is connected to it.`,
     ...(held.length === 0 ? [] : [`It holds back ${held.join(' and ')}.`]),
-    'This cannot be undone. A consumer that comes back finds no slot: it has to be set up again from a full copy.',
+    'A consumer that comes back finds no slot: it has to be set up again from a full copy.',
     'The slot is dropped only if nothing has used it since this preview.',
   ];
 }

@@ -97,7 +97,7 @@ function explain(selection: Selection, {budget}: Snapshot, {sessions}: RecipeDat
     ...describeSessions(selection),
     waiters > 0 ? `${freed} and unblocks ${counted(waiters, 'waiting session')}.` : `${freed}.`,
     ...effectsOf('end', chosen, sessions),
-    'Clients lose their connection. This cannot be undone.',
+    'Clients lose their connection.',
     'A session that has run anything since this preview is skipped.',
   ];
 }

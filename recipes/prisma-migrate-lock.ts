@@ -229,7 +229,6 @@ function explain(
       ? []
       : [
           ...effectsOf('end', chosen, sessions),
-          'This cannot be undone.',
           "Then run 'prisma migrate status'; if a migration failed half-way, 'prisma migrate resolve' repairs its record.",
         ]),
   ];

@@ -263,7 +263,6 @@ function explain(
           ...effectsOf('end', chosen.filter(isIdle), sessions),
         ]
       : []),
-    ...(chosen.length === 0 ? [] : ['This cannot be undone.']),
   ];
 }
 

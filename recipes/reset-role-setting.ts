@@ -228,7 +228,7 @@ function explain(
       : []),
     ...(isRecycling
       ? [
-          `${counted(chosen.length, 'session')} of ${counted(clients, 'client')} may still have the value; each is ended while it is idle, outside a transaction. This cannot be undone.`,
+          `${counted(chosen.length, 'session')} of ${counted(clients, 'client')} may still have the value; each is ended while it is idle, outside a transaction.`,
           ...effectsOf('end', chosen.map(atRest), sessions),
           'One client after the other: if one does not connect again within 10 seconds, the sessions of the next are left alone.',
           'Sessions that are active just then, or that began after this preview and before the reset, are left: run it again for those.',

@@ -68,7 +68,7 @@ function explain(
     `${counted(selection.chosen.length, 'session')} to end${ofApplications(selection.chosen)}:`,
     ...describeSessions(selection),
     ...effectsOf('end', selection.chosen, facts),
-    'Clients lose their connection. This cannot be undone.',
+    'Clients lose their connection.',
     guard === 'unchanged'
       ? 'A session that has run anything since this preview is skipped (even_if_changed=yes ends it too).'
       : 'They are ended in any state.',

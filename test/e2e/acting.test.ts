@@ -160,8 +160,7 @@ it('terminates tagged sessions with K the same way', async () => {
   terminal.press('space', 'space');
   await terminal.waitFor('2 tagged');
   terminal.press('K');
-  await terminal.waitFor('terminate-sessions');
-  await terminal.waitFor('Enter next');
+  await terminal.waitFor('2 sessions to end');
   terminal.press('enter');
   await terminal.waitFor('type yes to run it');
   terminal.type('yes', 'enter');

@@ -13,8 +13,8 @@ export function canAct(recipe: Recipe): recipe is ActingRecipe {
 }
 
 /**
- * The recipe's plan, emptied if it would write on a standby, with its irreversible steps explained. Every plan is made
- * here. Throws what the recipe throws.
+ * The recipe's plan, emptied if it would write on a standby. Its explanation says last how the steps are undone, or that they
+ * cannot be, as the steps themselves have it. Every plan is made here. Throws what the recipe throws.
  */
 export function planRecipe(
   recipe: ActingRecipe,
@@ -25,10 +25,36 @@ export function planRecipe(
   const plan = refuseOnStandby(recipe.plan(snapshot, params, facts), snapshot.target);
   const steps = plan.steps.map(withoutSecretUndo);
   const secret = steps.flatMap((step, at) => (step.kind !== 'advice' && step.holds_secret ? [at + 1] : []));
-  if (secret.length === 0) return plan;
   const which =
     secret.length === 1 ? `Step ${secret[0]}` : `${counted(secret.length, 'step')} (${secret.join(', ')})`;
-  return {...plan, steps, explanation: [...plan.explanation, `${which} cannot be undone: ${secretReason}.`]};
+  return {
+    ...plan,
+    steps,
+    explanation: [
+      ...plan.explanation,
+      ...(secret.length === 0 ? [] : [`${which} cannot be undone: ${secretReason}.`]),
+      ...explainUndo(steps),
+    ],
+  };
+}
+
+/** Nothing for advice, and for what has nothing to undo. */
+function explainUndo(steps: readonly Step[]): string[] {
+  const changing = steps.filter(
+    step => step.kind === 'file' || (step.kind === 'sql' && step.undo !== 'unneeded'),
+  );
+  const lost = changing.filter(isIrreversible).length;
+  if (changing.length === 0) return [];
+  if (lost === 0) return ["It can be undone: 'poolctl undo' with the id of the run, or u in the Journal."];
+  return lost === changing.length
+    ? ['This cannot be undone.']
+    : [`Steps that say so cannot be undone; 'poolctl undo' reverses the others.`];
+}
+
+function isIrreversible(step: Step): boolean {
+  return step.kind === 'file'
+    ? step.holds_secret === true
+    : step.kind === 'sql' && step.undo === 'irreversible';
 }
 
 /**
