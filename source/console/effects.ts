@@ -1,3 +1,4 @@
+import {countersOf} from '../core/activity/statement-window.ts';
 import {indexAt} from '../core/text/time.ts';
 import type {LoggedChange} from '../model/assessment.ts';
 import type {Outage, RecordedAt} from '../model/ports.ts';
@@ -125,6 +126,13 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
           error => dispatch(warning(messageOf(error).join('. '))),
         );
       }
+      case 'read-window': {
+        const {asked_ms} = effect;
+        return void readBase(ports, effect).then(
+          base => dispatch({kind: 'window-read', asked_ms, base}),
+          error => dispatch(warning(messageOf(error).join('. '))),
+        );
+      }
       case 'read-past-changes':
         return void readPastChanges(ports).then(
           changes => dispatch({kind: 'past-changes', changes}),
@@ -184,6 +192,19 @@ async function readPast(
   const stop = stops[Math.max(0, Math.min(stops.length - 1, indexAt(stops, at_ms) + by))];
   const {index, outage} = stop ?? {index: 0, outage: null};
   return {times, snapshots: await recording.read(Math.max(0, index - snapshotsBefore), index), outage};
+}
+
+/** The first frame of a console has no statements yet. */
+const mostWithoutStatements = 3;
+
+/** What a window that begins at `at_ms` is compared with; null if no statements are kept. */
+async function readBase({past}: ConsolePorts, {at_ms}: {at_ms: number}) {
+  const recording = await past.recording();
+  const times = recording.times();
+  const from = Math.max(0, indexAt(times, at_ms));
+  const snapshots = await recording.read(from, Math.min(times.length - 1, from + mostWithoutStatements));
+  const first = snapshots.find(({statements_info}) => statements_info !== null);
+  return first === undefined ? null : {...countersOf(first), is_oldest: from === 0};
 }
 
 /** Imported late, since the first frame does not need it. */

@@ -216,6 +216,51 @@ describeEachMajor('statements', major => {
   });
   afterAll(() => server?.stop());
 
+  it('have all figures over the window that t changes, in the Overview too', async () => {
+    const terminal = await openConsole(server.url(), 180, 40);
+    const callsOf = async () => {
+      const [row] = await server.query<{calls: number}>(
+        `SELECT calls::int FROM pg_stat_statements WHERE query LIKE 'SELECT id FROM parcels%'`,
+      );
+      return row?.calls ?? 0;
+    };
+    await server.query('SELECT id FROM parcels WHERE id IN ($1, $2)', [1, 2]);
+    const before = await callsOf();
+    await terminal.waitFor(/costliest statements over \d/);
+    terminal.press('3');
+    terminal.type('/id FROM parcels', 'enter');
+    await terminal.waitFor(/^ over 0?\.?\d+m?s/m);
+    await terminal.waitFor('SELECT id FROM parcels');
+    // Since the console was opened, which is not a minute ago.
+    terminal.press('t');
+    await terminal.waitFor(/^ over [1-5]?\d(\.\d)?s/m);
+    for (let call = 0; call < 20; call++)
+      await server.query('SELECT id FROM parcels WHERE id IN ($1, $2)', [1, 2]);
+    const rowOf = /^[> ] +(?:\S+ +){6}(\d+) .*SELECT id FROM parcels/m;
+    const calls = () => Number(rowOf.exec(terminal.text())?.[1]);
+    await expect.poll(calls).toBe(20);
+    terminal.press('t', 't', 't');
+    await terminal.waitFor(/^ since the reset/m);
+    await expect.poll(calls).toBe(await callsOf());
+    expect(await callsOf()).toBe(before + 20);
+    terminal.type(':window 5min', 'enter');
+    await terminal.waitFor(/^ over \d+s/m);
+    await expect.poll(calls).toBe(20);
+    terminal.press('1');
+    await terminal.waitFor(/costliest statements over \d+s/);
+  });
+
+  it.runIf(major < 18)('that differ in the length of an IN list are one row', async () => {
+    const lists = [3, 4, 5].map(length => Array.from({length}, (_, index) => index));
+    for (const list of lists)
+      await server.query(`SELECT depot FROM parcels WHERE id IN (${list.join(', ')}) AND depot = 2`);
+    const terminal = await openConsole(server.url(), 180, 40);
+    terminal.press('3');
+    terminal.type(':window reset', 'enter');
+    terminal.type('/depot FROM parcels', 'enter');
+    await terminal.waitFor(/3x SELECT depot FROM parcels WHERE id IN \(\$1, \.\.\.\) AND depot = \$\d/);
+  });
+
   it('show numbers, trend and formatted text; x shows the plan and executes nothing', async () => {
     const terminal = await openConsole(server.url(), 150, 60);
     terminal.press('3');

@@ -1,15 +1,16 @@
 import {Fragment} from 'react';
-import {statementKey} from '../../core/activity/rates.ts';
-import {formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
+import type {StatementRow} from '../../core/activity/statement-window.ts';
+import {formatCount, formatMs} from '../../core/text/format.ts';
 import type {Change} from '../../model/recipe.ts';
-import type {BudgetGroup, Statement} from '../../model/snapshot.ts';
+import type {BudgetGroup} from '../../model/snapshot.ts';
 import {useConsole, useTheme} from '../components/context.ts';
 import {clientOf, isHidden} from '../components/groups-list.tsx';
 import {Page} from '../components/page.tsx';
 import {BlankRow, Heading, PropertyRows, Prose, Signed} from '../components/prose.tsx';
+import {useShownWindow} from '../components/shown-window.ts';
 import {uniqueKeys} from '../rows/arrange.ts';
 import {groupId} from '../rows/groups.ts';
-import {costliestStatements} from '../rows/statements.ts';
+import {costliestStatements, loadText, windowText} from '../rows/statements.ts';
 import {findingId} from '../state/findings.ts';
 import {ChangeRows} from './finding-detail.tsx';
 
@@ -19,8 +20,9 @@ export function OverviewDetail() {
   const snapshot = useConsole(state => state.snapshot);
   const findings = useConsole(state => state.findings);
   const changes = useConsole(state => state.assessment?.changes ?? none);
+  const shown = useShownWindow();
   if (snapshot === null) return null;
-  const {budget, statements, unavailable} = snapshot;
+  const {budget, unavailable} = snapshot;
   const keys = uniqueKeys(findings.map(findingId));
   return (
     <Page>
@@ -60,12 +62,12 @@ export function OverviewDetail() {
         />
       ))}
       <BlankRow />
-      <Heading>costliest statements</Heading>
-      {costliestStatements(statements).map(statement => (
-        <Fragment key={statementKey(statement)}>
-          <Prose text={describeCost(statement)} role="muted" />
+      <Heading>{`costliest statements, ${windowText(shown)}`}</Heading>
+      {costliestStatements(shown.rows).map(row => (
+        <Fragment key={row.key}>
+          <Prose text={describeCost(row)} role="muted" />
           <Prose
-            text={statement.query ?? `(${statement.queryid}: its text has not been read yet)`}
+            text={row.statement.query ?? `(${row.statement.queryid}: its text has not been read yet)`}
             indent={4}
           />
         </Fragment>
@@ -84,7 +86,7 @@ function describeGroup(group: BudgetGroup): string {
     : `${who}: ${active} active, ${idle} idle, ${idle_in_transaction} idle in transaction`;
 }
 
-function describeCost({rates, mean_exec_time_ms}: Statement): string {
-  const share = formatRatio(rates?.exec_share_ratio ?? null, 0);
-  return `load ${share}, mean ${formatMs(mean_exec_time_ms)}, ${formatCount(rates?.calls_per_second ?? null)} calls/s`;
+function describeCost(row: StatementRow): string {
+  const {mean_exec_time_ms = null, calls_per_second = null} = row.figures ?? {};
+  return `load ${loadText(row)}, mean ${formatMs(mean_exec_time_ms)}, ${formatCount(calls_per_second)} calls/s`;
 }

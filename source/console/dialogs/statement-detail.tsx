@@ -1,12 +1,15 @@
 import {Box} from 'ink';
 import {statementKey} from '../../core/activity/rates.ts';
+import type {StatementsOver} from '../../core/activity/statement-window.ts';
 import {formatBytes, formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
 import type {Statement} from '../../model/snapshot.ts';
 import {Chart, type Point} from '../components/chart.tsx';
 import {useConsole} from '../components/context.ts';
 import {Anchor, Page} from '../components/page.tsx';
 import {BlankRow, Heading, Properties, type Property, Prose, usePageWidth} from '../components/prose.tsx';
+import {useShownWindow} from '../components/shown-window.ts';
 import {Text} from '../components/text.tsx';
+import {loadText, windowText} from '../rows/statements.ts';
 
 type StatementDetailProps = {
   id: string;
@@ -21,6 +24,7 @@ export function StatementDetail({id, text, explain}: StatementDetailProps) {
   const statement = useConsole(({snapshot}) =>
     snapshot?.statements.find(candidate => statementKey(candidate) === id),
   );
+  const shown = useShownWindow();
   if (!statement)
     return (
       <Page>
@@ -40,7 +44,7 @@ export function StatementDetail({id, text, explain}: StatementDetailProps) {
           <BlankRow />
         </>
       )}
-      <Properties properties={propertiesOf(statement)} />
+      <Properties properties={propertiesOf(statement, shown)} />
       <BlankRow />
       <Trend id={id} />
       <BlankRow />
@@ -77,11 +81,10 @@ function Trend({id}: {id: string}) {
   );
 }
 
-function propertiesOf(s: Statement): Property[] {
-  const {rates} = s;
+function propertiesOf(s: Statement, shown: StatementsOver): Property[] {
   const hits = s.shared_blks_hit + s.shared_blks_read;
   return [
-    ['now', ratesText(rates)],
+    windowProperty(shown, statementKey(s)),
     [
       'since reset',
       `${formatCount(s.calls)} ${s.calls === 1 ? 'call' : 'calls'}, ${formatMs(s.total_exec_time_ms)} in total, mean ${formatMs(s.mean_exec_time_ms)} ± ${formatMs(s.stddev_exec_time_ms)}, ${formatMs(s.min_exec_time_ms)} to ${formatMs(s.max_exec_time_ms)}`,
@@ -96,8 +99,15 @@ function propertiesOf(s: Statement): Property[] {
   ];
 }
 
-function ratesText(rates: Statement['rates']): string {
-  if (!rates) return 'known from the second snapshot on';
-  if (rates.calls_per_second === 0) return '0 calls/s, idle';
-  return `${formatCount(rates.calls_per_second)} calls/s, ${formatRatio(rates.exec_share_ratio)} of all execution time, mean ${formatMs(rates.mean_exec_time_ms)} ± ${formatMs(rates.stddev_exec_time_ms)}`;
+function windowProperty(shown: StatementsOver, key: string): Property {
+  const row = shown.rows.find(each => each.key === key);
+  const name = windowText(shown);
+  if (!row?.figures) return [name, 'unknown'];
+  const {calls, calls_per_second, mean_exec_time_ms, stddev_exec_time_ms} = row.figures;
+  if (calls === 0) return [name, 'no calls'];
+  const of = row.variants === 1 ? '' : `, of ${row.variants} that differ in the length of IN lists`;
+  return [
+    name,
+    `${formatCount(calls_per_second)} calls/s, ${loadText(row)} of all execution time, mean ${formatMs(mean_exec_time_ms)} ± ${formatMs(stddev_exec_time_ms)}${of}`,
+  ];
 }

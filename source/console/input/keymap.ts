@@ -174,6 +174,16 @@ export const bindings: Binding[] = [
     views: ['sessions', 'statements'],
   },
   {
+    keys: ['t'],
+    modes: ['browse', 'detail'],
+    command: {kind: 'next-window'},
+    label: 'window',
+    help: 'figures of statements over the last two readings, 1, 5 or 60 minutes, or since the reset',
+    disabledBecause: ({view}) =>
+      view === 'statements' || view === 'overview' ? null : 'works in Overview (1) and Statements (3)',
+    views: ['statements'],
+  },
+  {
     keys: ['p'],
     modes: ['browse', 'detail'],
     command: {kind: 'pause'},
@@ -233,7 +243,7 @@ export const bindings: Binding[] = [
     modes: ['browse'],
     command: {kind: 'prompt', purpose: 'command'},
     label: 'command',
-    help: 'enter a command: :sessions, :recipe NAME, :sort mean, :interval 1s, :at 14:03, :speed 10, :write FILE, :quit',
+    help: 'enter a command: :sessions, :recipe NAME, :sort mean, :interval 1s, :window 5min, :at 14:03, :speed 10, :write FILE, :quit',
   },
   {keys: ['?', 'h'], modes: ['browse', 'detail'], command: {kind: 'help'}, help: 'this help'},
   {keys: ['ctrl-l'], modes: everyMode, command: {kind: 'redraw'}, help: 'redraw the screen'},

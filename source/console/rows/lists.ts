@@ -1,4 +1,3 @@
-import {statementKey} from '../../core/activity/rates.ts';
 import {sessionId} from '../../core/sessions/session.ts';
 import type {SortColumn, ViewId} from '../state/browsing.ts';
 import {findingId} from '../state/findings.ts';
@@ -33,7 +32,7 @@ export const lists: Record<ViewId, List> = {
     sortColumns: sessionColumns,
   },
   statements: {
-    ids: state => statementRows(state).map(statementKey),
+    ids: state => statementRows(state).map(({key}) => key),
     columns: statementColumns,
     sortColumns: statementColumns,
   },

@@ -1,25 +1,30 @@
-import {statementKey} from '../../core/activity/rates.ts';
+import {
+  type StatementRow,
+  type StatementsOver,
+  statementsOver,
+  withoutLists,
+} from '../../core/activity/statement-window.ts';
 import {thresholds} from '../../core/health/thresholds.ts';
-import {formatBytes, formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
-import type {Statement, StatementRates} from '../../model/snapshot.ts';
+import {formatAge, formatBytes, formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
 import type {Role} from '../screen/line.ts';
 import type {TableState} from '../state/browsing.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {arrangeRows, type Column} from './arrange.ts';
 import {oneLine} from './one-line.ts';
 
-/** Rates once there are two snapshots, until then totals since the last reset. */
-export const statementColumns: Column<Statement>[] = [
+/** All figures of a row are over the window that the console shows. */
+export const statementColumns: Column<StatementRow>[] = [
   {
     id: 'load',
     title: 'LOAD',
-    help: 'share of all execution time, last two readings',
+    help: 'share of all execution time; where entries are evicted, at most or at least',
     width: 6,
     priority: 1,
     align: 'right',
-    text: s => (s.rates ? formatRatio(s.rates.exec_share_ratio) : '-'),
-    role: s => ((s.rates?.exec_share_ratio ?? 0) > thresholds.exec_share_ratio.critical ? 'danger' : 'plain'),
-    sortValue: s => s.rates?.exec_ms_per_second ?? null,
+    text: loadText,
+    role: ({figures}) =>
+      (figures?.exec_share_ratio ?? 0) > thresholds.exec_share_ratio.critical ? 'danger' : 'plain',
+    sortValue: ({figures}) => figures?.exec_ms ?? null,
   },
   {
     id: 'exec',
@@ -28,29 +33,29 @@ export const statementColumns: Column<Statement>[] = [
     width: 8,
     priority: 5,
     align: 'right',
-    text: s => formatMs(s.rates?.exec_ms_per_second ?? null),
-    sortValue: s => s.rates?.exec_ms_per_second ?? null,
+    text: ({figures}) => formatMs(figures?.exec_ms_per_second ?? null),
+    sortValue: ({figures}) => figures?.exec_ms_per_second ?? null,
   },
   {
     id: 'calls',
     title: 'CALLS/s',
-    help: 'calls per second between the last two readings',
+    help: 'calls per second',
     width: 7,
     priority: 4,
     align: 'right',
-    text: s => formatCount(s.rates?.calls_per_second ?? null),
-    sortValue: s => s.rates?.calls_per_second ?? null,
+    text: ({figures}) => formatCount(figures?.calls_per_second ?? null),
+    sortValue: ({figures}) => figures?.calls_per_second ?? null,
   },
   {
     id: 'mean',
     title: 'MEAN',
-    help: 'mean time of these calls; of all since the reset if there were none',
+    help: 'mean time of these calls',
     width: 8,
     priority: 3,
     align: 'right',
-    text: s => formatMs(timesOf(s).mean_exec_time_ms),
-    role: s => slownessRole(timesOf(s).mean_exec_time_ms),
-    sortValue: s => timesOf(s).mean_exec_time_ms,
+    text: ({figures}) => formatMs(figures?.mean_exec_time_ms ?? null),
+    role: ({figures}) => slownessRole(figures?.mean_exec_time_ms ?? 0),
+    sortValue: ({figures}) => figures?.mean_exec_time_ms ?? null,
   },
   {
     id: 'deviation',
@@ -59,28 +64,28 @@ export const statementColumns: Column<Statement>[] = [
     width: 8,
     priority: 9,
     align: 'right',
-    text: s => formatMs(timesOf(s).stddev_exec_time_ms),
-    sortValue: s => timesOf(s).stddev_exec_time_ms,
+    text: ({figures}) => formatMs(figures?.stddev_exec_time_ms ?? null),
+    sortValue: ({figures}) => figures?.stddev_exec_time_ms ?? null,
   },
   {
     id: 'total',
     title: 'TOTAL',
-    help: 'execution time since the statistics were reset',
+    help: 'execution time',
     width: 7,
     priority: 4,
     align: 'right',
-    text: s => formatMs(s.total_exec_time_ms),
-    sortValue: s => s.total_exec_time_ms,
+    text: ({figures}) => formatMs(figures?.exec_ms ?? null),
+    sortValue: ({figures}) => figures?.exec_ms ?? null,
   },
   {
     id: 'count',
     title: 'CALLS',
-    help: 'calls since the statistics were reset',
+    help: 'calls',
     width: 5,
     priority: 6,
     align: 'right',
-    text: s => formatCount(s.calls),
-    sortValue: s => s.calls,
+    text: ({figures}) => formatCount(figures?.calls ?? null),
+    sortValue: ({figures}) => figures?.calls ?? null,
   },
   {
     id: 'rows',
@@ -89,8 +94,8 @@ export const statementColumns: Column<Statement>[] = [
     width: 6,
     priority: 7,
     align: 'right',
-    text: s => formatCount(s.rates?.rows_per_second ?? null),
-    sortValue: s => s.rates?.rows_per_second ?? null,
+    text: ({figures}) => formatCount(figures?.rows_per_second ?? null),
+    sortValue: ({figures}) => figures?.rows_per_second ?? null,
   },
   {
     id: 'hit',
@@ -99,8 +104,8 @@ export const statementColumns: Column<Statement>[] = [
     width: 6,
     priority: 10,
     align: 'right',
-    text: s => formatCount(s.rates?.shared_blks_hit_per_second ?? null),
-    sortValue: s => s.rates?.shared_blks_hit_per_second ?? null,
+    text: ({figures}) => formatCount(figures?.shared_blks_hit_per_second ?? null),
+    sortValue: ({figures}) => figures?.shared_blks_hit_per_second ?? null,
   },
   {
     id: 'read',
@@ -109,8 +114,8 @@ export const statementColumns: Column<Statement>[] = [
     width: 6,
     priority: 11,
     align: 'right',
-    text: s => formatCount(s.rates?.shared_blks_read_per_second ?? null),
-    sortValue: s => s.rates?.shared_blks_read_per_second ?? null,
+    text: ({figures}) => formatCount(figures?.shared_blks_read_per_second ?? null),
+    sortValue: ({figures}) => figures?.shared_blks_read_per_second ?? null,
   },
   {
     id: 'temp',
@@ -119,8 +124,8 @@ export const statementColumns: Column<Statement>[] = [
     width: 6,
     priority: 13,
     align: 'right',
-    text: s => formatCount(s.rates?.temp_blks_per_second ?? null),
-    sortValue: s => s.rates?.temp_blks_per_second ?? null,
+    text: ({figures}) => formatCount(figures?.temp_blks_per_second ?? null),
+    sortValue: ({figures}) => figures?.temp_blks_per_second ?? null,
   },
   {
     id: 'wal',
@@ -129,8 +134,8 @@ export const statementColumns: Column<Statement>[] = [
     width: 6,
     priority: 12,
     align: 'right',
-    text: s => formatBytes(s.rates?.wal_bytes_per_second ?? null),
-    sortValue: s => s.rates?.wal_bytes_per_second ?? null,
+    text: ({figures}) => formatBytes(figures?.wal_bytes_per_second ?? null),
+    sortValue: ({figures}) => figures?.wal_bytes_per_second ?? null,
   },
   {
     id: 'role',
@@ -140,8 +145,8 @@ export const statementColumns: Column<Statement>[] = [
     width: 13,
     widest: 30,
     priority: 8,
-    text: s => s.usename ?? s.userid,
-    sortValue: s => s.usename,
+    text: ({statement}) => statement.usename ?? statement.userid,
+    sortValue: ({statement}) => statement.usename,
   },
   {
     id: 'database',
@@ -150,28 +155,35 @@ export const statementColumns: Column<Statement>[] = [
     help: 'database that it is executed in',
     width: 11,
     priority: 14,
-    text: s => s.datname ?? s.dbid,
-    sortValue: s => s.datname,
+    text: ({statement}) => statement.datname ?? statement.dbid,
+    sortValue: ({statement}) => statement.datname,
   },
   {
     id: 'query',
     isText: true,
     title: 'STATEMENT',
-    help: 'statement without constants; (queryid) until it is read',
+    help: 'without constants; 12x: entries that differ in the length of IN lists; (queryid) until it is read',
     width: 24,
     grows: true,
     leastShare: 0.4,
     priority: 2,
-    text: s => (s.query === null ? `(${s.queryid})` : oneLine(s.query)),
-    aliases: s => (s.query === null ? [] : [s.query]),
-    role: s => (s.query === null ? 'muted' : 'plain'),
-    sortValue: s => s.query,
+    text: statementText,
+    aliases: ({statement: {query}}) => (query === null ? [] : [query]),
+    role: ({statement}) => (statement.query === null ? 'muted' : 'plain'),
+    sortValue: ({statement}) => statement.query,
   },
 ];
 
-/** Times of the calls between two snapshots, or of all calls since the last reset where there were none. */
-function timesOf(statement: Statement): Pick<StatementRates, 'mean_exec_time_ms' | 'stddev_exec_time_ms'> {
-  return statement.rates && statement.rates.calls_per_second > 0 ? statement.rates : statement;
+/** `40%`, `>=40%` or `<=40%`. */
+export function loadText({figures, share_is}: StatementRow): string {
+  if (figures === null) return '-';
+  const bound = {exact: '', 'at least': '≥', 'at most': '≤'}[share_is];
+  return `${bound}${formatRatio(figures.exec_share_ratio, bound === '' ? 1 : 0)}`;
+}
+
+export function statementText({statement: {query, queryid}, variants}: StatementRow): string {
+  if (query === null) return `(${queryid})`;
+  return variants === 1 ? oneLine(query) : `${variants}x ${oneLine(withoutLists(query))}`;
 }
 
 function slownessRole(mean_ms: number): Role {
@@ -180,33 +192,36 @@ function slownessRole(mean_ms: number): Role {
   return mean_ms > warning ? 'warning' : 'plain';
 }
 
-type Shown = Pick<ConsoleState, 'snapshot' | 'tables'>;
+type Shown = Pick<ConsoleState, 'snapshot' | 'tables' | 'window' | 'windowBase'>;
 
-export function statementRows(state: Shown): Statement[] {
-  return arrangeRows(
-    state.snapshot?.statements ?? [],
-    statementsTable(state),
-    statementColumns,
-    statementKey,
-  );
+/** The statements of the snapshot shown, over the window shown. */
+export function shownWindow({snapshot, window, windowBase}: Omit<Shown, 'tables'>): StatementsOver {
+  return snapshot === null
+    ? {rows: [], over_ms: null, is_since_reset: false}
+    : statementsOver(window, snapshot, windowBase);
+}
+
+export function statementRows(state: Shown): StatementRow[] {
+  return arrangeStatements(shownWindow(state), state.tables.statements);
+}
+
+export function arrangeStatements({rows}: StatementsOver, table: TableState): StatementRow[] {
+  return arrangeRows(rows, table, statementColumns, ({key}) => key);
+}
+
+/** `over 40s`, `since the reset 3d ago`. */
+export function windowText({over_ms, is_since_reset}: StatementsOver): string {
+  if (!is_since_reset) return over_ms === null ? '' : `over ${formatAge(over_ms)}`;
+  return over_ms === null ? 'since the reset' : `since the reset ${formatAge(over_ms)} ago`;
 }
 
 /** The Overview lists at most this many, and the sampler reads their texts. */
-export const mostCostliest = 12;
+const mostCostliest = 12;
 
-/** Those with the highest load; before the second snapshot, with the longest execution time in total. */
-export function costliestStatements(statements: Statement[]): Statement[] {
-  return statements.toSorted((a, b) => loadOf(b) - loadOf(a)).slice(0, mostCostliest);
-}
-
-function loadOf({rates, total_exec_time_ms}: Statement): number {
-  return rates ? 1e12 + rates.exec_ms_per_second : total_exec_time_ms;
-}
-
-/** Before the second snapshot there are no rates: totals decide, so that the first screen is already useful. */
-export function statementsTable({snapshot, tables: {statements}}: Shown): TableState {
-  const hasRates = snapshot?.statements.some(({rates}) => rates) ?? false;
-  return hasRates || statements.sort.column !== 'load'
-    ? statements
-    : {...statements, sort: {...statements.sort, column: 'total'}};
+/** Those with the highest load, without those that did nothing in the window. */
+export function costliestStatements(rows: readonly StatementRow[]): StatementRow[] {
+  return rows
+    .filter(({figures}) => (figures?.calls ?? 0) > 0)
+    .toSorted((a, b) => (b.figures?.exec_ms ?? 0) - (a.figures?.exec_ms ?? 0))
+    .slice(0, mostCostliest);
 }

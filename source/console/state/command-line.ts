@@ -1,3 +1,4 @@
+import {statementWindows, windowMs} from '../../core/activity/statement-window.ts';
 import {parseDurationMs, parseTimestamp} from '../../core/text/time.ts';
 import {lists} from '../rows/lists.ts';
 import {needsFilterable, setFilter, sortBy, type ViewId, viewIds} from './browsing.ts';
@@ -8,6 +9,7 @@ import {goInTime, setSpeed} from './past.ts';
 import {setInterval} from './reading.ts';
 import type {ConsoleState} from './state.ts';
 import {noEffects, type UpdateResult} from './state.ts';
+import {setWindow} from './window.ts';
 
 /** An error, the command that the line names, or the next state. */
 type Entered = {error: string} | {command: NamedCommand} | UpdateResult;
@@ -38,6 +40,7 @@ const lineCommands: Record<string, LineCommand> = {
   filter: {takes: 'WORDS', enter: filterBy},
   interval: {takes: 'TIME', enter: changeInterval},
   at: {takes: 'TIME', enter: goTo},
+  window: {takes: 'TIME', values: () => statementWindows, enter: setWindowTo},
   now: named({kind: 'back-to-now'}),
   speed: {takes: 'FACTOR', enter: setSpeedTo},
   write: {takes: 'FILE', enter: (_, file) => ({command: {kind: 'write-out', file: file || null}})},
@@ -151,6 +154,17 @@ function goTo(state: ConsoleState, value: string): Entered {
   if (at_ms === null || Number.isNaN(at_ms))
     return {error: `Invalid time "${value}". Use 14:03 or 14:03:20 (UTC)`};
   return goInTime(state, {at_ms});
+}
+
+/** `2s` is what lies between two readings. */
+function setWindowTo(state: ConsoleState, value: string): Entered {
+  const ms = parseDurationMs(value);
+  const isShort = ms !== null && ms > 0 && ms < 60_000;
+  const window = isShort
+    ? 'readings'
+    : statementWindows.find(name => name === value || (ms !== null && windowMs[name] === ms));
+  if (window === undefined) return {error: `Invalid window "${value}". Use ${statementWindows.join(', ')}`};
+  return noEffects(setWindow(state, window));
 }
 
 function setSpeedTo(state: ConsoleState, value: string): Entered {

@@ -1,6 +1,6 @@
 import {statementKey} from '../../core/activity/rates.ts';
 import {withFacts} from '../../core/recipe/diagnose.ts';
-import {mostCostliest, statementRows} from '../rows/statements.ts';
+import {costliestStatements, shownWindow, statementRows} from '../rows/statements.ts';
 import {unfreezeJournal} from './browsing.ts';
 import {handleDialogEvent, inform} from './dialog.ts';
 import {wizardOfRun} from './left-run.ts';
@@ -18,6 +18,7 @@ import {updateReplay} from './replay.ts';
 import {type RecipeWizard, unfinishedNotice, updateRun} from './run.ts';
 import type {ConsoleState} from './state.ts';
 import {type Effect, type Event, noEffects, type UpdateResult, withRun} from './state.ts';
+import {takeBase} from './window.ts';
 import {handleRecipeData} from './wizard.ts';
 
 /** The next state after what the server, the terminal or an effect reports. */
@@ -49,6 +50,8 @@ export function handleEvent(state: ConsoleState, event: Event): UpdateResult {
       return takePast(state, event);
     case 'past-changes':
       return noEffects(state.past ? {...state, past: {...state.past, changes: event.changes}} : state);
+    case 'window-read':
+      return noEffects(takeBase(state, event));
     case 'play-on':
       return playOn(state);
     case 'journal-read':
@@ -154,14 +157,19 @@ function changeRun(
   return place && wizard ? {...state, [place]: change(wizard)} : state;
 }
 
-/** The statements whose texts are needed: those on the screen and a page around them. */
+/**
+ * The statements whose texts are needed: those on the screen and a page around them; all that are listed once some turn
+ * out to be variants of one, as more of them may be among the others.
+ */
 function shownStatements(state: ConsoleState): string[] {
-  const rows = statementRows(state);
-  if (state.view !== 'statements')
-    return [...rows.slice(0, mostCostliest).map(statementKey), ...unnamedStatements(state)];
-  const at = rows.findIndex(row => statementKey(row) === state.tables.statements.cursor);
+  const isOverview = state.view !== 'statements';
+  const rows = isOverview ? costliestStatements(shownWindow(state).rows) : statementRows(state);
+  const hasVariants = rows.some(({variants}) => variants > 1);
+  if (hasVariants) return state.snapshot?.statements.map(statementKey) ?? [];
+  if (isOverview) return [...rows.map(({key}) => key), ...unnamedStatements(state)];
+  const at = rows.findIndex(({key}) => key === state.tables.statements.cursor);
   const page = state.rows;
-  return rows.slice(Math.max(0, at - page), Math.max(0, at) + 2 * page).map(statementKey);
+  return rows.slice(Math.max(0, at - page), Math.max(0, at) + 2 * page).map(({key}) => key);
 }
 
 /** At most this many of the newest: each is asked for once. */

@@ -10,9 +10,10 @@ import {
   type ReadingSlice,
 } from './reading.ts';
 import {createRun, type RunEffect, type RunEvent, type RunSlice, type RunUpdate} from './run.ts';
+import {createWindow, type WindowEffect, type WindowEvent, type WindowSlice} from './window.ts';
 
 /** All that the console knows. Each slice is one file; what concerns several is composed in `update.ts`. */
-export type ConsoleState = ReadingSlice & BrowsingSlice & DialogSlice & RunSlice & PastSlice;
+export type ConsoleState = ReadingSlice & BrowsingSlice & DialogSlice & RunSlice & PastSlice & WindowSlice;
 
 export type ConsoleStore = StoreApi<ConsoleState>;
 
@@ -23,6 +24,7 @@ export function createState(options: ReadingOptions & {columns: number; rows: nu
     ...createDialog(),
     ...createRun(),
     ...createPast(options.isRecording ?? false),
+    ...createWindow(),
   };
 }
 
@@ -32,6 +34,7 @@ export type Event =
   | DialogEvent
   | RunEvent
   | PastEvent
+  | WindowEvent
   | {kind: 'resized'; columns: number; rows: number}
   | {kind: 'remembered'; remembered: Remembered};
 
@@ -41,6 +44,7 @@ export type Effect =
   | DialogEffect
   | RunEffect
   | PastEffect
+  | WindowEffect
   /** `page`: the one on top, which holds its own position. */
   | {kind: 'scroll'; page: string; by: ScrollBy}
   | {kind: 'read-remembered'}

@@ -53,6 +53,7 @@ import {
   toEdge,
   type UpdateResult,
 } from './state.ts';
+import {nextWindow, requestBase, setWindow} from './window.ts';
 
 /**
  * What commands do on a view and on the pages on top of it. A key with its effect is a line here and a row in
@@ -86,6 +87,7 @@ const viewCommands = {
   'step-time': (state, {by}: {by: number}) => goInTime(state, {by}),
   'leap-time': (state, {by_ms}: {by_ms: number}) => goInTime(state, {by_ms}),
   'back-to-now': state => backToNow(state),
+  'next-window': state => noEffects(setWindow(state, nextWindow(state))),
   'write-out': (state, {file}: {file: string | null}) => ({state, effects: [{kind: 'write-out', file}]}),
   copy: copySelected,
   'end-sessions': (state, {how}: {how: 'cancel' | 'terminate'}) => openSessionWizard(state, how),
@@ -114,6 +116,14 @@ export type Message = Command | Event;
 
 /** The next state for a message, and the effects to perform. Pure. Another snapshot or other data is diagnosed again. */
 export function update(before: ConsoleState, message: Message): UpdateResult {
+  const updated = diagnoseChanged(before, message);
+  const {state} = updated;
+  if (state.snapshot === before.snapshot && state.window === before.window) return updated;
+  const requested = requestBase(state);
+  return {state: requested.state, effects: [...updated.effects, ...requested.effects]};
+}
+
+function diagnoseChanged(before: ConsoleState, message: Message): UpdateResult {
   const {state, effects} = isCommand(message)
     ? handleCommand(before.notice === null ? before : {...before, notice: null}, message)
     : handleEvent(before, message);

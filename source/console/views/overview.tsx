@@ -1,18 +1,18 @@
 import {Box} from 'ink';
 import {useMemo} from 'react';
 import {sessionsIn} from '../../core/activity/budget.ts';
-import {statementKey} from '../../core/activity/rates.ts';
-import {formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
-import type {Snapshot, Statement} from '../../model/snapshot.ts';
+import type {StatementRow} from '../../core/activity/statement-window.ts';
+import {formatCount, formatMs} from '../../core/text/format.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
 import {Chart, type Point} from '../components/chart.tsx';
 import {useConsole} from '../components/context.ts';
 import {FindingsList} from '../components/findings-list.tsx';
 import {GroupsList} from '../components/groups-list.tsx';
 import {Measured} from '../components/measured.tsx';
 import {gaugeRole, ServerHead} from '../components/server-head.tsx';
+import {useShownWindow} from '../components/shown-window.ts';
 import {PaintedRow, Text} from '../components/text.tsx';
-import {oneLine} from '../rows/one-line.ts';
-import {costliestStatements} from '../rows/statements.ts';
+import {costliestStatements, loadText, statementText, windowText} from '../rows/statements.ts';
 import {span} from '../screen/line.ts';
 import {findingLetters} from '../state/findings.ts';
 import {clockOf} from '../state/past.ts';
@@ -42,7 +42,7 @@ const view: View = {
     {keys: 'slots by ...', help: 'who holds the slots; Enter shows these sessions'},
     {
       keys: 'costliest statements',
-      help: 'mean since the statistics were reset, load and calls/s between the last two readings',
+      help: 'those with the most execution time in the window that the title names; t changes it',
     },
   ],
   Component: Overview,
@@ -178,22 +178,26 @@ function useChartEnd(): string | null {
 /** A blank row, the title and the columns. */
 const headRows = 3;
 
-function Costliest({snapshot: {statements, unavailable}}: {snapshot: Snapshot}) {
-  const costliest = useMemo(() => costliestStatements(statements), [statements]);
+function Costliest({snapshot: {unavailable}}: {snapshot: Snapshot}) {
+  const shown = useShownWindow();
+  const costliest = useMemo(() => costliestStatements(shown.rows), [shown]);
   const missing = unavailable.find(({section}) => section === 'statements');
   return (
     <Measured name="costliest" flexGrow={0} flexBasis={headRows + costliest.length}>
       {({height}) => (
         <>
           <Text> </Text>
-          <Text role="heading">costliest statements</Text>
+          <Text>
+            <Text role="heading">costliest statements</Text>
+            <Text role="muted">{` ${windowText(shown)}`}</Text>
+          </Text>
           <Text role="muted">
             {missing
               ? `${missing.reason}: ${missing.remedy}`
               : `${'load'.padStart(6)} ${'mean'.padStart(8)} ${'calls/s'.padStart(8)}  statement`}
           </Text>
           {costliest.slice(0, height - headRows).map(statement => (
-            <PaintedRow key={statementKey(statement)} spans={[span(costOf(statement))]} />
+            <PaintedRow key={statement.key} spans={[span(costOf(statement))]} />
           ))}
         </>
       )}
@@ -201,9 +205,9 @@ function Costliest({snapshot: {statements, unavailable}}: {snapshot: Snapshot}) 
   );
 }
 
-function costOf({rates, mean_exec_time_ms, query, queryid}: Statement): string {
-  const load = formatRatio(rates?.exec_share_ratio ?? null, 0).padStart(6);
-  const mean = formatMs(mean_exec_time_ms).padStart(8);
-  const calls = formatCount(rates?.calls_per_second ?? null).padStart(8);
-  return `${load} ${mean} ${calls}  ${oneLine(query ?? `(${queryid})`)}`;
+function costOf(row: StatementRow): string {
+  const load = loadText(row).padStart(6);
+  const mean = formatMs(row.figures?.mean_exec_time_ms ?? null).padStart(8);
+  const calls = formatCount(row.figures?.calls_per_second ?? null).padStart(8);
+  return `${load} ${mean} ${calls}  ${statementText(row)}`;
 }

@@ -1,14 +1,14 @@
 import {Box} from 'ink';
 import {useMemo} from 'react';
-import {statementKey} from '../../core/activity/rates.ts';
 import {mostListed} from '../../core/activity/statement-scan.ts';
 import {counted, formatAge, formatCount} from '../../core/text/format.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {useConsole, useTheme} from '../components/context.ts';
+import {useShownWindow} from '../components/shown-window.ts';
 import {Table} from '../components/table.tsx';
 import {Text} from '../components/text.tsx';
 import {filterProblem, legendOf} from '../rows/arrange.ts';
-import {statementColumns, statementRows, statementsTable} from '../rows/statements.ts';
+import {arrangeStatements, statementColumns, windowText} from '../rows/statements.ts';
 import type {View} from './view.ts';
 
 const view: View = {
@@ -27,9 +27,9 @@ export default view;
 
 function Statements() {
   const {symbols} = useTheme();
-  const {snapshot, tables} = useConsole(state => ({snapshot: state.snapshot, tables: state.tables}));
-  const rows = useMemo(() => statementRows({snapshot, tables}), [snapshot, tables]);
-  const table = useMemo(() => statementsTable({snapshot, tables}), [snapshot, tables]);
+  const {snapshot, table} = useConsole(state => ({snapshot: state.snapshot, table: state.tables.statements}));
+  const shown = useShownWindow();
+  const rows = useMemo(() => arrangeStatements(shown, table), [shown, table]);
   const eviction = evictionText(snapshot);
   const choice = choiceText(snapshot);
   return (
@@ -39,16 +39,18 @@ function Statements() {
           <Text role="warning" wrap="wrap">{` ${symbols.warning} ${eviction}`}</Text>
         </Box>
       )}
-      {choice !== null && (
+      {shown.rows.length > 0 && (
         <Box flexShrink={0}>
-          <Text role="muted" wrap="wrap">{` ${choice}`}</Text>
+          <Text role="muted" wrap="wrap">
+            {` ${windowText(shown)}${choice === null ? '' : `; ${choice}`}`}
+          </Text>
         </Box>
       )}
       <Table
         rows={rows}
         table={table}
         columns={statementColumns}
-        idOf={statementKey}
+        idOf={({key}) => key}
         emptyText={emptyText(snapshot, table.filter)}
       />
     </>

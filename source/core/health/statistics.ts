@@ -1,7 +1,7 @@
 import jstat from 'jstat';
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
-import {type StatementCounters, withStatementRates} from '../activity/rates.ts';
-import {mostListed} from '../activity/statement-scan.ts';
+import {withStatementRates} from '../activity/rates.ts';
+import {countersOf} from '../activity/statement-window.ts';
 
 /** Execution times of a statement's calls. */
 export type StatementCalls = Sample & {
@@ -48,16 +48,6 @@ export function statsBetween(earlier: Snapshot, later: Snapshot): PeriodStats {
     duration_ms: last.at_ms - first.at_ms,
     commits: isContinued ? all.commits - before.commits : all.commits,
     rollbacks: isContinued ? all.rollbacks - before.rollbacks : all.rollbacks,
-  };
-}
-
-/** Statements are read less often than sessions, at a time of their own. */
-function countersOf({at, statements, statements_info}: Snapshot): StatementCounters {
-  return {
-    at_ms: Date.parse(statements_info?.at ?? at),
-    statements,
-    stats_reset: statements_info?.stats_reset ?? null,
-    is_complete: statements_info !== null && statements_info.entries < mostListed,
   };
 }
 
