@@ -3,13 +3,13 @@ import type {SkippedIndex} from '../../model/recipe-data.ts';
 import {thresholds} from '../health/thresholds.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import type {AdviceInput, WorkloadStatement} from './candidates.ts';
-import {tableOf} from './index-catalog.ts';
+import {tableOf, whyNoDelete} from './index-catalog.ts';
 import {btree, type Candidate, findCovering, isIndexable, key, toCandidate} from './index-spec.ts';
 import {columnTerm} from './statement-shape.ts';
 import {rowsOf} from './statistics.ts';
 import {withoutNulls} from './upkeep.ts';
 
-/** A foreign key that no index covers: every DELETE on the parent scans the table. */
+/** A foreign key that no index covers, of a parent that loses rows: every DELETE on it scans the table. */
 export type ForeignKeyNeed = {
   foreign_key: ForeignKey;
   candidate: Candidate;
@@ -31,7 +31,7 @@ export function foreignKeyNeeds(
     const full = toCandidate(table, spec, spec.keys.length);
     const candidate = toCandidate(table, withoutNulls(full, columns), spec.keys.length);
     if (findCovering(candidate, existing) !== null) return [];
-    const reason = reasonToSkip(table);
+    const reason = reasonToSkip(table) ?? whyNoDelete(catalog, foreign_key);
     if (reason !== null) {
       skipped.push({what, reason});
       return [];

@@ -4,7 +4,6 @@ import {formatAge, formatCount} from '../text/format.ts';
 import type {AdviceInput, Planner} from './candidates.ts';
 import type {Benefit, Choice} from './choose.ts';
 import type {ForeignKeyNeed} from './foreign-key-needs.ts';
-import {whyNoDelete} from './index-catalog.ts';
 import {type Candidate, covers, definitionOf, nameFor, specId} from './index-spec.ts';
 import type {Upkeep, UpkeepOf} from './upkeep.ts';
 
@@ -16,7 +15,6 @@ export function toProposals(
 ): IndexProposal[] {
   const taken = takenNames(catalog);
   const proposals: IndexProposal[] = [];
-  const withoutDelete = new Set<IndexProposal>();
   // Sorted, so that the same choice always gets the same names.
   for (const candidate of [...chosen].sort((a, b) => (a.id < b.id ? -1 : 1))) {
     const {table, spec} = candidate;
@@ -39,25 +37,18 @@ export function toProposals(
     const serves = own
       .filter(({statement}) => statement.source === 'statements')
       .map(each => toServed(each, is_verified));
-    const undeleted = needed.flatMap(each => whyNoDelete(catalog, each.foreign_key) ?? []);
-    const proposal: IndexProposal = {
+    proposals.push({
       ...describeCandidate(candidate, name, planner, is_verified),
       definition: definitionOf(table, spec, name),
       reasons: [
         ...reasonsFor(candidate, own, needed, is_verified),
-        ...undeleted,
         ...upkeepReasons(upkeepOf(candidate), statements_age_ms),
       ],
       serves,
       source: serves.length > 0 ? 'statements' : 'foreign_key',
-    };
-    proposals.push(proposal);
-    if (undeleted.length > 0) withoutDelete.add(proposal);
+    });
   }
-  const isLater = (proposal: IndexProposal) => Number(withoutDelete.has(proposal));
-  return proposals.sort(
-    (a, b) => savedBy(b) - savedBy(a) || isLater(a) - isLater(b) || (a.name < b.name ? -1 : 1),
-  );
+  return proposals.sort((a, b) => savedBy(b) - savedBy(a) || (a.name < b.name ? -1 : 1));
 }
 
 /** The names of tables and indexes, as `schema.name`. */

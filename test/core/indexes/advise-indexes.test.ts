@@ -235,6 +235,28 @@ describe('adviseIndexes', () => {
       expect(await definitions({foreign_keys: [['orders', 'customer_id']], ...shop})).toEqual([]);
     });
 
+    it('get none while no row of the parent is deleted, which young counters do not show', async () => {
+      const [parent, days] = [table('parent', 1000), 86_400_000];
+      const adviseFor = (rows_deleted: number, age_days: number) =>
+        advise({
+          all: [...tables, {...parent, rows_deleted}],
+          foreign_keys: [['orders', 'customer_id']],
+          ages: [age_days * days, null],
+        });
+      expect(await adviseFor(0, 30)).toMatchObject({
+        proposals: [],
+        skipped: [
+          {
+            what: 'foreign key orders_customer_id_fkey of public.orders',
+            reason:
+              'no row of public.parent has been deleted in 30d00h: an index serves only a DELETE to come',
+          },
+        ],
+      });
+      expect((await adviseFor(1, 30)).proposals).toHaveLength(1);
+      expect((await adviseFor(0, 6)).proposals).toHaveLength(1);
+    });
+
     it('share the index of a statement', async () => {
       const statements = ['SELECT FROM orders WHERE customer_id = $1 AND status = $2 AND created_at > $3'];
       const {proposals} = await advise({statements, foreign_keys: [['orders', 'customer_id']]});
