@@ -113,4 +113,31 @@ describeEachMajor('sessions that others rely on', major => {
     expect(notices).toEqual(['canceling wait for synchronous replication due to user request']);
     expect(await server.query('SELECT count(*)::int4 AS rows FROM orders')).toEqual([{rows: 1}]);
   });
+
+  it('an index build that is cancelled leaves an invalid index, as its preview says with whom it waits for', async () => {
+    const holder = await open('holder', 'BEGIN', 'INSERT INTO orders VALUES (2)');
+    const [holding] = await pidsOf(server, 'holder');
+    const client = await server.connect({application_name: 'builder'});
+    onTestFinished(() => client.end().catch(() => {}));
+    const failure = client
+      .query('CREATE INDEX CONCURRENTLY orders_again_idx ON orders (id)')
+      .catch((error: {code: string}) => error.code);
+    await expect
+      .poll(() => server.query('SELECT current_locker_pid::int4 AS pid FROM pg_stat_progress_create_index'))
+      .toEqual([{pid: holding}]);
+    const [pid] = await pidsOf(server, 'builder');
+    const acting = await createActing(server);
+    const sweep = ['otherwise=simple', 'older_than=0s', 'application=builder'];
+    await acting.run('cancel-runaway-statements', {set: sweep, dryRun: true});
+    expect(acting.document().steps).toEqual([]);
+    expect(await acting.run('cancel-statements', {set: [`pid=${pid}`], yes: true})).toBe(0);
+    expect(explanationOf(acting.document())).toContain(
+      `${pid} runs CREATE INDEX CONCURRENTLY of public.orders_again_idx (waiting for writers before build, waiting for session ${holding}). Stopped, it leaves an INVALID index`,
+    );
+    expect(await failure).toBe('57014');
+    expect(
+      await server.query("SELECT indisvalid FROM pg_index WHERE indexrelid = 'orders_again_idx'::regclass"),
+    ).toEqual([{indisvalid: false}]);
+    await holder.query('ROLLBACK');
+  });
 });

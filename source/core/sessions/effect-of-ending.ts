@@ -34,7 +34,7 @@ export function effectsOf(
   const committed = sessions.filter(isCommitted);
   const others = sessions.filter(session => !isCommitted(session));
   return [
-    ...(ending === 'end' ? endedSessions(others) : cancelledStatements(others)),
+    ...(ending === 'end' ? endedSessions(others, facts) : cancelledStatements(others, facts)),
     ...aboutEach(committed, ({pid}) => committedEffect(pid, ending)),
     ...aboutEach(others, session => unfinishedWork(session, facts)),
     ...aboutEach(sessions, session => lockEffect(session, ending, facts)),
@@ -42,11 +42,11 @@ export function effectsOf(
   ];
 }
 
-function endedSessions(sessions: readonly Backend[]): string[] {
+function endedSessions(sessions: readonly Backend[], facts: SessionFacts | undefined): string[] {
   if (sessions.length === 0) return [];
   const idle = sessions.filter(({state}) => state === 'idle').length;
   return [
-    ...transactionEffects(sessions),
+    ...transactionEffects(sessions.filter(session => unfinishedWork(session, facts) === null)),
     ...(idle === 0
       ? []
       : [
@@ -58,11 +58,11 @@ function endedSessions(sessions: readonly Backend[]): string[] {
   ];
 }
 
-function cancelledStatements(sessions: readonly Backend[]): string[] {
+function cancelledStatements(sessions: readonly Backend[], facts: SessionFacts | undefined): string[] {
   if (sessions.length === 0) return [];
   return [
     'The client gets an error (57014) and its transaction is aborted; the session stays.',
-    ...transactionEffects(sessions),
+    ...transactionEffects(sessions.filter(session => unfinishedWork(session, facts) === null)),
     ...(sessions.some(({query}) => /^\s*(?:call|do)\b/i.test(query ?? ''))
       ? ['What a procedure has committed before stays.']
       : []),

@@ -93,7 +93,7 @@ it.each<[string, 'end' | 'cancel', Partial<Backend>, SessionFacts, string[]]>([
     building('CREATE INDEX CONCURRENTLY', 55),
     [
       cancelled,
-      unwritten,
+
       '1 runs CREATE INDEX CONCURRENTLY of public.a_idx (scanning table, 40% done, waiting for session 55). Stopped, it leaves an INVALID index, which every write maintains: recipe repair-invalid-indexes.',
     ],
   ],
@@ -104,7 +104,7 @@ it.each<[string, 'end' | 'cancel', Partial<Backend>, SessionFacts, string[]]>([
     building('CREATE INDEX', null),
     [
       cancelled,
-      unwritten,
+
       '1 runs CREATE INDEX of public.a_idx (scanning table, 40% done). Stopped, its work is lost.',
     ],
   ],
@@ -115,7 +115,7 @@ it.each<[string, 'end' | 'cancel', Partial<Backend>, SessionFacts, string[]]>([
     nothing,
     [
       cancelled,
-      unwritten,
+
       '1 runs VACUUM orders. Stopped, it begins anew next time; rows that it has removed stay removed.',
     ],
   ],
