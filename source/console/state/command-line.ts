@@ -2,10 +2,11 @@ import {statementWindows, windowMs} from '../../core/activity/statement-window.t
 import {parseDurationMs, parseTimestamp} from '../../core/text/time.ts';
 import {lists} from '../rows/lists.ts';
 import {needsFilterable, setFilter, sortBy, type ViewId, viewIds} from './browsing.ts';
+import {inform} from './dialog.ts';
 import {whyNotQuit} from './left-run.ts';
 import {type InputLine, insert} from './line-editor.ts';
 import {openRecipeByName} from './opening.ts';
-import {goInTime, setSpeed} from './past.ts';
+import {goInTime, readingPast, setSpeed} from './past.ts';
 import {setInterval} from './reading.ts';
 import type {ConsoleState} from './state.ts';
 import {noEffects, type UpdateResult} from './state.ts';
@@ -153,7 +154,15 @@ function goTo(state: ConsoleState, value: string): Entered {
   const at_ms = parseTimestamp(value, last_ms);
   if (at_ms === null || Number.isNaN(at_ms))
     return {error: `Invalid time "${value}". Use 14:03 or 14:03:20 (UTC)`};
-  return goInTime(state, {at_ms});
+  return travel(state, {at_ms});
+}
+
+/** Goes to another snapshot of the past; the first one takes a second on a busy machine, so a notice says that it is read. */
+export function travel(state: ConsoleState, to: Parameters<typeof goInTime>[1]): UpdateResult {
+  const gone = goInTime(state, to);
+  return state.past === null && gone.effects.length > 0
+    ? {...gone, state: inform(gone.state, readingPast)}
+    : gone;
 }
 
 /** `2s` is what lies between two readings. */

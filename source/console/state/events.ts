@@ -4,7 +4,7 @@ import {costliestStatements, shownWindow, statementRows} from '../rows/statement
 import {unfreezeJournal} from './browsing.ts';
 import {handleDialogEvent, inform} from './dialog.ts';
 import {wizardOfRun} from './left-run.ts';
-import {keepNow, type Past, playOn, showPast} from './past.ts';
+import {keepNow, type Past, playOn, readingPast, showPast} from './past.ts';
 import {
   chartsOf,
   pushCharts,
@@ -106,7 +106,8 @@ function takePast(
   if (state.wizard !== null || state.replay !== null) return noEffects(state);
   const snapshot = snapshots.at(-1);
   if (snapshot === undefined) return noEffects(inform(state, 'no snapshot is kept for that time'));
-  const known = {...state, targetName: snapshot.target.id};
+  const notice = state.notice?.text === readingPast ? null : state.notice;
+  const known = {...state, notice, targetName: snapshot.target.id};
   return showPast(known, {times, outage}, {snapshot, ...chartsOf(snapshots)});
 }
 

@@ -64,6 +64,9 @@ export function createPast(isRecording: boolean): PastSlice {
   };
 }
 
+/** Shown until the first snapshot of the past is. */
+export const readingPast = 'reading the last hour';
+
 /** Goes to another snapshot of the past and stops playing; while the screen is live, only backwards. */
 export function goInTime<State extends PastSlice & Shown>(
   state: State,

@@ -13,7 +13,7 @@ import {
   tagRow,
   type ViewId,
 } from './browsing.ts';
-import {completeLine, completionOf, enterCommandLine} from './command-line.ts';
+import {completeLine, completionOf, enterCommandLine, travel} from './command-line.ts';
 import {
   closeOverlay,
   editPrompt,
@@ -37,7 +37,7 @@ import {
   openSessionWizard,
   openUndoOfRow,
 } from './opening.ts';
-import {backToNow, changeSpeed, goInTime, togglePlaying} from './past.ts';
+import {backToNow, changeSpeed, togglePlaying} from './past.ts';
 import {nextInterval, setInterval} from './reading.ts';
 import {observeHarm} from './run.ts';
 import {replayCommands, wizardCommands} from './run-commands.ts';
@@ -84,8 +84,8 @@ const viewCommands = {
   pause: togglePause,
   refresh: state => ({state, effects: [{kind: 'refresh'}]}),
   'change-interval': (state, {faster}: {faster: boolean}) => changePace(state, faster),
-  'step-time': (state, {by}: {by: number}) => goInTime(state, {by}),
-  'leap-time': (state, {by_ms}: {by_ms: number}) => goInTime(state, {by_ms}),
+  'step-time': (state, {by}: {by: number}) => travel(state, {by}),
+  'leap-time': (state, {by_ms}: {by_ms: number}) => travel(state, {by_ms}),
   'back-to-now': state => backToNow(state),
   'next-window': state => noEffects(setWindow(state, nextWindow(state))),
   'write-out': (state, {file}: {file: string | null}) => ({state, effects: [{kind: 'write-out', file}]}),

@@ -49,6 +49,13 @@ describe('the past of a live console', () => {
     expect(effectsOf(live, key)).toContainEqual({kind: 'read-past', ...wanted});
   });
 
+  it('says that it is read until it is shown', () => {
+    const asked = press(live, '[');
+    expect(rowsOf(asked).at(-1)).toContain('reading the last hour');
+    expect(rowsOf(play(asked, pastRead(98)).state).at(-1)).not.toContain('reading');
+    expect(press(live, 'right').notice).toBeNull();
+  });
+
   it('does not go beyond the present', () => {
     expect(effectsOf(live, 'right')).toEqual([]);
     expect(press(play(live, pastRead(99)).state, 'right').past).toBeNull();
