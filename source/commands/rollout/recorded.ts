@@ -38,7 +38,7 @@ const statuses = {
   interrupted: 'interrupted',
 } as const;
 
-export function statusOf({ended}: RolloutState): string {
+export function statusOf({ended}: RolloutState): (typeof statuses)[keyof typeof statuses] | 'running' {
   return ended === null ? 'running' : statuses[ended];
 }
 

@@ -48,7 +48,7 @@ export function rollbackText({plan}: Pick<PlanFile, 'plan'>, state: RolloutState
 }
 
 /** `abort --dry-run --json`: the rollout, and the names of the stages to roll back in their order. */
-export function rollbackDocument(plan: PlanFile, state: RolloutState): object {
+export function rollbackDocument(plan: PlanFile, state: RolloutState) {
   const rolls_back = stagesToRollBack(plan.plan, state).map(({name}) => name);
   return {...rolloutDocument(plan, state), rolls_back};
 }
@@ -86,7 +86,7 @@ export function rolloutText({plan}: Pick<PlanFile, 'plan'>, state: RolloutState 
 }
 
 /** The progress of a rollout as JSON. */
-export function rolloutDocument({file, plan, hash}: PlanFile, state: RolloutState | null): object {
+export function rolloutDocument({file, plan, hash}: PlanFile, state: RolloutState | null) {
   return {
     schema_version: 1,
     file,

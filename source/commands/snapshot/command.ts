@@ -32,14 +32,14 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
 
 /** Prints JSON, indented on a terminal. Reports unavailable sections on stderr, too. */
 export function printSnapshot(snapshot: Snapshot, output: Output): void {
-  output.stdout(jsonText(toDocument(snapshot), output.isTty ? 2 : 0));
+  output.stdout(jsonText(snapshotDocument(snapshot), output.isTty ? 2 : 0));
   for (const {section, reason, remedy} of snapshot.unavailable) {
     output.stderr(`${section}: ${reason}. ${remedy}`);
   }
 }
 
 /** The documented JSON: `schema_version` comes first, and rates are next to their counters. */
-function toDocument({schema_version, ...snapshot}: Snapshot): Record<string, unknown> {
+export function snapshotDocument({schema_version, ...snapshot}: Snapshot) {
   return {
     schema_version,
     ...snapshot,
@@ -49,7 +49,7 @@ function toDocument({schema_version, ...snapshot}: Snapshot): Record<string, unk
 }
 
 /** Adds `interval_` to mean and deviation of the interval, as those since the reset have the same names. */
-function flattenStatement({rates, ...statement}: Statement): Record<string, unknown> {
+function flattenStatement({rates, ...statement}: Statement) {
   if (rates === undefined) return statement;
   const {mean_exec_time_ms, stddev_exec_time_ms, ...perSecond} = rates;
   return {
