@@ -190,6 +190,29 @@ describe('limits', () => {
   });
 });
 
+it.each([
+  [999, null],
+  [1000, 0.75],
+])('the cache hit ratio of an interval needs 1000 blocks: of %i it is %s', (blocks, expected) => {
+  const blks = {blks_hit_per_second: (blocks * 3) / 4 / 10, blks_read_per_second: blocks / 4 / 10};
+  const [other, shop] = database({});
+  const interval = {interval_ms: 10_000, ...blks} as Database['rates'];
+  const snapshot = createSnapshot({
+    databases: [
+      {...other, rates: undefined},
+      {...shop, rates: interval},
+    ] as Database[],
+  });
+  const measured = measure({
+    snapshot,
+    facts: {},
+    findings: [],
+    pooler_waiting_clients: null,
+    is_interval: true,
+  });
+  expect(measured.cache_hit_ratio).toBe(expected);
+});
+
 describe('findings', () => {
   it('are sorted critical first, have no parameters, and determine the status', () => {
     const findings = [findingOf('warning', 'a'), findingOf('critical', 'b'), findingOf('warning', 'c')];
