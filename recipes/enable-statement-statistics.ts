@@ -2,7 +2,7 @@ import {usageError} from '../source/core/errors.ts';
 import {completeParams, readText, readValues, writeText} from '../source/core/recipe/parameters.ts';
 import {quoteIdentifier} from '../source/core/sql/quote.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../source/model/recipe.ts';
-import type {RecipeData, StatementStatistics} from '../source/model/recipe-data.ts';
+import type {RecipeData, StatementStatistics, UncountedBy} from '../source/model/recipe-data.ts';
 import type {Snapshot} from '../source/model/snapshot.ts';
 import type {AdviceStep, Sql, SqlStep, SqlWith, Step, Verification} from '../source/model/step.ts';
 
@@ -63,10 +63,7 @@ function plan({target}: Snapshot, params: ParameterValues, {statement_statistics
 function stepsFor(statistics: StatementStatistics, schema: string): Step[] {
   if (statistics.available_version === null && statistics.installed === null) return [installAdvice];
   if (!statistics.is_loaded) return [restartAdvice(statistics)];
-  return [
-    ...extensionSteps(statistics, schema),
-    ...(statistics.compute_query_id === 'off' ? [queryIdAdvice] : []),
-  ];
+  return [...extensionSteps(statistics, schema), ...statistics.uncounted.map(settingAdvice)];
 }
 
 const installAdvice: AdviceStep = {
@@ -94,13 +91,15 @@ function restartAdvice({is_restart_pending, preload_remedy, service_note}: State
       };
 }
 
-/** PG14+. A reload is enough. Advice only, because ALTER SYSTEM cannot be undone as a step. */
-const queryIdAdvice: AdviceStep = {
-  kind: 'advice',
-  title: 'enable compute_query_id',
-  subject: 'setting:compute_query_id',
-  text: "compute_query_id is off, so no statement is counted.\nALTER SYSTEM SET compute_query_id = 'auto'; SELECT pg_reload_conf();",
-};
+/** A reload is enough. Advice only, because ALTER SYSTEM cannot be undone as a step. */
+function settingAdvice({setting, reason, remedy}: UncountedBy): AdviceStep {
+  return {
+    kind: 'advice',
+    title: `change ${setting}`,
+    subject: `setting:${setting}`,
+    text: `${reason}.\n${remedy}`,
+  };
+}
 
 function extensionSteps({installed}: StatementStatistics, schema: string): SqlStep[] {
   if (installed === null) return [createStep(schema)];

@@ -3,8 +3,7 @@ import type {Sampler} from '../model/ports.ts';
 import type {ExitCode} from '../model/run.ts';
 import type {Snapshot} from '../model/snapshot.ts';
 import {type Connection, connect, type WaitState} from '../postgres/connect/connect.ts';
-import {isWrongAddress, toAbortError} from '../postgres/connect/errors.ts';
-import {UnreadableAnswerError} from '../postgres/connect/open-client.ts';
+import {isWrongAddress, needsExplanation, toAbortError} from '../postgres/connect/errors.ts';
 import {type ConnectionRequest, hostAndPort} from '../postgres/connect/request.ts';
 import {createSampler, readOnce, readSeries} from '../postgres/sampler/sampler.ts';
 import {type CliContext, printMessage} from './context.ts';
@@ -147,8 +146,7 @@ export async function explainServerErrors<T>(
     return await Promise.race([work, lost.then(rejectSoon)]);
   } catch (error) {
     if (!(error instanceof Error) || error instanceof AbortError || !isFromServer(error)) throw error;
-    // A pooler accepts every client; if it has no server connection, it refuses the first query.
-    if (is_pooled || error instanceof UnreadableAnswerError) throw toAbortError(error, request);
+    if (needsExplanation(error, {is_pooled})) throw toAbortError(error, request);
     throw new AbortError(`lost the connection to ${hostAndPort(request)}: ${error.message}`, {
       hint: 'The server may be restarting or overloaded. Try again in a moment.',
       exitCode: exitCodes.connection,

@@ -4,6 +4,8 @@ export type Catalog = {
   stats_reset: string | null;
   /** Age of the counters, by `stats_reset` or the database's oldest dated counter; null if unknown. */
   stats_age_ms: number | null;
+  /** track_counts is on: without it scans and writes are not counted. */
+  is_counted: boolean;
   /** A standby exists: an index unused here may be used there. */
   has_standby: boolean;
   tables: Table[];

@@ -177,14 +177,17 @@ export type StatementStatistics = {
   preload_remedy: string;
   /** The privilege for CREATE EXTENSION on this managed service. */
   service_note: string | null;
-  /** compute_query_id (PG14+); with `off` no statement is counted. */
-  compute_query_id: string | null;
+  /** Settings with which no statement is counted although the library is loaded. */
+  uncounted: UncountedBy[];
   /** The version that the server has files for; null if not installed. */
   available_version: string | null;
   /** In the connected database. */
   installed: {version: string; schema: string} | null;
   schemas: string[];
 };
+
+/** A setting that keeps statements from being counted, why, and how to change it on this server. */
+export type UncountedBy = {setting: string; reason: string; remedy: string};
 
 /** Roles, databases and their settings by ALTER ROLE and ALTER DATABASE (pg_db_role_setting). */
 export type RoleSettings = {

@@ -79,6 +79,7 @@ export function createCatalog(overrides: Partial<Catalog> = {}): Catalog {
   return {
     stats_reset: null,
     stats_age_ms: 90 * day_ms,
+    is_counted: true,
     has_standby: false,
     tables: [createTable()],
     indexes: [],

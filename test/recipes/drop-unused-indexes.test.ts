@@ -77,6 +77,7 @@ describe('drop-unused-indexes', () => {
       {},
       'since an unknown time',
     ],
+    ['keeps all if scans are not counted', {}, {is_counted: false}, {}, 'track_counts is off'],
     [
       'keeps all indexes if a standby may use them',
       {},

@@ -14,7 +14,7 @@ function plan(lack: Partial<StatementStatistics>, params: ParameterValues = {}) 
     is_restart_pending: false,
     preload_remedy: remedy,
     service_note: null,
-    compute_query_id: 'auto',
+    uncounted: [],
     available_version: '1.10',
     installed: null,
     schemas: ['public', 'we"ird'],
@@ -40,8 +40,11 @@ it.each<[string, Partial<StatementStatistics>, string[]]>([
   ],
   [
     'without query ids',
-    {installed: {version: '1.12', schema: 'public'}, compute_query_id: 'off'},
-    ['advice: enable compute_query_id'],
+    {
+      installed: {version: '1.12', schema: 'public'},
+      uncounted: [{setting: 'compute_query_id', reason: 'it is off', remedy: 'turn it on'}],
+    },
+    ['advice: change compute_query_id'],
   ],
 ])('plans for an extension that is %s', (_, lack, expected) => {
   expect(plan(lack).steps.map(({kind, title}) => `${kind}: ${title}`)).toEqual(expected);

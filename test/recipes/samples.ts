@@ -202,7 +202,7 @@ export const samples: Record<string, Sample> = {
         is_restart_pending: false,
         preload_remedy: "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements';",
         service_note: null,
-        compute_query_id: 'auto',
+        uncounted: [],
         available_version: '1.10',
         installed: null,
         schemas: ['public'],

@@ -84,9 +84,11 @@ function isSelected(index: Index, {named, table}: DropCriteria): boolean {
 
 /** Why no index may be dropped; null if the counters are reliable. */
 export function whyNoneMayBeDropped(
-  {stats_age_ms, has_standby}: Catalog,
+  {stats_age_ms, is_counted, has_standby}: Catalog,
   {stats_age_ms: wanted_ms, standby}: DropCriteria,
 ) {
+  if (!is_counted)
+    return 'scans are not counted: track_counts is off. Turn it on, and wait until stats_age has passed';
   if ((stats_age_ms ?? 0) < wanted_ms) {
     const since = stats_age_ms === null ? 'since an unknown time' : `for only ${formatAge(stats_age_ms)}`;
     return `scans have been counted ${since}, less than stats_age`;

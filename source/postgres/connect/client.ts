@@ -98,16 +98,29 @@ export function isoTime(text: string | null): string | null {
  * Rejects with AbortError (exit 3) if the server does not answer within `ms`. The connection stays open: other queries
  * share it, and a frozen server may answer later.
  */
-export function withDeadline<T>(answer: Promise<T>, ms: number): Promise<T> {
+export function withDeadline<T>(
+  answer: Promise<T>,
+  ms: number,
+  {is_pooled}: {is_pooled: boolean} = {is_pooled: false},
+): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(noAnswer(ms)), ms);
+    const timer = setTimeout(() => reject(noAnswer(ms, is_pooled)), ms);
     answer.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
 
-function noAnswer(ms: number): AbortError {
-  return new AbortError(`the server has not answered for ${ms / 1000} s`, {
-    hint: 'It may be frozen or overloaded, or the network interrupted: try again in a moment.',
+/** Through a pooler it is not known whether the server or the pool does not answer. */
+export function silence(ms: number, is_pooled: boolean): string {
+  const who = is_pooled ? 'the pooler' : 'the server';
+  const why = is_pooled ? ': its server connections may all be in use' : '';
+  return `${who} has not answered for ${Number((ms / 1000).toFixed(1))} s${why}`;
+}
+
+function noAnswer(ms: number, is_pooled: boolean): AbortError {
+  return new AbortError(silence(ms, is_pooled), {
+    hint: is_pooled
+      ? 'Sessions idle in transaction hold them: connect to the server itself, and see SHOW POOLS in the pooler.'
+      : 'It may be frozen or overloaded, or the network interrupted: try again in a moment.',
     exitCode: exitCodes.connection,
   });
 }

@@ -1,7 +1,7 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import {quoteIdentifier} from '../../core/sql/quote.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
-import {isSqlstate} from '../sqlstate.ts';
+import {isSqlstate, sqlstateOf} from '../sqlstate.ts';
 import {NotPostgresError} from '../wire/messages.ts';
 import {MissingPasswordError, UnreadableAnswerError} from './open-client.ts';
 import {type ConnectionRequest, connectDirectly, hostAndPort} from './request.ts';
@@ -92,6 +92,7 @@ const byCode: Record<string, (request: ConnectionRequest, message: string) => Ex
     message: `database "${database}" accepts no connections: ${message}`,
     hint: 'Connect to another database: -d postgres.',
   }),
+  '53200': (request, message) => outOfMemory(request, message),
   '57P03': (request, message) => ({
     message: `${hostAndPort(request)} accepts no connections now: ${message}`,
     hint: 'The server is starting, stopping or recovering: try again in a moment.',
@@ -118,6 +119,22 @@ const byCode: Record<string, (request: ConnectionRequest, message: string) => Ex
   EHOSTUNREACH: request => noRoute(request),
   ENETUNREACH: request => noRoute(request),
 };
+
+/** "out of shared memory" is the lock table, whose size max_locks_per_transaction sets (LockAcquireExtended in lock.c). */
+function outOfMemory(request: ConnectionRequest, message: string): Explained {
+  const at = hostAndPort(request);
+  return /shared memory/.test(message)
+    ? {
+        message: `the lock table of ${at} is full: ${message}`,
+        hint: 'End a transaction that locks many tables, or raise max_locks_per_transaction, which needs a restart.',
+      }
+    : {message: `${at} is out of memory: ${message}`, hint: 'See the server log for what takes it.'};
+}
+
+/** Whether the error says what is wrong only after `toAbortError`: a pooler refuses the first query, not the login. */
+export function needsExplanation(error: unknown, {is_pooled}: {is_pooled: boolean}): boolean {
+  return is_pooled || error instanceof UnreadableAnswerError || sqlstateOf(error) === '53200';
+}
 
 function wrongPassword(request: ConnectionRequest): Explained {
   const {user, password_source} = request;

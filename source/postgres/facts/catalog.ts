@@ -17,10 +17,11 @@ export async function readCatalog({client, server_version_num}: Connection): Pro
     readForeignKeys(readRows),
     readRows<CatalogBuildRow>(catalogBuildsQuery),
   ]);
-  const [stats_reset = null, stats_age_ms = null, has_standby = false] = ages[0] ?? [];
+  const [stats_reset = null, stats_age_ms = null, has_standby = false, is_counted = false] = ages[0] ?? [];
   return {
     stats_reset: isoTime(stats_reset),
     stats_age_ms,
+    is_counted,
     has_standby,
     tables,
     indexes,
@@ -48,12 +49,18 @@ SELECT /* poolctl */ d.stats_reset::text,
   EXISTS (SELECT FROM pg_stat_replication r LEFT JOIN pg_replication_slots s ON s.active_pid = r.pid
       WHERE s.slot_type IS DISTINCT FROM 'logical')
     OR EXISTS (SELECT FROM pg_replication_slots s WHERE s.slot_type = 'physical')
-    OR pg_is_in_recovery()
+    OR pg_is_in_recovery(),
+  current_setting('track_counts')::bool
 FROM pg_stat_database d
 WHERE d.datname = current_database()`,
 );
 
-type CatalogAgeRow = [stats_reset: string | null, stats_age_ms: number | null, has_standby: boolean];
+type CatalogAgeRow = [
+  stats_reset: string | null,
+  stats_age_ms: number | null,
+  has_standby: boolean,
+  is_counted: boolean,
+];
 
 /** Index builds in this database and the sessions that run them; `index_relid` is 0 until the index has a pg_class row. */
 export const catalogBuildsQuery = serverQuery(

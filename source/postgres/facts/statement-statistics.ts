@@ -2,7 +2,7 @@ import type {StatementStatistics} from '../../model/recipe-data.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, serverQuery} from '../queries/query.ts';
 import {readCapabilities} from '../server/capabilities.ts';
-import {statementsNotes, suggestPreload} from '../server/managed-service.ts';
+import {statementsNotes, suggestPreload, uncountedBy} from '../server/managed-service.ts';
 
 /** Whether pg_stat_statements counts statements, and how to enable it. Throws the server's errors. */
 export async function readStatementStatistics(connection: Connection): Promise<StatementStatistics> {
@@ -14,9 +14,10 @@ export async function readStatementStatistics(connection: Connection): Promise<S
   ]);
   const [row] = rows;
   if (row === undefined) throw new Error('the server returned no row');
-  const {version, schema, libraries, ...rest} = row;
+  const {version, schema, libraries, compute_query_id, track, ...rest} = row;
   return {
     ...rest,
+    uncounted: uncountedBy(target.managed_service, {compute_query_id, track}),
     preload_remedy: suggestPreload(target.managed_service, libraries),
     service_note: target.managed_service === null ? null : statementsNotes[target.managed_service],
     installed: version === null || schema === null ? null : {version, schema},
@@ -35,6 +36,7 @@ SELECT /* poolctl */ EXISTS (SELECT FROM pg_settings s WHERE s.name = 'pg_stat_s
   (SELECT s.setting FROM pg_settings s WHERE s.name = 'shared_preload_libraries') AS libraries,
   (SELECT s.pending_restart FROM pg_settings s WHERE s.name = 'shared_preload_libraries') AS is_restart_pending,
   current_setting('compute_query_id', true) AS compute_query_id,
+  current_setting('pg_stat_statements.track', true) AS track,
   (SELECT a.default_version FROM pg_available_extensions a WHERE a.name = 'pg_stat_statements') AS available_version,
   e.extversion AS version, n.nspname::text AS schema,
   ARRAY(SELECT s.nspname::text FROM pg_namespace s
@@ -49,6 +51,7 @@ type StatementStatisticsRow = {
   libraries: string | null;
   is_restart_pending: boolean | null;
   compute_query_id: string | null;
+  track: string | null;
   available_version: string | null;
   version: string | null;
   schema: string | null;

@@ -2,10 +2,9 @@ import {statementKey} from '../../core/activity/rates.ts';
 import {AbortError} from '../../core/errors.ts';
 import type {SampleEvent, Sampler} from '../../model/ports.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
-import {withDeadline} from '../connect/client.ts';
+import {silence, withDeadline} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
-import {isRefusedLogin, toAbortError} from '../connect/errors.ts';
-import {UnreadableAnswerError} from '../connect/open-client.ts';
+import {isRefusedLogin, needsExplanation, toAbortError} from '../connect/errors.ts';
 import {isAboutOneQuery, sqlstateOf} from '../sqlstate.ts';
 import {createReader, type Reader, type ReadRequest} from './reader.ts';
 import {
@@ -50,7 +49,7 @@ export async function readSeries(
 ): Promise<Snapshot[]> {
   const plan = createReadingPlan(() => performance.now(), connection.server_version_num);
   const reader = createReader(connection, () => performance.now());
-  const read = (request: ReadRequest) => withDeadline(reader.read(request), deadline_ms);
+  const read = (request: ReadRequest) => withDeadline(reader.read(request), deadline_ms, connection);
   await read(plan.first());
   const series = [await read(plan.second())];
   while (series.length < count) {
@@ -114,9 +113,10 @@ export function createSampler(options: SamplerOptions): Sampler {
         }
       } catch (thrown) {
         if (signal.aborted) return;
-        // A pooler accepts the connection, and only at the first query says that it has no server session.
-        const needsExplanation = connection?.is_pooled || thrown instanceof UnreadableAnswerError;
-        const error = needsExplanation && connection ? toAbortError(thrown, connection.request) : thrown;
+        const error =
+          connection !== null && needsExplanation(thrown, connection)
+            ? toAbortError(thrown, connection.request)
+            : thrown;
         lostSince = Math.min(lostSince, performance.now());
         // A connection that broke is opened again at once; one that gave no snapshot only after a pause.
         const retry_in_ms = hasRead ? 0 : reconnectPauseMs(error, performance.now() - lostSince);
@@ -146,8 +146,10 @@ export function createSampler(options: SamplerOptions): Sampler {
   async function* readOver(connection: Connection, timer: InterruptibleTimer): AsyncGenerator<SampleEvent> {
     const plan = createReadingPlan(() => performance.now(), connection.server_version_num);
     const reader = createReader(connection, () => performance.now());
+    const {is_pooled} = connection;
     current = {timer, reader};
-    const read = (request: ReadRequest) => readPatiently(reader.read(request), timer, options);
+    const read = (request: ReadRequest) =>
+      readPatiently(reader.read(request), timer, {...options, is_pooled});
     while ((yield* read(plan.first())) === null) await timer.sleep(interval.effectiveMs(), connection.lost);
     yield* read(plan.second());
     for (let tick = 0; ; tick++) {
@@ -214,7 +216,7 @@ export function createSampler(options: SamplerOptions): Sampler {
 async function* readPatiently(
   reading: Promise<Snapshot>,
   timer: InterruptibleTimer,
-  {deadline_ms = 5000, abandon_after_ms = 30_000}: SamplerOptions,
+  {deadline_ms = 5000, abandon_after_ms = 30_000, is_pooled}: SamplerOptions & {is_pooled: boolean},
 ): AsyncGenerator<SampleEvent, Snapshot | null> {
   // It may reject after the last wait for it.
   reading.catch(() => {});
@@ -233,7 +235,7 @@ async function* readPatiently(
       return snapshot;
     }
     const silentMs = performance.now() - started;
-    const message = `the server has not answered for ${Math.round(silentMs / 1000)} s`;
+    const message = silence(silentMs, is_pooled);
     if (silentMs >= abandon_after_ms) throw new Error(message);
     yield {kind: 'lost', message, retry_in_ms: 0, sqlstate: null};
   }

@@ -4,7 +4,7 @@ import {counted} from '../../core/text/format.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
 import type {DoctorCheck, Target} from '../../model/target.ts';
 import {advice, type Fix, grantNote, missing, ok, setting} from './doctor-results.ts';
-import {statementsNotes, suggestPreload, suggestSetting} from './managed-service.ts';
+import {statementsNotes, suggestPreload, suggestSetting, uncountedBy} from './managed-service.ts';
 
 export type DoctorInput = {target: Target; data: DoctorData; unavailable: Unavailable[]};
 
@@ -12,6 +12,7 @@ export type DoctorInput = {target: Target; data: DoctorData; unavailable: Unavai
 export const settingNames = [
   'track_activities',
   'track_counts',
+  'compute_query_id',
   'track_io_timing',
   'track_activity_query_size',
   'reserved_connections',
@@ -83,18 +84,27 @@ function sessions({target, data, unavailable}: DoctorInput): DoctorCheck {
   });
 }
 
+const tracked = [
+  {name: 'track_activities', lacks: 'no session shows what it does'},
+  {name: 'track_counts', lacks: 'scans and writes are not counted, and autovacuum does not run'},
+] as const;
+
 function tracking({target, data}: DoctorInput): DoctorCheck {
-  const {track_activities, track_counts} = data.settings;
-  const off =
-    track_activities === 'off' ? 'track_activities' : track_counts === 'off' ? 'track_counts' : null;
-  if (off === null) return ok('tracking', 'the server tracks what sessions do');
-  return setting(target, 'tracking', {
-    status: 'missing',
-    detail: `${off} is off: ${off === 'track_counts' ? 'no database has counters' : 'no session shows what it runs'}`,
-    name: off,
-    value: 'on',
-    needs_restart: false,
-  });
+  const off = tracked.filter(({name}) => data.settings[name] === 'off');
+  const [first] = off;
+  if (first === undefined) return ok('tracking', 'the server tracks what sessions do');
+  return {
+    ...setting(target, 'tracking', {
+      status: 'missing',
+      detail: off.map(({name, lacks}) => `${name} is off: ${lacks}`).join('; '),
+      name: first.name,
+      value: 'on',
+      needs_restart: false,
+    }),
+    remedy: off
+      .map(({name}) => suggestSetting(target.managed_service, {name, value: 'on', needs_restart: false}))
+      .join(' '),
+  };
 }
 
 function signal({target, data}: DoctorInput): DoctorCheck {
@@ -132,14 +142,10 @@ function statements({target, data, unavailable}: DoctorInput): DoctorCheck {
       },
     );
   }
-  if (track === 'none') {
-    return setting(target, id, {
-      status: 'missing',
-      detail: 'pg_stat_statements.track is none: it counts nothing',
-      name: 'pg_stat_statements.track',
-      value: 'top',
-      needs_restart: false,
-    });
+  const uncounted = uncountedBy(target.managed_service, {compute_query_id: settings.compute_query_id, track});
+  if (uncounted.length > 0) {
+    const reasons = uncounted.map(({reason}) => reason).join('; ');
+    return missing(id, reasons, {remedy: uncounted.map(({remedy}) => remedy).join(' ')});
   }
   return ok(id, `pg_stat_statements ${target.statements_version} counts what every statement costs`);
 }
@@ -164,7 +170,8 @@ function queryId({target, data}: DoctorInput): DoctorCheck {
     status: 'advice',
     detail: 'no query_id is computed: sessions cannot be matched to statements',
     name: 'compute_query_id',
-    value: 'on',
+    // As it is by default: on as soon as a library wants it.
+    value: data.settings['pg_stat_statements.track'] === null ? 'on' : 'auto',
     needs_restart: false,
   });
 }

@@ -1,4 +1,5 @@
 import {quoteLiteral} from '../../core/sql/quote.ts';
+import type {UncountedBy} from '../../model/recipe-data.ts';
 import type {ManagedService} from '../../model/target.ts';
 
 /** How to change a server setting there: ALTER SYSTEM, or the managed service's own way. */
@@ -12,6 +13,35 @@ export function suggestSetting(
     return needs_restart ? `${statement} then restart the server` : `${statement} SELECT pg_reload_conf();`;
   }
   return `${name} = ${value} ${settingPlaces[service]}${needs_restart ? ', then restart the server' : ''}`;
+}
+
+/** Settings with which pg_stat_statements counts nothing. compute_query_id is PostgreSQL 14's; null is a setting that is not there. */
+export function uncountedBy(
+  service: ManagedService | null,
+  {compute_query_id, track}: {compute_query_id: string | null; track: string | null},
+): UncountedBy[] {
+  const suggest = (name: string, value: string) =>
+    suggestSetting(service, {name, value, needs_restart: false});
+  return [
+    ...(compute_query_id === 'off'
+      ? [
+          {
+            setting: 'compute_query_id',
+            reason: 'compute_query_id is off: no statement is counted',
+            remedy: suggest('compute_query_id', 'auto'),
+          },
+        ]
+      : []),
+    ...(track === 'none'
+      ? [
+          {
+            setting: 'pg_stat_statements.track',
+            reason: 'pg_stat_statements.track is none: no statement is counted',
+            remedy: suggest('pg_stat_statements.track', 'top'),
+          },
+        ]
+      : []),
+  ];
 }
 
 /**

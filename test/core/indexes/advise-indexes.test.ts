@@ -81,6 +81,7 @@ function catalogOf(all: Table[], keys: [string, string][]): Catalog {
   return {
     stats_reset: null,
     stats_age_ms: null,
+    is_counted: true,
     has_standby: false,
     tables: all,
     indexes: [],

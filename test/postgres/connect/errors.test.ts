@@ -3,6 +3,7 @@ import process from 'node:process';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {AbortError} from '../../../source/core/errors.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
+import {toAbortError} from '../../../source/postgres/connect/errors.ts';
 import {fatalError, foreignProtocol} from '../../../source/postgres/wire/messages.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {rejection, requestTo} from '../requests.ts';
@@ -38,6 +39,17 @@ describeEachMajor('an error message of the server is explained:', major => {
     );
     expect(error.hint).toBe('Check the password: it comes from the URL argument.');
     expect(error.exitCode).toBe(3);
+  });
+
+  it('a full lock table, which is no overload', async () => {
+    const client = await server.connect({user: 'app', password: 's3cret'});
+    const locks = 'FOR key IN 1..1000000 LOOP PERFORM pg_advisory_lock(key); END LOOP';
+    const refused = await rejection(client.query(`DO $$ BEGIN ${locks}; END $$`));
+    await client.end();
+    expect(toAbortError(refused, requestTo(url()))).toMatchObject({
+      message: `the lock table of 127.0.0.1:${server.port} is full: out of shared memory (53200)`,
+      hint: expect.stringMatching(/max_locks_per_transaction/),
+    });
   });
 
   it('no password at all', async () => {

@@ -48,6 +48,17 @@ describePgBouncer('through PgBouncer', () => {
     return client;
   };
 
+  it('names the pooler that does not answer while its server connections are held', async () => {
+    const pooler = await pool('transaction', {default_pool_size: 1});
+    const connection = await watch(pooler.url({user: 'app', password}));
+    await openTransaction(pooler);
+    expect(await rejection(readOnce(connection, {rates_over_ms: null, deadline_ms: 300}))).toMatchObject({
+      message: 'the pooler has not answered for 0.3 s: its server connections may all be in use',
+      hint: expect.stringMatching(/idle in transaction.*SHOW POOLS/),
+    });
+    await connection.close();
+  });
+
   describe.each([
     ['session', {}],
     ['session', {ignore_startup_parameters: 'options'}],

@@ -107,6 +107,13 @@ describeEachMajor('readCatalog', major => {
     ]);
   });
 
+  it('reads whether scans are counted', async () => {
+    expect(catalog.is_counted).toBe(true);
+    const untracked = await watch(`${server.superuserUrl}?options=-c%20track_counts%3Doff`);
+    expect((await readCatalog(untracked)).is_counted).toBe(false);
+    await untracked.close();
+  });
+
   it('reads when the statistics were last reset, and that there is no standby', async () => {
     expect(catalog.stats_age_ms).toBeGreaterThanOrEqual(0);
     expect(catalog.has_standby).toBe(false);
