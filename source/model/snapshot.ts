@@ -201,6 +201,8 @@ export type StatementsInfo = {
   entries: number;
   /** Of `entries`, those of poolctl itself, which are not listed. Absent in older recordings. */
   own_entries?: number;
+  /** Of `entries`, those of other roles, which this role may not see; absent if there are none. Their time counts in shares. */
+  hidden_entries?: number;
   max_entries: number;
   is_evicting: boolean;
   /** Between two snapshots; absent with one, and before extension 1.9. */

@@ -31,7 +31,7 @@ function Statements() {
   const shown = useShownWindow();
   const rows = useMemo(() => arrangeStatements(shown, table), [shown, table]);
   const eviction = evictionText(snapshot);
-  const choice = choiceText(snapshot);
+  const choice = choiceText(snapshot) ?? hiddenText(snapshot);
   return (
     <>
       {eviction !== null && (
@@ -63,8 +63,18 @@ function emptyText(snapshot: Snapshot | null, filter: string): string {
   if (filter !== '') return filterProblem(filter, statementColumns) ?? 'no statement matches the filter';
   const recorded = snapshot?.statements_info?.entries ?? 0;
   if (recorded === 0) return 'no statement has been recorded yet';
+  return `${counted(recorded, 'statement')} recorded, none that this role may see${remedyOf(snapshot)}`;
+}
+
+function remedyOf(snapshot: Snapshot | null): string {
   const hidden = snapshot?.unavailable.find(({section}) => section === 'backends');
-  return `${counted(recorded, 'statement')} recorded, none that this role may see${hidden ? `: ${hidden.remedy}` : ''}`;
+  return hidden ? `: ${hidden.remedy}` : '';
+}
+
+function hiddenText(snapshot: Snapshot | null): string | null {
+  const {statements = [], statements_info: info} = snapshot ?? {};
+  if (statements.length === 0 || !info?.hidden_entries) return null;
+  return `${info.hidden_entries} of ${counted(info.entries, 'statement')} are hidden from this role${remedyOf(snapshot)}`;
 }
 
 function evictionText(snapshot: Snapshot | null): string | null {

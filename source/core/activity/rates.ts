@@ -9,6 +9,8 @@ export type StatementCounters = {
   stats_reset: string | null;
   /** All entries were read: a missing one did not exist. */
   is_complete: boolean;
+  /** Of the entries that are hidden from this role, together. */
+  hidden_exec_time_ms?: number;
   /** A few figures of all entries, where `statements` are a part of them. */
   scan?: StatementScan;
 };
@@ -36,7 +38,8 @@ export function withStatementRates(previous: StatementCounters, current: Stateme
   });
   const growth = current.scan && previous.scan ? scanGrowth(previous.scan, current.scan) : null;
   const all = growth === null ? deltas : [...growth.values()];
-  const totalExecMs = all.reduce((sum, delta) => sum + (delta?.total_exec_time_ms ?? 0), 0);
+  const hiddenExecMs = Math.max(0, (current.hidden_exec_time_ms ?? 0) - (previous.hidden_exec_time_ms ?? 0));
+  const totalExecMs = all.reduce((sum, delta) => sum + (delta?.total_exec_time_ms ?? 0), hiddenExecMs);
   return current.statements.map((statement, index) => {
     const delta = deltas[index];
     const {rates: _, ...counters} = statement;

@@ -213,8 +213,8 @@ function areErrorsWorse(before: Sample | null, after: Sample | null, ratio: numb
 
 function leftOut(baseline: Snapshot, current: Snapshot): string[] {
   const {statements, statements_info} = baseline;
-  const {entries = 0, own_entries = 0} = statements_info ?? {};
-  const counted = entries - own_entries;
+  const {entries = 0, own_entries = 0, hidden_entries = 0} = statements_info ?? {};
+  const counted = entries - own_entries - hidden_entries;
   return [
     ...(statements.length === 0 ? ['the baseline has no statements'] : []),
     ...(statements.length > 0 && entries >= mostListed && counted > statements.length

@@ -80,10 +80,11 @@ function measureStatements({snapshot, is_interval = false}: Measurable) {
   const {statements, statements_info, unavailable} = snapshot;
   const isReadable = !unavailable.some(({section}) => section === 'statements');
   const hasRates = statements.some(({rates}) => rates !== undefined);
+  const hasHidden = (statements_info?.hidden_entries ?? 0) > 0;
   const isMeasured = isReadable && (hasRates || !is_interval);
   return {
     slowest_mean_exec_time_ms: isMeasured
-      ? (slowestStatement(snapshot, {is_interval})?.mean_exec_time_ms ?? 0)
+      ? (slowestStatement(snapshot, {is_interval})?.mean_exec_time_ms ?? (hasHidden ? null : 0))
       : null,
     statement_evictions_per_minute: statements_info?.evictions_per_minute ?? null,
     n_plus_one_suspects: hasRates ? countSuspects(statements) : null,

@@ -68,7 +68,8 @@ SELECT /* poolctl */ string_agg(concat(p.userid, '/', p.dbid, '/', p.queryid, CA
     .map(([, value]) => value)
     .join(', ')})) FILTER (WHERE ${isWanted}), '[]') AS wanted,
   date_part('epoch', clock_timestamp() - now()) * 1000 AS took_ms,
-  count(*) FILTER (WHERE p.queryid IS NULL) AS hidden
+  count(*) FILTER (WHERE p.queryid IS NULL) AS hidden,
+  coalesce(sum(p.total_exec_time) FILTER (WHERE p.queryid IS NULL), 0) AS hidden_exec_time
 FROM ${entries(false)}`;
 
 const before1_11: VersionColumns = {
@@ -110,6 +111,7 @@ export type StatementsScanRow = [
   wanted: StatementRow[],
   took_ms: number,
   hidden: number,
+  hidden_exec_time: number,
 ];
 
 export type StatementRow = [

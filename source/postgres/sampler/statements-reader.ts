@@ -56,7 +56,9 @@ const fullRatio = 0.95;
 /** Texts kept before all are dropped; a thousand texts of Prisma's take about 1 MB. */
 const maxTexts = 3000;
 
-type Read = Pick<StatementCounters, 'statements' | 'is_complete' | 'scan'>;
+type Read = Pick<StatementCounters, 'statements' | 'is_complete' | 'scan'> & {
+  hidden: {entries: number; exec_time_ms: number};
+};
 
 /** Reads pg_stat_statements and never resets it. `schema` and `version` are the extension's. */
 export function createStatementsReader(
@@ -86,17 +88,24 @@ export function createStatementsReader(
     if (read === null) [infoRows, read] = await readDated(readLarge);
     const infoRow = infoRows[0];
     if (infoRow === undefined || read === null) return;
-    const current: StatementCounters = {at_ms: infoRow[3], stats_reset: isoTime(infoRow[1]), ...read};
+    const {hidden, ...readable} = read;
+    const current: StatementCounters = {
+      at_ms: infoRow[3],
+      stats_reset: isoTime(infoRow[1]),
+      hidden_exec_time_ms: hidden.exec_time_ms,
+      ...readable,
+    };
     const statements = counters === null ? current.statements : withStatementRates(counters, current);
     counters = current;
     show(statements);
-    info = toInfo(infoRow);
+    info = {...toInfo(infoRow), ...(hidden.entries > 0 && {hidden_entries: hidden.entries})};
   }
 
   /** null if there are more entries than are read in full. */
   async function readAll(names: Names): Promise<Read | null> {
     const found = await run<StatementRow | HiddenRow>(variant(statementsQuery), [mostListed]);
     const rows = found.filter((row): row is StatementRow => row[0] !== null);
+    const hidden = found.filter(row => row[0] === null);
     const statements = rows.map(row => toStatement(row, names));
     if (found.length >= mostListed) {
       listed = statements.map(statementKey);
@@ -107,19 +116,20 @@ export function createStatementsReader(
     return {
       statements: statements.filter(each => !own.has(textKeyOf(statementKey(each)))),
       is_complete: true,
+      hidden: {entries: hidden.length, exec_time_ms: hidden.reduce((sum, row) => sum + row[5], 0)},
     };
   }
 
   async function readLarge(names: Names): Promise<Read> {
     const [row] = await run<StatementsScanRow>(variant(statementsScanQuery), keyArrays(listed));
-    const [lines, wanted, scan_ms, hidden] = row ?? [null, [], 0, 0];
+    const [lines, wanted, scan_ms, hidden_entries, exec_time_ms] = row ?? [null, [], 0, 0, 0];
     const scan: StatementScan = new Map();
     for (const part of partsOf(lines ?? '')) {
       addScanned(scan, part);
       // Keys and other answers come between the parts.
       await new Promise(resolve => setImmediate(resolve));
     }
-    entries = scan.size + hidden;
+    entries = scan.size + hidden_entries;
     took_ms = scan_ms;
     // poolctl's own are neither listed nor a part of the time that shares are of.
     for (const key of own) for (const toplevel of [true, false]) scan.delete(`${key}/${toplevel}`);
@@ -138,7 +148,8 @@ export function createStatementsReader(
       if (scanned !== undefined && !read.has(key)) read.set(key, {...statement, ...scanned});
     }
     const statements = listed.flatMap(key => read.get(key) ?? []);
-    return {statements, is_complete: entries < mostListed, scan};
+    const hidden = {entries: hidden_entries, exec_time_ms};
+    return {statements, is_complete: entries < mostListed, scan, hidden};
   }
 
   function toInfo([dealloc, stats_reset, max_entries, at_ms]: StatementsInfoRow): StatementsInfo {
@@ -207,7 +218,14 @@ function keyArrays(keys: readonly string[]): string[][] {
   return [2, 1, 0].map(index => parts.map(each => each[index] ?? ''));
 }
 
-type HiddenRow = [queryid: null, ...unknown[]];
+type HiddenRow = [
+  queryid: null,
+  dbid: number,
+  userid: number,
+  toplevel: boolean,
+  calls: number,
+  total_exec_time: number,
+];
 
 function toStatement(row: StatementRow, names: Names): Statement {
   const [queryid, dbid, userid, toplevel] = row;

@@ -40,6 +40,19 @@ const deviation = (times: number[]) => {
 
 describe('withStatementRates', () => {
   it.each([
+    [0, 1],
+    [30, 0.25],
+    // Some were evicted.
+    [-5, 1],
+  ])('counts what hidden entries took, %d ms more, in the time that shares are of', (growth, share) => {
+    const [statement] = withStatementRates(
+      counters(0, [afterCalls([])], {hidden_exec_time_ms: 100}),
+      counters(1000, [afterCalls([10])], {hidden_exec_time_ms: 100 + growth}),
+    );
+    expect(statement?.rates?.exec_share_ratio).toBe(share);
+  });
+
+  it.each([
     ['few calls', [1, 2, 3], [10, 20, 60]],
     ['one call', [5, 5], [100]],
     ['from the first call', [], [3, 4, 8]],

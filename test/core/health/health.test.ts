@@ -226,6 +226,23 @@ describe('findings', () => {
 
 describe('the slowest statement', () => {
   it.each([
+    [undefined, 0],
+    [4, null],
+  ])('is unknown where none is seen and %s are hidden', (hidden_entries, expected) => {
+    const statements_info = {
+      dealloc: 0,
+      stats_reset: null,
+      entries: 4,
+      max_entries: 5000,
+      is_evicting: false,
+      ...(hidden_entries !== undefined && {hidden_entries}),
+    };
+    const snapshot = createSnapshot({statements: [], statements_info});
+    const metrics = measure({snapshot, facts: {}, findings: [], pooler_waiting_clients: null});
+    expect(metrics.slowest_mean_exec_time_ms).toBe(expected);
+  });
+
+  it.each([
     ['none', [], undefined],
     [
       'the slowest on average',
