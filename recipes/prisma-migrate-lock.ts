@@ -240,11 +240,11 @@ function explainKept(chosen: readonly KnownSession[]): string[] {
   const [first] = others;
   if (first === undefined) return [];
   const pooler = others.map(poolerOf).find(each => each !== null);
-  const direct = 'Let Prisma Migrate connect directly (directUrl, DIRECT_URL).';
+  const direct = 'let Prisma Migrate connect directly (directUrl, DIRECT_URL).';
   return [
     pooler === undefined
-      ? `The last statement of ${first.pid} is not Prisma Migrate's. A pooler in transaction mode keeps a session and its lock for other clients; whether there is one cannot be seen here. If so: ${direct}`
-      : `The last statement of ${first.pid} is not Prisma Migrate's: ${pooler} kept the session and its lock for other clients. ${direct}`,
+      ? `The last statement of ${first.pid} is not Prisma Migrate's. A pooler in transaction mode keeps a session and its lock for other clients; whether there is one cannot be seen here. If there is one, ${direct}`
+      : `The last statement of ${first.pid} is not Prisma Migrate's: ${pooler} kept the session and its lock for other clients; ${direct}`,
   ];
 }
 

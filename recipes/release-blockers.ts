@@ -21,7 +21,7 @@ import {
 } from '../source/core/sessions/session-plan.ts';
 import type {KnownSession} from '../source/core/sessions/session-steps.ts';
 import {cancelStep, terminateBlockerStep} from '../source/core/sessions/session-steps.ts';
-import {whatIsFreed} from '../source/core/sessions/what-is-freed.ts';
+import {otherWays, whatIsFreed} from '../source/core/sessions/what-is-freed.ts';
 import {quoteLiteral} from '../source/core/sql/quote.ts';
 import {counted} from '../source/core/text/format.ts';
 import {writeDuration} from '../source/core/text/time.ts';
@@ -120,7 +120,7 @@ function plan(
   return {
     recipe: recipe.id,
     params: completeParams(params, parameters),
-    explanation: explain(snapshot, {chosen, roots, thenTerminate, sessions}),
+    explanation: explain(snapshot, {chosen, skipped, roots, thenTerminate, sessions}),
     figure: lockFigure(roots, snapshot, pidsOf(chosen)),
     steps,
     skipped,
@@ -225,7 +225,7 @@ function adviseOnPrepared(prepared: readonly PreparedTransaction[]): AdviceStep[
 
 function explain(
   snapshot: Snapshot,
-  {chosen, roots, thenTerminate, sessions}: Known & {chosen: KnownSession[]; thenTerminate: boolean},
+  {chosen, skipped, roots, thenTerminate, sessions}: Known & Choice & {thenTerminate: boolean},
 ): string[] {
   const [most] = roots;
   if (most === undefined) return ['No session waits for a lock. Nothing to release.'];
@@ -247,7 +247,7 @@ function explain(
   return [
     ...opening,
     ...describeSessions({chosen, skipped: [], blocked}),
-    ...whatIsFreed(snapshot, chosen),
+    ...(chosen.length === 0 ? otherWays(snapshot, skipped) : whatIsFreed(snapshot, chosen)),
     ...(running.length === 0
       ? []
       : [

@@ -70,7 +70,7 @@ describe('plan', () => {
     [
       'another statement',
       {query: 'SELECT 1'},
-      /^The last statement of 1 is not .* cannot be seen here\. If so: .*directUrl/,
+      /^The last statement of 1 is not .* cannot be seen here\. If there is one, let .*directUrl/,
     ],
     [
       "a pooler's name",

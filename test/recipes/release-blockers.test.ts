@@ -211,6 +211,37 @@ describe('plan', () => {
     );
   });
 
+  it.each<[string, Partial<Backend>, RecipeData, string[]]>([
+    [
+      "a superuser's dump",
+      {...leaking, application_name: 'pg_dump', is_superuser: true},
+      {},
+      [
+        '2 (shop/shop_app active) waits itself and holds up the rest: to cancel its statement, which frees 3 sessions, set pid=2.',
+      ],
+    ],
+    [
+      'the holder of an advisory lock',
+      leaking,
+      {sessions: {advisory_locks: [{pid: 1, count: 1, names: ['advisory lock 4242']}], index_builds: []}},
+      [
+        '2 (shop/shop_app active) waits itself and holds up the rest: to cancel its statement, which frees 3 sessions, set pid=2.',
+        'To release 1 in spite of the reason for which it is skipped, set pid=1.',
+      ],
+    ],
+  ])('says what else can be named where the blocker is %s', (_, root, facts, expected) => {
+    const queue = snapshotOf({1: root, 2: {}, 3: {}, 4: {}, 5: {}}, [
+      [2, [1], 9000],
+      [3, [2], 8000],
+      [4, [2], 8000],
+      [5, [2], 8000],
+    ]);
+    const made = plan(queue, {}, facts);
+    expect(made.steps).toEqual([]);
+    expect(made.explanation.slice(1)).toEqual(expected);
+    expect(plan(queue, {waited_for: '10s'}, facts).explanation).toHaveLength(1);
+  });
+
   it('promises nothing more than the rest waits for', () => {
     expect(plan(two, {pid: '2'}).explanation).toContain(
       'This frees 2 sessions. 1 session still waits for session 1.',

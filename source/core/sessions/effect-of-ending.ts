@@ -95,7 +95,9 @@ function hasTransaction({state}: Backend): boolean {
 /** SyncRepWaitForLSN in syncrep.c: both only end the wait; the commit is on this server's disk. */
 function committedEffect(pid: number, ending: Ending): string {
   const client =
-    ending === 'end' ? 'its client loses the connection and does not learn that' : 'its client is told so';
+    ending === 'end'
+      ? 'its client loses the connection and does not learn that'
+      : 'its client gets a success, with a warning';
   return `${pid} waits for a synchronous standby (SyncRep): its transaction is committed here and cannot be rolled back. It becomes visible without its standby, and is lost if this server is; ${client}.`;
 }
 

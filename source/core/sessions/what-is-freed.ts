@@ -1,7 +1,9 @@
+import type {Skipped} from '../../model/recipe.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {lockTree} from '../activity/lock-tree.ts';
 import {freedBy, lockGraph} from '../assessment/lock-graph.ts';
 import {counted} from '../text/format.ts';
+import {describeBackend, protectionOf} from './protection.ts';
 import {isWaitingForLock} from './session.ts';
 
 /** What the plan frees, and who waits on: only those freed wait for nothing else. */
@@ -22,6 +24,28 @@ export function whatIsFreed(snapshot: Snapshot, chosen: readonly Backend[]): str
       ? [
           `This frees ${counted(freed, 'session')}. ${counted(still, 'session')} still ${still === 1 ? 'waits' : 'wait'}${others.length === 0 ? '' : ` for ${others.map(nameOf).join(', ')}`}.`,
         ]
+      : []),
+  ];
+}
+
+/** What can be named where all blockers that are due are skipped: the waiting session whose cancel frees most, or a blocker itself. */
+export function otherWays(snapshot: Snapshot, skipped: readonly Skipped[]): string[] {
+  if (skipped.length === 0) return [];
+  const graph = lockGraph(snapshot);
+  const [middle] = snapshot.backends
+    .filter(backend => graph.blockers.has(backend.pid) && protectionOf(backend, snapshot, true) === null)
+    .map(backend => ({backend, freed: freedBy([backend.pid], graph).size}))
+    .sort((a, b) => b.freed - a.freed);
+  const [blocker] = skipped.filter(({is_forbidden}) => !is_forbidden);
+  const pid = blocker?.subject.replace('backend:', '');
+  return [
+    ...(middle === undefined || middle.freed === 0
+      ? []
+      : [
+          `${middle.backend.pid} (${describeBackend(middle.backend)}) waits itself and holds up the rest: to cancel its statement, which frees ${counted(middle.freed, 'session')}, set pid=${middle.backend.pid}.`,
+        ]),
+    ...(snapshot.backends.some(each => String(each.pid) === pid)
+      ? [`To release ${pid} in spite of the reason for which it is skipped, set pid=${pid}.`]
       : []),
   ];
 }

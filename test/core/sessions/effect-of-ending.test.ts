@@ -58,7 +58,7 @@ it.each<[string, 'end' | 'cancel', Partial<Backend>, SessionFacts, string[]]>([
     atCommit,
     nothing,
     [
-      '1 waits for a synchronous standby (SyncRep): its transaction is committed here and cannot be rolled back. It becomes visible without its standby, and is lost if this server is; its client is told so.',
+      '1 waits for a synchronous standby (SyncRep): its transaction is committed here and cannot be rolled back. It becomes visible without its standby, and is lost if this server is; its client gets a success, with a warning.',
     ],
   ],
   [
