@@ -125,13 +125,29 @@ export function atLine<Result>(line: number | null, body: () => Result): Result 
   return request === undefined || line === null ? body() : currentRequest.run({...request, line}, body);
 }
 
+/** Lines by the place in the loaded code: the text of a stack, translated by source maps, costs more than a query. */
+const knownLines = new Map<string, number | null>();
+
 /** The innermost line of `file` on the stack, or null. */
 export function callerLine(file: string): number | null {
-  const {stackTraceLimit} = Error;
+  const {stackTraceLimit, prepareStackTrace} = Error;
   Error.stackTraceLimit = 50;
-  const line = lineOf(new Error(), file);
+  Error.prepareStackTrace = (_, sites) => placeOf(sites, file);
+  const place = new Error().stack as string | null | undefined;
+  Error.prepareStackTrace = prepareStackTrace;
+  const known = place == null ? undefined : knownLines.get(place);
+  const line = known === undefined ? lineOf(new Error(), file) : known;
+  if (place != null && known === undefined) knownLines.set(place, line);
   Error.stackTraceLimit = stackTraceLimit;
   return line;
+}
+
+function placeOf(sites: readonly NodeJS.CallSite[], file: string): string | null {
+  for (const site of sites) {
+    const name = site.getFileName();
+    if (name?.includes(file)) return `${name}:${site.getLineNumber()}:${site.getColumnNumber()}`;
+  }
+  return null;
 }
 
 /** The innermost line of `file` in an error's stack, or null. */
