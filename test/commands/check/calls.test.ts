@@ -28,6 +28,14 @@ it.each([
   ]);
 });
 
+it.each([
+  [['--for', '2s', '--every', '2s'], '--for must be longer than --every'],
+  [['--against', 'web', '--for', '1min'], '--against requires --application and --for'],
+  [['--application', 'canary', '--against', 'web'], '--against requires --application and --for'],
+])('poolctl check %j exits 2: %s', async (flags, reason) => {
+  expect(await failing(['check', url, ...flags])).toEqual([2, expect.stringContaining(reason)]);
+});
+
 it('poolctl check exits 2 for an invalid baseline', async () => {
   const baseline = ['check', url, '--baseline'];
   expect(await failing([...baseline, 'nowhere.json'])).toEqual([2, expect.stringContaining('ENOENT')]);

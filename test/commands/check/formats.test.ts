@@ -13,7 +13,7 @@ import {
 } from '../../cli/run-program.ts';
 import {activeMarkdown} from '../../helpers/active-markdown.ts';
 import {program} from '../../helpers/build.ts';
-import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeEachMajor, shareTestServer, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {itWithValidator} from '../../helpers/validators.ts';
 
 const xmllint = {name: 'libxml2-utils', program: 'xmllint', args: ['--noout', '-']};
@@ -75,6 +75,30 @@ describeEachMajor('poolctl check writes', async major => {
     expect(await isRead()).not.toContain('poolctl_slots');
     server = await startTestServer({major, settings: {max_connections: 20, max_wal_senders: 0}});
     await createCliRoles(server);
+  });
+
+  it('metrics without what is hidden from the role, and of 50 applications at most', async () => {
+    const shared = await shareTestServer({major});
+    onTestFinished(() => shared.stop());
+    await createCliRoles(shared);
+    const names = Array.from({length: 53}, (_, index) => `worker-${index}`);
+    const clients = await Promise.all(
+      names.map(application_name => shared.connect({user: 'app', password, application_name})),
+    );
+    const call = ['check', urlOf(shared, 'blind'), '--metrics', ':0', '--every', '0.5s'];
+    const address = await serveMetrics(call);
+    const isRead = async () => (await fetch(address)).text();
+    await expect.poll(isRead).toMatch(/^poolctl_up 1$/m);
+    const text = await isRead();
+    expect(text).toMatch(/^poolctl_slots_used \d+$/m);
+    expect(text).not.toMatch(/^poolctl_(longest_transaction|longest_idle_in|status)/m);
+    expect(text).not.toMatch(/metric="longest_/);
+    const applications = new Set(
+      [...text.matchAll(/^poolctl_application_sessions\{application="([^"]*)"/gm)].map(([, name]) => name),
+    );
+    expect(applications.size).toBe(51);
+    expect(applications).toContain('(others)');
+    await Promise.all(clients.map(each => each.end()));
   });
 
   it('no metrics of a wrong password or database: it exits', async () => {

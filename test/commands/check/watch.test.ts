@@ -1,4 +1,4 @@
-import {writeFile} from 'node:fs/promises';
+import {readFile, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, it, onTestFinished} from 'vitest';
 import {createCliRoles, leak, password, runProgram, temporaryHome, urlOf} from '../../cli/run-program.ts';
@@ -61,6 +61,14 @@ describeEachMajor('poolctl check --for', major => {
     const {code, document} = await watch(['--for', '10min', '--sustain', '1s', '--max-used', '1%']);
     expect([code, document.status, document.watch.failed_early]).toEqual([1, 'critical', 'used_ratio']);
     expect(document.watch.elapsed_ms).toBeLessThan(600_000);
+    const args = ['--for', '10min', '--every', '0.5s', '--sustain', '1s', '--max-used', '1%', '--nagios'];
+    const nagios = await runProgram(['check', urlOf(server, 'oncall'), ...quiet, ...args]);
+    expect([nagios.code, nagios.stdout]).toEqual([
+      2,
+      expect.stringMatching(
+        /^POOLCTL CRITICAL - slots used stayed critical; slots used \d.*% \(at most 1%\)/,
+      ),
+    ]);
   });
 
   it('fails if the average exceeds its limit, even if no single snapshot does', async () => {
@@ -157,6 +165,14 @@ describeEachMajor('poolctl check --for', major => {
     });
     expect((await runProgram(args, {home})).stdout).toMatch(
       /compared with \d{4}-\d\d-\d\d [\d:]+ to \d{4}-\d\d-\d\d [\d:]+ UTC/,
+    );
+    const reasons = await runProgram([...args, '--nagios', '--junit', 'out.xml'], {home});
+    expect([reasons.code, reasons.stdout]).toEqual([
+      1,
+      expect.stringMatching(/^POOLCTL WARNING - SLOWER \d.* times: .*\nwarning: SLOWER .*pg_sleep/s),
+    ]);
+    expect(await readFile(join(home, 'out.xml'), 'utf8')).toMatch(
+      /name="no slower, no more errors"><failure type="warning" message="SLOWER .*pg_sleep/,
     );
     await writeFile(join(home, 'before.poolctl'), 'something else');
     const {code, stderr} = await runProgram(args, {home});

@@ -111,6 +111,19 @@ describe('report', () => {
     expect(report.series[0]?.points).toHaveLength(30);
   });
 
+  it("gives a finding's worst figure, not its last one", async () => {
+    const leaking: Recipe = {
+      ...createRecipe(),
+      diagnose: ({at}) => {
+        const index = (Date.parse(at) - from_ms) / 2000;
+        const sessions = index === 15 ? 50 : 10;
+        return [createFinding({summary: `${sessions} sessions leaked`, evidence: {sessions}})];
+      },
+    };
+    const report = await createReport({recording, entries, recipes: [leaking], underWay: new Map()}, scope);
+    expect(report.findings).toMatchObject([{summary: '50 sessions leaked', isOpen: true}]);
+  });
+
   it('is limited to a period, or to a run and the runs that undid it', async () => {
     const early = await createReport(
       {recording, entries, recipes: [recipe], underWay: new Map()},
