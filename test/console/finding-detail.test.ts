@@ -1,9 +1,10 @@
 import {describe, expect, it} from 'vitest';
 import type {ConsoleState} from '../../source/console/state/state.ts';
-import type {Finding} from '../../source/model/recipe.ts';
-import {createSnapshot} from '../helpers/snapshot.ts';
+import type {Act, Finding} from '../../source/model/recipe.ts';
+import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
 import {createFinding, createRecipe, open, play, press, read, screenOf} from './played.ts';
 
+const act: Act = {recipe: 'end-them', params: {}, title: 'End them', frees: null, costs: ''};
 const lockQueue = createFinding({
   severity: 'critical',
   cause: 'lock-queue',
@@ -73,6 +74,40 @@ describe("a finding's page", () => {
     const state = press(reading([lockQueue]), 'a', 'c');
     expect(state.wizard).toBeNull();
     expect(state.notice?.text).toBe('c: no such act');
+  });
+
+  it.each<[string, Partial<Finding>, string | null]>([
+    ['the sessions that it names', {explains: ['backend:2', 'backend:9']}, 'pid=2'],
+    ['its subject and what it explains', {subject: 'backend:1', explains: ['backend:3']}, 'pid=1,3'],
+    ['a pool', {subject: 'application:web api/role:app/runaway'}, 'application="web api" role=app'],
+    ['several pools', {explains: ['application:web api/role:app', 'application:b/role:app']}, 'pid=1,2,3'],
+    ['a role', {subject: 'role:app/chatty'}, 'role=app'],
+    ['whom an act names', {subject: 'lock:x', acts: [{...act, params: {pid: '3@2026-01-01'}}]}, 'pid=3'],
+    ['none that is still there', {subject: 'backend:9'}, null],
+  ])('s shows %s in Sessions', (_, changes, filter) => {
+    const backends = [
+      createBackend({pid: 1, application_name: 'web api', usename: 'app'}),
+      createBackend({pid: 2, application_name: 'web api', usename: 'app'}),
+      createBackend({pid: 3, application_name: 'b', usename: 'app'}),
+    ];
+    const finding = {...lockQueue, acts: [], ...changes};
+    const opened = press(
+      play(
+        open(100, 40, {recipes: [createRecipe({findings: () => [finding]})]}),
+        read(createSnapshot({backends})),
+      ).state,
+      'a',
+    );
+    const state = press(opened, 's');
+    if (filter === null) {
+      expect(state).toMatchObject({
+        view: 'overview',
+        notice: {text: 's: no session that is still there is named'},
+      });
+      return;
+    }
+    expect(state).toMatchObject({view: 'sessions', overlay: null, tables: {sessions: {filter}}});
+    expect(screenOf(state)).not.toContain('no session matches');
   });
 
   it('says when the finding is gone', () => {

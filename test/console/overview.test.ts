@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import type {ConsoleState} from '../../source/console/state/state.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
-import {createFinding, createRecipe, open, play, press, read, rowsOf} from './played.ts';
+import {createFinding, createRecipe, open, play, press, read, rowsOf, screenOf} from './played.ts';
 
 /** After half a minute, with so many findings and groups of sessions. */
 function overview(size: {columns: number; rows: number; findings: number; groups: number}): ConsoleState {
@@ -40,6 +40,20 @@ describe('overview', () => {
   ])('shows findings first, then those that hold slots, then charts: %s', (_, size, shown) => {
     const rows = rowsOf(overview(size));
     expect([count(rows, findings), count(rows, groups), count(rows, charts)]).toEqual(shown);
+  });
+
+  it.each([
+    ['idle', {states: 'idle'}],
+    ['idle in transaction', {}],
+  ] as const)('K on a group of sessions that are %s opens what ends these', (state, states) => {
+    const backends = [
+      createBackend({pid: 5, application_name: 'web', usename: 'app', client_addr: '10.0.0.7', state}),
+    ];
+    const recipes = [createRecipe({id: 'kill-idle-sessions'})];
+    const shown = play(open(100, 30, {recipes}), read(createSnapshot({backends}))).state;
+    expect(screenOf(shown)).toContain('K end idle ones');
+    const params = {application: 'web', role: 'app', client: '10.0.0.7', ...states};
+    expect(press(shown, 'K').wizard).toMatchObject({recipe: 'kill-idle-sessions', params});
   });
 
   it('has groups and statements to the left of the charts on a wide screen', () => {

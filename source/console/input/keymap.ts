@@ -1,3 +1,4 @@
+import {selectedGroup} from '../rows/selection.ts';
 import {needsFilterable, needsTable, viewIds} from '../state/browsing.ts';
 import {findingLetters} from '../state/findings.ts';
 import {whyNotQuit} from '../state/left-run.ts';
@@ -21,6 +22,7 @@ import {
   needsRecipe,
   needsRun,
   needsSessions,
+  needsSessionsOfFinding,
   needsStatement,
   needsTaggable,
   needsUndoable,
@@ -108,10 +110,18 @@ export const bindings: Binding[] = [
     keys: ['K'],
     modes: ['browse', 'detail', 'sessionPreview'],
     command: {kind: 'end-sessions', how: 'terminate'},
-    label: 'terminate',
-    help: 'terminate the tagged sessions, or the selected one',
+    label: state => (state.view !== 'overview' ? 'terminate' : selectedGroup(state) ? 'end idle ones' : ''),
+    help: 'terminate the tagged sessions, or the selected one; on a group, end its idle sessions',
     disabledBecause: needsSessions,
-    views: ['sessions', 'locks'],
+    views: ['sessions', 'locks', 'overview'],
+  },
+  {
+    keys: ['s'],
+    modes: ['detail'],
+    command: {kind: 'show-sessions'},
+    label: ({overlay}) => (overlay?.kind === 'finding' ? 'sessions' : ''),
+    help: 'on the page of a finding: the sessions that it names',
+    disabledBecause: needsSessionsOfFinding,
   },
   {
     keys: ['x'],
@@ -144,7 +154,7 @@ export const bindings: Binding[] = [
     modes: ['browse'],
     command: {kind: 'prompt', purpose: 'filter'},
     label: 'filter',
-    help: 'filter by words, column:value, column=value, column>1m or !word',
+    help: 'filter by words, column:value, column=a,b, column>1m or !word',
     disabledBecause: needsFilterable,
     views: ['sessions', 'statements', 'journal', 'changes'],
   },
@@ -221,23 +231,20 @@ export const bindings: Binding[] = [
     help: 'back to now',
     disabledBecause: needsPast,
   },
-  {
-    keys: ['w'],
-    modes: ['browse'],
-    command: {kind: 'write-out', file: null},
-    help: 'write the last hour to a file for poolctl play or report',
-    disabledBecause: needsNow,
-  },
+  ...inModes(
+    ['browse', 'detail'],
+    [[['y'], {kind: 'copy'}, 'copy the selected statement (OSC 52, works over SSH)']],
+  ),
   ...inModes('browse', [
+    [
+      ['w'],
+      {kind: 'write-out', file: null},
+      'write the last hour to a file for poolctl play or report',
+      needsNow,
+    ],
     [['+', '='], {kind: 'change-interval', faster: true}, 'refresh more often; in the past: play faster'],
     [['-'], {kind: 'change-interval', faster: false}, 'refresh less often; in the past: play slower'],
   ]),
-  {
-    keys: ['y'],
-    modes: ['browse', 'detail'],
-    command: {kind: 'copy'},
-    help: 'copy the selected statement (OSC 52, works over SSH)',
-  },
   {
     keys: [':'],
     modes: ['browse'],
@@ -293,12 +300,9 @@ export const bindings: Binding[] = [
     help: 'leave a run while it goes on, as 1 to 7 do; back to the run that was left',
     disabledBecause: needsRun,
   },
-  {
-    keys: ['ctrl-z'],
-    modes: everyMode,
-    command: {kind: 'suspend'},
-    help: 'suspend to the shell; fg resumes',
-  },
-  {keys: ['ctrl-c'], modes: everyMode, command: {kind: 'quit'}, help: 'quit at once'},
+  ...inModes(everyMode, [
+    [['ctrl-z'], {kind: 'suspend'}, 'suspend to the shell; fg resumes'],
+    [['ctrl-c'], {kind: 'quit'}, 'quit at once'],
+  ]),
   ...fieldBindings,
 ];

@@ -1,7 +1,14 @@
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
 import {parseSessionId} from '../../core/sessions/session.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
-import {selectedId, selectedRun, selectedSession, targetSessions} from '../rows/selection.ts';
+import {
+  filterOfFinding,
+  selectedGroup,
+  selectedId,
+  selectedRun,
+  selectedSession,
+  targetSessions,
+} from '../rows/selection.ts';
 import {actOf, findingOf} from '../state/findings.ts';
 import {isRunLeft} from '../state/left-run.ts';
 import {hasEnded} from '../state/replay.ts';
@@ -85,9 +92,10 @@ export function needsTaggable(state: ConsoleState): string | null {
     : 'works in Sessions (2) and Locks (4)';
 }
 
-export function needsSessions(state: ConsoleState): string | null {
+export function needsSessions(state: ConsoleState, key: string): string | null {
+  if (key === 'K' && selectedGroup(state) !== undefined) return null;
   if (state.overlay?.kind !== 'session' && state.view !== 'sessions' && state.view !== 'locks')
-    return 'works in Sessions (2) and Locks (4)';
+    return `works in Sessions (2) and Locks (4)${key === 'K' ? ', and on a group here' : ''}`;
   const targets = targetSessions(state);
   if (targets.length === 0) return 'no session selected or tagged';
   if (targets.every(id => parseSessionId(id).backend_start === ''))
@@ -110,6 +118,11 @@ export function needsFinding(state: ConsoleState, letter: string): string | null
   if (overlay?.kind === 'finding') return actOf(overlay.finding, letter) ? null : 'no such act';
   if (view !== 'overview' || overlay !== null) return 'works in Overview (1)';
   return findingOf(state, letter) ? null : 'no such finding';
+}
+
+export function needsSessionsOfFinding(state: ConsoleState): string | null {
+  if (state.overlay?.kind !== 'finding') return "works on a finding's page";
+  return filterOfFinding(state) === null ? 'no session that is still there is named' : null;
 }
 
 /** A run can be undone only on the server where it was executed. */

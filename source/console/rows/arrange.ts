@@ -74,7 +74,7 @@ export function freezeOrder<Row>(
 }
 
 /**
- * The `/` filter: all words must match. `state:idle` searches one column, `state=idle` compares the whole value,
+ * The `/` filter: all words must match. `state:idle` searches one column, `state=idle` compares the whole value, `pid=1,2` is either,
  * `xact>1m` and `calls<10k` compare figures, `!word` inverts, any other word searches every column. Case is ignored. A
  * column has the name of its id or its title; `"lock:tuple"` is no column but text. What `filterProblem` names matches no row.
  */
@@ -101,6 +101,8 @@ type FilterWord = {
   name: string;
   sign: string;
   value: string;
+  /** After `=`, any of these. */
+  values: string[];
   /** No value has been typed after the operator yet: every row matches. */
   isOpen: boolean;
 };
@@ -114,10 +116,24 @@ function wordsOf<Row>(filter: string, columns: Column<Row>[]): FilterWord[] {
     const [, name = '', sign = '', value = ''] = /^([a-z]+)(:|>=|<=|=|>|<)(.*)$/i.exec(unquoted) ?? [];
     const isKnown = columnsNamed(name.toLowerCase(), columns).length > 0;
     const isText = name === '' || (bare.startsWith('"') && !isKnown);
+    const values = sign === '=' ? listOf(bare.slice(bare.indexOf('=') + 1)) : [value];
     return isText
-      ? {isInverse, name: '', sign: ':', value: unquoted, isOpen: unquoted === ''}
-      : {isInverse, name: name.toLowerCase(), sign, value, isOpen: value === '' && !bare.endsWith('"')};
+      ? {isInverse, name: '', sign: ':', value: unquoted, values: [unquoted], isOpen: unquoted === ''}
+      : {
+          isInverse,
+          name: name.toLowerCase(),
+          sign,
+          value,
+          values,
+          isOpen: value === '' && !bare.endsWith('"'),
+        };
   });
+}
+
+/** `4711,4712` is two, `"a,b"` one. */
+function listOf(text: string): string[] {
+  const parts = text.match(/(?:[^,"]|"[^"]*"?)+/g) ?? [''];
+  return parts.map(part => part.replaceAll('"', ''));
 }
 
 function columnsNamed<Row>(name: string, columns: Column<Row>[]): Column<Row>[] {
@@ -134,8 +150,9 @@ function createWordTest<Row>(word: FilterWord, columns: Column<Row>[]): (row: Ro
     const figure = parseFigure(word.value);
     return row => searched.some(column => isBeyond(column.sortValue(row), sign, figure)) !== isInverse;
   }
-  const wanted = word.value.toLowerCase();
-  const matches = (text: string) => (sign === '=' ? text === wanted : text.includes(wanted));
+  const wanted = word.values.map(value => value.toLowerCase());
+  const matches = (text: string) =>
+    wanted.some(value => (sign === '=' ? text === value : text.includes(value)));
   const textsOf = (column: Column<Row>, row: Row) => [column.text(row), ...(column.aliases?.(row) ?? [])];
   return row =>
     searched.some(column => textsOf(column, row).some(text => matches(text.toLowerCase()))) !== isInverse;

@@ -1,4 +1,9 @@
-import type {BudgetGroup, Snapshot} from '../../model/snapshot.ts';
+import {poolSubject} from '../../core/assessment/context.ts';
+import {readList} from '../../core/recipe/parameters.ts';
+import {subjectOf} from '../../core/sessions/protection.ts';
+import {parseSessionId} from '../../core/sessions/session.ts';
+import type {Finding} from '../../model/recipe.ts';
+import type {Backend, BudgetGroup, Snapshot} from '../../model/snapshot.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {freezeOrder} from './arrange.ts';
 
@@ -24,7 +29,35 @@ export function groupFilter({application_name, usename, client_addr}: BudgetGrou
   return `${cellFilter('application', application_name)} ${cellFilter('role', usename)}${client}`;
 }
 
-/** `role=app`, quoted where it is empty or has blanks. */
+/** `role=app`, quoted where it is empty, or has blanks or commas. */
 export function cellFilter(column: string, text: string): string {
-  return `${column}=${/^\S+$/.test(text) ? text : `"${text}"`}`;
+  return `${column}=${/^[^\s,]+$/.test(text) ? text : `"${text}"`}`;
+}
+
+/** The filter of Sessions that shows those that a finding names, as far as they are still there; null where it names none. */
+export function findingFilter(finding: Finding, {backends}: Snapshot): string | null {
+  const {subject, explains = [], acts = []} = finding;
+  const named = [subject, ...explains];
+  const pids = (is: (backend: Backend) => boolean) => {
+    const found = backends.filter(is).map(({pid}) => pid);
+    return found.length === 0 ? null : `pid=${found.join(',')}`;
+  };
+  const pools = [...new Set(named.flatMap(each => /^application:.*\/role:[^/]*/.exec(each)?.[0] ?? []))];
+  const [, column, name] = /^(role|database):([^/]+)/.exec(subject) ?? [];
+  const acted = acts.flatMap(({params}) => readList(params.pid ?? '')).map(id => parseSessionId(id).pid);
+  return (
+    pids(({pid}) => named.includes(subjectOf(pid))) ??
+    (pools.length === 1
+      ? poolFilter(pools[0] ?? '')
+      : pids(backend => pools.includes(poolSubject(backend)))) ??
+    (column === undefined ? null : cellFilter(column, name ?? '')) ??
+    pids(({state, query_id}) => state === 'active' && named.includes(`statement:${query_id}`)) ??
+    pids(({pid}) => acted.includes(pid))
+  );
+}
+
+/** The sessions of `application:web/role:app`. */
+function poolFilter(pool: string): string {
+  const [, application = '', role = ''] = /^application:(.*)\/role:(.*)$/.exec(pool) ?? [];
+  return `${cellFilter('application', application)} ${cellFilter('role', role)}`;
 }

@@ -1,7 +1,8 @@
 import {statementKey} from '../../core/activity/rates.ts';
 import {sessionId} from '../../core/sessions/session.ts';
-import type {Backend, Statement} from '../../model/snapshot.ts';
+import type {Backend, BudgetGroup, Statement} from '../../model/snapshot.ts';
 import type {ConsoleState} from '../state/state.ts';
+import {findingFilter, groupId, groupRows} from './groups.ts';
 import {lists} from './lists.ts';
 
 /** The session or statement whose page is open; else what the cursor rests on: the row that was selected, or the first one shown; null in an empty list. */
@@ -37,6 +38,18 @@ export function targetSessions(state: ConsoleState): string[] {
   if (tagged.length > 0) return tagged;
   const id = selectedId(state);
   return id === null ? [] : [id];
+}
+
+/** The group of sessions selected in the Overview. */
+export function selectedGroup(state: ConsoleState): BudgetGroup | undefined {
+  if (state.view !== 'overview' || state.overlay !== null) return undefined;
+  const id = selectedId(state);
+  return groupRows(state).find(group => groupId(group) === id);
+}
+
+/** The filter of the sessions that the finding on the screen names; null where there are none. */
+export function filterOfFinding({overlay, snapshot}: ConsoleState): string | null {
+  return overlay?.kind === 'finding' && snapshot !== null ? findingFilter(overlay.finding, snapshot) : null;
 }
 
 export function selectedStatement(state: ConsoleState): Statement | undefined {

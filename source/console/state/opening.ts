@@ -4,9 +4,11 @@ import {parseSessionId, sessionId} from '../../core/sessions/session.ts';
 import type {Finding, ParameterValues} from '../../model/recipe.ts';
 import type {BudgetGroup} from '../../model/snapshot.ts';
 import {type ChangeRow, changeId, changeRows} from '../rows/changes.ts';
-import {cellFilter, groupFilter, groupId, groupRows} from '../rows/groups.ts';
+import {cellFilter, groupFilter} from '../rows/groups.ts';
 import {lists} from '../rows/lists.ts';
 import {
+  filterOfFinding,
+  selectedGroup,
   selectedId,
   selectedRun,
   selectedSession,
@@ -39,7 +41,7 @@ export function openSelected(state: ConsoleState): UpdateResult {
   if (cursor === null) return noEffects(state.view === 'overview' ? openOverview(state) : state);
   switch (state.view) {
     case 'overview': {
-      const group = groupRows(state).find(each => groupId(each) === cursor);
+      const group = selectedGroup(state);
       if (group !== undefined) return showSessions(state, groupFilter(group));
       return openFinding(
         state,
@@ -131,6 +133,12 @@ export function openRecipeByName(state: ConsoleState, id: string): UpdateResult 
   return openWizard(state, id, everyFinding(state).find(({recipe}) => recipe === id) ?? null);
 }
 
+/** `s` on a finding's page: its sessions, in Sessions. */
+export function showSessionsOfFinding(state: ConsoleState): UpdateResult {
+  const filter = filterOfFinding(state);
+  return filter === null ? noEffects(state) : showSessions({...state, overlay: null}, filter);
+}
+
 /** `r`: the recipe for the selected row; null where none is selected that has one. */
 export function openRecipeOfRow(state: ConsoleState): UpdateResult | null {
   if (state.view === 'recipes') return openSelected(state);
@@ -142,18 +150,25 @@ export function openRecipeOfRow(state: ConsoleState): UpdateResult | null {
     });
   }
   if (state.view !== 'overview') return null;
-  const cursor = selectedId(state);
-  const group = groupRows(state).find(each => groupId(each) === cursor);
+  const group = selectedGroup(state);
   if (group !== undefined) return openWizard(state, 'kill-idle-sessions', null, paramsOf(group));
+  const cursor = selectedId(state);
   const finding = state.findings.find(each => findingId(each) === cursor);
   return finding === undefined ? null : openFinding(state, finding);
 }
 
 /** What kill-idle-sessions takes to mean this group. */
-function paramsOf({application_name, usename, client_addr}: BudgetGroup): ParameterValues {
+function paramsOf({
+  application_name,
+  usename,
+  client_addr,
+  idle,
+  idle_in_transaction,
+}: BudgetGroup): ParameterValues {
   return {
     application: writeText(application_name),
     role: writeText(usename),
+    ...(idle_in_transaction === 0 && idle > 0 && {states: 'idle'}),
     ...(client_addr === null ? {} : {client: client_addr}),
   };
 }
@@ -184,8 +199,9 @@ export function openWizard(
   return withRun({...deselectRecipe(leaveRun(state)), overlay: null, replay: null}, opened);
 }
 
-/** `C` and `K` on the target sessions: the same engine, straight to the preview. */
+/** `C` and `K` on the target sessions: the same engine, straight to the preview. `K` on a group: which of its sessions to end. */
 export function openSessionWizard(state: ConsoleState, how: 'cancel' | 'terminate'): UpdateResult {
+  if (selectedGroup(state) !== undefined) return openRecipeOfRow(state) ?? noEffects(state);
   const recipe = how === 'cancel' ? 'cancel-statements' : 'terminate-sessions';
   const targets = targetSessions(state);
   const opened = openWizard(state, recipe, null, {pid: targets.join(',')});

@@ -36,6 +36,7 @@ import {
   openSelected,
   openSessionWizard,
   openUndoOfRow,
+  showSessionsOfFinding,
 } from './opening.ts';
 import {backToNow, changeSpeed, togglePlaying} from './past.ts';
 import {nextInterval, setInterval} from './reading.ts';
@@ -93,6 +94,7 @@ const viewCommands = {
   'end-sessions': (state, {how}: {how: 'cancel' | 'terminate'}) => openSessionWizard(state, how),
   explain: explainSelected,
   'open-recipe': state => openRecipeOfRow(state) ?? showView(state, 'recipes'),
+  'show-sessions': showSessionsOfFinding,
   'open-finding': (state, {letter}: {letter: string}) => openLettered(state, letter),
   'undo-run': openUndoOfRow,
   help: state => noEffects(openHelp(state)),
