@@ -1,4 +1,13 @@
-import {type Binding, formModes, inModes, type Mode, typingModes} from './modes.ts';
+import {
+  type Binding,
+  formModes,
+  inModes,
+  type Mode,
+  needsBlocker,
+  needsChoices,
+  needsLongGuard,
+  typingModes,
+} from './modes.ts';
 
 const lineModes: Mode[] = ['prompt', 'form'];
 
@@ -42,4 +51,26 @@ export const fieldBindings: Binding[] = [
     [['ctrl-u'], {kind: 'edit', how: 'unix-line-discard'}, 'delete up to the cursor'],
     [['ctrl-k'], {kind: 'edit', how: 'kill-line'}, 'delete from the cursor on'],
   ]),
+];
+
+/** On the pages of a recipe. */
+export const wizardBindings: Binding[] = [
+  ...inModes('wizard', [
+    [['w'], {kind: 'open-blocker'}, 'during a run: show the session it waits for', needsBlocker],
+    [['o'], {kind: 'toggle-guards'}, 'in a preview: show the guards in full, or fold them', needsLongGuard],
+    [
+      ['space'],
+      {kind: 'toggle-choice', which: 'marked'},
+      'in a preview: leave the marked session, index or table out, or take it again',
+      needsChoices,
+    ],
+    [['a'], {kind: 'toggle-choice', which: 'all'}, 'in a preview: take all, or leave all out', needsChoices],
+  ]),
+  {
+    keys: ['tab', 'shift-tab'],
+    modes: ['wizard'],
+    command: key => ({kind: 'mark-choice', by: key === 'tab' ? 1 : -1}),
+    help: 'in a preview: mark the next or previous one',
+    disabledBecause: needsChoices,
+  },
 ];

@@ -3,19 +3,16 @@ import {needsFilterable, needsTable, viewIds} from '../state/browsing.ts';
 import {findingLetters} from '../state/findings.ts';
 import {whyNotQuit} from '../state/left-run.ts';
 import {viewOf, viewWithKey} from '../views/index.ts';
-import {fieldBindings} from './field-keys.ts';
+import {fieldBindings, wizardBindings} from './field-keys.ts';
 import {
   type Binding,
   everyMode,
   formModes,
   inModes,
   modeOf,
-  needsBlocker,
-  needsChoices,
   needsDetail,
   needsEscape,
   needsFinding,
-  needsLongGuard,
   needsNow,
   needsPageToLeave,
   needsPast,
@@ -253,7 +250,6 @@ export const bindings: Binding[] = [
     help: 'enter a command: :sessions, :recipe NAME, :sort mean, :interval 1s, :window 5min, :at 14:03, :speed 10, :write FILE, :quit',
   },
   {keys: ['?', 'h'], modes: ['browse', 'detail'], command: {kind: 'help'}, help: 'this help'},
-  {keys: ['ctrl-l'], modes: everyMode, command: {kind: 'redraw'}, help: 'redraw the screen'},
   {
     keys: ['escape', 'q'],
     modes: ['help', 'detail', 'wizard', 'sessionPreview'],
@@ -275,24 +271,6 @@ export const bindings: Binding[] = [
     command: {kind: 'submit'},
     help: 'confirm the input; next page of a recipe',
   },
-  ...inModes('wizard', [
-    [['w'], {kind: 'open-blocker'}, 'during a run: show the session it waits for', needsBlocker],
-    [['o'], {kind: 'toggle-guards'}, 'in a preview: show the guards in full, or fold them', needsLongGuard],
-    [
-      ['space'],
-      {kind: 'toggle-choice', which: 'marked'},
-      'in a preview: leave the marked session, index or table out, or take it again',
-      needsChoices,
-    ],
-    [['a'], {kind: 'toggle-choice', which: 'all'}, 'in a preview: take all, or leave all out', needsChoices],
-  ]),
-  {
-    keys: ['tab', 'shift-tab'],
-    modes: ['wizard'],
-    command: key => ({kind: 'mark-choice', by: key === 'tab' ? 1 : -1}),
-    help: 'in a preview: mark the next or previous one',
-    disabledBecause: needsChoices,
-  },
   {
     keys: ['v'],
     modes: ['browse', 'detail', 'wizard'],
@@ -301,8 +279,10 @@ export const bindings: Binding[] = [
     disabledBecause: needsRun,
   },
   ...inModes(everyMode, [
+    [['ctrl-l'], {kind: 'redraw'}, 'redraw the screen'],
     [['ctrl-z'], {kind: 'suspend'}, 'suspend to the shell; fg resumes'],
     [['ctrl-c'], {kind: 'quit'}, 'quit at once'],
   ]),
+  ...wizardBindings,
   ...fieldBindings,
 ];

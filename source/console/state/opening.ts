@@ -168,7 +168,7 @@ function paramsOf({
   return {
     application: writeText(application_name),
     role: writeText(usename),
-    ...(idle_in_transaction === 0 && idle > 0 && {states: 'idle'}),
+    ...(idle_in_transaction === 0 && idle !== null && idle > 0 && {states: 'idle'}),
     ...(client_addr === null ? {} : {client: client_addr}),
   };
 }
