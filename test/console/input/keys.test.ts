@@ -39,7 +39,9 @@ describe('keymap', () => {
   });
 
   it('says why a key is not available instead of ignoring it', () => {
-    expect(commandOf('K', state)).toEqual({blocked: 'K: works in Sessions (2) and Locks (4), and on a group here'});
+    expect(commandOf('K', state)).toEqual({
+      blocked: 'K: works in Sessions (2) and Locks (4), and on a group here',
+    });
     expect(commandOf('enter', state)).toEqual({blocked: 'Enter: there is no row'});
     expect(commandOf('a', state)).toEqual({blocked: 'a: no such finding'});
   });
