@@ -171,6 +171,8 @@ export type Sample = {
     /** `INSERT INTO readings`, of one that writes rows. */
     writes?: string;
   }[];
+  /** Sessions that run a statement, by statement, application and what they wait for. */
+  activity: ActivitySample[];
   /** What identifies the server's run and its statistics. */
   server: {
     system_identifier: string | null;
@@ -219,6 +221,16 @@ export type PoolSample = {
   addresses: Readonly<Record<string, number>>;
   /** backend_start of the newest session with a transaction that has written; absent if there was none. */
   newest_writer?: string;
+};
+
+export type ActivitySample = {
+  query_id: string | null;
+  application_name: string;
+  usename: string;
+  datname: string;
+  /** `Lock:tuple`, `IO:DataFileRead`; null for sessions that wait for nothing: they work. */
+  event: string | null;
+  sessions: number;
 };
 
 /** Sessions that wait for one object. */

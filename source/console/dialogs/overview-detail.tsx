@@ -1,5 +1,8 @@
 import {Fragment} from 'react';
 import type {StatementRow} from '../../core/activity/statement-window.ts';
+import {poolName} from '../../core/assessment/context.ts';
+import {poolKey} from '../../core/assessment/sample.ts';
+import {describeWork, workOfApplications} from '../../core/assessment/work-and-waits.ts';
 import {formatCount, formatMs} from '../../core/text/format.ts';
 import type {Change} from '../../model/recipe.ts';
 import type {BudgetGroup} from '../../model/snapshot.ts';
@@ -21,6 +24,7 @@ export function OverviewDetail() {
   const findings = useConsole(state => state.findings);
   const changes = useConsole(state => state.assessment?.changes ?? none);
   const shown = useShownWindow();
+  const samples = useConsole(state => state.samples);
   if (snapshot === null) return null;
   const {budget, unavailable} = snapshot;
   const keys = uniqueKeys(findings.map(findingId));
@@ -60,6 +64,11 @@ export function OverviewDetail() {
           nameWidth={5}
           value={describeGroup(group)}
         />
+      ))}
+      <BlankRow />
+      <Heading>work and waits in the last minute, by application</Heading>
+      {workOfApplications(samples).map(({pool, work}) => (
+        <Prose key={poolKey(pool)} text={`${poolName(pool)}: ${describeWork(work)}`} />
       ))}
       <BlankRow />
       <Heading>{`costliest statements, ${windowText(shown)}`}</Heading>

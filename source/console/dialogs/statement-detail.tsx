@@ -1,7 +1,9 @@
 import {Box} from 'ink';
 import {statementKey} from '../../core/activity/rates.ts';
 import type {StatementsOver} from '../../core/activity/statement-window.ts';
-import {formatBytes, formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
+import {describeWork, workOfStatement} from '../../core/assessment/work-and-waits.ts';
+import {counted, formatBytes, formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
+import type {Sample} from '../../model/assessment.ts';
 import type {Statement} from '../../model/snapshot.ts';
 import {Chart, type Point} from '../components/chart.tsx';
 import {useConsole} from '../components/context.ts';
@@ -25,6 +27,7 @@ export function StatementDetail({id, text, explain}: StatementDetailProps) {
     snapshot?.statements.find(candidate => statementKey(candidate) === id),
   );
   const shown = useShownWindow();
+  const samples = useConsole(state => state.samples);
   if (!statement)
     return (
       <Page>
@@ -44,7 +47,7 @@ export function StatementDetail({id, text, explain}: StatementDetailProps) {
           <BlankRow />
         </>
       )}
-      <Properties properties={propertiesOf(statement, shown)} />
+      <Properties properties={[...propertiesOf(statement, shown), ['waits', workText(statement, samples)]]} />
       <BlankRow />
       <Trend id={id} />
       <BlankRow />
@@ -110,4 +113,12 @@ function windowProperty(shown: StatementsOver, key: string): Property {
     name,
     `${formatCount(calls_per_second)} calls/s, ${loadText(row)} of all execution time, mean ${formatMs(mean_exec_time_ms)} ± ${formatMs(stddev_exec_time_ms)}${of}`,
   ];
+}
+
+/** By the sessions seen in it, which short statements are rarely in. */
+function workText(statement: Statement, samples: readonly Sample[]): string {
+  const work = workOfStatement(samples, statement);
+  return work === null
+    ? `not seen in a session in ${counted(samples.length, 'reading')} of the last minute`
+    : describeWork(work);
 }

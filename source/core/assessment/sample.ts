@@ -1,4 +1,5 @@
 import type {
+  ActivitySample,
   OpenTransaction,
   PoolSample,
   Sample,
@@ -38,6 +39,7 @@ export function toSample(snapshot: Snapshot, at_ms: number, before: readonly Sam
       temp_bytes,
     })),
     begun: begunOf(backends, sinceLast_ms),
+    activity: activityOf(backends),
     server: {
       system_identifier: snapshot.target.server?.system_identifier ?? null,
       started_at: snapshot.target.server?.started_at ?? null,
@@ -199,6 +201,23 @@ function lwlocksOf(backends: readonly Backend[]): Sample['lwlocks'] {
 function toTransaction(backend: Backend): OpenTransaction {
   const {pid, xact_start, application_name, usename, state_age_ms, query_id} = backend;
   return {pid, xact_start, application_name, usename: usename ?? '', idle_ms: state_age_ms ?? 0, query_id};
+}
+
+function activityOf(backends: readonly Backend[]): ActivitySample[] {
+  const activity = new Map<string, ActivitySample>();
+  for (const backend of backends) {
+    if (!isActive(backend)) continue;
+    const {query_id, application_name, wait_event_type, wait_event} = backend;
+    const event = wait_event_type === null ? null : `${wait_event_type}:${wait_event}`;
+    const key = `${query_id}\0${event}\0${poolKey(backend)}`;
+    const own = activity.get(key);
+    if (own !== undefined) own.sessions++;
+    else {
+      const [usename, datname] = [backend.usename ?? '', backend.datname ?? ''];
+      activity.set(key, {query_id, application_name, usename, datname, event, sessions: 1});
+    }
+  }
+  return [...activity.values()];
 }
 
 /** How often statements begin is seen by looking: of those that take less than the interval, only the last in each session. */

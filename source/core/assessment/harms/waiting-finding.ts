@@ -90,10 +90,10 @@ function explainedBy({waits, roots}: Jam, context: Context): string[] {
   ];
 }
 
-export type WaitingApplication = {backend: Backend; waiting: number; sessions: number};
+type WaitingApplication = {backend: Backend; waiting: number; sessions: number};
 
 /** The applications that wait, the one with most waiting sessions first. */
-export function applicationsOf(waits: readonly Wait[], {snapshot}: Context): WaitingApplication[] {
+function applicationsOf(waits: readonly Wait[], {snapshot}: Context): WaitingApplication[] {
   const waiting = new Map<string, WaitingApplication>();
   for (const {backend} of waits) {
     const own = waiting.get(poolKey(backend)) ?? {backend, waiting: 0, sessions: 0};
