@@ -57,13 +57,22 @@ describe('overview', () => {
   });
 
   it('has groups and statements to the left of the charts on a wide screen', () => {
-    const rows = rowsOf(overview({columns: 160, rows: 50, findings: 10, groups: 14}));
-    expect([count(rows, findings), count(rows, groups)]).toEqual([10, 14]);
-    expect(count(rows, /SELECT \d+/)).toBe(12);
-    expect(count(rows, /SELECT \d+ .*[┤│]/)).toBe(3);
+    const rows = rowsOf(overview({columns: 160, rows: 43, findings: 2, groups: 10}));
+    expect([count(rows, findings), count(rows, groups)]).toEqual([2, 10]);
+    expect(count(rows, /SELECT \d+ .*[┤│]/)).toBeGreaterThan(3);
     for (const title of ['slots used 30', 'active 0', 'idle in transaction 0', 'commits/s'])
       expect(count(rows, new RegExp(`^.{97} ${title}`))).toBe(1);
     expect(count(rows, /slots +since 00:00:00$/)).toBe(3);
+  });
+
+  it('has the statements in the whole width below both on a high one', () => {
+    const rows = rowsOf(overview({columns: 160, rows: 50, findings: 10, groups: 14}));
+    expect([count(rows, findings), count(rows, groups)]).toEqual([10, 14]);
+    expect(count(rows, /SELECT \d+/)).toBe(12);
+    expect(rows.at(-2)).toMatch(/SELECT \d+/);
+    expect(count(rows, /SELECT \d+ .*[┤│]/)).toBe(0);
+    expect(count(rows, /^.{97} slots used 30 +active 0$/)).toBe(1);
+    expect(count(rows, /^.{97} idle in transaction 0 +commits\/s/)).toBe(1);
   });
 
   it('draws whole charts where three do not share the columns evenly', () => {
@@ -81,7 +90,7 @@ describe('overview', () => {
 
   it('says the time at which the charts end where that is not now', () => {
     const lost = {kind: 'lost', message: 'connection refused', hint: null, retry_in_ms: 200} as const;
-    const state = overview({columns: 160, rows: 50, findings: 1, groups: 2});
+    const state = overview({columns: 160, rows: 43, findings: 1, groups: 2});
     expect(count(rowsOf(play(state, lost).state), /slots +00:00:00-00:00:28$/)).toBe(3);
   });
 

@@ -1,5 +1,5 @@
 import {Box} from 'ink';
-import {useMemo} from 'react';
+import {type ReactNode, useMemo} from 'react';
 import {sessionsIn} from '../../core/activity/budget.ts';
 import type {StatementRow} from '../../core/activity/statement-window.ts';
 import {formatCount, formatMs} from '../../core/text/format.ts';
@@ -50,13 +50,16 @@ const view: View = {
 
 export default view;
 
-/** From this width on the charts and the statements are beside the groups. */
+/** From this width on the charts are beside the groups and the statements. */
 const leastWide = 120;
+/** From this height on the statements are below both, in the whole width. */
+const leastTall = 44;
 
 function Overview() {
-  const {snapshot, isWide} = useConsole(state => ({
+  const {snapshot, isWide, isTall} = useConsole(state => ({
     snapshot: state.snapshot,
     isWide: state.columns >= leastWide,
+    isTall: state.rows >= leastTall,
   }));
   const history = useConsole(state => state.history);
   if (snapshot === null) return null;
@@ -64,7 +67,7 @@ function Overview() {
     <Box flexDirection="column" flexGrow={1} flexBasis={0} overflow="hidden">
       <ServerHead snapshot={snapshot} history={history} />
       <Box flexDirection="column" flexGrow={1} flexBasis={0}>
-        {isWide ? <Wide snapshot={snapshot} /> : <Narrow snapshot={snapshot} />}
+        {isWide ? <Wide snapshot={snapshot} isTall={isTall} /> : <Narrow snapshot={snapshot} />}
       </Box>
     </Box>
   );
@@ -73,21 +76,37 @@ function Overview() {
 /** Title, one row per letter and "more". */
 const mostFindingRows = findingLetters.length + 2;
 
-function Wide({snapshot}: {snapshot: Snapshot}) {
+function Wide({snapshot, isTall}: {snapshot: Snapshot; isTall: boolean}) {
+  const [used, active, inTransaction] = useSlotCharts(snapshot);
   return (
     <>
       <FindingsList unavailable={snapshot.unavailable} most={mostFindingRows} />
-      <Box flexGrow={1} flexShrink={0} flexBasis="60%" marginTop={1} columnGap={2}>
+      <Box flexGrow={1} flexShrink={0} flexBasis={isTall ? '30%' : '60%'} marginTop={1} columnGap={2}>
         <Box flexDirection="column" width="60%">
           <GroupsList groups={snapshot.budget.groups} />
-          <Costliest snapshot={snapshot} />
+          {!isTall && <Costliest snapshot={snapshot} />}
         </Box>
         <Box flexDirection="column" flexGrow={1} flexBasis={0}>
-          <SlotCharts snapshot={snapshot} />
-          <CommitChart />
+          <ChartPair isBeside={isTall}>
+            {used}
+            {active}
+          </ChartPair>
+          <ChartPair isBeside={isTall}>
+            {inTransaction}
+            <CommitChart />
+          </ChartPair>
         </Box>
       </Box>
+      {isTall && <Costliest snapshot={snapshot} />}
     </>
+  );
+}
+
+function ChartPair({isBeside, children}: {isBeside: boolean; children: ReactNode}) {
+  return (
+    <Box flexDirection={isBeside ? 'row' : 'column'} columnGap={2} flexGrow={1} flexBasis={0}>
+      {children}
+    </Box>
   );
 }
 
@@ -96,6 +115,7 @@ function Wide({snapshot}: {snapshot: Snapshot}) {
  * the rows. The charts get what is left.
  */
 function Narrow({snapshot}: {snapshot: Snapshot}) {
+  const charts = useSlotCharts(snapshot);
   const isAboutStatements = useConsole(({findings: [first]}) =>
     ['slow', 'chatty'].includes(first?.harm?.kind ?? ''),
   );
@@ -107,7 +127,7 @@ function Narrow({snapshot}: {snapshot: Snapshot}) {
         <GroupsList groups={snapshot.budget.groups} />
         <Box flexDirection="column" flexGrow={1} flexBasis={0}>
           <Box flexBasis={highestCharts} columnGap={1}>
-            <SlotCharts snapshot={snapshot} />
+            {charts}
           </Box>
         </Box>
       </Box>
@@ -117,36 +137,45 @@ function Narrow({snapshot}: {snapshot: Snapshot}) {
 
 const highestCharts = 10;
 
-function SlotCharts({snapshot: {budget}}: {snapshot: Snapshot}) {
+function useSlotCharts({budget}: Snapshot): ReactNode[] {
   const end = useChartEnd();
   const used = usePoints('used');
   const active = usePoints('active');
   const idle = usePoints('idle_in_transaction');
   const absent = sessionsIn(budget, 'active') === null ? 'unknown: see sessions by state' : undefined;
   const role = gaugeRole(budget.used_ratio);
-  return (
-    <>
-      <Chart
-        title="slots used"
-        unit="slots"
-        points={used}
-        role={role}
-        max={budget.usable}
-        isWhole
-        end={end}
-      />
-      <Chart title="active" unit="slots" points={active} role="good" isWhole end={end} absent={absent} />
-      <Chart
-        title="idle in transaction"
-        unit="slots"
-        points={idle}
-        role="warning"
-        isWhole
-        end={end}
-        absent={absent}
-      />
-    </>
-  );
+  return [
+    <Chart
+      key="used"
+      title="slots used"
+      unit="slots"
+      points={used}
+      role={role}
+      max={budget.usable}
+      isWhole
+      end={end}
+    />,
+    <Chart
+      key="active"
+      title="active"
+      unit="slots"
+      points={active}
+      role="good"
+      isWhole
+      end={end}
+      absent={absent}
+    />,
+    <Chart
+      key="idle"
+      title="idle in transaction"
+      unit="slots"
+      points={idle}
+      role="warning"
+      isWhole
+      end={end}
+      absent={absent}
+    />,
+  ];
 }
 
 function CommitChart() {
