@@ -2,6 +2,7 @@ import type {Act, Confidence, Finding} from '../../../model/recipe.ts';
 import type {Backend, Snapshot} from '../../../model/snapshot.ts';
 import {mostOf} from '../../group-by.ts';
 import {thresholds} from '../../health/thresholds.ts';
+import {effectsOf} from '../../sessions/effect-of-ending.ts';
 import {protectionOf, subjectOf} from '../../sessions/protection.ts';
 import {statementName} from '../../sql/statement-name.ts';
 import {counted, formatAge} from '../../text/format.ts';
@@ -191,6 +192,7 @@ export function releaseAct(backend: Backend, jam: Jam, {snapshot}: {snapshot: Sn
         : `If it may end: release-blockers, pid=${pid}.`,
     };
   }
+  const [committed] = backend.wait_event === 'SyncRep' ? effectsOf('cancel', [backend], undefined) : [];
   const undone =
     backend.backend_xid === null
       ? 'It has written nothing.'
@@ -201,7 +203,9 @@ export function releaseAct(backend: Backend, jam: Jam, {snapshot}: {snapshot: Sn
         params: {pid: String(pid)},
         title: `cancel ${statementName(backend.query) || 'the statement'} of ${who}`,
         frees,
-        costs: `Its client gets an error (57014) after ${formatAge(backend.query_age_ms)} of work. ${undone}`,
+        costs:
+          committed ??
+          `Its client gets an error (57014) after ${formatAge(backend.query_age_ms)} of work. ${undone}`,
       }
     : {
         recipe: 'release-blockers',

@@ -364,6 +364,19 @@ describe('other holders', () => {
     ]);
   });
 
+  it('promises no rollback of a commit that waits for its standby', () => {
+    const [finding] = examine(
+      behind({
+        state: 'active',
+        query: 'COMMIT',
+        query_age_ms: 180_000,
+        wait_event: 'SyncRep',
+        backend_xid: '7',
+      }),
+    );
+    expect(finding?.acts?.[0]?.costs).toMatch(/^1 waits for a synchronous standby .* cannot be rolled back/);
+  });
+
   it.each<[string, Partial<Backend>, string | null, RegExp]>([
     [
       "Prisma Migrate's lock",
