@@ -1,12 +1,12 @@
 import {countersOf} from '../core/activity/statement-window.ts';
 import {indexAt} from '../core/text/time.ts';
 import type {LoggedChange} from '../model/assessment.ts';
-import type {Outage, RecordedAt} from '../model/ports.ts';
 import type {ParameterValues, Plan} from '../model/recipe.ts';
 import type {ReplayUpdate} from '../model/replay-report.ts';
 import type {RunState} from '../model/run.ts';
-import type {Backend, Snapshot} from '../model/snapshot.ts';
+import type {Backend} from '../model/snapshot.ts';
 import type {ConsolePorts} from './ports.ts';
+import type {PastRead} from './state/past.ts';
 import type {Effect, ScrollBy} from './state/state.ts';
 import type {Message} from './state/update.ts';
 
@@ -180,7 +180,7 @@ const snapshotsBefore = 119;
 async function readPast(
   {past}: ConsolePorts,
   {at_ms, by}: {at_ms: number; by: number},
-): Promise<{times: readonly RecordedAt[]; snapshots: Snapshot[]; outage: Outage | null}> {
+): Promise<Omit<PastRead, 'kind'>> {
   const recording = await past.recording();
   const times = recording.times();
   const stops = [
@@ -191,7 +191,10 @@ async function readPast(
   ].sort((a, b) => a.at_ms - b.at_ms);
   const stop = stops[Math.max(0, Math.min(stops.length - 1, indexAt(stops, at_ms) + by))];
   const {index, outage} = stop ?? {index: 0, outage: null};
-  return {times, snapshots: await recording.read(Math.max(0, index - snapshotsBefore), index), outage};
+  const snapshots = await recording.read(Math.max(0, index - snapshotsBefore), index);
+  // A recording is opened at 0.
+  const isBefore = at_ms > 0 && stops[0] !== undefined && at_ms < stops[0].at_ms;
+  return {times, snapshots, outage, ...(isBefore && {is_before_first: true as const})};
 }
 
 /** The first frame of a console has no statements yet. */

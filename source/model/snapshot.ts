@@ -247,6 +247,8 @@ export type Database = {
   /** PG14+: ended by an error or a timeout (idle in transaction, idle, transaction); absent before. */
   sessions_fatal?: number;
   stats_reset: string | null;
+  /** Only for the connected database: both ratios over the last half minute or so; absent before a second reading. */
+  recent_hits?: {interval_ms: number; cache_hit_ratio: number | null; index_hit_ratio: number | null};
   rates?: {
     interval_ms: number;
     commits_per_second: number;

@@ -72,6 +72,7 @@ it('shows an outage of a recording as one, at its time and on the way through it
     const {state} = play(open(120, 24), ...dispatched);
     return {time: ((state.past?.at_ms ?? 0) - at(0)) / 1000, screen: screenOf(state)};
   };
+  expect((await shownAt(at(-60), 0)).screen).toContain('nothing is kept before 12:00:00 UTC');
   const {screen} = await shownAt(at(12), 0);
   expect(screen).toContain('no reading from 12:00:06 to 12:00:20: connection lost');
   expect(screen).toMatch(/no reading 2026-01-01 12:00:06/);

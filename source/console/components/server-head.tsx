@@ -106,6 +106,10 @@ function Throughput({snapshot: {databases, target}}: {snapshot: Snapshot}) {
   const sum = (read: (rates: NonNullable<Database['rates']>) => number) =>
     databases.reduce((total, {rates}) => total + (rates ? read(rates) : 0), 0);
   const own = databases.find(({datname}) => datname === target.database);
+  // Both of the connected database and over the same time.
+  const recent = own?.recent_hits;
+  const hits = recent ?? own;
+  const over = recent === undefined ? 'since reset' : formatAge(recent.interval_ms);
   const hasRates = databases.some(({rates}) => rates);
   const perSecond = (value: number) => (hasRates ? formatCount(value) : '-');
   const deadlocks = sum(rates => rates.deadlocks_per_second);
@@ -115,9 +119,10 @@ function Throughput({snapshot: {databases, target}}: {snapshot: Snapshot}) {
       {`${perSecond(sum(r => r.commits_per_second))} commits/s  ${perSecond(sum(r => r.rollbacks_per_second))} rollbacks/s  `}
       {deadlocks > 0 && <Text role="danger">{`deadlocks ${formatCount(deadlocks)}/s  `}</Text>}
       {`temp ${hasRates ? formatBytes(sum(r => r.temp_bytes_per_second)) : '-'}/s  `}
-      {hitRatio('cache hit', cacheHit(databases), thresholds.cache_hit_ratio.warning)}
+      {`hits ${over}: `}
+      {hitRatio('cache', hits?.cache_hit_ratio ?? null, thresholds.cache_hit_ratio.warning)}
       {'  '}
-      {hitRatio('index hit', own?.index_hit_ratio ?? null, thresholds.index_hit_ratio.warning)}
+      {hitRatio('index', hits?.index_hit_ratio ?? null, thresholds.index_hit_ratio.warning)}
     </Text>
   );
 }
@@ -128,10 +133,4 @@ function hitRatio(title: string, ratio: number | null, warning: number) {
       {`${title} ${formatRatio(ratio)}`}
     </Text>
   );
-}
-
-function cacheHit(databases: Database[]): number | null {
-  const hit = databases.reduce((sum, {blks_hit}) => sum + blks_hit, 0);
-  const total = databases.reduce((sum, {blks_read}) => sum + blks_read, hit);
-  return total === 0 ? null : hit / total;
 }

@@ -4,7 +4,7 @@ import {costliestStatements, shownWindow, statementRows} from '../rows/statement
 import {unfreezeJournal} from './browsing.ts';
 import {handleDialogEvent, inform} from './dialog.ts';
 import {wizardOfRun} from './left-run.ts';
-import {keepNow, type Past, playOn, readingPast, showPast} from './past.ts';
+import {clockOf, keepNow, type Past, playOn, readingPast, showPast} from './past.ts';
 import {
   chartsOf,
   pushCharts,
@@ -101,13 +101,16 @@ function keepSnapshot(
 /** Shows a snapshot of the past, with those before it for the charts; not where a wizard has been opened since it was requested. */
 function takePast(
   state: ConsoleState,
-  {times, snapshots, outage}: Extract<Event, {kind: 'past-read'}>,
+  {times, snapshots, outage, is_before_first}: Extract<Event, {kind: 'past-read'}>,
 ): UpdateResult {
   if (state.wizard !== null || state.replay !== null) return noEffects(state);
   const snapshot = snapshots.at(-1);
   if (snapshot === undefined) return noEffects(inform(state, 'no snapshot is kept for that time'));
-  const notice = state.notice?.text === readingPast ? null : state.notice;
-  const known = {...state, notice, targetName: snapshot.target.id};
+  const read = state.notice?.text === readingPast ? {...state, notice: null} : state;
+  const informed = is_before_first
+    ? inform(read, `nothing is kept before ${clockOf(Date.parse(snapshot.at))} UTC`)
+    : read;
+  const known = {...informed, targetName: snapshot.target.id};
   return showPast(known, {times, outage}, {snapshot, ...chartsOf(snapshots)});
 }
 

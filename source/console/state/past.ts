@@ -34,8 +34,17 @@ type Shown = {
   samples: readonly Sample[];
 };
 
+/** `is_before_first`: nothing is kept of the time that was asked for; the first snapshot is shown. */
+export type PastRead = {
+  kind: 'past-read';
+  times: readonly RecordedAt[];
+  snapshots: Snapshot[];
+  outage: Outage | null;
+  is_before_first?: true;
+};
+
 export type PastEvent =
-  | {kind: 'past-read'; times: readonly RecordedAt[]; snapshots: Snapshot[]; outage: Outage | null}
+  | PastRead
   | {kind: 'past-changes'; changes: readonly LoggedChange[]}
   | {kind: 'play-on'};
 

@@ -31,10 +31,9 @@ const view: View = {
     {keys: 'full in ~5min', help: 'if slots fill as fast as in the last 2 minutes'},
     {keys: 'commits/s temp', help: 'all databases, between the last two readings'},
     {
-      keys: 'cache hit',
-      help: 'share of blocks found in shared buffers, all databases, since the statistics were reset',
+      keys: 'hits cache index',
+      help: 'share of blocks, and of index blocks, found in shared buffers: this database, over the time named',
     },
-    {keys: 'index hit', help: 'the same of indexes, this database'},
     {
       keys: `${critical} ${warning} ${bullet}`,
       help: 'critical, warning, what hurts nobody yet; [a] is its key',

@@ -179,7 +179,7 @@ function withoutRates(statements: readonly Statement[]): Statement[] {
 export type DatabaseCounters = {
   at_ms: number;
   databases: readonly Database[];
-  /** poolctl's own commits so far, and in which database. */
+  /** poolctl's own commits that earlier counters have not counted, and in which database. */
   own?: {datname: string; commits: number};
 };
 
@@ -189,9 +189,8 @@ export type DatabaseCounters = {
 export function withDatabaseRates(previous: DatabaseCounters, current: DatabaseCounters): Database[] {
   const interval_ms = current.at_ms - previous.at_ms;
   const before = new Map(previous.databases.map(database => [database.datname, database]));
-  const ownCommits = (current.own?.commits ?? 0) - (previous.own?.commits ?? 0);
   const ownPerSecond = ({datname}: Database) =>
-    datname === current.own?.datname ? (ownCommits * 1000) / interval_ms : 0;
+    datname === current.own?.datname ? (ownCommitsIn(previous, current) * 1000) / interval_ms : 0;
   return current.databases.map(database => {
     const {rates: _, ...counters} = database;
     const earlier = before.get(database.datname);
@@ -202,8 +201,7 @@ export function withDatabaseRates(previous: DatabaseCounters, current: DatabaseC
       ...counters,
       rates: {
         interval_ms,
-        // Statements of one transaction are more than one commit.
-        commits_per_second: Math.max(0, perSecond(of => of.xact_commit) - ownPerSecond(database)),
+        commits_per_second: perSecond(of => of.xact_commit) - ownPerSecond(database),
         rollbacks_per_second: perSecond(of => of.xact_rollback),
         deadlocks_per_second: perSecond(of => of.deadlocks),
         temp_bytes_per_second: perSecond(of => of.temp_bytes),
@@ -215,6 +213,17 @@ export function withDatabaseRates(previous: DatabaseCounters, current: DatabaseC
       },
     };
   });
+}
+
+/**
+ * How many of the commits between two readings are poolctl's own. A session's are counted up to ten seconds after it made
+ * them, or when it ends (pgstat_report_stat): the rest comes later.
+ */
+export function ownCommitsIn(previous: DatabaseCounters, {databases, own}: DatabaseCounters): number {
+  const commitsOf = (counters: readonly Database[]) =>
+    counters.find(({datname}) => datname === own?.datname)?.xact_commit ?? 0;
+  const all = commitsOf(databases) - commitsOf(previous.databases);
+  return Math.max(0, Math.min(own?.commits ?? 0, all));
 }
 
 function hasDatabaseRestarted(earlier: Database, later: Database): boolean {

@@ -1,6 +1,7 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import type {PgClient} from './client.ts';
+import {countCommits} from './commits.ts';
 import {toAbortError} from './errors.ts';
 import {closeClient} from './open-client.ts';
 import {type ConnectionRequest, hostAndPort} from './request.ts';
@@ -113,6 +114,7 @@ async function tryBothAddresses(request: ConnectionRequest, options: ConnectOpti
 
 async function open(request: ConnectionRequest, route: Route, options: ConnectOptions): Promise<Connection> {
   const {client, proof, ...session} = await openSession(request, options);
+  countCommits(client, request);
   const {server_version_num, is_encrypted, is_pooled, lost, marker} = session;
   return {
     client: is_pooled ? createPooledClient(client, {takesBytes: holdsAnyBytes(session)}) : client,

@@ -1,21 +1,14 @@
 import {computeBudget, type SlotSettings} from '../../core/activity/budget.ts';
-import {type DatabaseCounters, withDatabaseRates} from '../../core/activity/rates.ts';
-import {minimumBlocks} from '../../core/health/thresholds.ts';
-import type {Database, Snapshot} from '../../model/snapshot.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
 import type {PgClient, RawPgClient} from '../connect/client.ts';
-import {isoTime} from '../connect/client.ts';
 import type {ConnectionRequest} from '../connect/request.ts';
 import {poolerInBetween} from '../connect/request.ts';
 import {type ActivityRow, activityQuery} from '../queries/activity.ts';
 import {type LockWaitRow, lockWaitsQuery} from '../queries/lock-waits.ts';
 import {pickVariant, type Query} from '../queries/query.ts';
 import {
-  type DatabaseRow,
-  databasesQuery,
   type IndexBuildRow,
-  type IndexHitsRow,
   indexBuildsQuery,
-  indexHitsQuery,
   type NameRow,
   namesQuery,
   type SlotSettingsRow,
@@ -24,6 +17,7 @@ import {
 import {type Capabilities, readCapabilities, untrackedSessions, withServer} from '../server/capabilities.ts';
 import {readServerProof, type ServerProof} from '../server/server-proof.ts';
 import {type Activity, createActivityReader} from './activity.ts';
+import {createDatabasesReader} from './databases.ts';
 import {toLockWaits} from './lock-waits.ts';
 import {type Names, noNames, toNames} from './names.ts';
 import {createRunQuery, createSections} from './sections.ts';
@@ -79,10 +73,10 @@ export type Reader = {
 /** Reads one server over one connection, and keeps what rates and names need. The first request must include `catalogs`. */
 export function createReader(connection: ReadableConnection, now: () => number): Reader {
   const {client, request, server_version_num} = connection;
-  const transactions = countTransactions(client);
   const run = createRunQuery(client, connection);
   const sections = createSections(request.user, now);
   const activityReader = createActivityReader();
+  const databases = createDatabasesReader(run, connection);
   const pick = (query: Query) => pickVariant(query, server_version_num);
 
   let capabilities: Capabilities | null = null;
@@ -93,8 +87,6 @@ export function createReader(connection: ReadableConnection, now: () => number):
   let settings: SlotSettings | null = null;
   let activity: Activity | null = null;
   let cost: Snapshot['cost'] = {round_trip_ms: 0, response_bytes: 0};
-  let databases: DatabaseCounters | null = null;
-  let indexHitRatio: number | null = null;
   let indexBuilds: Snapshot['index_builds'] = [];
   let lockDetails = new Map<number, LockWaitRow>();
   let statements: StatementsReader | null = null;
@@ -143,20 +135,6 @@ export function createReader(connection: ReadableConnection, now: () => number):
     activity = activityReader.read(rows, names) ?? activityReader.read(await readRows(), names);
   }
 
-  async function readDatabases(activityRead: Promise<void>): Promise<void> {
-    const own = {datname: request.database, commits: transactions()};
-    const [rows] = await Promise.all([run<DatabaseRow>(pick(databasesQuery)), activityRead]);
-    const current = {at_ms: activity?.at_ms ?? 0, databases: rows.map(toDatabase), own};
-    const rated = databases === null ? current.databases : withDatabaseRates(databases, current);
-    databases = {...current, databases: rated};
-  }
-
-  async function readIndexHits(): Promise<void> {
-    const [row] = await run<IndexHitsRow>(pick(indexHitsQuery));
-    if (row !== undefined)
-      indexHitRatio = row[0] + row[1] < minimumBlocks.per_ratio ? null : ratio(row[0], row[1]);
-  }
-
   async function readIndexBuilds(): Promise<void> {
     const rows = await run<IndexBuildRow>(pick(indexBuildsQuery));
     indexBuilds = rows.map(([pid, phase, relation]) => ({pid, phase, relation}));
@@ -188,10 +166,14 @@ export function createReader(connection: ReadableConnection, now: () => number):
     // What a process waited for some time ago says nothing about its next wait.
     if (request.activity && !request.lock_waits) lockDetails = new Map();
     // Right after the sessions, which make poolctl's own commits visible.
-    if (request.databases) parts.push(sections.attempt('databases', () => readDatabases(sessions)));
+    const databasesRead = request.databases
+      ? sections.attempt('databases', () => databases.read(sessions.then(() => activity?.at_ms ?? 0)))
+      : Promise.resolve();
+    parts.push(databasesRead);
     if (request.server) parts.push(readServer());
     if (request.lock_waits) parts.push(sections.attempt('lock_waits', readLockWaits));
-    if (request.index_hits) parts.push(sections.attempt('index_hits', readIndexHits));
+    if (request.index_hits)
+      parts.push(sections.attempt('index_hits', () => databases.readIndexHits(databasesRead)));
     if (request.index_builds) parts.push(sections.attempt('index_builds', readIndexBuilds));
     if (statementsRequest !== null && open !== null) {
       const {numbers, texts} = statementsRequest;
@@ -219,9 +201,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
       statements_info: statements?.info() ?? null,
       index_builds: indexBuilds,
       lock_waits: toLockWaits(at, sessions, background_workers, lockDetails),
-      databases: (databases?.databases ?? []).map(database =>
-        database.datname === target.database ? {...database, index_hit_ratio: indexHitRatio} : database,
-      ),
+      databases: databases.databases(),
       unavailable: [
         ...(connection.is_pooled || !combined.is_own_session ? [poolerInBetween] : []),
         ...combined.unavailable,
@@ -261,39 +241,6 @@ function isExtensionChanged(before: Capabilities | null, after: Capabilities): b
     before?.statements_schema !== after.statements_schema ||
     before?.target.statements_version !== after.target.statements_version
   );
-}
-
-function toDatabase(row: DatabaseRow): Database {
-  const [datname, numbackends, xact_commit, xact_rollback, blks_hit, blks_read, deadlocks, temp_bytes] = row;
-  return {
-    datname,
-    numbackends,
-    xact_commit,
-    xact_rollback,
-    blks_hit,
-    blks_read,
-    cache_hit_ratio: ratio(blks_hit, blks_read),
-    index_hit_ratio: null,
-    deadlocks,
-    temp_bytes,
-    ...(row[9] !== null && {sessions_fatal: row[9]}),
-    stats_reset: isoTime(row[8]),
-  };
-}
-
-function ratio(hit: number, read: number): number | null {
-  return hit + read === 0 ? null : hit / (hit + read);
-}
-
-/** How many statements this connection has sent; each is a transaction of its own. */
-function countTransactions(client: PgClient): () => number {
-  const query = client.query.bind(client);
-  let sent = 0;
-  client.query = <Row>(sentQuery: Parameters<PgClient['query']>[0]) => {
-    sent++;
-    return query<Row>(sentQuery);
-  };
-  return () => sent;
 }
 
 /** From the network, TLS included. */

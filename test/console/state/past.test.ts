@@ -56,6 +56,14 @@ describe('the past of a live console', () => {
     expect(press(live, 'right').notice).toBeNull();
   });
 
+  it('says where nothing is kept of the time that was asked for', () => {
+    const read = {...(pastRead(0) as Extract<Message, {kind: 'past-read'}>), is_before_first: true as const};
+    expect(play(live, read).state.notice?.text).toBe(
+      `nothing is kept before ${new Date(start_ms).toISOString().slice(11, 19)} UTC`,
+    );
+    expect(past.notice).toBeNull();
+  });
+
   it('does not go beyond the present', () => {
     expect(effectsOf(live, 'right')).toEqual([]);
     expect(press(play(live, pastRead(99)).state, 'right').past).toBeNull();

@@ -1,9 +1,10 @@
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {lockTree} from '../../../source/core/activity/lock-tree.ts';
 import type {Snapshot} from '../../../source/model/snapshot.ts';
-import type {Connection} from '../../../source/postgres/connect/connect.ts';
+import {type Connection, connect} from '../../../source/postgres/connect/connect.ts';
 import {createReader, emptyRequest, type Reader} from '../../../source/postgres/sampler/reader.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {requestTo} from '../requests.ts';
 import {everything, openReader, until, watch} from '../watching.ts';
 
 const waiters = 40;
@@ -133,6 +134,32 @@ describeEachMajor('reader', major => {
     await until(async () => textOf(await reader.read({...emptyRequest, activity: true})) === undefined);
   });
 
+  it('reads the hits of cache and index over the same time', async () => {
+    await server.query('CREATE DATABASE hits');
+    const app = await server.connect({database: 'hits'});
+    await app.query('CREATE TABLE keys AS SELECT generate_series(1, 5000) AS id');
+    await app.query('CREATE INDEX ON keys (id)');
+    await app.query('ANALYZE keys');
+    const connection = await watch(server.url({database: 'hits'}));
+    const reader = await openReader(connection);
+    const read = async () =>
+      (await reader.read(everything)).databases.find(({datname}) => datname === 'hits');
+    await read();
+    await app.query('SET enable_seqscan = off');
+    await app.query(
+      'SELECT count(k.id) FROM generate_series(1, 5000) i CROSS JOIN LATERAL (SELECT id FROM keys WHERE id = i OFFSET 0) k',
+    );
+    await app.end();
+    const hits = await until(async () => {
+      const found = (await read())?.recent_hits;
+      return (found?.index_hit_ratio ?? null) !== null && found;
+    });
+    expect(hits.index_hit_ratio).toBeGreaterThan(0.9);
+    expect(hits.cache_hit_ratio).toBeGreaterThan(0.9);
+    expect(hits.interval_ms).toBeGreaterThan(0);
+    await connection.close();
+  });
+
   // Before 15 the statistics collector writes them later.
   it.runIf(major >= 15)("takes poolctl's own commits out of the rates", async () => {
     await server.query('CREATE DATABASE quiet');
@@ -152,6 +179,19 @@ describeEachMajor('reader', major => {
     expect(second.xact_commit).toBeGreaterThan(first);
     expect(second.commits).toBeCloseTo(0, 6);
     expect((await readCommits()).commits).toBeCloseTo(0, 6);
+    // Those of a connection that executes a plan are counted when it ends, at the latest.
+    const acting = await connect(requestTo(server.url({database: 'quiet'})), {purpose: 'act'});
+    await acting.client.query('BEGIN');
+    for (let turn = 0; turn < 40; turn++) await acting.client.query('SELECT 1');
+    await acting.client.query('COMMIT');
+    for (let turn = 0; turn < 40; turn++) await acting.client.query('SELECT 1');
+    await acting.close();
+    const committed = (await readCommits()).xact_commit ?? 0;
+    await until(async () => {
+      const {xact_commit = 0, commits} = await readCommits();
+      expect(commits).toBeLessThan(3);
+      return xact_commit > (second.xact_commit ?? 0) + 40 && xact_commit >= committed;
+    });
     const app = await server.connect({database: 'quiet'});
     for (let turn = 0; turn < 5; turn++) await app.query('SELECT 1');
     // What a session has committed is counted at the latest when it ends.

@@ -1,0 +1,101 @@
+import {type DatabaseCounters, ownCommitsIn, withDatabaseRates} from '../../core/activity/rates.ts';
+import {minimumBlocks} from '../../core/health/thresholds.ts';
+import type {Database} from '../../model/snapshot.ts';
+import {isoTime} from '../connect/client.ts';
+import {commitsOfPoolctl} from '../connect/commits.ts';
+import type {ConnectionRequest} from '../connect/request.ts';
+import {oldestVersionNum, pickVariant} from '../queries/query.ts';
+import {type DatabaseRow, databasesQuery, type IndexHitsRow, indexHitsQuery} from '../queries/server.ts';
+import type {RunQuery} from './sections.ts';
+
+export type DatabasesReader = {
+  /** Right after the sessions of the same round trip, whose time is that of the counters. */
+  read(sessionsAt_ms: Promise<number>): Promise<void>;
+  /** Of the connected database. Both ratios are over the same time, so it waits for the databases of the round trip. */
+  readIndexHits(databasesRead: Promise<void>): Promise<void>;
+  databases(): Database[];
+};
+
+export function createDatabasesReader(
+  run: RunQuery,
+  {request, server_version_num}: {request: ConnectionRequest; server_version_num: number},
+): DatabasesReader {
+  const {database: datname} = request;
+  let counters: DatabaseCounters | null = null;
+  /** poolctl's own commits that the counters have counted. */
+  let countedOwn = 0;
+  let hits: HitCounters | null = null;
+  let recentHits: Database['recent_hits'];
+
+  return {
+    async read(sessionsAt_ms) {
+      const query = pickVariant(databasesQuery, server_version_num);
+      const [[rows, commits], at_ms] = await Promise.all([
+        run<DatabaseRow>(query).then(answer => [answer, commitsOfPoolctl(request)] as const),
+        sessionsAt_ms,
+      ]);
+      const own = {datname, commits: counters === null ? 0 : commits - countedOwn};
+      const current = {at_ms, databases: rows.map(toDatabase), own};
+      const rated = counters === null ? current.databases : withDatabaseRates(counters, current);
+      countedOwn = counters === null ? commits : countedOwn + ownCommitsIn(counters, current);
+      counters = {...current, databases: rated};
+    },
+    async readIndexHits(databasesRead) {
+      const [row] = await run<IndexHitsRow>(pickVariant(indexHitsQuery, oldestVersionNum));
+      await databasesRead;
+      const cache = counters?.databases.find(each => each.datname === datname);
+      if (row === undefined || counters === null || cache === undefined) return;
+      const current = {at_ms: counters.at_ms, cache, index: {blks_hit: row[0], blks_read: row[1]}};
+      if (hits !== null && current.at_ms > hits.at_ms) recentHits = hitsBetween(hits, current);
+      hits = current;
+    },
+    databases() {
+      const index_hit_ratio = hits === null ? null : enoughHits(hits.index);
+      const own = {index_hit_ratio, ...(recentHits !== undefined && {recent_hits: recentHits})};
+      return (counters?.databases ?? []).map(each => (each.datname === datname ? {...each, ...own} : each));
+    },
+  };
+}
+
+function toDatabase(row: DatabaseRow): Database {
+  const [datname, numbackends, xact_commit, xact_rollback, blks_hit, blks_read, deadlocks, temp_bytes] = row;
+  return {
+    datname,
+    numbackends,
+    xact_commit,
+    xact_rollback,
+    blks_hit,
+    blks_read,
+    cache_hit_ratio: ratio({blks_hit, blks_read}),
+    index_hit_ratio: null,
+    deadlocks,
+    temp_bytes,
+    ...(row[9] !== null && {sessions_fatal: row[9]}),
+    stats_reset: isoTime(row[8]),
+  };
+}
+
+type Blocks = {blks_hit: number; blks_read: number};
+type HitCounters = {at_ms: number; cache: Blocks; index: Blocks};
+
+function ratio({blks_hit, blks_read}: Blocks): number | null {
+  return blks_hit + blks_read === 0 ? null : blks_hit / (blks_hit + blks_read);
+}
+
+/** null: too few blocks to tell. */
+function enoughHits(blocks: Blocks): number | null {
+  return blocks.blks_hit + blocks.blks_read < minimumBlocks.per_ratio ? null : ratio(blocks);
+}
+
+function hitsBetween(earlier: HitCounters, later: HitCounters): Database['recent_hits'] {
+  const since = (part: 'cache' | 'index') =>
+    enoughHits({
+      blks_hit: later[part].blks_hit - earlier[part].blks_hit,
+      blks_read: later[part].blks_read - earlier[part].blks_read,
+    });
+  return {
+    interval_ms: later.at_ms - earlier.at_ms,
+    cache_hit_ratio: since('cache'),
+    index_hit_ratio: since('index'),
+  };
+}
