@@ -8,7 +8,7 @@ import {
   readDuration,
   readValues,
 } from '../source/core/recipe/parameters.ts';
-import {effectsOf} from '../source/core/sessions/effect-of-ending.ts';
+import {effectsOf, whatEndsWith} from '../source/core/sessions/effect-of-ending.ts';
 import {describeBackend, subjectOf, toSkipped} from '../source/core/sessions/protection.ts';
 import {backendStates, isWaitingForLock} from '../source/core/sessions/session.ts';
 import {pidParameter, readCriteria} from '../source/core/sessions/session-parameters.ts';
@@ -231,6 +231,7 @@ function explain(
   if (most === undefined) return ['No session waits for a lock. Nothing to release.'];
   const blocked = countBlocked(snapshot);
   const waiting = new Set(snapshot.lock_waits.map(({pid}) => pid)).size;
+  const idle = chosen.filter(isIdle);
   const running = chosen.filter(session => !isIdle(session));
   const blocks = (waiters: number) =>
     `blocks ${waiters} of ${counted(waiting, 'session')} waiting for a lock`;
@@ -253,14 +254,17 @@ function explain(
       : [
           'A running statement is cancelled first, which releases the locks of its transaction.',
           ...effectsOf('cancel', running, sessions),
-          thenTerminate
-            ? 'The session is ended only if it still blocks others in the same transaction.'
-            : 'The session stays, even if it still blocks others (then_terminate=no).',
+          ...(thenTerminate
+            ? [
+                'The session is ended only if it still blocks others in the same transaction.',
+                ...(idle.length === 0 ? whatEndsWith(running, sessions) : []),
+              ]
+            : ['The session stays, even if it still blocks others (then_terminate=no).']),
         ]),
-    ...(chosen.some(isIdle)
+    ...(idle.length > 0
       ? [
           'An idle session is ended, because it has no statement to cancel, and only while it blocks others.',
-          ...effectsOf('end', chosen.filter(isIdle), sessions),
+          ...effectsOf('end', idle, sessions),
         ]
       : []),
   ];

@@ -37,9 +37,15 @@ export function effectsOf(
     ...(ending === 'end' ? endedSessions(others, facts) : cancelledStatements(others, facts)),
     ...aboutEach(committed, ({pid}) => committedEffect(pid, ending)),
     ...aboutEach(others, session => unfinishedWork(session, facts)),
-    ...aboutEach(sessions, session => lockEffect(session, ending, facts)),
-    ...(ending === 'end' ? unseen(sessions) : []),
+    ...(ending === 'end'
+      ? whatEndsWith(sessions, facts)
+      : aboutEach(sessions, session => lockEffect(session, ending, facts))),
   ];
+}
+
+/** What ends with a session besides its transaction. */
+export function whatEndsWith(sessions: readonly Backend[], facts: SessionFacts | undefined): string[] {
+  return [...aboutEach(sessions, session => lockEffect(session, 'end', facts)), ...unseen(sessions)];
 }
 
 function endedSessions(sessions: readonly Backend[], facts: SessionFacts | undefined): string[] {
