@@ -98,7 +98,7 @@ export type RecordedAt = {at_ms: number; severity: Severity | null};
 /** When the server could not be read (poolctl's clock) and why. */
 export type ReadFailure = {at_ms: number; message: string};
 
-/** A time without a snapshot: from the first failed read to the next snapshot, null if there is none. Both by the server's clock, as far as it is known. */
+/** A time without a snapshot: from the last one to the next, null if there is none. By the server's clock. */
 export type Outage = {at_ms: number; until_ms: number | null; message: string};
 
 /** A recorded snapshot with the facts of its assessment, and the recipes' findings from data that is not recorded; absent if none were read. */

@@ -132,10 +132,13 @@ function createFrameRecording(): FrameRecording {
   };
 }
 
-/** Failures are dated by poolctl's clock, which may differ from the server's: each is put between its snapshots. */
+/**
+ * An outage begins right after the last snapshot: a failed read takes seconds to be noticed, and is dated by poolctl's clock, which may
+ * differ from the server's.
+ */
 function outagesIn(frames: readonly Frame[]): Outage[] {
   const outages: Outage[] = [];
-  let after_ms = Number.NEGATIVE_INFINITY;
+  let after_ms: number | null = null;
   for (const frame of frames) {
     const open = outages.at(-1)?.until_ms === null ? outages.at(-1) : undefined;
     if (frame.kind !== 'lost') {
@@ -143,7 +146,7 @@ function outagesIn(frames: readonly Frame[]): Outage[] {
       if (open) Object.assign(open, {at_ms: Math.min(open.at_ms, after_ms - 1), until_ms: after_ms});
     } else if (open === undefined) {
       const {at_ms, message} = readFailure(frame);
-      outages.push({at_ms: Math.max(at_ms, after_ms + 1), until_ms: null, message});
+      outages.push({at_ms: after_ms === null ? at_ms : after_ms + 1, until_ms: null, message});
     }
   }
   return outages;
