@@ -146,6 +146,33 @@ describe('frames', () => {
     expect(text).toMatch(/shop\s+shop_app\s+10\.0\.0\.7\s+42/);
   });
 
+  it('say who uses reserved slots, and when slots run out only while some are free', () => {
+    const sessions = (count: number) =>
+      Array.from({length: count}, (_, index) => createBackend({pid: index + 1, is_superuser: index < 3}));
+    const history = (to: number) =>
+      Array.from({length: 20}, (_, index) =>
+        read(
+          createSnapshot({
+            at: new Date(index * 1000).toISOString(),
+            backends: sessions(to - 19 + index),
+            max_connections: 60,
+          }),
+        ),
+      );
+    expect(screenOf(play(open(), ...history(50)).state)).toMatch(/50 of 57 used .*, full in ~\d+s/);
+    const full = screenOf(play(open(), ...history(59)).state);
+    expect(full).toContain('59 of 57 used (104%), 2 of 3 reserved (3 superusers), max_connections 60');
+    expect(full).not.toContain('full in');
+  });
+
+  it("say which of the used slots is poolctl's own", () => {
+    const snapshot = createSnapshot({backends: [createBackend()]});
+    const budget = {...snapshot.budget, used: 2};
+    expect(screenOf(play(open(), read({...snapshot, budget})).state)).toMatch(
+      /active 0 {2}idle 1 .* poolctl 1$/m,
+    );
+  });
+
   it('count aborted transactions among those idle in one, as the chart does', () => {
     const states = ['idle in transaction', 'idle in transaction', 'idle in transaction (aborted)'] as const;
     const backends = states.map((state, index) => createBackend({pid: index + 1, state}));
@@ -194,7 +221,7 @@ describe('frames', () => {
   it('keep the last snapshot, marked stale, when the connection is lost', () => {
     const lost = {kind: 'lost', message: 'connection refused', hint: null, retry_in_ms: 200} as const;
     const text = screenOf(play(open(100, 24), read(incident), lost).state);
-    expect(text).toContain('stale 00:01:00 connection refused');
+    expect(text).toContain('stale 00:01:00Z connection refused');
     expect(text).toContain('43 of 57 used');
   });
 

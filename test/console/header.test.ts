@@ -25,7 +25,7 @@ it('cuts the server with a sign, and never the state of the connection', () => {
   const lost: Message = {kind: 'lost', message: 'connection refused', hint: null, retry_in_ms: 4000};
   const {state} = play(open(80, 24), read(createSnapshot()), lost);
   expect(rowsOf(state)[0]).toMatch(
-    /^poolctl oncall@db\.example:5432\/shop {2}PG 16… ◌ stale .* connection refused$/,
+    /^poolctl oncall@db\.example:5432\/shop {2}PG 1… ◌ stale .* connection refused$/,
   );
 });
 

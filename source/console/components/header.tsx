@@ -6,7 +6,7 @@ import type {Past} from '../state/past.ts';
 import {useConsole, useTheme} from './context.ts';
 import {Text} from './text.tsx';
 
-/** Environment, role, server, and how fresh: `poolctl staging oncall@db:5432/shop  PG 16.4   ● 2s 3.1ms 34K 14:03:20`. */
+/** Environment, role, server, and how fresh: `poolctl staging oncall@db:5432/shop  PG 16.4   ● 2s 3.1ms 34K 14:03:20Z`. */
 export function Header() {
   return (
     <Box height={1} flexShrink={0} justifyContent="space-between">
@@ -62,7 +62,7 @@ function Freshness() {
   }));
   const {symbols} = useTheme();
   if (past !== null) return <PastTime past={past} />;
-  const clock = snapshot?.at.slice(11, 19);
+  const clock = snapshot && `${snapshot.at.slice(11, 19)}Z`;
   if (link.kind === 'connecting')
     return <Text role="warning">{` ${symbols.stale} ${clock ? `stale ${clock}, ` : ''}connecting `}</Text>;
   if (link.kind === 'lost') {

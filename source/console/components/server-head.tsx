@@ -1,7 +1,7 @@
 import {Box} from 'ink';
 import {countSeen, slotForecast} from '../../core/activity/budget.ts';
 import {thresholds} from '../../core/health/thresholds.ts';
-import {formatAge, formatBytes, formatCount, formatRatio} from '../../core/text/format.ts';
+import {counted, formatAge, formatBytes, formatCount, formatRatio} from '../../core/text/format.ts';
 import type {Budget, Database, Snapshot} from '../../model/snapshot.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {useTheme} from './context.ts';
@@ -18,7 +18,7 @@ export function ServerHead({snapshot, history}: {snapshot: Snapshot; history: Hi
         <Text role="strong">{'slots '}</Text>
         <Gauge budget={snapshot.budget} />
       </Box>
-      <Slots budget={snapshot.budget} history={history} />
+      <Slots snapshot={snapshot} history={history} />
       <States snapshot={snapshot} />
       <Throughput snapshot={snapshot} />
     </Box>
@@ -64,26 +64,35 @@ export function gaugeRole(usedRatio: number): 'good' | 'warning' | 'danger' {
 /** Below the gauge. */
 const margin = ' '.repeat('slots '.length);
 
-function Slots({budget, history}: {budget: Budget; history: History}) {
+function Slots({snapshot: {budget, backends}, history}: {snapshot: Snapshot; history: History}) {
   const {used, usable, used_ratio, headroom, max_connections} = budget;
   const reserved = budget.superuser_reserved_connections + budget.reserved_connections;
   const {full_in_ms} = slotForecast(history, usable);
+  const superusers = backends.filter(({is_superuser}) => is_superuser).length;
+  // Only superusers and members of pg_use_reserved_connections get in once the others are used.
+  const rest =
+    used > usable
+      ? `, ${used - usable} of ${reserved} reserved (${counted(superusers, 'superuser')})`
+      : `, ${headroom} free, ${reserved} reserved`;
   return (
     <Text>
       {margin}
       <Text role={gaugeRole(used_ratio)}>{`${used} of ${usable} used (${formatRatio(used_ratio, 0)})`}</Text>
-      {`, ${headroom} free, ${reserved} reserved, max_connections ${max_connections}`}
-      {full_in_ms !== null && <Text role="danger">{`, full in ~${formatAge(full_in_ms)}`}</Text>}
+      {`${rest}, max_connections ${max_connections}`}
+      {full_in_ms !== null && headroom > 0 && (
+        <Text role="danger">{`, full in ~${formatAge(full_in_ms)}`}</Text>
+      )}
     </Text>
   );
 }
 
 /** Of those that are seen: what hidden ones do is unknown. */
-function States({snapshot: {backends}}: {snapshot: Snapshot}) {
+function States({snapshot: {backends, budget}}: {snapshot: Snapshot}) {
   const counts = countSeen(backends);
   const count = (state: string) => counts[state] ?? 0;
   const aborted = count('idle in transaction (aborted)');
   const inTransaction = count('idle in transaction') + aborted;
+  const own = budget.used - backends.length;
   const unseen = [
     ...(count('hidden') > 0 ? [`${count('hidden')} hidden`] : []),
     ...(count('disabled') > 0 ? [`${count('disabled')} unknown: track_activities is off`] : []),
@@ -97,6 +106,7 @@ function States({snapshot: {backends}}: {snapshot: Snapshot}) {
       <Text role={inTransaction > 0 ? 'warning' : 'plain'}>
         {`  idle in transaction ${inTransaction}${aborted > 0 ? ` (${aborted} aborted)` : ''}`}
       </Text>
+      {own > 0 && <Text role="muted">{`  poolctl ${own}`}</Text>}
       {unseen.length > 0 && <Text role="warning">{`; ${unseen.join(', ')}`}</Text>}
     </Text>
   );

@@ -51,7 +51,7 @@ function headerLegend({live, stale, frozen}: Theme['symbols']): KeyRow[] {
     {keys: `${live} ${stale}`, help: 'connected, or stale: the connection is lost'},
     {keys: '2s', help: 'how often the server is read; slower if reading is slow'},
     {keys: '5.20ms 31K', help: 'round trip of the last reading, size of its answer'},
-    {keys: '14:03:20', help: 'when the snapshot shown was read, in UTC'},
+    {keys: '14:03:20Z', help: 'when the snapshot shown was read, in UTC'},
     {keys: 'Overview 2!', help: 'findings; beside other tabs rows, waits or changes'},
     {
       keys: `order frozen ${frozen}`,

@@ -300,10 +300,15 @@ describe('the server', () => {
 });
 
 describe('a limit of its own', () => {
-  const limited = (kind: 'role' | 'database', used: number, groups: [number, Partial<Backend>][]) => {
+  const limited = (
+    kind: 'role' | 'database',
+    used: number,
+    groups: [number, Partial<Backend>][],
+    connection_limit = 10,
+  ) => {
     const snapshot = reading(groups, {free: 80});
     const name = kind === 'role' ? 'web_app' : 'sh"op';
-    const role_and_database_limits = [{kind, name, connection_limit: 10, used}];
+    const role_and_database_limits = [{kind, name, connection_limit, used}];
     return {...snapshot, budget: {...snapshot.budget, role_and_database_limits}};
   };
 
@@ -314,6 +319,18 @@ describe('a limit of its own', () => {
   ])('with %i of 10 in use is reported as %j', (used, severities) => {
     const findings = examine(limited('role', used, [[used, working]]));
     expect(findings.map(({severity}) => severity)).toEqual(severities);
+  });
+
+  it('of 0 shuts out a role whose sessions are from before; superusers are let in', () => {
+    expect(examine(limited('role', 2, [[2, working]], 0))).toMatchObject([
+      {
+        severity: 'critical',
+        summary: expect.stringMatching(/^role web_app is at its CONNECTION LIMIT 0, logins fail \(53300\)/),
+        acts: [{recipe: 'tune-connection-limit'}],
+      },
+    ]);
+    expect(examine(limited('role', 0, [], 0))).toEqual([]);
+    expect(examine(limited('database', 2, [[2, {...working, is_superuser: true}]], 0))).toEqual([]);
   });
 
   it('of a role is raised by tune-connection-limit', () => {

@@ -95,7 +95,7 @@ function raiseAct(kind: Space['kind'], name: string): Act {
 }
 
 function tuneIdle([largest]: Space['holders'], limit: number): Act[] {
-  if (largest === undefined) return [];
+  if (largest === undefined || limit === 0) return [];
   const [first] = largest;
   const instances = addressesOf(largest).length;
   const connection_limit = Math.max(1, Math.floor((limit * 0.8) / instances));

@@ -16,17 +16,34 @@ const {used_ratio, slots_full_in_ms, idle_group_ratio, idle_group_sessions} = th
 /** Connections that run out: of the server, or of a role or database with a limit of its own; who holds them, and why. */
 export function examineSlots(context: Context): Finding[] {
   const {budget} = context.snapshot;
-  const limits = budget.role_and_database_limits
-    .filter(({connection_limit}) => connection_limit > 0)
-    .map(({kind, name, connection_limit: limit, used}) => ({kind, name, limit, used}));
+  const limits = budget.role_and_database_limits.map(({kind, name, connection_limit: limit, used}) => ({
+    kind,
+    name,
+    limit,
+    used,
+  }));
   const server = {kind: 'server' as const, name: '', limit: budget.usable, used: budget.used};
   const short = [...limits, server].filter(
-    space => space.limit > 0 && peakOf(context, space) / space.limit >= used_ratio.warning,
+    space =>
+      shareUsed(space, peakOf(context, space)) >= used_ratio.warning &&
+      (space.limit > 0 || isShut(context, space)),
   );
   const findings = short.flatMap(
     space => findingOf(context, {...space, holders: holdersOf(context, space)}) ?? [],
   );
   return [...findings, ...(short.some(({kind}) => kind === 'server') ? [] : churn(context))];
+}
+
+/** A limit of 0 shuts out a role or database. That harms if its sessions are from before; superusers are let in nevertheless. */
+function isShut(context: Context, space: Omit<Space, 'holders'>): boolean {
+  return (
+    space.kind !== 'server' &&
+    holdersOf(context, space).some(own => own.some(({is_superuser}) => !is_superuser))
+  );
+}
+
+function shareUsed({limit}: Pick<Space, 'limit'>, used: number): number {
+  return limit === 0 ? Math.min(1, used) : used / limit;
 }
 
 /** Sessions by application and role, the largest first. */
@@ -66,7 +83,7 @@ function findingOf(context: Context, space: Space): Finding | null {
     samples.map(sample => ({at_ms: sample.at_ms, used: usedAt(sample, space)})),
     space.limit,
   );
-  const ratio = peak / space.limit;
+  const ratio = shareUsed(space, peak);
   const shown = symptom(space, peak, full_in_ms, context);
   const severity = severityOf(ratio, space.used < space.limit ? full_in_ms : null);
   const isShort = (sample: Sample) => usedAt(sample, space) >= space.limit * used_ratio.warning;
