@@ -12,7 +12,8 @@ const usage = `npm run bench:replay -- [--rounds N] [--seconds N] [--json]
 SELECT 1 through \`poolctl replay\`, read-only and with --allow-writes, through a pg.Pool that nothing measures, and through
 pgbench: one thread and 10 connections each, in turn on one server of its own. The overhead is the time that a statement
 takes beyond pgbench's: node-postgres, which an application pays as well, and the measuring of each query; read-only also
-a transaction around each statement. Exit 2 where pgbench is not installed.`;
+a transaction around each statement. Processor time is that of the process that sends: on a machine with other work it says
+more than what passed meanwhile. Exit 2 where pgbench is not installed.`;
 
 const connections = 10;
 const run = promisify(execFile);
@@ -30,8 +31,11 @@ const use = async until_ms => {
 const run = until_ms => Promise.all(Array.from({length: ${connections}}, () => use(until_ms)));
 await run(performance.now() + 500);
 const started_ms = performance.now();
+const before = process.cpuUsage();
 const counts = await run(started_ms + 1000 * SECONDS);
-console.log(counts.reduce((sum, count) => sum + count, 0) / ((performance.now() - started_ms) / 1000));
+const {user, system} = process.cpuUsage(before);
+const count = counts.reduce((sum, count) => sum + count, 0);
+console.log(JSON.stringify({perSecond: count / ((performance.now() - started_ms) / 1000), cpu_us: (user + system) / count}));
 await pool.end();
 `;
 
@@ -46,7 +50,8 @@ const {values: flags} = parseArgs({
 if (flags.help) process.stdout.write(`${usage}\n`);
 else process.exitCode = await main(Number(flags.rounds), Number(flags.seconds));
 
-type Round = {pgbench: number; pool: number; poolctl: number; writing: number; busy: number};
+type Measured = {perSecond: number; cpu_us: number};
+type Round = {pgbench: number; pool: Measured; poolctl: Measured; writing: Measured; busy: number};
 
 async function main(rounds: number, seconds: number): Promise<number> {
   const pgbench = await findPgbench();
@@ -70,13 +75,13 @@ async function main(rounds: number, seconds: number): Promise<number> {
       // Alternating order: what disturbs one disturbs the other as well.
       const first = round % 2 === 0;
       const before = first ? await runPgbench(pgbench, {script, url, seconds}) : null;
-      const {perSecond, busy} = await runPoolctl({script, url, seconds}, []);
-      const {perSecond: writing} = await runPoolctl({script, url, seconds}, ['--allow-writes']);
+      const {busy, ...poolctl} = await runPoolctl({script, url, seconds}, []);
+      const {busy: _, ...writing} = await runPoolctl({script, url, seconds}, ['--allow-writes']);
       const pool = await runPool(url, seconds);
       const other = before ?? (await runPgbench(pgbench, {script, url, seconds}));
-      measured.push({pgbench: other, pool, poolctl: perSecond, writing, busy});
+      measured.push({pgbench: other, pool, poolctl, writing, busy});
       process.stderr.write(
-        `round ${round + 1}: pgbench ${whole(other)}/s, pg.Pool ${whole(pool)}/s, poolctl ${whole(perSecond)}/s, with --allow-writes ${whole(writing)}/s\n`,
+        `round ${round + 1}: pgbench ${whole(other)}/s, pg.Pool ${whole(pool.perSecond)}/s, poolctl ${whole(poolctl.perSecond)}/s, with --allow-writes ${whole(writing.perSecond)}/s\n`,
       );
     }
     return report(measured, await versionOf(pgbench));
@@ -96,17 +101,17 @@ async function runPgbench(pgbench: string, {script, url, seconds}: Setting): Pro
   return Number(tps);
 }
 
-async function runPool(url: string, seconds: number): Promise<number> {
+async function runPool(url: string, seconds: number): Promise<Measured> {
   const {stdout} = await run(process.execPath, ['--input-type=module', '-e', poolProgram], {
     env: {...process.env, URL: url, SECONDS: String(seconds)},
   });
-  return Number(stdout);
+  return JSON.parse(stdout) as Measured;
 }
 
 function runPoolctl(
   {script, url, seconds}: Setting,
   own: readonly string[],
-): Promise<{perSecond: number; busy: number}> {
+): Promise<Measured & {busy: number}> {
   const flags = ['--connection-limit', '10', '--concurrency', '10', '--duration', `${seconds}s`, '--json'];
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['dist/cli.js', 'replay', script, url, ...flags, ...own], {
@@ -120,7 +125,10 @@ function runPoolctl(
     child.once('close', () => {
       const [result] = (JSON.parse(text) as ReplayDocument).results;
       if (result === undefined) reject(new Error('nothing was measured'));
-      else resolve({perSecond: result.requests_per_second, busy: result.process_busy_ratio});
+      else {
+        const cpu_us = (result.harness_cpu_ms_per_query ?? Number.NaN) * 1000;
+        resolve({perSecond: result.requests_per_second, cpu_us, busy: result.process_busy_ratio});
+      }
     });
   });
 }
@@ -149,15 +157,18 @@ function report(rounds: readonly Round[], version: string): number {
     node: process.version,
     pgbench_version: version,
     pgbench: spread(rounds.map(each => each.pgbench)),
-    pool: spread(rounds.map(each => each.pool)),
-    poolctl: spread(rounds.map(each => each.poolctl)),
+    pool: spread(rounds.map(each => each.pool.perSecond)),
+    poolctl: spread(rounds.map(each => each.poolctl.perSecond)),
     process_busy_ratio: median(rounds.map(each => each.busy)),
-    poolctl_writing: spread(rounds.map(each => each.writing)),
-    ratio: spread(rounds.map(each => each.poolctl / each.pgbench)),
-    ratio_writing: spread(rounds.map(each => each.writing / each.pgbench)),
-    overhead_pool_us: spread(rounds.map(each => 1e6 / each.pool - 1e6 / each.pgbench)),
-    overhead_us: spread(rounds.map(each => 1e6 / each.poolctl - 1e6 / each.pgbench)),
-    overhead_writing_us: spread(rounds.map(each => 1e6 / each.writing - 1e6 / each.pgbench)),
+    poolctl_writing: spread(rounds.map(each => each.writing.perSecond)),
+    ratio: spread(rounds.map(each => each.poolctl.perSecond / each.pgbench)),
+    ratio_writing: spread(rounds.map(each => each.writing.perSecond / each.pgbench)),
+    cpu_pool_us: spread(rounds.map(each => each.pool.cpu_us)),
+    cpu_us: spread(rounds.map(each => each.poolctl.cpu_us)),
+    cpu_writing_us: spread(rounds.map(each => each.writing.cpu_us)),
+    overhead_pool_us: spread(rounds.map(each => 1e6 / each.pool.perSecond - 1e6 / each.pgbench)),
+    overhead_us: spread(rounds.map(each => 1e6 / each.poolctl.perSecond - 1e6 / each.pgbench)),
+    overhead_writing_us: spread(rounds.map(each => 1e6 / each.writing.perSecond - 1e6 / each.pgbench)),
   };
   if (flags.json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
   else process.stdout.write(toText(summary));
@@ -173,6 +184,9 @@ type Summary = Record<
   | 'poolctl_writing'
   | 'ratio'
   | 'ratio_writing'
+  | 'cpu_pool_us'
+  | 'cpu_us'
+  | 'cpu_writing_us'
   | 'overhead_pool_us'
   | 'overhead_us'
   | 'overhead_writing_us',
@@ -194,6 +208,9 @@ function toText(summary: Summary) {
     line('  with --allow-writes', summary.poolctl_writing, perSecond),
     line('poolctl of pgbench', summary.ratio, percent),
     line('  with --allow-writes', summary.ratio_writing, percent),
+    line('processor, pg.Pool alone', summary.cpu_pool_us, microseconds),
+    line('  poolctl replay', summary.cpu_us, microseconds),
+    line('  with --allow-writes', summary.cpu_writing_us, microseconds),
     line('overhead, pg.Pool alone', summary.overhead_pool_us, microseconds),
     line('  poolctl replay', summary.overhead_us, microseconds),
     line('  with --allow-writes', summary.overhead_writing_us, microseconds),
