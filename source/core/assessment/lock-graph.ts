@@ -1,4 +1,5 @@
 import type {Snapshot} from '../../model/snapshot.ts';
+import {memoizeByObject} from '../text/memoize.ts';
 
 /** Who waits for whom. */
 export type LockGraph = {
@@ -59,14 +60,18 @@ function buildGraph({backends, background_workers, lock_waits}: Waits): LockGrap
  * For each process that waits for a lock: the pids at the end of its waits, which wait for no lock themselves. Sessions of a
  * deadlock have none.
  */
-export function rootsOf(snapshot: Waits): Map<number, number[]> {
-  const graph = lockGraph(snapshot);
+export function rootsOf(snapshot: Waits): ReadonlyMap<number, readonly number[]> {
+  return rootsOfGraph(lockGraph(snapshot));
+}
+
+/** By the graph, which is one for a snapshot. */
+const rootsOfGraph = memoizeByObject((graph: LockGraph) => {
   const roots = new Map<number, number[]>([...graph.blockers.keys()].map(pid => [pid, []]));
   const ends = [...graph.waiters.keys()].filter(pid => !graph.blockers.has(pid)).sort((a, b) => a - b);
   // From the ends backward: a queue of 500 sessions has 125,000 edges, which each session would follow anew.
   for (const end of ends) for (const pid of waitersOf([end], graph)) roots.get(pid)?.push(end);
   return roots;
-}
+});
 
 /** The sessions that wait for one of `pids`, directly or through others, but not through `without`. */
 export function waitersOf(

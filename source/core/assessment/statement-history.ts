@@ -14,6 +14,8 @@ export type StatementHistory = {
   /** Sessions that run it at the same time, on average. */
   active: number;
   mean_ms: number;
+  /** It was called in the last quarter of the assessed time, too. */
+  is_running: boolean;
   /** Calls in each interval between two readings of the counters, oldest first. Counted when asked for. */
   callsByInterval(): number[];
 };
@@ -38,6 +40,7 @@ function make({samples, snapshot}: Context): StatementHistory[] {
   const interval_ms = last.at_ms - first.at_ms;
   if (interval_ms <= 0) return [];
   const [earliest, latest] = [byId(first), byId(last)];
+  const lately = byId(read[read.length - 1 - Math.ceil((read.length - 1) / 4)] ?? first);
   return snapshot.statements
     .flatMap(statement => {
       const id = statementKey(statement);
@@ -56,6 +59,8 @@ function make({samples, snapshot}: Context): StatementHistory[] {
           calls_per_second: (calls * 1000) / interval_ms,
           active: exec_ms / interval_ms,
           mean_ms: exec_ms / calls,
+          // Fewer than before: its entry was evicted and made again.
+          is_running: end.calls !== lately.get(id)?.calls,
           callsByInterval: once(() => increments(read.map(sample => byId(sample).get(id) ?? null))),
         },
       ];
@@ -89,12 +94,6 @@ function increments(points: readonly (StatementSample | null)[]): number[] {
   return points
     .slice(1)
     .map((point, index) => Math.max(0, (point?.calls ?? 0) - (points[index]?.calls ?? 0)));
-}
-
-/** Whether it was called lately, too: in the last quarter of the assessed time. */
-export function isRunning({callsByInterval}: StatementHistory): boolean {
-  const calls = callsByInterval();
-  return calls.slice(-Math.ceil(calls.length / 4)).some(count => count > 0);
 }
 
 const lately_ms = 10_000;

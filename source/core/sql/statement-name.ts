@@ -1,3 +1,4 @@
+import {memoize} from '../text/memoize.ts';
 import {redactLiterals} from './shown-sql.ts';
 
 /**
@@ -5,7 +6,14 @@ import {redactLiterals} from './shown-sql.ts';
  * `a SELECT`. '' for no statement.
  */
 export function statementName(sql: string | null): string {
-  const text = redactLiterals((sql ?? '').slice(0, maxRead));
+  return sql === null ? '' : nameOfText(sql.slice(0, maxRead));
+}
+
+/** Hundreds of sessions run the same few statements, in every reading. */
+const nameOfText = memoize(nameStatement, 1000);
+
+function nameStatement(sql: string): string {
+  const text = redactLiterals(sql);
   if (text === '') return '';
   const selected = /^(?:\(\s*)?select\b/i.test(text);
   const locking = selected && /\bfor\s+(?:no\s+key\s+)?(?:update|share|key\s+share)\b/i.exec(text);

@@ -6,7 +6,6 @@ import {counted, formatAge, formatCount} from '../../text/format.ts';
 import {averageOf, type Context, timeOf, windowMs} from '../context.ts';
 import {
   existsFor_ms,
-  isRunning,
   type StatementHistory,
   statementHistories,
   statisticsAge_ms,
@@ -62,7 +61,7 @@ function isRepeated(history: StatementHistory): boolean {
     calls_per_second >= chatty_calls_per_second.warning &&
     mean_ms <= mostMeanMs &&
     rows <= calls * mostRows &&
-    isRunning(history)
+    history.is_running
   );
 }
 

@@ -1,6 +1,7 @@
 import type {PoolSample} from '../../../model/assessment.ts';
 import type {Snapshot} from '../../../model/snapshot.ts';
 import {redactLiterals} from '../../sql/shown-sql.ts';
+import {memoize} from '../../text/memoize.ts';
 import type {PoolHistory} from '../context.ts';
 
 /** No session is free for the next request. */
@@ -18,7 +19,13 @@ const named =
 
 /** `UPDATE "Booking"`: a statement in two or three words; null without one. */
 export function statementText(query: string | null): string | null {
-  const text = redactLiterals((query ?? '').slice(0, 2000));
+  return textOf((query ?? '').slice(0, 2000));
+}
+
+const textOf = memoize(shorten, 1000);
+
+function shorten(sql: string): string | null {
+  const text = redactLiterals(sql);
   if (text === '') return null;
   const [, verb = '', table = ''] = named.exec(text) ?? [];
   if (table === '') return text.split(' ').slice(0, 2).join(' ');
