@@ -179,6 +179,12 @@ function explain({installed}: StatementStatistics, steps: readonly Step[], datab
     ];
   }
   const hasStatement = steps.some(({kind}) => kind === 'sql');
+  if (hasStatement && installed !== null) {
+    return [
+      `poolctl cannot read version ${installed.version} of pg_stat_statements, which database ${database} has.`,
+      "The update takes no lock on tables and needs a superuser or the extension's owner; the server keeps its counters.",
+    ];
+  }
   return [
     'Without pg_stat_statements, poolctl cannot tell which statements cost most.',
     ...(hasStatement

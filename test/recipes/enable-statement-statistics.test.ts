@@ -50,6 +50,14 @@ it.each<[string, Partial<StatementStatistics>, string[]]>([
   expect(plan(lack).steps.map(({kind, title}) => `${kind}: ${title}`)).toEqual(expected);
 });
 
+it('says of an update neither that the view is missing nor that undo drops it', () => {
+  const {explanation} = plan({installed: {version: '1.7', schema: 'public'}});
+  expect(explanation[0]).toBe(
+    'poolctl cannot read version 1.7 of pg_stat_statements, which database shop has.',
+  );
+  expect(explanation.join()).not.toMatch(/missing|Undo drops/);
+});
+
 it('quotes the schema and refuses an unknown one', () => {
   expect(plan({}, {schema: 'we"ird'}).steps).toMatchObject([
     {

@@ -1,5 +1,5 @@
 import type {Parameter} from '../../model/recipe.ts';
-import type {IndexProposal, RecipeData} from '../../model/recipe-data.ts';
+import type {IndexAdvice, IndexProposal, RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import type {Step} from '../../model/step.ts';
 import {usageError} from '../errors.ts';
@@ -25,7 +25,7 @@ type Preview = {
  */
 export function explainIndexes({work, steps, advice, ...seen}: Preview): string[] {
   const {built} = work;
-  const plannerNote = advice?.planner === 'none' ? [plannerLine(seen.snapshot)] : [];
+  const plannerNote = advice?.planner === 'none' ? [plannerLine(seen.snapshot, advice)] : [];
   if (steps.length === 0) return [nothingLine(work, advice), ...plannerNote];
   if (built.length === 0) return [headline(work, steps)];
   return [
@@ -68,9 +68,16 @@ function nothingLine({skipped}: IndexWork, advice: RecipeData['index_advice']): 
   return 'No missing index would pay for itself. Nothing to build.';
 }
 
-function plannerLine({target: {server_version_num}}: Snapshot): string {
+/** What is skipped where the server has HypoPG's package but this database not its extension. */
+export const hypotheticalPlans = 'plans with hypothetical indexes (HypoPG)';
+
+function plannerLine({target: {server_version_num}}: Snapshot, {skipped}: IndexAdvice): string {
   const major = Math.floor(server_version_num / 10_000);
-  return `Costs are estimated from statistics, not by the planner, because HypoPG is not installed. To use it, install its package on the server (postgresql-${major}-hypopg or hypopg_${major}), then CREATE EXTENSION hypopg in this database.`;
+  const isAvailable = skipped.some(({what}) => what === hypotheticalPlans);
+  const remedy = isAvailable
+    ? 'The server has its package: CREATE EXTENSION hypopg in this database.'
+    : `To use it, install its package on the server (postgresql-${major}-hypopg or hypopg_${major}), then CREATE EXTENSION hypopg in this database.`;
+  return `Costs are estimated from statistics, not by the planner, because HypoPG is not installed. ${remedy}`;
 }
 
 function indexLine({name, schema, table, confidence, serves, source}: IndexProposal): string {

@@ -1,6 +1,7 @@
 import {adviseIndexes} from '../../core/indexes/advise-indexes.ts';
 import type {AdviceInput, StatementWrites, WorkloadStatement} from '../../core/indexes/candidates.ts';
 import {learnRanges} from '../../core/indexes/evidence.ts';
+import {hypotheticalPlans} from '../../core/indexes/index-preview.ts';
 import type {ExistingIndex} from '../../core/indexes/index-spec.ts';
 import {specOf} from '../../core/indexes/index-spec.ts';
 import {readStatement} from '../../core/indexes/read-statement.ts';
@@ -126,7 +127,7 @@ async function findHypopg({client}: Connection): Promise<{schema: string | null;
   const [schema = null, is_available = false] = rows[0] ?? [];
   if (schema !== null || !is_available) return {schema, note: null};
   const reason = 'available but not installed in this database: CREATE EXTENSION hypopg';
-  return {schema, note: {what: 'plans with hypothetical indexes (HypoPG)', reason}};
+  return {schema, note: {what: hypotheticalPlans, reason}};
 }
 
 type Context = {parser: SqlParser; naming: Naming; skipped: SkippedIndex[]};
