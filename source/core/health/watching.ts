@@ -83,8 +83,9 @@ export function createWatch(options: WatchOptions, started_ms: number): Watch {
         refused_connections_per_minute: availability.refused() / Math.max(1, elapsed_ms / 60_000),
         availability_ratio: availability.ratio(at_ms),
       });
-      // A shorter watch could not see a finding for sustain_ms.
-      const findings = findingTracker.lastingAtLeast(Math.min(sustain_ms, elapsed_ms / 2));
+      // A shorter watch cannot see a finding for sustain_ms; whether holders change, only the third reading can tell.
+      const least_ms = Math.max(every_ms / 2, (elapsed_ms - 2 * every_ms) / 2);
+      const findings = findingTracker.lastingAtLeast(Math.min(sustain_ms, least_ms));
       const health = assessHealth(overall, limits, {...found, findings});
       const failed_early = criticalTracker.failure();
       const critical_peaks = criticalPeaks(series, limits);

@@ -80,8 +80,9 @@ describe('a watch', () => {
     };
     expect(found(true, true, false, true, true, false)).toBe(0);
     expect(found(false, true, true, true, false, false)).toBe(1);
-    // Half of a watch that is shorter.
+    // Half of a watch that is shorter, but for its first two readings.
     expect(found(true, true)).toBe(1);
+    expect(found(false, false, true, true)).toBe(1);
     expect(found(false, true)).toBe(0);
   });
 
