@@ -195,7 +195,7 @@ function draw({lock, backend, waiters}: Holder): string[] {
   return [
     `${lock.pid} ${who}, in ${lock.database}`,
     ...waiters.map(({pid, wait_age_ms}) => `└─ ${pid} waits ${formatAge(wait_age_ms)}`),
-  ].map(line => [...line].slice(0, 76).join(''));
+  ];
 }
 
 function explain(

@@ -129,7 +129,7 @@ export type Plan = {
   params: ParameterValues;
   /** What is wrong, what will be done and what cannot be undone, one sentence each. */
   explanation: string[];
-  /** A table or chart: lines of at most 76 columns, shown unwrapped. */
+  /** A table or chart, shown unwrapped. A tree may be wider than a page, which then cuts it. */
   figure?: string[];
   /** The run that this plan undoes. */
   undoes?: string;

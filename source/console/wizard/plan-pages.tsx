@@ -21,6 +21,8 @@ type PreviewPageProps = {
 /** A summary, then every statement as it will run and everything skipped. */
 export const PreviewPage = memo(function PreviewPage({plan, wizard}: PreviewPageProps) {
   const {steps, explanation, figure} = plan;
+  const width = usePageWidth();
+  const {symbols} = useTheme();
   const choices = choicesOfPlan(wizard);
   // What was left out is among the steps, where it can be taken again.
   const skipped = choices.length > 0 ? (wizard.whole?.skipped ?? []) : plan.skipped;
@@ -31,7 +33,7 @@ export const PreviewPage = memo(function PreviewPage({plan, wizard}: PreviewPage
       <Prose text={explanation} />
       {figure && <BlankRow />}
       {figure?.map((row, index) => (
-        <Text key={index}>{`  ${row}`}</Text>
+        <Text key={index}>{`  ${shorten(row, width - 4, symbols.ellipsis)}`}</Text>
       ))}
       <BlankRow />
       {choices.length > 0 && (

@@ -161,7 +161,6 @@ function describeSession(session: Backend, waiters: number): string {
   return `${session.pid} ${describeBackend(session)} for ${age}${xact}${blocks}${what}`;
 }
 
-const maxWidth = 76;
 const maxLines = 24;
 
 /** The lock tree as lines for a preview; sessions that are `described` elsewhere show their pid only. */
@@ -178,7 +177,7 @@ export function lockFigure(
   const lines = roots.flatMap(root => [describe(root, undescribed), ...branches(root, undescribed, '')]);
   const shown = lines.length > maxLines ? lines.slice(0, maxLines - 1) : lines;
   const rest = lines.length - shown.length;
-  return [...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].map(line => shorten(line, maxWidth));
+  return [...shown, ...(rest > 0 ? [`and ${rest} more`] : [])];
 }
 
 type Drawn = Snapshot & {waiting: ReadonlySet<number>};
