@@ -217,15 +217,16 @@ describeEachMajor('statements', major => {
   afterAll(() => server?.stop());
 
   it('have all figures over the window that t changes, in the Overview too', async () => {
-    const terminal = await openConsole(server.url(), 180, 40);
     const callsOf = async () => {
       const [row] = await server.query<{calls: number}>(
         `SELECT calls::int FROM pg_stat_statements WHERE query LIKE 'SELECT id FROM parcels%'`,
       );
       return row?.calls ?? 0;
     };
+    // Before the console's first reading: it is in no window but that since the reset.
     await server.query('SELECT id FROM parcels WHERE id IN ($1, $2)', [1, 2]);
     const before = await callsOf();
+    const terminal = await openConsole(server.url(), 180, 40);
     await terminal.waitFor(/costliest statements over \d/);
     terminal.press('3');
     terminal.type('/id FROM parcels', 'enter');
