@@ -14,10 +14,14 @@ export function lockedObject(
   backend: Pick<Backend, 'query'> | undefined,
 ): string {
   if (object !== undefined) return object;
+  if (locktype === 'object' && notifies.test(backend?.query ?? '')) return 'NOTIFY';
   if (!rowLocks.includes(locktype)) return relation === null ? locktype : `${locktype} ${relation}`;
   const table = relation ?? changedTable(backend?.query ?? '');
   return table === null ? 'a row' : `row of ${table}`;
 }
+
+/** A commit requests no other lock on an object than the one of its notifications (PreCommit_Notify in async.c). */
+const notifies = /^\s*(?:commit|end|notify)\b|\bpg_notify\s*\(/i;
 
 /** To compare objects of several readings: the name of a table may lack its schema while the server was not asked. */
 export function withoutSchema(object: string): string {

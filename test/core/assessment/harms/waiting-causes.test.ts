@@ -187,6 +187,17 @@ describe('a hot row', () => {
     expect(examine(queue(root, waits))[0]?.cause).not.toBe('hot-row');
   });
 
+  it('is named NOTIFY for commits that the server was not asked about yet', () => {
+    const {backends, ...rest} = queue(
+      holder,
+      waits.map(each => ({...each, locktype: 'object', relation: null})),
+    );
+    const commits = backends.map(each => ({...each, query: 'COMMIT'}));
+    expect(examine({...rest, backends: commits})).toMatchObject([
+      {cause: 'hot-lock', subject: 'lock:NOTIFY', summary: expect.stringContaining('queue for NOTIFY;')},
+    ]);
+  });
+
   it('is a hot lock if the object is no row', () => {
     const locks = waits.map(each => ({...each, locktype: 'advisory', relation: null}));
     expect(examine(queue(holder, locks))).toMatchObject([{cause: 'hot-lock', recipe: 'hot-lock'}]);
