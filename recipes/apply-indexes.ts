@@ -18,8 +18,9 @@ import {
 import {counted} from '../source/core/text/format.ts';
 import {memoizeByObject} from '../source/core/text/memoize.ts';
 import type {Catalog} from '../source/model/catalog.ts';
+import type {IndexProposal} from '../source/model/index-advice.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../source/model/recipe.ts';
-import type {DataRequirements, IndexProposal, RecipeData} from '../source/model/recipe-data.ts';
+import type {DataRequirements, RecipeData} from '../source/model/recipe-data.ts';
 import type {Snapshot} from '../source/model/snapshot.ts';
 import type {Step} from '../source/model/step.ts';
 

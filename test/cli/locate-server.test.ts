@@ -94,6 +94,7 @@ describe('settings of the configuration for a server', () => {
     limits: {used_ratio: {warning: null, critical: 0.9}},
     protected_sessions: {roles: ['billing'], applications: []},
     recipe_folders: ['/home/ann/.config/poolctl/runbooks'],
+    applications: [],
   };
 
   it.each<[string, MachineSetup]>([

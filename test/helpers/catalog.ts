@@ -1,5 +1,5 @@
 import type {Catalog, ForeignKey, Index, Table} from '../../source/model/catalog.ts';
-import type {IndexProposal} from '../../source/model/recipe-data.ts';
+import type {IndexProposal} from '../../source/model/index-advice.ts';
 
 const day_ms = 86_400_000;
 

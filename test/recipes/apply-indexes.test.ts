@@ -1,8 +1,9 @@
 import {describe, expect, it} from 'vitest';
 import applyIndexes from '../../recipes/apply-indexes.ts';
 import type {Catalog} from '../../source/model/catalog.ts';
+import type {IndexProposal} from '../../source/model/index-advice.ts';
 import type {ParameterValues, Plan} from '../../source/model/recipe.ts';
-import type {IndexProposal, RecipeData} from '../../source/model/recipe-data.ts';
+import type {RecipeData} from '../../source/model/recipe-data.ts';
 import {
   createCatalog,
   createForeignKey,

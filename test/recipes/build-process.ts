@@ -3,7 +3,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {execute} from '../../source/core/engine/execute.ts';
 import {buildStep} from '../../source/core/indexes/index-steps.ts';
 import {openJournal} from '../../source/journal/journal-file.ts';
-import type {IndexProposal} from '../../source/model/recipe-data.ts';
+import type {IndexProposal} from '../../source/model/index-advice.ts';
 import {connect} from '../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../source/postgres/executor/executor.ts';
 import {serverAt} from '../helpers/identity.ts';

@@ -1,6 +1,6 @@
 import type {Catalog} from '../../source/model/catalog.ts';
+import type {IndexProposal} from '../../source/model/index-advice.ts';
 import type {ParameterValues, Plan, Recipe} from '../../source/model/recipe.ts';
-import type {IndexProposal} from '../../source/model/recipe-data.ts';
 import {createTable} from '../helpers/catalog.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 

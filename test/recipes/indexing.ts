@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import {onTestFinished} from 'vitest';
-import type {IndexProposal} from '../../source/model/recipe-data.ts';
+import type {IndexProposal} from '../../source/model/index-advice.ts';
 import type {Acting} from '../cli/execution/acting.ts';
 import {createProposal} from '../helpers/catalog.ts';
 import type {TestServer} from '../helpers/server.ts';

@@ -1,5 +1,5 @@
 import type {Table} from '../../model/catalog.ts';
-import type {IndexAdvice, SkippedIndex} from '../../model/recipe-data.ts';
+import type {IndexAdvice, SkippedIndex} from '../../model/index-advice.ts';
 import {type AdviceInput, candidatesFor, type Precedence, type WorkloadStatement} from './candidates.ts';
 import {type Choice, chooseIndexes, type Work} from './choose.ts';
 import {stopsEarly} from './evidence.ts';

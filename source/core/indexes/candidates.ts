@@ -1,5 +1,5 @@
 import type {Catalog, Table} from '../../model/catalog.ts';
-import type {IndexAdvice} from '../../model/recipe-data.ts';
+import type {IndexAdvice} from '../../model/index-advice.ts';
 import {
   btree,
   type Candidate,

@@ -1,5 +1,5 @@
 import type {ForeignKey, Table} from '../../model/catalog.ts';
-import type {SkippedIndex} from '../../model/recipe-data.ts';
+import type {SkippedIndex} from '../../model/index-advice.ts';
 import {thresholds} from '../health/thresholds.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import type {AdviceInput, WorkloadStatement} from './candidates.ts';

@@ -1,5 +1,6 @@
+import type {IndexAdvice, IndexProposal} from '../../model/index-advice.ts';
 import type {Parameter} from '../../model/recipe.ts';
-import type {IndexAdvice, IndexProposal, RecipeData} from '../../model/recipe-data.ts';
+import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import type {Step} from '../../model/step.ts';
 import {usageError} from '../errors.ts';

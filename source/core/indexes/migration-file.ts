@@ -1,5 +1,5 @@
 import type {Table} from '../../model/catalog.ts';
-import type {IndexAdvice, IndexProposal, SkippedIndex} from '../../model/recipe-data.ts';
+import type {IndexAdvice, IndexProposal, SkippedIndex} from '../../model/index-advice.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import type {AdviceInput} from './candidates.ts';
 import {benefitsOf, cachePlans} from './choose.ts';

@@ -1,6 +1,7 @@
 import type {Catalog, Index} from '../../model/catalog.ts';
+import type {IndexProposal, Served} from '../../model/index-advice.ts';
 import type {Skipped} from '../../model/recipe.ts';
-import type {IndexProposal, RecipeData, Served} from '../../model/recipe-data.ts';
+import type {RecipeData} from '../../model/recipe-data.ts';
 import type {AdviceStep, Measure, Step} from '../../model/step.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import {redactLiterals} from '../sql/shown-sql.ts';

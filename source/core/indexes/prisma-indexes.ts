@@ -1,6 +1,6 @@
 import type {PrismaModel, PrismaSchema} from '../../model/application.ts';
 import type {Catalog} from '../../model/catalog.ts';
-import type {IndexProposal} from '../../model/recipe-data.ts';
+import type {IndexProposal} from '../../model/index-advice.ts';
 import type {AdviceStep, FileStep, Step} from '../../model/step.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import {ifNotExists, isUnique, type PlainKey, plainKeysOf} from './index-catalog.ts';

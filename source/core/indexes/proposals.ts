@@ -1,5 +1,5 @@
 import type {Catalog} from '../../model/catalog.ts';
-import type {IndexProposal, Served} from '../../model/recipe-data.ts';
+import type {IndexProposal, Served} from '../../model/index-advice.ts';
 import {formatAge, formatCount} from '../text/format.ts';
 import type {AdviceInput, Planner} from './candidates.ts';
 import type {Benefit, Choice} from './choose.ts';

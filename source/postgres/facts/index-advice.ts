@@ -8,7 +8,7 @@ import {readStatement} from '../../core/indexes/read-statement.ts';
 import type {Column, Columns, Naming} from '../../core/indexes/statement-shape.ts';
 import {shownStatement} from '../../core/sql/shown-sql.ts';
 import type {Catalog} from '../../model/catalog.ts';
-import type {IndexAdvice, IndexAdviceNeed, SkippedIndex} from '../../model/recipe-data.ts';
+import type {IndexAdvice, IndexAdviceNeed, SkippedIndex} from '../../model/index-advice.ts';
 import type {Connection} from '../connect/connect.ts';
 import {createIndexPlanner} from '../planner/index-planner.ts';
 import {

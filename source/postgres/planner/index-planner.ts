@@ -9,7 +9,7 @@ import {estimateSize} from '../../core/indexes/statistics.ts';
 import {withNulls} from '../../core/indexes/upkeep.ts';
 import {quoteIdentifier} from '../../core/sql/quote.ts';
 import {shownStatement} from '../../core/sql/shown-sql.ts';
-import type {SkippedIndex} from '../../model/recipe-data.ts';
+import type {SkippedIndex} from '../../model/index-advice.ts';
 import {type PgClient, withDeadline} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
 import {type HypotheticalSetup, planBehindGate} from '../reach/behind-gate.ts';

@@ -6,7 +6,7 @@ import {type IndexSpec, isIndexable, keysOf} from '../../core/indexes/index-spec
 import {adviseFromFile, type FileIndex} from '../../core/indexes/migration-file.ts';
 import {findTable} from '../../core/indexes/statement-shape.ts';
 import type {Table} from '../../model/catalog.ts';
-import type {IndexAdvice, SkippedIndex} from '../../model/recipe-data.ts';
+import type {IndexAdvice, SkippedIndex} from '../../model/index-advice.ts';
 import type {SqlParser} from '../reach/parse-sql.ts';
 
 /**

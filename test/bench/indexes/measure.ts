@@ -16,7 +16,7 @@ import type {Condition} from '../../../source/core/indexes/statement-shape.ts';
 import {rowsOf} from '../../../source/core/indexes/statistics.ts';
 import type {Table} from '../../../source/model/catalog.ts';
 
-import type {IndexAdvice, IndexProposal} from '../../../source/model/recipe-data.ts';
+import type {IndexAdvice, IndexProposal} from '../../../source/model/index-advice.ts';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
 import {readAdviceInput} from '../../../source/postgres/facts/index-advice.ts';
 import {planHypothetically} from '../../../source/postgres/planner/index-planner.ts';

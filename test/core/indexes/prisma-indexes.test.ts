@@ -8,7 +8,7 @@ import {
   withDeclaredNames,
 } from '../../../source/core/indexes/prisma-indexes.ts';
 import type {PrismaSchema} from '../../../source/model/application.ts';
-import type {IndexProposal} from '../../../source/model/recipe-data.ts';
+import type {IndexProposal} from '../../../source/model/index-advice.ts';
 import {createCatalog, createIndex, createProposal, createTable} from '../../helpers/catalog.ts';
 
 const path = '/app/prisma/schema.prisma';

@@ -1,5 +1,5 @@
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
-import type {IndexAdvice} from '../../../source/model/recipe-data.ts';
+import type {IndexAdvice} from '../../../source/model/index-advice.ts';
 import {readIndexAdvice} from '../../../source/postgres/facts/index-advice.ts';
 import {describeHypopg, startHypopgServer} from '../../helpers/hypopg.ts';
 import {availableMajors, shareTestServer, type TestServer} from '../../helpers/server.ts';

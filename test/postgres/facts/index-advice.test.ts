@@ -2,7 +2,7 @@ import {mkdtemp, rm, writeFile} from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
-import type {IndexAdvice} from '../../../source/model/recipe-data.ts';
+import type {IndexAdvice} from '../../../source/model/index-advice.ts';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
 import {readIndexAdvice} from '../../../source/postgres/facts/index-advice.ts';
 import {describeHypopg, startHypopgServer} from '../../helpers/hypopg.ts';
