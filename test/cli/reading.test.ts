@@ -78,6 +78,7 @@ describeEachMajor('snapshot and doctor', major => {
       active: 1,
       idle: 0,
       idle_in_transaction: 1,
+      unknown: 0,
     });
 
     const holder = backends.find(({pid}: {pid: number}) => pid === blocker.processID);
