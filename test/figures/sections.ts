@@ -198,7 +198,8 @@ export const sectionsOf = (major: number, hiddenRoles: string): Record<string, S
       FROM pg_stat_database d WHERE datname <> 'template0'`,
     key: ['datname'],
     hidden: [],
-    own: ['interval_ms'],
+    // recent_hits is compared in sampler/reader.test.ts.
+    own: ['interval_ms', 'recent_hits'],
     tolerance: {cache_hit_ratio: 0.01, index_hit_ratio: 0.01},
     rates: {
       commits_per_second: ['xact_commit'],

@@ -1,8 +1,8 @@
 import {type DatabaseCounters, ownCommitsIn, withDatabaseRates} from '../../core/activity/rates.ts';
 import {minimumBlocks} from '../../core/health/thresholds.ts';
 import type {Database} from '../../model/snapshot.ts';
-import {isoTime} from '../connect/client.ts';
-import {commitsOfPoolctl} from '../connect/commits.ts';
+import {isoTime, type PgClient} from '../connect/client.ts';
+import {commitsBeside} from '../connect/commits.ts';
 import type {ConnectionRequest} from '../connect/request.ts';
 import {oldestVersionNum, pickVariant} from '../queries/query.ts';
 import {type DatabaseRow, databasesQuery, type IndexHitsRow, indexHitsQuery} from '../queries/server.ts';
@@ -18,9 +18,14 @@ export type DatabasesReader = {
 
 export function createDatabasesReader(
   run: RunQuery,
-  {request, server_version_num}: {request: ConnectionRequest; server_version_num: number},
+  {
+    client,
+    request,
+    server_version_num,
+  }: {client: PgClient; request: ConnectionRequest; server_version_num: number},
 ): DatabasesReader {
   const {database: datname} = request;
+  const sent = countSent(client);
   let counters: DatabaseCounters | null = null;
   /** poolctl's own commits that the counters have counted. */
   let countedOwn = 0;
@@ -30,10 +35,9 @@ export function createDatabasesReader(
   return {
     async read(sessionsAt_ms) {
       const query = pickVariant(databasesQuery, server_version_num);
-      const [[rows, commits], at_ms] = await Promise.all([
-        run<DatabaseRow>(query).then(answer => [answer, commitsOfPoolctl(request)] as const),
-        sessionsAt_ms,
-      ]);
+      // Before the query is sent: what this session has committed until then, the counters have.
+      const commits = sent() + commitsBeside(client, request);
+      const [rows, at_ms] = await Promise.all([run<DatabaseRow>(query), sessionsAt_ms]);
       const own = {datname, commits: counters === null ? 0 : commits - countedOwn};
       const current = {at_ms, databases: rows.map(toDatabase), own};
       const rated = counters === null ? current.databases : withDatabaseRates(counters, current);
@@ -55,6 +59,17 @@ export function createDatabasesReader(
       return (counters?.databases ?? []).map(each => (each.datname === datname ? {...each, ...own} : each));
     },
   };
+}
+
+/** How many statements this connection has sent; each is a transaction of its own. */
+function countSent(client: PgClient): () => number {
+  const query = client.query.bind(client);
+  let sent = 0;
+  client.query = <Row>(sentQuery: Parameters<PgClient['query']>[0]) => {
+    sent++;
+    return query<Row>(sentQuery);
+  };
+  return () => sent;
 }
 
 function toDatabase(row: DatabaseRow): Database {
