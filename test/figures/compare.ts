@@ -57,7 +57,12 @@ export function expectSection({path, section, rows, asked, sees}: Comparison): v
         counters.reduce((total, each) => total + Number(of?.[each] ?? 0), 0);
       const growth = (Number(row[rate]) * Number(row.interval_ms)) / 1000;
       const most = sum(late) - sum(first.get(id));
-      expectBetween(`${path} ${id} ${rate}`, growth, [sum(early) - sum(second.get(id)), most], 0.001);
+      expectBetween(
+        `${path} ${id} ${rate}`,
+        growth,
+        [sum(early) - sum(second.get(id)), most],
+        tolerance[rate] ?? 0.001,
+      );
     }
   }
   for (const id of found.keys())

@@ -53,9 +53,32 @@ describeEachMajor('every figure of a snapshot is what SQL says', major => {
     const sees = (role: unknown) => !isPlain || role === 'plain';
     for (const [path, section] of Object.entries(sections))
       expectSection({path, section, rows: rowsOf(document, path).filter(isOfOthers), asked, sees});
+    expectRecentHits(snapshot, asked);
     expect(snapshot.unavailable.map(({section}) => section)).toEqual(isPlain ? ['backends'] : []);
   });
 });
+
+/** Hit ratios between the two readings, which began and ended between two of what was asked. */
+function expectRecentHits({databases, target}: Snapshot, asked: readonly Asked[]): void {
+  const [first, second, before, after] = asked.map(each =>
+    each.databases?.find(({is_connected}) => is_connected === true),
+  ) as [Row, Row, Row, Row];
+  const grown = (column: string, from: Row, to: Row) => Number(to[column]) - Number(from[column]);
+  const recent = databases.find(({datname}) => datname === target.database)?.recent_hits;
+  for (const [ratio, hit, read] of [
+    [recent?.cache_hit_ratio, 'blks_hit', 'blks_read'],
+    [recent?.index_hit_ratio, 'index_hit', 'index_read'],
+  ] as const) {
+    const [leastHit, leastRead] = [grown(hit, second, before), grown(read, second, before)];
+    const [mostHit, mostRead] = [grown(hit, first, after), grown(read, first, after)];
+    expect(ratio, hit).toBeGreaterThanOrEqual(leastHit / (leastHit + mostRead));
+    expect(ratio, hit).toBeLessThanOrEqual(mostHit / (mostHit + leastRead));
+  }
+}
+
+/** Reads enough index blocks for a ratio. */
+const indexReads =
+  'DO $$ BEGIN FOR i IN 1..2000 LOOP PERFORM state FROM public.orders WHERE id = i; END LOOP; END $$';
 
 /** Sessions in every state, waits for a row, an advisory lock and a snapshot, and an index build; none of them moves. */
 async function startLoad(server: TestServer): Promise<void> {
@@ -68,8 +91,7 @@ async function startLoad(server: TestServer): Promise<void> {
   /** Runs on until the server stops. */
   const begin = async (statement: string) => void (await open('web')).query(statement).catch(() => {});
   await run('CREATE TABLE public.orders AS SELECT id, 0 AS state FROM generate_series(1, 10000) id');
-  const reads = 'FOR i IN 1..2000 LOOP PERFORM state FROM public.orders WHERE id = i; END LOOP';
-  const reader = await run('ALTER TABLE public.orders ADD PRIMARY KEY (id)', `DO $$ BEGIN ${reads}; END $$`);
+  const reader = await run('ALTER TABLE public.orders ADD PRIMARY KEY (id)', indexReads);
   await reader.end();
   await run(`SELECT count(*) FROM public.orders /*route='%2Fcart'*/`);
   await run('BEGIN', 'UPDATE public.orders SET state = 1 WHERE id = 1');
@@ -92,6 +114,7 @@ async function startLoad(server: TestServer): Promise<void> {
 async function work(server: TestServer): Promise<void> {
   const client = await server.connect({user: 'app', password, application_name: 'work'});
   for (let id = 1; id <= 40; id++) await client.query('SELECT state FROM public.orders WHERE id = $1', [id]);
+  await client.query(indexReads);
   await client.query('SELECT count(*) FROM (SELECT id FROM public.orders ORDER BY id) o');
   await client.query('SELECT 1 / 0').catch(() => {});
   await client.end();

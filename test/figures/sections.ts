@@ -194,12 +194,15 @@ export const sectionsOf = (major: number, hiddenRoles: string): Record<string, S
       CASE WHEN datname = current_database() THEN (SELECT sum(idx_blks_hit) / nullif(sum(idx_blks_hit + idx_blks_read), 0)::float8
         FROM pg_statio_user_indexes) END AS index_hit_ratio,
       deadlocks::float8, temp_bytes::float8, (to_jsonb(d) ->> 'sessions_fatal')::float8 AS sessions_fatal,
-      ${iso('stats_reset')} AS stats_reset
+      ${iso('stats_reset')} AS stats_reset, datname = current_database() AS is_connected,
+      (SELECT sum(idx_blks_hit)::float8 FROM pg_statio_user_indexes) AS index_hit,
+      (SELECT sum(idx_blks_read)::float8 FROM pg_statio_user_indexes) AS index_read
       FROM pg_stat_database d WHERE datname <> 'template0'`,
     key: ['datname'],
     hidden: [],
-    // recent_hits is compared in sampler/reader.test.ts.
+    // recent_hits is compared in figures.test.ts, as it is over two readings.
     own: ['interval_ms', 'recent_hits'],
+    helpers: ['is_connected', 'index_hit', 'index_read'],
     tolerance: {cache_hit_ratio: 0.01, index_hit_ratio: 0.01},
     rates: {
       commits_per_second: ['xact_commit'],
