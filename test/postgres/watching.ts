@@ -30,10 +30,14 @@ export async function openReader(connection: Connection): Promise<Reader> {
   return reader;
 }
 
+const longestWait_ms = 60_000;
+
 /** Repeats `look` until it finds something. */
 export async function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
-  for (;;) {
+  const end_ms = performance.now() + longestWait_ms;
+  while (performance.now() < end_ms) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
   }
+  throw new Error(`not within ${longestWait_ms / 1000} s: ${look}`);
 }

@@ -116,7 +116,9 @@ export function withLink<State extends ReadingSlice>(
 ): State {
   const {target} = snapshot;
   const link = liveLink(state.server, target.server, viaRescueUrl);
-  return {...state, effective_interval_ms, link, server: state.server ?? target.server ?? null};
+  // What findings said of a session, slot or standby may be gone with the server's restart.
+  const facts_at_ms = state.link.kind === 'lost' ? null : state.facts_at_ms;
+  return {...state, effective_interval_ms, link, facts_at_ms, server: state.server ?? target.server ?? null};
 }
 
 /** Shows a snapshot with its charts; while paused only the charts go on. */

@@ -219,6 +219,10 @@ describe('facts diagnosisData in the background', () => {
       {due: 'facts', at_ms: Date.parse('2026-01-01T00:00:16Z')},
       {due: 'facts'},
     ]);
+    // The session that held back vacuum may be gone with the restart.
+    const lost: Message = {kind: 'lost', message: 'restarting', hint: null, retry_in_ms: 100};
+    expect(asks(play(state, at(32)))).toBe(0);
+    expect(asks(play(state, lost, at(33), at(34)))).toBe(1);
     const catalog = {} as NonNullable<RecipeData['catalog']>;
     const known = play(
       state,
