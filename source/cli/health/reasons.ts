@@ -79,10 +79,11 @@ export function applicationReasons({figures, against, limits, worse}: Applicatio
 }
 
 /** Why the result is unknown: what is hidden, and the remedy. */
-export function unknownReason({health}: HealthReport): string | null {
+export function unknownReason({health, applications}: HealthReport): string | null {
   if (health.status !== 'unknown') return null;
   const hidden = health.unavailable.find(({section}) => section === 'backends');
-  return hidden === undefined ? 'sessions are hidden' : `${hidden.reason}. ${hidden.remedy}`;
+  if (hidden !== undefined) return `${hidden.reason}. ${hidden.remedy}`;
+  return applications.find(({level}) => level === 'unknown')?.left_out[0] ?? 'sessions are hidden';
 }
 
 export const formats = {

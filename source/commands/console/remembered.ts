@@ -4,12 +4,11 @@ import {dirname} from 'node:path';
 import type {CliContext} from '../../cli/context.ts';
 import {stateFile} from '../../cli/journal.ts';
 import type {ConsolePorts} from '../../console/ports.ts';
-import type {Remembered} from '../../console/state/browsing.ts';
+import {longestRemembered, type Remembered} from '../../console/state/browsing.ts';
 import {usageError} from '../../core/errors.ts';
 
 /** A file of this program is a few hundred bytes. */
 const mostBytes = 65_536;
-const longestText = 500;
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -25,11 +24,13 @@ export function createRemembered(context: CliContext): NonNullable<ConsolePorts[
       const text = await readSmallFile(file).catch(() => null);
       if (text === null) return {};
       const views = parse(text);
-      if (views === null)
+      if (views === null) {
+        known = '';
         throw usageError(
           `${file} cannot be read, so views are sorted as at first`,
           'It is replaced when you leave.',
         );
+      }
       known = JSON.stringify(views);
       return views;
     },
@@ -80,7 +81,7 @@ function isView(view: unknown): boolean {
   const isSort =
     sort === undefined ||
     (isRecord(sort) && typeof sort.column === 'string' && typeof sort.isDescending === 'boolean');
-  return isSort && typeof filter === 'string' && filter.length <= longestText;
+  return isSort && typeof filter === 'string' && filter.length <= longestRemembered;
 }
 
 function isRecord(value: unknown): value is Json {

@@ -199,7 +199,7 @@ async function createServerPorts(
           {
             ...times,
             limits: {...request.settings.limits, ...stage.limits},
-            applications: [...request.settings.applications, ...(stage.applications ?? [])],
+            applications: stage.applications ?? [],
             baseline: await baselineOf(stage),
             slower_ratio: thresholds.slower_times.warning,
             onAvailable,

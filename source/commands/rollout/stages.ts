@@ -235,6 +235,10 @@ function healthProblem(
 function applicationProblems(application: ApplicationHealth): string[] {
   const {name, peak_sessions} = application.figures;
   if (peak_sessions === 0) return [`no session of ${name} was seen`];
+  if (application.level === 'unknown') {
+    const [reason = 'what its sessions do is hidden'] = application.left_out;
+    return [`${name} cannot be checked: ${reason}`];
+  }
   const isWorse = application.worse.length > 0;
   return applicationReasons(application).flatMap(({level, text}) =>
     level === 'critical' || isWorse ? [text] : [],

@@ -25,7 +25,8 @@ export function groupId({application_name, usename, client_addr}: BudgetGroup): 
 
 /** The filter of Sessions that shows these sessions and no others. */
 export function groupFilter({application_name, usename, client_addr}: BudgetGroup): string {
-  const client = client_addr === null ? '' : ` client=${client_addr}`;
+  // A hidden session shows no client.
+  const client = ` client=${client_addr ?? 'local,-'}`;
   return `${cellFilter('application', application_name)} ${cellFilter('role', usename)}${client}`;
 }
 

@@ -31,6 +31,9 @@ export type TableState = {
   frozenOrder: string[] | null;
 };
 
+/** A longer filter was pasted, and is not kept. */
+export const longestRemembered = 500;
+
 /** How views are sorted and filtered, where that is not as at first: kept from one console to the next. */
 export type Remembered = Partial<Record<ViewId, Partial<Pick<TableState, 'sort' | 'filter'>>>>;
 

@@ -101,7 +101,8 @@ function showRows(
   view: 'journal' | 'statements' | 'sessions',
   {cursor = null, filter = ''}: {cursor?: string | null; filter?: string},
 ): ConsoleState {
-  const table = {...state.tables[view], cursor, filter, frozenOrder: null};
+  // What was tagged among other rows is not meant here.
+  const table = {...state.tables[view], cursor, filter, frozenOrder: null, tagged: []};
   return {...state, view, tables: {...state.tables, [view]: table}};
 }
 
@@ -169,7 +170,7 @@ function paramsOf({
     application: writeText(application_name),
     role: writeText(usename),
     ...(idle_in_transaction === 0 && idle !== null && idle > 0 && {states: 'idle'}),
-    ...(client_addr === null ? {} : {client: client_addr}),
+    client: client_addr ?? 'local',
   };
 }
 

@@ -117,7 +117,7 @@ export function withLink<State extends ReadingSlice>(
   const {target} = snapshot;
   const link = liveLink(state.server, target.server, viaRescueUrl);
   // What findings said of a session, slot or standby may be gone with the server's restart.
-  const facts_at_ms = state.link.kind === 'lost' ? null : state.facts_at_ms;
+  const facts_at_ms = state.link.kind === 'live' ? state.facts_at_ms : null;
   return {...state, effective_interval_ms, link, facts_at_ms, server: state.server ?? target.server ?? null};
 }
 

@@ -1,5 +1,5 @@
 import {lists} from '../rows/lists.ts';
-import {createTables, type Remembered, type ViewId, viewIds} from './browsing.ts';
+import {createTables, longestRemembered, type Remembered, type ViewId, viewIds} from './browsing.ts';
 import {inform} from './dialog.ts';
 import type {ConsoleState} from './state.ts';
 
@@ -17,7 +17,11 @@ export function rememberedOf(state: Pick<ConsoleState, 'tables' | 'entered'>): R
 
 /** The filter that Enter on a group or a finding sets belongs to that moment. */
 function wasTyped({entered}: Pick<ConsoleState, 'entered'>, filter: string): boolean {
-  return filter !== '' && (entered.filter.includes(filter) || entered.command.includes(`filter ${filter}`));
+  return (
+    filter !== '' &&
+    filter.length <= longestRemembered &&
+    (entered.filter.includes(filter) || entered.command.includes(`filter ${filter}`))
+  );
 }
 
 /** Sorts and filters as remembered, unless the user was quicker; says which views are filtered, which was not typed now. */

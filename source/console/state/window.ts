@@ -29,7 +29,7 @@ export function createWindow(): WindowSlice {
 }
 
 export function setWindow<State extends WindowSlice>(state: State, window: StatementWindow): State {
-  return {...state, window, windowBase: null, windowAsked_ms: null};
+  return window === state.window ? state : {...state, window, windowBase: null, windowAsked_ms: null};
 }
 
 export function nextWindow({window}: WindowSlice): StatementWindow {
@@ -54,7 +54,7 @@ export function requestBase<State extends WindowSlice & {snapshot: Snapshot | nu
   const isAsked = asked_ms !== null && Math.abs(now_ms - asked_ms) < (window_ms * slack) / 2;
   if (isKnown || isAsked) return {state, effects: []};
   // After a leap in time the figures are those of the last two readings until the base is read.
-  const isNear = span_ms > 0 && span_ms < window_ms * (1 + 2 * slack);
+  const isNear = span_ms > 0 && span_ms < window_ms * 2;
   return {
     state: {...state, windowBase: isNear ? base : null, windowAsked_ms: now_ms},
     effects: [{kind: 'read-window', asked_ms: now_ms, at_ms: now_ms - window_ms}],

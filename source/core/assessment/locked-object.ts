@@ -23,9 +23,9 @@ export function lockedObject(
 /** A commit requests no other lock on an object than the one of its notifications (PreCommit_Notify in async.c). */
 const notifies = /^\s*(?:commit|end|notify)\b|\bpg_notify\s*\(/i;
 
-/** To compare objects of several readings: the name of a table may lack its schema while the server was not asked. */
+/** To compare objects of several readings: the name of a table may lack its schema and its quotes while the server was not asked. */
 export function withoutSchema(object: string): string {
-  return object.replace(/ [^ .]+\.(?=[^ .]+$)/, ' ');
+  return object.replaceAll('"', '').replace(/ [^ .]+\.(?=[^ .]+$)/, ' ');
 }
 
 /** The table of an INSERT, UPDATE, DELETE or SELECT ... FOR UPDATE, as written; null if it is not known. */

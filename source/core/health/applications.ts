@@ -1,4 +1,5 @@
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
+import {isUnseen} from '../sessions/session.ts';
 import {type GivenLimits, isBeyond, type Level, type Limit, worst} from './health.ts';
 import type {MetricName} from './metrics.ts';
 import {summarise} from './watching.ts';
@@ -96,8 +97,10 @@ function healthOf(
       : [{name, limit, value: figures[name], level: levelOf(name, figures, limit)}];
   });
   const {worse, left_out} = against === null ? {worse: [], left_out: []} : compareFigures(figures, against);
+  const isNotCompared = left_out.length > 0;
   const level = worst([...checked.map(each => each.level), worse.length > 0 ? 'warning' : 'ok']);
-  const isUnknown = figures.peak_sessions === 0 || checked.some(each => each.level === 'unknown');
+  const isUnknown =
+    figures.peak_sessions === 0 || isNotCompared || checked.some(each => each.level === 'unknown');
   return {
     level: level === 'ok' && isUnknown ? 'unknown' : level,
     figures,
@@ -131,7 +134,11 @@ function compareFigures(own: ApplicationFigures, other: ApplicationFigures) {
   const few = [own, other].filter(
     each => each.readings < significance.readings || busyOf(each) < significance.busy_sessions,
   );
-  const left_out = few.map(each => `${each.name} had too few busy sessions in the readings to be compared`);
+  const left_out = few.map(each =>
+    each.average_busy_sessions === null
+      ? `what sessions of ${each.name} do is hidden`
+      : `${each.name} had too few busy sessions in the readings to be compared`,
+  );
   if (few.length > 0) return {worse: [], left_out};
   const worse = comparedFigures.flatMap((figure): Worse[] => {
     const [value, against] = [own[figure], other[figure]];
@@ -158,7 +165,7 @@ function createSeries(name: string) {
   return {
     add({at, backends, budget}: Snapshot): void {
       const own = backends.filter(isOwn);
-      isHidden ||= own.some(({state}) => state === null);
+      isHidden ||= own.some(isUnseen);
       const ids = new Set(own.map(({pid, backend_start}) => `${pid} ${backend_start}`));
       if (known !== null) for (const id of ids) if (!known.has(id)) connects++;
       known = ids;
@@ -170,7 +177,7 @@ function createSeries(name: string) {
       values.blocked.push(waiting);
       values.idle_ms.push(Math.max(0, ...idle.map(({state_age_ms}) => state_age_ms ?? 0)));
       values.xact_ms.push(Math.max(0, ...own.map(({xact_age_ms}) => xact_age_ms ?? 0)));
-      sums.busy += own.filter(({state}) => state !== 'idle').length;
+      sums.busy += own.filter(({state}) => state !== 'idle' && state !== 'starting').length;
       sums.waiting += waiting;
       sums.idle += idle.length;
       sums.aborted += idle.filter(({state}) => state === 'idle in transaction (aborted)').length;
@@ -195,7 +202,7 @@ function createSeries(name: string) {
         aborted_ratio: share(sums.aborted),
         longest_transaction_ms: shown(of(values.xact_ms).p95),
         longest_idle_in_transaction_ms: shown(of(values.idle_ms).p95),
-        blocked_sessions: shown(of(values.blocked).p95),
+        blocked_sessions: of(values.blocked).p95,
       };
     },
   };

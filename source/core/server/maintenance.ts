@@ -82,13 +82,16 @@ export function holderOf(
 
 /** A transaction older than the threshold, a slot, a standby; the oldest first. */
 export function lasting(holders: readonly XminHolder[]): XminHolder[] {
-  return holders.filter(({age_ms}) => age_ms === null || age_ms >= thresholds.open_transaction_ms.warning);
+  return holders.filter(({kind, age_ms}) =>
+    // The age of a hidden session is not known; a slot or a standby has none.
+    age_ms === null ? kind !== 'backend' : age_ms >= thresholds.open_transaction_ms.warning,
+  );
 }
 
 /** Advises how to end what holds vacuum back, or to run VACUUM. */
 export function vacuumAdvice(table: TableUpkeep, maintenance: Maintenance): AdviceStep {
   const holder = holderOf(maintenance, table);
-  const [oldest] = maintenance.xmin_holders;
+  const [oldest] = lasting(maintenance.xmin_holders).filter(({xmin_age}) => xmin_age > 1);
   const vacuum = `VACUUM (ANALYZE, VERBOSE) ${quotedName(table)};`;
   const setting = table.is_autovacuum_enabled
     ? []
@@ -103,7 +106,7 @@ export function vacuumAdvice(table: TableUpkeep, maintenance: Maintenance): Advi
                 vacuum,
               ]
             : [
-                'Whether something holds it back is not known: it has not been vacuumed since the oldest snapshot was taken.',
+                'Whether something holds it back is not known: no vacuum of this table is known to have run since.',
                 ...setting,
                 vacuum,
                 `If dead rows stay: ${oldest.kind} ${oldest.name} (${oldest.description}) may still see them.`,

@@ -75,9 +75,11 @@ function cancelledStatements(sessions: readonly Backend[], facts: SessionFacts |
   ];
 }
 
-/** `backend_xid` is set once a transaction writes, and gone once it is aborted. */
+/** `backend_xid` is set once a transaction writes, and gone once it is aborted: but not by an error behind a savepoint. */
 function transactionEffects(sessions: readonly Backend[]): string[] {
-  const aborted = sessions.filter(({state}) => state === 'idle in transaction (aborted)').length;
+  const aborted = sessions.filter(
+    ({state, backend_xid}) => state === 'idle in transaction (aborted)' && backend_xid === null,
+  ).length;
   const open = sessions.filter(hasTransaction).length - aborted;
   const wrote = sessions.filter(({backend_xid}) => backend_xid !== null).length;
   return [
@@ -129,7 +131,7 @@ const maintenance =
   /^(?:vacuum|cluster|repack|reindex|create\s+(?:unique\s+)?index|refresh\s+materialized\s+view)\b/i;
 
 function leftBy(command: string): string {
-  if (/\bindex\b.*\bconcurrently\b/is.test(command))
+  if (/^(?:create|reindex)\b.*\bconcurrently\b/is.test(command))
     return 'Stopped, it leaves an INVALID index, which every write maintains: recipe repair-invalid-indexes.';
   return /^vacuum\b(?!\s*(?:full|\([^)]*\bfull\b))/i.test(command)
     ? 'Stopped, it begins anew next time; rows that it has removed stay removed.'

@@ -44,7 +44,7 @@ export async function openSession(request: ConnectionRequest, options: SessionOp
   }
   const isInForce = proof?.is_own_session ?? opened.parameters.get('default_transaction_read_only') === 'on';
   // Its answers come right before those of the next query. A failure would show in that.
-  if (!is_refused && holdsAnyBytes(opened)) opened.client.query(takeBytes).catch(() => {});
+  if (!is_refused && isInForce && holdsAnyBytes(opened)) opened.client.query(takeBytes).catch(() => {});
   return {...opened, server_version_num, is_pooled: is_refused || !isInForce, marker, proof};
 }
 

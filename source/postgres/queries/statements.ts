@@ -52,7 +52,7 @@ LIMIT $1`;
  * work_mem is set. IS TRUE keeps WHERE from turning it into one.
  */
 const isWanted =
-  '(p.queryid, p.dbid, p.userid) IN (SELECT * FROM unnest($1::int8[], $2::oid[], $3::oid[])) IS TRUE';
+  'p.queryid IS NOT NULL AND (p.queryid, p.dbid, p.userid) IN (SELECT * FROM unnest($1::int8[], $2::oid[], $3::oid[])) IS TRUE';
 
 const wantedText = (columns: VersionColumns) => `
 SELECT /* poolctl */ ${counters(columns)

@@ -1,8 +1,8 @@
 import {type DatabaseCounters, ownCommitsIn, withDatabaseRates} from '../../core/activity/rates.ts';
 import {minimumBlocks} from '../../core/health/thresholds.ts';
 import type {Database} from '../../model/snapshot.ts';
-import {isoTime, type PgClient} from '../connect/client.ts';
-import {commitsBeside} from '../connect/commits.ts';
+import {isoTime, type PgClient, type RawPgClient} from '../connect/client.ts';
+import {commitsIn} from '../connect/commits.ts';
 import type {ConnectionRequest} from '../connect/request.ts';
 import {oldestVersionNum, pickVariant} from '../queries/query.ts';
 import {type DatabaseRow, databasesQuery, type IndexHitsRow, indexHitsQuery} from '../queries/server.ts';
@@ -25,7 +25,7 @@ export function createDatabasesReader(
   }: {client: PgClient; request: ConnectionRequest; server_version_num: number},
 ): DatabasesReader {
   const {database: datname} = request;
-  const sent = countSent(client);
+  const inFlight = countInFlight(client);
   let counters: DatabaseCounters | null = null;
   /** poolctl's own commits that the counters have counted. */
   let countedOwn = 0;
@@ -36,7 +36,7 @@ export function createDatabasesReader(
     async read(sessionsAt_ms) {
       const query = pickVariant(databasesQuery, server_version_num);
       // Before the query is sent: what this session has committed until then, the counters have.
-      const commits = sent() + commitsBeside(client, request);
+      const commits = commitsIn(request) + inFlight();
       const [rows, at_ms] = await Promise.all([run<DatabaseRow>(query), sessionsAt_ms]);
       const own = {datname, commits: counters === null ? 0 : commits - countedOwn};
       const current = {at_ms, databases: rows.map(toDatabase), own};
@@ -61,15 +61,18 @@ export function createDatabasesReader(
   };
 }
 
-/** How many statements this connection has sent; each is a transaction of its own. */
-function countSent(client: PgClient): () => number {
+/** How many statements of this connection the server has not answered yet: each of a reading is a transaction of its own. */
+function countInFlight(client: PgClient): () => number {
   const query = client.query.bind(client);
-  let sent = 0;
+  let count = 0;
   client.query = <Row>(sentQuery: Parameters<PgClient['query']>[0]) => {
-    sent++;
+    count++;
     return query<Row>(sentQuery);
   };
-  return () => sent;
+  (client as RawPgClient).connection.on('readyForQuery', () => {
+    count = Math.max(0, count - 1);
+  });
+  return () => count;
 }
 
 function toDatabase(row: DatabaseRow): Database {

@@ -86,6 +86,7 @@ export function createReadingPlan(now: () => number, server_version_num: number)
     },
     tick(reader, visible) {
       ticks++;
+      const index_hits = isDue('index_hits', intervals_ms.index_hits);
       const catalogs = isDue('catalogs', reader.hasUnknownNames() ? 1000 : intervals_ms.catalogs);
       return {
         catalogs,
@@ -93,10 +94,11 @@ export function createReadingPlan(now: () => number, server_version_num: number)
         activity: true,
         databases: isDue(
           'databases',
-          server_version_num >= 150_000 || ticks === 1 ? 0 : intervals_ms.databases_before_15,
+          // Both hit ratios are over the same time.
+          index_hits || server_version_num >= 150_000 || ticks === 1 ? 0 : intervals_ms.databases_before_15,
         ),
         lock_waits: reader.hasLockWaits(),
-        index_hits: isDue('index_hits', intervals_ms.index_hits),
+        index_hits,
         index_builds: isDue('index_builds', intervals_ms.index_builds),
         statements: statementsDue(reader, visible),
       };

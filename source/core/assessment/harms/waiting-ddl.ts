@@ -34,7 +34,8 @@ export const explainDdlQueue: Explain = (jam, context) => {
   const root = oldestRoot(jam);
   if (root === undefined) return null;
   const {backend} = head;
-  const isSession = backend.backend_type === 'client backend';
+  // A hidden one has no type.
+  const isSession = (backend.backend_type ?? 'client backend') === 'client backend';
   const statement =
     statementName(backend.query) ||
     `${isReplay(head) ? 'the replay of' : 'a request for'} ${head.mode} on ${head.relation ?? 'a table'}`;

@@ -168,9 +168,9 @@ const rowActs: Act[] = [
   ),
 ];
 
-function turnsOf({longest_ms, held_ms}: WaitSample, what: string): string {
+function turnsOf({longest_ms, held_ms, roots}: WaitSample, what: string): string {
   const seen =
-    held_ms !== null && held_ms < longest_ms
+    roots.length > 0 && held_ms !== null && held_ms < longest_ms
       ? `A session has waited ${formatMs(longest_ms)}, but the transaction that holds the ${what} now began ${formatMs(held_ms)} ago`
       : `The sessions that hold the ${what} are others from reading to reading`;
   return `${seen}: they take turns. Ending a session frees no one.`;

@@ -3,7 +3,7 @@ import type {Harm} from '../../../model/recipe.ts';
 import type {Backend, BackgroundWorker, LockWait} from '../../../model/snapshot.ts';
 import {averageOf, type Context, heldSince, shareOf} from '../context.ts';
 import {type LockGraph, lockGraph, rootsOf} from '../lock-graph.ts';
-import {lockedObject} from '../locked-object.ts';
+import {lockedObject, withoutSchema} from '../locked-object.ts';
 
 /** Sessions that wait for each other's locks, and what they wait for in the end. */
 export type Jam = {
@@ -151,9 +151,9 @@ function toJam(own: Wait[], {graph, roots, backends, context}: Parts): Jam {
 
 /** What is said of the jam's objects in the assessed time: one jam is one queue, whichever its sessions. */
 function harmOf(waits: readonly Pick<Wait, 'object'>[], {samples}: Context): Harm {
-  const objects = new Set(waits.map(({object}) => object));
+  const objects = new Set(waits.map(({object}) => withoutSchema(object)));
   const waitingIn = ({waits: seen}: Context['samples'][number]) =>
-    seen.reduce((sum, {object, waiting}) => sum + (objects.has(object) ? waiting : 0), 0);
+    seen.reduce((sum, {object, waiting}) => sum + (objects.has(withoutSchema(object)) ? waiting : 0), 0);
   const isSeen = (sample: Context['samples'][number]) => waitingIn(sample) > 0;
   const withIt = samples.filter(isSeen);
   // The last readings may have none, if the waits are short.
