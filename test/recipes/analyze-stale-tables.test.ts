@@ -132,11 +132,9 @@ describe('plan', () => {
   it.each<[string, XminHolder[], RegExp]>([
     ['nothing', [], /^Nothing holds it back.*\nVACUUM \(ANALYZE, VERBOSE\) "public"\."a";$/],
     ['a backend', [holder()], /backend 4711 \(web\/app\).*\nEnd its transaction first.*pid=4711/],
-    [
-      'a short transaction',
-      [holder({age_ms: 500})],
-      /^Whether something holds it back is not known.*\nVACUUM.*\nIf dead rows stay: backend 4711/,
-    ],
+    // A statement of a moment has ended when this is read.
+    ['a short transaction', [holder({age_ms: 500})], /^Nothing holds it back.*\nVACUUM [^\n]*;$/],
+    ['a hidden session', [holder({age_ms: null})], /^Nothing holds it back.*\nVACUUM [^\n]*;$/],
     [
       'a prepared transaction',
       [holder({kind: 'prepared transaction', name: "o'x"})],
