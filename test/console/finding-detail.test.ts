@@ -43,6 +43,16 @@ function reading(...lists: Finding[][]): ConsoleState {
 }
 
 describe("a finding's page", () => {
+  it('has the keys of the finding as the last reading found it', () => {
+    const [first] = lockQueue.acts ?? [];
+    const left = [{...lockQueue, acts: first ? [first] : []}, lockQueue];
+    const recipes = [createRecipe({findings: () => left.splice(0, 1)})];
+    const page = press(play(open(100, 40, {recipes}), read(createSnapshot())).state, 'a');
+    expect(press(page, 'b').wizard).toBeNull();
+    const next = play(page, read(createSnapshot({at: '2026-01-01T12:00:42.000000Z'}))).state;
+    expect(press(next, 'b').wizard?.params).toMatchObject({pid: '4712'});
+  });
+
   it('says what is hurt, by what, why, since when, how sure, and the acts side by side', () => {
     const page = screenOf(press(reading([lockQueue]), 'a'));
     for (const text of [

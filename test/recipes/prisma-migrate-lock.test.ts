@@ -82,7 +82,7 @@ describe('plan', () => {
     expect(said).toEqual(expected === null ? [] : [expect.stringMatching(expected)]);
   });
 
-  it("tells Prisma 8's lock from that of earlier versions", () => {
+  it("distinguishes Prisma 8's lock from that of earlier versions", () => {
     const eight = lock(1, {key: '-1234'});
     const {steps, explanation} = plan([holder({state: 'idle in transaction'})], [eight, waiter]);
     // The key in two halves.

@@ -4,15 +4,15 @@ import {useConsole, useTheme} from '../components/context.ts';
 import {Page} from '../components/page.tsx';
 import {BlankRow, Heading, PropertyRows, Prose, Signed} from '../components/prose.tsx';
 import {Text} from '../components/text.tsx';
-import {findingId, findingLetters} from '../state/findings.ts';
+import {currentFinding, findingLetters} from '../state/findings.ts';
 import {withUnit} from '../wizard/evidence-page.tsx';
 
 /** A finding: what is hurt, by what, why, since when, how sure, and what can be done, side by side. */
-export function FindingDetail({id, finding: opened}: {id: string; finding: Finding}) {
+export function FindingDetail(opened: {id: string; finding: Finding}) {
   const {symbols} = useTheme();
-  const current = useConsole(state => state.findings.find(finding => findingId(finding) === id));
+  const finding = useConsole(state => currentFinding(state, opened));
+  const isGone = useConsole(state => !state.findings.includes(finding));
   const at = useConsole(state => state.snapshot?.at ?? null);
-  const finding = current ?? opened;
   const {severity, summary, reasons = [], changes = [], acts = [], evidence, harm} = finding;
   const isCritical = severity === 'critical';
   return (
@@ -23,7 +23,7 @@ export function FindingDetail({id, finding: opened}: {id: string; finding: Findi
         text={summary}
         role="strong"
       />
-      {current === undefined && <Prose text="no longer found in the last reading" role="good" indent={4} />}
+      {isGone && <Prose text="no longer found in the last reading" role="good" indent={4} />}
       <BlankRow />
       {harm && <HarmRows harm={harm} at={at} />}
       {finding.confidence && (

@@ -9,7 +9,7 @@ import {
   selectedSession,
   targetSessions,
 } from '../rows/selection.ts';
-import {actOf, findingOf} from '../state/findings.ts';
+import {actOf, currentFinding, findingOf} from '../state/findings.ts';
 import {isRunLeft} from '../state/left-run.ts';
 import {hasEnded} from '../state/replay.ts';
 import {blockerOf, choicesOfPlan, hasGuardsToShow, isChoosing} from '../state/run.ts';
@@ -115,7 +115,8 @@ export function needsRecipe(state: ConsoleState): string | null {
 
 export function needsFinding(state: ConsoleState, letter: string): string | null {
   const {overlay, view} = state;
-  if (overlay?.kind === 'finding') return actOf(overlay.finding, letter) ? null : 'no such act';
+  if (overlay?.kind === 'finding')
+    return actOf(currentFinding(state, overlay), letter) ? null : 'no such act';
   if (view !== 'overview' || overlay !== null) return 'works in Overview (1)';
   return findingOf(state, letter) ? null : 'no such finding';
 }

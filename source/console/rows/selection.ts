@@ -1,6 +1,7 @@
 import {statementKey} from '../../core/activity/rates.ts';
 import {sessionId} from '../../core/sessions/session.ts';
 import type {Backend, BudgetGroup, Statement} from '../../model/snapshot.ts';
+import {currentFinding} from '../state/findings.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {findingFilter, groupId, groupRows} from './groups.ts';
 import {lists} from './lists.ts';
@@ -48,8 +49,10 @@ export function selectedGroup(state: ConsoleState): BudgetGroup | undefined {
 }
 
 /** The filter of the sessions that the finding on the screen names; null where there are none. */
-export function filterOfFinding({overlay, snapshot}: ConsoleState): string | null {
-  return overlay?.kind === 'finding' && snapshot !== null ? findingFilter(overlay.finding, snapshot) : null;
+export function filterOfFinding(state: ConsoleState): string | null {
+  const {overlay, snapshot} = state;
+  if (overlay?.kind !== 'finding' || snapshot === null) return null;
+  return findingFilter(currentFinding(state, overlay), snapshot);
 }
 
 export function selectedStatement(state: ConsoleState): Statement | undefined {

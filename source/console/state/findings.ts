@@ -31,6 +31,14 @@ export function findingId(finding: Finding): string {
   return `${finding.recipe}/${finding.subject}`;
 }
 
+/** The finding of an open page as it is found now; as it was when the page was opened, if it is not found any more. */
+export function currentFinding(
+  {findings}: Pick<Findings, 'findings'>,
+  {id, finding: opened}: {id: string; finding: Finding},
+): Finding {
+  return findings.find(each => findingId(each) === id) ?? opened;
+}
+
 /** The findings and what was seen besides: a recipe can be opened for both. */
 export function everyFinding({
   findings,

@@ -26,7 +26,7 @@ import {
   openStatement,
 } from './dialog.ts';
 import {showEffect} from './events.ts';
-import {actOf, everyFinding, findingId, findingOf} from './findings.ts';
+import {actOf, currentFinding, everyFinding, findingId, findingOf} from './findings.ts';
 import {isWaitedFor, leaveRun} from './left-run.ts';
 import {whyNotInPast} from './past.ts';
 import {whyWrongServer} from './reading.ts';
@@ -116,8 +116,7 @@ function filterOf(pool: string): string {
 /** A letter: of a finding of the Overview, or of an act on a finding's page. */
 export function openLettered(state: ConsoleState, letter: string): UpdateResult {
   if (state.overlay?.kind !== 'finding') return openFinding(state, findingOf(state, letter));
-  const {id, finding: opened} = state.overlay;
-  const finding = state.findings.find(each => findingId(each) === id) ?? opened;
+  const finding = currentFinding(state, state.overlay);
   const act = actOf(finding, letter);
   return act === null ? noEffects(state) : openWizard(state, act.recipe, finding, act.params);
 }

@@ -36,7 +36,7 @@ const view: View = {
     },
     {
       keys: `${critical} ${warning} ${bullet}`,
-      help: 'critical, warning, what hurts nobody yet; [a] is its key',
+      help: 'critical, warning, what does no harm yet; [a] is its key',
     },
     {keys: 'slots by ...', help: 'who holds the slots; Enter shows these sessions'},
     {

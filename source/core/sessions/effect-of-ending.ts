@@ -19,7 +19,7 @@ export function dutyOf(backend: Backend, facts: SessionFacts): string | null {
   return isListening(backend) ? 'it listens for notifications (LISTEN)' : null;
 }
 
-/** Why an idle session of a pooler is nobody's leak; null for others. In a transaction it belongs to one client. */
+/** Why an idle session of a pooler is no application's leak; null for others. In a transaction it belongs to one client. */
 export function sharedByClients(backend: Backend): string | null {
   const pooler = backend.state === 'idle' ? poolerOf(backend) : null;
   return pooler === null ? null : `it is a server connection of ${pooler}, which clients share`;

@@ -176,7 +176,7 @@ export function createStatementsReader(
     if (texts.size > maxTexts) texts.clear();
     const queryids = [...new Set(keys.map(key => key.split('/')[2] ?? ''))];
     const rows = await run<StatementTextRow>(variant(statementTextsQuery), [queryids]);
-    // A statement may be gone by now.
+    // A statement may have been evicted since.
     for (const key of keys) texts.set(textKeyOf(key), null);
     for (const row of rows) {
       const [queryid, dbid, userid, query, isOwn] = row;

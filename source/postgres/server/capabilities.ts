@@ -125,7 +125,7 @@ function hiddenSessions(
   ];
 }
 
-/** Sessions of which nobody sees what they do, as track_activities is off for them. */
+/** Sessions whose state no role sees, as track_activities is off for them. */
 export function untrackedSessions(sessions: readonly Backend[], {managed_service}: Target): Unavailable[] {
   const untracked = sessions.filter(({state}) => state === 'disabled').length;
   if (untracked === 0) return [];

@@ -208,7 +208,7 @@ describeEachMajor('sampler', major => {
     expect([ways.at(0), ways.at(-1)]).toEqual([true, false]);
   });
 
-  it('does not try a refused login again before it is asked to, where somebody is there', async () => {
+  it('does not try a refused login again before it is asked to, where a person is there', async () => {
     const {snapshot, next, sampler, connects} = start(
       {isAttended: true},
       server.url({user: 'oncall', password: 'secret'}),

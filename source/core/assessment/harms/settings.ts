@@ -148,7 +148,7 @@ export function readOnlyPart(
   };
 }
 
-/** Of a server whose own default is read-only. */
+/** Of a server whose configuration makes transactions read-only. */
 export const readOnlyServerSubject = 'server/read-only';
 
 /** Without its folder, which is long; the reasons have it. */
