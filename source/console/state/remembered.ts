@@ -30,7 +30,11 @@ export function restore(state: ConsoleState, remembered: Remembered): ConsoleSta
   const filtered = viewIds.filter(view => next.tables[view].filter !== state.tables[view].filter);
   if (filtered.length === 0) return next;
   const texts = filtered.map(view => `/${next.tables[view].filter} in ${view}`);
-  return inform(next, `filtered as last time: ${texts.join(', ')} (Esc there shows all rows)`);
+  const text = `filtered as last time: ${texts.join(', ')} (Esc there shows all rows)`;
+  // What the start had to say is said once.
+  return next.notice === null
+    ? inform(next, text)
+    : inform(next, `${next.notice.text}; ${text}`, next.notice.severity);
 }
 
 function restoreView(

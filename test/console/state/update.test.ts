@@ -255,6 +255,12 @@ describe('what is remembered for the next console', () => {
     expect([tables.sessions.filter, tables.sessions.sort.column]).toEqual(['pid=101', 'xact']);
     expect([tables.statements.sort.column, tables.overview.filter]).toEqual(['mean', '']);
     expect(notice?.text).toBe('filtered as last time: /pid=101 in sessions (Esc there shows all rows)');
+    // What the start had to say stays beside it.
+    const warned: Message = {kind: 'notice', notice: {text: 'ignored in the URL: x', severity: 'warning'}};
+    expect(play(start, read(1, 2), warned, {kind: 'remembered', remembered}).state.notice).toEqual({
+      text: expect.stringMatching(/^ignored in the URL: x; filtered as last time: /),
+      severity: 'warning',
+    });
     const typed = press(play(start, read(1, 2)).state, '2', '/', ...'idle');
     expect(play(typed, {kind: 'remembered', remembered}).state.tables.sessions.filter).toBe('idle');
   });
