@@ -203,6 +203,8 @@ export type StatementsInfo = {
   own_entries?: number;
   /** Of `entries`, those of other roles, which this role may not see; absent if there are none. Their time counts in shares. */
   hidden_entries?: number;
+  /** What those took; absent in older recordings. */
+  hidden_exec_time_ms?: number;
   max_entries: number;
   is_evicting: boolean;
   /** Between two snapshots; absent with one, and before extension 1.9. */

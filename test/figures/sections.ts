@@ -158,6 +158,8 @@ export const sectionsOf = (major: number, hiddenRoles: string): Record<string, S
       (SELECT count(*) FROM pg_stat_statements)::float8 AS entries,
       (SELECT nullif(count(*), 0) FROM (SELECT r.rolname AS usename FROM pg_stat_statements p
         JOIN pg_roles r ON r.oid = p.userid) s WHERE ${hiddenRoles})::float8 AS hidden_entries,
+      (SELECT coalesce(sum(s.total_exec_time), 0) FROM (SELECT r.rolname AS usename, p.total_exec_time FROM pg_stat_statements p
+        JOIN pg_roles r ON r.oid = p.userid) s WHERE ${hiddenRoles})::float8 AS hidden_exec_time_ms,
       current_setting('pg_stat_statements.max')::float8 AS max_entries, false AS is_evicting,
       0 AS evictions_per_minute
       FROM ${major < 14 ? '(SELECT NULL::int8 AS dealloc, NULL::timestamptz AS stats_reset)' : 'pg_stat_statements_info'} i`,

@@ -9,7 +9,7 @@ export type StatementCounters = {
   stats_reset: string | null;
   /** All entries were read: a missing one did not exist. */
   is_complete: boolean;
-  /** Of the entries that are hidden from this role, together. */
+  /** Of the entries that are hidden from this role, together; absent where unknown. */
   hidden_exec_time_ms?: number;
   /** A few figures of all entries, where `statements` are a part of them. */
   scan?: StatementScan;
@@ -38,13 +38,21 @@ export function withStatementRates(previous: StatementCounters, current: Stateme
   });
   const growth = current.scan && previous.scan ? scanGrowth(previous.scan, current.scan) : null;
   const all = growth === null ? deltas : [...growth.values()];
-  const hiddenExecMs = Math.max(0, (current.hidden_exec_time_ms ?? 0) - (previous.hidden_exec_time_ms ?? 0));
+  const hiddenExecMs = hiddenGrowth(previous, current);
   const totalExecMs = all.reduce((sum, delta) => sum + (delta?.total_exec_time_ms ?? 0), hiddenExecMs);
   return current.statements.map((statement, index) => {
     const delta = deltas[index];
     const {rates: _, ...counters} = statement;
     return delta ? {...counters, rates: ratesOf(delta, interval_ms, totalExecMs)} : counters;
   });
+}
+
+/** Unknown in an older recording, whose counters do not have it: then it is no part of shares. */
+function hiddenGrowth(
+  {hidden_exec_time_ms: before}: StatementCounters,
+  {hidden_exec_time_ms: after}: StatementCounters,
+): number {
+  return before === undefined || after === undefined ? 0 : Math.max(0, after - before);
 }
 
 function isNew(key: string, {is_complete, scan}: StatementCounters): boolean {

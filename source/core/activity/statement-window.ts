@@ -62,6 +62,9 @@ export function countersOf({
     statements,
     stats_reset: statements_info?.stats_reset ?? null,
     is_complete: statements_info !== null && statements_info.entries < mostListed,
+    ...(statements_info?.hidden_exec_time_ms !== undefined && {
+      hidden_exec_time_ms: statements_info.hidden_exec_time_ms,
+    }),
   };
 }
 
@@ -82,7 +85,7 @@ export function statementsOver(
   if (window === 'reset' || isReset || (!isOver && !isRead)) {
     const over_ms = sinceReset_ms(statements_info, current.at_ms);
     const isPartial = isLossy || !current.is_complete;
-    return {rows: toRows(sinceReset(statements, over_ms), isPartial), over_ms, is_since_reset: true};
+    return {rows: toRows(sinceReset(current, over_ms), isPartial), over_ms, is_since_reset: true};
   }
   const rated = isOver ? withStatementRates(base, current) : statements;
   const figures = rated.map(statement => ({statement, figures: figuresOf(statement)}));
@@ -99,8 +102,11 @@ function sinceReset_ms(info: StatementsInfo | null, at_ms: number): number | nul
   return info?.stats_reset ? at_ms - Date.parse(info.stats_reset) : null;
 }
 
-function sinceReset(statements: readonly Statement[], over_ms: number | null): Figured[] {
-  const all = statements.reduce((sum, each) => sum + each.total_exec_time_ms, 0);
+function sinceReset(
+  {statements, hidden_exec_time_ms = 0}: StatementCounters,
+  over_ms: number | null,
+): Figured[] {
+  const all = statements.reduce((sum, each) => sum + each.total_exec_time_ms, hidden_exec_time_ms);
   const perSecond = (amount: number) => (over_ms === null || over_ms <= 0 ? null : (amount * 1000) / over_ms);
   return statements.map(statement => ({
     statement,

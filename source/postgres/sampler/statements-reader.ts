@@ -98,7 +98,11 @@ export function createStatementsReader(
     const statements = counters === null ? current.statements : withStatementRates(counters, current);
     counters = current;
     show(statements);
-    info = {...toInfo(infoRow), ...(hidden.entries > 0 && {hidden_entries: hidden.entries})};
+    info = {
+      ...toInfo(infoRow),
+      ...(hidden.entries > 0 && {hidden_entries: hidden.entries}),
+      hidden_exec_time_ms: hidden.exec_time_ms,
+    };
   }
 
   /** null if there are more entries than are read in full. */

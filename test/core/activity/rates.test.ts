@@ -44,10 +44,12 @@ describe('withStatementRates', () => {
     [30, 0.25],
     // Some were evicted.
     [-5, 1],
-  ])('counts what hidden entries took, %d ms more, in the time that shares are of', (growth, share) => {
+    // An older recording.
+    [undefined, 1],
+  ])('counts what hidden entries took, %s ms more, in the time that shares are of', (growth, share) => {
     const [statement] = withStatementRates(
-      counters(0, [afterCalls([])], {hidden_exec_time_ms: 100}),
-      counters(1000, [afterCalls([10])], {hidden_exec_time_ms: 100 + growth}),
+      counters(0, [afterCalls([])], growth === undefined ? {} : {hidden_exec_time_ms: 100}),
+      counters(1000, [afterCalls([10])], {hidden_exec_time_ms: 100 + (growth ?? 0)}),
     );
     expect(statement?.rates?.exec_share_ratio).toBe(share);
   });

@@ -45,6 +45,16 @@ describe('statementsOver', () => {
     expect(rows[0]?.figures?.calls_per_second).toBeCloseTo(180 / 3640, 9);
   });
 
+  it.each([
+    ['1min', 400 / (800 + 3200)],
+    ['reset', 1400 / (1810 + 3500)],
+  ] as const)('counts what hidden entries took in the time that shares are of: %s', (window, share) => {
+    const before = reading(0, first.statements, {hidden_exec_time_ms: 300});
+    const after = reading(40, last.statements, {hidden_exec_time_ms: 3500});
+    const {rows} = statementsOver(window, after, countersOf(before));
+    expect(rows[0]?.figures?.exec_share_ratio).toBeCloseTo(share, 9);
+  });
+
   it('is since the reset before a second reading, and where the counters were reset in the window', () => {
     expect(statementsOver('readings', first, null).is_since_reset).toBe(true);
     const later = reading(40, [statement('1', 8, 40)], {stats_reset: at(20)});
