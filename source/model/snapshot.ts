@@ -50,6 +50,7 @@ export type Backend = {
   usename: string | null;
   /** The role is a superuser: only a superuser may end its sessions (42501). */
   is_superuser: boolean;
+  /** Without what poolctl/kit appends to it: that is `pool_report`. */
   application_name: string;
   /** Null for a Unix socket, or if hidden. */
   client_addr: string | null;
@@ -81,6 +82,23 @@ export type Backend = {
   query: string | null;
   /** sqlcommenter tags found in the query's text. */
   tags: Record<string, string>;
+  /** Of a session whose application reports its pool's state; absent for all others. */
+  pool_report?: PoolReport;
+};
+
+/** What an application's pool said of itself when it last handed out this session. */
+export type PoolReport = {
+  /** Identifies the pool: one for each process, as a rule. */
+  instance: string;
+  /** Grows with each report, modulo 1296: an instance's newest is the current one. */
+  turn: number;
+  /** The most connections it opens. */
+  size: number;
+  busy: number;
+  /** Requests that wait for one. */
+  waiting: number;
+  /** 95th percentile of the waits in the pool's own window; null if none has ended yet. */
+  wait_p95_ms: number | null;
 };
 
 export type BackgroundWorker = {

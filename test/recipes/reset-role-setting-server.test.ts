@@ -56,9 +56,12 @@ describeEachMajor('reset-role-setting', major => {
   });
 
   /** An application's pool on its own address, which connects again when a session is closed. */
-  async function openPool(address: string, {reconnects = true, size = 2} = {}): Promise<pg.Pool> {
+  async function openPool(
+    address: string,
+    {reconnects = true, size = 2, application_name = 'billing'} = {},
+  ): Promise<pg.Pool> {
     const pool = new pg.Pool({
-      connectionString: server.url({user: 'app', password: 'secret', application_name: 'billing'}),
+      connectionString: server.url({user: 'app', password: 'secret', application_name}),
       max: size,
       min: size,
       idleTimeoutMillis: 0,
@@ -87,7 +90,10 @@ describeEachMajor('reset-role-setting', major => {
       `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at`,
     );
     await makeReadOnly();
-    const late = [await openPool('127.0.0.3'), await openPool('127.0.0.4')];
+    const late = [
+      await openPool('127.0.0.3'),
+      await openPool('127.0.0.4', {application_name: 'billing[0/2 w0 #k3f.1]'}),
+    ];
     const dump = await server.connect({user: 'app', password: 'secret', application_name: 'pg_dump'});
     const value = async (pool: pg.Pool) =>
       (await pool.query('SHOW default_transaction_read_only')).rows[0].default_transaction_read_only;

@@ -66,10 +66,10 @@ function goneAndBack(session: KnownSession): Verification {
   };
 }
 
-/** SQL: the client whose values begin at parameter `first` has a session. */
+/** SQL: the client whose values begin at parameter `first` has a session. poolctl/kit appends its report to the name: `web[1/9 ...]`. */
 function hasSession(first: number): string {
   const [application, role, database, address] = [0, 1, 2, 3].map(offset => `$${first + offset}`);
-  return `EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(NULL) s WHERE s.application_name = ${application}::text AND s.usesysid = ${role}::oid AND s.datid = ${database}::oid AND s.client_addr IS NOT DISTINCT FROM ${address}::inet)`;
+  return `EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(NULL) s WHERE (s.application_name = ${application}::text OR starts_with(s.application_name, ${application}::text || '[')) AND s.usesysid = ${role}::oid AND s.datid = ${database}::oid AND s.client_addr IS NOT DISTINCT FROM ${address}::inet)`;
 }
 
 function clientValues({application_name, usesysid, datid, client_addr}: KnownSession): Sql['values'] {

@@ -1,3 +1,4 @@
+import {applicationNameSql} from '../../core/pool/reported-pool.ts';
 import {redactSecrets} from '../../core/text/redact.ts';
 import type {StepProgress} from '../../model/run.ts';
 import type {SqlStep} from '../../model/step.ts';
@@ -38,7 +39,7 @@ export const progressQueries: Record<NonNullable<SqlStep['progress']>, Query> = 
 SELECT /* poolctl */ coalesce(p.phase, s.wait_event_type || ': ' || s.wait_event, 'starting') AS phase,
   CASE WHEN p.blocks_total > 0 THEN p.blocks_done WHEN p.tuples_total > 0 THEN p.tuples_done ELSE p.lockers_done END AS done,
   CASE WHEN p.blocks_total > 0 THEN p.blocks_total WHEN p.tuples_total > 0 THEN p.tuples_total ELSE p.lockers_total END AS total,
-  w.pid AS locker_pid, concat_ws(' ', nullif(a.application_name, ''), a.usename, a.state) AS locker
+  w.pid AS locker_pid, concat_ws(' ', nullif(${applicationNameSql('a.application_name')}, ''), a.usename, a.state) AS locker
 FROM pg_catalog.pg_stat_activity s
 LEFT JOIN pg_catalog.pg_stat_progress_create_index p ON p.pid = s.pid
 CROSS JOIN LATERAL (
@@ -53,7 +54,7 @@ WHERE s.pid = $1 AND s.state = 'active'`,
     `
 SELECT /* poolctl */ coalesce(s.wait_event_type || ': ' || s.wait_event, 'dropping') AS phase,
   NULL::int8 AS done, NULL::int8 AS total,
-  w.pid AS locker_pid, concat_ws(' ', nullif(a.application_name, ''), a.usename, a.state) AS locker
+  w.pid AS locker_pid, concat_ws(' ', nullif(${applicationNameSql('a.application_name')}, ''), a.usename, a.state) AS locker
 FROM pg_catalog.pg_stat_activity s
 CROSS JOIN LATERAL (
   SELECT CASE WHEN s.wait_event_type = 'Lock' THEN (pg_catalog.pg_blocking_pids(s.pid))[1] END AS pid

@@ -1,3 +1,4 @@
+import {applicationNameSql} from '../../core/pool/reported-pool.ts';
 import {redactSecrets} from '../../core/text/redact.ts';
 import type {Maintenance, TableUpkeep, XminHolder} from '../../model/recipe-data.ts';
 import type {Connection} from '../connect/connect.ts';
@@ -65,7 +66,7 @@ SELECT /* poolctl */ h.kind, h.name, h.description, h.xmin_age,
   (extract(epoch FROM h.age) * 1000)::float8 AS age_ms
 FROM (
   SELECT 'backend' AS kind, a.pid::text AS name,
-    concat(coalesce(nullif(a.application_name, ''), '(no name)'), '/', a.usename) AS description,
+    concat(coalesce(nullif(${applicationNameSql('a.application_name')}, ''), '(no name)'), '/', a.usename) AS description,
     greatest(age(a.backend_xmin), age(a.backend_xid)) AS xmin_age, now() - a.xact_start AS age
   FROM pg_stat_activity a
   WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()

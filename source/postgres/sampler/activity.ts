@@ -1,7 +1,7 @@
+import {type ApplicationName, readApplicationName} from '../../core/pool/reported-pool.ts';
 import {backendStates, isWaitingForLock} from '../../core/sessions/session.ts';
 import {shownStatement, shownTags} from '../../core/sql/shown-sql.ts';
 import {memoize} from '../../core/text/memoize.ts';
-import {redactSecrets} from '../../core/text/redact.ts';
 import type {Backend, BackendState, BackgroundWorker} from '../../model/snapshot.ts';
 import {type ActivityRow, activityColumns as column} from '../queries/activity.ts';
 import type {Names} from './names.ts';
@@ -87,7 +87,7 @@ export function createActivityReader(): ActivityReader {
 
 /** How values are shown. Sessions of a pool have mostly the same names, statements and times, which are formatted once. */
 type Format = {
-  name(text: string): string;
+  name(text: string): ApplicationName;
   statement(text: string): string;
   /** ISO 8601 UTC with microseconds, which a Date does not have and an identity needs. */
   time(us: number): string;
@@ -102,7 +102,7 @@ function createFormat(): Format {
     return `${last.text}.${String(us - seconds * 1e6).padStart(6, '0')}Z`;
   };
   return {
-    name: memoize(redactSecrets, 1000),
+    name: memoize(readApplicationName, 1000),
     statement: memoize(shownStatement, 1000),
     time,
     timeOrNull: us => (us === null ? null : time(us)),
@@ -162,8 +162,7 @@ function cacheRow(
   before: CachedRow | undefined,
   {isRepeated, format}: {isRepeated: boolean; format: Format},
 ): CachedRow {
-  const change_us = row[column.state_change_us];
-  const start_us = row[column.backend_start_us];
+  const [change_us, start_us] = [row[column.state_change_us], row[column.backend_start_us]];
   if (isUnchanged(row, before) && (!isRepeated || before.raw === row[column.query])) {
     if (hasSameTimes(row, before)) return before;
     return {...before, ...startsOf(row, before, format)};
@@ -229,6 +228,7 @@ function toBackend(
   const {backend_start, state_change, xact_start, query_start, query, tags} = cached;
   const [pid, datid, usesysid, application_name, client_addr, client_port, backend_type] = row;
   const role = usesysid === null ? undefined : names.roles.get(usesysid);
+  const {name, report} = format.name(application_name ?? '');
   return {
     pid,
     backend_start,
@@ -237,7 +237,7 @@ function toBackend(
     datname: datid === null ? null : (names.databases.get(datid) ?? null),
     usename: role?.name ?? null,
     is_superuser: role?.is_superuser ?? false,
-    application_name: format.name(application_name ?? ''),
+    application_name: name,
     client_addr,
     // -1 is a unix socket.
     client_port: client_port === -1 ? null : client_port,
@@ -258,6 +258,7 @@ function toBackend(
     query_id: row[column.query_id],
     query: backend_type === null ? null : query,
     tags: backend_type === null ? noTags : tags,
+    ...(report !== null && {pool_report: report}),
   };
 }
 
@@ -283,7 +284,7 @@ function toWorker(
   return {
     pid,
     backend_type: backend_type ?? 'hidden',
-    application_name: format.name(application_name ?? ''),
+    application_name: format.name(application_name ?? '').name,
     datname: datid === null ? null : (names.databases.get(datid) ?? null),
     usename: usesysid === null ? null : (names.roles.get(usesysid)?.name ?? null),
     state: backendStates.find(each => each === row[column.state]) ?? null,

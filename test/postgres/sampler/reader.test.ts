@@ -1,5 +1,6 @@
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {lockTree} from '../../../source/core/activity/lock-tree.ts';
+import {applicationNameSql} from '../../../source/core/pool/reported-pool.ts';
 import type {Snapshot} from '../../../source/model/snapshot.ts';
 import {type Connection, connect} from '../../../source/postgres/connect/connect.ts';
 import {createReader, emptyRequest, type Reader} from '../../../source/postgres/sampler/reader.ts';
@@ -71,6 +72,29 @@ describeEachMajor('reader', major => {
     expect(snapshot.databases.map(({datname}) => datname)).toContain('postgres');
     expect(snapshot.cost.round_trip_ms).toBeGreaterThan(0);
     expect(snapshot.cost.response_bytes).toBeGreaterThan(0);
+    await app.end();
+  });
+
+  it('reads what a pool reports beside the name of its application', async () => {
+    const app = await server.connect({user: 'app', password: 'secret', application_name: 'shop'});
+    const reader = await open('oncall');
+    const readSession = async () => {
+      const {backends, budget} = await reader.read(everything);
+      expect(budget.groups.map(({application_name}) => application_name)).toContain('shop');
+      return backends.find(({application_name}) => application_name === 'shop');
+    };
+    expect(await readSession()).not.toHaveProperty('pool_report');
+    await app.query(`SELECT set_config('application_name', 'shop[9/9 w34 p95 1.2s #k3f.a]', false)`);
+    const pool_report = {instance: 'k3f', turn: 10, size: 9, busy: 9, waiting: 34, wait_p95_ms: 1200};
+    expect(await readSession()).toMatchObject({pool_report});
+    const [{name} = {}] = await server.query<{name: string}>(
+      `SELECT ${applicationNameSql('application_name')} AS name FROM pg_stat_activity WHERE application_name LIKE 'shop%'`,
+    );
+    expect(name).toBe('shop');
+    // Sent again or not.
+    expect(await readSession()).toMatchObject({pool_report});
+    await app.query(`SET application_name = 'shop[2/9 w0 #k3f.b]'`);
+    expect(await readSession()).toMatchObject({pool_report: {turn: 11, busy: 2, waiting: 0, wait_p95_ms: 0}});
     await app.end();
   });
 

@@ -1,0 +1,56 @@
+import {describe, expect, it} from 'vitest';
+import {currentReports, readApplicationName} from '../../../source/core/pool/reported-pool.ts';
+
+const report = {instance: 'k3f', turn: 10, size: 9, busy: 9, waiting: 34, wait_p95_ms: 1200};
+
+describe('readApplicationName', () => {
+  it.each([
+    ['web[9/9 w34 p95 1.2s #k3f.a]', 'web', report],
+    ['web[3/9 w0 #k3f.1]', 'web', {...report, turn: 1, busy: 3, waiting: 0, wait_p95_ms: 0}],
+    ['web[9/9 w34 #k3f.a]', 'web', {...report, wait_p95_ms: null}],
+    ['web[9/9 w34 p95 850ms #k3f.zz]', 'web', {...report, turn: 1295, wait_p95_ms: 850}],
+    ['web[9/9 w34 p95 34s #000.0]', 'web', {...report, instance: '000', turn: 0, wait_p95_ms: 34_000}],
+    ['[0/1 w0 #a1b.0]', '', {instance: 'a1b', turn: 0, size: 1, busy: 0, waiting: 0, wait_p95_ms: 0}],
+    ['web[eu-1][9/9 w34 p95 1.2s #k3f.a]', 'web[eu-1]', report],
+    ['web[3/9 w0 #k3f.1][9/9 w34 p95 1.2s #k3f.a]', 'web[3/9 w0 #k3f.1]', report],
+    ['two\nlines[9/9 w34 p95 1.2s #k3f.a]', 'two\nlines', report],
+  ])('takes the report off %j', (text, name, expected) => {
+    expect(readApplicationName(text)).toEqual({name, report: expected});
+  });
+
+  it.each([
+    ...['', 'web', 'web[9/9]', 'web[9/9 w34]', '[]', ']', 'psql [1/2 w3 #abc.d', 'web[9/9 w34 p95 1.2s #k3'],
+    ...['web[9/9 w34 p95 1.2s #k3f.a] ', 'web[9/9 w34 p95 1.2s #k3f.a]\n', 'web[9/9 w34  #k3f.a]'],
+    ...['web[-9/9 w34 #k3f.a]', 'web[9/9 w34 #K3F.a]', 'web[9/9 w34 #k3f.aaa]', 'web[9/9 w34 #k3fx.a]'],
+    ...['web[9/9 w34 p95 1.25s #k3f.a]', 'web[9/9 w34 p95 2min #k3f.a]', 'web[9/9 w34 p95 1e9s #k3f.a]'],
+    ...['web[9/9 w99999999999999999999 #k3f.a]', 'web[٩/٩ w0 #k3f.a]', 'web(9/9 w34 #k3f.a)'],
+    'web[9/9 w34 p95 1.2s #k3f.a][x]',
+    '['.repeat(5000),
+  ])('leaves %j alone', text => {
+    expect(readApplicationName(text)).toEqual({name: text, report: null});
+  });
+
+  it('masks a secret in the name, with a report or without', () => {
+    expect(readApplicationName('web password=hunter2').name).not.toContain('hunter2');
+    expect(readApplicationName('web password=hunter2[9/9 w34 #k3f.a]').name).not.toContain('hunter2');
+  });
+});
+
+describe('currentReports', () => {
+  const at = (instance: string, turn: number) => ({...report, instance, turn});
+
+  it.each([
+    {of: 'the newest of an instance', turns: [3, 5, 4], current: 5},
+    {of: 'one that began to count anew', turns: [1295, 0, 1290], current: 0},
+    {of: 'the first after a long silence', turns: [1200, 40], current: 40},
+    {of: 'a single one', turns: [7], current: 7},
+  ])('takes $of', ({turns, current}) => {
+    expect(currentReports(turns.map(turn => at('aaa', turn)))).toEqual([at('aaa', current)]);
+    expect(currentReports(turns.toReversed().map(turn => at('aaa', turn)))).toEqual([at('aaa', current)]);
+  });
+
+  it('takes one of each instance', () => {
+    const reports = [at('aaa', 1), at('bbb', 1290), at('bbb', 2), at('aaa', 3)];
+    expect(currentReports(reports)).toEqual([at('aaa', 3), at('bbb', 2)]);
+  });
+});
