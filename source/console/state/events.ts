@@ -78,11 +78,7 @@ function takeSnapshot(state: ConsoleState, event: Extract<Event, {kind: 'read'}>
   const next = readSnapshot(moved === null ? linked : inform(linked, moved, 'danger'), event.snapshot);
   if (state.isPaused) return noEffects(next);
   const requested = requestDiagnosisData(next);
-  const isSame = state.snapshot !== null && isEqual(shownStatements(next), shownStatements(state));
-  return {
-    state: requested.state,
-    effects: [...(isSame ? [] : [showEffect(next)]), ...requested.effects],
-  };
+  return {state: requested.state, effects: [showEffect(next), ...requested.effects]};
 }
 
 function keepSnapshot(
@@ -188,8 +184,4 @@ function unnamedStatements({samples}: ConsoleState): string[] {
 /** The sampler reads statements at every tick only while their view is shown. */
 export function showEffect(state: ConsoleState): Effect {
   return {kind: 'show', statements: state.view === 'statements', texts: shownStatements(state)};
-}
-
-function isEqual(some: string[], others: string[]): boolean {
-  return some.length === others.length && some.every((id, index) => id === others[index]);
 }

@@ -120,9 +120,16 @@ export type Message = Command | Event;
 export function update(before: ConsoleState, message: Message): UpdateResult {
   const updated = diagnoseChanged(before, message);
   const {state} = updated;
-  if (state.snapshot === before.snapshot && state.window === before.window) return updated;
+  const effects = hasMoved(before, state) ? [...updated.effects, showEffect(state)] : updated.effects;
+  if (state.snapshot === before.snapshot && state.window === before.window) return {state, effects};
   const requested = requestBase(state);
-  return {state: requested.state, effects: [...updated.effects, ...requested.effects]};
+  return {state: requested.state, effects: [...effects, ...requested.effects]};
+}
+
+/** Other statements are on the screen: their texts are asked for at once, not with the next reading. */
+function hasMoved(before: ConsoleState, {view, tables, past}: ConsoleState): boolean {
+  const isShown = view === 'statements' && before.view === view && past === null;
+  return isShown && tables.statements !== before.tables.statements;
 }
 
 function diagnoseChanged(before: ConsoleState, message: Message): UpdateResult {

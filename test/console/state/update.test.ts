@@ -3,7 +3,7 @@ import {sessionRows} from '../../../source/console/rows/sessions.ts';
 import {rememberedOf} from '../../../source/console/state/remembered.ts';
 import type {ConsoleState} from '../../../source/console/state/state.ts';
 import type {Message} from '../../../source/console/state/update.ts';
-import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
+import {createBackend, createSnapshot, createStatement} from '../../helpers/snapshot.ts';
 import {open, play, press, rowsOf, screenOf} from '../played.ts';
 
 const start = open();
@@ -78,6 +78,28 @@ describe('reading', () => {
     expect(
       effects.filter(({kind}) => kind === 'show').map(effect => 'statements' in effect && effect.statements),
     ).toEqual([false, true, false]);
+  });
+
+  it.each<[string, Message[], string[]]>([
+    ['the first page', [], ['1', '2']],
+    ['after scrolling', [{kind: 'edge', to: 'last'}], ['39', '40']],
+    ['after sorting', [{kind: 'sort-reverse'}], ['40', '39']],
+  ])('asks for the texts of the statements on the screen: %s', (_, keys, texts) => {
+    const statements = Array.from({length: 40}, (_, index) =>
+      createStatement({queryid: String(index + 1), total_exec_time_ms: 100 - index, query: null}),
+    );
+    const message: Message = {
+      kind: 'read',
+      snapshot: createSnapshot({statements}),
+      effective_interval_ms: 2000,
+    };
+    const shown = play({...start, rows: 10}, message, {kind: 'show-view', view: 'statements'});
+    const asked = (messages: Message[]) =>
+      play(shown.state, ...messages).effects.flatMap(effect =>
+        effect.kind === 'show' ? [effect.texts.map(key => key.split('/')[2])] : [],
+      );
+    if (keys.length > 0) expect(asked(keys).at(-1)).toEqual(expect.arrayContaining(texts));
+    expect(asked([...keys, message]).at(-1)).toEqual(expect.arrayContaining(texts));
   });
 
   it('keeps the screen still while paused, and the history going', () => {
