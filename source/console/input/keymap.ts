@@ -275,7 +275,7 @@ export const bindings: Binding[] = [
     keys: ['v'],
     modes: ['browse', 'detail', 'wizard'],
     command: {kind: 'toggle-run'},
-    help: 'leave a run while it goes on, as 1 to 7 do; back to the run that was left',
+    help: 'leave a run while it goes on, as 1 to 7 do; back to the run that was left, or from one to the other',
     disabledBecause: needsRun,
   },
   ...inModes(everyMode, [

@@ -10,7 +10,7 @@ import {
   targetSessions,
 } from '../rows/selection.ts';
 import {actOf, currentFinding, findingOf} from '../state/findings.ts';
-import {isRunLeft} from '../state/left-run.ts';
+import {whyNotLeave} from '../state/left-run.ts';
 import {hasEnded} from '../state/replay.ts';
 import {blockerOf, choicesOfPlan, hasGuardsToShow, isChoosing} from '../state/run.ts';
 import type {ConsoleState} from '../state/state.ts';
@@ -172,11 +172,11 @@ export function needsEscape({overlay, replay, wizard}: ConsoleState, key: string
 export function needsPageToLeave(state: ConsoleState): string | null {
   const {replay, wizard} = state;
   if (replay !== null || wizard?.stage !== 'running') return 'Esc leaves this page';
-  return isRunLeft(state) ? 'another run is under way, too: this one ends soon' : null;
+  return state.leftRun === null ? null : whyNotLeave;
 }
 
 /** To leave, or to go back to. */
 export function needsRun(state: ConsoleState): string | null {
-  if (state.wizard?.stage === 'running' || state.replay !== null) return needsPageToLeave(state);
-  return state.leftRun === null ? 'no run was left' : null;
+  if (state.replay !== null) return needsPageToLeave(state);
+  return state.leftRun === null && state.wizard?.stage !== 'running' ? 'no run was left' : null;
 }

@@ -23,9 +23,8 @@ export function wizardOfRun({wizard, leftRun}: Runs, run: string | null): 'wizar
         : null;
 }
 
-export function isRunLeft({leftRun}: Pick<Runs, 'leftRun'>): boolean {
-  return leftRun?.stage === 'running';
-}
+/** One run is left at a time, also one whose end was not seen yet. */
+export const whyNotLeave = 'another run was left: v shows it';
 
 /** Why this wizard's plan cannot be executed now; null if it can: one run at a time, but for what ends the session that it waits for. */
 export function whyNotYet({leftRun}: Pick<Runs, 'leftRun'>, {isForRun}: RecipeWizard): string | null {

@@ -27,7 +27,7 @@ import {
 } from './dialog.ts';
 import {showEffect} from './events.ts';
 import {actOf, currentFinding, everyFinding, findingId, findingOf} from './findings.ts';
-import {isWaitedFor, leaveRun} from './left-run.ts';
+import {isWaitedFor, leaveRun, whyNotLeave} from './left-run.ts';
 import {whyNotInPast} from './past.ts';
 import {whyWrongServer} from './reading.ts';
 import {blockerOf, type RecipeWizard} from './run.ts';
@@ -190,6 +190,8 @@ export function openWizard(
   if (state.past !== null) return noEffects(inform(state, whyNotInPast(state.past)));
   const moved = whyWrongServer(state);
   if (moved !== null) return noEffects(inform(state, moved, 'danger'));
+  if (state.wizard?.stage === 'running' && state.leftRun !== null)
+    return noEffects(inform(state, whyNotLeave));
   const recipe = state.recipes.find(each => each.id === id);
   if (recipe === undefined) return noEffects(inform(state, `no recipe "${id}"`));
   const opened = openRecipe(state, recipe, {

@@ -62,7 +62,7 @@ import {nextWindow, requestBase, setWindow} from './window.ts';
  */
 const viewCommands = {
   'show-view': (state, {view}: {view: ViewId}) => showView(state, view),
-  'toggle-run': state => (state.wizard?.stage === 'running' ? showView(state, state.view) : backToRun(state)),
+  'toggle-run': state => (state.leftRun === null ? showView(state, state.view) : backToRun(state)),
   'cycle-view': (state, {by}: {by: 1 | -1}) => showView(state, neighbour(state, by)),
   move: (state, {by}: {by: number}) => moveBy(state, {lines: by}),
   page: (state, {by}: {by: 1 | -1}) => moveBy(state, {pages: by}),
@@ -194,10 +194,11 @@ function showView(state: ConsoleState, view: ViewId): UpdateResult {
   return {state: next, effects: [showEffect(next), ...journal, ...changes]};
 }
 
-/** Shows the run that was left, now. */
+/** Shows the run that was left, now; a run on the screen is left for it. */
 function backToRun(state: ConsoleState): UpdateResult {
   const {state: now, effects} = backToNow(state);
-  return {state: {...now, wizard: now.leftRun, leftRun: null, overlay: null, replay: null}, effects};
+  const {leftRun} = leaveRun({...now, leftRun: null});
+  return {state: {...now, wizard: now.leftRun, leftRun, overlay: null, replay: null}, effects};
 }
 
 /** Scrolls the open page, or moves the cursor. */

@@ -234,7 +234,7 @@ export function wizardKeys(state: ConsoleState, wizard: RecipeWizard): [key: str
     ['o', hasGuardsToShow(wizard) ? (wizard.areGuardsShown ? 'fold guards' : 'show guards') : ''],
     ['Space', choicesOfPlan(wizard).length > 0 ? 'choose' : ''],
     ['← →', isChoosing(state, wizard) ? 'choose' : ''],
-    ['v', stage === 'running' ? 'leave running' : ''],
+    ['v', stage !== 'running' ? '' : state.leftRun === null ? 'leave running' : 'other run'],
     ['w', blocker === null ? '' : `session ${blocker.pid}`],
   ];
   return keys.filter(([, label]) => label !== '');

@@ -131,6 +131,28 @@ describe('a second run', () => {
     expect(press(blocker, 'K', 'escape')).toMatchObject({wizard: {recipe: 'build-it', stage: 'running'}});
   });
 
+  it('is left for the first and shown again with v; neither is dropped, ended or under way', () => {
+    const other = createPlan(1, {recipe: 'terminate-sessions'});
+    const both = play(press(running, 'w', 'K', 'enter', ...word), {
+      kind: 'run',
+      run: runOf({}, other, 'second'),
+    }).state;
+    expect(rowsOf(both).at(-1)).toContain('v other run');
+    expect(press(both, '1')).toMatchObject({leftRun: {recipe: 'build-it'}, view: 'recipes'});
+    expect(screenOf(press(both, '1'))).toContain('1: another run was left: v shows it');
+    const first = press(both, 'v');
+    expect(first).toMatchObject({wizard: {recipe: 'build-it'}, leftRun: {recipe: 'terminate-sessions'}});
+    const third = press(first, 'w', 'K');
+    expect(third).toMatchObject({wizard: {recipe: 'build-it'}, leftRun: {recipe: 'terminate-sessions'}});
+    expect(screenOf(third)).toContain('another run was left: v shows it');
+    // The first ends unseen.
+    const unseen = play(press(first, 'v'), {kind: 'run', run: ended}).state;
+    expect(unseen).toMatchObject({wizard: {recipe: 'terminate-sessions'}, leftRun: {stage: 'done'}});
+    const seen = press(unseen, 'v');
+    expect(seen).toMatchObject({wizard: {stage: 'done'}, leftRun: {recipe: 'terminate-sessions'}});
+    expect(press(seen, 'enter')).toMatchObject({wizard: null, leftRun: {stage: 'running'}});
+  });
+
   it('ends that session from Sessions, too, while the first is left', () => {
     const asked = press(press(running, '2'), 'g', 'K', 'enter');
     expect(asked.wizard).toMatchObject({stage: 'confirm', isForRun: true});
