@@ -45,6 +45,20 @@ const {metafile} = await build({
     startInOneChunk(draft.metafile, [options.entryPoints['demo-traffic'], options.entryPoints.poolctl]),
   ],
 });
+// What applications import from 'poolctl/kit': a file of its own beside their pg and their Prisma Client.
+const kit = await build({
+  entryPoints: ['source/kit/kit.ts'],
+  outfile: 'dist/kit.js',
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: options.target,
+  external: ['pg', '@prisma/client'],
+  legalComments: 'external',
+  metafile: true,
+  logLevel: 'error',
+});
+Object.assign(metafile.outputs, kit.metafile.outputs);
 // PostgreSQL's own parser, beside the chunk that loads it.
 await copyFile('node_modules/libpg-query/wasm/libpg-query.wasm', 'dist/chunks/libpg-query.wasm');
 // Loaded at run time like a team's own endpoints, so that their line numbers can be reported.

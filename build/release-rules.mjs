@@ -6,7 +6,7 @@ export const bounds = {size: 3_500_000, unpackedSize: 11_000_000};
 /** The paths that the package may contain. */
 const allowedPaths = [
   /^(package\.json|LICENSE|README\.md|CHANGELOG\.md)$/,
-  /^dist\/(cli|main|poolctl|replay-worker|demo-traffic)\.js$/,
+  /^dist\/(cli|main|poolctl|kit|replay-worker|demo-traffic)\.js$/,
   /^dist\/chunks\/[\w.-]+\.js$/,
   /^dist\/chunks\/libpg-query\.wasm$/,
   /^dist\/endpoints\/([\w-]+\/)?[\w-]+\.ts$/,
@@ -24,8 +24,10 @@ const requiredPaths = [
   'dist/main.js',
   'man/poolctl.1',
   'dist/poolctl.js',
+  'dist/kit.js',
   'dist/chunks/libpg-query.wasm',
   'dist/types/poolctl.d.ts',
+  'dist/types/kit/kit.d.ts',
   'dist/THIRD-PARTY-NOTICES.txt',
 ];
 

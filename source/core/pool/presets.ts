@@ -64,6 +64,9 @@ export const presets: readonly Preset[] = [
   },
 ];
 
+/** Share of the usable slots for one application; the rest is for migrations, jobs and people. */
+export const defaultShare = 0.8;
+
 export type PlatformId = 'vercel' | 'netlify' | 'lambda' | 'kubernetes' | 'long-running' | 'pgbouncer';
 
 export type Platform = {

@@ -2,12 +2,10 @@ import type {Parameter, ParameterValues} from '../../model/recipe.ts';
 import type {RecipeData} from '../../model/recipe-data.ts';
 import {usageError} from '../errors.ts';
 import {readChoice, readCount, readList, readNumber, readText, writeText} from '../recipe/parameters.ts';
-import {type PlatformId, platforms, presets} from './presets.ts';
+import {defaultShare, type PlatformId, platforms, presets} from './presets.ts';
 import {envFileOf, type TunedPlace, type TuningChoices, tunedPlaces} from './tuning.ts';
 
 const platformIds = platforms.map(({id}) => id);
-/** Share of the usable slots for one application; the rest is for migrations, jobs and people. */
-const defaultShare = 0.8;
 const presetIds = ['platform', 'formula', ...presets.map(({id}) => id)];
 
 export const tuningParameters: Parameter[] = [

@@ -89,14 +89,19 @@ export function tunePool(snapshot: Snapshot, choices: TuningChoices, facts: Reci
   };
 }
 
-const [production] = presets as readonly [Preset, ...Preset[]];
+export const [production] = presets as readonly [Preset, ...Preset[]];
 
-function preferredSettings({preset, connection_limit}: TuningChoices): PoolSettings | null {
+/** The preset's settings with the given limit; null for 'formula' without one. */
+export function preferredSettings({
+  preset,
+  connection_limit,
+}: Pick<TuningChoices, 'preset' | 'connection_limit'>): PoolSettings | null {
   const preferred = presets.find(({id}) => id === preset) ?? null;
   return connection_limit === null ? preferred : {...(preferred ?? production), connection_limit};
 }
 
-function settingsWithin(largest: number, preferred: PoolSettings | null): PoolSettings | null {
+/** The preferred settings, at most `largest` connections; null if none fits. */
+export function settingsWithin(largest: number, preferred: PoolSettings | null): PoolSettings | null {
   if (largest === 0) return null;
   const limit = Math.min(largest, preferred?.connection_limit ?? largest);
   return {...(preferred ?? production), connection_limit: limit};
