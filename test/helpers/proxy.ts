@@ -8,6 +8,8 @@ export type Proxy = {
   redirectTo(server: TestServer): void;
   /** Ends all open connections. */
   disconnectAll(): void;
+  /** How many connections it has accepted so far. */
+  accepted(): number;
   /** The same server, addressed through the proxy. */
   addressOf(server: TestServer): TestServer;
 };
@@ -15,8 +17,10 @@ export type Proxy = {
 /** An address that leads to one server first and to another later, like a tunnel or a pooler. Closed after the test. */
 export async function startProxy(first: TestServer): Promise<Proxy> {
   let target = first;
+  let accepted = 0;
   const sockets = new Set<Socket>();
   const listener = createServer(client => {
+    accepted++;
     const server = connect(target.port, target.host);
     for (const [each, other] of [
       [client, server],
@@ -47,6 +51,7 @@ export async function startProxy(first: TestServer): Promise<Proxy> {
       target = server;
     },
     disconnectAll,
+    accepted: () => accepted,
     addressOf: server => ({
       ...server,
       port,

@@ -64,11 +64,12 @@ async function attempt(
   guardAuthentication(client, request);
   const isDirect = transport !== false && request.tls.negotiation === 'direct';
   const foreign = isDirect ? () => null : watchFirstBytes(client);
+  const isPlain = transport !== false && request.tls.mode === 'prefer' ? allowPlainText(client) : () => false;
   const abort = () => client.connection.stream.destroy(new Error('aborted'));
   signal?.addEventListener('abort', abort, {once: true});
   try {
     await client.connect();
-    return {client, parameters, is_encrypted: transport !== false, lost};
+    return {client, parameters, is_encrypted: transport !== false && !isPlain(), lost};
   } catch (error) {
     client.connection.stream.destroy();
     if (signal?.aborted) {
@@ -101,6 +102,29 @@ function clientConfig(request: ConnectionRequest, transport: Transport): Record<
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
   };
+}
+
+/**
+ * Goes on without TLS on the same connection if the server answers SSLRequest with N, as libpq does under
+ * sslmode=prefer: pg would end it, and to connect again costs two round trips. Returns whether it did.
+ */
+function allowPlainText({connection}: RawPgClient): () => boolean {
+  let isPlain = false;
+  const requestSsl = connection.requestSsl.bind(connection);
+  connection.requestSsl = () => {
+    requestSsl();
+    const {stream} = connection;
+    const pgListener = stream.listeners('data').at(-1) as (bytes: Buffer) => void;
+    stream.removeListener('data', pgListener);
+    stream.once('data', (bytes: Buffer) => {
+      // More bytes than the answer could have been injected before TLS begins (CVE-2021-23222): pg refuses them.
+      isPlain = bytes.toString('latin1') === 'N';
+      if (!isPlain) return pgListener(bytes);
+      connection.attachListeners(stream);
+      connection.emit('sslconnect');
+    });
+  };
+  return () => isPlain;
 }
 
 /** Destroys the socket if the server is not PostgreSQL: pg would wait for the rest of a message. Returns the error found. */

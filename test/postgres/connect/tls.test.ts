@@ -4,6 +4,7 @@ import path from 'node:path';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {transportsOf} from '../../../source/postgres/connect/tls.ts';
+import {startProxy} from '../../helpers/proxy.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {tlsFile} from '../../helpers/tls.ts';
 import {rejection, requestTo} from '../requests.ts';
@@ -148,8 +149,18 @@ describeEachMajor('TLS', major => {
     beforeAll(() => setTls(server, 'off'));
     afterAll(() => setTls(server, 'on'));
 
-    it('sslmode=prefer connects without TLS', async () => {
-      expect(await isEncrypted('127.0.0.1', 'sslmode=prefer')).toBe(false);
+    it('sslmode=prefer goes on without TLS on the same connection', async () => {
+      const proxy = await startProxy(server);
+      const {port} = proxy.addressOf(server);
+      const url = `postgres://app:secret@127.0.0.1:${port}/postgres?sslmode=prefer`;
+      const connection = await connect(requestTo(url), {purpose: 'watch'});
+      const {rows} = await connection.client.query('SELECT 1 AS one');
+      await connection.close();
+      expect({rows, accepted: proxy.accepted(), is_encrypted: connection.is_encrypted}).toEqual({
+        rows: [{one: 1}],
+        accepted: 1,
+        is_encrypted: false,
+      });
     });
 
     it('still reports a wrong password', async () => {
