@@ -21,6 +21,7 @@ import {rememberedOf} from './state/remembered.ts';
 import {type ConsoleState, createState} from './state/state.ts';
 import {createConsoleStore} from './state/store.ts';
 import type {Message} from './state/update.ts';
+import {views} from './views/index.ts';
 
 /** How the program is ended by signals, and how the console asks for its end. */
 type Interrupts = {
@@ -93,7 +94,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   const writeFrame = (bytes: string) => ending.signal.aborted || pace.write(bytes);
   const screen = createScreen(writeFrame, theme, columns, rows);
   const {store, dispatch, current, batch} = createConsoleStore(
-    createState({columns, rows, ...options, recipes: ports.recipes}),
+    createState({columns, rows, ...options, recipes: ports.recipes, views}),
     effect => effects.perform(effect),
   );
   const scroller = createScroller();

@@ -3,6 +3,7 @@ import {App} from '../../source/console/app.tsx';
 import {createTheme} from '../../source/console/screen/theme.ts';
 import {createState} from '../../source/console/state/state.ts';
 import {createConsoleStore} from '../../source/console/state/store.ts';
+import {views} from '../../source/console/views/index.ts';
 import {renderElement, rowsOfGrid} from './rendered.tsx';
 
 describe('app', () => {
@@ -15,6 +16,7 @@ describe('app', () => {
         isProduction: false,
         interval_ms: 2000,
         recipes: [],
+        views,
       }),
       () => {},
     );

@@ -104,7 +104,7 @@ describe('Enter on a change', () => {
   it('of poolctl opens the run in the Journal', () => {
     const state = press(shown(), 'down', 'enter');
     expect(state).toMatchObject({view: 'journal', overlay: {kind: 'run', run: 'f00'}});
-    expect(state.tables.journal.cursor).toBe('1');
+    expect(state.tables.journal?.cursor).toBe('1');
   });
 
   it('of a statement opens the statement', () => {

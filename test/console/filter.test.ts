@@ -108,10 +108,10 @@ describe('sessions', () => {
 
   it('are tagged all at once with T, and a tag that the filter hides is named before an act', () => {
     const all = shown('/', ...'state:idle', 'enter', 'T');
-    expect(all.tables.sessions.tagged.map(id => Number.parseInt(id, 10)).sort()).toEqual([2, 3]);
-    expect(press(all, 'T').tables.sessions.tagged).toEqual([]);
+    expect(all.tables.sessions?.tagged.map(id => Number.parseInt(id, 10)).sort()).toEqual([2, 3]);
+    expect(press(all, 'T').tables.sessions?.tagged).toEqual([]);
     const hidden = press(all, '/', 'ctrl-u', ...'pid=2', 'enter');
-    expect(hidden.tables.sessions.tagged).toHaveLength(2);
+    expect(hidden.tables.sessions?.tagged).toHaveLength(2);
   });
 });
 
@@ -128,7 +128,7 @@ describe('a group of the Overview', () => {
   it('opens its sessions with Enter, and no others', () => {
     const sessions = press(overview, 'enter');
     expect(sessions.view).toBe('sessions');
-    expect(sessions.tables.sessions.filter).toBe('application="" role=app client=10.0.0.1');
+    expect(sessions.tables.sessions?.filter).toBe('application="" role=app client=10.0.0.1');
     expect(
       sessionRows(sessions)
         .map(({pid}) => pid)

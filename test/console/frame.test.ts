@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {styles} from '../../source/console/screen/grid.ts';
 import {createTheme} from '../../source/console/screen/theme.ts';
-import {viewIds} from '../../source/console/state/browsing.ts';
+import {views} from '../../source/console/views/index.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
 import {open, play, press, read, rowsOf, screenOf, theme} from './played.ts';
@@ -75,7 +75,7 @@ describe('without colour', () => {
   const nearlyFull = {...incident, budget: {...incident.budget, used: 56, used_ratio: 56 / 57, headroom: 1}};
   const noColour = createTheme({NO_COLOR: '1', LANG: 'C.UTF-8'});
 
-  it.each(viewIds)('only the selected row is reversed in %s, and it is marked', view => {
+  it.each(views.map(({id}) => id))('only the selected row is reversed in %s, and it is marked', view => {
     const state = play(
       open(120, 30),
       read(nearlyFull),
@@ -129,7 +129,7 @@ describe('frames', () => {
       const start = snapshot ? play(opened, read(snapshot)).state : opened;
       await expectSameCells(play(start, {kind: 'help'}).state, theme);
       await expectSameCells(play(start, {kind: 'open'}).state, theme);
-      for (const view of viewIds) {
+      for (const {id: view} of views) {
         const browsing = play(start, {kind: 'show-view', view}, {kind: 'move', by: 1}).state;
         await expectSameCells(browsing, theme);
         await expectSameCells(play(browsing, {kind: 'open'}).state, theme);

@@ -10,6 +10,7 @@ import {type ConsoleState, createState} from '../../source/console/state/state.t
 import {createConsoleStore} from '../../source/console/state/store.ts';
 import type {Message} from '../../source/console/state/update.ts';
 import {update} from '../../source/console/state/update.ts';
+import {views} from '../../source/console/views/index.ts';
 import type {Finding, Plan, Recipe} from '../../source/model/recipe.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import type {SqlStep} from '../../source/model/step.ts';
@@ -27,6 +28,7 @@ export function open(columns = 80, rows = 24, overrides: Partial<ConsoleState> =
     isProduction: false,
     interval_ms: 2000,
     recipes: overrides.recipes ?? [],
+    views,
   });
   return {...created, ...overrides};
 }

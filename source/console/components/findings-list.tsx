@@ -5,6 +5,7 @@ import type {Unavailable} from '../../model/snapshot.ts';
 import {uniqueKeys} from '../rows/arrange.ts';
 import {orderedFindings} from '../rows/findings.ts';
 import {fitText, shorten, wrapText} from '../screen/line.ts';
+import {tableOf} from '../state/browsing.ts';
 import {findingId} from '../state/findings.ts';
 import {outageText} from '../state/past.ts';
 import {useConsole, useTheme} from './context.ts';
@@ -33,7 +34,7 @@ export function FindingsList({unavailable, most = Infinity}: {unavailable: Unava
           </Text>
           <Findings
             findings={ordered}
-            cursor={tables.overview.cursor}
+            cursor={tableOf({tables}, 'overview').cursor}
             width={width}
             height={Math.max(1, height - 1 - unavailable.length)}
           />

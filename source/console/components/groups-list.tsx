@@ -2,6 +2,7 @@ import type {Budget, BudgetGroup} from '../../model/snapshot.ts';
 import {groupId, orderedGroups} from '../rows/groups.ts';
 import {textWidth} from '../screen/cell-width.ts';
 import {fitText, span} from '../screen/line.ts';
+import {tableOf} from '../state/browsing.ts';
 import {useConsole} from './context.ts';
 import {Measured, type Size} from './measured.tsx';
 import {PaintedRow, Text} from './text.tsx';
@@ -19,11 +20,11 @@ export function GroupsList({groups}: Pick<Budget, 'groups'>) {
 const titleRows = 2;
 
 function Groups({groups: all, width, height}: {groups: BudgetGroup[]} & Size) {
-  const {cursor, frozenOrder} = useConsole(({tables: {overview}, findings}) => ({
+  const {cursor, frozenOrder} = useConsole(state => {
+    const {cursor, frozenOrder} = tableOf(state, 'overview');
     // The first row of the Overview is a finding where there is one.
-    cursor: overview.cursor ?? (findings.length > 0 ? '' : null),
-    frozenOrder: overview.frozenOrder,
-  }));
+    return {cursor: cursor ?? (state.findings.length > 0 ? '' : null), frozenOrder};
+  });
   const groups = orderedGroups(all, frozenOrder);
   const widths = nameWidths(groups, width - countsWidth);
   const room = Math.max(0, height - titleRows);

@@ -1,6 +1,7 @@
 import {Box} from 'ink';
 import {Fragment} from 'react';
 import {textWidth} from '../screen/cell-width.ts';
+import {openTable} from '../state/browsing.ts';
 import {views} from '../views/index.ts';
 import {useConsole, useTheme} from './context.ts';
 import {Measured} from './measured.tsx';
@@ -33,11 +34,14 @@ type Tab = {key: string; title: string; isCurrent: boolean; count: string; isBad
 /** The views with their counts, and the filter, tags and frozen order of the one that is open. */
 export function Tabs() {
   const tabs = useTabs();
-  const {filter, tagged, isFrozen} = useConsole(({tables, view}) => ({
-    filter: tables[view].filter.slice(0, longestFilter),
-    tagged: tables[view].tagged.length,
-    isFrozen: tables[view].frozenOrder !== null,
-  }));
+  const {filter, tagged, isFrozen} = useConsole(state => {
+    const table = openTable(state);
+    return {
+      filter: table.filter.slice(0, longestFilter),
+      tagged: table.tagged.length,
+      isFrozen: table.frozenOrder !== null,
+    };
+  });
   const {symbols} = useTheme();
   const order = (style: Style) =>
     isFrozen ? (style.frozen === 'words' ? ' order frozen' : ` ${symbols.frozen}`) : '';

@@ -1,8 +1,8 @@
 import {selectedGroup} from '../rows/selection.ts';
-import {needsFilterable, needsTable, viewIds} from '../state/browsing.ts';
 import {findingLetters} from '../state/findings.ts';
 import {whyNotQuit} from '../state/left-run.ts';
-import {viewOf, viewWithKey} from '../views/index.ts';
+import {type ConsoleState, needsView, type ViewList} from '../state/state.ts';
+import {views, viewWithKey} from '../views/index.ts';
 import {fieldBindings, wizardBindings} from './field-keys.ts';
 import {
   type Binding,
@@ -17,11 +17,11 @@ import {
   needsPageToLeave,
   needsPast,
   needsRecipe,
+  needsRow,
   needsRun,
   needsSessions,
   needsSessionsOfFinding,
   needsStatement,
-  needsTaggable,
   needsUndoable,
   scrollModes,
   typingModes,
@@ -29,13 +29,26 @@ import {
 
 const moveModes = [...scrollModes, ...formModes];
 
+/** The views that can do something: their keys are listed there, and say elsewhere where they work. */
+const where = (can: (view: ViewList) => unknown) => ({
+  views: views.filter(can).map(({id}) => id),
+  disabledBecause: (state: ConsoleState) => needsView(state, can),
+});
+const filterable = where(({columns}) => columns);
+const sortable = where(({isSortable}) => isSortable);
+const ofSessions = where(({isOfSessions}) => isOfSessions);
+const taggable = {
+  ...ofSessions,
+  disabledBecause: (state: ConsoleState) => ofSessions.disabledBecause(state) ?? needsRow(state),
+};
+
 /** All keys, those of fields last. Footer, help and README's list are generated from these rows. */
 export const bindings: Binding[] = [
   {
-    keys: viewIds.map(view => viewOf(view).key),
+    keys: views.map(({key}) => key),
     modes: ['browse', 'help', 'detail', 'wizard'],
     command: key => ({kind: 'show-view', view: viewWithKey(key)}),
-    help: viewIds.map(view => viewOf(view).title).join(', '),
+    help: views.map(({title}) => title).join(', '),
     disabledBecause: state => (modeOf(state) === 'wizard' ? needsPageToLeave(state) : null),
   },
   ...inModes('browse', [
@@ -75,16 +88,14 @@ export const bindings: Binding[] = [
     command: {kind: 'tag'},
     label: 'tag',
     help: 'tag the selected row',
-    disabledBecause: needsTaggable,
-    views: ['sessions', 'locks'],
+    ...taggable,
   },
   {
     keys: ['T'],
     modes: ['browse'],
     command: {kind: 'tag-all'},
     help: 'tag all rows that the filter shows, or untag them',
-    disabledBecause: needsTaggable,
-    views: ['sessions', 'locks'],
+    ...taggable,
   },
   {
     keys: [...findingLetters],
@@ -101,7 +112,7 @@ export const bindings: Binding[] = [
     label: 'cancel',
     help: 'cancel the statements of the tagged sessions, or of the selected one',
     disabledBecause: needsSessions,
-    views: ['sessions', 'locks'],
+    views: taggable.views,
   },
   {
     keys: ['K'],
@@ -110,7 +121,7 @@ export const bindings: Binding[] = [
     label: state => (state.view !== 'overview' ? 'terminate' : selectedGroup(state) ? 'end idle ones' : ''),
     help: 'terminate the tagged sessions, or the selected one; on a group, end its idle sessions',
     disabledBecause: needsSessions,
-    views: ['sessions', 'locks', 'overview'],
+    views: [...taggable.views, 'overview'],
   },
   {
     keys: ['s'],
@@ -152,8 +163,7 @@ export const bindings: Binding[] = [
     command: {kind: 'prompt', purpose: 'filter'},
     label: 'filter',
     help: 'filter by words, column:value, column=a,b, column>1m or !word',
-    disabledBecause: needsFilterable,
-    views: ['sessions', 'statements', 'journal', 'changes'],
+    ...filterable,
   },
   {
     keys: ['s', '>'],
@@ -161,24 +171,21 @@ export const bindings: Binding[] = [
     command: {kind: 'sort-next'},
     label: 'sort',
     help: 'sort by the next column',
-    disabledBecause: needsTable,
-    views: ['sessions', 'statements'],
+    ...sortable,
   },
   {
     keys: ['S', '<'],
     modes: ['browse'],
     command: {kind: 'sort-previous'},
     help: 'sort by the previous column',
-    disabledBecause: needsTable,
-    views: ['sessions', 'statements'],
+    ...sortable,
   },
   {
     keys: ['R'],
     modes: ['browse'],
     command: {kind: 'sort-reverse'},
     help: 'reverse the sort order',
-    disabledBecause: needsTable,
-    views: ['sessions', 'statements'],
+    ...sortable,
   },
   {
     keys: ['t'],

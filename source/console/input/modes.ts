@@ -13,7 +13,7 @@ import {actOf, currentFinding, findingOf} from '../state/findings.ts';
 import {whyNotLeave} from '../state/left-run.ts';
 import {hasEnded} from '../state/replay.ts';
 import {blockerOf, choicesOfPlan, hasGuardsToShow, isChoosing} from '../state/run.ts';
-import type {ConsoleState} from '../state/state.ts';
+import {type ConsoleState, needsView} from '../state/state.ts';
 import type {Command} from '../state/update.ts';
 
 /**
@@ -77,7 +77,7 @@ export function needsNow({past}: ConsoleState): string | null {
   return past !== null && past.now === null ? 'this is a recording already' : null;
 }
 
-function needsRow(state: ConsoleState): string | null {
+export function needsRow(state: ConsoleState): string | null {
   return selectedId(state) === null ? 'there is no row' : null;
 }
 
@@ -86,16 +86,11 @@ export function needsDetail(state: ConsoleState): string | null {
   return state.view === 'overview' && state.snapshot !== null ? null : needsRow(state);
 }
 
-export function needsTaggable(state: ConsoleState): string | null {
-  return state.view === 'sessions' || state.view === 'locks'
-    ? needsRow(state)
-    : 'works in Sessions (2) and Locks (4)';
-}
-
 export function needsSessions(state: ConsoleState, key: string): string | null {
   if (key === 'K' && selectedGroup(state) !== undefined) return null;
-  if (state.overlay?.kind !== 'session' && state.view !== 'sessions' && state.view !== 'locks')
-    return `works in Sessions (2) and Locks (4)${key === 'K' ? ', and on a group here' : ''}`;
+  const elsewhere = needsView(state, view => view.isOfSessions);
+  if (state.overlay?.kind !== 'session' && elsewhere !== null)
+    return `${elsewhere}${key === 'K' ? ', and on a group here' : ''}`;
   const targets = targetSessions(state);
   if (targets.length === 0) return 'no session selected or tagged';
   if (targets.every(id => parseSessionId(id).backend_start === ''))

@@ -4,6 +4,7 @@ import {counted} from '../../core/text/format.ts';
 import type {ChangeKind, LoggedChange} from '../../model/assessment.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {Role} from '../screen/line.ts';
+import {tableOf} from '../state/browsing.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {arrangeRows, type Column} from './arrange.ts';
 import {oneLine} from './one-line.ts';
@@ -108,7 +109,7 @@ export function changeRows({tables, ...shown}: Shown & Pick<ConsoleState, 'table
     const at_ms = Date.parse(at);
     return at_ms >= window.from_ms && at_ms <= window.to_ms;
   });
-  return arrangeRows(rows, tables.changes, changeColumns, changeId);
+  return arrangeRows(rows, tableOf({tables}, 'changes'), changeColumns, changeId);
 }
 
 export function changeId({id}: ChangeRow): string {

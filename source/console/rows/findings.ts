@@ -1,10 +1,11 @@
 import type {Finding, Recipe} from '../../model/recipe.ts';
+import {tableOf} from '../state/browsing.ts';
 import {everyFinding, findingId} from '../state/findings.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {freezeOrder} from './arrange.ts';
 
 export function orderedFindings({findings, tables}: Pick<ConsoleState, 'findings' | 'tables'>): Finding[] {
-  return freezeOrder(findings, tables.overview.frozenOrder, findingId);
+  return freezeOrder(findings, tableOf({tables}, 'overview').frozenOrder, findingId);
 }
 
 export type RecipeRow = {recipe: Recipe; findings: Finding[]};
@@ -19,7 +20,7 @@ export function recipeRows({
   const rows = recipes
     .map(recipe => ({recipe, findings: all.filter(finding => finding.recipe === recipe.id)}))
     .sort((a, b) => weightOf(b) - weightOf(a) || b.findings.length - a.findings.length);
-  const ordered = freezeOrder(rows, tables.recipes.frozenOrder, recipeId);
+  const ordered = freezeOrder(rows, tableOf({tables}, 'recipes').frozenOrder, recipeId);
   // Also where a recipe finds something only after the order was frozen.
   return ordered.toSorted((a, b) => Number(weightOf(b) > 0) - Number(weightOf(a) > 0));
 }

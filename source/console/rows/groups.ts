@@ -4,12 +4,13 @@ import {subjectOf} from '../../core/sessions/protection.ts';
 import {parseSessionId} from '../../core/sessions/session.ts';
 import type {Finding} from '../../model/recipe.ts';
 import type {Backend, BudgetGroup, Snapshot} from '../../model/snapshot.ts';
+import {tableOf} from '../state/browsing.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {freezeOrder} from './arrange.ts';
 
 /** The groups of sessions that hold slots, largest first. */
-export function groupRows({snapshot, tables}: Pick<ConsoleState, 'snapshot' | 'tables'>): BudgetGroup[] {
-  return orderedGroups(snapshot?.budget.groups ?? [], tables.overview.frozenOrder);
+export function groupRows(state: Pick<ConsoleState, 'snapshot' | 'tables'>): BudgetGroup[] {
+  return orderedGroups(state.snapshot?.budget.groups ?? [], tableOf(state, 'overview').frozenOrder);
 }
 
 export function orderedGroups(

@@ -1,6 +1,7 @@
 import {groupBy} from '../../core/group-by.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {Role} from '../screen/line.ts';
+import {tableOf} from '../state/browsing.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {arrangeRows, type Column} from './arrange.ts';
 
@@ -117,7 +118,7 @@ export function journalRows({journal, tables}: Pick<ConsoleState, 'journal' | 't
     const subjects = entries.flatMap(each => (each.event === 'intent' ? [each.content.subject] : []));
     return [{run, entry, entries, recipe, subjects: [...new Set(subjects)], ...resultOf(entries)}];
   });
-  return arrangeRows(rows, tables.journal, journalColumns, entryId);
+  return arrangeRows(rows, tableOf({tables}, 'journal'), journalColumns, entryId);
 }
 
 /** Of a run's row: the number of its first entry. */

@@ -1,6 +1,7 @@
 import {type LockNode, lockTree} from '../../core/activity/lock-tree.ts';
 import {sessionId} from '../../core/sessions/session.ts';
 import type {Backend, BackgroundWorker, LockWait} from '../../model/snapshot.ts';
+import {tableOf} from '../state/browsing.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {freezeOrder} from './arrange.ts';
 
@@ -25,6 +26,7 @@ export type LockRow = {
  */
 export function lockRows({snapshot, tables}: Pick<ConsoleState, 'snapshot' | 'tables'>): LockRow[] {
   if (snapshot === null) return [];
+  const {frozenOrder} = tableOf({tables}, 'locks');
   const backends = new Map(snapshot.backends.map(backend => [backend.pid, backend]));
   const workers = new Map(snapshot.background_workers.map(worker => [worker.pid, worker]));
   const waits = new Map(snapshot.lock_waits.map(wait => [wait.pid, wait]));
@@ -37,7 +39,7 @@ export function lockRows({snapshot, tables}: Pick<ConsoleState, 'snapshot' | 'ta
     const backend = backends.get(pid);
     return backend ? sessionId(backend) : `${pid}@`;
   };
-  const inOrder = (nodes: LockNode[]) => freezeOrder(nodes, tables.locks.frozenOrder, idOf);
+  const inOrder = (nodes: LockNode[]) => freezeOrder(nodes, frozenOrder, idOf);
   const rowsOf = (node: LockNode, path: boolean[]): LockRow[] => [
     {
       id: idOf(node),

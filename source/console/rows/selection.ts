@@ -1,16 +1,16 @@
 import {statementKey} from '../../core/activity/rates.ts';
 import {sessionId} from '../../core/sessions/session.ts';
 import type {Backend, BudgetGroup, Statement} from '../../model/snapshot.ts';
+import {openTable} from '../state/browsing.ts';
 import {currentFinding} from '../state/findings.ts';
-import type {ConsoleState} from '../state/state.ts';
+import {type ConsoleState, openView} from '../state/state.ts';
 import {findingFilter, groupId, groupRows} from './groups.ts';
-import {lists} from './lists.ts';
 
 /** The session or statement whose page is open; else what the cursor rests on: the row that was selected, or the first one shown; null in an empty list. */
 export function selectedId(state: ConsoleState): string | null {
   const {overlay} = state;
   if (overlay?.kind === 'session' || overlay?.kind === 'statement') return overlay.id;
-  return state.tables[state.view].cursor ?? firstId(state);
+  return openTable(state).cursor ?? firstId(state);
 }
 
 /** Cached by state, which is immutable: keys, footer and view each ask for its first row. */
@@ -19,14 +19,14 @@ const firstIds = new WeakMap<ConsoleState, string | null>();
 function firstId(state: ConsoleState): string | null {
   const known = firstIds.get(state);
   if (known !== undefined) return known;
-  const first = lists[state.view].ids(state)[0] ?? null;
+  const first = openView(state).ids(state)[0] ?? null;
   firstIds.set(state, first);
   return first;
 }
 
 /** The selected session as it is now; undefined when it has ended. */
 export function selectedSession(state: ConsoleState): Backend | undefined {
-  const isShown = state.overlay?.kind === 'session' || state.view === 'sessions' || state.view === 'locks';
+  const isShown = state.overlay?.kind === 'session' || openView(state).isOfSessions;
   if (!isShown) return undefined;
   const id = selectedId(state);
   return state.snapshot?.backends.find(backend => sessionId(backend) === id);
@@ -35,7 +35,7 @@ export function selectedSession(state: ConsoleState): Backend | undefined {
 /** The ids of the sessions that `C` and `K` act on: the one whose detail is open, else the tagged, else the selected one. */
 export function targetSessions(state: ConsoleState): string[] {
   if (state.overlay?.kind === 'session') return [state.overlay.id];
-  const {tagged} = state.tables[state.view];
+  const {tagged} = openTable(state);
   if (tagged.length > 0) return tagged;
   const id = selectedId(state);
   return id === null ? [] : [id];

@@ -3,6 +3,7 @@ import {isWaitingForLock, sessionId} from '../../core/sessions/session.ts';
 import {formatAge} from '../../core/text/format.ts';
 import type {Backend} from '../../model/snapshot.ts';
 import type {Role} from '../screen/line.ts';
+import {tableOf} from '../state/browsing.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {arrangeRows, type Column} from './arrange.ts';
 import {oneLine} from './one-line.ts';
@@ -135,8 +136,8 @@ export const sessionColumns: Column<Backend>[] = [
   },
 ];
 
-export function sessionRows({snapshot, tables}: Pick<ConsoleState, 'snapshot' | 'tables'>): Backend[] {
-  return arrangeRows(snapshot?.backends ?? [], tables.sessions, sessionColumns, sessionId);
+export function sessionRows(state: Pick<ConsoleState, 'snapshot' | 'tables'>): Backend[] {
+  return arrangeRows(state.snapshot?.backends ?? [], tableOf(state, 'sessions'), sessionColumns, sessionId);
 }
 
 /** An aborted transaction has no xact_start: it is at least as old as its state. */

@@ -7,7 +7,7 @@ import {
 import {thresholds} from '../../core/health/thresholds.ts';
 import {formatAge, formatBytes, formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
 import type {Role} from '../screen/line.ts';
-import type {TableState} from '../state/browsing.ts';
+import {type TableState, tableOf} from '../state/browsing.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {arrangeRows, type Column} from './arrange.ts';
 import {oneLine} from './one-line.ts';
@@ -202,7 +202,7 @@ export function shownWindow({snapshot, window, windowBase}: Omit<Shown, 'tables'
 }
 
 export function statementRows(state: Shown): StatementRow[] {
-  return arrangeStatements(shownWindow(state), state.tables.statements);
+  return arrangeStatements(shownWindow(state), tableOf(state, 'statements'));
 }
 
 export function arrangeStatements({rows}: StatementsOver, table: TableState): StatementRow[] {

@@ -1,17 +1,7 @@
-/** The views in tab order, each with the column that orders its list at first; '' where the order is fixed. */
-const firstOrder = {
-  overview: '',
-  sessions: 'xact',
-  statements: 'load',
-  locks: '',
-  recipes: '',
-  journal: 'seq',
-  changes: 'time',
-};
+import {BugError} from '../../core/errors.ts';
 
-export type ViewId = keyof typeof firstOrder;
-
-export const viewIds = Object.keys(firstOrder) as ViewId[];
+/** Of a view in `views/index.ts`. */
+export type ViewId = string;
 
 /** The terminal's size, the view that is open, and what is selected in each view. */
 export type BrowsingSlice = {
@@ -35,24 +25,31 @@ export type TableState = {
 export const longestRemembered = 500;
 
 /** How views are sorted and filtered, where that is not as at first: kept from one console to the next. */
-export type Remembered = Partial<Record<ViewId, Partial<Pick<TableState, 'sort' | 'filter'>>>>;
+export type Remembered = Record<ViewId, Partial<Pick<TableState, 'sort' | 'filter'>>>;
 
-export function createBrowsing({columns, rows}: {columns: number; rows: number}): BrowsingSlice {
-  return {
-    columns,
-    rows,
-    view: 'overview',
-    tables: createTables(),
-  };
-}
-
-export function createTables(): BrowsingSlice['tables'] {
-  const tables = Object.entries(firstOrder).map(([view, column]) => [view, createTable(column)]);
-  return Object.fromEntries(tables);
+/** `firstOrder`: the column that orders a view's list at first; none where the order is fixed. */
+export function createBrowsing({
+  columns,
+  rows,
+  views,
+}: {
+  columns: number;
+  rows: number;
+  views: readonly {id: ViewId; firstOrder?: string}[];
+}): BrowsingSlice {
+  const tables = views.map(({id, firstOrder = ''}) => [id, createTable(firstOrder)]);
+  return {columns, rows, view: views[0]?.id ?? '', tables: Object.fromEntries(tables)};
 }
 
 function createTable(column: string): TableState {
   return {sort: {column, isDescending: true}, filter: '', cursor: null, tagged: [], frozenOrder: null};
+}
+
+/** How a view is sorted and filtered, and what is selected in it. */
+export function tableOf({tables}: Pick<BrowsingSlice, 'tables'>, id: ViewId): TableState {
+  const table = tables[id];
+  if (table === undefined) throw new BugError(`there is no view ${id}`);
+  return table;
 }
 
 /** The smallest terminal that the console is drawn on; a smaller one shows only this size. */
@@ -62,18 +59,27 @@ export function isTooSmall({columns, rows}: Pick<BrowsingSlice, 'columns' | 'row
   return columns < leastSize.columns || rows < leastSize.rows;
 }
 
+/** Of the view that is open. */
+export function openTable(state: Pick<BrowsingSlice, 'tables' | 'view'>): TableState {
+  return tableOf(state, state.view);
+}
+
 /** Changes the table of the view that is open. */
 function withTable<State extends BrowsingSlice>(
   state: State,
   change: (table: TableState) => Partial<TableState>,
 ): State {
-  const table = state.tables[state.view];
-  return {...state, tables: {...state.tables, [state.view]: {...table, ...change(table)}}};
+  return withTableOf(state, state.view, change);
 }
 
-/** The view before or after the one that is open. */
-export function neighbour({view}: Pick<BrowsingSlice, 'view'>, by: 1 | -1): ViewId {
-  return viewIds.at((viewIds.indexOf(view) + by) % viewIds.length) ?? 'overview';
+/** Changes the table of a view. */
+export function withTableOf<State extends BrowsingSlice>(
+  state: State,
+  view: ViewId,
+  change: (table: TableState) => Partial<TableState>,
+): State {
+  const table = tableOf(state, view);
+  return {...state, tables: {...state.tables, [view]: {...table, ...change(table)}}};
 }
 
 /**
@@ -83,7 +89,7 @@ export function neighbour({view}: Pick<BrowsingSlice, 'view'>, by: 1 | -1): View
 export function moveCursor<State extends BrowsingSlice>(state: State, by: number, ids: string[]): State {
   if (ids.length === 0) return state;
   // The first row is selected by default. Past all rows of the same id, or the cursor would stay on the first of them.
-  const cursor = state.tables[state.view].cursor ?? ids[0] ?? '';
+  const cursor = openTable(state).cursor ?? ids[0] ?? '';
   const at = by > 0 ? ids.lastIndexOf(cursor) : ids.indexOf(cursor);
   const start = at === -1 && by < 0 ? ids.length : at;
   const to = Math.max(0, Math.min(ids.length - 1, start + by));
@@ -116,7 +122,7 @@ export function sortByNext<State extends BrowsingSlice>(
   by: 1 | -1,
   columns: readonly SortColumn[],
 ): State {
-  const at = columns.findIndex(({id}) => id === state.tables[state.view].sort.column);
+  const at = columns.findIndex(({id}) => id === openTable(state).sort.column);
   const column = columns[(at + by + columns.length) % columns.length];
   return column === undefined ? state : sortBy(state, column);
 }
@@ -153,24 +159,10 @@ export function clearSelection<State extends BrowsingSlice>(state: State): State
 
 /** Clears the selection and the frozen order of Recipes, whose findings change while another view is shown. */
 export function deselectRecipe<State extends BrowsingSlice>(state: State): State {
-  const recipes = {...state.tables.recipes, cursor: null, frozenOrder: null};
-  return {...state, tables: {...state.tables, recipes}};
+  return withTableOf(state, 'recipes', () => ({cursor: null, frozenOrder: null}));
 }
 
 /** Unfreezes the Journal's order, so that a new run comes first; the selection stays. */
 export function unfreezeJournal<State extends BrowsingSlice>(state: State): State {
-  const journal = {...state.tables.journal, frozenOrder: null};
-  return {...state, tables: {...state.tables, journal}};
-}
-
-/** Why the view that is open cannot be sorted; null where it can. */
-export function needsTable({view}: Pick<BrowsingSlice, 'view'>): string | null {
-  return view === 'sessions' || view === 'statements' ? null : 'works in Sessions (2) and Statements (3)';
-}
-
-/** Why the view that is open cannot be filtered; null where it can. Journal and Changes can be filtered but not sorted. */
-export function needsFilterable(state: Pick<BrowsingSlice, 'view'>): string | null {
-  return state.view === 'journal' || state.view === 'changes' || needsTable(state) === null
-    ? null
-    : 'works in Sessions (2), Statements (3), Journal (6) and Changes (7)';
+  return withTableOf(state, 'journal', () => ({frozenOrder: null}));
 }

@@ -1,15 +1,13 @@
 import {statementWindows, windowMs} from '../../core/activity/statement-window.ts';
 import {parseDurationMs, parseTimestamp} from '../../core/text/time.ts';
-import {lists} from '../rows/lists.ts';
-import {needsFilterable, setFilter, sortBy, type ViewId, viewIds} from './browsing.ts';
+import {setFilter, sortBy, type ViewId} from './browsing.ts';
 import {inform} from './dialog.ts';
 import {whyNotQuit} from './left-run.ts';
 import {type InputLine, insert} from './line-editor.ts';
 import {openRecipeByName} from './opening.ts';
 import {goInTime, readingPast, setSpeed} from './past.ts';
 import {setInterval} from './reading.ts';
-import type {ConsoleState} from './state.ts';
-import {noEffects, type UpdateResult} from './state.ts';
+import {type ConsoleState, needsView, noEffects, openView, sortColumns, type UpdateResult} from './state.ts';
 import {setWindow} from './window.ts';
 
 /** An error, the command that the line names, or the next state. */
@@ -37,7 +35,7 @@ const named = (command: NamedCommand): LineCommand => ({enter: () => ({command})
 /** All but the views. */
 const lineCommands: Record<string, LineCommand> = {
   recipe: {takes: 'NAME', values: ({recipes}) => recipes.map(({id}) => id), enter: openRecipe},
-  sort: {takes: 'COLUMN', values: ({view}) => lists[view].sortColumns.map(({id}) => id), enter: sortByName},
+  sort: {takes: 'COLUMN', values: state => sortColumns(state).map(({id}) => id), enter: sortByName},
   filter: {takes: 'WORDS', enter: filterBy},
   interval: {takes: 'TIME', enter: changeInterval},
   at: {takes: 'TIME', enter: goTo},
@@ -63,6 +61,7 @@ export function enterCommandLine(state: ConsoleState, text: string): Entered {
   if (word === '') return noEffects(state);
   const command = lineCommand(alsoQuit.includes(word) ? 'quit' : word);
   if (command) return command.enter(state, rest.join(' '));
+  const viewIds = state.views.map(({id}) => id);
   const view = viewIds.find(id => id.startsWith(word));
   if (view) return {command: {kind: 'show-view', view}};
   const names = Object.entries(lineCommands).map(([name, {takes}]) => (takes ? `${name} ${takes}` : name));
@@ -89,6 +88,7 @@ function completeCommandLine(state: ConsoleState, typed: string): Completion {
   const [, before = '', name = '', value] = /^(\s*)(\S*)(?:\s+(.*))?$/s.exec(typed) ?? [];
   if (value === undefined) {
     const names = Object.entries(lineCommands).map(([each, {takes}]) => (takes ? `${each} ` : each));
+    const viewIds = state.views.map(({id}) => id);
     return {from: before.length, candidates: startingWith(name, [...names, ...viewIds])};
   }
   if (name === 'filter') return completeFilter(state, typed);
@@ -97,12 +97,10 @@ function completeCommandLine(state: ConsoleState, typed: string): Completion {
 }
 
 /** Of a filter: the name of a column, with the operator that is used most. */
-function completeFilter({view}: ConsoleState, typed: string): Completion {
+function completeFilter(state: ConsoleState, typed: string): Completion {
   const [word = ''] = /[^\s!]*$/.exec(typed) ?? [];
-  const names = lists[view].columns.flatMap(({id, title}) => [
-    id,
-    /^[a-z]+/.exec(title.toLowerCase())?.[0] ?? id,
-  ]);
+  const {columns: named = []} = openView(state);
+  const names = named.flatMap(({id, title}) => [id, /^[a-z]+/.exec(title.toLowerCase())?.[0] ?? id]);
   const columns = [...new Set(names)].map(name => `${name}:`);
   return {
     from: typed.length - word.length,
@@ -132,7 +130,7 @@ function openRecipe(state: ConsoleState, name: string): Entered {
 }
 
 function sortByName(state: ConsoleState, name: string): Entered {
-  const columns = lists[state.view].sortColumns;
+  const columns = sortColumns(state);
   const column = columns.find(({id}) => name !== '' && id.startsWith(name));
   if (columns.length === 0) return {error: 'this view has a fixed order'};
   if (!column) {
@@ -144,7 +142,7 @@ function sortByName(state: ConsoleState, name: string): Entered {
 
 /** Works in the same views as `/`. */
 function filterBy(state: ConsoleState, filter: string): Entered {
-  const error = needsFilterable(state);
+  const error = needsView(state, ({columns}) => columns);
   if (error !== null) return {error};
   return noEffects(setFilter(state, filter));
 }

@@ -1,7 +1,7 @@
 import {statementKey} from '../../core/activity/rates.ts';
 import {withFacts} from '../../core/recipe/diagnose.ts';
 import {costliestStatements, shownWindow, statementRows} from '../rows/statements.ts';
-import {unfreezeJournal} from './browsing.ts';
+import {tableOf, unfreezeJournal} from './browsing.ts';
 import {handleDialogEvent, inform} from './dialog.ts';
 import {wizardOfRun} from './left-run.ts';
 import {clockOf, keepNow, type Past, playOn, readingPast, showPast} from './past.ts';
@@ -167,7 +167,7 @@ function shownStatements(state: ConsoleState): string[] {
   const hasVariants = rows.some(({variants}) => variants > 1);
   if (hasVariants) return state.snapshot?.statements.map(statementKey) ?? [];
   if (isOverview) return [...rows.map(({key}) => key), ...unnamedStatements(state)];
-  const at = rows.findIndex(({key}) => key === state.tables.statements.cursor);
+  const at = rows.findIndex(({key}) => key === tableOf(state, 'statements').cursor);
   const page = state.rows;
   return rows.slice(Math.max(0, at - page), Math.max(0, at) + 2 * page).map(({key}) => key);
 }

@@ -1,11 +1,7 @@
-import {statementKey} from '../../core/activity/rates.ts';
 import {writeText} from '../../core/recipe/parameters.ts';
 import {parseSessionId, sessionId} from '../../core/sessions/session.ts';
 import type {Finding, ParameterValues} from '../../model/recipe.ts';
 import type {BudgetGroup} from '../../model/snapshot.ts';
-import {type ChangeRow, changeId, changeRows} from '../rows/changes.ts';
-import {cellFilter, groupFilter} from '../rows/groups.ts';
-import {lists} from '../rows/lists.ts';
 import {
   filterOfFinding,
   selectedGroup,
@@ -15,102 +11,46 @@ import {
   selectedStatement,
   targetSessions,
 } from '../rows/selection.ts';
-import {deselectRecipe} from './browsing.ts';
-import {
-  explainStatement,
-  inform,
-  openFindingDetail,
-  openOverview,
-  openRun,
-  openSession,
-  openStatement,
-} from './dialog.ts';
+import {deselectRecipe, openTable, type ViewId, withTableOf} from './browsing.ts';
+import {explainStatement, inform, openFindingDetail, openOverview, openSession} from './dialog.ts';
 import {showEffect} from './events.ts';
 import {actOf, currentFinding, everyFinding, findingId, findingOf} from './findings.ts';
 import {isWaitedFor, leaveRun, whyNotLeave} from './left-run.ts';
 import {whyNotInPast} from './past.ts';
 import {whyWrongServer} from './reading.ts';
 import {blockerOf, type RecipeWizard} from './run.ts';
-import type {ConsoleState} from './state.ts';
-import {noEffects, type UpdateResult, withRun} from './state.ts';
+import {type ConsoleState, noEffects, openView, type UpdateResult, withRun} from './state.ts';
 import {openRecipe, openUndo, planWizard} from './wizard.ts';
 
 /** Enter: the detail of the selected row, the finding, the sessions of the group; without a row, all of the Overview. */
 export function openSelected(state: ConsoleState): UpdateResult {
   const cursor = selectedId(state);
   if (cursor === null) return noEffects(state.view === 'overview' ? openOverview(state) : state);
-  switch (state.view) {
-    case 'overview': {
-      const group = selectedGroup(state);
-      if (group !== undefined) return showSessions(state, groupFilter(group));
-      return openFinding(
-        state,
-        state.findings.find(finding => findingId(finding) === cursor),
-      );
-    }
-    case 'recipes':
-      return openRecipeByName(state, cursor);
-    case 'sessions':
-    case 'locks': {
-      const backend = selectedSession(state);
-      if (!backend) return noEffects(inform(state, 'this session has ended'));
-      return openSession(state, cursor, backend, state.past !== null);
-    }
-    case 'statements': {
-      const statement = selectedStatement(state);
-      return statement ? openStatement(state, cursor, statement) : noEffects(state);
-    }
-    case 'changes':
-      return openChange(
-        state,
-        changeRows(state).find(row => changeId(row) === cursor),
-      );
-    case 'journal': {
-      const run = selectedRun(state);
-      return noEffects(run === undefined ? state : openRun(state, run));
-    }
-  }
+  return openView(state).open(state, cursor);
 }
 
-/** Where a change leads: to its statement, its sessions or its run; else its sentence. */
-function openChange(state: ConsoleState, change: ChangeRow | undefined): UpdateResult {
-  if (change === undefined) return noEffects(state);
-  const {run, statement, wave, by} = change;
-  if (run !== undefined) {
-    const shown = showRows(state, 'journal', {cursor: String(run.seq)});
-    return noEffects(openRun(shown, run.run));
-  }
-  const found = state.snapshot?.statements.find(each => statementKey(each) === statement);
-  if (statement !== undefined && found !== undefined) {
-    const shown = showRows(state, 'statements', {cursor: statement});
-    const opened = openStatement(shown, statement, found);
-    return {state: opened.state, effects: [showEffect(opened.state), ...opened.effects]};
-  }
-  if (wave && by !== null) return showSessions(state, filterOf(by));
-  return noEffects(inform(state, change.what));
+/** A session's page. */
+export function openSessionDetail(state: ConsoleState, id: string): UpdateResult {
+  const backend = selectedSession(state);
+  if (!backend) return noEffects(inform(state, 'this session has ended'));
+  return openSession(state, id, backend, state.past !== null);
 }
 
-function showSessions(state: ConsoleState, filter: string): UpdateResult {
+/** Sessions, with this filter. */
+export function showSessions(state: ConsoleState, filter: string): UpdateResult {
   const shown = showRows(state, 'sessions', {filter});
   return {state: shown, effects: [showEffect(shown)]};
 }
 
 /** Shows another view with this row, or these rows. */
-function showRows(
+export function showRows(
   state: ConsoleState,
-  view: 'journal' | 'statements' | 'sessions',
+  view: ViewId,
   {cursor = null, filter = ''}: {cursor?: string | null; filter?: string},
 ): ConsoleState {
   // What was tagged among other rows is not meant here.
-  const table = {...state.tables[view], cursor, filter, frozenOrder: null, tagged: []};
-  return {...state, view, tables: {...state.tables, [view]: table}};
-}
-
-/** The sessions of `web/app`, as the filter of Sessions names them. */
-function filterOf(pool: string): string {
-  const at = pool.lastIndexOf('/');
-  const [application, role] = [pool.slice(0, at), pool.slice(at + 1)];
-  return `${cellFilter('application', application === '(no name)' ? '' : application)} ${cellFilter('role', role)}`;
+  const change = () => ({cursor, filter, frozenOrder: null, tagged: []});
+  return {...withTableOf(state, view, change), view};
 }
 
 /** A letter: of a finding of the Overview, or of an act on a finding's page. */
@@ -122,7 +62,7 @@ export function openLettered(state: ConsoleState, letter: string): UpdateResult 
 }
 
 /** A finding's page; its recipe, where the finding names no acts. */
-function openFinding(state: ConsoleState, finding: Finding | undefined): UpdateResult {
+export function openFinding(state: ConsoleState, finding: Finding | undefined): UpdateResult {
   if (finding === undefined) return noEffects(state);
   if (finding.acts !== undefined) return noEffects(openFindingDetail(state, findingId(finding), finding));
   return openWizard(state, finding.recipe, finding);
@@ -220,8 +160,8 @@ export function openSessionWizard(state: ConsoleState, how: 'cancel' | 'terminat
 /** How many of the tagged sessions the filter hides. */
 function hiddenTags(state: ConsoleState): number {
   if (state.overlay !== null) return 0;
-  const shown = new Set(lists[state.view].ids(state));
-  return state.tables[state.view].tagged.filter(id => !shown.has(id)).length;
+  const shown = new Set(openView(state).ids(state));
+  return openTable(state).tagged.filter(id => !shown.has(id)).length;
 }
 
 /** Undoes the run selected in the Journal, starting at the preview. */

@@ -1,16 +1,13 @@
-import {lists} from '../rows/lists.ts';
-import {createTables, longestRemembered, type Remembered, type ViewId, viewIds} from './browsing.ts';
+import {longestRemembered, type Remembered, tableOf, withTableOf} from './browsing.ts';
 import {inform} from './dialog.ts';
-import type {ConsoleState} from './state.ts';
+import type {ConsoleState, ViewList} from './state.ts';
 
-const first = createTables();
-
-export function rememberedOf(state: Pick<ConsoleState, 'tables' | 'entered'>): Remembered {
-  const views = viewIds.flatMap(view => {
-    const {sort, filter} = state.tables[view];
-    const isSorted = sort.column !== first[view].sort.column || !sort.isDescending;
+export function rememberedOf(state: ConsoleState): Remembered {
+  const views = state.views.flatMap(({id, firstOrder = ''}) => {
+    const {sort, filter} = tableOf(state, id);
+    const isSorted = sort.column !== firstOrder || !sort.isDescending;
     const kept = {...(isSorted && {sort}), ...(wasTyped(state, filter) && {filter})};
-    return Object.keys(kept).length === 0 ? [] : [[view, kept]];
+    return Object.keys(kept).length === 0 ? [] : [[id, kept]];
   });
   return Object.fromEntries(views);
 }
@@ -26,10 +23,15 @@ function wasTyped({entered}: Pick<ConsoleState, 'entered'>, filter: string): boo
 
 /** Sorts and filters as remembered, unless the user was quicker; says which views are filtered, which was not typed now. */
 export function restore(state: ConsoleState, remembered: Remembered): ConsoleState {
-  const next = viewIds.reduce((before, view) => restoreView(before, view, remembered[view] ?? {}), state);
-  const filtered = viewIds.filter(view => next.tables[view].filter !== state.tables[view].filter);
+  const next = state.views.reduce(
+    (before, view) => restoreView(before, view, remembered[view.id] ?? {}),
+    state,
+  );
+  const filtered = state.views
+    .map(({id}) => id)
+    .filter(id => tableOf(next, id).filter !== tableOf(state, id).filter);
   if (filtered.length === 0) return next;
-  const texts = filtered.map(view => `/${next.tables[view].filter} in ${view}`);
+  const texts = filtered.map(id => `/${tableOf(next, id).filter} in ${id}`);
   const text = `filtered as last time: ${texts.join(', ')} (Esc there shows all rows)`;
   // What the start had to say is said once.
   return next.notice === null
@@ -39,15 +41,14 @@ export function restore(state: ConsoleState, remembered: Remembered): ConsoleSta
 
 function restoreView(
   state: ConsoleState,
-  view: ViewId,
-  {sort, filter = ''}: Remembered[ViewId] & object,
+  {id, columns = [], isSortable = false, firstOrder = ''}: ViewList,
+  {sort, filter = ''}: Remembered[string],
 ): ConsoleState {
-  const table = state.tables[view];
-  const {columns, sortColumns} = lists[view];
-  if (table.sort.column !== first[view].sort.column || table.filter !== '') return state;
-  const isSortable = sortColumns.some(({id}) => id === sort?.column);
+  const table = tableOf(state, id);
+  if (table.sort.column !== firstOrder || table.filter !== '') return state;
+  const isKnown = isSortable && columns.some(column => column.id === sort?.column);
   const known = columns.length > 0 ? filter : '';
-  const restored = {...table, ...(sort && isSortable && {sort}), filter: known};
-  const next = {...state, tables: {...state.tables, [view]: restored}};
+  const restored = {...table, ...(sort && isKnown && {sort}), filter: known};
+  const next = withTableOf(state, id, () => restored);
   return known === '' ? next : {...next, entered: {...next.entered, filter: [...next.entered.filter, known]}};
 }

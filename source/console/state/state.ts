@@ -1,5 +1,13 @@
 import type {StoreApi} from 'zustand/vanilla';
-import {type BrowsingSlice, createBrowsing, isTooSmall, type Remembered} from './browsing.ts';
+import {BugError} from '../../core/errors.ts';
+import {
+  type BrowsingSlice,
+  createBrowsing,
+  isTooSmall,
+  type Remembered,
+  type SortColumn,
+  type ViewId,
+} from './browsing.ts';
 import {createDialog, type DialogEffect, type DialogEvent, type DialogSlice} from './dialog.ts';
 import {createPast, type PastEffect, type PastEvent, type PastSlice} from './past.ts';
 import {
@@ -13,12 +21,41 @@ import {createRun, type RunEffect, type RunEvent, type RunSlice, type RunUpdate}
 import {createWindow, type WindowEffect, type WindowEvent, type WindowSlice} from './window.ts';
 
 /** All that the console knows. Each slice is one file; what concerns several is composed in `update.ts`. */
-export type ConsoleState = ReadingSlice & BrowsingSlice & DialogSlice & RunSlice & PastSlice & WindowSlice;
+export type ConsoleState = ReadingSlice &
+  BrowsingSlice &
+  DialogSlice &
+  RunSlice &
+  PastSlice &
+  WindowSlice & {views: readonly ViewList[]};
+
+/** What the state has to know of a view; `views/view.ts` adds how it is drawn. */
+export type ViewList = {
+  id: ViewId;
+  title: string;
+  key: string;
+  /** Columns that a filter can name; none where there is no filter. */
+  columns?: readonly (SortColumn & {title: string})[];
+  /** `s` walks through the columns; elsewhere the order is fixed. */
+  isSortable?: boolean;
+  /** The column that orders the list at first. */
+  firstOrder?: string;
+  /** Its rows are sessions, which can be tagged, cancelled and terminated. */
+  isOfSessions?: boolean;
+  /** Ids of what the cursor can rest on, in the order shown. */
+  ids(state: ConsoleState): string[];
+  /** Enter on the row with this id. */
+  open(state: ConsoleState, id: string): UpdateResult;
+  /** What is read when the view is shown. */
+  effectsWhenShown?(state: ConsoleState): Effect[];
+};
 
 export type ConsoleStore = StoreApi<ConsoleState>;
 
-export function createState(options: ReadingOptions & {columns: number; rows: number}): ConsoleState {
+export function createState(
+  options: ReadingOptions & {columns: number; rows: number; views: readonly ViewList[]},
+): ConsoleState {
   return {
+    views: options.views,
     ...createReading(options),
     ...createBrowsing(options),
     ...createDialog(),
@@ -26,6 +63,26 @@ export function createState(options: ReadingOptions & {columns: number; rows: nu
     ...createPast(options.isRecording ?? false),
     ...createWindow(),
   };
+}
+
+/** The view that is open. */
+export function openView({views, view}: Pick<ConsoleState, 'views' | 'view'>): ViewList {
+  const open = views.find(({id}) => id === view);
+  if (open === undefined) throw new BugError(`there is no view ${view}`);
+  return open;
+}
+
+/** What `s` walks through in the view that is open; [] where the order is fixed. */
+export function sortColumns(state: ConsoleState): readonly SortColumn[] {
+  const {isSortable = false, columns = []} = openView(state);
+  return isSortable ? columns : [];
+}
+
+/** null in a view that `can`; elsewhere `works in Sessions (2) and Locks (4)`. */
+export function needsView(state: ConsoleState, can: (view: ViewList) => unknown): string | null {
+  if (can(openView(state))) return null;
+  const names = state.views.filter(can).map(({title, key}) => `${title} (${key})`);
+  return `works in ${names.slice(0, -1).join(', ')}${names.length > 1 ? ' and ' : ''}${names.at(-1)}`;
 }
 
 /** What the server, the terminal and effects report. */

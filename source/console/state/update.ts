@@ -1,10 +1,9 @@
-import {lists} from '../rows/lists.ts';
 import {copyText, selectedId} from '../rows/selection.ts';
 import {
   clearSelection,
   deselectRecipe,
   moveCursor,
-  neighbour,
+  openTable,
   restoreFilter,
   reverseSort,
   setFilter,
@@ -46,11 +45,12 @@ import type {ConsoleState} from './state.ts';
 import {
   type CommandOf,
   type CommandTable,
-  type Effect,
   type Event,
   noEffects,
+  openView,
   type ScrollBy,
   scroll,
+  sortColumns,
   toEdge,
   type UpdateResult,
 } from './state.ts';
@@ -68,14 +68,14 @@ const viewCommands = {
   page: (state, {by}: {by: 1 | -1}) => moveBy(state, {pages: by}),
   edge: (state, {to}: {to: 'first' | 'last'}) => moveBy(state, toEdge(to)),
   tag: tagSelected,
-  'tag-all': state => noEffects(tagAll(state, lists[state.view].ids(state))),
+  'tag-all': state => noEffects(tagAll(state, openView(state).ids(state))),
   open: openSelected,
   'open-overview': state => noEffects(openOverview(state)),
-  'sort-next': state => noEffects(sortByNext(state, 1, lists[state.view].sortColumns)),
-  'sort-previous': state => noEffects(sortByNext(state, -1, lists[state.view].sortColumns)),
+  'sort-next': state => noEffects(sortByNext(state, 1, sortColumns(state))),
+  'sort-previous': state => noEffects(sortByNext(state, -1, sortColumns(state))),
   'sort-reverse': state => noEffects(reverseSort(state)),
   prompt: (state, {purpose}: {purpose: Prompt['purpose']}) =>
-    noEffects(openPrompt(state, purpose, state.tables[state.view].filter)),
+    noEffects(openPrompt(state, purpose, openTable(state).filter)),
   type: (state, {text}: {text: string}) => noEffects(editLine(state, line => insert(line, text))),
   paste: (state, {text}: {text: string}) => noEffects(paste(state, text)),
   edit: (state, {how}: {how: LineEdit}) => noEffects(editLine(state, line => edit(line, how))),
@@ -186,12 +186,13 @@ function showView(state: ConsoleState, view: ViewId): UpdateResult {
   const left = leaveRun(state);
   const released = view === 'recipes' ? left : deselectRecipe(left);
   const next: ConsoleState = {...released, view, overlay: null, wizard: null, replay: null};
-  const journal: Effect[] = view === 'journal' || view === 'changes' ? [{kind: 'read-journal'}] : [];
-  const changes: Effect[] =
-    view === 'changes' && next.past?.now === null && next.past.changes === null
-      ? [{kind: 'read-past-changes'}]
-      : [];
-  return {state: next, effects: [showEffect(next), ...journal, ...changes]};
+  return {state: next, effects: [showEffect(next), ...(openView(next).effectsWhenShown?.(next) ?? [])]};
+}
+
+/** The view before or after the one that is open. */
+function neighbour({views, view}: ConsoleState, by: 1 | -1): ViewId {
+  const at = views.findIndex(({id}) => id === view);
+  return views.at((at + by) % views.length)?.id ?? view;
 }
 
 /** Shows the run that was left, now; a run on the screen is left for it. */
@@ -205,7 +206,7 @@ function backToRun(state: ConsoleState): UpdateResult {
 function moveBy(state: ConsoleState, by: ScrollBy): UpdateResult {
   if (state.overlay !== null) return scroll(state, by);
   const rows = 'pages' in by ? by.pages * pageStep(state) : by.lines;
-  return noEffects(moveCursor(state, rows, lists[state.view].ids(state)));
+  return noEffects(moveCursor(state, rows, openView(state).ids(state)));
 }
 
 function tagSelected(state: ConsoleState): UpdateResult {
@@ -219,9 +220,9 @@ function pageStep({rows}: {rows: number}): number {
 }
 
 /** Nothing is left to close or to clear: Esc then leaves the past. */
-function isClear({overlay, tables, view}: ConsoleState): boolean {
-  const {cursor, tagged, filter} = tables[view];
-  return overlay === null && cursor === null && tagged.length === 0 && filter === '';
+function isClear(state: ConsoleState): boolean {
+  const {cursor, tagged, filter} = openTable(state);
+  return state.overlay === null && cursor === null && tagged.length === 0 && filter === '';
 }
 
 /** One step back: closes the page on top, or clears the selection, the tags or the filter. */
@@ -239,9 +240,9 @@ function editLine(state: ConsoleState, change: (line: InputLine) => InputLine): 
 
 /** A filter is applied with every character. */
 function filterAsTyped(state: ConsoleState): ConsoleState {
-  const {overlay, tables, view} = state;
+  const {overlay} = state;
   const isFilter = overlay?.kind === 'prompt' && overlay.purpose === 'filter';
-  return isFilter && overlay.text !== tables[view].filter ? setFilter(state, overlay.text) : state;
+  return isFilter && overlay.text !== openTable(state).filter ? setFilter(state, overlay.text) : state;
 }
 
 /** Pasted text is text in a prompt, and runs no keys elsewhere. */

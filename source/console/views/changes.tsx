@@ -1,12 +1,19 @@
 import {Box} from 'ink';
 import {useMemo} from 'react';
+import {statementKey} from '../../core/activity/rates.ts';
 import {formatAge} from '../../core/text/format.ts';
 import {useConsole} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
 import {Text} from '../components/text.tsx';
 import {filterProblem, legendOf} from '../rows/arrange.ts';
-import {changeColumns, changeId, changeRows, changesWindow} from '../rows/changes.ts';
+import {type ChangeRow, changeColumns, changeId, changeRows, changesWindow} from '../rows/changes.ts';
+import {cellFilter} from '../rows/groups.ts';
+import {tableOf} from '../state/browsing.ts';
+import {inform, openRun, openStatement} from '../state/dialog.ts';
+import {showEffect} from '../state/events.ts';
+import {showRows, showSessions} from '../state/opening.ts';
 import {clockOf} from '../state/past.ts';
+import {type ConsoleState, noEffects, type UpdateResult} from '../state/state.ts';
 import type {View} from './view.ts';
 
 const view: View = {
@@ -18,6 +25,18 @@ const view: View = {
     return count > 0 ? {text: String(count), isBad: false} : null;
   },
   legend: () => legendOf(changeColumns),
+  columns: changeColumns,
+  firstOrder: 'time',
+  ids: state => changeRows(state).map(changeId),
+  open: (state, id) =>
+    openChange(
+      state,
+      changeRows(state).find(row => changeId(row) === id),
+    ),
+  effectsWhenShown: ({past}) => [
+    {kind: 'read-journal'},
+    ...(past?.now === null && past.changes === null ? [{kind: 'read-past-changes'} as const] : []),
+  ],
   Component: Changes,
 };
 
@@ -39,7 +58,8 @@ function Changes() {
   const window = changesWindow(shown);
   if (window === null) return null;
   const {from_ms, to_ms} = window;
-  const {filter} = tables.changes;
+  const table = tableOf({tables}, 'changes');
+  const {filter} = table;
   return (
     <>
       <Box flexShrink={0}>
@@ -48,7 +68,7 @@ function Changes() {
       </Box>
       <Table
         rows={rows}
-        table={tables.changes}
+        table={table}
         columns={changeColumns}
         idOf={changeId}
         emptyText={
@@ -61,3 +81,28 @@ function Changes() {
 
 const emptyText =
   'nothing has changed: no statement is new, gone, slower or more frequent, no setting, no wave of connects, no schema change, no run';
+
+/** Where a change leads: to its statement, its sessions or its run; else its sentence. */
+function openChange(state: ConsoleState, change: ChangeRow | undefined): UpdateResult {
+  if (change === undefined) return noEffects(state);
+  const {run, statement, wave, by} = change;
+  if (run !== undefined) {
+    const shown = showRows(state, 'journal', {cursor: String(run.seq)});
+    return noEffects(openRun(shown, run.run));
+  }
+  const found = state.snapshot?.statements.find(each => statementKey(each) === statement);
+  if (statement !== undefined && found !== undefined) {
+    const shown = showRows(state, 'statements', {cursor: statement});
+    const opened = openStatement(shown, statement, found);
+    return {state: opened.state, effects: [showEffect(opened.state), ...opened.effects]};
+  }
+  if (wave && by !== null) return showSessions(state, filterOf(by));
+  return noEffects(inform(state, change.what));
+}
+
+/** The sessions of `web/app`, as the filter of Sessions names them. */
+function filterOf(pool: string): string {
+  const at = pool.lastIndexOf('/');
+  const [application, role] = [pool.slice(0, at), pool.slice(at + 1)];
+  return `${cellFilter('application', application === '(no name)' ? '' : application)} ${cellFilter('role', role)}`;
+}

@@ -6,6 +6,10 @@ import {Table} from '../components/table.tsx';
 import {Text} from '../components/text.tsx';
 import {filterProblem, legendOf} from '../rows/arrange.ts';
 import {entryId, journalColumns, journalRows} from '../rows/journal.ts';
+import {selectedRun} from '../rows/selection.ts';
+import {tableOf} from '../state/browsing.ts';
+import {openRun} from '../state/dialog.ts';
+import {noEffects} from '../state/state.ts';
 import type {View} from './view.ts';
 
 const view: View = {
@@ -15,6 +19,14 @@ const view: View = {
   badge: ({journal}) =>
     journal && journal.unfinished > 0 ? {text: `${journal.unfinished}?`, isBad: true} : null,
   legend: () => legendOf(journalColumns),
+  columns: journalColumns,
+  firstOrder: 'seq',
+  ids: state => journalRows(state).map(entryId),
+  open(state) {
+    const run = selectedRun(state);
+    return noEffects(run === undefined ? state : openRun(state, run));
+  },
+  effectsWhenShown: () => [{kind: 'read-journal'}],
   Component: Journal,
 };
 
@@ -23,6 +35,7 @@ export default view;
 function Journal() {
   const {symbols} = useTheme();
   const {journal, tables} = useConsole(state => ({journal: state.journal, tables: state.tables}));
+  const table = tableOf({tables}, 'journal');
   const rows = useMemo(() => journalRows({journal, tables}), [journal, tables]);
   const unfinished = journal?.unfinished ?? 0;
   return (
@@ -39,10 +52,10 @@ function Journal() {
       </Box>
       <Table
         rows={rows}
-        table={tables.journal}
+        table={table}
         columns={journalColumns}
         idOf={entryId}
-        emptyText={emptyText(journal !== null, tables.journal.filter)}
+        emptyText={emptyText(journal !== null, table.filter)}
       />
     </>
   );

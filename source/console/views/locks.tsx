@@ -7,6 +7,8 @@ import {type Column, legendOf} from '../rows/arrange.ts';
 import {type LockRow, lockRows} from '../rows/locks.ts';
 import {oneLine} from '../rows/one-line.ts';
 import type {Theme} from '../screen/theme.ts';
+import {tableOf} from '../state/browsing.ts';
+import {openSessionDetail} from '../state/opening.ts';
 import type {View} from './view.ts';
 
 const view: View = {
@@ -18,6 +20,9 @@ const view: View = {
     return waiting > 0 ? {text: String(waiting), isBad: true} : null;
   },
   legend: symbols => legendOf(lockColumns(symbols)),
+  isOfSessions: true,
+  ids: state => lockRows(state).map(idOf),
+  open: openSessionDetail,
   Component: Locks,
 };
 
@@ -31,7 +36,7 @@ function Locks() {
   return (
     <Table
       rows={rows}
-      table={tables.locks}
+      table={tableOf({tables}, 'locks')}
       columns={columns}
       idOf={idOf}
       emptyText="no session waits for a lock"

@@ -12,9 +12,13 @@ import {Measured} from '../components/measured.tsx';
 import {gaugeRole, ServerHead} from '../components/server-head.tsx';
 import {useShownWindow} from '../components/shown-window.ts';
 import {PaintedRow, Text} from '../components/text.tsx';
+import {orderedFindings} from '../rows/findings.ts';
+import {groupFilter, groupId, groupRows} from '../rows/groups.ts';
+import {selectedGroup} from '../rows/selection.ts';
 import {costliestStatements, loadText, statementText, windowText} from '../rows/statements.ts';
 import {span} from '../screen/line.ts';
-import {findingLetters} from '../state/findings.ts';
+import {findingId, findingLetters} from '../state/findings.ts';
+import {openFinding, showSessions} from '../state/opening.ts';
 import {clockOf} from '../state/past.ts';
 import type {View} from './view.ts';
 
@@ -44,6 +48,15 @@ const view: View = {
       help: 'those with the most execution time in the window that the title names; t changes it',
     },
   ],
+  ids: state => [...orderedFindings(state).map(findingId), ...groupRows(state).map(groupId)],
+  open(state, id) {
+    const group = selectedGroup(state);
+    if (group !== undefined) return showSessions(state, groupFilter(group));
+    return openFinding(
+      state,
+      state.findings.find(finding => findingId(finding) === id),
+    );
+  },
   Component: Overview,
 };
 

@@ -5,6 +5,8 @@ import {Measured, type Size} from '../components/measured.tsx';
 import {Text} from '../components/text.tsx';
 import {type RecipeRow, recipeId, recipeRows, weightOf} from '../rows/findings.ts';
 import {fitText, shorten} from '../screen/line.ts';
+import {tableOf} from '../state/browsing.ts';
+import {openRecipeByName} from '../state/opening.ts';
 import {whyNotInPast} from '../state/past.ts';
 import type {ConsoleState} from '../state/state.ts';
 import type {View} from './view.ts';
@@ -21,6 +23,8 @@ const view: View = {
     {keys: '2 found', help: 'how many findings it answers; the first is shown below it'},
     {keys: 'Enter', help: 'its parameters, then a preview: nothing is changed before you confirm'},
   ],
+  ids: state => recipeRows(state).map(recipeId),
+  open: openRecipeByName,
   Component: Recipes,
 };
 
@@ -90,7 +94,7 @@ function RecipeList({width, height}: Size) {
     [recipes, findings, assessment, tables],
   );
   const hasBlanks = height >= leastForBlankRows;
-  const {cursor} = tables.recipes;
+  const {cursor} = tableOf({tables}, 'recipes');
   const heights = rows.map(row => (row.findings.length > 0 ? 2 : 1) + (hasBlanks ? 1 : 0));
   const selected = cursor === null ? 0 : rows.findIndex(row => recipeId(row) === cursor);
   const first = firstInSight(heights, selected, height);

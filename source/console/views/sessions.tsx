@@ -4,6 +4,8 @@ import {useConsole} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
 import {filterProblem, legendOf} from '../rows/arrange.ts';
 import {sessionColumns, sessionRows} from '../rows/sessions.ts';
+import {tableOf} from '../state/browsing.ts';
+import {openSessionDetail} from '../state/opening.ts';
 import type {View} from './view.ts';
 
 const view: View = {
@@ -12,6 +14,12 @@ const view: View = {
   key: '2',
   badge: ({snapshot}) => (snapshot ? {text: String(snapshot.backends.length), isBad: false} : null),
   legend: () => legendOf(sessionColumns),
+  columns: sessionColumns,
+  isSortable: true,
+  firstOrder: 'xact',
+  isOfSessions: true,
+  ids: state => sessionRows(state).map(sessionId),
+  open: openSessionDetail,
   Component: Sessions,
 };
 
@@ -19,17 +27,18 @@ export default view;
 
 function Sessions() {
   const {snapshot, tables} = useConsole(state => ({snapshot: state.snapshot, tables: state.tables}));
+  const table = tableOf({tables}, 'sessions');
   const rows = useMemo(() => sessionRows({snapshot, tables}), [snapshot, tables]);
   return (
     <Table
       rows={rows}
-      table={tables.sessions}
+      table={table}
       columns={sessionColumns}
       idOf={sessionId}
       emptyText={
-        tables.sessions.filter === ''
+        table.filter === ''
           ? 'no client session but poolctl'
-          : (filterProblem(tables.sessions.filter, sessionColumns) ?? 'no session matches the filter')
+          : (filterProblem(table.filter, sessionColumns) ?? 'no session matches the filter')
       }
     />
   );

@@ -8,7 +8,11 @@ import {useShownWindow} from '../components/shown-window.ts';
 import {Table} from '../components/table.tsx';
 import {Text} from '../components/text.tsx';
 import {filterProblem, legendOf} from '../rows/arrange.ts';
-import {arrangeStatements, statementColumns, windowText} from '../rows/statements.ts';
+import {selectedStatement} from '../rows/selection.ts';
+import {arrangeStatements, statementColumns, statementRows, windowText} from '../rows/statements.ts';
+import {tableOf} from '../state/browsing.ts';
+import {openStatement} from '../state/dialog.ts';
+import {noEffects} from '../state/state.ts';
 import type {View} from './view.ts';
 
 const view: View = {
@@ -20,6 +24,14 @@ const view: View = {
     return info ? {text: formatCount(info.entries), isBad: info.is_evicting} : null;
   },
   legend: () => legendOf(statementColumns),
+  columns: statementColumns,
+  isSortable: true,
+  firstOrder: 'load',
+  ids: state => statementRows(state).map(({key}) => key),
+  open(state, id) {
+    const statement = selectedStatement(state);
+    return statement ? openStatement(state, id, statement) : noEffects(state);
+  },
   Component: Statements,
 };
 
@@ -27,7 +39,10 @@ export default view;
 
 function Statements() {
   const {symbols} = useTheme();
-  const {snapshot, table} = useConsole(state => ({snapshot: state.snapshot, table: state.tables.statements}));
+  const {snapshot, table} = useConsole(state => ({
+    snapshot: state.snapshot,
+    table: tableOf(state, 'statements'),
+  }));
   const shown = useShownWindow();
   const rows = useMemo(() => arrangeStatements(shown, table), [shown, table]);
   const eviction = evictionText(snapshot);

@@ -1,10 +1,10 @@
 import {describe, expect, it} from 'vitest';
 import {commandOf, keyGroups, meaningOf} from '../../../source/console/input/key-meaning.ts';
 import {bindings} from '../../../source/console/input/keymap.ts';
-import {viewIds} from '../../../source/console/state/browsing.ts';
 import type {RecipeWizard} from '../../../source/console/state/run.ts';
 import {createState} from '../../../source/console/state/state.ts';
 import {newWizard} from '../../../source/console/state/wizard.ts';
+import {views} from '../../../source/console/views/index.ts';
 import {press} from '../played.ts';
 
 const state = createState({
@@ -14,6 +14,7 @@ const state = createState({
   isProduction: false,
   interval_ms: 2000,
   recipes: [],
+  views,
 });
 
 describe('keymap', () => {
@@ -30,7 +31,7 @@ describe('keymap', () => {
   });
 
   it('explains every key in the list that help and README are made from', () => {
-    for (const view of [null, ...viewIds])
+    for (const view of [null, ...views.map(({id}) => id)])
       expect(keyGroups(view).flatMap(({rows}) => rows)).toHaveLength(bindings.length);
     for (const {keys, help} of keyGroups(null).flatMap(({rows}) => rows)) {
       expect(keys).not.toBe('');

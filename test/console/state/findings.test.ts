@@ -141,7 +141,7 @@ describe('order', () => {
     hasFound = true;
     const state = play(held, read(createSnapshot())).state;
     expect(screenOf(state)).toMatch(/ ill [\s\S]*.well /);
-    expect(state.tables.recipes.cursor).toBe('well');
+    expect(state.tables.recipes?.cursor).toBe('well');
   });
 
   it.each([

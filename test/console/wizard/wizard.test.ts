@@ -321,8 +321,8 @@ describe('a session whose detail is open', () => {
   it('is the one that K ends, regardless of tags', () => {
     const tagged = press(sessions, 'g', 'space');
     const detail = press(tagged, 'enter');
-    const held = tagged.tables.sessions.cursor;
-    expect(tagged.tables.sessions.tagged).not.toContain(held);
+    const held = tagged.tables.sessions?.cursor;
+    expect(tagged.tables.sessions?.tagged).not.toContain(held);
     expect(press(detail, 'K').wizard?.params.pid).toBe(held);
   });
 
