@@ -192,6 +192,7 @@ describe('plan', () => {
       expect.stringMatching(/^The client gets an error/),
       'The open transaction has written nothing.',
       expect.stringMatching(/^The session is ended only if/),
+      expect.stringMatching(/^A client of node-postgres that is checked out/),
       expect.stringMatching(/^Temporary tables/),
     ]);
     for (const step of made.steps)

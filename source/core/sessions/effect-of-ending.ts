@@ -45,7 +45,32 @@ export function effectsOf(
 
 /** What ends with a session besides its transaction. */
 export function whatEndsWith(sessions: readonly Backend[], facts: SessionFacts | undefined): string[] {
-  return [...aboutEach(sessions, session => lockEffect(session, 'end', facts)), ...unseen(sessions)];
+  return [
+    ...aboutEach(sessions, session => lockEffect(session, 'end', facts)),
+    ...unheardErrors(sessions),
+    ...unseen(sessions),
+  ];
+}
+
+/**
+ * What a closed connection does to a process of node-postgres: pg-pool 3.14 listens to a client while it is idle, and no longer once
+ * it is checked out (`_acquireClient`). Prisma's adapter listens to both.
+ */
+function unheardErrors(sessions: readonly Backend[]): string[] {
+  const ofClients = sessions.filter(session => poolerOf(session) === null);
+  const idle = ofClients.filter(({state}) => state === 'idle').length;
+  return [
+    ...(idle === 0
+      ? []
+      : [
+          "A pool of node-postgres without a listener for 'error' ends its process when an idle connection is closed.",
+        ]),
+    ...(idle === ofClients.length
+      ? []
+      : [
+          "A client of node-postgres that is checked out (pool.connect()) ends its process unless it has a listener for 'error' of its own.",
+        ]),
+  ];
 }
 
 function endedSessions(sessions: readonly Backend[], facts: SessionFacts | undefined): string[] {
@@ -59,7 +84,6 @@ function endedSessions(sessions: readonly Backend[], facts: SessionFacts | undef
           idle === sessions.length
             ? `${idle === 1 ? 'It has' : 'They have'} no transaction open: nothing is rolled back.`
             : `${counted(idle, 'session')} of them ${idle === 1 ? 'has' : 'have'} no transaction open.`,
-          "A pool of node-postgres without a listener for 'error' ends its process when an idle connection is closed.",
         ]),
   ];
 }

@@ -24,25 +24,27 @@ const lost =
   'Temporary tables, settings, prepared statements and LISTEN of a session cannot be seen, and end with it.';
 const process =
   "A pool of node-postgres without a listener for 'error' ends its process when an idle connection is closed.";
+const checkedOut =
+  "A client of node-postgres that is checked out (pool.connect()) ends its process unless it has a listener for 'error' of its own.";
 const cancelled = 'The client gets an error (57014) and its transaction is aborted; the session stays.';
 const unwritten = 'The open transaction has written nothing.';
 
 it.each<[string, 'end' | 'cancel', Partial<Backend>, SessionFacts, string[]]>([
   ['idle', 'end', {}, nothing, ['It has no transaction open: nothing is rolled back.', process, lost]],
-  ['in a transaction', 'end', open, nothing, [unwritten, lost]],
+  ['in a transaction', 'end', open, nothing, [unwritten, checkedOut, lost]],
   [
     'in a transaction that has written',
     'end',
     {...open, backend_xid: '7'},
     nothing,
-    ['1 open transaction has written: what it wrote is rolled back.', lost],
+    ['1 open transaction has written: what it wrote is rolled back.', checkedOut, lost],
   ],
   [
     'in an aborted transaction',
     'end',
     {state: 'idle in transaction (aborted)'},
     nothing,
-    ['1 aborted transaction is rolled back already.', lost],
+    ['1 aborted transaction is rolled back already.', checkedOut, lost],
   ],
   ['at work', 'cancel', running, nothing, [cancelled, unwritten]],
   [
@@ -66,14 +68,23 @@ it.each<[string, 'end' | 'cancel', Partial<Backend>, SessionFacts, string[]]>([
     'end',
     atCommit,
     nothing,
-    [expect.stringMatching(/cannot be rolled back\. .*its client loses the connection/) as never, lost],
+    [
+      expect.stringMatching(/cannot be rolled back\. .*its client loses the connection/) as never,
+      checkedOut,
+      lost,
+    ],
   ],
   [
     'with an advisory lock',
     'end',
     open,
     lock(['advisory lock 4242']),
-    [unwritten, '1 holds advisory lock 4242: released, another session can take it at once.', lost],
+    [
+      unwritten,
+      '1 holds advisory lock 4242: released, another session can take it at once.',
+      checkedOut,
+      lost,
+    ],
   ],
   [
     'at work with advisory locks',
@@ -141,11 +152,12 @@ it('counts several, and names no more than five', () => {
   expect(effectsOf('end', sessions, facts)).toEqual([
     '3 open transactions have written: what they wrote is rolled back.',
     '4 sessions of them have no transaction open.',
-    process,
     ...pids
       .slice(0, 5)
       .map(pid => `${pid} holds advisory lock 9: released, another session can take it at once.`),
     'The same is true of 2 more.',
+    process,
+    checkedOut,
     lost,
   ]);
 });
