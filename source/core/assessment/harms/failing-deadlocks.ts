@@ -3,6 +3,7 @@ import type {Finding} from '../../../model/recipe.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {counted} from '../../text/format.ts';
 import {averageOf, type Context, heldSince, poolName, poolSubject, shareOf} from '../context.ts';
+import {poolIn} from '../sample.ts';
 import {advice, distinct} from './failing-part.ts';
 import {recentOf} from './failing-signs.ts';
 
@@ -25,7 +26,10 @@ export function examineDeadlocks(context: Context): Finding[] {
       .flatMap(({pools}) => pools)
       .filter(pool => pool.datname === datname && pool.waiting_for_lock > 0);
     const pools = distinct(waiting);
-    const objects = [...new Set(samples.flatMap(({waits}) => waits.map(({object}) => object)))];
+    const waitsIn = (sample: Sample) =>
+      sample.waits.filter(({pool}) => poolIn(sample, pool)?.datname === datname);
+    const isWaiting = (sample: Sample) => waitsIn(sample).length > 0;
+    const objects = [...new Set(samples.flatMap(sample => waitsIn(sample).map(({object}) => object)))];
     const isOften = deadlocksPerSecond(datname, recentOf(samples)) * 60 >= deadlocks_per_minute.critical;
     return [
       {
@@ -36,9 +40,11 @@ export function examineDeadlocks(context: Context): Finding[] {
         evidence: {database: datname, deadlocks: count},
         harm: {
           kind: 'failing' as const,
-          sessions: averageOf(samples, ({waits}) => waits.reduce((sum, {waiting: each}) => sum + each, 0)),
-          share: shareOf(samples, ({waits}) => waits.length > 0),
-          since: heldSince(samples, ({waits}) => waits.length > 0) ?? null,
+          sessions: averageOf(samples, sample =>
+            waitsIn(sample).reduce((sum, {waiting: each}) => sum + each, 0),
+          ),
+          share: shareOf(samples, isWaiting),
+          since: heldSince(samples, isWaiting) ?? null,
         },
         cause: 'deadlocks',
         explains: isOften ? [...objects.flatMap(subjectsOf), ...pools.map(poolSubject)] : [],

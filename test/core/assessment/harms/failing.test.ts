@@ -2,7 +2,8 @@ import {describe, expect, it} from 'vitest';
 import {examineFailing} from '../../../../source/core/assessment/harms/failing.ts';
 import {examineDeadlocks} from '../../../../source/core/assessment/harms/failing-deadlocks.ts';
 import {examineUnplanned} from '../../../../source/core/assessment/harms/failing-unplanned.ts';
-import type {Sample} from '../../../../source/model/assessment.ts';
+import {poolKey} from '../../../../source/core/assessment/sample.ts';
+import type {PoolSample, Sample} from '../../../../source/model/assessment.ts';
 import {createBackend, createStatement} from '../../../helpers/snapshot.ts';
 import {contextOf, createSequence, createWriteState, type Reading} from './readings.ts';
 
@@ -226,12 +227,20 @@ it('frequent deadlocks explain the waits and the rollbacks', () => {
     ...failing(index),
     database: {deadlocks: 4 * index, xact_rollback: 5 * index},
   }));
-  const wait = {object: 'row of public.users', waiting: 4, roots: []} as unknown as Sample['waits'][number];
-  const samples = context.samples.map(sample => ({
-    ...sample,
-    waits: [wait],
-    pools: sample.pools.map(pool => ({...pool, waiting_for_lock: 2})),
-  }));
+  const waiting = (object: string, count: number, pool: PoolSample) =>
+    ({object, waiting: count, roots: [], pool: poolKey(pool)}) as unknown as Sample['waits'][number];
+  const samples = context.samples.map(sample => {
+    const pools = sample.pools.map(pool => ({...pool, waiting_for_lock: 2}));
+    const elsewhere = pools.map(pool => ({...pool, datname: 'crm'}));
+    return {
+      ...sample,
+      waits: [
+        ...elsewhere.map(pool => waiting('relation 16638 of database crm', 7, pool)),
+        ...pools.map(pool => waiting('row of public.users', 4, pool)),
+      ],
+      pools: [...elsewhere, ...pools],
+    };
+  });
   expect(examineDeadlocks({...context, samples})).toMatchObject([
     {
       severity: 'critical',
@@ -243,6 +252,7 @@ it('frequent deadlocks explain the waits and the rollbacks', () => {
         'relation:public.users/row',
         'application:ingest/role:shop_app',
       ],
+      harm: {sessions: 4},
     },
   ]);
   expect(examineFailing(context)).toEqual([]);
