@@ -148,7 +148,9 @@ function choose(snapshot: Snapshot, params: ParameterValues, {roots, sessions}: 
         ...skipped,
         ...chosen
           .filter(session => !isBlocker(session))
-          .map(session => toSkipped(session, {reason: 'it blocks no session', is_forbidden: false})),
+          .map(session =>
+            toSkipped(session, {reason: 'it blocks no session', is_forbidden: false, is_final: true}),
+          ),
       ],
     };
   }
@@ -184,6 +186,7 @@ function workers(pids: readonly number[], {background_workers}: Snapshot): Skipp
       subject: subjectOf(pid),
       description: String(pid),
       reason: `backend type ${backend_type}, not a client session: it ends when its work is done`,
+      is_final: true,
     }));
 }
 

@@ -122,6 +122,8 @@ export type Skipped = {
   reason: string;
   /** The server would refuse it (42501), even if named by pid. */
   is_forbidden?: boolean;
+  /** To name it by pid would not change that. */
+  is_final?: true;
 };
 
 export type Plan = {

@@ -244,6 +244,29 @@ describe('plan', () => {
     expect(plan(queue, {waited_for: '10s'}, facts).explanation).toHaveLength(1);
   });
 
+  it('names the blocker that can be named, not one that never can', () => {
+    const held = snapshotOf(
+      {
+        1: {...leaking, application_name: 'poolctl'},
+        2: {...leaking, application_name: 'pg_dump'},
+        3: {},
+        4: {},
+        5: {},
+      },
+      [
+        [3, [1], 9000],
+        [4, [1], 9000],
+        [5, [2], 8000],
+      ],
+    );
+    expect(plan(held).skipped.map(({is_final}) => is_final)).toEqual([true, undefined]);
+    expect(plan(held).explanation.slice(1)).toEqual([
+      'To release 2 in spite of the reason for which it is skipped, set pid=2.',
+    ]);
+    // They are named already.
+    expect(plan(held, {pid: '1,5'}).explanation.slice(1)).toEqual([]);
+  });
+
   it('promises nothing more than the rest waits for', () => {
     expect(plan(two, {pid: '2'}).explanation).toContain(
       'This frees 2 sessions. 1 session still waits for session 1.',

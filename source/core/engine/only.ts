@@ -59,7 +59,7 @@ function unknown(subject: string, known: readonly string[], {recipe, params, ski
   if (skip !== undefined)
     return usageError(
       `--only ${subject}: ${recipe} skips it: ${skip.reason}`,
-      pid === undefined || params.pid !== '' || skip.is_forbidden
+      pid === undefined || params.pid !== '' || skip.is_final
         ? undefined
         : `To act on it in spite of that, name it: --set pid=${pid}.`,
     );

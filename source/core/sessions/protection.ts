@@ -6,7 +6,8 @@ import {redactLiterals} from '../sql/shown-sql.ts';
 import {redactSecrets} from '../text/redact.ts';
 import {dutyOf} from './effect-of-ending.ts';
 
-export type Protection = {reason: string; is_forbidden: boolean};
+/** `is_final`: naming the session by pid does not override it. */
+export type Protection = Pick<Skipped, 'reason' | 'is_final'> & {is_forbidden: boolean};
 
 /**
  * Why a session must not be ended or cancelled, or null. Naming it by pid (`isNamed`) overrides the protection of
@@ -20,15 +21,16 @@ export function protectionOf(
   facts?: SessionFacts,
 ): Protection | null {
   const always = unconditionalProtection(backend, snapshot);
-  if (always !== null || isNamed) return always;
+  if (always !== null) return {...always, is_final: true};
+  if (isNamed) return null;
   const reason =
     conditionalReason(backend, snapshot) ?? (facts === undefined ? null : dutyOf(backend, facts));
   return reason === null ? null : {reason, is_forbidden: false};
 }
 
 /** An entry of `Plan.skipped`. */
-export function toSkipped(backend: Backend, {reason, is_forbidden}: Protection): Skipped {
-  const line = {subject: subjectOf(backend.pid), description: describeBackend(backend), reason};
+export function toSkipped(backend: Backend, {is_forbidden, ...protection}: Protection): Skipped {
+  const line = {subject: subjectOf(backend.pid), description: describeBackend(backend), ...protection};
   return is_forbidden ? {...line, is_forbidden} : line;
 }
 

@@ -53,7 +53,7 @@ function matchingSessions(snapshot: Snapshot, criteria: SessionCriteria, skipped
     if (backend.state === null || criteria.states.includes(backend.state)) return true;
     if (criteria.named !== null) {
       const reason = `it is ${backend.state}, not ${criteria.states.join(', ')}`;
-      skipped.push(toSkipped(backend, {reason, is_forbidden: false}));
+      skipped.push(toSkipped(backend, {reason, is_forbidden: false, is_final: true}));
     }
     return false;
   });
@@ -71,6 +71,7 @@ function findNamed(snapshot: Snapshot, named: readonly NamedSession[], skipped: 
         subject: subjectOf(pid),
         description: String(pid),
         reason: absenceOf(snapshot, pid, isOther),
+        is_final: true,
       });
   }
   return [...found.values()];

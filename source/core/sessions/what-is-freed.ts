@@ -28,7 +28,10 @@ export function whatIsFreed(snapshot: Snapshot, chosen: readonly Backend[]): str
   ];
 }
 
-/** What can be named where all blockers that are due are skipped: the waiting session whose cancel frees most, or a blocker itself. */
+/**
+ * What can be named where all blockers that are due are skipped: the waiting session whose cancel frees most, or a blocker that is
+ * skipped unless it is named.
+ */
 export function otherWays(snapshot: Snapshot, skipped: readonly Skipped[]): string[] {
   if (skipped.length === 0) return [];
   const graph = lockGraph(snapshot);
@@ -36,17 +39,16 @@ export function otherWays(snapshot: Snapshot, skipped: readonly Skipped[]): stri
     .filter(backend => graph.blockers.has(backend.pid) && protectionOf(backend, snapshot, true) === null)
     .map(backend => ({backend, freed: freedBy([backend.pid], graph).size}))
     .sort((a, b) => b.freed - a.freed);
-  const [blocker] = skipped.filter(({is_forbidden}) => !is_forbidden);
-  const pid = blocker?.subject.replace('backend:', '');
+  const pid = skipped.find(({is_final}) => !is_final)?.subject.replace('backend:', '');
   return [
     ...(middle === undefined || middle.freed === 0
       ? []
       : [
           `${middle.backend.pid} (${describeBackend(middle.backend)}) waits itself and holds up the rest: to cancel its statement, which frees ${counted(middle.freed, 'session')}, set pid=${middle.backend.pid}.`,
         ]),
-    ...(snapshot.backends.some(each => String(each.pid) === pid)
-      ? [`To release ${pid} in spite of the reason for which it is skipped, set pid=${pid}.`]
-      : []),
+    ...(pid === undefined
+      ? []
+      : [`To release ${pid} in spite of the reason for which it is skipped, set pid=${pid}.`]),
   ];
 }
 

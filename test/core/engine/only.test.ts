@@ -51,6 +51,10 @@ describe('only some subjects of a plan', () => {
     );
     // It has no such parameter, or the session is named already.
     expect(refused({})).toThrow(expect.objectContaining({hint: undefined}));
+    const worker = {subject: 'backend:12', description: '12', reason: 'walsender', is_final: true as const};
+    expect(() => onlySubjects({...plan, params: {pid: ''}, skipped: [worker]}, ['backend:12'])).toThrow(
+      expect.objectContaining({hint: undefined}),
+    );
   });
 });
 

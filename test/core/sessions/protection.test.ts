@@ -30,7 +30,7 @@ it.each([
   const privileges = {...target.privileges, is_superuser: false, read_all_stats};
   const seen = {...snapshot, target: {...target, user: 'oncall', privileges}};
   const backend = createBackend({state: null, state_change: null});
-  expect(protectionOf(backend, seen, true)).toEqual({reason, is_forbidden});
+  expect(protectionOf(backend, seen, true)).toEqual({reason, is_forbidden, is_final: true});
 });
 
 const programs = [

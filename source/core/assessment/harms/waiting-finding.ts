@@ -189,7 +189,9 @@ export function releaseAct(backend: Backend, jam: Jam, {snapshot}: {snapshot: Sn
       frees,
       costs: protection.is_forbidden
         ? 'poolctl may not end it with this role.'
-        : `If it may end: release-blockers, pid=${pid}.`,
+        : protection.is_final
+          ? 'poolctl does not end it.'
+          : `If it may end: release-blockers, pid=${pid}.`,
     };
   }
   const [committed] = backend.wait_event === 'SyncRep' ? effectsOf('cancel', [backend], undefined) : [];
