@@ -17,10 +17,10 @@ export function locateServer(
   {env, cwd}: CliContext,
   {url, flags}: {url: string | undefined; flags: ServerFlags},
 ): Promise<ConnectionRequest> {
-  const {host, port, username, dbname, target, production} = flags;
+  const {host, port, username, dbname, target, production, readOnly} = flags;
   return locateServerOn(localMachine(env, cwd), {
     url,
-    flags: {host, port, user: username, database: dbname, target, production},
+    flags: {host, port, user: username, database: dbname, target, production, readOnly},
   });
 }
 

@@ -13,7 +13,7 @@ import {
 import {AbortError, exitCodes, usageError} from '../core/errors.ts';
 import {type Entry, type Fields, isTable, type Report, readFields, type Table} from './fields.ts';
 
-const settingKeys = ['recipes', 'protected', 'thresholds', 'applications', 'theme'];
+const settingKeys = ['recipes', 'protected', 'thresholds', 'applications', 'theme', 'read_only'];
 const urlKeys = ['url', 'url_env', 'url_command', 'rescue_url', 'rescue_url_env', 'rescue_url_command'];
 
 /** The file, its folder and the user's home. Relative recipe folders are resolved against `folder`. */
@@ -80,6 +80,7 @@ function readUrl(fields: Fields, key: 'url' | 'rescue_url', report: Report): Url
 function readSettings(fields: Fields, base: TargetSettings, place: Place): TargetSettings {
   const {roles, applications} = base.protected_sessions;
   const theme = fields.choice('theme', themes) ?? base.theme;
+  const readOnly = fields.has('read_only') ? fields.boolean('read_only') : base.read_only;
   const ownProtected = fields.fields('protected', ['roles', 'applications']);
   return {
     limits: {...base.limits, ...fields.limits('thresholds')},
@@ -89,6 +90,7 @@ function readSettings(fields: Fields, base: TargetSettings, place: Place): Targe
       applications: [...applications, ...ownProtected.texts('applications')],
     },
     ...(theme && {theme}),
+    ...(readOnly !== undefined && {read_only: readOnly}),
     recipe_folders: [
       ...base.recipe_folders,
       ...fields.texts('recipes').map(folder => resolveFolder(folder, place)),

@@ -104,10 +104,11 @@ export function readFields({line, value}: Entry, known: readonly string[], repor
       return chosen;
     },
     boolean(key) {
-      const written = text(key);
-      if (written !== null && !/^(true|false)$/.test(written))
-        report(lineOf(key), `${key} must be true or false`);
-      return written === 'true';
+      // A boolean in TOML, a string in YAML.
+      const value = table.get(key)?.value ?? false;
+      const isBoolean = typeof value === 'boolean' || value === 'true' || value === 'false';
+      if (!isBoolean) report(lineOf(key), `${key} must be true or false`);
+      return value === true || value === 'true';
     },
     duration_ms(key, {min, max}) {
       const written = text(key);

@@ -39,6 +39,8 @@ export type TargetSettings = {
   protected_sessions: ProtectedSessions;
   /** Folders with team recipes. */
   recipe_folders: readonly string[];
+  /** poolctl refuses every act; absent where the file does not say. */
+  read_only?: boolean;
   /** Absent where the file names none. */
   theme?: ThemeName;
 };

@@ -136,6 +136,8 @@ export type StepPorts = {
 export type Recheck = {kind: 'go'} | {kind: 'skip'; reason: string} | {kind: 'stop'; reason: string};
 
 export type EnginePorts = StepPorts & {
+  /** Where the user forbids every act: `--read-only`; the run ends before its first step. */
+  read_only?: string;
   journal: Journal;
   sha256: Sha256;
   /** Reads slot usage; called before each batch and after the last. */

@@ -60,6 +60,8 @@ export type Target = {
   server?: ServerIdentity;
   /** Set by the user (flag, environment or config.toml): changes require typing the target's name. */
   is_production: boolean;
+  /** Where the user forbids every act on this server: `--read-only`; absent where acts are allowed. */
+  read_only?: string;
   /** From config.toml; absent if it names none. */
   protected_sessions?: ProtectedSessions;
   managed_service: ManagedService | null;

@@ -75,6 +75,23 @@ it('a theme is for all targets that name none', () => {
   ]);
 });
 
+it('read_only is for all targets that do not say otherwise', () => {
+  const {settings, targets} = read(`
+    read_only = true
+    [targets.prod]
+    url = "postgres://prod/shop"
+    [targets.dev]
+    url = "postgres://dev/shop"
+    read_only = false
+  `);
+  const values = [settings, targets.get('prod')?.settings, targets.get('dev')?.settings];
+  expect(values.map(each => each?.read_only)).toEqual([true, true, false]);
+});
+
+it('read_only that is no boolean is a mistake', () => {
+  expect(() => read('read_only = "yes"')).toThrow(/:1: read_only must be true or false/);
+});
+
 it('an empty config.toml is read', () => {
   expect(read('# nothing yet\n')).toEqual({file: place.file, targets: new Map(), settings: noSettings});
 });
@@ -129,7 +146,7 @@ describe('a mistake in config.toml is reported with its line', () => {
     [
       'an unknown key without a near name',
       '[targets.a]\nurl = "secret"\nproduction = true',
-      '3: unknown key "production": use environment, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, recipes, protected, thresholds, applications, theme',
+      '3: unknown key "production": use environment, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, recipes, protected, thresholds, applications, theme, read_only',
     ],
     [
       'an unknown key of a target',
@@ -211,7 +228,7 @@ it('all mistakes of a file are reported at once', () => {
       message: '/c/config.toml:2: url must be a string',
       hint: [
         'And line 3: invalid environment "prodution": did you mean "production"?',
-        'line 4: unknown key "colour": use environment, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, recipes, protected, thresholds, applications, theme',
+        'line 4: unknown key "colour": use environment, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, recipes, protected, thresholds, applications, theme, read_only',
         'line 5: target "b" needs url, url_env or url_command',
         'line 6: lists of tables ([[...]]) are not supported',
         'line 8: max_used must be a share: "80%" or 0.8, or a warning and a critical one: "80%,90%".',

@@ -35,6 +35,12 @@ it('has a whole frame on production', () => {
   expect(rows.at(-1)).toMatch(/^╰─+╯$/);
 });
 
+it('says that poolctl refuses every act', () => {
+  const now = createSnapshot();
+  const state = play(open(80, 24), read({...now, target: {...now.target, read_only: '--read-only'}})).state;
+  expect(rowsOf(state)[0]).toMatch(/^poolctl --read-only oncall@db/);
+});
+
 it('says first that the server takes no writes', () => {
   const write_state = {...createWriteState(), default_read_only: true};
   const data: Message = {

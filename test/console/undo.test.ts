@@ -91,6 +91,15 @@ it('asks for the name of the server if the journal does not contain it', () => {
   ]);
 });
 
+it('shows what would be undone where poolctl is read-only, and undoes nothing', () => {
+  const now = createSnapshot();
+  const preview = press(journal(), 'g', 'u');
+  const readOnly = play(preview, read({...now, target: {...now.target, read_only: '--read-only'}})).state;
+  const refused = play(readOnly, {kind: 'submit'});
+  expect([refused.state.wizard?.stage, refused.effects]).toEqual(['preview', []]);
+  expect(screenOf(refused.state)).toContain('poolctl is read-only here (--read-only): nothing was changed');
+});
+
 it('does nothing on a server that is not the one it was opened on', () => {
   const elsewhere = {...exampleServer, system_identifier: '7712856371899253081'};
   const now = createSnapshot();

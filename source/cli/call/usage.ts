@@ -106,6 +106,7 @@ export const serverFlags = {
     group: 'Server',
     help: "Treat the server as production: to confirm a change, type the server's name",
   },
+  readOnly: {type: 'boolean', group: 'Server', help: 'Refuse every change of the server and of files'},
   wait: {
     type: 'string',
     value: 'TIME',

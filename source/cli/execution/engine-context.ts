@@ -48,6 +48,7 @@ export function openEngine(
     engine: {
       executor,
       files: localFiles,
+      ...(request.read_only !== null && {read_only: request.read_only}),
       progress: async ({progress, progress_pid}) => {
         const [connection, pid] = [watching(), progress_pid ?? executor.pid()];
         if (progress === undefined || connection === null || pid === null) return null;

@@ -1,5 +1,5 @@
 import {execute, planHash} from '../../core/engine/execute.ts';
-import {createRunState, describeInterruption} from '../../core/engine/run-state.ts';
+import {createRunState, describeInterruption, whyReadOnly} from '../../core/engine/run-state.ts';
 import {AbortError, BugError, exitCodes, usageError} from '../../core/errors.ts';
 import {serverOf} from '../../core/server/server-identity.ts';
 import {counted} from '../../core/text/format.ts';
@@ -92,6 +92,8 @@ export async function executePlan(
     printNothing(ports.output, planned, flags);
     return emptyPlanCode(plan);
   }
+  if (target.read_only !== undefined)
+    throw usageError(whyReadOnly(target.read_only), 'See the plan with --dry-run.');
   const watching = watchHarm(!flags.yes && flags.approve === null);
   if (!(await hasConsent(ports, planned, flags))) {
     ports.output.stderr('poolctl: not confirmed, nothing was executed');

@@ -9,7 +9,7 @@ import {type SlotSettingsRow, slotSettingsQuery} from '../../postgres/queries/se
 import {
   createGuard,
   type Guard,
-  refuseWritesOnProduction,
+  refuseWrites,
   type Slots,
   sessionSettings,
 } from '../../replay/measure/guard.ts';
@@ -157,7 +157,7 @@ function toPoolConfig(
   {application_name, allowWrites}: {application_name: string; allowWrites: boolean},
 ): pg.PoolConfig {
   const {request, is_encrypted, is_pooled} = connection;
-  refuseWritesOnProduction({allowWrites, is_production: request.is_production});
+  refuseWrites({allowWrites, ...request});
   if (is_pooled) throw noReplayThroughPooler();
   if (request.allowed_authentication !== null) throw cannotRequire('require_auth', 'PGREQUIREAUTH');
   if (request.tls.channel_binding === 'require')

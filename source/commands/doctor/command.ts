@@ -58,6 +58,8 @@ function headLines({target, connection}: DoctorReport): string[] {
     `  from ${connection.source}, connected ${transport}, round trip ${formatMs(connection.round_trip_ms)}`,
   ];
   if (target.is_production) head.push('  marked as production');
+  if (target.read_only !== undefined)
+    head.push(`  read-only (${target.read_only}): poolctl refuses every change`);
   if (connection.route === 'rescue') head.push('  via the rescue URL: every other connection slot is taken');
   if (connection.ignored_parameters.length > 0)
     head.push(`  ignored in the URL: ${connection.ignored_parameters.join(', ')}`);

@@ -30,6 +30,8 @@ function Server() {
   return (
     <Text>
       <Text role="key">poolctl </Text>
+      {/* As the flag, because a server may be read-only as well. */}
+      {target?.read_only !== undefined && <Text role="accent">--read-only </Text>}
       {/* First, because a long address is cut at its end. */}
       {environment !== null && <Text role="accent">{environment} </Text>}
       {/* A standby is named beside its version. */}

@@ -1,6 +1,7 @@
 import {type HistorySample, pushSample} from '../../core/activity/budget.ts';
 import {statementKey} from '../../core/activity/rates.ts';
 import {addSample} from '../../core/assessment/samples.ts';
+import {whyReadOnly} from '../../core/engine/run-state.ts';
 import {type DiagnosisData, dueData, type LoadedFacts, noDiagnosisData} from '../../core/recipe/diagnose.ts';
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
 import type {AssessmentFacts} from '../../model/assessment.ts';
@@ -173,7 +174,13 @@ export function wrongServerNotice(before: Link, now: Link): string | null {
   return isKnown ? null : now.another_server;
 }
 
-/** Why nothing can be changed: the connection leads to another server. null where it does not. */
+/** Why nothing can be changed: poolctl is read-only here, or the connection leads to another server. null where it can. */
+export function whyNoAct(state: Pick<ReadingSlice, 'link' | 'snapshot'>): string | null {
+  const source = state.snapshot?.target.read_only;
+  return source === undefined ? whyWrongServer(state) : whyReadOnly(source);
+}
+
+/** Says that the connection leads to another server; null where it does not. */
 export function whyWrongServer({link}: Pick<ReadingSlice, 'link'>): string | null {
   if (link.kind !== 'live' || link.another_server === null) return null;
   return `${link.another_server}: poolctl changes nothing there; quit, and open poolctl on the intended server`;

@@ -3,7 +3,7 @@ import {inform} from './dialog.ts';
 import {whyNotYet} from './left-run.ts';
 import {edit, type InputLine, insert, type LineEdit} from './line-editor.ts';
 import {openBlocker, openWizard} from './opening.ts';
-import {whyWrongServer} from './reading.ts';
+import {whyNoAct} from './reading.ts';
 import {hasEnded, leaveReplay, recommended} from './replay.ts';
 import type {RecipeWizard, ReplayPage, RunUpdate} from './run.ts';
 import type {ConsoleState} from './state.ts';
@@ -16,7 +16,7 @@ type InReplay = ConsoleState & {replay: ReplayPage};
 /** What commands do in a wizard. */
 export const wizardCommands = {
   submit: state =>
-    close(state, goForward(state, state.wizard, whyWrongServer(state) ?? whyNotYet(state, state.wizard))),
+    close(state, goForward(state, state.wizard, whyNoAct(state) ?? whyNotYet(state, state.wizard))),
   back: state => close(state, goBack(state, state.wizard)),
   type: (state, {text}: {text: string}) => editLine(state, line => insert(line, text)),
   paste: (state, {text}: {text: string}) => paste(state, text),

@@ -17,7 +17,7 @@ import {
   StopRun,
   stopOf,
 } from './interruption.ts';
-import {countOutcomes, createRunState, exitCodeOf, withStep} from './run-state.ts';
+import {countOutcomes, createRunState, exitCodeOf, whyReadOnly, withStep} from './run-state.ts';
 
 /** Identifies what an approval covers: this server since its last start, this recipe, its parameters and exact steps. */
 export function planHash(
@@ -103,7 +103,8 @@ function createRun(plan: Plan, identity: RunIdentity, ports: EnginePorts, interr
 }
 
 async function* executeSteps(run: Run): AsyncGenerator<RunState> {
-  const {plan} = run;
+  const {plan, ports} = run;
+  if (ports.read_only !== undefined) throw new StopRun(refusal(ports.read_only));
   throwIfInterrupted(run);
   await openRun(run);
   yield run.state;
@@ -119,6 +120,10 @@ async function* executeSteps(run: Run): AsyncGenerator<RunState> {
       throw new StopRun({status: 'failed', reason: `step ${index + 1} failed: ${message ?? ''}`, hint});
     }
   }
+}
+
+function refusal(source: string): Stop {
+  return {status: 'failed', reason: whyReadOnly(source), exit_code: exitCodes.usage};
 }
 
 async function openRun(run: Run): Promise<void> {

@@ -101,3 +101,8 @@ export function describeInterruption({run, status, steps}: RunState): string {
 }
 
 const queryCanceled = '57014';
+
+/** Why an act is refused where the user forbids them all; `source` is what says so: `--read-only`. */
+export function whyReadOnly(source: string): string {
+  return `poolctl is read-only here (${source}): nothing was changed`;
+}

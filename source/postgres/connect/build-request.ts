@@ -70,6 +70,7 @@ export function buildRequest(
     prisma,
     ignoredParameters: [...ignored, ...unused(own)],
     is_production: false,
+    read_only: null,
     environment: null,
     settings: noSettings,
     rescue: null,

@@ -15,6 +15,7 @@ export type LocateFlags = {
   database?: string | undefined;
   target?: string | undefined;
   production?: boolean | undefined;
+  readOnly?: boolean | undefined;
 };
 
 export type LocateOptions = {
@@ -46,7 +47,16 @@ export function locate(options: LocateOptions): ConnectionRequest {
   // A --production or --no-production flag that contradicts the configuration hides its environment's name.
   const isNonProduction = !is_production && !known.is_production;
   const environment = isNonProduction ? known.environment : null;
-  const perTarget = {is_production, environment, settings: known.settings};
+  // Each of the three can only forbid, so none of them lifts what another one says.
+  const marks = [machine.env.POOLCTL_READ_ONLY, dotenv.variables.POOLCTL_READ_ONLY];
+  const read_only = flags.readOnly
+    ? '--read-only'
+    : known.is_read_only
+      ? `read_only in ${options.configuration?.file}`
+      : marks.some(isTruthy)
+        ? 'POOLCTL_READ_ONLY'
+        : null;
+  const perTarget = {is_production, read_only, environment, settings: known.settings};
   const rescue = findRescue(options);
   const isIgnored = dotenv.variables.POOLCTL_RESCUE_URL && !machine.env.POOLCTL_RESCUE_URL;
   const ignored = isIgnored ? ['POOLCTL_RESCUE_URL in ./.env is ignored: export it instead'] : [];
@@ -149,7 +159,7 @@ function flagParameters({host, port, user, database}: LocateFlags): ConnectionPa
 function findConfigured(
   request: ConnectionRequest,
   {flags, machine, configuration}: LocateOptions,
-): {is_production: boolean} & Pick<ConfiguredTarget, 'environment' | 'settings'> {
+): {is_production: boolean; is_read_only: boolean} & Pick<ConfiguredTarget, 'environment' | 'settings'> {
   const targets = [...(configuration?.targets ?? [])].filter(
     ([name, {url}]) =>
       name === flags.target ||
@@ -159,10 +169,12 @@ function findConfigured(
   const named = targets.find(([name]) => name === flags.target);
   const isProduction = ([, {environment}]: (typeof targets)[number]) => environment === 'production';
   const [, target] = named ?? targets.find(isProduction) ?? targets[0] ?? [];
+  const settings = target?.settings ?? configuration?.settings ?? noSettings;
   return {
     is_production: targets.some(isProduction),
+    is_read_only: settings.read_only === true || targets.some(([, other]) => other.settings.read_only),
     environment: target?.environment ?? null,
-    settings: target?.settings ?? configuration?.settings ?? noSettings,
+    settings,
   };
 }
 

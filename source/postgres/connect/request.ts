@@ -70,6 +70,8 @@ export type ConnectionRequest = {
   /** To be reported, such as a password file that other users can read. */
   warnings: string[];
   is_production: boolean;
+  /** Where the user forbids every act on this server: `--read-only`; null where acts are allowed. */
+  read_only: string | null;
   /** The configuration's name for an environment that is not production. */
   environment: ConfiguredTarget['environment'];
   /** The user's configuration for this server. */

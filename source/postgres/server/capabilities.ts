@@ -79,6 +79,7 @@ function toTarget(row: IdentityRow, request: ConnectionRequest): Target {
     statements_version: row.statements_version,
     is_in_recovery: row.is_in_recovery,
     is_production: request.is_production,
+    ...(request.read_only !== null && {read_only: request.read_only}),
     ...(Object.values(protected_sessions).flat().length > 0 && {protected_sessions}),
     managed_service: guessService(row),
     privileges: {

@@ -112,14 +112,18 @@ export function trackPeakConnections(count: () => Promise<number | null>): {end(
   };
 }
 
-/** Throws AbortError (exit 2) for writes on a target marked as production. */
-export function refuseWritesOnProduction({
+/** Throws AbortError (exit 2) for writes on a target marked as production or read-only. */
+export function refuseWrites({
   allowWrites,
   is_production,
+  read_only,
 }: {
   allowWrites: boolean;
   is_production: boolean;
+  read_only: string | null;
 }): void {
+  if (allowWrites && read_only !== null)
+    throw usageError(`--allow-writes is refused: poolctl is read-only here (${read_only})`);
   if (!allowWrites || !is_production) return;
   throw usageError(
     '--allow-writes is refused on a target marked as production',

@@ -11,6 +11,7 @@ import {
   temporaryFolder,
 } from '../../cli/execution/acting.ts';
 import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
+import {rejection} from '../../postgres/requests.ts';
 
 const now = ['older_than=0s'];
 
@@ -57,6 +58,25 @@ describeEachMajor('poolctl run, while it executes a plan', major => {
     await server.query(
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mixed'",
     );
+  });
+
+  it('refuses every act where poolctl is read-only, and shows the plan', async () => {
+    const client = await leak(server, 'refused', 'app');
+    const acting = await createActing(server, {user: 'oncall'});
+    const read = async () => {
+      const snapshot = await acting.ports.read();
+      return {...snapshot, target: {...snapshot.target, read_only: '--read-only'}};
+    };
+    const flags = {...noFlags, set: [...now, 'application=refused']};
+    const run = (how: object) => runRecipe({...acting.ports, read}, 'kill-idle-sessions', {...flags, ...how});
+    expect(await run({dryRun: true})).toBe(0);
+    expect(await rejection(run({yes: true}))).toMatchObject({
+      message: 'poolctl is read-only here (--read-only): nothing was changed',
+      exitCode: 2,
+    });
+    expect(await pidsOf(server, 'refused')).toEqual([client.processID]);
+    expect(await acting.journal.read()).toEqual([]);
+    await client.end();
   });
 
   it('executes nothing when the journal cannot be written', async () => {

@@ -42,6 +42,17 @@ describe('execute', () => {
     });
   });
 
+  it('executes and records nothing where the user forbids every act', async () => {
+    const {ports, calls} = createPorts();
+    const state = await run(createPlan(2), {...ports, read_only: '--read-only'});
+    expect(calls).toEqual(['close']);
+    expect(state).toMatchObject({
+      status: 'failed',
+      exit_code: 2,
+      reason: 'poolctl is read-only here (--read-only): nothing was changed',
+    });
+  });
+
   it('reads the harm that it answers once its connection is closed, and journals it with the end', async () => {
     const before = {
       kind: 'waiting' as const,

@@ -1,3 +1,4 @@
+import type {Configuration} from '../../../source/core/configuration.ts';
 import {type LocateFlags, locate} from '../../../source/postgres/connect/locate.ts';
 import type {Machine} from '../../../source/postgres/connect/machine.ts';
 import type {ConnectionRequest} from '../../../source/postgres/connect/request.ts';
@@ -9,6 +10,7 @@ export type MachineSetup = {
   flags?: LocateFlags;
   env?: Record<string, string>;
   files?: Record<string, File>;
+  configuration?: Configuration;
 };
 
 export function machineOf({env = {}, files = {}}: MachineSetup): Machine {
@@ -30,7 +32,12 @@ export function machineOf({env = {}, files = {}}: MachineSetup): Machine {
 }
 
 export function find(given: MachineSetup): ConnectionRequest {
-  return locate({url: given.url, flags: given.flags ?? {}, machine: machineOf(given)});
+  return locate({
+    url: given.url,
+    flags: given.flags ?? {},
+    machine: machineOf(given),
+    configuration: given.configuration ?? null,
+  });
 }
 
 /** What most rows check: `user:password@host:port/database`, and where it was found. */

@@ -1,4 +1,5 @@
 import {describe, expect, it} from 'vitest';
+import {noSettings, type TargetSettings} from '../../../source/core/configuration.ts';
 import {find} from './fake-machine.ts';
 
 describe("an application's URL", () => {
@@ -103,6 +104,47 @@ describe('production and rescue', () => {
     ['', false],
   ])('POOLCTL_PRODUCTION=%s', (value, expected) => {
     expect(find({env: {POOLCTL_PRODUCTION: value}}).is_production).toBe(expected);
+  });
+});
+
+describe('read-only', () => {
+  const file = '/home/ann/config.toml';
+  const configured = (settings: Partial<TargetSettings>, isTarget = true) => {
+    const all = {...noSettings, ...settings};
+    const target = {
+      environment: null,
+      url: {kind: 'literal', text: 'postgres://u@h/d'},
+      rescue_url: null,
+    } as const;
+    const targets = new Map(isTarget ? [['shop', {...target, settings: all}]] : []);
+    return {configuration: {file, targets, settings: isTarget ? noSettings : all}};
+  };
+  const url = 'postgres://u@h/d';
+
+  it.each<[string, Parameters<typeof find>[0], string | null]>([
+    ['nothing', {url}, null],
+    ['the flag', {url, flags: {readOnly: true}}, '--read-only'],
+    [
+      'the configuration of every server',
+      {url, ...configured({read_only: true}, false)},
+      `read_only in ${file}`,
+    ],
+    ['the configuration of its address', {url, ...configured({read_only: true})}, `read_only in ${file}`],
+    ['that of another address', {url: 'postgres://u@i/d', ...configured({read_only: true})}, null],
+    ['the environment', {url, env: {POOLCTL_READ_ONLY: '1'}}, 'POOLCTL_READ_ONLY'],
+    ['the environment, empty', {url, env: {POOLCTL_READ_ONLY: '0'}}, null],
+    [
+      "the folder's .env, which the environment cannot lift",
+      {url, env: {POOLCTL_READ_ONLY: '0'}, files: {'/app/.env': 'POOLCTL_READ_ONLY=1'}},
+      'POOLCTL_READ_ONLY',
+    ],
+    [
+      'the configuration, which no flag lifts',
+      {url, flags: {readOnly: false}, ...configured({read_only: true})},
+      `read_only in ${file}`,
+    ],
+  ])('by %s', (_, options, expected) => {
+    expect(find(options).read_only).toBe(expected);
   });
 });
 

@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 import {
   createGuard,
   headroomOf,
-  refuseWritesOnProduction,
+  refuseWrites,
   type Slots,
   sessionSettings,
 } from '../../../source/replay/measure/guard.ts';
@@ -43,10 +43,14 @@ describe('the guard', () => {
     expect(guard.signal.aborted).toBe(false);
   });
 
-  it('refuses writes only on production', () => {
-    expect(() => refuseWritesOnProduction({allowWrites: true, is_production: true})).toThrow(/production/);
-    expect(() => refuseWritesOnProduction({allowWrites: true, is_production: false})).not.toThrow();
-    expect(() => refuseWritesOnProduction({allowWrites: false, is_production: true})).not.toThrow();
+  it('refuses writes only on production and where poolctl is read-only', () => {
+    const target = {is_production: false, read_only: null};
+    const production = {...target, is_production: true};
+    const readOnly = {...target, read_only: '--read-only'};
+    expect(() => refuseWrites({allowWrites: true, ...production})).toThrow(/production/);
+    expect(() => refuseWrites({allowWrites: true, ...readOnly})).toThrow(/read-only here \(--read-only\)/);
+    expect(() => refuseWrites({allowWrites: true, ...target})).not.toThrow();
+    expect(() => refuseWrites({allowWrites: false, ...production, ...readOnly})).not.toThrow();
     expect(sessionSettings({allowWrites: false})).toContain('default_transaction_read_only=on');
     expect(sessionSettings({allowWrites: true})).not.toContain('read_only');
   });
