@@ -8,9 +8,6 @@ type Finding<Row> = {
   chunkSize?: number;
 };
 
-/** `by` may be left out where rows have an `id`. */
-type Options<Row> = Row extends {id: Id} ? [options?: Finding<Row>] : [options: Grouping<Row>];
-
 type Grouping<Row> = Finding<Row> & Required<Pick<Finding<Row>, 'by'>>;
 
 /** Runs the query for some of the IDs, such as `ids => prisma.user.findMany({where: {id: {in: ids}}})`. */
@@ -22,20 +19,40 @@ const defaultChunkSize = 30_000;
  * The row of each ID, in the order of `ids`; null where there is none. Each ID is sent once, in one query per 30,000, one
  * query after another. An ID is compared as text, a UUID in lower case, because a driver may return a bigint as text.
  */
+export function findByIds<Key extends Id, Row extends {id: unknown}>(
+  ids: readonly Key[],
+  find: Find<Key, Row>,
+  options?: Finding<Row>,
+): Promise<(Row | null)[]>;
+export function findByIds<Key extends Id, Row>(
+  ids: readonly Key[],
+  find: Find<Key, Row>,
+  options: Grouping<Row>,
+): Promise<(Row | null)[]>;
 export async function findByIds<Key extends Id, Row>(
   ids: readonly Key[],
   find: Find<Key, Row>,
-  ...[options]: Options<Row>
+  options?: Finding<Row>,
 ): Promise<(Row | null)[]> {
   const rows = await findEach(ids, find, options);
   return ids.map(id => rows.get(textOf(id)) ?? null);
 }
 
 /** Those of the IDs that have a row. Select nothing but the ID. */
+export function existsMany<Key extends Id, Row extends {id: unknown}>(
+  ids: readonly Key[],
+  find: Find<Key, Row>,
+  options?: Finding<Row>,
+): Promise<Set<Key>>;
+export function existsMany<Key extends Id, Row>(
+  ids: readonly Key[],
+  find: Find<Key, Row>,
+  options: Grouping<Row>,
+): Promise<Set<Key>>;
 export async function existsMany<Key extends Id, Row>(
   ids: readonly Key[],
   find: Find<Key, Row>,
-  ...[options]: Options<Row>
+  options?: Finding<Row>,
 ): Promise<Set<Key>> {
   const rows = await findEach(ids, find, options);
   return new Set(ids.filter(id => rows.has(textOf(id))));

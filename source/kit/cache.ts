@@ -65,8 +65,8 @@ export type Cache = {
 type Kept = {value: unknown; bytes: number};
 type Load = () => PromiseLike<unknown>;
 
-/** An in-memory cache of query results, one per process. */
-export function createCache(options: CacheOptions = {}): Cache {
+/** An in-memory cache of query results, one per process. `now` returns milliseconds. */
+export function createCache(options: CacheOptions = {}, now = () => performance.now()): Cache {
   const {ttlMs = 5 * 60_000, staleMs = 30_000, maxEntries = 1000, maxBytes = 32 * 1024 ** 2} = options;
   const counts = {hits: 0, staleHits: 0, joined: 0, misses: 0, bypassed: 0, failures: 0};
   const generations = new Map<string, number>();
@@ -77,9 +77,10 @@ export function createCache(options: CacheOptions = {}): Cache {
     maxEntrySize: Math.max(1, Math.floor(maxBytes / 10)),
     sizeCalculation: ({bytes}) => bytes,
     ttl: ttlMs,
+    ttlResolution: 0,
+    perf: {now},
     allowStale: staleMs > 0,
     // A value whose refresh failed is stale, not gone.
-    allowStaleOnFetchRejection: staleMs > 0,
     noDeleteOnFetchRejection: staleMs > 0,
     // What was invalidated while it loaded is returned to those who wait for it, and not kept.
     ignoreFetchAbort: true,
@@ -107,8 +108,8 @@ export function createCache(options: CacheOptions = {}): Cache {
       const status: LRUCache.Status<string, Kept, Load> = {};
       const found = kept.fetch(id, {context: () => load(client), status});
       if (status.fetch === 'hit') counts.hits++;
-      else if (status.fetch === 'inflight') counts.joined++;
       else if (status.returnedStale) counts.staleHits++;
+      else if (status.fetch === 'inflight') counts.joined++;
       else counts.misses++;
       return ((await found) as Kept).value as Awaited<ReturnType<typeof load>>;
     },
@@ -160,7 +161,7 @@ function ownerOf({tenant, shared}: {tenant?: unknown; shared?: unknown}): string
  * Whether queries through `client` run in a transaction: Prisma's `tx`, which cannot connect, or a connection of `pg` between
  * BEGIN and COMMIT. A client that cannot say counts as one, and nothing is kept.
  */
-export function isTransaction(client: object): boolean {
+function isTransaction(client: object): boolean {
   // Prisma to 7. Its `tx` has no $connect (6.19, 7.10), but from 7 on a $transaction of its own.
   if ('$connect' in client) return false;
   if (!('connect' in client)) return true;
