@@ -1,4 +1,5 @@
 import {defineEndpoint} from 'poolctl';
+import {inBatches} from 'poolctl/kit';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
 
 /** Active students who are still at a beginner's level. */
@@ -29,16 +30,15 @@ export default defineEndpoint<PrismaClient>({
     {
       name: 'after',
       async run({prisma}) {
-        await Promise.all([
-          prisma.student.count(),
-          prisma.student.count({where: {is_active: true}}),
-          prisma.assessment.count(),
-        ]);
-        await Promise.all([
-          prisma.pilotSchool.count(),
-          prisma.mentoringVisit.count(),
-          prisma.student.count({where: atRisk}),
-        ]);
+        const counts = [
+          () => prisma.student.count(),
+          () => prisma.student.count({where: {is_active: true}}),
+          () => prisma.assessment.count(),
+          () => prisma.pilotSchool.count(),
+          () => prisma.mentoringVisit.count(),
+          () => prisma.student.count({where: atRisk}),
+        ];
+        await inBatches(counts, 3);
         await prisma.student.findMany({
           where: atRisk,
           include: {assessments: {take: 5, orderBy: {assessed_date: 'desc'}}},

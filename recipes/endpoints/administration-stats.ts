@@ -1,4 +1,5 @@
 import {defineEndpoint} from 'poolctl';
+import {inBatches} from 'poolctl/kit';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
 
 export default defineEndpoint<PrismaClient>({
@@ -21,13 +22,15 @@ export default defineEndpoint<PrismaClient>({
     {
       name: 'after',
       async run({prisma}) {
-        await Promise.all([prisma.user.count(), prisma.user.count({where: {is_active: true}})]);
-        await Promise.all([
-          prisma.pilotSchool.count(),
-          prisma.student.count(),
-          prisma.assessment.count(),
-          prisma.mentoringVisit.count(),
-        ]);
+        const counts = [
+          () => prisma.user.count(),
+          () => prisma.user.count({where: {is_active: true}}),
+          () => prisma.pilotSchool.count(),
+          () => prisma.student.count(),
+          () => prisma.assessment.count(),
+          () => prisma.mentoringVisit.count(),
+        ];
+        await inBatches(counts, 4);
       },
     },
   ],

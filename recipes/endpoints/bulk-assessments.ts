@@ -1,4 +1,5 @@
 import {defineEndpoint} from 'poolctl';
+import {existsMany} from 'poolctl/kit';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
 import {levels} from './shared/demo-application.ts';
 
@@ -34,18 +35,23 @@ export default defineEndpoint<PrismaClient, Class>({
       async run({prisma, request}) {
         const sent = assessmentsOf(request);
         const ids = sent.map(assessment => assessment.student_id);
-        const students = await prisma.student.findMany({where: {id: {in: ids}}, select: {id: true}});
-        const existing = await prisma.assessment.findMany({
-          where: {
-            student_id: {in: ids},
-            assessment_type: 'endline',
-            subject: 'math',
-            assessed_date: sent[0]?.assessed_date ?? new Date(),
-          },
-          select: {student_id: true},
-        });
-        const known = new Set(students.map(student => student.id));
-        const done = new Set(existing.map(assessment => assessment.student_id));
+        const known = await existsMany(ids, some =>
+          prisma.student.findMany({where: {id: {in: some}}, select: {id: true}}),
+        );
+        const where = {
+          assessment_type: 'endline',
+          subject: 'math',
+          assessed_date: sent[0]?.assessed_date ?? new Date(),
+        };
+        const done = await existsMany(
+          ids,
+          some =>
+            prisma.assessment.findMany({
+              where: {...where, student_id: {in: some}},
+              select: {student_id: true},
+            }),
+          {by: 'student_id'},
+        );
         const fresh = sent.filter(({student_id}) => known.has(student_id) && !done.has(student_id));
         await prisma.assessment.createMany({data: fresh});
         for (const level of levels) {

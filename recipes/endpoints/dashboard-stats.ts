@@ -1,4 +1,5 @@
 import {defineEndpoint} from 'poolctl';
+import {inBatches} from 'poolctl/kit';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
 
 const zero = () => 0;
@@ -21,11 +22,13 @@ export default defineEndpoint<PrismaClient>({
     {
       name: 'after',
       async run({prisma}) {
-        await Promise.all([prisma.student.count().catch(zero), prisma.assessment.count().catch(zero)]);
-        await Promise.all([
-          prisma.pilotSchool.count().catch(zero),
-          prisma.mentoringVisit.count().catch(zero),
-        ]);
+        const counts = [
+          () => prisma.student.count().catch(zero),
+          () => prisma.assessment.count().catch(zero),
+          () => prisma.pilotSchool.count().catch(zero),
+          () => prisma.mentoringVisit.count().catch(zero),
+        ];
+        await inBatches(counts, 2);
       },
     },
   ],

@@ -1,6 +1,7 @@
 import {defineEndpoint} from 'poolctl';
+import {countBy} from 'poolctl/kit';
 import type {PrismaClient} from '../../source/demo/prisma/generated/taskdesk/client.ts';
-import {today} from './shared/demo-application.ts';
+import {openStatuses, today} from './shared/demo-application.ts';
 
 export default defineEndpoint<PrismaClient>({
   route: 'GET /api/manager/dashboard/metrics',
@@ -26,7 +27,11 @@ export default defineEndpoint<PrismaClient>({
       async run({prisma}) {
         await Promise.all([
           prisma.rawMessage.count({where: {status: 'READY'}}),
-          prisma.task.groupBy({by: ['status'], _count: {id: true}}),
+          countBy(
+            [...openStatuses, 'COMPLETED'],
+            some => prisma.task.groupBy({by: ['status'], where: {status: {in: some}}, _count: true}),
+            {by: 'status'},
+          ),
           prisma.task.count({where: {status: 'COMPLETED', endTime: {gte: today}}}),
         ]);
       },

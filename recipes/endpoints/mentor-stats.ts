@@ -1,4 +1,5 @@
 import {defineEndpoint} from 'poolctl';
+import {inBatches} from 'poolctl/kit';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
 
 export default defineEndpoint<PrismaClient, {school_ids: number[]}>({
@@ -28,19 +29,16 @@ export default defineEndpoint<PrismaClient, {school_ids: number[]}>({
       // Does not count the schools: their IDs are known.
       async run({prisma, request: {school_ids}}) {
         const where = {pilot_school_id: {in: school_ids}};
-        await Promise.all([
-          prisma.student.count({where}),
-          prisma.student.count({where: {...where, is_temporary: true}}),
-        ]);
-        await Promise.all([
-          prisma.assessment.count({where}),
-          prisma.assessment.count({where: {...where, is_temporary: true}}),
-        ]);
-        await Promise.all([
-          prisma.assessment.count({where: {...where, assessment_type: 'baseline'}}),
-          prisma.assessment.count({where: {...where, assessment_type: 'midline'}}),
-          prisma.assessment.count({where: {...where, assessment_type: 'endline'}}),
-        ]);
+        const counts = [
+          () => prisma.student.count({where}),
+          () => prisma.student.count({where: {...where, is_temporary: true}}),
+          () => prisma.assessment.count({where}),
+          () => prisma.assessment.count({where: {...where, is_temporary: true}}),
+          () => prisma.assessment.count({where: {...where, assessment_type: 'baseline'}}),
+          () => prisma.assessment.count({where: {...where, assessment_type: 'midline'}}),
+          () => prisma.assessment.count({where: {...where, assessment_type: 'endline'}}),
+        ];
+        await inBatches(counts, 3);
       },
     },
   ],

@@ -1,4 +1,5 @@
 import {defineEndpoint} from 'poolctl';
+import {countBy} from 'poolctl/kit';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
 import {cycles, levels} from './shared/demo-application.ts';
 
@@ -18,7 +19,12 @@ export default defineEndpoint<PrismaClient, {subject: string}>({
     {
       name: 'after',
       async run({prisma, request: {subject}}) {
-        await prisma.assessment.groupBy({by: ['level'], where: {subject}, _count: {level: true}});
+        await countBy(
+          levels,
+          some =>
+            prisma.assessment.groupBy({by: ['level'], where: {subject, level: {in: some}}, _count: true}),
+          {by: 'level'},
+        );
         await Promise.all(
           cycles.map(assessment_type => prisma.assessment.count({where: {assessment_type, subject}})),
         );

@@ -1,4 +1,5 @@
 import {defineEndpoint} from 'poolctl';
+import {inBatches} from 'poolctl/kit';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
 
 const school = {select: {id: true, school_name: true}} as const;
@@ -36,23 +37,20 @@ export default defineEndpoint<PrismaClient>({
     {
       name: 'after',
       async run({prisma}) {
-        await Promise.all([
-          prisma.user.count(),
-          prisma.user.count({where: {is_active: true}}),
-          prisma.user.count({where: {role: 'admin'}}),
-          prisma.user.count({where: {role: 'coordinator'}}),
-        ]);
-        await Promise.all([
-          prisma.user.count({where: {role: 'mentor'}}),
-          prisma.user.count({where: {role: 'teacher'}}),
-          prisma.user.count({where: {role: 'viewer'}}),
-        ]);
-        await Promise.all([
-          prisma.pilotSchool.count(),
-          prisma.student.count(),
-          prisma.assessment.count(),
-          prisma.mentoringVisit.count(),
-        ]);
+        const counts = [
+          () => prisma.user.count(),
+          () => prisma.user.count({where: {is_active: true}}),
+          () => prisma.user.count({where: {role: 'admin'}}),
+          () => prisma.user.count({where: {role: 'coordinator'}}),
+          () => prisma.user.count({where: {role: 'mentor'}}),
+          () => prisma.user.count({where: {role: 'teacher'}}),
+          () => prisma.user.count({where: {role: 'viewer'}}),
+          () => prisma.pilotSchool.count(),
+          () => prisma.student.count(),
+          () => prisma.assessment.count(),
+          () => prisma.mentoringVisit.count(),
+        ];
+        await inBatches(counts, 4);
         await prisma.user.findMany({
           include: {
             pilot_school: school,

@@ -1,4 +1,5 @@
 import {defineEndpoint} from 'poolctl';
+import {inBatches} from 'poolctl/kit';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
 import {monthsBefore} from './shared/demo-application.ts';
 
@@ -40,18 +41,17 @@ export default defineEndpoint<PrismaClient, Region>({
     {
       name: 'after',
       async run({prisma, request}) {
-        await Promise.all([
-          prisma.student.count(),
-          prisma.assessment.count(),
-          prisma.pilotSchool.count(),
-          prisma.user.count({where: {role: 'teacher'}}),
-        ]);
-        await Promise.all([
-          prisma.assessment.findMany({orderBy: {assessed_date: 'desc'}, take: 10}),
-          prisma.assessment.count({where: {assessment_type: 'baseline'}}),
-          prisma.assessment.count({where: {assessment_type: 'midline'}}),
-          prisma.assessment.count({where: {assessment_type: 'endline'}}),
-        ]);
+        const queries = [
+          () => prisma.student.count(),
+          () => prisma.assessment.count(),
+          () => prisma.pilotSchool.count(),
+          () => prisma.user.count({where: {role: 'teacher'}}),
+          () => prisma.assessment.findMany({orderBy: {assessed_date: 'desc'}, take: 10}),
+          () => prisma.assessment.count({where: {assessment_type: 'baseline'}}),
+          () => prisma.assessment.count({where: {assessment_type: 'midline'}}),
+          () => prisma.assessment.count({where: {assessment_type: 'endline'}}),
+        ];
+        await inBatches(queries, 4);
         await prisma.student.findMany({
           where: {is_active: true, pilot_school: request},
           include: {assessments: {take: 5, orderBy: {assessed_date: 'desc'}}},

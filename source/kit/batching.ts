@@ -73,19 +73,22 @@ async function findEach<Key extends Id, Row>(
 /** A row of `groupBy`, with `_count: true`, `{_all: true}` or one field's. */
 type Group = {_count: number | bigint | Partial<Record<string, number>>};
 
+/** Prisma's groupBy would infer its arguments from a type of its result. */
+type RowOf<Groups> = Awaited<Groups> extends readonly (infer Row extends Group)[] ? Row : never;
+
 /**
  * The number of rows for each key, 0 where there is none, in the order of `keys`. `group` runs the query for some of them:
  * `levels => prisma.student.groupBy({by: ['level'], where: {level: {in: levels}}, _count: true})`. Groups of one key are
  * added up.
  */
-export async function countBy<Key extends Id, Row extends Group>(
+export async function countBy<Key extends Id, Groups>(
   keys: readonly Key[],
-  group: (keys: Key[]) => PromiseLike<readonly Row[]>,
-  {by, chunkSize}: Grouping<Row>,
+  group: (keys: Key[]) => Groups,
+  {by, chunkSize}: Grouping<RowOf<Groups>>,
 ): Promise<Map<Key, number>> {
   const counts = new Map<string, number>();
   await inChunks(keys, chunkSize, async chunk => {
-    for (const row of await group(chunk)) {
+    for (const row of (await group(chunk)) as readonly RowOf<Groups>[]) {
       const key = textOf(idOf(row, by));
       counts.set(key, (counts.get(key) ?? 0) + countOf(row));
     }

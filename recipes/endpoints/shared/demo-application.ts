@@ -1,4 +1,5 @@
-import type {Cache} from 'poolctl';
+import type {Cache as Instance} from 'poolctl';
+import {type Cache, createCache} from 'poolctl/kit';
 import type {PrismaClient} from '../../../source/demo/prisma/generated/assessments/client.ts';
 
 /** The demo's current day; its rows are older. */
@@ -52,18 +53,16 @@ export async function mentorSchoolIds(prisma: PrismaClient, mentorId: number): P
   return school === null ? [] : [school.id];
 }
 
-const fiveMinutesMs = 5 * 60_000;
+/** Each measured instance of the application has a cache of its own. */
+const caches = new WeakMap<Instance, Cache>();
 
 /** The same, cached for five minutes. Concurrent requests share one query. */
 export function cachedMentorSchoolIds(
-  {prisma, cache}: {prisma: PrismaClient; cache: Cache},
+  {prisma, cache: instance}: {prisma: PrismaClient; cache: Instance},
   mentorId: number,
 ): Promise<number[]> {
-  const key = `mentor:${mentorId}:active`;
-  const cached = cache.get(key) as Promise<number[]> | undefined;
-  if (cached !== undefined) return cached;
-  const pending = mentorSchoolIds(prisma, mentorId);
-  cache.set(key, pending, fiveMinutesMs);
-  pending.catch(() => cache.delete(key));
-  return pending;
+  const cache = caches.get(instance) ?? createCache();
+  caches.set(instance, cache);
+  const key = {tenant: mentorId, key: 'schools', models: ['User', 'UserPilotSchoolAssignment']};
+  return cache.get(prisma, key, db => mentorSchoolIds(db, mentorId));
 }

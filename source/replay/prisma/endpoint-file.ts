@@ -1,6 +1,7 @@
 import Module, {createRequire} from 'node:module';
 import {createJiti} from 'jiti/static';
 import {usageError} from '../../core/errors.ts';
+import * as kit from '../../kit/kit.ts';
 import {defineEndpoint, type Endpoint} from '../endpoint/endpoint.ts';
 import {lineOf} from '../pool/request-trace.ts';
 import {whileLoading} from '../sandbox/outbound.ts';
@@ -37,6 +38,7 @@ export async function loadEndpointFile(
       virtualModules: {
         // Resolves to this program even if the application has not installed it.
         poolctl: {defineEndpoint},
+        ...(hasOwnKit(path) ? {} : {'poolctl/kit': kit}),
         // Throws outside Next.js's own bundler.
         'server-only': {},
       },
@@ -48,6 +50,19 @@ export async function loadEndpointFile(
   const problem = problemOf(exported);
   if (problem !== null) throw usageError(`${path}: ${problem}`);
   return {...(exported as Endpoint), file: path};
+}
+
+/** Whether the file's application has installed poolctl: its kit then comes with the application's `pg`. */
+function hasOwnKit(file: string): boolean {
+  const kitSeenFrom = (from: string) => {
+    try {
+      return createRequire(from).resolve('poolctl/kit');
+    } catch {
+      return null;
+    }
+  };
+  const found = kitSeenFrom(file);
+  return found !== null && found !== kitSeenFrom(import.meta.url);
 }
 
 /** Why a value is not an endpoint; null if it is one. */

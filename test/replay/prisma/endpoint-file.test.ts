@@ -1,6 +1,6 @@
-import {mkdtemp, rm, writeFile} from 'node:fs/promises';
+import {mkdir, mkdtemp, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import {AbortError, exitCodes} from '../../../source/core/errors.ts';
 import {loadEndpointFile} from '../../../source/replay/prisma/endpoint-file.ts';
@@ -29,6 +29,19 @@ describe('an endpoint file', () => {
       `import {route} from './beside.ts';\nexport default {route, samples: [{}], ${variants}};`,
     );
     expect((await loadEndpointFile(file)).route).toBe('GET /beside');
+  });
+
+  test("imports poolctl/kit from the application's own poolctl, or else from this one", async () => {
+    const text = `import * as kit from 'poolctl/kit';\nexport default {route: Object.keys(kit).join(), samples: [{}], ${variants}};`;
+    const file = await written('cached.ts', text);
+    expect((await loadEndpointFile(file)).route).toMatch(/\bcreateCache\b/);
+    await written(join('application', 'node_modules', 'poolctl', 'kit.mjs'), 'export const own = 1;');
+    await written(
+      join('application', 'node_modules', 'poolctl', 'package.json'),
+      '{"name": "poolctl", "exports": {"./kit": "./kit.mjs"}}',
+    );
+    const installed = await written(join('application', 'cached.ts'), text);
+    expect((await loadEndpointFile(installed)).route).toBe('own');
   });
 
   test.each([
@@ -72,6 +85,7 @@ describe('an endpoint file', () => {
 
 async function written(name: string, text: string): Promise<string> {
   const file = join(folder, name);
+  await mkdir(dirname(file), {recursive: true});
   await writeFile(file, text);
   return file;
 }
