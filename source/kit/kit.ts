@@ -8,4 +8,16 @@ export {
   createCache,
   type Invalidation,
 } from './cache.ts';
-export {createPool, type PoolOptions} from './create-pool.ts';
+export {type Tags, withTags} from './context.ts';
+export {createPool, type InstrumentOptions, instrumentPool, type PoolOptions} from './create-pool.ts';
+export type {Instrumented, PoolStats} from './instrument.ts';
+export {poolMetrics} from './metrics.ts';
+export {prismaTags} from './tags.ts';
+export {
+  type PrismaTimeoutOptions,
+  prismaTimeouts,
+  type Timeout,
+  type TimeoutClass,
+  timeoutClasses,
+  withTimeout,
+} from './timeouts.ts';

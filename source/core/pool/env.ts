@@ -66,7 +66,8 @@ const poolerHosts: readonly [host: RegExp, name: string][] = [
   [/^(?:accelerate\.prisma-data\.net|pooled\.db\.prisma\.io)$/i, "Prisma's pooler"],
 ];
 
-function poolerOf(url: string, parameters: ReadonlyMap<string, string>): string | null {
+/** The pooler that a URL names by its host or by `pgbouncer=true`; null: none is named. */
+export function poolerOf(url: string, parameters: ReadonlyMap<string, string>): string | null {
   const host = /^[^:/?#]*/.exec(url.slice(hostStart(url)))?.[0] ?? '';
   const named = poolerHosts.find(([pattern]) => pattern.test(host))?.[1];
   return named ?? (parameters.get('pgbouncer') === 'true' ? 'a pooler (pgbouncer=true)' : null);

@@ -89,7 +89,7 @@ export function tunePool(snapshot: Snapshot, choices: TuningChoices, facts: Reci
   };
 }
 
-export const [production] = presets as readonly [Preset, ...Preset[]];
+const [production] = presets as readonly [Preset, ...Preset[]];
 
 /** The preset's settings with the given limit; null for 'formula' without one. */
 export function preferredSettings({

@@ -1,0 +1,239 @@
+import {AsyncResource} from 'node:async_hooks';
+import {randomInt} from 'node:crypto';
+import {performance} from 'node:perf_hooks';
+import type {Pool, PoolClient} from 'pg';
+import {currentContext} from './context.ts';
+import {type PoolState, turns, writeReport, writeState} from './report.ts';
+import {closePool} from './shutdown.ts';
+import {tagStatement} from './tags.ts';
+import {isTimeout, limitStatement} from './timeouts.ts';
+import {createWaitLog, type Waits} from './waits.ts';
+
+export type PoolStats = {
+  application: string;
+  /** Most connections that the pool opens. */
+  size: number;
+  open: number;
+  busy: number;
+  idle: number;
+  /** Checkouts that wait for a connection now. */
+  waiting: number;
+  waits: Waits;
+  /** Since the pool was instrumented. */
+  totals: {
+    checkouts: number;
+    /** Checkouts that waited, and those of them that ended without a connection. */
+    waits: number;
+    failed_waits: number;
+    wait_ms: number;
+    timeouts: number;
+    /** Connections that ended while they were idle or not running a statement. */
+    connection_errors: number;
+    reports: number;
+  };
+};
+
+export type Instrumented = {
+  /** What the pool does now, and its waits of the last minute. */
+  stats(): PoolStats;
+  /** Ends the pool once it is quiet, at the latest after this time; default 10 s. */
+  close(deadline_ms?: number): Promise<void>;
+};
+
+const reportMs = 5000;
+/** The state is not written again for each checkout while it stays the same. */
+const unchangedMs = 100;
+export const defaultDeadlineMs = 10_000;
+const alphabet = '0123456789abcdefghijklmnopqrstuvwxyz';
+
+/** pg's `query` and `connect` have a dozen overloads; their arguments are passed on. */
+// biome-ignore lint/suspicious/noExplicitAny: see above
+type Any = any;
+
+export type Settings = {name: string; timeout_ms: number | null; onConnectionError: (error: Error) => void};
+
+/** Wraps the pool's own functions; what is wrapped behaves as before for its callers. */
+export function instrument(pool: Pool, {name, timeout_ms, onConnectionError}: Settings): Instrumented {
+  const log = createWaitLog();
+  const totals: PoolStats['totals'] = {
+    checkouts: 0,
+    waits: 0,
+    failed_waits: 0,
+    wait_ms: 0,
+    timeouts: 0,
+    connection_errors: 0,
+    reports: 0,
+  };
+  const size = pool.options.max ?? 10;
+  const connect: (callback?: Any) => Any = pool.connect.bind(pool);
+  /** The unwrapped `query` of each open connection. */
+  const queries = new Map<PoolClient, (...args: Any[]) => Any>();
+
+  /** What pg-pool queues: those before it take the idle connections, and none may be opened. */
+  const mustWait = () => pool.waitingCount >= pool.idleCount && pool.totalCount >= size;
+  const noteWait = (since: number, isFailed: boolean) => {
+    const now = performance.now();
+    log.add(now - since, now);
+    totals.waits++;
+    totals.wait_ms += now - since;
+    if (isFailed) totals.failed_waits++;
+  };
+
+  pool.connect = (callback?: Any): Any => {
+    const since = mustWait() ? performance.now() : null;
+    totals.checkouts++;
+    if (callback === undefined) {
+      const client = connect();
+      if (since !== null) {
+        client.then(
+          () => noteWait(since, false),
+          () => noteWait(since, true),
+        );
+      }
+      return client;
+    }
+    // A checkout that waited is called back by what released the connection, with its context and its tags.
+    const bound = AsyncResource.bind(callback);
+    return connect((error: Error | undefined, client: PoolClient | undefined, release: Any) => {
+      if (since !== null) noteWait(since, error !== undefined);
+      if (client !== undefined) keepAfterTimeout(client);
+      bound(error, client, client?.release ?? release);
+    });
+  };
+
+  const state = (borrowed = 0): PoolState => ({
+    busy: pool.totalCount - pool.idleCount - borrowed,
+    size,
+    waiting: pool.waitingCount,
+    p95_ms: log.read(performance.now()).p95_ms,
+  });
+
+  const instance = Array.from({length: 3}, () => alphabet[randomInt(36)]).join('');
+  let turn = 0;
+  let reported = '';
+  let dueAt = 0;
+  let borrowed = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  /** pg sends it before the caller's first statement; a caller that begins a transaction does so after it. */
+  const report = (client: PoolClient) => {
+    const now = performance.now();
+    if (now < dueAt || !isReady(client)) return;
+    const text = writeState(state(borrowed));
+    dueAt = now + (text === reported ? unchangedMs : reportMs);
+    if (text === reported) return;
+    reported = text;
+    turn = (turn + 1) % turns;
+    totals.reports++;
+    const values = [writeReport(name, text, instance, turn)];
+    queries.get(client)?.("select set_config('application_name', $1, false)", values, (error: unknown) => {
+      if (error) reported = '';
+    });
+  };
+
+  /** No checkout came since the last report: an idle connection says what is true now, so that no old queue stays in the name. */
+  const reportRest = () => {
+    timer = undefined;
+    if (pool.ending || pool.totalCount === 0) return;
+    const text = writeState(state());
+    const isDue = text !== reported && performance.now() >= dueAt;
+    if (isDue && pool.idleCount > pool.waitingCount) {
+      borrowed = 1;
+      connect((_: unknown, client: PoolClient | undefined) => {
+        borrowed = 0;
+        client?.release();
+      });
+    }
+    const isAtRest = text === reported && /^\[0\/\d+ w0$/.test(text);
+    if (!isAtRest) startTimer();
+  };
+  const startTimer = () => {
+    if (timer === undefined) timer = setTimeout(reportRest, reportMs).unref();
+  };
+
+  pool.on('acquire', client => {
+    if (!queries.has(client)) wrap(client);
+    report(client);
+    startTimer();
+  });
+
+  pool.on('remove', client => queries.delete(client));
+
+  const wrap = (client: PoolClient) => {
+    const query: (...args: Any[]) => Any = client.query.bind(client);
+    queries.set(client, query);
+    // Without a listener an ended session kills the process, also while a caller holds the connection.
+    client.on('error', () => {});
+    // The server's reason comes first, then that the connection is closed.
+    client.once('error', error => {
+      totals.connection_errors++;
+      onConnectionError(error);
+    });
+    const run = (statement: Any, values: Any, callback: Any, limit_ms: number) => {
+      const limit = limitStatement(client, limit_ms, () => totals.timeouts++);
+      const done = typeof values === 'function' ? values : callback;
+      if (typeof done === 'function') {
+        const finish = (error: Any, result: Any) =>
+          limit.end(() => done(error ? limit.explain(error) : error, result));
+        return typeof values === 'function' ? query(statement, finish) : query(statement, values, finish);
+      }
+      return query(statement, values).then(
+        (result: Any) => new Promise(resolve => limit.end(() => resolve(result))),
+        (error: Any) => new Promise((_, reject) => limit.end(() => reject(limit.explain(error)))),
+      );
+    };
+    client.query = (config: Any, values?: Any, callback?: Any): Any => {
+      // A cursor or a stream: it writes its own messages, over a time that its reader decides.
+      if (config === null || typeof config?.submit === 'function') return query(config, values, callback);
+      const context = currentContext();
+      const statement = context === null ? config : tagged(config, context);
+      const limit_ms = context?.timeout_ms ?? timeout_ms;
+      return limit_ms === null
+        ? query(statement, values, callback)
+        : run(statement, values, callback, limit_ms);
+    };
+  };
+
+  return {
+    close: (deadline_ms = defaultDeadlineMs) => closePool(pool, queries, deadline_ms),
+    stats() {
+      const {totalCount, idleCount, waitingCount} = pool;
+      return {
+        application: name,
+        size,
+        open: totalCount,
+        busy: totalCount - idleCount,
+        idle: idleCount,
+        waiting: waitingCount,
+        waits: log.read(performance.now()),
+        totals: {...totals},
+      };
+    },
+  };
+}
+
+/** A named statement is prepared once, and its text may not change. */
+function tagged(config: Any, context: Parameters<typeof tagStatement>[1]): Any {
+  if (typeof config === 'string') return tagStatement(config, context);
+  const {text, name} = config;
+  return typeof text !== 'string' || name ? config : {...config, text: tagStatement(text, context)};
+}
+
+/** `pool.query` gives a connection back with any error of its statement, and the pool then closes it. */
+function keepAfterTimeout(client: PoolClient): void {
+  const release = client.release.bind(client);
+  client.release = error => release(isTimeout(error) ? undefined : error);
+}
+
+/**
+ * Not one that a caller left in a transaction, nor before the server is ready: a new connection, or one after an error. pg would
+ * warn that two statements wait for it.
+ */
+function isReady(client: PoolClient): boolean {
+  const {readyForQuery, getTransactionStatus} = client as {
+    readyForQuery?: boolean;
+    /** Not in older versions of pg. */
+    getTransactionStatus?: () => string | null;
+  };
+  return readyForQuery === true && (getTransactionStatus?.call(client) ?? 'I') === 'I';
+}

@@ -1,0 +1,172 @@
+import type {PoolClient} from 'pg';
+import {currentContext, withTimeoutMs} from './context.ts';
+
+/** How long a statement may run, by its kind. */
+export const timeoutClasses = {simple: 1000, standard: 5000, complex: 15_000, report: 30_000} as const;
+
+export type TimeoutClass = keyof typeof timeoutClasses;
+/** A class, or milliseconds. */
+export type Timeout = TimeoutClass | number;
+
+export function timeoutMs(timeout: Timeout): number {
+  const ms = typeof timeout === 'number' ? timeout : timeoutClasses[timeout];
+  // Node's longest timer.
+  if (!(ms > 0 && ms < 2 ** 31)) {
+    const classes = Object.keys(timeoutClasses).join(', ');
+    throw new TypeError(`The timeout is ${timeout}; it is milliseconds, or one of ${classes}`);
+  }
+  return ms;
+}
+
+/** Runs `fn`; each statement inside is cancelled on the server after this time. */
+export function withTimeout<Result>(timeout: Timeout, fn: () => Result): Result {
+  return withTimeoutMs(timeoutMs(timeout), fn);
+}
+
+export type PrismaTimeoutOptions = {
+  /** By `Model` or `Model.operation`. */
+  models?: Record<string, Timeout>;
+  /** By operation; default: `findUnique`, `findFirst` and `count` are simple, `aggregate` and `groupBy` complex. */
+  operations?: Record<string, Timeout>;
+  /** Of all other operations; 'standard'. */
+  standard?: Timeout;
+};
+
+const operationClasses: Record<string, Timeout> = {
+  findUnique: 'simple',
+  findUniqueOrThrow: 'simple',
+  findFirst: 'simple',
+  findFirstOrThrow: 'simple',
+  count: 'simple',
+  aggregate: 'complex',
+  groupBy: 'complex',
+};
+
+type Operation = {
+  model?: string;
+  operation: string;
+  args: unknown;
+  query: (args: never) => Promise<unknown>;
+};
+
+/**
+ * For `prisma.$extends`: timeouts by operation or model on a Prisma Client whose adapter has an instrumented pool. The
+ * narrowest wins: `withTimeout` around the call, `Model.operation`, `Model`, operation.
+ */
+export function prismaTimeouts({
+  models = {},
+  operations = {},
+  standard = 'standard',
+}: PrismaTimeoutOptions = {}) {
+  const byOperation = {...operationClasses, ...operations};
+  return {
+    name: 'poolctl-timeouts',
+    query: {
+      $allModels: {
+        $allOperations({model = '', operation, args, query}: Operation): Promise<unknown> {
+          const run = () => query(args as never);
+          if (hasTimeout()) return run();
+          const timeout =
+            models[`${model}.${operation}`] ?? models[model] ?? byOperation[operation] ?? standard;
+          return withTimeout(timeout, run);
+        },
+      },
+    },
+  };
+}
+
+function hasTimeout(): boolean {
+  return (currentContext()?.timeout_ms ?? null) !== null;
+}
+
+/** A statement that is cancelled at its time. */
+export type Limit = {
+  /** Calls back once no cancel request is under way: a late one would hit the next statement of the session. */
+  end(callback: () => void): void;
+  /** The error for the caller; the server's own names no timeout. */
+  explain<Failure>(error: Failure): Failure;
+};
+
+/** Errors of statements that a timeout ended: their sessions are usable. */
+const ended = new WeakSet<object>();
+
+export function isTimeout(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && ended.has(error);
+}
+
+/** After a cancel request without effect, such as through a network that is gone, the connection is closed. */
+const graceMs = 5000;
+
+export function limitStatement(client: PoolClient, timeout_ms: number, onTimeout: () => void): Limit {
+  let cancelling: Promise<void> | null = null;
+  let grace: NodeJS.Timeout | undefined;
+  const timer = setTimeout(() => {
+    onTimeout();
+    cancelling = requestCancel(client);
+    // Emits no error, which nobody might listen to; the statement's own callback gets it.
+    grace = setTimeout(() => void client.end().catch(() => {}), graceMs);
+  }, timeout_ms);
+  return {
+    end(callback) {
+      clearTimeout(timer);
+      clearTimeout(grace);
+      if (cancelling === null) callback();
+      else void cancelling.then(callback);
+    },
+    explain(error) {
+      if (cancelling !== null && isCancelled(error)) {
+        error.message = `canceling statement due to its timeout of ${timeout_ms} ms`;
+        ended.add(error);
+      }
+      return error;
+    },
+  };
+}
+
+/** query_canceled */
+function isCancelled(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && error.code === '57014';
+}
+
+/** What the cancel request needs of pg's client and of its Connection; @types/pg has neither. */
+type Wire = {
+  host: string;
+  port: number;
+  ssl: unknown;
+  sslNegotiation?: string;
+  processID: number;
+  secretKey: number;
+  connection: {constructor: new (config: object) => Connection};
+};
+type Connection = NodeJS.EventEmitter & {
+  connect(port: number | string, host?: string): void;
+  requestSsl(): void;
+  cancel(processId: number, secretKey: number): void;
+  stream: {destroy(): void; setTimeout(ms: number, callback: () => void): void};
+};
+
+/**
+ * Sends a CancelRequest, for which the server needs no slot, and resolves once the server has closed that connection: it has
+ * then sent the signal. Resolves on a failure too.
+ */
+export function requestCancel(client: PoolClient): Promise<void> {
+  const {host, port, ssl, sslNegotiation, processID, secretKey, connection} = client as unknown as Wire;
+  return new Promise(resolve => {
+    const request = new connection.constructor({ssl, sslNegotiation});
+    const cancel = () => request.cancel(processID, secretKey);
+    const finish = () => {
+      request.stream.destroy();
+      resolve();
+    };
+    request.on('error', finish);
+    request.on('end', finish);
+    request.on('sslconnect', cancel);
+    request.on('connect', () => {
+      if (!ssl) cancel();
+      else if (sslNegotiation !== 'direct') request.requestSsl();
+    });
+    request.stream.setTimeout(graceMs, finish);
+    if (host.startsWith('/')) request.connect(`${host}/.s.PGSQL.${port}`);
+    else request.connect(port, host);
+  });
+}

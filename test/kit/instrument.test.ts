@@ -1,0 +1,200 @@
+import pg from 'pg';
+import {afterAll, afterEach, beforeAll, describe, expect, test} from 'vitest';
+import {instrumentPool, withTags, withTimeout} from '../../source/kit/kit.ts';
+import {shareTestServer, type TestServer} from '../helpers/server.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await shareTestServer({major: 18});
+});
+afterAll(() => server.stop());
+
+const pools: pg.Pool[] = [];
+afterEach(async () => {
+  await Promise.all(pools.splice(0).map(pool => pool.end()));
+});
+
+function openPool(
+  max: number,
+  options: Parameters<typeof instrumentPool>[1] = {},
+  config: pg.PoolConfig = {},
+) {
+  const pool = new pg.Pool({connectionString: server.superuserUrl, max, application_name: 'web', ...config});
+  pools.push(pool);
+  return instrumentPool(pool, options);
+}
+
+async function names(): Promise<string[]> {
+  const rows = await server.query<{application_name: string}>(
+    "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'web%'",
+  );
+  return rows.map(({application_name}) => application_name);
+}
+
+describe('the reported queue', () => {
+  test('is what the pool counts itself', async () => {
+    const pool = openPool(2);
+    await pool.query('SELECT 1');
+    const held = [await pool.connect(), await pool.connect()];
+    const waiting = Array.from({length: 5}, () => pool.query('SELECT 1'));
+    expect(pool.stats()).toMatchObject({size: 2, open: 2, busy: 2, idle: 0, waiting: 5});
+    expect(pool.waitingCount).toBe(5);
+    expect(await names()).toContainEqual(expect.stringMatching(/^web\[1\/2 w0 #[0-9a-z]{3}\.1\]$/));
+    for (const client of held) client.release();
+    await Promise.all(waiting);
+    expect(pool.stats()).toMatchObject({
+      busy: 0,
+      idle: 2,
+      waits: {count: 5},
+      totals: {checkouts: 8, waits: 5},
+    });
+  });
+
+  test('is in the name of a starved pool, and leaves it with the traffic', async () => {
+    const pool = openPool(2);
+    let isOver = false;
+    const work = async () => {
+      while (!isOver) await pool.query('SELECT pg_sleep(0.01)');
+    };
+    const workers = Array.from({length: 7}, work);
+    const starved = /^web\[2\/2 w[45] p95 \d+ms #[0-9a-z]{3}\.2\]$/;
+    await expect.poll(names).toContainEqual(expect.stringMatching(starved));
+    isOver = true;
+    await Promise.all(workers);
+    await expect.poll(names).toContainEqual(expect.stringMatching(/^web\[0\/2 w0 p95 \d+ms #...\.[3-9]\]$/));
+  });
+
+  test('counts a checkout that got no connection', async () => {
+    const pool = openPool(1);
+    const client = await pool.connect();
+    pool.options.connectionTimeoutMillis = 20;
+    await expect(pool.query('SELECT 1')).rejects.toThrow('timeout exceeded when trying to connect');
+    await expect(pool.connect()).rejects.toThrow('timeout exceeded when trying to connect');
+    client.release();
+    expect(pool.stats().totals).toMatchObject({waits: 2, failed_waits: 2});
+    expect(pool.stats().waits.max_ms).toBeGreaterThanOrEqual(19);
+  });
+
+  test('outlives the transaction of the caller', async () => {
+    const pool = openPool(1);
+    await pool.query('SELECT 1');
+    const client = await pool.connect();
+    await client.query('BEGIN');
+    await client.query('ROLLBACK');
+    expect(await names()).toEqual([expect.stringMatching(/^web\[1\/1 w0 /)]);
+    client.release();
+  });
+
+  test('that the server refuses fails no caller', async () => {
+    await server.query("CREATE ROLE web LOGIN PASSWORD 'web'");
+    await server.query('REVOKE EXECUTE ON FUNCTION set_config FROM PUBLIC');
+    const pool = openPool(1, {}, {connectionString: server.url({user: 'web', password: 'web'})});
+    await pool.query('SELECT 1');
+    expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{one: 1}]);
+    expect(pool.stats().totals.reports).toBe(1);
+    expect(await names()).toEqual(['web']);
+    await server.query('GRANT EXECUTE ON FUNCTION set_config TO PUBLIC');
+  });
+});
+
+const ownText = 'SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid()';
+
+describe('tags', () => {
+  test('are on statements of the pool and of its clients', async () => {
+    const pool = openPool(1);
+    await withTags({route: '/users'}, async () => {
+      const tagged = {query: `${ownText} /*route='%2Fusers'*/`};
+      expect((await pool.query(ownText)).rows).toEqual([tagged]);
+      expect((await pool.query({text: ownText})).rows).toEqual([tagged]);
+      // The text of a named statement may not change.
+      expect((await pool.query({text: ownText, name: 'own'})).rows).toEqual([{query: ownText}]);
+      const client = await pool.connect();
+      expect((await client.query(ownText, [])).rows).toEqual([tagged]);
+      client.release();
+    });
+    expect((await pool.query(ownText)).rows).toEqual([{query: ownText}]);
+  });
+
+  test('of a checkout that waited are its own, not those of what released the connection', async () => {
+    const pool = openPool(1);
+    const queries = ['/a', '/b', '/c'].map(route =>
+      withTags({route}, async () => (await pool.query(ownText)).rows[0].query),
+    );
+    const tagged = ['a', 'b', 'c'].map(name => `${ownText} /*route='%2F${name}'*/`);
+    expect(await Promise.all(queries)).toEqual(tagged);
+  });
+});
+
+const running =
+  "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep(60)%'";
+
+describe('a timeout', () => {
+  test.each<[string, (pool: pg.Pool) => Promise<unknown>]>([
+    ['pool.query', pool => pool.query('SELECT pg_sleep(60)')],
+    [
+      'a callback',
+      pool =>
+        new Promise((resolve, reject) =>
+          pool.query('SELECT pg_sleep(60)', (error, result) => (error ? reject(error) : resolve(result))),
+        ),
+    ],
+    [
+      'a client',
+      async pool => {
+        const client = await pool.connect();
+        await client.query('SELECT pg_sleep(60)').finally(() => client.release());
+      },
+    ],
+  ])('ends the statement of %s on the server, and its session stays usable', async (_, query) => {
+    const pool = openPool(1);
+    const pid = async () => (await pool.query('SELECT pg_backend_pid() AS pid')).rows[0].pid;
+    const before = await pid();
+    await expect(withTimeout(50, () => query(pool))).rejects.toMatchObject({
+      code: '57014',
+      message: 'canceling statement due to its timeout of 50 ms',
+    });
+    expect(await server.query(running)).toEqual([]);
+    expect(await pid()).toBe(before);
+    expect(pool.stats().totals.timeouts).toBe(1);
+  });
+
+  test('never hits the next statement', async () => {
+    const pool = openPool(1);
+    const outcomes = new Set<string>();
+    for (let round = 0; round < 60; round++) {
+      const statement = withTimeout(4, () => pool.query('SELECT pg_sleep(0.004)'));
+      outcomes.add(
+        await statement.then(
+          () => 'result',
+          ({code}) => code,
+        ),
+      );
+      expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{one: 1}]);
+    }
+    expect([...outcomes].every(each => ['result', '57014'].includes(each))).toBe(true);
+    expect(pool.stats().totals.connection_errors).toBe(0);
+  });
+
+  test('of the pool counts for each statement without its own', async () => {
+    const pool = openPool(1, {timeout: 50});
+    await expect(pool.query('SELECT pg_sleep(60)')).rejects.toThrow('its timeout of 50 ms');
+    const slow = withTimeout('report', () => pool.query("SELECT pg_sleep(0.1), 'done' AS done"));
+    expect((await slow).rows).toMatchObject([{done: 'done'}]);
+  });
+});
+
+test('a pool survives the end of its sessions, idle ones and one that a caller holds', async () => {
+  const errors: string[] = [];
+  const pool = openPool(2, {onConnectionError: ({message}) => errors.push(message)});
+  const held = await pool.connect();
+  await pool.query('SELECT 1');
+  await server.query(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'web%'",
+  );
+  await expect.poll(() => pool.stats().totals.connection_errors).toBe(2);
+  await expect(held.query('SELECT 1')).rejects.toThrow();
+  held.release();
+  expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{one: 1}]);
+  const reason = 'terminating connection due to administrator command';
+  expect(errors).toEqual([reason, reason]);
+});
