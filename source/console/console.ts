@@ -9,7 +9,6 @@ import {mountApp} from './app.tsx';
 import {createScroller} from './components/page.tsx';
 import {createEffects} from './effects.ts';
 import type {InputEvent} from './input/decoder.ts';
-import {meaningOf} from './input/key-meaning.ts';
 import {type InputReader, inputOptionsOf, readInput} from './input/read-input.ts';
 import type {ConsolePorts} from './ports.ts';
 import {createCursorReports, createFramePace} from './screen/frame-pace.ts';
@@ -19,8 +18,7 @@ import {type TerminalStreams, takeTerminal} from './screen/terminal.ts';
 import {createTheme, withoutAmbiguous} from './screen/theme.ts';
 import {rememberedOf} from './state/remembered.ts';
 import {type ConsoleState, createState} from './state/state.ts';
-import {createConsoleStore} from './state/store.ts';
-import type {Message} from './state/update.ts';
+import {createConsoleStore, type Message} from './store.ts';
 import {views} from './views/index.ts';
 
 /** How the program is ended by signals, and how the console asks for its end. */
@@ -93,7 +91,7 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   });
   const writeFrame = (bytes: string) => ending.signal.aborted || pace.write(bytes);
   const screen = createScreen(writeFrame, theme, columns, rows);
-  const {store, dispatch, current, batch} = createConsoleStore(
+  const {store, dispatch, batch} = createConsoleStore(
     createState({columns, rows, ...options, recipes: ports.recipes, views}),
     effect => effects.perform(effect),
   );
@@ -219,14 +217,9 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   /** All of one read: one frame for them. */
   function takeAll(events: InputEvent[]): void {
     scroller.dropPending();
-    batch(() => events.forEach(takeInput));
-  }
-
-  function takeInput(event: InputEvent): void {
-    const meaning = ending.signal.aborted ? null : meaningOf(event, current());
-    if (meaning === null) return;
-    if ('blocked' in meaning) dispatch({kind: 'notice', notice: {text: meaning.blocked, severity: 'info'}});
-    else dispatch(meaning.command);
+    batch(() => {
+      for (const event of events) if (!ending.signal.aborted) dispatch(event);
+    });
   }
 }
 

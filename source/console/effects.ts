@@ -8,7 +8,7 @@ import type {Backend} from '../model/snapshot.ts';
 import type {ConsolePorts} from './ports.ts';
 import type {PastRead} from './state/past.ts';
 import type {Effect, ScrollBy} from './state/state.ts';
-import type {Message} from './state/update.ts';
+import type {Message} from './store.ts';
 
 export type EffectContext = {
   dispatch(message: Message): void;

@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 import {App} from '../../source/console/app.tsx';
 import {createTheme} from '../../source/console/screen/theme.ts';
 import {createState} from '../../source/console/state/state.ts';
-import {createConsoleStore} from '../../source/console/state/store.ts';
+import {createConsoleStore} from '../../source/console/store.ts';
 import {views} from '../../source/console/views/index.ts';
 import {renderElement, rowsOfGrid} from './rendered.tsx';
 

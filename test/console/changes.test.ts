@@ -3,7 +3,7 @@ import type {ConsoleState} from '../../source/console/state/state.ts';
 import type {JournalEntry} from '../../source/model/journal-entry.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
-import {open, play, press, read, rowsOf} from './played.ts';
+import {key, open, play, press, read, rowsOf} from './played.ts';
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 12, 0, second)).toISOString();
 const orders = createStatement({stats_since: '2025-12-01T00:00:00.000000Z'});
@@ -121,16 +121,12 @@ it('can be filtered', () => {
 });
 
 it('shows the past up to its time, from the log up to now', () => {
-  const past = play(
-    shown(),
-    {kind: 'step-time', by: -1},
-    {
-      kind: 'past-read',
-      times: [0, 10].map(second => ({at_ms: Date.parse(at(second)), severity: null})),
-      snapshots: readings.slice(0, 2).map(createSnapshot),
-      outage: null,
-    },
-  );
+  const past = play(shown(), key('left'), {
+    kind: 'past-read',
+    times: [0, 10].map(second => ({at_ms: Date.parse(at(second)), severity: null})),
+    snapshots: readings.slice(0, 2).map(createSnapshot),
+    outage: null,
+  });
   expect(past.state.past).not.toBeNull();
   expect(body(past.state)).toEqual([
     expect.stringContaining('what changed in 10s'),
@@ -155,7 +151,7 @@ it('asks for what changed in a recording when it is opened, and shows what came 
       outage: null,
     },
   ).state;
-  const {state, effects} = play(playing, {kind: 'show-view', view: 'changes'});
+  const {state, effects} = play(playing, key('7'));
   expect(effects).toContainEqual({kind: 'read-past-changes'});
   expect(body(state).join('\n')).not.toContain('UPDATE orders');
   const {log} = play(open(), ...messages).state.samples.at(-1) ?? {};

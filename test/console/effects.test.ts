@@ -2,7 +2,7 @@ import {describe, expect, it, vi} from 'vitest';
 import {createEffects} from '../../source/console/effects.ts';
 import type {ConsolePorts, PastPort} from '../../source/console/ports.ts';
 import type {JournalState} from '../../source/console/state/run.ts';
-import type {Message} from '../../source/console/state/update.ts';
+import type {Message} from '../../source/console/store.ts';
 import type {Recording} from '../../source/model/ports.ts';
 import {createSnapshotBuffer} from '../../source/recording/recording.ts';
 import {exampleServer} from '../helpers/identity.ts';

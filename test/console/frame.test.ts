@@ -4,7 +4,7 @@ import {createTheme} from '../../source/console/screen/theme.ts';
 import {views} from '../../source/console/views/index.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
-import {open, play, press, read, rowsOf, screenOf, theme} from './played.ts';
+import {key, open, play, press, read, rowsOf, screenOf, theme} from './played.ts';
 import {expectSameCells, gridOf, rowsOfGrid} from './rendered.tsx';
 
 const incident = createSnapshot({
@@ -75,13 +75,8 @@ describe('without colour', () => {
   const nearlyFull = {...incident, budget: {...incident.budget, used: 56, used_ratio: 56 / 57, headroom: 1}};
   const noColour = createTheme({NO_COLOR: '1', LANG: 'C.UTF-8'});
 
-  it.each(views.map(({id}) => id))('only the selected row is reversed in %s, and it is marked', view => {
-    const state = play(
-      open(120, 30),
-      read(nearlyFull),
-      {kind: 'show-view', view},
-      {kind: 'move', by: 1},
-    ).state;
+  it.each(views)('only the selected row is reversed in $id, and it is marked', view => {
+    const state = play(open(120, 30), read(nearlyFull), key(view.key), key('down')).state;
     const grid = gridOf(state, noColour);
     const isReversed = (cell: number) => styles[grid.style[cell] ?? 0]?.split(';').includes('7') === true;
     const rows = rowsOfGrid(grid);
@@ -127,13 +122,13 @@ describe('frames', () => {
     async ({columns, rows, snapshot}) => {
       const opened = open(columns, rows, {isProduction: columns === 80});
       const start = snapshot ? play(opened, read(snapshot)).state : opened;
-      await expectSameCells(play(start, {kind: 'help'}).state, theme);
-      await expectSameCells(play(start, {kind: 'open'}).state, theme);
-      for (const {id: view} of views) {
-        const browsing = play(start, {kind: 'show-view', view}, {kind: 'move', by: 1}).state;
+      await expectSameCells(play(start, key('?')).state, theme);
+      await expectSameCells(play(start, key('enter')).state, theme);
+      for (const view of views) {
+        const browsing = play(start, key(view.key), key('down')).state;
         await expectSameCells(browsing, theme);
-        await expectSameCells(play(browsing, {kind: 'open'}).state, theme);
-        await expectSameCells(play(browsing, {kind: 'prompt', purpose: 'filter'}).state, theme);
+        await expectSameCells(play(browsing, key('enter')).state, theme);
+        await expectSameCells(play(browsing, key('/')).state, theme);
       }
     },
   );

@@ -1,5 +1,5 @@
 import {expect, it} from 'vitest';
-import type {Message} from '../../source/console/state/update.ts';
+import type {Message} from '../../source/console/store.ts';
 import {noDiagnosisData} from '../../source/core/recipe/diagnose.ts';
 import {createWriteState} from '../core/assessment/harms/readings.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';

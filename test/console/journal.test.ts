@@ -1,9 +1,9 @@
 import {describe, expect, it, onTestFinished, vi} from 'vitest';
 import type {ConsoleState} from '../../source/console/state/state.ts';
-import type {Message} from '../../source/console/state/update.ts';
+import type {Message} from '../../source/console/store.ts';
 import type {JournalEntry, JournalEvent} from '../../source/model/journal-entry.ts';
 import type {StepResult} from '../../source/model/run.ts';
-import {createStep, mount, open, play, press, rowsOf, screenOf} from './played.ts';
+import {createStep, key, mount, open, play, press, rowsOf, screenOf} from './played.ts';
 
 const verified: StepResult = {
   outcome: 'verified',
@@ -121,7 +121,7 @@ describe('the list', () => {
       unfinished: 0,
     };
     const asked = press(play(open(160, 30), read).state, '6', '/');
-    const typed = [...filter].map((text): Message => ({kind: 'type', text}));
+    const typed = [...filter].map((text): Message => key(text));
     const rows = rowsOf(play(asked, ...typed).state).filter(row => /^[ >]+\d+ 2026/.test(row));
     expect(rows.map(row => Number.parseInt(row.replace(/^\D+/, ''), 10))).toEqual(seqs);
   });

@@ -1,10 +1,9 @@
 import {expect, it, onTestFinished, vi} from 'vitest';
 import Output from '../../node_modules/ink/build/output.js';
-import {meaningOf} from '../../source/console/input/key-meaning.ts';
 import {bindings} from '../../source/console/input/keymap.ts';
 import {isTooSmall} from '../../source/console/state/browsing.ts';
 import type {Effect} from '../../source/console/state/state.ts';
-import type {Message} from '../../source/console/state/update.ts';
+import type {Message} from '../../source/console/store.ts';
 import {viewOf} from '../../source/console/views/index.ts';
 import {createRunState} from '../../source/core/engine/run-state.ts';
 import {randomFrom} from '../../source/core/random.ts';
@@ -82,13 +81,9 @@ it.each([1, 2, 3, 4, 5, 6])('shows its place after any keys, snapshots, losses a
   const due: Message[] = [];
   const state = open(80, 24, {recipes, isProduction: seed === 2, targetName: 'yes'});
   const app = mount(state, effect => void due.push(...answersTo(effect)), {columns: 100, rows: 24});
-  const press = (name: string) => {
-    const meaning = meaningOf({kind: 'key', name}, app.state());
-    if (meaning !== null && 'command' in meaning) app.play(meaning.command);
-  };
   const actions: [times: number, act: (index: number) => void][] = [
-    [6, () => press(oneOf(keys))],
-    [4, () => oneOf(ways).split(' ').forEach(press)],
+    [6, () => app.play(oneOf(keys))],
+    [4, () => app.play(...oneOf(ways).split(' '))],
     [2, () => app.play(...due.splice(Math.floor(random() * due.length), 1))],
     [1, index => app.play({kind: 'read', snapshot: snapshotAt(index), effective_interval_ms: 2000})],
     [1, () => app.play({kind: 'lost', message: longText, hint: longText, retry_in_ms: 3000})],

@@ -3,13 +3,10 @@ import {onTestFinished} from 'vitest';
 import {createStore} from 'zustand/vanilla';
 import {App} from '../../source/console/app.tsx';
 import {createScroller} from '../../source/console/components/page.tsx';
-import {commandOf} from '../../source/console/input/key-meaning.ts';
 import {createTheme, type Theme} from '../../source/console/screen/theme.ts';
 import type {Effect} from '../../source/console/state/state.ts';
 import {type ConsoleState, createState} from '../../source/console/state/state.ts';
-import {createConsoleStore} from '../../source/console/state/store.ts';
-import type {Message} from '../../source/console/state/update.ts';
-import {update} from '../../source/console/state/update.ts';
+import {createConsoleStore, type Message, update} from '../../source/console/store.ts';
 import {views} from '../../source/console/views/index.ts';
 import type {Finding, Plan, Recipe} from '../../source/model/recipe.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
@@ -61,7 +58,7 @@ export function mount(
   state(): ConsoleState;
 } {
   const scroller = createScroller();
-  const {store, dispatch, current, batch} = createConsoleStore(state, effect => {
+  const {store, dispatch, batch} = createConsoleStore(state, effect => {
     if (effect.kind === 'scroll') scroller.scroll(effect.page, effect.by);
     else perform(effect);
   });
@@ -70,8 +67,7 @@ export function mount(
   return {
     play(...inputs) {
       for (const input of inputs) {
-        const message = typeof input === 'string' ? messageOf(input, store.getState()) : input;
-        if (message !== null) dispatch(message);
+        dispatch(typeof input === 'string' ? key(input) : input);
         app.draw();
       }
     },
@@ -79,8 +75,7 @@ export function mount(
       scroller.dropPending();
       batch(() => {
         for (const input of inputs) {
-          const message = typeof input === 'string' ? messageOf(input, current()) : input;
-          if (message !== null) dispatch(message);
+          dispatch(typeof input === 'string' ? key(input) : input);
         }
       });
       app.draw();
@@ -90,20 +85,14 @@ export function mount(
   };
 }
 
-function messageOf(key: string, state: ConsoleState): Message | null {
-  const meaning = commandOf(key, state);
-  if (meaning === null) return null;
-  return 'blocked' in meaning
-    ? {kind: 'notice', notice: {text: meaning.blocked, severity: 'info'}}
-    : meaning.command;
+/** A key by its name. */
+export function key(name: string): Message {
+  return {kind: 'key', name};
 }
 
 /** After keys, by their names; one that is blocked says why in the notice, as in the console. */
 export function press(state: ConsoleState, ...keys: string[]): ConsoleState {
-  return keys.reduce((current, key) => {
-    const message = messageOf(key, current);
-    return message === null ? current : update(current, message).state;
-  }, state);
+  return play(state, ...keys.map(key)).state;
 }
 
 export function read(snapshot: Snapshot, viaRescueUrl = false): Message {

@@ -4,7 +4,7 @@ import {createRunState} from '../../source/core/engine/run-state.ts';
 import type {JournalEntry, JournalEvent} from '../../source/model/journal-entry.ts';
 import {exampleServer} from '../helpers/identity.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
-import {createStep, open, play, press, read, rowsOf, screenOf} from './played.ts';
+import {createStep, key, open, play, press, read, rowsOf, screenOf} from './played.ts';
 
 const done = {outcome: 'verified', row_count: 1, sqlstate: null, message: null, duration_ms: 1} as const;
 const reversible = createStep(1, {
@@ -67,7 +67,7 @@ it('works like every plan: a typed word, the engine, and back at each stage', ()
   expect(screenOf(confirm)).toMatch(/Undoes 1 step of run run-one[\s\S]*on db\.example:5432\/shop/);
   expect(press(confirm, 'escape').wizard?.stage).toBe('preview');
   expect(press(preview, 'escape').wizard).toBeNull();
-  const {effects} = play(press(confirm, 'y', 'e', 's'), {kind: 'submit'});
+  const {effects} = play(press(confirm, 'y', 'e', 's'), key('enter'));
   expect(effects).toEqual([
     {
       kind: 'execute-plan',
@@ -84,18 +84,16 @@ it('asks for the name of the server if the journal does not contain it', () => {
   const confirm = press(journal('db.example:5432/shop', [old, ...events.slice(1)]), 'g', 'u', 'enter');
   expect(screenOf(confirm)).toContain('type db.example:5432/shop to run it');
   expect(screenOf(press(confirm, 'escape'))).toMatch(/the journal does\s+not name its server/);
-  expect(play(press(confirm, 'y', 'e', 's'), {kind: 'submit'}).effects).toEqual([]);
+  expect(play(press(confirm, 'y', 'e', 's'), key('enter')).effects).toEqual([]);
   const typed = press(confirm, ...'db.example:5432/shop');
-  expect(play(typed, {kind: 'submit'}).effects).toMatchObject([
-    {kind: 'execute-plan', server: exampleServer},
-  ]);
+  expect(play(typed, key('enter')).effects).toMatchObject([{kind: 'execute-plan', server: exampleServer}]);
 });
 
 it('shows what would be undone where poolctl is read-only, and undoes nothing', () => {
   const now = createSnapshot();
   const preview = press(journal(), 'g', 'u');
   const readOnly = play(preview, read({...now, target: {...now.target, read_only: '--read-only'}})).state;
-  const refused = play(readOnly, {kind: 'submit'});
+  const refused = play(readOnly, key('enter'));
   expect([refused.state.wizard?.stage, refused.effects]).toEqual(['preview', []]);
   expect(screenOf(refused.state)).toContain('poolctl is read-only here (--read-only): nothing was changed');
 });
@@ -108,7 +106,7 @@ it('does nothing on a server that is not the one it was opened on', () => {
   const moved = play(confirm, read(other, true)).state;
   expect(rowsOf(moved)[0]).toContain('another server via rescue');
   expect(screenOf(moved)).toContain('the rescue URL leads to another server: this is server …253081');
-  const refused = play(moved, {kind: 'submit'});
+  const refused = play(moved, key('enter'));
   expect(refused.effects).toEqual([]);
   expect(screenOf(refused.state)).toMatch(/poolctl\s+changes nothing there/);
   const opened = press({...moved, wizard: null}, 'g', 'u');
@@ -116,7 +114,7 @@ it('does nothing on a server that is not the one it was opened on', () => {
   expect(screenOf(opened)).toContain('this is server …253081, not server …028086');
   // Back on the first one, keys that act are as before.
   const back = play(moved, read(now)).state;
-  expect(play(back, {kind: 'submit'}).effects).toMatchObject([{kind: 'execute-plan', server: exampleServer}]);
+  expect(play(back, key('enter')).effects).toMatchObject([{kind: 'execute-plan', server: exampleServer}]);
 });
 
 it('shows the result at the top of the Journal although a row is selected', () => {

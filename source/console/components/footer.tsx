@@ -1,7 +1,7 @@
 import {Box} from 'ink';
 import {counted, formatMs} from '../../core/text/format.ts';
 import {replayKeys} from '../dialogs/replay.tsx';
-import {keyName, labelOf, needsServer, whyDisabled} from '../input/key-meaning.ts';
+import {keyName, labelOf, whyDisabled} from '../input/key-meaning.ts';
 import {bindings} from '../input/keymap.ts';
 import {modeOf} from '../input/modes.ts';
 import {completionOf} from '../state/command-line.ts';
@@ -170,7 +170,7 @@ function hintsOf(state: ConsoleState): [key: string, label: string, reason: stri
       .filter(({views}) => views === undefined || views.includes(state.view) || mode === 'sessionPreview')
       .map(binding => ({binding, key: binding.keys[0] ?? ''}))
       // In the past the keys that change something are not listed; pressed, they say why they do nothing.
-      .filter(({binding, key}) => state.past === null || !needsServer(binding, state, key))
+      .filter(({binding}) => state.past === null || !binding.needsServer?.(state))
       .map(({binding, key}) => [keyName(key), labelOf(binding, state), whyDisabled(binding, state, key)])
   );
 }

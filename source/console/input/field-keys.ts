@@ -1,3 +1,8 @@
+import {markChoice, toggleChoice} from '../state/choices.ts';
+import {changeWizard, completePrompt, editLine, moveBy, recallLine, showBlocker} from '../state/commands.ts';
+import {edit, type LineEdit} from '../state/line-editor.ts';
+import type {ConsoleState} from '../state/state.ts';
+import {choose} from '../state/wizard.ts';
 import {
   type Binding,
   formModes,
@@ -9,67 +14,79 @@ import {
   typingModes,
 } from './modes.ts';
 
+const editing = (how: LineEdit) => (state: ConsoleState) => editLine(state, line => edit(line, how));
+
 const lineModes: Mode[] = ['prompt', 'form'];
 
 /** Keys in a form, a prompt and the line being typed: readline's. */
 export const fieldBindings: Binding[] = [
   ...inModes(formModes, [
-    [['tab'], {kind: 'move', by: 1}, 'next parameter'],
-    [['shift-tab'], {kind: 'move', by: -1}, 'previous parameter'],
+    [['tab'], 'next parameter', state => moveBy(state, {lines: 1})],
+    [['shift-tab'], 'previous parameter', state => moveBy(state, {lines: -1})],
   ]),
   {
     keys: ['left', 'right'],
     modes: ['choice'],
-    command: key => ({kind: 'choose', by: key === 'left' ? -1 : 1}),
+    update: (state, key) => changeWizard(state, wizard => choose(state, wizard, key === 'left' ? -1 : 1)),
     help: 'in a parameter with a list of values: previous or next value',
   },
   {
     keys: ['pageup', 'pagedown'],
     modes: formModes,
-    command: key => ({kind: 'page', by: key === 'pageup' ? -1 : 1}),
+    update: (state, key) => moveBy(state, {pages: key === 'pageup' ? -1 : 1}),
     help: 'page up or down in a form',
   },
   ...inModes('prompt', [
-    [['tab'], {kind: 'complete'}, 'in a prompt: complete a command, view, recipe or column'],
-    [['up', 'ctrl-p'], {kind: 'recall', by: -1}, 'in a prompt: what was entered before'],
-    [['down', 'ctrl-n'], {kind: 'recall', by: 1}, 'in a prompt: what was entered after it'],
+    [['tab'], 'in a prompt: complete a command, view, recipe or column', completePrompt],
+    [['up', 'ctrl-p'], 'in a prompt: what was entered before', state => recallLine(state, -1)],
+    [['down', 'ctrl-n'], 'in a prompt: what was entered after it', state => recallLine(state, 1)],
   ]),
   ...inModes(lineModes, [
-    [['left', 'ctrl-b'], {kind: 'edit', how: 'backward-char'}, 'one character left'],
-    [['right', 'ctrl-f'], {kind: 'edit', how: 'forward-char'}, 'one character right'],
+    [['left', 'ctrl-b'], 'one character left', editing('backward-char')],
+    [['right', 'ctrl-f'], 'one character right', editing('forward-char')],
   ]),
   ...inModes(typingModes, [
-    [['home', 'ctrl-a'], {kind: 'edit', how: 'beginning-of-line'}, 'to its start'],
-    [['end', 'ctrl-e'], {kind: 'edit', how: 'end-of-line'}, 'to its end'],
-    [['alt-b'], {kind: 'edit', how: 'backward-word'}, 'one word left'],
-    [['alt-f'], {kind: 'edit', how: 'forward-word'}, 'one word right'],
-    [['backspace'], {kind: 'edit', how: 'backward-delete-char'}, 'delete the character before the cursor'],
-    [['delete', 'ctrl-d'], {kind: 'edit', how: 'delete-char'}, 'delete the character after the cursor'],
-    [['ctrl-w'], {kind: 'edit', how: 'unix-word-rubout'}, 'delete back to a space'],
-    [['alt-backspace'], {kind: 'edit', how: 'backward-kill-word'}, 'delete the word before the cursor'],
-    [['alt-d'], {kind: 'edit', how: 'kill-word'}, 'delete the word after the cursor'],
-    [['ctrl-u'], {kind: 'edit', how: 'unix-line-discard'}, 'delete up to the cursor'],
-    [['ctrl-k'], {kind: 'edit', how: 'kill-line'}, 'delete from the cursor on'],
+    [['home', 'ctrl-a'], 'to its start', editing('beginning-of-line')],
+    [['end', 'ctrl-e'], 'to its end', editing('end-of-line')],
+    [['alt-b'], 'one word left', editing('backward-word')],
+    [['alt-f'], 'one word right', editing('forward-word')],
+    [['backspace'], 'delete the character before the cursor', editing('backward-delete-char')],
+    [['delete', 'ctrl-d'], 'delete the character after the cursor', editing('delete-char')],
+    [['ctrl-w'], 'delete back to a space', editing('unix-word-rubout')],
+    [['alt-backspace'], 'delete the word before the cursor', editing('backward-kill-word')],
+    [['alt-d'], 'delete the word after the cursor', editing('kill-word')],
+    [['ctrl-u'], 'delete up to the cursor', editing('unix-line-discard')],
+    [['ctrl-k'], 'delete from the cursor on', editing('kill-line')],
   ]),
 ];
 
 /** On the pages of a recipe. */
 export const wizardBindings: Binding[] = [
   ...inModes('wizard', [
-    [['w'], {kind: 'open-blocker'}, 'during a run: show the session it waits for', needsBlocker],
-    [['o'], {kind: 'toggle-guards'}, 'in a preview: show the guards in full, or fold them', needsLongGuard],
+    [['w'], 'during a run: show the session it waits for', showBlocker, needsBlocker],
+    [
+      ['o'],
+      'in a preview: show the guards in full, or fold them',
+      state => changeWizard(state, wizard => ({...wizard, areGuardsShown: !wizard.areGuardsShown})),
+      needsLongGuard,
+    ],
     [
       ['space'],
-      {kind: 'toggle-choice', which: 'marked'},
       'in a preview: leave the marked session, index or table out, or take it again',
+      state => changeWizard(state, wizard => toggleChoice(state, wizard, 'marked')),
       needsChoices,
     ],
-    [['a'], {kind: 'toggle-choice', which: 'all'}, 'in a preview: take all, or leave all out', needsChoices],
+    [
+      ['a'],
+      'in a preview: take all, or leave all out',
+      state => changeWizard(state, wizard => toggleChoice(state, wizard, 'all')),
+      needsChoices,
+    ],
   ]),
   {
     keys: ['tab', 'shift-tab'],
     modes: ['wizard'],
-    command: key => ({kind: 'mark-choice', by: key === 'tab' ? 1 : -1}),
+    update: (state, key) => changeWizard(state, wizard => markChoice(wizard, key === 'tab' ? 1 : -1)),
     help: 'in a preview: mark the next or previous one',
     disabledBecause: needsChoices,
   },

@@ -1,7 +1,9 @@
 import {isTooSmall, type ViewId} from '../state/browsing.ts';
+import {changeWizard, editLine, paste, wizardOnTop} from '../state/commands.ts';
+import {inform} from '../state/dialog.ts';
+import {insert} from '../state/line-editor.ts';
 import {whyNotInPast} from '../state/past.ts';
-import type {ConsoleState} from '../state/state.ts';
-import type {Command} from '../state/update.ts';
+import {type ConsoleState, noEffects, type UpdateResult} from '../state/state.ts';
 import {viewOf} from '../views/index.ts';
 import type {InputEvent} from './decoder.ts';
 import {bindings} from './keymap.ts';
@@ -12,58 +14,35 @@ export function labelOf({label}: Binding, state: ConsoleState): string {
   return typeof label === 'function' ? label(state) : (label ?? '');
 }
 
-const serverCommands: Command['kind'][] = [
-  'end-sessions',
-  'explain',
-  'open-recipe',
-  'open-finding',
-  'undo-run',
-];
-
-/** Whether the key asks the server for something, or leads to a change there: not while the past is shown. */
-export function needsServer({command}: Binding, {view}: ConsoleState, key: string): boolean {
-  const {kind} = typeof command === 'function' ? command(key) : command;
-  return serverCommands.includes(kind) || (kind === 'open' && ['overview', 'recipes'].includes(view));
-}
-
 /** Why a key does nothing now; null where it works. */
 export function whyDisabled(binding: Binding, state: ConsoleState, key: string): string | null {
-  if (state.past !== null && needsServer(binding, state, key)) return whyNotInPast(state.past);
+  if (state.past !== null && binding.needsServer?.(state)) return whyNotInPast(state.past);
   return binding.disabledBecause?.(state, key) ?? null;
 }
 
-type Meaning = {command: Command} | {blocked: string} | null;
-
-/** The command for what was typed or pasted; `blocked` is why there is none. */
-export function meaningOf(event: InputEvent, state: ConsoleState): Meaning {
-  const meaning =
-    event.kind === 'paste'
-      ? {command: {kind: 'paste', text: event.text} as const}
-      : commandOf(event.name, state);
-  if (meaning === null || !isTooSmall(state)) return meaning;
-  return 'command' in meaning && isAllowedUnseen(meaning.command, state) ? meaning : null;
-}
-
-/** The command for a key on a terminal of sufficient size; `blocked` is why there is none. */
-export function commandOf(key: string, state: ConsoleState): Meaning {
+/** Does what was typed or pasted does; a key that does nothing now says why. */
+export function takeInput(state: ConsoleState, input: InputEvent): UpdateResult {
+  const isUnseen = isTooSmall(state);
+  const before = withoutAsking(state.notice === null ? state : {...state, notice: null}, input);
+  if (input.kind === 'paste') return isUnseen ? noEffects(state) : paste(before, input.text);
+  const key = input.name;
   const mode = modeOf(state);
   const text = key === 'space' ? ' ' : key;
-  if (typingModes.includes(mode) && [...text].length === 1) return {command: {kind: 'type', text}};
+  if (typingModes.includes(mode) && [...text].length === 1)
+    return isUnseen ? noEffects(state) : editLine(before, line => insert(line, text));
   const binding = bindings.find(({keys, modes}) => keys.includes(key) && modes.includes(mode));
-  if (!binding) return null;
+  if (binding === undefined || (isUnseen && !binding.worksUnseen?.(state))) return noEffects(state);
   const reason = whyDisabled(binding, state, key);
-  if (reason !== null) return {blocked: `${keyName(key)}: ${reason}`};
-  return {command: typeof binding.command === 'function' ? binding.command(key) : binding.command};
+  if (reason === null) return binding.update(before, key);
+  return noEffects(isUnseen ? state : inform(state, `${keyName(key)}: ${reason}`));
 }
 
-/** On a terminal too small to draw on, only going back, quitting, suspending and redrawing work; a run continues. */
-function isAllowedUnseen({kind}: Command, state: ConsoleState): boolean {
-  if (kind === 'back') return !isRunning(state);
-  return kind === 'quit' || kind === 'suspend' || kind === 'redraw';
-}
-
-function isRunning({overlay, replay, wizard}: ConsoleState): boolean {
-  return overlay === null && (replay !== null || wizard?.stage === 'running');
+/** During a run only a second Esc in a row stops it. */
+function withoutAsking(state: ConsoleState, input: InputEvent): ConsoleState {
+  const isBack = input.kind === 'key' && input.name === 'escape';
+  return isBack || !wizardOnTop(state)?.asksToStop
+    ? state
+    : changeWizard(state, wizard => ({...wizard, asksToStop: false})).state;
 }
 
 const names: Record<string, string> = {

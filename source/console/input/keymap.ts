@@ -1,7 +1,29 @@
 import {selectedGroup} from '../rows/selection.ts';
+import {openTable, reverseSort, sortByNext, tagAll} from '../state/browsing.ts';
+import {copySelected, goBackFrom, moveBy, submit, tagSelected, toggleRun} from '../state/commands.ts';
+import {openHelp, openOverview, openPrompt} from '../state/dialog.ts';
 import {findingLetters} from '../state/findings.ts';
 import {whyNotQuit} from '../state/left-run.ts';
-import {type ConsoleState, needsView, type ViewList} from '../state/state.ts';
+import {
+  explainSelected,
+  openLettered,
+  openRecipeOfRow,
+  openSelected,
+  openSessionWizard,
+  openUndoOfRow,
+  showNeighbour,
+  showSessionsOfFinding,
+  showView,
+} from '../state/opening.ts';
+import {
+  type ConsoleState,
+  needsView,
+  noEffects,
+  openView,
+  sortColumns,
+  type UpdateResult,
+  type ViewList,
+} from '../state/state.ts';
 import {views, viewWithKey} from '../views/index.ts';
 import {fieldBindings, wizardBindings} from './field-keys.ts';
 import {
@@ -9,13 +31,12 @@ import {
   everyMode,
   formModes,
   inModes,
+  isRunning,
   modeOf,
   needsDetail,
   needsEscape,
   needsFinding,
-  needsNow,
   needsPageToLeave,
-  needsPast,
   needsRecipe,
   needsRow,
   needsRun,
@@ -26,6 +47,7 @@ import {
   scrollModes,
   typingModes,
 } from './modes.ts';
+import {timeBindings} from './time-keys.ts';
 
 const moveModes = [...scrollModes, ...formModes];
 
@@ -42,33 +64,37 @@ const taggable = {
   disabledBecause: (state: ConsoleState) => ofSessions.disabledBecause(state) ?? needsRow(state),
 };
 
-/** All keys, those of fields last. Footer, help and README's list are generated from these rows. */
+const always = () => true;
+const quit = (state: ConsoleState): UpdateResult => ({state, effects: [{kind: 'quit'}]});
+
+/** All keys, those of fields last. A key with its words and its effect is one row; footer, help and README's list come from them. */
 export const bindings: Binding[] = [
   {
     keys: views.map(({key}) => key),
     modes: ['browse', 'help', 'detail', 'wizard'],
-    command: key => ({kind: 'show-view', view: viewWithKey(key)}),
+    update: (state, key) => showView(state, viewWithKey(key)),
     help: views.map(({title}) => title).join(', '),
     disabledBecause: state => (modeOf(state) === 'wizard' ? needsPageToLeave(state) : null),
   },
   ...inModes('browse', [
-    [['tab'], {kind: 'cycle-view', by: 1}, 'next view'],
-    [['shift-tab'], {kind: 'cycle-view', by: -1}, 'previous view'],
+    [['tab'], 'next view', state => showNeighbour(state, 1)],
+    [['shift-tab'], 'previous view', state => showNeighbour(state, -1)],
   ]),
   ...inModes(moveModes, [
-    [['down', 'j'], {kind: 'move', by: 1}, 'down; selects a row and freezes the order'],
-    [['up', 'k'], {kind: 'move', by: -1}, 'up'],
+    [['down', 'j'], 'down; selects a row and freezes the order', state => moveBy(state, {lines: 1})],
+    [['up', 'k'], 'up', state => moveBy(state, {lines: -1})],
   ]),
   ...inModes(scrollModes, [
-    [['pagedown', 'ctrl-f', 'ctrl-d'], {kind: 'page', by: 1}, 'page down'],
-    [['pageup', 'ctrl-b', 'ctrl-u'], {kind: 'page', by: -1}, 'page up'],
-    [['home', 'g'], {kind: 'edge', to: 'first'}, 'first row'],
-    [['end', 'G'], {kind: 'edge', to: 'last'}, 'last row'],
+    [['pagedown', 'ctrl-f', 'ctrl-d'], 'page down', state => moveBy(state, {pages: 1})],
+    [['pageup', 'ctrl-b', 'ctrl-u'], 'page up', state => moveBy(state, {pages: -1})],
+    [['home', 'g'], 'first row', state => moveBy(state, {lines: -Infinity})],
+    [['end', 'G'], 'last row', state => moveBy(state, {lines: Infinity})],
   ]),
   {
     keys: ['enter'],
     modes: ['browse'],
-    command: {kind: 'open'},
+    update: openSelected,
+    needsServer: ({view}) => view === 'overview' || view === 'recipes',
     label: 'detail',
     help: 'details of the selected row; opens a finding, a recipe, or the sessions of a group',
     disabledBecause: needsDetail,
@@ -76,7 +102,7 @@ export const bindings: Binding[] = [
   {
     keys: ['o'],
     modes: ['browse'],
-    command: {kind: 'open-overview'},
+    update: state => noEffects(openOverview(state)),
     label: 'all',
     help: 'all of it on one page',
     disabledBecause: ({view, snapshot}) => (view === 'overview' && snapshot ? null : 'works in Overview (1)'),
@@ -85,7 +111,7 @@ export const bindings: Binding[] = [
   {
     keys: ['space'],
     modes: ['browse'],
-    command: {kind: 'tag'},
+    update: tagSelected,
     label: 'tag',
     help: 'tag the selected row',
     ...taggable,
@@ -93,14 +119,15 @@ export const bindings: Binding[] = [
   {
     keys: ['T'],
     modes: ['browse'],
-    command: {kind: 'tag-all'},
+    update: state => noEffects(tagAll(state, openView(state).ids(state))),
     help: 'tag all rows that the filter shows, or untag them',
     ...taggable,
   },
   {
     keys: [...findingLetters],
     modes: ['browse', 'detail'],
-    command: letter => ({kind: 'open-finding', letter}),
+    update: openLettered,
+    needsServer: always,
     help: 'open the finding with this letter; on its page: open the recipe of this act',
     disabledBecause: needsFinding,
     views: ['overview'],
@@ -108,7 +135,8 @@ export const bindings: Binding[] = [
   {
     keys: ['C'],
     modes: ['browse', 'detail', 'sessionPreview'],
-    command: {kind: 'end-sessions', how: 'cancel'},
+    update: state => openSessionWizard(state, 'cancel'),
+    needsServer: always,
     label: 'cancel',
     help: 'cancel the statements of the tagged sessions, or of the selected one',
     disabledBecause: needsSessions,
@@ -117,7 +145,8 @@ export const bindings: Binding[] = [
   {
     keys: ['K'],
     modes: ['browse', 'detail', 'sessionPreview'],
-    command: {kind: 'end-sessions', how: 'terminate'},
+    update: state => openSessionWizard(state, 'terminate'),
+    needsServer: always,
     label: state => (state.view !== 'overview' ? 'terminate' : selectedGroup(state) ? 'end idle ones' : ''),
     help: 'terminate the tagged sessions, or the selected one; on a group, end its idle sessions',
     disabledBecause: needsSessions,
@@ -126,7 +155,7 @@ export const bindings: Binding[] = [
   {
     keys: ['s'],
     modes: ['detail'],
-    command: {kind: 'show-sessions'},
+    update: showSessionsOfFinding,
     label: ({overlay}) => (overlay?.kind === 'finding' ? 'sessions' : ''),
     help: 'on the page of a finding: the sessions that it names',
     disabledBecause: needsSessionsOfFinding,
@@ -134,7 +163,8 @@ export const bindings: Binding[] = [
   {
     keys: ['x'],
     modes: ['browse', 'detail'],
-    command: {kind: 'explain'},
+    update: explainSelected,
+    needsServer: always,
     label: 'explain',
     help: 'show the plan of the statement without executing it',
     disabledBecause: needsStatement,
@@ -143,7 +173,8 @@ export const bindings: Binding[] = [
   {
     keys: ['r'],
     modes: ['browse', 'detail'],
-    command: {kind: 'open-recipe'},
+    update: state => openRecipeOfRow(state) ?? showView(state, 'recipes'),
+    needsServer: always,
     label: 'recipe',
     help: 'open the recipe for the selected row, or the list of recipes',
     disabledBecause: needsRecipe,
@@ -151,7 +182,8 @@ export const bindings: Binding[] = [
   {
     keys: ['u'],
     modes: ['browse', 'detail'],
-    command: {kind: 'undo-run'},
+    update: openUndoOfRow,
+    needsServer: always,
     label: 'undo',
     help: 'undo the selected run',
     disabledBecause: needsUndoable,
@@ -160,7 +192,7 @@ export const bindings: Binding[] = [
   {
     keys: ['/'],
     modes: ['browse'],
-    command: {kind: 'prompt', purpose: 'filter'},
+    update: state => noEffects(openPrompt(state, 'filter', openTable(state).filter)),
     label: 'filter',
     help: 'filter by words, column:value, column=a,b, column>1m or !word',
     ...filterable,
@@ -168,7 +200,7 @@ export const bindings: Binding[] = [
   {
     keys: ['s', '>'],
     modes: ['browse'],
-    command: {kind: 'sort-next'},
+    update: state => noEffects(sortByNext(state, 1, sortColumns(state))),
     label: 'sort',
     help: 'sort by the next column',
     ...sortable,
@@ -176,91 +208,40 @@ export const bindings: Binding[] = [
   {
     keys: ['S', '<'],
     modes: ['browse'],
-    command: {kind: 'sort-previous'},
+    update: state => noEffects(sortByNext(state, -1, sortColumns(state))),
     help: 'sort by the previous column',
     ...sortable,
   },
   {
     keys: ['R'],
     modes: ['browse'],
-    command: {kind: 'sort-reverse'},
+    update: state => noEffects(reverseSort(state)),
     help: 'reverse the sort order',
     ...sortable,
   },
-  {
-    keys: ['t'],
-    modes: ['browse', 'detail'],
-    command: {kind: 'next-window'},
-    label: 'window',
-    help: 'figures of statements over the last two readings, 1, 5 or 60 minutes, or since the reset',
-    disabledBecause: ({view}) =>
-      view === 'statements' || view === 'overview' ? null : 'works in Overview (1) and Statements (3)',
-    views: ['statements'],
-  },
-  {
-    keys: ['p'],
-    modes: ['browse', 'detail'],
-    command: {kind: 'pause'},
-    label: ({past, isPaused}) =>
-      past === null ? (isPaused ? 'go on' : 'pause') : past.isPlaying ? 'stop' : 'play',
-    help: 'pause the screen while the charts go on; in the past: play or stop',
-  },
-  {
-    keys: ['left', '['],
-    modes: ['browse', 'detail'],
-    command: {kind: 'step-time', by: -1},
-    label: ({past}) => (past === null ? '' : 'earlier'),
-    help: 'back by one snapshot; the last hour is kept',
-  },
-  {
-    keys: ['right', ']'],
-    modes: ['browse', 'detail'],
-    command: {kind: 'step-time', by: 1},
-    label: ({past}) => (past === null ? '' : 'later'),
-    help: 'forward by one snapshot',
-  },
+  ...timeBindings,
   ...inModes(
     ['browse', 'detail'],
-    [
-      [['{'], {kind: 'leap-time', by_ms: -60_000}, 'back by one minute'],
-      [['}'], {kind: 'leap-time', by_ms: 60_000}, 'forward by one minute'],
-      [['ctrl-r'], {kind: 'refresh'}, 'read everything now; connect again after a refused login'],
-    ],
+    [[['y'], 'copy the selected statement (OSC 52, works over SSH)', copySelected]],
   ),
-  {
-    keys: ['L'],
-    modes: ['browse', 'detail'],
-    command: {kind: 'back-to-now'},
-    label: ({past}) => (past?.now ? 'now' : ''),
-    help: 'back to now',
-    disabledBecause: needsPast,
-  },
-  ...inModes(
-    ['browse', 'detail'],
-    [[['y'], {kind: 'copy'}, 'copy the selected statement (OSC 52, works over SSH)']],
-  ),
-  ...inModes('browse', [
-    [
-      ['w'],
-      {kind: 'write-out', file: null},
-      'write the last hour to a file for poolctl play or report',
-      needsNow,
-    ],
-    [['+', '='], {kind: 'change-interval', faster: true}, 'refresh more often; in the past: play faster'],
-    [['-'], {kind: 'change-interval', faster: false}, 'refresh less often; in the past: play slower'],
-  ]),
   {
     keys: [':'],
     modes: ['browse'],
-    command: {kind: 'prompt', purpose: 'command'},
+    update: state => noEffects(openPrompt(state, 'command', openTable(state).filter)),
     label: 'command',
     help: 'enter a command: :sessions, :recipe NAME, :sort mean, :interval 1s, :window 5min, :at 14:03, :speed 10, :write FILE, :quit',
   },
-  {keys: ['?', 'h'], modes: ['browse', 'detail'], command: {kind: 'help'}, help: 'this help'},
+  {
+    keys: ['?', 'h'],
+    modes: ['browse', 'detail'],
+    help: 'this help',
+    update: state => noEffects(openHelp(state)),
+  },
   {
     keys: ['escape', 'q'],
     modes: ['help', 'detail', 'wizard', 'sessionPreview'],
-    command: {kind: 'back'},
+    update: goBackFrom,
+    worksUnseen: state => !isRunning(state),
     label: 'back',
     help: 'back; during a run, Esc twice stops it after the current step, or cancels an index build',
     disabledBecause: needsEscape,
@@ -268,28 +249,36 @@ export const bindings: Binding[] = [
   {
     keys: ['escape'],
     modes: ['browse', ...typingModes],
-    command: {kind: 'back'},
+    update: goBackFrom,
+    worksUnseen: always,
     help: 'clear the selection, then the tags, then the filter; then back to now; leave a prompt',
   },
-  {keys: ['q'], modes: ['browse'], command: {kind: 'quit'}, help: 'quit', disabledBecause: whyNotQuit},
+  {
+    keys: ['q'],
+    modes: ['browse'],
+    help: 'quit',
+    update: quit,
+    worksUnseen: always,
+    disabledBecause: whyNotQuit,
+  },
   {
     keys: ['enter'],
     modes: ['wizard', ...typingModes],
-    command: {kind: 'submit'},
+    update: submit,
     help: 'confirm the input; next page of a recipe',
   },
   {
     keys: ['v'],
     modes: ['browse', 'detail', 'wizard'],
-    command: {kind: 'toggle-run'},
+    update: toggleRun,
     help: 'leave a run while it goes on, as 1 to 7 do; back to the run that was left, or from one to the other',
     disabledBecause: needsRun,
   },
   ...inModes(everyMode, [
-    [['ctrl-l'], {kind: 'redraw'}, 'redraw the screen'],
-    [['ctrl-z'], {kind: 'suspend'}, 'suspend to the shell; fg resumes'],
-    [['ctrl-c'], {kind: 'quit'}, 'quit at once'],
-  ]),
+    [['ctrl-l'], 'redraw the screen', state => ({state, effects: [{kind: 'redraw'}]})],
+    [['ctrl-z'], 'suspend to the shell; fg resumes', state => ({state, effects: [{kind: 'suspend'}]})],
+    [['ctrl-c'], 'quit at once', quit],
+  ]).map(binding => ({...binding, worksUnseen: always})),
   ...wizardBindings,
   ...fieldBindings,
 ];

@@ -13,8 +13,7 @@ import {actOf, currentFinding, findingOf} from '../state/findings.ts';
 import {whyNotLeave} from '../state/left-run.ts';
 import {hasEnded} from '../state/replay.ts';
 import {blockerOf, choicesOfPlan, hasGuardsToShow, isChoosing} from '../state/run.ts';
-import {type ConsoleState, needsView} from '../state/state.ts';
-import type {Command} from '../state/update.ts';
+import {type ConsoleState, needsView, type UpdateResult} from '../state/state.ts';
 
 /**
  * What the keys act on: a view, a page on top of it, or a field. `choice` is a field of a form whose value is one of a
@@ -45,7 +44,6 @@ export function modeOf(state: ConsoleState): Mode {
 export type Binding = {
   keys: string[];
   modes: Mode[];
-  command: Command | ((key: string) => Command);
   /** In the footer, which leaves out keys without one. */
   label?: string | ((state: ConsoleState) => string);
   /** In the help and README. */
@@ -54,15 +52,26 @@ export type Binding = {
   disabledBecause?(state: ConsoleState, key: string): string | null;
   /** Listed in the footer and the help of these views and their details only. */
   views?: ConsoleState['view'][];
+  /** It asks the server for something, or leads to a change there: not while the past is shown. */
+  needsServer?(state: ConsoleState): boolean;
+  /** Also on a terminal too small to draw on. */
+  worksUnseen?(state: ConsoleState): boolean;
+  /** Its effect. */
+  update(state: ConsoleState, key: string): UpdateResult;
 };
 
 /** Keys that the footer does not list. */
 export function inModes(
   modes: Mode | Mode[],
-  rows: [keys: string[], command: Command, help: string, disabledBecause?: Binding['disabledBecause']][],
+  rows: [
+    keys: string[],
+    help: string,
+    update: Binding['update'],
+    disabledBecause?: Binding['disabledBecause'],
+  ][],
 ): Binding[] {
-  return rows.map(([keys, command, help, disabledBecause]) => ({
-    ...{keys, modes: [modes].flat(), command, help},
+  return rows.map(([keys, help, update, disabledBecause]) => ({
+    ...{keys, modes: [modes].flat(), help, update},
     ...(disabledBecause && {disabledBecause}),
   }));
 }
@@ -168,6 +177,11 @@ export function needsPageToLeave(state: ConsoleState): string | null {
   const {replay, wizard} = state;
   if (replay !== null || wizard?.stage !== 'running') return 'Esc leaves this page';
   return state.leftRun === null ? null : whyNotLeave;
+}
+
+/** A run or a replay is on top, which Esc would stop. */
+export function isRunning({overlay, replay, wizard}: ConsoleState): boolean {
+  return overlay === null && (replay !== null || wizard?.stage === 'running');
 }
 
 /** To leave, or to go back to. */

@@ -1,22 +1,17 @@
 import {statementWindows, windowMs} from '../../core/activity/statement-window.ts';
 import {parseDurationMs, parseTimestamp} from '../../core/text/time.ts';
-import {setFilter, sortBy, type ViewId} from './browsing.ts';
-import {inform} from './dialog.ts';
+import {setFilter, sortBy} from './browsing.ts';
+import {inform, openHelp} from './dialog.ts';
 import {whyNotQuit} from './left-run.ts';
 import {type InputLine, insert} from './line-editor.ts';
-import {openRecipeByName} from './opening.ts';
-import {goInTime, readingPast, setSpeed} from './past.ts';
-import {setInterval} from './reading.ts';
+import {openRecipeByName, showView} from './opening.ts';
+import {backToNow, changeSpeed, goInTime, readingPast, setSpeed, togglePlaying} from './past.ts';
+import {nextInterval, setInterval} from './reading.ts';
 import {type ConsoleState, needsView, noEffects, openView, sortColumns, type UpdateResult} from './state.ts';
 import {setWindow} from './window.ts';
 
-/** An error, the command that the line names, or the next state. */
-type Entered = {error: string} | {command: NamedCommand} | UpdateResult;
-
-type NamedCommand =
-  | {kind: 'quit' | 'help' | 'pause' | 'back-to-now'}
-  | {kind: 'show-view'; view: ViewId}
-  | {kind: 'write-out'; file: string | null};
+/** An error, or the next state. */
+type Entered = {error: string} | UpdateResult;
 
 const leastIntervalMs = 500;
 const greatestIntervalMs = 60_000;
@@ -30,8 +25,6 @@ type LineCommand = {
   enter(state: ConsoleState, value: string): Entered;
 };
 
-const named = (command: NamedCommand): LineCommand => ({enter: () => ({command})});
-
 /** All but the views. */
 const lineCommands: Record<string, LineCommand> = {
   recipe: {takes: 'NAME', values: ({recipes}) => recipes.map(({id}) => id), enter: openRecipe},
@@ -40,15 +33,18 @@ const lineCommands: Record<string, LineCommand> = {
   interval: {takes: 'TIME', enter: changeInterval},
   at: {takes: 'TIME', enter: goTo},
   window: {takes: 'TIME', values: () => statementWindows, enter: setWindowTo},
-  now: named({kind: 'back-to-now'}),
+  now: {enter: state => backToNow(state)},
   speed: {takes: 'FACTOR', enter: setSpeedTo},
-  write: {takes: 'FILE', enter: (_, file) => ({command: {kind: 'write-out', file: file || null}})},
-  pause: named({kind: 'pause'}),
-  help: named({kind: 'help'}),
+  write: {
+    takes: 'FILE',
+    enter: (state, file) => ({state, effects: [{kind: 'write-out', file: file || null}]}),
+  },
+  pause: {enter: togglePause},
+  help: {enter: state => noEffects(openHelp(state))},
   quit: {
     enter: state => {
       const error = whyNotQuit(state);
-      return error === null ? {command: {kind: 'quit'}} : {error};
+      return error === null ? {state, effects: [{kind: 'quit'}]} : {error};
     },
   },
 };
@@ -63,7 +59,7 @@ export function enterCommandLine(state: ConsoleState, text: string): Entered {
   if (command) return command.enter(state, rest.join(' '));
   const viewIds = state.views.map(({id}) => id);
   const view = viewIds.find(id => id.startsWith(word));
-  if (view) return {command: {kind: 'show-view', view}};
+  if (view) return showView(state, view);
   const names = Object.entries(lineCommands).map(([name, {takes}]) => (takes ? `${name} ${takes}` : name));
   return {error: `no command "${word}": ${[...viewIds, ...names].join(', ')}`};
 }
@@ -187,4 +183,18 @@ function changeInterval(state: ConsoleState, value: string): Entered {
     return {error: `Invalid interval "${value}". Use 0.5s to 60s`};
   }
   return setInterval(state, interval_ms);
+}
+
+/** Pauses the screen; in the past, stops or plays. */
+export function togglePause(state: ConsoleState): UpdateResult {
+  return state.past === null
+    ? noEffects({...state, isPaused: !state.isPaused})
+    : togglePlaying(state, state.past);
+}
+
+/** Reads more or less often; in the past, plays faster or slower. */
+export function changePace(state: ConsoleState, faster: boolean): UpdateResult {
+  return state.past === null
+    ? setInterval(state, nextInterval(state, faster))
+    : changeSpeed(state, state.past, faster);
 }

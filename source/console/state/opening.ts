@@ -185,3 +185,18 @@ export function openBlocker(state: ConsoleState, wizard: RecipeWizard): UpdateRe
   const backend = state.snapshot?.backends.find(each => each.pid === pid);
   return backend === undefined ? noEffects(state) : openSession(state, sessionId(backend), backend, false);
 }
+
+/** Shows a view, and closes what lies on top; a run under way goes on. */
+export function showView(state: ConsoleState, view: ViewId): UpdateResult {
+  const left = leaveRun(state);
+  const released = view === 'recipes' ? left : deselectRecipe(left);
+  const next: ConsoleState = {...released, view, overlay: null, wizard: null, replay: null};
+  return {state: next, effects: [showEffect(next), ...(openView(next).effectsWhenShown?.(next) ?? [])]};
+}
+
+/** Shows the view before or after the one that is open. */
+export function showNeighbour(state: ConsoleState, by: 1 | -1): UpdateResult {
+  const {views, view} = state;
+  const at = views.findIndex(({id}) => id === view);
+  return showView(state, views.at((at + by) % views.length)?.id ?? view);
+}

@@ -20,7 +20,7 @@ import {
 import {createRun, type RunEffect, type RunEvent, type RunSlice, type RunUpdate} from './run.ts';
 import {createWindow, type WindowEffect, type WindowEvent, type WindowSlice} from './window.ts';
 
-/** All that the console knows. Each slice is one file; what concerns several is composed in `update.ts`. */
+/** All that the console knows. Each slice is one file; what concerns several is composed in `events.ts`, `opening.ts` and `commands.ts`. */
 export type ConsoleState = ReadingSlice &
   BrowsingSlice &
   DialogSlice &
@@ -128,23 +128,6 @@ export function withRun(state: ConsoleState, {changes, effects}: RunUpdate): Upd
 export function scroll(state: ConsoleState, by: ScrollBy): UpdateResult {
   return {state, effects: [{kind: 'scroll', page: pageOnTop(state), by}]};
 }
-
-export function toEdge(to: 'first' | 'last'): ScrollBy {
-  return {lines: to === 'first' ? -Infinity : Infinity};
-}
-
-/** Commands by name: each gets the state, and the command with its options. */
-export type CommandTable<State> = Record<string, (state: State, options: never) => UpdateResult>;
-
-/** The commands of a table: `{kind: 'move', by: 1}`. */
-export type CommandOf<Table> = {
-  [Kind in keyof Table]: {kind: Kind} & (Table[Kind] extends (
-    state: never,
-    options: infer Options,
-  ) => UpdateResult
-    ? Options
-    : unknown);
-}[keyof Table];
 
 /** Names the page that scrolls, '' where none lies on the view. */
 export function pageOnTop({overlay, replay, wizard}: ConsoleState): string {

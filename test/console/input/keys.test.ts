@@ -1,11 +1,11 @@
 import {describe, expect, it} from 'vitest';
-import {commandOf, keyGroups, meaningOf} from '../../../source/console/input/key-meaning.ts';
+import {keyGroups} from '../../../source/console/input/key-meaning.ts';
 import {bindings} from '../../../source/console/input/keymap.ts';
 import type {RecipeWizard} from '../../../source/console/state/run.ts';
 import {createState} from '../../../source/console/state/state.ts';
 import {newWizard} from '../../../source/console/state/wizard.ts';
 import {views} from '../../../source/console/views/index.ts';
-import {press} from '../played.ts';
+import {key, play, press} from '../played.ts';
 
 const state = createState({
   columns: 80,
@@ -40,31 +40,30 @@ describe('keymap', () => {
   });
 
   it('says why a key is not available instead of ignoring it', () => {
-    expect(commandOf('K', state)).toEqual({
-      blocked: 'K: works in Sessions (2) and Locks (4), and on a group here',
-    });
-    expect(commandOf('enter', state)).toEqual({blocked: 'Enter: there is no row'});
-    expect(commandOf('a', state)).toEqual({blocked: 'a: no such finding'});
+    expect(press(state, 'K').notice?.text).toBe(
+      'K: works in Sessions (2) and Locks (4), and on a group here',
+    );
+    expect(press(state, 'enter').notice?.text).toBe('Enter: there is no row');
+    expect(press(state, 'a').notice?.text).toBe('a: no such finding');
   });
 
   it.each([
-    ['2', {kind: 'show-view', view: 'sessions'}],
-    ['tab', {kind: 'cycle-view', by: 1}],
-    ['ctrl-c', {kind: 'quit'}],
-    ['q', {kind: 'quit'}],
-    ['?', {kind: 'help'}],
-  ])('%s while browsing', (key, command) => {
-    expect(commandOf(key, state)).toEqual({command});
+    ['2', {state: {view: 'sessions'}}],
+    ['tab', {state: {view: 'sessions'}}],
+    ['shift-tab', {state: {view: 'changes'}}],
+    ['ctrl-c', {effects: [{kind: 'quit'}]}],
+    ['q', {effects: [{kind: 'quit'}]}],
+    ['?', {state: {overlay: {kind: 'help'}}}],
+  ])('%s while browsing', (name, result) => {
+    expect(play(state, key(name))).toMatchObject(result);
   });
 
-  it('takes command keys as text while a filter is typed, and still quits on Ctrl-C', () => {
+  it('takes the keys of commands as text while a filter is typed, and still quits on Ctrl-C', () => {
     const typing = press(state, '2', '/');
-    expect(commandOf('q', typing)).toEqual({command: {kind: 'type', text: 'q'}});
-    expect(commandOf('2', typing)).toEqual({command: {kind: 'type', text: '2'}});
-    expect(commandOf('space', typing)).toEqual({command: {kind: 'type', text: ' '}});
-    expect(commandOf('ctrl-c', typing)).toEqual({command: {kind: 'quit'}});
-    expect(commandOf('up', typing)).toEqual({command: {kind: 'recall', by: -1}});
-    expect(commandOf('pageup', typing)).toBeNull();
+    expect(press(typing, 'q', '2', 'space').overlay).toMatchObject({text: 'q2 '});
+    expect(play(typing, key('ctrl-c')).effects).toEqual([{kind: 'quit'}]);
+    expect(press(typing, 'q', 'enter', '/', 'ctrl-u', 'up').overlay).toMatchObject({text: 'q'});
+    expect(press(typing, 'pageup')).toBe(typing);
   });
 });
 
@@ -81,25 +80,23 @@ describe('a screen too small to show what a key does', () => {
     ...confirming,
     wizard: {...aWizard, stage: 'running' as const},
   };
-  const key = (name: string) => ({kind: 'key', name}) as const;
-
   it.each(['2', 'K', 'enter', 'space', ':', 'j', 'a'])('takes no %s', name => {
-    expect(meaningOf(key(name), small)).toBeNull();
+    expect(play(small, key(name))).toEqual({state: small, effects: []});
   });
 
   it('accepts no word, Enter or paste as a confirmation, and can be left', () => {
     for (const name of ['y', 'e', 's', 'enter', 'backspace', 'pagedown'])
-      expect(meaningOf(key(name), confirming)).toBeNull();
-    expect(meaningOf({kind: 'paste', text: 'yes'}, confirming)).toBeNull();
-    expect(meaningOf(key('escape'), confirming)).toEqual({command: {kind: 'back'}});
+      expect(press(confirming, name)).toBe(confirming);
+    expect(play(confirming, {kind: 'paste', text: 'yes'}).state).toBe(confirming);
+    expect(press(confirming, 'escape').wizard?.stage).not.toBe('confirm');
   });
 
   it('does not stop a run with Esc, where the confirmation could not be shown', () => {
-    expect(meaningOf(key('escape'), running)).toBeNull();
-    expect(meaningOf(key('ctrl-c'), running)).toEqual({command: {kind: 'quit'}});
+    expect(play(running, key('escape'))).toEqual({state: running, effects: []});
+    expect(play(running, key('ctrl-c')).effects).toEqual([{kind: 'quit'}]);
   });
 
   it.each(['ctrl-c', 'q'])('is left with %s', name => {
-    expect(meaningOf(key(name), small)).toEqual({command: {kind: 'quit'}});
+    expect(play(small, key(name)).effects).toEqual([{kind: 'quit'}]);
   });
 });

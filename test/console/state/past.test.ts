@@ -1,14 +1,14 @@
 import {describe, expect, it} from 'vitest';
-import {commandOf} from '../../../source/console/input/key-meaning.ts';
 import {startReplay} from '../../../source/console/state/replay.ts';
 import type {ConsoleState} from '../../../source/console/state/state.ts';
-import type {Message} from '../../../source/console/state/update.ts';
+import type {Message} from '../../../source/console/store.ts';
 import type {RecordedAt} from '../../../source/model/ports.ts';
 import {createSnapshot} from '../../helpers/snapshot.ts';
 import {
   createFinding,
   createPlan,
   createRecipe,
+  key,
   open,
   play,
   press,
@@ -119,7 +119,7 @@ describe('the past of a live console', () => {
   it('ends no session of then, by a key or a command', () => {
     const tried = press(past, '2', 'g', 'K');
     expect(tried.wizard).toBeNull();
-    const typed = play(press(past, ':'), ...typing('recipe end'), {kind: 'submit'}).state;
+    const typed = play(press(past, ':'), ...typing('recipe end'), key('enter')).state;
     expect(typed.wizard).toBeNull();
     expect(typed.notice?.text).toContain('press L to return to now');
   });
@@ -151,18 +151,18 @@ describe('the past of a live console', () => {
     ['at 12:59', start_ms + 59 * 60_000 - 86_400_000],
     ['at 2026-01-01 12:01', start_ms + 60_000],
   ])(':%s jumps', (command, at_ms) => {
-    const {effects} = play(press(past, ':'), ...typing(command), {kind: 'submit'});
+    const {effects} = play(press(past, ':'), ...typing(command), key('enter'));
     expect(effects).toEqual([{kind: 'read-past', at_ms, by: 0}]);
   });
 
   it('reports an invalid time', () => {
-    const {state} = play(press(past, ':'), ...typing('at noon'), {kind: 'submit'});
+    const {state} = play(press(past, ':'), ...typing('at noon'), key('enter'));
     expect(screenOf(state)).toContain('Invalid time "noon"');
   });
 
   it('w and :write write it out', () => {
     expect(effectsOf(live, 'w')).toEqual([{kind: 'write-out', file: null}]);
-    const {effects} = play(press(live, ':'), ...typing('write here.poolctl'), {kind: 'submit'});
+    const {effects} = play(press(live, ':'), ...typing('write here.poolctl'), key('enter'));
     expect(effects).toEqual([{kind: 'write-out', file: 'here.poolctl'}]);
   });
 });
@@ -219,11 +219,10 @@ describe('a recording', () => {
   });
 });
 
-function effectsOf(state: ConsoleState, key: string) {
-  const meaning = commandOf(key, state);
-  return meaning !== null && 'command' in meaning ? play(state, meaning.command).effects : [];
+function effectsOf(state: ConsoleState, name: string) {
+  return play(state, key(name)).effects;
 }
 
 function typing(text: string): Message[] {
-  return [...text].map(character => ({kind: 'type', text: character}));
+  return [...text].map(character => key(character));
 }

@@ -6,7 +6,7 @@ import type {ConsoleState} from '../../../source/console/state/state.ts';
 import type {ReplayDocument} from '../../../source/model/replay-report.ts';
 import {createSnapshot} from '../../helpers/snapshot.ts';
 import {resultOf} from '../../replay/report/results.ts';
-import {open, play, press, read, screenOf} from '../played.ts';
+import {key, open, play, press, read, screenOf} from '../played.ts';
 
 const recipes = [replayEndpoint, tuneConnectionLimit];
 
@@ -48,7 +48,7 @@ describe('a replay in the console', () => {
     const preview = previewing();
     expect(screenOf(preview)).toContain('poolctl replay students.sql --sweep connection_limit=1..10');
     expect(screenOf(preview)).toContain('Enter measure');
-    const {state, effects} = play(preview, {kind: 'submit'});
+    const {state, effects} = play(preview, key('enter'));
     expect(effects).toEqual([
       {kind: 'replay', params: expect.objectContaining({endpoint: 'students.sql', concurrency: '10'})},
     ]);
@@ -143,7 +143,7 @@ describe('a replay in the console', () => {
       replay: {isStopping: false},
       notice: {text: 'q: Esc ends the replay'},
     });
-    const {state, effects} = play(running, {kind: 'back'});
+    const {state, effects} = play(running, key('escape'));
     expect(effects).toEqual([{kind: 'interrupt-replay'}]);
     expect(screenOf(state)).toContain('stopping, the results so far are kept');
     const partial = play(state, {

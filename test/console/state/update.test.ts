@@ -2,9 +2,9 @@ import {describe, expect, it} from 'vitest';
 import {sessionRows} from '../../../source/console/rows/sessions.ts';
 import {rememberedOf} from '../../../source/console/state/remembered.ts';
 import type {ConsoleState} from '../../../source/console/state/state.ts';
-import type {Message} from '../../../source/console/state/update.ts';
+import type {Message} from '../../../source/console/store.ts';
 import {createBackend, createSnapshot, createStatement} from '../../helpers/snapshot.ts';
-import {open, play, press, rowsOf, screenOf} from '../played.ts';
+import {key, open, play, press, rowsOf, screenOf} from '../played.ts';
 
 const start = open();
 
@@ -19,13 +19,7 @@ const pidsOf = (state: ConsoleState) => sessionRows(state).map(({pid}) => pid);
 
 describe('cursor', () => {
   it('selects a session, not a row: it stays selected when snapshots move it, and the order freezes', () => {
-    const {state} = play(
-      start,
-      read(10, 30, 20),
-      {kind: 'show-view', view: 'sessions'},
-      {kind: 'move', by: 1},
-      read(99, 1, 50),
-    );
+    const {state} = play(start, read(10, 30, 20), key('2'), key('down'), read(99, 1, 50));
     expect(pidsOf(state)).toEqual([101, 102, 100]);
     expect(state.tables.sessions?.cursor).toBe('102@2026-01-01T00:00:00.123456Z');
   });
@@ -35,20 +29,13 @@ describe('cursor', () => {
     ['k', 'the first row', '101@'],
     ['g', 'the first row', '101@'],
     ['G', 'the last row', '100@'],
-  ])('goes on an untouched list with %s to %s', (key, _, cursor) => {
-    const list = play(start, read(10, 30, 20), {kind: 'show-view', view: 'sessions'}).state;
-    expect(press(list, key).tables.sessions?.cursor).toContain(cursor);
+  ])('goes on an untouched list with %s to %s', (name, _, cursor) => {
+    const list = play(start, read(10, 30, 20), key('2')).state;
+    expect(press(list, name).tables.sessions?.cursor).toContain(cursor);
   });
 
   it('clears the selection on Esc, and the order is live again', () => {
-    const {state} = play(
-      start,
-      read(10, 30, 20),
-      {kind: 'show-view', view: 'sessions'},
-      {kind: 'move', by: 1},
-      read(99, 1, 50),
-      {kind: 'back'},
-    );
+    const {state} = play(start, read(10, 30, 20), key('2'), key('down'), read(99, 1, 50), key('escape'));
     expect(pidsOf(state)).toEqual([100, 102, 101]);
     expect(state.tables.sessions?.cursor).toBeNull();
   });
@@ -57,11 +44,11 @@ describe('cursor', () => {
     const {state} = play(
       start,
       read(3, 2, 1),
-      {kind: 'show-view', view: 'sessions'},
-      {kind: 'tag'},
-      {kind: 'tag'},
-      {kind: 'tag'},
-      {kind: 'tag'},
+      key('2'),
+      key('space'),
+      key('space'),
+      key('space'),
+      key('space'),
     );
     expect(state.tables.sessions?.tagged.map(id => Number.parseInt(id, 10))).toEqual([100, 101]);
   });
@@ -69,12 +56,7 @@ describe('cursor', () => {
 
 describe('reading', () => {
   it('reads statements each tick only while they are looked at', () => {
-    const {effects} = play(
-      start,
-      read(1),
-      {kind: 'show-view', view: 'statements'},
-      {kind: 'show-view', view: 'locks'},
-    );
+    const {effects} = play(start, read(1), key('3'), key('4'));
     expect(
       effects.filter(({kind}) => kind === 'show').map(effect => 'statements' in effect && effect.statements),
     ).toEqual([false, true, false]);
@@ -82,8 +64,8 @@ describe('reading', () => {
 
   it.each<[string, Message[], string[]]>([
     ['the first page', [], ['1', '2']],
-    ['after scrolling', [{kind: 'edge', to: 'last'}], ['39', '40']],
-    ['after sorting', [{kind: 'sort-reverse'}], ['40', '39']],
+    ['after scrolling', [key('G')], ['39', '40']],
+    ['after sorting', [key('R')], ['40', '39']],
   ])('asks for the texts of the statements on the screen: %s', (_, keys, texts) => {
     const statements = Array.from({length: 40}, (_, index) =>
       createStatement({queryid: String(index + 1), total_exec_time_ms: 100 - index, query: null}),
@@ -93,7 +75,7 @@ describe('reading', () => {
       snapshot: createSnapshot({statements}),
       effective_interval_ms: 2000,
     };
-    const shown = play({...start, rows: 10}, message, {kind: 'show-view', view: 'statements'});
+    const shown = play({...start, rows: 10}, message, key('3'));
     const asked = (messages: Message[]) =>
       play(shown.state, ...messages).effects.flatMap(effect =>
         effect.kind === 'show' ? [effect.texts.map(key => key.split('/')[2])] : [],
@@ -103,22 +85,22 @@ describe('reading', () => {
   });
 
   it('keeps the screen still while paused, and the history going', () => {
-    const {state} = play(start, read(1), {kind: 'pause'}, read(1, 2, 3));
+    const {state} = play(start, read(1), key('p'), read(1, 2, 3));
     expect(state.snapshot?.backends).toHaveLength(1);
     expect(state.link.kind).toBe('live');
-    expect(play(state, {kind: 'pause'}, read(1, 2, 3)).state.snapshot?.backends).toHaveLength(3);
+    expect(play(state, key('p'), read(1, 2, 3)).state.snapshot?.backends).toHaveLength(3);
   });
 
   it('changes the interval within half a second and a minute', () => {
-    const faster: Message = {kind: 'change-interval', faster: true};
+    const faster: Message = key('+');
     const {state, effects} = play(start, faster, faster, faster, faster);
     expect(state.interval_ms).toBe(500);
     expect(effects[0]).toEqual({kind: 'set-interval', interval_ms: 1000});
   });
 
   it.each([
-    [[{kind: 'change-interval', faster: true}], '1s'],
-    [[{kind: 'change-interval', faster: false}], '5s'],
+    [[key('+')], '1s'],
+    [[key('-')], '5s'],
   ] satisfies [Message[], string][])(
     'shows the new interval at once, without a slowdown that no reading has shown',
     (messages, told) => {
@@ -130,20 +112,13 @@ describe('reading', () => {
 });
 
 describe('the line being typed', () => {
-  const type = (text: string): Message[] => [...text].map(character => ({kind: 'type', text: character}));
+  const type = (text: string): Message[] => [...text].map(character => key(character));
 
   it('filters with every key, and Esc on the view takes the filter away', () => {
-    const {state} = play(
-      start,
-      read(1, 2),
-      {kind: 'show-view', view: 'sessions'},
-      {kind: 'prompt', purpose: 'filter'},
-      ...type('pid=101'),
-      {kind: 'submit'},
-    );
+    const {state} = play(start, read(1, 2), key('2'), key('/'), ...type('pid=101'), key('enter'));
     expect(pidsOf(state)).toEqual([101]);
     expect(state.overlay).toBeNull();
-    expect(pidsOf(play(state, {kind: 'back'}).state)).toHaveLength(2);
+    expect(pidsOf(play(state, key('escape')).state)).toHaveLength(2);
   });
 
   it.each([
@@ -167,9 +142,7 @@ describe('the line being typed', () => {
     ],
     ['', (state: ConsoleState) => state.overlay === null],
   ])('obeys ":%s"', (text, holds) => {
-    const {state} = play(start, read(1), {kind: 'prompt', purpose: 'command'}, ...type(text), {
-      kind: 'submit',
-    });
+    const {state} = play(start, read(1), key(':'), ...type(text), key('enter'));
     expect(holds(state)).toBe(true);
   });
 
@@ -195,9 +168,7 @@ describe('the line being typed', () => {
   });
 
   it('quits on :q', () => {
-    expect(
-      play(start, {kind: 'prompt', purpose: 'command'}, ...type('q'), {kind: 'submit'}).effects,
-    ).toContainEqual({kind: 'quit'});
+    expect(play(start, key(':'), ...type('q'), key('enter')).effects).toContainEqual({kind: 'quit'});
   });
 });
 
@@ -249,7 +220,7 @@ describe(':', () => {
     ['sessions', 'recipe', 'which recipe? Recipes (5) lists them'],
     ['sessions', 'recipe nope', 'no recipe "nope": Recipes (5) lists them'],
   ] as const)('on %s says why it cannot: %s', (view, text, error) => {
-    const shown = play(open(120, 24), read(10), {kind: 'show-view', view}).state;
+    const shown = press(play(open(120, 24), read(10)).state, view === 'overview' ? '1' : '2');
     const typed = press(shown, ':', ...[...text].map(key => (key === ' ' ? 'space' : key)), 'enter');
     expect(screenOf(typed)).toContain(error);
     expect(typed.tables.overview?.filter).toBe('');

@@ -5,7 +5,18 @@ import type {Plan} from '../../../source/model/recipe.ts';
 import type {RunState} from '../../../source/model/run.ts';
 import {exampleServer} from '../../helpers/identity.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
-import {createPlan, createRecipe, createStep, open, play, press, read, rowsOf, screenOf} from '../played.ts';
+import {
+  createPlan,
+  createRecipe,
+  createStep,
+  key,
+  open,
+  play,
+  press,
+  read,
+  rowsOf,
+  screenOf,
+} from '../played.ts';
 
 const backends = [77, 78].map(pid => createBackend({pid, application_name: 'web'}));
 const server = exampleServer;
@@ -66,7 +77,7 @@ describe('a run that is left', () => {
   it('is stopped by Esc no more than another page is, once it was left and shown again', () => {
     const asked = press(running, 'escape', 'v', 'v');
     expect(asked.wizard).toMatchObject({asksToStop: false, stage: 'running'});
-    expect(play(asked, {kind: 'back'}).effects).toEqual([]);
+    expect(play(asked, key('escape')).effects).toEqual([]);
   });
 
   it('says how it ended, and shows it', () => {
@@ -88,7 +99,7 @@ describe('a run that is left', () => {
     const reason = 'build-it is under way: v shows it, Ctrl-C stops it and quits';
     expect(screenOf(press(left, 'q'))).toContain(reason);
     expect(screenOf(press(left, ':', ...'quit', 'enter'))).toContain(reason);
-    expect(play(left, {kind: 'quit'}).effects).toEqual([{kind: 'quit'}]);
+    expect(play(left, key('ctrl-c')).effects).toEqual([{kind: 'quit'}]);
   });
 
   it('cannot be left for a view from another page of a recipe', () => {

@@ -1,12 +1,12 @@
 import {describe, expect, it} from 'vitest';
 import type {DataRequest} from '../../../source/console/state/run.ts';
 import type {ConsoleState, Effect} from '../../../source/console/state/state.ts';
-import type {Message} from '../../../source/console/state/update.ts';
+import type {Message} from '../../../source/console/store.ts';
 import {noDiagnosisData} from '../../../source/core/recipe/diagnose.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../../../source/model/recipe.ts';
 import type {RecipeData} from '../../../source/model/recipe-data.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
-import {createFinding, createPlan, createRecipe, open, play, press, read, screenOf} from '../played.ts';
+import {createFinding, createPlan, createRecipe, key, open, play, press, read, screenOf} from '../played.ts';
 
 const parameters: Parameter[] = [
   {name: 'limit', description: 'how many at most', kind: 'integer', default: '5'},
@@ -52,7 +52,7 @@ function dataLoaded(state: ConsoleState, dataRequest: DataRequest | null, given 
 
 describe('facts', () => {
   it('are requested when the wizard opens, and give defaults for parameters that are not set', () => {
-    const {state, dataRequest} = pressed(start(needing()), {kind: 'open'});
+    const {state, dataRequest} = pressed(start(needing()), key('enter'));
     expect(dataRequest?.needs).toEqual({answers: {roles: {...query, values: ['']}}});
     expect(screenOf(state)).toContain("reading the results of the recipe's queries");
     const form = press(state, 'enter', 'backspace', '7');
@@ -64,9 +64,9 @@ describe('facts', () => {
 
   it('are read afresh for the plan, which is made of them', () => {
     const planned: [ParameterValues, RecipeData][] = [];
-    const opened = pressed(start(needing(planned)), {kind: 'open'});
+    const opened = pressed(start(needing(planned)), key('enter'));
     const form = press(dataLoaded(opened.state, opened.dataRequest), 'enter');
-    const asked = pressed(form, {kind: 'submit'});
+    const asked = pressed(form, key('enter'));
     expect(asked.dataRequest?.needs).toEqual({answers: {roles: {...query, values: ['shop_app']}}});
     expect(screenOf(asked.state)).toContain('for the plan; Esc cancels');
     expect(asked.state.wizard?.stage).toBe('parameters');
@@ -78,11 +78,11 @@ describe('facts', () => {
 
   it('are no longer waited for after Esc, or when a parameter is changed', () => {
     const planned: [ParameterValues, RecipeData][] = [];
-    const opened = pressed(start(needing(planned)), {kind: 'open'});
+    const opened = pressed(start(needing(planned)), key('enter'));
     const form = press(dataLoaded(opened.state, opened.dataRequest), 'enter');
-    for (const key of ['escape', '1']) {
-      const asked = pressed(form, {kind: 'submit'});
-      const left = press(asked.state, key);
+    for (const name of ['escape', '1']) {
+      const asked = pressed(form, key('enter'));
+      const left = press(asked.state, name);
       expect(left.wizard?.stage).toBe('parameters');
       expect(screenOf(left)).not.toContain('reading');
       expect(dataLoaded(left, asked.dataRequest)).toBe(left);
@@ -91,14 +91,14 @@ describe('facts', () => {
   });
 
   it('that cannot be read are reported where they are needed, and can be requested again', () => {
-    const opened = pressed(start(needing()), {kind: 'open'});
+    const opened = pressed(start(needing()), key('enter'));
     const form = press(dataLoaded(opened.state, opened.dataRequest), 'enter');
-    const asked = pressed(form, {kind: 'submit'});
+    const asked = pressed(form, key('enter'));
     if (asked.dataRequest === null) throw new Error('nothing was asked for');
     const message = 'permission denied for table orders';
     const failed = play(asked.state, {kind: 'data-failed', dataRequest: asked.dataRequest, message}).state;
     expect(screenOf(failed)).toContain(message);
-    expect(pressed(failed, {kind: 'submit'}).dataRequest).not.toBeNull();
+    expect(pressed(failed, key('enter')).dataRequest).not.toBeNull();
   });
 
   it('are read again when a file was named, and its defaults replace those before', () => {
@@ -110,22 +110,22 @@ describe('facts', () => {
         return role === undefined ? {} : {role: String(role)};
       },
     });
-    const opened = pressed(start(recipe), {kind: 'open'});
+    const opened = pressed(start(recipe), key('enter'));
     const form = press(dataLoaded(opened.state, opened.dataRequest), 'enter');
-    expect(pressed(form, {kind: 'move', by: 1}).dataRequest).toBeNull();
-    const left = pressed(press(form, 'x'), {kind: 'move', by: 1});
+    expect(pressed(form, key('down')).dataRequest).toBeNull();
+    const left = pressed(press(form, 'x'), key('down'));
     expect(left.state.wizard?.stage).toBe('parameters');
     const other = dataLoaded(left.state, left.dataRequest, {answers: {roles: [{role: 'web_app'}]}});
     expect(screenOf(other)).toMatch(/role\* +web_app/);
-    const again = pressed(press(other, 'up', 'y'), {kind: 'move', by: 1});
+    const again = pressed(press(other, 'up', 'y'), key('down'));
     const none = dataLoaded(again.state, again.dataRequest, {answers: {roles: []}});
     expect(screenOf(none)).not.toContain('web_app');
   });
 
   it('come first where a recipe without parameters is planned', () => {
     const recipe = needing([], {parameters: [], defaults: () => ({})});
-    const opened = pressed(start(recipe), {kind: 'open'});
-    const asked = pressed(dataLoaded(opened.state, opened.dataRequest), {kind: 'submit'});
+    const opened = pressed(start(recipe), key('enter'));
+    const asked = pressed(dataLoaded(opened.state, opened.dataRequest), key('enter'));
     expect(dataLoaded(asked.state, asked.dataRequest).wizard?.stage).toBe('preview');
   });
 });
@@ -206,7 +206,7 @@ describe('facts diagnosisData in the background', () => {
     expect(asks(play(opened, at(0)))).toBe(0);
     expect(asks(play(opened, at(0), at(1), at(2), at(59)))).toBe(1);
     expect(asks(play(opened, at(0), at(1), at(30), at(61)))).toBe(2);
-    expect(asks(play(opened, at(0), {kind: 'pause'}, at(1), at(2)))).toBe(0);
+    expect(asks(play(opened, at(0), key('p'), at(1), at(2)))).toBe(0);
     expect(asks(play(open(100, 30, {recipes: [createRecipe()]}), at(0), at(1)))).toBe(1);
   });
 

@@ -11,6 +11,7 @@ import {
   createPlan,
   createRecipe,
   createStep,
+  key,
   mount,
   open,
   play,
@@ -77,9 +78,7 @@ describe('the harm that a run answers', () => {
   const confirmed = press(opened, 'y', 'e', 's');
 
   it('is that of the finding it was opened from, and goes to the engine', () => {
-    expect(play(confirmed, {kind: 'submit'}).effects).toMatchObject([
-      {kind: 'execute-plan', answers: [finding]},
-    ]);
+    expect(play(confirmed, key('enter')).effects).toMatchObject([{kind: 'execute-plan', answers: [finding]}]);
   });
 
   const before = {
@@ -98,7 +97,7 @@ describe('the harm that a run answers', () => {
   it('is read again after the steps; Esc does not wait for it', () => {
     expect(screenOf(reading)).toMatch(/before: 20 of 20 slots in use\n +after: reading/);
     expect(rowsOf(reading).at(-1)).toContain('Esc read no further');
-    expect(play(reading, {kind: 'back'}).effects).toEqual([{kind: 'interrupt-run', plan: expect.anything()}]);
+    expect(play(reading, key('escape')).effects).toEqual([{kind: 'interrupt-run', plan: expect.anything()}]);
   });
 
   it('goes on while the page is open: it remains, or is gone', () => {
@@ -129,7 +128,7 @@ describe('a step with progress', () => {
   });
 
   it('opens the session it waits for with w, over the run, which continues', () => {
-    const {state: peeking, effects} = play(state, {kind: 'open-blocker'});
+    const {state: peeking, effects} = play(state, key('w'));
     const described = {kind: 'describe-session', id: sessionId(holder), backend: holder, isPast: false};
     expect(effects).toEqual([described]);
     expect(screenOf(peeking)).toContain('session 77');
@@ -160,14 +159,14 @@ describe('a step with progress', () => {
   });
 
   it('asks for confirmation on the first Esc, and continues on any other key', () => {
-    const asked = play(state, {kind: 'back'});
+    const asked = play(state, key('escape'));
     expect(asked.effects).toEqual([]);
     expect(screenOf(asked.state)).toContain('Press Esc again to cancel this step.');
     expect(rowsOf(asked.state).at(-1)).toContain('Esc again cancel this step');
     const on = press(asked.state, 'j');
     expect(screenOf(on)).not.toContain('Esc again');
-    expect(play(on, {kind: 'back'}).effects).toEqual([]);
-    expect(play(asked.state, {kind: 'back'}).effects).toEqual([
+    expect(play(on, key('escape')).effects).toEqual([]);
+    expect(play(asked.state, key('escape')).effects).toEqual([
       {kind: 'interrupt-run', plan: expect.anything()},
     ]);
   });
@@ -189,7 +188,7 @@ describe('a build that was cancelled', () => {
 
   it('is being swept, and offers no second cancel', () => {
     expect(footer(cancelled)).not.toContain('Esc');
-    expect(play(cancelled, {kind: 'back'}).effects).toEqual([]);
+    expect(play(cancelled, key('escape')).effects).toEqual([]);
     const sweeping = showing(cancelled, verifying(swept));
     expect(screenOf(sweeping)).toMatch(/build orders_idx +cleaning up\n/);
     expect(screenOf(sweeping)).not.toContain('waits for 77');

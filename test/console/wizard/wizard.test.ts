@@ -10,6 +10,7 @@ import {
   createPlan,
   createRecipe,
   createStep,
+  key,
   mount,
   open,
   play,
@@ -264,7 +265,7 @@ describe('the confirmation', () => {
     const pasted = play(confirming([80, 24]), {kind: 'paste', text: 'yes'}).state;
     expect(pasted.wizard?.typed).toBe('');
     expect(screenOf(pasted)).toContain('Pasted text does not confirm: type the word');
-    expect(play(pasted, {kind: 'submit'}).effects).toEqual([]);
+    expect(play(pasted, key('enter')).effects).toEqual([]);
   });
 });
 
@@ -306,7 +307,7 @@ describe('run', () => {
 
   it('is stopped by Esc, not by a q that closes a page', () => {
     expect(screenOf(press(running, 'q'))).toContain('Esc stops the run, v leaves it running');
-    expect(play(running, {kind: 'back'}, {kind: 'back'}).effects).toEqual([
+    expect(play(running, key('escape'), key('escape')).effects).toEqual([
       {kind: 'interrupt-run', plan: expect.anything()},
     ]);
     expect(screenOf(press(running, 'escape', 'escape'))).toContain('stopping after this step');

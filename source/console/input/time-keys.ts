@@ -1,0 +1,71 @@
+import {changePace, togglePause, travel} from '../state/command-line.ts';
+import {backToNow} from '../state/past.ts';
+import {noEffects} from '../state/state.ts';
+import {nextWindow, setWindow} from '../state/window.ts';
+import {type Binding, inModes, needsNow, needsPast} from './modes.ts';
+
+/** Of which time the screen shows figures, and how often they are read. */
+export const timeBindings: Binding[] = [
+  {
+    keys: ['t'],
+    modes: ['browse', 'detail'],
+    update: state => noEffects(setWindow(state, nextWindow(state))),
+    label: 'window',
+    help: 'figures of statements over the last two readings, 1, 5 or 60 minutes, or since the reset',
+    disabledBecause: ({view}) =>
+      view === 'statements' || view === 'overview' ? null : 'works in Overview (1) and Statements (3)',
+    views: ['statements'],
+  },
+  {
+    keys: ['p'],
+    modes: ['browse', 'detail'],
+    update: togglePause,
+    label: ({past, isPaused}) =>
+      past === null ? (isPaused ? 'go on' : 'pause') : past.isPlaying ? 'stop' : 'play',
+    help: 'pause the screen while the charts go on; in the past: play or stop',
+  },
+  {
+    keys: ['left', '['],
+    modes: ['browse', 'detail'],
+    update: state => travel(state, {by: -1}),
+    label: ({past}) => (past === null ? '' : 'earlier'),
+    help: 'back by one snapshot; the last hour is kept',
+  },
+  {
+    keys: ['right', ']'],
+    modes: ['browse', 'detail'],
+    update: state => travel(state, {by: 1}),
+    label: ({past}) => (past === null ? '' : 'later'),
+    help: 'forward by one snapshot',
+  },
+  ...inModes(
+    ['browse', 'detail'],
+    [
+      [['{'], 'back by one minute', state => travel(state, {by_ms: -60_000})],
+      [['}'], 'forward by one minute', state => travel(state, {by_ms: 60_000})],
+      [
+        ['ctrl-r'],
+        'read everything now; connect again after a refused login',
+        state => ({state, effects: [{kind: 'refresh'}]}),
+      ],
+    ],
+  ),
+  {
+    keys: ['L'],
+    modes: ['browse', 'detail'],
+    update: state => backToNow(state),
+    label: ({past}) => (past?.now ? 'now' : ''),
+    help: 'back to now',
+    disabledBecause: needsPast,
+  },
+  ...inModes('browse', [
+    [
+      ['w'],
+      'write the last hour to a file for poolctl play or report',
+      state => ({state, effects: [{kind: 'write-out', file: null}]}),
+      needsNow,
+    ],
+    [['+', '='], 'refresh more often; in the past: play faster', state => changePace(state, true)],
+    [['-'], 'refresh less often; in the past: play slower', state => changePace(state, false)],
+  ]),
+];
