@@ -11,6 +11,7 @@ import {usage as demo} from './demo/flags.ts';
 import * as doctor from './doctor/command.ts';
 import {usage as journal} from './journal/flags.ts';
 import {usage as play} from './play/flags.ts';
+import {usage as preflight} from './preflight/flags.ts';
 import * as recipes from './recipes/command.ts';
 import {usage as record} from './record/flags.ts';
 import {usage as replay} from './replay/flags.ts';
@@ -43,6 +44,7 @@ export const commands: readonly Command[] = [
   defineCommand(run, () => import('./run/command.ts')),
   defineCommand(undo, () => import('./undo/command.ts')),
   defineCommand(replay, () => import('./replay/command.ts')),
+  defineCommand(preflight, () => import('./preflight/command.ts')),
   defineCommand(record, () => import('./record/command.ts')),
   defineCommand(play, () => import('./play/command.ts')),
   defineCommand(report, () => import('./report/command.ts')),

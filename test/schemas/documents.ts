@@ -6,6 +6,7 @@ import type {Comparison} from '../../source/core/health/baseline.ts';
 import type {Health} from '../../source/core/health/health.ts';
 import type {WatchedHealth} from '../../source/core/health/watching.ts';
 import type {JournalEntry} from '../../source/model/journal-entry.ts';
+import type {Preflight} from '../../source/model/preflight.ts';
 
 /** The documents of docs/schemas/, one file each, by the types of what prints them. */
 export type Documents = {
@@ -16,4 +17,5 @@ export type Documents = {
   run: ReturnType<typeof runDocument>;
   rollout: Omit<ReturnType<typeof rollbackDocument>, 'rolls_back'> & {rolls_back?: string[]};
   'journal-entry': JournalEntry;
+  preflight: Preflight;
 };

@@ -1,5 +1,5 @@
 import {readFile} from 'node:fs/promises';
-import type {IndexStmt, RawStmt} from 'libpg-query';
+import type {IndexStmt, Node} from 'libpg-query';
 import {usageError} from '../../core/errors.ts';
 import type {AdviceInput} from '../../core/indexes/candidates.ts';
 import {type IndexSpec, isIndexable, keysOf} from '../../core/indexes/index-spec.ts';
@@ -22,7 +22,7 @@ export async function adviseFromMigration(
   const sql = await readText(path);
   const skipped: SkippedIndex[] = [];
   const indexes = statementsOf(sql, path, parser).flatMap(({text, stmt}): FileIndex[] => {
-    if (stmt === undefined || !('IndexStmt' in stmt)) {
+    if (!('IndexStmt' in stmt)) {
       skipped.push({what: text, reason: 'poolctl executes only CREATE INDEX from a file'});
       return [];
     }
@@ -47,18 +47,9 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-type Statement = RawStmt & {text: string};
-
-function statementsOf(sql: string, path: string, parser: SqlParser): Statement[] {
-  if (sql.trim() === '') return [];
+function statementsOf(sql: string, path: string, parser: SqlParser): {text: string; stmt: Node}[] {
   try {
-    // Offsets count bytes.
-    const bytes = Buffer.from(sql);
-    return (parser.parse(sql).stmts ?? []).map(each => {
-      const start = each.stmt_location ?? 0;
-      const end = each.stmt_len === undefined ? bytes.length : start + each.stmt_len;
-      return {...each, text: joinWords(wordsOf(bytes.toString('utf8', start, end), parser))};
-    });
+    return parser.split(sql).map(each => ({text: joinWords(wordsOf(each.sql, parser)), stmt: each.node}));
   } catch (error) {
     throw usageError(`${path}: ${(error as Error).message}`, undefined, error);
   }

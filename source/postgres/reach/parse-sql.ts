@@ -1,21 +1,30 @@
-import type {ParseResult, ScanToken} from 'libpg-query';
+import type {Node, ParseResult, ScanToken} from 'libpg-query';
 import {usageError} from '../../core/errors.ts';
 import {unknownLimit} from '../../core/indexes/order.ts';
+import {descendants} from '../../core/sql/named-objects.ts';
 import {quoteLiteral} from '../../core/sql/quote.ts';
+import {sqlTokens} from '../../core/sql/tokens.ts';
 
 /** PostgreSQL's grammar. Unlike the server, it also accepts `$1` where only a constant is allowed. */
 export type SqlParser = {
   /** Throws AbortError (exit 2) with the grammar's error. */
   parse(sql: string): ParseResult;
+  /** The statements of a file. Throws AbortError (exit 2) with the grammar's error and its line. */
+  split(sql: string): SqlStatement[];
+  /** What a DO block runs; null if that is known only when it runs (EXECUTE), or not in PL/pgSQL. */
+  readBlock(sql: string): Node[] | null;
   /** The tokens of a text, without its comments. */
   scan(sql: string): {text: string; kind: string}[];
 };
+
+/** A statement without what precedes it; the line is of its first word. */
+type SqlStatement = {node: Node; sql: string; line: number};
 
 /** Loads PostgreSQL's parser, 1.7 MB of WebAssembly, once. */
 export async function loadSqlParser(): Promise<SqlParser> {
   const library = await import('libpg-query');
   // In the bundle a CommonJS package loaded late has its exports in `default` alone.
-  const {loadModule, parseSync, scanSync} =
+  const {loadModule, parseSync, parsePlPgSQLSync, scanSync} =
     'default' in library ? (library.default as typeof library) : library;
   await loadModule();
   return {
@@ -26,6 +35,40 @@ export async function loadSqlParser(): Promise<SqlParser> {
         throw usageError(`not valid SQL: ${(error as Error).message}`, undefined, error);
       }
     },
+    split(sql) {
+      // The library refuses an empty text.
+      if (sql.trim() === '') return [];
+      try {
+        // Offsets count bytes.
+        const bytes = Buffer.from(sql);
+        let [line, counted] = [1, 0];
+        return (parseSync(sql).stmts ?? []).flatMap(({stmt, stmt_location: from = 0, stmt_len}) => {
+          const to = stmt_len === undefined ? bytes.length : from + stmt_len;
+          const text = bytes.toString('utf8', from, to);
+          const start = from + Buffer.byteLength(leadingBlanks(text));
+          line += newlines(bytes.toString('utf8', counted, start));
+          counted = start;
+          return stmt === undefined ? [] : {node: stmt, sql: bytes.toString('utf8', start, to).trim(), line};
+        });
+      } catch (error) {
+        throw syntaxError(sql, error as Error & {sqlDetails?: {cursorPosition: number}});
+      }
+    },
+    readBlock(sql) {
+      try {
+        const parts = [...descendants(parsePlPgSQLSync(sql))];
+        if (parts.some(part => 'PLpgSQL_stmt_dynexecute' in part || 'PLpgSQL_stmt_dynfors' in part))
+          return null;
+        const queries = parts.flatMap(part =>
+          'PLpgSQL_stmt_execsql' in part ? [...descendants(part.PLpgSQL_stmt_execsql)] : [],
+        );
+        return queries.flatMap(({query}) =>
+          typeof query === 'string' ? (parseSync(query).stmts ?? []).flatMap(({stmt}) => stmt ?? []) : [],
+        );
+      } catch {
+        return null;
+      }
+    },
     scan(sql) {
       // Its offsets count bytes.
       const bytes = Buffer.from(sql);
@@ -34,6 +77,31 @@ export async function loadSqlParser(): Promise<SqlParser> {
         .filter(({kind}) => !kind.endsWith('_COMMENT'));
     },
   };
+}
+
+function leadingBlanks(text: string): string {
+  const tokens = sqlTokens(text);
+  const first = tokens.findIndex(({kind}) => kind !== 'space' && kind !== 'comment');
+  return tokens
+    .slice(0, Math.max(0, first))
+    .map(token => token.text)
+    .join('');
+}
+
+function newlines(text: string): number {
+  return text.split('\n').length - 1;
+}
+
+/** The position counts characters, not UTF-16 units. */
+function syntaxError(sql: string, error: Error & {sqlDetails?: {cursorPosition: number}}): Error {
+  const at = error.sqlDetails?.cursorPosition ?? 0;
+  const characters = [...sql];
+  const line = newlines(characters.slice(0, at).join('')) + 1;
+  const command =
+    characters[at] === '\\' ? /^\\\S*/.exec(characters.slice(at, at + 40).join(''))?.[0] : undefined;
+  return command === undefined
+    ? usageError(`line ${line}: not valid SQL: ${error.message}`, undefined, error)
+    : usageError(`line ${line}: ${command} is a command of psql, not SQL`, 'Leave it out.', error);
 }
 
 /**

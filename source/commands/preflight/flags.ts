@@ -1,0 +1,20 @@
+import {jsonFlag, serverFlags, type Usage} from '../../cli/call/usage.ts';
+
+export const usage = {
+  name: 'preflight',
+  summary: 'Show what a migration locks, and who is in its way now',
+  arguments: [{shown: '<migration>', completes: 'file'}, {shown: '[url]'}],
+  flags: {
+    autocommit: {
+      type: 'boolean',
+      help: 'Each statement is a transaction, as psql -f runs it (without it a file is one, as Prisma Migrate runs it)',
+    },
+    ...jsonFlag,
+    ...serverFlags,
+  },
+  details: [
+    "<migration> is a .sql file, prisma/migrations or a folder in it, or ops.json of Prisma 8. poolctl reads it with PostgreSQL's own parser and executes nothing. Of prisma/migrations it reads what the server has not applied, without a server the newest migration.",
+    'For each statement: its locks, what they block, whether it rewrites or reads a whole table, and a safer form as SQL. Only with a URL or a flag that names the server, never from the environment alone, poolctl also reads sizes, column types, who holds these locks, and how many statements per second would wait.',
+    'Exit 0 if every statement is safe, 1 otherwise, 2 if the migration cannot be read.',
+  ],
+} as const satisfies Usage;

@@ -1,0 +1,127 @@
+import type {Constraint, CreateStmt, Node, RefreshMatViewStmt, ReindexStmt, VacuumStmt} from 'libpg-query';
+import {defaultOf, stringsOfOptions} from './alter-table.ts';
+import {indexLocks} from './drop.ts';
+import {type Effect, type Lock, lockOn, lockRelation} from './effect.ts';
+import {nameOf, type SchemaState} from './schema-state.ts';
+
+const exclusive = 'ACCESS EXCLUSIVE';
+const shareUpdate = 'SHARE UPDATE EXCLUSIVE';
+
+/** Foreign keys lock the tables they refer to; a partition locks its parent, and reads the default partition. */
+export function createTable(statement: CreateStmt, state: SchemaState): Partial<Effect> {
+  const {relation, inhRelations = [], partbound, tableElts = []} = statement;
+  if (relation === undefined) return {};
+  const isKnown = statement.if_not_exists === true && state.find(nameOf(relation)).found !== null;
+  if (isKnown) return {notes: ['it exists: nothing is done']};
+  const isTemporary = relation.relpersistence === 't';
+  state.create(nameOf(relation));
+  const parents = inhRelations.flatMap(node => ('RangeVar' in node ? node.RangeVar : []));
+  const isPartition = partbound !== undefined;
+  const rest = isPartition ? parents.flatMap(parent => defaultOf(state.find(nameOf(parent)), state)) : [];
+  const referenced = foreignKeysOf(tableElts).flatMap(({pktable}) =>
+    isTemporary ? [] : lockOn(pktable, 'SHARE ROW EXCLUSIVE', state, {recurses: false}),
+  );
+  return {
+    locks: [
+      ...parents.flatMap(parent =>
+        lockOn(parent, isPartition ? exclusive : shareUpdate, state, {recurses: false}),
+      ),
+      ...(isPartition ? parents.flatMap(parent => inheritedKeys(nameOf(parent), state)) : []),
+      ...rest,
+      ...referenced,
+    ],
+    work: rest.length === 0 ? 'none' : 'scan',
+    worked: rest.map(lock => lock.relation),
+    ...(isPartition && {remedies: [{kind: 'attach'}]}),
+  };
+}
+
+function foreignKeysOf(elements: readonly Node[]): Constraint[] {
+  const constraints = elements.flatMap(node =>
+    'ColumnDef' in node ? (node.ColumnDef.constraints ?? []) : [node],
+  );
+  return constraints.flatMap(node =>
+    'Constraint' in node && node.Constraint.contype === 'CONSTR_FOREIGN' ? node.Constraint : [],
+  );
+}
+
+/** A partition gets its parent's foreign keys, and their triggers. */
+function inheritedKeys(parent: {schema: string | null; name: string}, state: SchemaState): Lock[] {
+  const oid = state.find(parent).found?.oid;
+  return (state.target?.foreign_keys ?? [])
+    .filter(({table_oid}) => table_oid === oid)
+    .flatMap(({references_oid}) => state.byOid(references_oid) ?? [])
+    .map(relation => ({relation, mode: 'SHARE ROW EXCLUSIVE'}));
+}
+
+export function reindex({kind, relation, params = []}: ReindexStmt, state: SchemaState): Partial<Effect> {
+  if (relation === undefined)
+    return {work: 'unknown', in_transaction: false, notes: ['rebuilds the indexes of every table']};
+  const isConcurrent = stringsOfOptions(params).includes('concurrently');
+  const named = state.find(nameOf(relation));
+  const isIndex = kind === 'REINDEX_OBJECT_INDEX';
+  const locks = (
+    table: 'SHARE' | typeof shareUpdate,
+    index: typeof exclusive | typeof shareUpdate,
+  ): Lock[] =>
+    isIndex
+      ? indexLocks(named, index, state).map(lock =>
+          lock.relation.label === named.label ? lock : {...lock, mode: table},
+        )
+      : [...lockOn(relation, table, state), ...indexesOf(named.found?.oid, index, state)];
+  const worked = isIndex
+    ? locks('SHARE', exclusive)
+        .slice(0, 1)
+        .map(lock => lock.relation)
+    : [named];
+  if (isConcurrent) {
+    const concurrent = {in_transaction: false, waits_for_snapshots: true} as const;
+    return {locks: locks(shareUpdate, shareUpdate), work: 'scan', worked, ...concurrent};
+  }
+  return {
+    locks: locks('SHARE', exclusive),
+    work: 'scan',
+    worked,
+    notes: ['reads of the table wait, too: planning a query locks each of its indexes'],
+    remedies: [{kind: 'concurrently'}],
+  };
+}
+
+function indexesOf(oid: string | undefined, mode: Lock['mode'], state: SchemaState): Lock[] {
+  return (state.target?.relations ?? [])
+    .filter(({table_oid, kind}) => table_oid === oid && oid !== undefined && kind === 'i')
+    .flatMap(index => state.byOid(index.oid) ?? [])
+    .flatMap(relation => lockRelation(relation, mode, null));
+}
+
+export function refreshView(
+  {relation, concurrent = false}: RefreshMatViewStmt,
+  state: SchemaState,
+): Partial<Effect> {
+  if (relation === undefined) return {};
+  return {
+    locks: lockOn(relation, concurrent ? 'EXCLUSIVE' : exclusive, state).map(lock => ({
+      ...lock,
+      only_read: true,
+    })),
+    work: concurrent ? 'scan' : 'rewrite',
+    worked: [state.find(nameOf(relation))],
+    remedies: concurrent ? [] : [{kind: 'concurrently'}],
+  };
+}
+
+export function vacuum(
+  {options = [], rels = [], is_vacuumcmd = false}: VacuumStmt,
+  state: SchemaState,
+): Partial<Effect> {
+  const isFull = stringsOfOptions(options).includes('full');
+  const ranges = rels.flatMap(node => ('VacuumRelation' in node ? (node.VacuumRelation.relation ?? []) : []));
+  if (isFull && ranges.length === 0)
+    return {work: 'unknown', in_transaction: false, notes: ['rewrites every table of the database']};
+  return {
+    locks: ranges.flatMap(range => lockOn(range, isFull ? exclusive : shareUpdate, state)),
+    work: isFull ? 'rewrite' : 'none',
+    worked: isFull ? ranges.map(range => state.find(nameOf(range))) : [],
+    in_transaction: !is_vacuumcmd,
+  };
+}

@@ -1,0 +1,80 @@
+import type {DropStmt} from 'libpg-query';
+import type {LockMode} from '../../model/preflight.ts';
+import {defaultOf, referencingOf} from './alter-table.ts';
+import {type Effect, type Lock, lockRelation} from './effect.ts';
+import {nameOfList, type Relation, type SchemaState, stringsOf} from './schema-state.ts';
+
+const exclusive = 'ACCESS EXCLUSIVE';
+
+export function dropObjects(statement: DropStmt, state: SchemaState): Partial<Effect> {
+  const {objects = [], removeType = '', behavior, concurrent = false} = statement;
+  const cascades = behavior === 'DROP_CASCADE';
+  const names = objects.map(node => stringsOf(node));
+  const relations = () => names.map(each => state.find(nameOfList(each)));
+  switch (removeType) {
+    case 'OBJECT_TABLE':
+    case 'OBJECT_FOREIGN_TABLE':
+      return {
+        locks: relations().flatMap(relation => tableLocks(relation, cascades, state)),
+        notes: names.map(each => `the running application may still use ${each.at(-1)}`),
+        remedies: [{kind: 'contract'}],
+      };
+    case 'OBJECT_INDEX': {
+      const mode = concurrent ? 'SHARE UPDATE EXCLUSIVE' : exclusive;
+      const locks = relations().flatMap(relation => indexLocks(relation, mode, state));
+      return concurrent
+        ? {locks, in_transaction: false, waits_for_snapshots: true}
+        : {locks, remedies: [{kind: 'concurrently'}]};
+    }
+    case 'OBJECT_VIEW':
+    case 'OBJECT_MATVIEW':
+    case 'OBJECT_SEQUENCE':
+      return {locks: relations().flatMap(relation => lockRelation(relation, exclusive, null))};
+    case 'OBJECT_TRIGGER':
+    case 'OBJECT_RULE':
+    case 'OBJECT_POLICY': {
+      const tables = names.map(each => state.find(nameOfList(each.slice(0, -1))));
+      const within = removeType === 'OBJECT_TRIGGER' ? state : null;
+      return {locks: tables.flatMap(table => lockRelation(table, exclusive, within))};
+    }
+    case 'OBJECT_SCHEMA':
+      return {locks: cascades ? names.flatMap(([schema]) => schemaLocks(schema ?? '', state)) : []};
+    default:
+      return cascades
+        ? {work: 'unknown', notes: ['CASCADE drops what depends on it, which poolctl does not know']}
+        : {};
+  }
+}
+
+/** A dropped foreign key also drops the triggers on the table it refers to. */
+function tableLocks(relation: Relation, cascades: boolean, state: SchemaState): Lock[] {
+  const dropped = lockRelation(relation, exclusive, state);
+  const oids = new Set(dropped.flatMap(lock => lock.relation.found?.oid ?? []));
+  const referenced = (state.target?.foreign_keys ?? [])
+    .filter(({table_oid}) => oids.has(table_oid))
+    .flatMap(({references_oid}) => state.byOid(references_oid) ?? []);
+  const parents = (relation.found?.parents ?? []).flatMap(oid => state.byOid(oid) ?? []);
+  return [
+    ...dropped,
+    ...referenced.map((each): Lock => ({relation: each, mode: exclusive})),
+    ...(cascades ? dropped.flatMap(lock => referencingOf(lock.relation, state)) : []),
+    ...parents.flatMap(parent => [
+      {relation: parent, mode: parent.found?.kind === 'p' ? exclusive : 'ACCESS SHARE'} as Lock,
+      ...defaultOf(parent, state),
+    ]),
+  ];
+}
+
+/** Of an index that only the server knows, the table is not known either. */
+export function indexLocks(index: Relation, mode: LockMode, state: SchemaState): Lock[] {
+  const {table_oid} = index.found ?? {};
+  const known = table_oid == null ? null : state.byOid(table_oid);
+  const table = known ?? {label: `table of ${index.label}`, found: null, is_new: index.is_new};
+  return [...lockRelation(table, mode, state), ...lockRelation(index, mode, state)];
+}
+
+function schemaLocks(schema: string, {target, find}: SchemaState): Lock[] {
+  return (target?.relations ?? [])
+    .filter(each => each.schema === schema)
+    .map(({name}) => ({relation: find({schema, name}), mode: exclusive}));
+}

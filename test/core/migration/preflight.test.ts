@@ -1,0 +1,150 @@
+import {describe, expect, it} from 'vitest';
+import {type PreflightOptions, preflight} from '../../../source/core/migration/preflight.ts';
+import {loadSqlParser} from '../../../source/postgres/reach/parse-sql.ts';
+
+const parser = await loadSqlParser();
+
+function judge(sql: string, options: Partial<PreflightOptions> = {}) {
+  const statements = parser.split(sql).map(({node, ...each}) => ({
+    ...{...each, node, file: ''},
+    inner: 'DoStmt' in node ? parser.readBlock(each.sql) : null,
+  }));
+  return preflight(statements, {target: null, reading: null, autocommit: false, ...options});
+}
+
+/** `safe`, or the verdict with what is locked: `unsafe ACCESS EXCLUSIVE t rewrite`. */
+function summary(sql: string): string {
+  const [first] = judge(sql);
+  if (first === undefined) return 'nothing';
+  const locks = first.locks.map(({mode, relation}) => `${mode} ${relation}`);
+  const work = first.rewrites ? 'rewrite' : first.rewrites === null ? 'unknown' : first.scans ? 'scan' : '';
+  return [first.verdict, ...locks, work].filter(Boolean).join(', ');
+}
+
+describe('preflight, from the text alone', () => {
+  it.each([
+    ['ALTER TABLE t ADD COLUMN a int', 'safe, ACCESS EXCLUSIVE t'],
+    ["ALTER TABLE t ADD COLUMN a text NOT NULL DEFAULT 'x'", 'safe, ACCESS EXCLUSIVE t'],
+    ['ALTER TABLE t ADD COLUMN a timestamptz DEFAULT now()', 'safe, ACCESS EXCLUSIVE t'],
+    ['ALTER TABLE t ADD COLUMN a uuid DEFAULT gen_random_uuid()', 'unsafe, ACCESS EXCLUSIVE t, rewrite'],
+    ['ALTER TABLE t ADD COLUMN a text DEFAULT cuid()', 'unsafe, ACCESS EXCLUSIVE t, unknown'],
+    ['ALTER TABLE t ADD COLUMN a bigserial', 'unsafe, ACCESS EXCLUSIVE t, rewrite'],
+    ['ALTER TABLE t ADD COLUMN a int GENERATED ALWAYS AS (b) VIRTUAL', 'safe, ACCESS EXCLUSIVE t'],
+    ['ALTER TABLE t ADD COLUMN a int REFERENCES u (id)', 'safe, ACCESS EXCLUSIVE t, SHARE ROW EXCLUSIVE u'],
+    ['ALTER TABLE t ALTER COLUMN a TYPE bigint', 'unsafe, ACCESS EXCLUSIVE t, unknown'],
+    ['ALTER TABLE t ALTER COLUMN a SET NOT NULL', 'unsafe, ACCESS EXCLUSIVE t, scan'],
+    ['ALTER TABLE t ALTER COLUMN a SET DEFAULT 1', 'safe, ACCESS EXCLUSIVE t'],
+    ['ALTER TABLE t VALIDATE CONSTRAINT c', 'safe, SHARE UPDATE EXCLUSIVE t, scan'],
+    ['ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID', 'safe, ACCESS EXCLUSIVE t'],
+    ['ALTER TABLE t SET (autovacuum_enabled = off)', 'safe, SHARE UPDATE EXCLUSIVE t'],
+    ['ALTER TABLE t DISABLE TRIGGER x', 'safe, SHARE ROW EXCLUSIVE t'],
+    ['CREATE INDEX i ON t (a)', 'unsafe, SHARE t, scan'],
+    ['CREATE INDEX CONCURRENTLY i ON t (a)', 'safe, SHARE UPDATE EXCLUSIVE t, scan'],
+    ['DROP INDEX i', 'safe, ACCESS EXCLUSIVE table of i, ACCESS EXCLUSIVE i'],
+    ['TRUNCATE t, u', 'safe, ACCESS EXCLUSIVE t, ACCESS EXCLUSIVE u'],
+    ['UPDATE t SET a = 1', 'unsafe, ROW EXCLUSIVE t, scan'],
+    ['UPDATE t SET a = 1 WHERE b = 2', 'safe, ROW EXCLUSIVE t'],
+    ['CREATE TABLE n (a int REFERENCES t)', 'safe, SHARE ROW EXCLUSIVE t'],
+    ['LOCK TABLE t IN SHARE MODE', 'safe, SHARE t'],
+    ['CREATE TYPE e AS ENUM ()', 'safe'],
+    ["DO $$BEGIN EXECUTE 'x'; END$$", 'unsafe, unknown'],
+    ['DO $$BEGIN ALTER TABLE t ADD COLUMN a int; END$$', 'safe, ACCESS EXCLUSIVE t'],
+    ['CALL f()', 'unsafe, unknown'],
+    ['CREATE TEMP TABLE n (a int)', 'safe'],
+    ['', 'nothing'],
+    ['-- only a comment', 'nothing'],
+  ])('%s', (sql, expected) => {
+    expect(summary(sql)).toBe(expected);
+  });
+
+  it('leaves out what the migration makes itself', () => {
+    const statements = judge(
+      'CREATE TABLE n (a int); CREATE INDEX i ON n (a); DROP INDEX i; ALTER TABLE n RENAME TO m; ALTER TABLE m ALTER a TYPE text',
+    );
+    expect(statements.map(({verdict, locks}) => [verdict, locks])).toEqual(
+      statements.map(() => ['safe', []]),
+    );
+  });
+
+  it('holds locks to the end of a transaction, which is the file unless it says otherwise', () => {
+    const sql = 'ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID; ALTER TABLE t VALIDATE CONSTRAINT c';
+    expect(judge(sql)[1]).toMatchObject({
+      verdict: 'unsafe',
+      reasons: [
+        'reads a whole table while reads and writes of t wait: the lock of line 1 is held to the end of the transaction',
+      ],
+    });
+    expect(judge(sql, {autocommit: true})[1]).toMatchObject({verdict: 'safe', reasons: []});
+    expect(judge(sql.replace('; ', '; COMMIT; '))[2]).toMatchObject({verdict: 'safe', reasons: []});
+    expect(judge(`BEGIN; ${sql}; COMMIT`, {autocommit: true})[2]).toMatchObject({verdict: 'unsafe'});
+  });
+
+  it('refuses CONCURRENTLY beside other statements of a file', () => {
+    const sql = 'CREATE INDEX CONCURRENTLY i ON t (a)';
+    expect(judge(sql)[0]).toMatchObject({verdict: 'safe', in_transaction: false});
+    expect(judge(`SET lock_timeout = '2s'; ${sql}`)[1]?.reasons).toEqual([
+      'cannot run in a transaction: it must be alone in its file, as Prisma Migrate runs a file as one',
+    ]);
+  });
+
+  it('knows a NOT NULL that a constraint of the migration proves', () => {
+    const steps =
+      'ALTER TABLE t ADD CONSTRAINT c CHECK (a IS NOT NULL) NOT VALID; ALTER TABLE t VALIDATE CONSTRAINT c;';
+    expect(judge(`${steps} ALTER TABLE t ALTER a SET NOT NULL`, {autocommit: true})[2]).toMatchObject({
+      scans: false,
+    });
+    const unproven = steps.replace(/VALIDATE.*/, 'ALTER b DROP DEFAULT;');
+    expect(judge(`${unproven} ALTER TABLE t ALTER a SET NOT NULL`, {autocommit: true})[2]).toMatchObject({
+      scans: true,
+    });
+  });
+
+  it('says once that no lock_timeout is set', () => {
+    const notes = (sql: string) => judge(sql).flatMap(each => each.notes);
+    const alter = 'ALTER TABLE t ALTER a DROP DEFAULT';
+    expect(notes(`${alter}; ${alter}`)).toEqual([
+      'no lock_timeout: while it waits for its lock, what needs t waits behind it',
+    ]);
+    expect(notes(`SET lock_timeout = '2s'; ${alter}`)).toEqual([]);
+    expect(notes(`SET lock_timeout = 0; ${alter}`)).toHaveLength(1);
+  });
+
+  it('shows no secret', () => {
+    expect(judge("CREATE ROLE r PASSWORD 'hunter2'")[0]?.sql).not.toContain('hunter2');
+  });
+});
+
+describe('the safer form', () => {
+  const unsafe = [
+    'CREATE UNIQUE INDEX i ON t (a)',
+    'DROP INDEX i, "J"',
+    'REINDEX TABLE t',
+    'REFRESH MATERIALIZED VIEW v',
+    'ALTER TABLE ONLY "T" ADD FOREIGN KEY (a, b) REFERENCES u (a, b) ON DELETE CASCADE',
+    'ALTER TABLE s.t ADD CONSTRAINT c CHECK (a IN (1, 2)), ALTER COLUMN b SET NOT NULL',
+    'ALTER TABLE t ADD PRIMARY KEY (a), ADD CONSTRAINT u UNIQUE NULLS NOT DISTINCT (b) INCLUDE (c)',
+    "ALTER TABLE t ADD COLUMN a uuid NOT NULL DEFAULT gen_random_uuid(), ADD b varchar(3) DEFAULT 'a,b'",
+    'ALTER TABLE t ALTER COLUMN a TYPE bigint USING a::bigint, ADD COLUMN b int',
+    'ALTER TABLE t DROP COLUMN a',
+    'ALTER TABLE t RENAME COLUMN a TO b',
+    'CREATE TABLE p PARTITION OF t FOR VALUES FROM (1) TO (2)',
+    'ALTER TABLE t DETACH PARTITION p',
+  ];
+
+  it.each(unsafe)('of %s is SQL, and is itself safe', sql => {
+    const form = judge(sql)[0]?.safe_form ?? '';
+    expect(form).not.toBe('');
+    const own = judge(form, {autocommit: true});
+    expect(own.map(({verdict, reasons}) => [verdict, reasons])).toEqual(own.map(() => ['safe', []]));
+  });
+
+  it('is written out', () => {
+    expect(judge('ALTER TABLE t ADD CHECK (a > 0)')[0]?.safe_form).toBe(
+      [
+        "SET lock_timeout = '2s';",
+        'ALTER TABLE t ADD CONSTRAINT "t_check" CHECK (a > 0) NOT VALID;',
+        'ALTER TABLE t VALIDATE CONSTRAINT "t_check";',
+      ].join('\n'),
+    );
+  });
+});
