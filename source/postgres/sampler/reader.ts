@@ -73,7 +73,7 @@ export type Reader = {
 /** Reads one server over one connection, and keeps what rates and names need. The first request must include `catalogs`. */
 export function createReader(connection: ReadableConnection, now: () => number): Reader {
   const {client, request, server_version_num} = connection;
-  const run = createRunQuery(client, connection);
+  const run = createRunQuery(client, {is_pooled: connection.is_pooled, now});
   const sections = createSections(request.user, now);
   const activityReader = createActivityReader();
   const databases = createDatabasesReader(run, connection);

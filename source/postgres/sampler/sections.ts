@@ -87,9 +87,10 @@ export type RunQuery = <Row>(
  * Runs queries as prepared statements in a session of poolctl's own: they are planned once, not at every refresh. An
  * undetected pooler shows when a prepared statement is gone (26000), exists already (42P05) or is refused (08P01): from
  * then on queries are not prepared. 0A000 is a plan that an upgraded extension has outdated. Sessions and statements of
- * other databases have texts in other encodings: an answer that cannot be converted is read again as it is.
+ * other databases have texts in other encodings: an answer that cannot be converted is read again as it is, and so for the next
+ * 30 s, as the server logs each refusal.
  */
-export function createRunQuery(client: PgClient, options: {is_pooled: boolean}): RunQuery {
+export function createRunQuery(client: PgClient, options: {is_pooled: boolean; now: () => number}): RunQuery {
   let isPrepared = !options.is_pooled;
   /** By text, as an extension that moved to another schema changes the text of its queries. */
   const names = new Map<string, string>();
@@ -98,10 +99,14 @@ export function createRunQuery(client: PgClient, options: {is_pooled: boolean}):
     names.set(text, statement);
     return statement;
   };
-  /** Texts of queries whose answers the server could not convert. */
-  const unconverted = new Set<string>();
+  /** When the server could not convert the answer to a query, by its text. */
+  const refusedMs = new Map<string, number>();
+  const isUnconverted = (text: string) => {
+    const at_ms = refusedMs.get(text);
+    return at_ms !== undefined && options.now() - at_ms < retryAfterMs;
+  };
   const send = async <Row>(query: PgQuery): Promise<Row[]> => {
-    if (!unconverted.has(query.text)) return (await client.query<Row>(query)).rows;
+    if (!isUnconverted(query.text)) return (await client.query<Row>(query)).rows;
     // Sent at once, so that no other query gets in between.
     const [, {rows}] = await Promise.all([
       client.query(`SET client_encoding = 'SQL_ASCII'`),
@@ -118,7 +123,8 @@ export function createRunQuery(client: PgClient, options: {is_pooled: boolean}):
     } catch (error) {
       const code = (error as {code?: string}).code ?? '';
       // Through a pooler the SET would reach another session.
-      if (unconvertible.has(code) && !options.is_pooled && !unconverted.has(text)) unconverted.add(text);
+      if (unconvertible.has(code) && !options.is_pooled && !isUnconverted(text))
+        refusedMs.set(text, options.now());
       else if (unpreparable.has(code) && isPrepared) isPrepared = false;
       else throw error;
       return send<Row>(query());

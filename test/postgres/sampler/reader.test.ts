@@ -98,6 +98,33 @@ describeEachMajor('reader', major => {
     await app.end();
   });
 
+  it('reads what cannot be converted as it is, and converts again once that has gone', async () => {
+    for (const encoding of ['SQL_ASCII', 'EUC_JP'])
+      await server.query(
+        `CREATE DATABASE in_${encoding} ENCODING ${encoding} TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'`,
+      );
+    const connection = await watch(server.url({database: 'in_euc_jp'}));
+    connections.push(connection);
+    let now_ms = 0;
+    const reader = createReader(connection, () => now_ms);
+    const queryOf = async (name: string) => {
+      const {backends} = await reader.read({...emptyRequest, catalogs: true, activity: true});
+      return backends.find(({application_name}) => application_name === name)?.query;
+    };
+    const other = await server.connect({database: 'in_sql_ascii', application_name: 'other'});
+    // No character of EUC_JP ends in 0x80.
+    await other.query('SELECT 1 AS "À"');
+    expect(await queryOf('other')).toContain('"À"');
+    await other.end();
+    const own = await server.connect({database: 'in_euc_jp', application_name: 'own'});
+    await own.query('SELECT 1 AS "あ"');
+    expect(await queryOf('own')).not.toContain('あ');
+    now_ms = 30_000;
+    await own.query('SELECT 2 AS "あ"');
+    expect(await queryOf('own')).toContain('"あ"');
+    await own.end();
+  });
+
   it("reads times equal to the server's to the microsecond", async () => {
     const app = await server.connect({user: 'app', password: 'secret', application_name: 'exact'});
     await app.query('BEGIN');
