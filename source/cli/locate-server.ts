@@ -27,6 +27,39 @@ export function locateServer(
 /** The same, with the environment and files of `machine`. */
 export async function locateServerOn(
   machine: Machine,
+  call: {url?: string | undefined; flags: LocateFlags},
+): Promise<ConnectionRequest> {
+  const find = () => findServer(machine, call);
+  const request = await find();
+  const {rescue} = request;
+  return {
+    ...renewable(request, find),
+    rescue: rescue && renewable(rescue, async () => (await find()).rescue),
+  };
+}
+
+/** `find` returns the request of the same call later. The password of another server or role is not taken. */
+function renewable(
+  request: ConnectionRequest,
+  find: () => Promise<ConnectionRequest | null>,
+): ConnectionRequest {
+  let {password} = request;
+  const addressOf = ({host, hostaddr, port, user, database}: ConnectionRequest) =>
+    JSON.stringify([host, hostaddr, port, user, database]);
+  return {
+    ...request,
+    password: () => password(),
+    async renewPassword() {
+      const before = password();
+      const now = await find();
+      if (now !== null && addressOf(now) === addressOf(request)) password = now.password;
+      return password() !== before;
+    },
+  };
+}
+
+async function findServer(
+  machine: Machine,
   {url, flags}: {url?: string | undefined; flags: LocateFlags},
 ): Promise<ConnectionRequest> {
   const configuration = await readConfigurationFile(machine);

@@ -1,4 +1,7 @@
+import {mkdtempSync, writeFileSync} from 'node:fs';
 import {createServer, type Server} from 'node:net';
+import {tmpdir} from 'node:os';
+import path from 'node:path';
 import type pg from 'pg';
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
 import {program} from '../helpers/build.ts';
@@ -268,4 +271,33 @@ it('does not try a password again that was changed meanwhile, until Ctrl-R', asy
   await server.query(`ALTER ROLE rotated PASSWORD 'first'`);
   terminal.press('ctrl-r');
   await terminal.waitFor(/● 0\.5s/);
+});
+
+it('reads the password again on Ctrl-R, and before a run', async () => {
+  const file = path.join(mkdtempSync(path.join(tmpdir(), 'poolctl-rotated-')), 'pgpass');
+  const rotate = async (password: string) => {
+    await server.query(`ALTER ROLE keeper PASSWORD '${password}'`);
+    writeFileSync(file, `*:*:*:keeper:${password}\n`, {mode: 0o600});
+  };
+  await server.query(`CREATE ROLE keeper LOGIN IN ROLE pg_monitor, pg_signal_backend`);
+  await rotate('first');
+  const terminal = await opened([server.url({user: 'keeper'})], {env: {PGPASSFILE: file}});
+  await server.query(`ALTER ROLE keeper PASSWORD 'second'`);
+  await server.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'keeper'`);
+  await terminal.waitFor('not tried again: Ctrl-R');
+  await rotate('second');
+  terminal.press('ctrl-r');
+  await terminal.waitFor(/● 0\.5s/);
+  const idle = await server.connect({user: 'app', password: 'app', application_name: 'leftover'});
+  idle.on('error', () => {});
+  await rotate('third');
+  terminal.press('2');
+  terminal.type('/application:leftover', 'enter');
+  await terminal.waitFor(/idle .* leftover/);
+  terminal.press('K');
+  await terminal.waitFor('pg_terminate_backend');
+  terminal.press('enter');
+  await terminal.waitFor('to run it:');
+  terminal.type('yes', 'enter');
+  await terminal.waitFor('1 verified');
 });

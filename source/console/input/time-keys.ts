@@ -45,7 +45,7 @@ export const timeBindings: Binding[] = [
       [['}'], 'forward by one minute', state => travel(state, {by_ms: 60_000})],
       [
         ['ctrl-r'],
-        'read everything now; connect again after a refused login',
+        'read everything now; after a refused login connect with the password that its source has now',
         state => ({state, effects: [{kind: 'refresh'}]}),
       ],
     ],

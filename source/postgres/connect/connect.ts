@@ -2,7 +2,7 @@ import {AbortError, exitCodes} from '../../core/errors.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import type {PgClient} from './client.ts';
 import {countCommits} from './commits.ts';
-import {toAbortError} from './errors.ts';
+import {isRefusedLogin, toAbortError} from './errors.ts';
 import {closeClient} from './open-client.ts';
 import {type ConnectionRequest, hostAndPort} from './request.ts';
 import {createPooledClient, holdsAnyBytes, openSession, type Purpose} from './session.ts';
@@ -113,7 +113,11 @@ async function tryBothAddresses(request: ConnectionRequest, options: ConnectOpti
 }
 
 async function open(request: ConnectionRequest, route: Route, options: ConnectOptions): Promise<Connection> {
-  const {client, proof, ...session} = await openSession(request, options);
+  const {client, proof, ...session} = await openSession(request, options).catch(async error => {
+    // The password was rotated, or a token has expired: its source may have another.
+    if (!isRefusedLogin(error) || !(await request.renewPassword?.().catch(() => false))) throw error;
+    return openSession(request, options);
+  });
   countCommits(client, request);
   const {server_version_num, is_encrypted, is_pooled, lost, marker} = session;
   return {

@@ -54,6 +54,11 @@ export type ConnectionRequest = {
   database: string;
   /** A function, so that neither JSON nor a log of this object shows it. Returns null if there is none. */
   password: () => string | null;
+  /**
+   * Reads the password where it was found, as a file, ./.env or a URL command may have another by now; whether it has. Absent where
+   * it cannot be found again.
+   */
+  renewPassword?: () => Promise<boolean>;
   /** Where the password comes from, for messages; null if there is none. */
   password_source: string | null;
   /** Where the password is that is not sent because `./.env` named the host; null if there is none. */
