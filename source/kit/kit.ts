@@ -10,6 +10,14 @@ export {
 } from './cache.ts';
 export {type Tags, withTags} from './context.ts';
 export {createPool, type InstrumentOptions, instrumentPool, type PoolOptions} from './create-pool.ts';
+export {
+  type DetectionOptions,
+  detectQueries,
+  expectQueries,
+  type QueryExpectation,
+  type QueryProblem,
+} from './detection/detect-queries.ts';
+export {watchQueries} from './detection/watch.ts';
 export type {Instrumented, PoolStats} from './instrument.ts';
 export {poolMetrics} from './metrics.ts';
 export {prismaTags} from './tags.ts';
