@@ -8,6 +8,7 @@ import {
   detectQueries,
   expectQueries,
   findByIds,
+  instrumentPool,
   type QueryProblem,
   watchQueries,
 } from '../../source/kit/kit.ts';
@@ -105,6 +106,8 @@ describe('detection', () => {
     ) as [pg.Pool, pg.Pool];
     const [on, alone] = pools.map(each => watchQueries(new PrismaClient({adapter: new PrismaPg(each)})));
     if (on === undefined || alone === undefined) throw new Error('two clients');
+    // Its reports are not the request's.
+    instrumentPool(pools[0], {application: 'web'});
     await body({pool: watchQueries(pools[0]), prisma: on, withoutPool: alone});
     await Promise.all(pools.map(each => each.end()));
   }

@@ -1,7 +1,6 @@
 import {AssertionError} from 'node:assert';
 import process from 'node:process';
-import {inScope, type Scope, type Statement} from './scope.ts';
-import {isAnythingWatched} from './watch.ts';
+import {detection, inScope, type Scope, type Statement} from './scope.ts';
 
 export type QueryProblem = {
   /**
@@ -121,7 +120,8 @@ export function expectQueries<Result>(body: () => PromiseLike<Result> | Result):
   const check = async (
     judge: (scope: Scope) => {message: string; expected: unknown; actual: unknown} | null,
   ) => {
-    if (!isAnythingWatched())
+    // Every expectation would be met.
+    if (!detection.isWatching)
       throw new TypeError(
         'expectQueries sees no query: call watchQueries with the pool or the Prisma Client first',
       );

@@ -35,7 +35,15 @@ export type WatchedClient = {isOnPool: boolean};
 /** A call of Prisma, while its statements are sent. */
 type Operation = {at: string | null; client: WatchedClient};
 
-const current = new AsyncLocalStorage<{scope: Scope; operation: Operation | null}>();
+type Store = {scope: Scope; operation: Operation | null};
+type Detection = {current: AsyncLocalStorage<Store>; watched: WeakSet<object>; isWatching: boolean};
+
+const key = Symbol.for('poolctl.kit.detection');
+const shared = globalThis as {[key]?: Detection};
+shared[key] ??= {current: new AsyncLocalStorage(), watched: new WeakSet(), isWatching: false};
+/** One per process: Next.js bundles a module once for each route. */
+export const detection: Detection = shared[key];
+const {current} = detection;
 
 /** Runs `body`, whose queries are counted in the returned scope. */
 export async function inScope<Result>(

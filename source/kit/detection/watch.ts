@@ -1,6 +1,6 @@
 import {AsyncResource} from 'node:async_hooks';
 import type {Pool, PoolClient} from 'pg';
-import {begin, beginOperation, type WatchedClient} from './scope.ts';
+import {begin, beginOperation, detection, type WatchedClient} from './scope.ts';
 
 /**
  * Makes the queries of a `pg.Pool` or a Prisma Client visible to `detectQueries` and `expectQueries`; outside of them the
@@ -9,21 +9,16 @@ import {begin, beginOperation, type WatchedClient} from './scope.ts';
  * can where the client has an adapter on that pool. The returned client has the same type.
  */
 export function watchQueries<Target extends object>(target: Target): Target {
-  isWatching = true;
+  detection.isWatching = true;
   if ('$connect' in target) return watchPrisma(target);
   if ('totalCount' in target) return watchPool(target as unknown as Pool) as unknown as Target;
   throw new TypeError('watchQueries takes a pg.Pool or a Prisma Client; of Prisma 8 give it the pool');
 }
 
-let isWatching = false;
-
-/** Whether anything is watched: without it every test of `expectQueries` would pass. */
-export const isAnythingWatched = (): boolean => isWatching;
-
 // biome-ignore lint/suspicious/noExplicitAny: pg's functions have a dozen overloads, and their arguments are passed on
 type Any = any;
 
-const watched = new WeakSet<object>();
+const {watched} = detection;
 
 function watchPool(pool: Pool): Pool {
   if (watched.has(pool)) return pool;
