@@ -1,3 +1,4 @@
+import type {ApplicationPool, PoolQueue} from './application-pool.ts';
 import type {Change, Finding} from './recipe.ts';
 import type {Maintenance, SettingOverride} from './recipe-data.ts';
 import type {
@@ -19,6 +20,8 @@ export type Assessment = {
   writable: Writable;
   /** Who waits for what in the last reading; the object that most sessions wait for first. */
   contention: Contention[];
+  /** Every application that has a session now, the one with the most sessions first. */
+  applications: ApplicationPool[];
   assessed: Assessed;
   /** What the recipes' `diagnose` returned, before it was joined and ranked. */
   diagnosed: Finding[];
@@ -219,6 +222,8 @@ export type PoolSample = {
   begun_ms?: number;
   /** Sessions by client address, '' for a Unix socket. */
   addresses: Readonly<Record<string, number>>;
+  /** What its pools report of themselves; absent if none does. */
+  reported?: PoolQueue;
   /** backend_start of the newest session with a transaction that has written; absent if there was none. */
   newest_writer?: string;
 };

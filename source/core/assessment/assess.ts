@@ -3,6 +3,7 @@ import type {RecordedSnapshot} from '../../model/ports.ts';
 import type {Finding, Recipe} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {type Diagnosis, type DiagnosisData, diagnoseAll, keyOf} from '../recipe/diagnose.ts';
+import {applicationsOf} from './applications.ts';
 import {emptyLog, recentChanges, withChanges} from './change-log.ts';
 import {contentionOf} from './contention.ts';
 import {type Context, windowMs} from './context.ts';
@@ -50,6 +51,7 @@ function combine(context: Context, {findings: diagnosed, failed}: Diagnosis): As
     changes: recentChanges(log, now_ms),
     writable: writableOf(context),
     contention: contentionOf(context.snapshot),
+    applications: applicationsOf(context),
     assessed: {
       window_ms: windowMs(context),
       readings: context.samples.length,

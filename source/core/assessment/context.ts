@@ -53,8 +53,8 @@ export function shareOf(samples: readonly Sample[], isSeen: (sample: Sample) => 
   return samples.length === 0 ? 0 : samples.filter(isSeen).length / samples.length;
 }
 
-export function averageOf(samples: readonly Sample[], read: (sample: Sample) => number): number {
-  return samples.length === 0 ? 0 : samples.reduce((sum, sample) => sum + read(sample), 0) / samples.length;
+export function averageOf<Of>(items: readonly Of[], read: (item: Of) => number): number {
+  return items.length === 0 ? 0 : items.reduce((sum, item) => sum + read(item), 0) / items.length;
 }
 
 /** One application's sessions over the samples. */

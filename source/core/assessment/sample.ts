@@ -9,11 +9,12 @@ import type {
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {statementKey} from '../activity/rates.ts';
 import {groupBy, mostOf} from '../group-by.ts';
+import {queueOf, type Reporting} from '../pool/reported-pool.ts';
 import {isWaitingForLock} from '../sessions/session.ts';
 import {statementName} from '../sql/statement-name.ts';
 import {rootsOf} from './lock-graph.ts';
 import {lockedObject, rowLocks, sharedCondition} from './locked-object.ts';
-import {writingStatement} from './writing-statement.ts';
+import {isSchemaChange, writingStatement} from './writing-statement.ts';
 
 /** What an assessment looks back on. */
 export const windowMs = 60_000;
@@ -75,6 +76,7 @@ export function isActive({state}: Pick<Backend, 'state'>): boolean {
 
 function poolsOf(backends: readonly Backend[], at_ms: number, sinceLast_ms: number): PoolSample[] {
   const pools = new Map<string, PoolSample & {addresses: Record<string, number>}>();
+  const reporting = new Map<PoolSample, Reporting[]>();
   const hasQueryIds = backends.some(({query_id}) => query_id !== null);
   for (const backend of backends) {
     const key = poolKey(backend);
@@ -118,7 +120,14 @@ function poolsOf(backends: readonly Backend[], at_ms: number, sinceLast_ms: numb
     const known = pool.addresses[address];
     if (known === undefined) pool.clients++;
     pool.addresses[address] = (known ?? 0) + 1;
+    const {pool_report, state, state_age_ms} = backend;
+    if (pool_report !== undefined) {
+      const own = reporting.get(pool) ?? [];
+      own.push({pool_report, state, state_age_ms});
+      reporting.set(pool, own);
+    }
   }
+  for (const [pool, own] of reporting) pool.reported = queueOf(own);
   return [...pools.values()];
 }
 
@@ -272,14 +281,6 @@ function newCounters(
       ...(since_ms !== null && at_ms - since_ms <= windowMs && {since_ms}),
     };
   });
-}
-
-const schemaStatement =
-  /^\s*(?:create(?!\s+(?:global\s+|local\s+)?temp)|alter|drop|truncate|reindex|cluster|refresh|vacuum\s*(?:\(\s*)?full)\b/i;
-
-/** Whether it changes what other sessions see of the schema; a temporary table is its session's own. */
-export function isSchemaChange(query: string | null): boolean {
-  return schemaStatement.test(query ?? '');
 }
 
 function schemaChangesOf(

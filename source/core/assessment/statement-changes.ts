@@ -10,9 +10,9 @@ import {statementKey} from '../activity/rates.ts';
 import {statementName} from '../sql/statement-name.ts';
 import {counted} from '../text/format.ts';
 import {completed, type Draft} from './changes.ts';
-import {isSchemaChange} from './sample.ts';
 import {tablesOf} from './statement-history.ts';
 import {gone, nextRates, rateChange, silentWindows, unknownRates} from './statement-rates.ts';
+import {isSchemaChange} from './writing-statement.ts';
 
 type Counters = Pick<ChangeLog, 'known' | 'dealloc' | 'evicted_ms' | 'window' | 'usual'>;
 type After = Omit<Sample, 'log'>;

@@ -16,4 +16,12 @@ export function writingStatement(query: string | null): string | null {
   return inner === undefined || table === null ? null : `${words[inner]} ${table}`;
 }
 
+const schemaStatement =
+  /^\s*(?:create(?!\s+(?:global\s+|local\s+)?temp)|alter|drop|truncate|reindex|cluster|refresh|vacuum\s*(?:\(\s*)?full)\b/i;
+
+/** Whether it changes what other sessions see of the schema; a temporary table is its session's own. */
+export function isSchemaChange(query: string | null): boolean {
+  return schemaStatement.test(query ?? '');
+}
+
 const words: Record<string, string> = {INSERT: 'INSERT INTO', UPDATE: 'UPDATE', DELETE: 'DELETE FROM'};

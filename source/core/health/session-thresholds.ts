@@ -91,6 +91,12 @@ export const sessionThresholds = {
       "Average age of a pool's transactions in the readings, while all of its sessions are busy; with shorter ones no request waits for long.",
     source: 'pg_stat_activity.xact_start',
   },
+  pool_wait_ms: {
+    unit: 'ms',
+    warning: 500,
+    meaning: "Time that requests wait for a connection of their application's pool (95th percentile).",
+    source: 'application_name, as poolctl/kit reports it',
+  },
   lwlock_sessions: {
     unit: 'count',
     warning: 4,
@@ -115,6 +121,13 @@ export const sessionThresholds = {
     unit: 'ms',
     warning: 300_000,
     meaning: 'Time after which a client that has been silent for as long is likely to be gone.',
+    source: 'pg_stat_activity.state_change',
+  },
+  dead_socket_ms: {
+    unit: 'ms',
+    warning: 900_000,
+    meaning:
+      'Time a session has been silent, longer than pools keep idle ones, while its client has opened others.',
     source: 'pg_stat_activity.state_change',
   },
   unused_session_ms: {

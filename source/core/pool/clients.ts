@@ -1,28 +1,38 @@
 import type {Backend} from '../../model/snapshot.ts';
 import {groupBy} from '../group-by.ts';
 
-/** The clients of a role: an application at an address is taken for one instance. */
+/** The clients of a role: its instances. */
 export type Clients = {
   count: number;
   /** Those that connected first shortly after one another and well after the rest, as the new instances of a deploy do. */
   recent: {count: number; since_ms: number} | null;
 };
 
-type Session = Pick<Backend, 'application_name' | 'client_addr' | 'backend_age_ms'>;
+type Session = Pick<Backend, 'application_name' | 'client_addr' | 'backend_age_ms' | 'pool_report'>;
+
+/**
+ * Sessions by instance: by the pool that they report, else an application at an address is taken for one. A session that has not
+ * reported yet is one of the first pool's there.
+ */
+export function instancesOf<Of extends Session>(sessions: readonly Of[]): [Of, ...Of[]][] {
+  const atAddress = groupBy(
+    sessions,
+    ({application_name, client_addr}) => `${application_name}\0${client_addr}`,
+  );
+  return [...atAddress.values()].flatMap(own => {
+    const first = own.find(({pool_report}) => pool_report !== undefined)?.pool_report?.instance ?? '';
+    return [...groupBy(own, ({pool_report}) => pool_report?.instance ?? first).values()] as [Of, ...Of[]][];
+  });
+}
 
 /** Beyond this the others have had the time to reconnect, too. */
 const deployMs = 600_000;
 const leastGapMs = 60_000;
 
 export function clientsOf(sessions: readonly Session[]): Clients {
-  const clients = groupBy(
-    sessions,
-    ({application_name, client_addr}) => `${application_name}\0${client_addr}`,
-  );
-  const ages = [...clients.values()].map(own =>
-    Math.max(...own.map(({backend_age_ms}) => backend_age_ms ?? 0)),
-  );
-  return {count: clients.size, recent: recentOf(ages.sort((a, b) => a - b))};
+  const instances = instancesOf(sessions);
+  const ages = instances.map(own => Math.max(...own.map(({backend_age_ms}) => backend_age_ms ?? 0)));
+  return {count: instances.length, recent: recentOf(ages.sort((a, b) => a - b))};
 }
 
 /** A third of them at least, before the widest gap, which is much wider than they are apart. */

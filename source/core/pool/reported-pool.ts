@@ -1,4 +1,6 @@
-import type {PoolReport} from '../../model/snapshot.ts';
+import type {PoolQueue} from '../../model/application-pool.ts';
+import type {Backend, PoolReport} from '../../model/snapshot.ts';
+import {groupBy} from '../group-by.ts';
 import {redactSecrets} from '../text/redact.ts';
 
 /**
@@ -42,21 +44,36 @@ export function applicationNameSql(column: string): string {
 /** Turns begin anew after this many. */
 const turns = 36 ** 2;
 
+/** A pool reports every 5 s at most, and at a checkout only. */
+const leftIdleMs = 10_000;
+
+export type Reporting = Pick<Backend, 'state' | 'state_age_ms'> & {pool_report: PoolReport};
+
 /**
- * The current report of each instance among those of its sessions: each session keeps the one that was current when it was last
- * handed out.
+ * The reports of these sessions' pools, summed. While a session is left idle nobody waits, whatever the last report says: the next
+ * one comes with the next checkout.
  */
-export function currentReports(reports: Iterable<PoolReport>): PoolReport[] {
-  const current = new Map<string, PoolReport>();
-  for (const report of reports) {
-    const known = current.get(report.instance);
-    if (known === undefined || isNewer(report, known)) current.set(report.instance, report);
-  }
-  return [...current.values()];
+export function queueOf(sessions: readonly Reporting[]): PoolQueue {
+  const queues = [...groupBy(sessions, ({pool_report}) => pool_report.instance).values()].map(own => {
+    const {size, busy, waiting, wait_p95_ms} = own.map(({pool_report}) => pool_report).reduce(newerOf);
+    const isLeftIdle = own.some(
+      ({state, state_age_ms}) => state === 'idle' && (state_age_ms ?? 0) > leftIdleMs,
+    );
+    if (!isLeftIdle) return {size, busy, waiting, wait_p95_ms};
+    return {size, busy: own.filter(({state}) => state !== 'idle').length, waiting: 0, wait_p95_ms: 0};
+  });
+  const sum = (read: (queue: PoolQueue) => number) => queues.reduce((total, queue) => total + read(queue), 0);
+  const longest_ms = Math.max(...queues.map(({wait_p95_ms}) => wait_p95_ms ?? 0));
+  return {
+    size: sum(({size}) => size),
+    busy: sum(({busy}) => busy),
+    waiting: sum(({waiting}) => waiting),
+    wait_p95_ms: longest_ms === 0 && queues.some(({wait_p95_ms}) => wait_p95_ms === null) ? null : longest_ms,
+  };
 }
 
-/** Less than half of all turns ahead. */
-function isNewer({turn}: PoolReport, {turn: other}: PoolReport): boolean {
-  const ahead = (turn - other + turns) % turns;
-  return ahead > 0 && ahead < turns / 2;
+/** Each session keeps the report that was current when it was last handed out: the current one is less than half of all turns ahead. */
+function newerOf(known: PoolReport, report: PoolReport): PoolReport {
+  const ahead = (report.turn - known.turn + turns) % turns;
+  return ahead < turns / 2 ? report : known;
 }

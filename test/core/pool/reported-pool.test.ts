@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest';
-import {currentReports, readApplicationName} from '../../../source/core/pool/reported-pool.ts';
+import {queueOf, type Reporting, readApplicationName} from '../../../source/core/pool/reported-pool.ts';
+import type {PoolReport} from '../../../source/model/snapshot.ts';
 
 const report = {instance: 'k3f', turn: 10, size: 9, busy: 9, waiting: 34, wait_p95_ms: 1200};
 
@@ -36,8 +37,17 @@ describe('readApplicationName', () => {
   });
 });
 
-describe('currentReports', () => {
-  const at = (instance: string, turn: number) => ({...report, instance, turn});
+describe('queueOf', () => {
+  type Session = Partial<Omit<Reporting, 'pool_report'>> & Partial<PoolReport>;
+  const queue = (...sessions: Session[]) =>
+    queueOf(
+      sessions.map(({state = 'active', state_age_ms = 100, ...reported}) => ({
+        state,
+        state_age_ms,
+        pool_report: {...report, ...reported},
+      })),
+    );
+  const full = {size: 9, busy: 9, waiting: 34, wait_p95_ms: 1200};
 
   it.each([
     {of: 'the newest of an instance', turns: [3, 5, 4], current: 5},
@@ -45,12 +55,26 @@ describe('currentReports', () => {
     {of: 'the first after a long silence', turns: [1200, 40], current: 40},
     {of: 'a single one', turns: [7], current: 7},
   ])('takes $of', ({turns, current}) => {
-    expect(currentReports(turns.map(turn => at('aaa', turn)))).toEqual([at('aaa', current)]);
-    expect(currentReports(turns.toReversed().map(turn => at('aaa', turn)))).toEqual([at('aaa', current)]);
+    const sessions = turns.map(turn => ({turn, waiting: turn}));
+    expect(queue(...sessions)).toMatchObject({waiting: current});
+    expect(queue(...sessions.toReversed())).toMatchObject({waiting: current});
   });
 
-  it('takes one of each instance', () => {
-    const reports = [at('aaa', 1), at('bbb', 1290), at('bbb', 2), at('aaa', 3)];
-    expect(currentReports(reports)).toEqual([at('aaa', 3), at('bbb', 2)]);
+  it('sums the instances, with the longest wait that is known', () => {
+    const other = {instance: 'bbb', size: 5, busy: 2, waiting: 0};
+    expect(queue({}, {turn: 9, waiting: 1}, {...other, wait_p95_ms: 0})).toEqual({
+      ...{size: 14, busy: 11, waiting: 34},
+      wait_p95_ms: 1200,
+    });
+    expect(queue({wait_p95_ms: null}, {...other, wait_p95_ms: 70})).toMatchObject({wait_p95_ms: 70});
+    expect(queue({wait_p95_ms: null}, {...other, wait_p95_ms: 0})).toMatchObject({wait_p95_ms: null});
+    expect(queue({wait_p95_ms: null})).toEqual({...full, wait_p95_ms: null});
+  });
+
+  it('does not believe that requests wait while a session is left idle', () => {
+    const idle = (state_age_ms: number): Session => ({state: 'idle', state_age_ms});
+    expect(queue({}, idle(9000))).toEqual(full);
+    expect(queue({}, idle(11_000))).toEqual({size: 9, busy: 1, waiting: 0, wait_p95_ms: 0});
+    expect(queue({}, {...idle(11_000), instance: 'bbb'})).toMatchObject({waiting: 34});
   });
 });

@@ -17,14 +17,9 @@ import {advice} from './slots-acts.ts';
 export function outsideCall(context: Context, history: PoolHistory): Finding | null {
   const {samples} = context;
   const {last} = history;
-  const sum = (read: (pool: PoolSample) => number) =>
-    history.samples.reduce((total, {pool}) => total + read(pool), 0);
-  if (sum(pool => pool.idle_in_transaction) < sum(pool => pool.sessions) / 2) return null;
-  const spans = idleSpans(samples, last);
-  const average_ms = averageIdleMs(spans, samples);
-  const ended = spans.filter(({has_ended}) => has_ended).length;
-  // Transactions that do not end are a leak.
-  if (average_ms === null || average_ms < thresholds.outside_call_ms.warning || ended < 2) return null;
+  const parked = parkedSessions(context, history);
+  if (parked === null) return null;
+  const {average_ms, ended, spans} = parked;
   const busy = busyReadings(history);
   const after = commonStatement(context, history, spans);
   const seconds = `${(average_ms / 1000).toFixed(1)} s`;
@@ -78,6 +73,21 @@ export function outsideCall(context: Context, history: PoolHistory): Finding | n
       timeoutAct(last, advised_ms),
     ],
   };
+}
+
+type Parked = {average_ms: number; ended: number; spans: ReturnType<typeof idleSpans>};
+
+/** Half of an application's sessions are idle in transactions, each for long and none for ever; else null. */
+export function parkedSessions({samples}: Context, history: PoolHistory): Parked | null {
+  const sum = (read: (pool: PoolSample) => number) =>
+    history.samples.reduce((total, {pool}) => total + read(pool), 0);
+  if (sum(pool => pool.idle_in_transaction) < sum(pool => pool.sessions) / 2) return null;
+  const spans = idleSpans(samples, history.last);
+  const average_ms = averageIdleMs(spans, samples);
+  const ended = spans.filter(({has_ended}) => has_ended).length;
+  // Transactions that do not end are a leak.
+  if (average_ms === null || average_ms < thresholds.outside_call_ms.warning || ended < 2) return null;
+  return {average_ms, ended, spans};
 }
 
 /** A minute of readings leaves little doubt. */

@@ -1,8 +1,10 @@
 import type {PoolSample} from '../../../model/assessment.ts';
 import type {Snapshot} from '../../../model/snapshot.ts';
+import {thresholds} from '../../health/thresholds.ts';
+import {protectionOf} from '../../sessions/protection.ts';
 import {redactLiterals} from '../../sql/shown-sql.ts';
 import {memoize} from '../../text/memoize.ts';
-import type {PoolHistory} from '../context.ts';
+import type {Context, PoolHistory} from '../context.ts';
 
 /** No session is free for the next request. */
 export function isBusy(pool: PoolSample | undefined): boolean {
@@ -12,6 +14,25 @@ export function isBusy(pool: PoolSample | undefined): boolean {
 /** Number of readings in which all sessions were busy. */
 export function busyReadings({samples}: PoolHistory): number {
   return samples.filter(({pool}) => isBusy(pool)).length;
+}
+
+/** Fewer readings say little about the time between them. */
+const leastReadings = 5;
+
+/** In most readings no session was free for the next request. */
+export function isBusyPool(history: PoolHistory): boolean {
+  const {last, samples} = history;
+  const {pool_sessions, pool_busy_ratio} = thresholds;
+  return (
+    last.sessions >= pool_sessions.warning &&
+    samples.length >= leastReadings &&
+    busyReadings(history) >= samples.length * pool_busy_ratio.warning
+  );
+}
+
+/** It has a session that recipes leave alone: a dump, a migration. */
+export function isProtected({snapshot}: Context, {sessions}: PoolHistory): boolean {
+  return sessions.some(backend => protectionOf(backend, snapshot, false) !== null);
 }
 
 const named =

@@ -1,3 +1,5 @@
+import type {PoolQueue} from '../../../model/application-pool.ts';
+import type {PoolSample} from '../../../model/assessment.ts';
 import type {Act, Finding} from '../../../model/recipe.ts';
 import type {Backend} from '../../../model/snapshot.ts';
 import {groupBy} from '../../group-by.ts';
@@ -5,30 +7,64 @@ import {thresholds} from '../../health/thresholds.ts';
 import {counted, formatMs, formatRatio} from '../../text/format.ts';
 import {type Context, heldSince, type PoolHistory, poolName, poolSubject} from '../context.ts';
 import {isActive, poolIn} from '../sample.ts';
-import {busyReadings, isBusy, meanExecMs, statementText} from './pools-readings.ts';
+import {busyReadings, isBusy, isBusyPool, meanExecMs, statementText} from './pools-readings.ts';
 import {advice, tuneAct} from './slots-acts.ts';
 
 /**
- * All sessions of an application are busy in most readings while the server has free slots. Why its statements take long is
+ * Whether requests wait for a session: the application says so, or all of its sessions are busy in most readings. Where locks
+ * keep them busy, that is the finding.
+ */
+export function isSaturated(context: Context, history: PoolHistory): boolean {
+  const {samples, last} = history;
+  const waiting = samples.reduce((sum, {pool}) => sum + pool.waiting_for_lock, 0);
+  const active = samples.reduce((sum, {pool}) => sum + pool.active, 0);
+  if (waiting > active / 2) return false;
+  const reports = samples.slice(-leastReadings).flatMap(({pool}) => pool.reported ?? []);
+  if (isQueue(reports)) return true;
+  // All of its pools report, or some: one never has more sessions than its size.
+  if (reports.length > 0 && last.sessions <= (last.reported?.size ?? 0)) return false;
+  return (
+    samples.length >= leastReadings && isBusyPool(history) && !isFast(history) && !isJob(context, history)
+  );
+}
+
+/** Requests wait in most readings, each for long: a pool that is used well makes some wait for a moment. */
+function isQueue(reports: readonly PoolQueue[]): boolean {
+  const waits = reports.filter(
+    ({waiting, wait_p95_ms}) => waiting > 0 && (wait_p95_ms ?? Infinity) >= thresholds.pool_wait_ms.warning,
+  );
+  return (
+    reports.length >= leastReports &&
+    waits.length > reports.length / 2 &&
+    waits.includes(reports.at(-1) as PoolQueue)
+  );
+}
+
+/** As many as `check` without a watch takes: a report is of several seconds. */
+const leastReports = 3;
+
+/**
+ * Requests of an application wait for a session while the server has free slots. Why its statements take long is
  * the finding of another examination: of the waiting, or of the statement that most of its sessions run.
  */
 export function saturatedPool(context: Context, history: PoolHistory): Finding | null {
   const {last, sessions, samples} = history;
   const {budget} = context.snapshot;
-  if (budget.used_ratio >= thresholds.used_ratio.warning || samples.length < leastReadings) return null;
-  const waiting = samples.reduce((sum, {pool}) => sum + pool.waiting_for_lock, 0);
-  const active = samples.reduce((sum, {pool}) => sum + pool.active, 0);
-  // Locks keep it busy: that is the finding.
-  if (waiting > active / 2 || isFast(history) || isJob(context, history)) return null;
+  if (budget.used_ratio >= thresholds.used_ratio.warning || !isSaturated(context, history)) return null;
   const share = busyReadings(history) / samples.length;
   const main = mainStatement(sessions);
   const mean_ms = main === null ? null : meanExecMs(context.snapshot, main.query_id);
   const free = `${counted(budget.headroom, 'slot')} of the server ${budget.headroom === 1 ? 'is' : 'are'} free`;
+  const reported = last.reported?.waiting ? last.reported : undefined;
+  const full =
+    reported === undefined
+      ? `the pool of ${poolName(last)} is full: all ${last.sessions} sessions busy in ${formatRatio(share, 0)} of ${samples.length} readings`
+      : `${poolName(last)}: ${queueText(reported)}`;
   return {
     recipe: main === null ? 'tune-connection-limit' : 'pool-saturated',
     severity: 'warning',
     subject: poolSubject(last),
-    summary: `the pool of ${poolName(last)} is full: all ${last.sessions} sessions busy in ${formatRatio(share, 0)} of ${samples.length} readings${main === null ? '' : `, ${main.sessions} of them in ${main.text}`}; ${free}`,
+    summary: `${full}${main === null ? '' : `, ${main.sessions} of them in ${main.text}`}; ${free}`,
     evidence: {
       application_name: last.application_name,
       usename: last.usename,
@@ -38,19 +74,24 @@ export function saturatedPool(context: Context, history: PoolHistory): Finding |
       headroom: budget.headroom,
       clients: last.clients,
       main_statement: main?.text ?? null,
+      ...(reported !== undefined && {
+        pool_size: reported.size,
+        waiting_requests: reported.waiting,
+        wait_p95_ms: reported.wait_p95_ms,
+      }),
     },
     cause: 'pool-saturated',
     harm: {
       kind: 'pool',
-      // Those that wait in the application cannot be seen. What makes its statements slow stands above.
+      // Those that wait in the application cannot be seen, or are no sessions. What makes its statements slow stands above.
       sessions: 0,
       share,
-      since: heldSince(context.samples, sample => isBusy(poolIn(sample, history.key))) ?? null,
+      since: heldSince(context.samples, sample => isFull(poolIn(sample, history.key))) ?? null,
     },
     explains: main?.query_id == null ? [poolSubject(last)] : [`statement:${main.query_id}`],
-    confidence: 'possible',
+    confidence: reported === undefined ? 'possible' : 'certain',
     reasons: [
-      `${free}: the application's pool is the limit, not the server. Requests beyond it wait in the application (P2024), which the server cannot see.`,
+      `${free}: the application's pool is the limit, not the server. Requests beyond it wait in the application (P2024)${reported === undefined ? ', which the server cannot see' : ', which reports them in application_name'}.`,
       ...(main === null
         ? [
             'Its sessions run different statements, and few wait for a lock: it has more to do than its pool serves.',
@@ -61,6 +102,16 @@ export function saturatedPool(context: Context, history: PoolHistory): Finding |
     ],
     ...actsOf(history, main),
   };
+}
+
+/** `34 requests wait for its pools of 9 connections, at the 95th percentile for 1.20s`. */
+export function queueText({size, waiting, wait_p95_ms}: PoolQueue): string {
+  const wait = wait_p95_ms === null ? '' : `, at the 95th percentile for ${formatMs(wait_p95_ms)}`;
+  return `${counted(waiting, 'request')} ${waiting === 1 ? 'waits' : 'wait'} for its pool of ${size}${wait}`;
+}
+
+function isFull(pool: PoolSample | undefined): boolean {
+  return pool?.reported?.waiting ? true : isBusy(pool);
 }
 
 /** Ten seconds of the console's readings: a burst fills a pool for less. */

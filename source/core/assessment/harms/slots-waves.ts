@@ -1,7 +1,6 @@
 import type {Backend} from '../../../model/snapshot.ts';
-import {groupBy} from '../../group-by.ts';
 import {thresholds} from '../../health/thresholds.ts';
-import {clientOf} from '../../sessions/session-parameters.ts';
+import {instancesOf} from '../../pool/clients.ts';
 import {counted} from '../../text/format.ts';
 import {type Context, poolName, poolSubject} from '../context.ts';
 import {addressesOf, advice, tuneAct} from './slots-acts.ts';
@@ -146,9 +145,10 @@ const leastGapMs = 5000;
 /** A revision that is older than that has been there for good. */
 const longestDeployMs = 1_800_000;
 
-function twoGenerations(own: readonly Backend[]) {
+/** Sessions of the instances that began first, and of those that began well after them; null: there is no such gap. */
+export function twoGenerations(own: readonly Backend[]) {
   if (own.some(({backend_age_ms}) => backend_age_ms === null)) return null;
-  const clients = [...groupBy(own, clientOf).values()].sort((a, b) => oldestMs(b) - oldestMs(a));
+  const clients = instancesOf(own).sort((a, b) => oldestMs(b) - oldestMs(a));
   const gaps = clients.slice(1).map((client, index) => oldestMs(clients[index] ?? []) - oldestMs(client));
   const gap_ms = Math.max(0, ...gaps);
   const split = gaps.indexOf(gap_ms) + 1;

@@ -1,0 +1,202 @@
+import type {ApplicationPool, PoolClient, PoolVerdict} from '../../model/application-pool.ts';
+import type {Sample} from '../../model/assessment.ts';
+import type {Backend} from '../../model/snapshot.ts';
+import {groupBy} from '../group-by.ts';
+import {thresholds} from '../health/thresholds.ts';
+import {instancesOf} from '../pool/clients.ts';
+import {isUnseen} from '../sessions/session.ts';
+import {counted, formatAge, formatRatio} from '../text/format.ts';
+import {averageOf, type Context, type PoolHistory, poolHistories} from './context.ts';
+import {leaksOf} from './harms/pools-leaks.ts';
+import {parkedSessions} from './harms/pools-outside-call.ts';
+import {busyReadings, isProtected} from './harms/pools-readings.ts';
+import {isSaturated, queueText} from './harms/pools-saturated.ts';
+import {longestMs, shortestMs} from './harms/slots-acts.ts';
+import {twoGenerations} from './harms/slots-waves.ts';
+
+/** Every application that has a session now and how its pool fares over the samples; the one with the most sessions first. */
+export function applicationsOf(context: Context): ApplicationPool[] {
+  return poolHistories(context)
+    .filter(({sessions}) => sessions.length > 0)
+    .map(history => poolOf(context, history))
+    .sort((a, b) => b.sessions - a.sessions || compareNames(a, b));
+}
+
+function compareNames(a: ApplicationPool, b: ApplicationPool): number {
+  return a.application_name < b.application_name ? -1 : Number(a.application_name > b.application_name);
+}
+
+type Figures = Omit<ApplicationPool, 'verdict' | 'reason'>;
+
+function poolOf(context: Context, history: PoolHistory): ApplicationPool {
+  const {last, samples, sessions} = history;
+  const {application_name, usename, datname, reported = null} = last;
+  const isHidden = sessions.some(isUnseen);
+  const busy = samples.map(({pool}) => pool.active + pool.idle_in_transaction);
+  const known = <Value>(value: Value) => (isHidden ? null : value);
+  const starts = sessions.flatMap(({backend_start}) => backend_start ?? []).sort();
+  const figures: Figures = {
+    application_name,
+    usename,
+    datname,
+    clients: clientsOf(sessions),
+    sessions: last.sessions,
+    ceiling: ceilingOf(samples.map(({pool}) => pool.sessions)),
+    readings: samples.length,
+    window_ms: (samples.at(-1)?.at_ms ?? 0) - (samples[0]?.at_ms ?? 0),
+    all_busy_ratio: known(busyReadings(history) / samples.length),
+    average_busy: known(averageOf(busy, count => count)),
+    most_busy: known(Math.max(...busy)),
+    idle_in_transaction_ratio: known(
+      averageOf(samples, ({pool}) => pool.idle_in_transaction / pool.sessions),
+    ),
+    transactions_per_second: transactionsPerSecond(context.samples, last.datname),
+    oldest_start: starts[0] ?? null,
+    newest_start: starts.at(-1) ?? null,
+    instances: instancesOf(sessions).length,
+    revisions: twoGenerations(sessions) === null ? 1 : 2,
+    reported,
+  };
+  return {...figures, ...(isHidden && reported === null ? hidden : judge(context, history, figures))};
+}
+
+const hidden = {verdict: null, reason: 'what its sessions do is hidden from this role'};
+
+function clientsOf(sessions: readonly Backend[]): PoolClient[] {
+  return [...groupBy(sessions, ({client_addr}) => client_addr ?? '')]
+    .map(([address, own]) => ({
+      client_addr: address || null,
+      sessions: own.length,
+      busy: own.some(isUnseen)
+        ? null
+        : own.filter(({state}) => state !== 'idle' && state !== 'starting').length,
+      instances: instancesOf(own).length,
+      oldest_start: own.flatMap(({backend_start}) => backend_start ?? []).sort()[0] ?? null,
+    }))
+    .sort((a, b) => b.sessions - a.sessions || ((a.client_addr ?? '') < (b.client_addr ?? '') ? -1 : 1));
+}
+
+/** The most that two readings in a row had: a session may be seen while another one replaces it. */
+function ceilingOf(counts: readonly number[]): number {
+  return Math.max(...counts.map((count, index) => Math.min(count, counts[index - 1] ?? counts[1] ?? count)));
+}
+
+/** Of the whole database, where this application alone has had sessions in it. */
+function transactionsPerSecond(samples: readonly Sample[], datname: string): number | null {
+  const [first, last] = [samples[0], samples.at(-1)];
+  const countIn = (sample: Sample | undefined) => {
+    const counters = sample?.databases.find(each => each.datname === datname);
+    return counters === undefined ? null : counters.xact_commit + counters.xact_rollback;
+  };
+  const [before, after] = [countIn(first), countIn(last)];
+  const seconds = ((last?.at_ms ?? 0) - (first?.at_ms ?? 0)) / 1000;
+  const isAlone = samples.every(({pools}) => pools.filter(pool => pool.datname === datname).length <= 1);
+  if (before === null || after === null || after < before || seconds <= 0 || !isAlone) return null;
+  return (after - before) / seconds;
+}
+
+type Judgement = {verdict: PoolVerdict | null; reason: string};
+
+/** The first that applies, as the earlier ones explain the later. */
+function judge(context: Context, history: PoolHistory, figures: Figures): Judgement {
+  return (
+    leaking(context, history) ??
+    parked(context, history) ??
+    saturated(context, history, figures) ??
+    deadSockets(history) ??
+    oversized(figures) ??
+    fine(figures)
+  );
+}
+
+function leaking(context: Context, {last}: PoolHistory): Judgement | null {
+  const leak = leaksOf(context, thresholds.longest_idle_in_transaction_ms.warning).find(
+    ({sessions: [first]}) =>
+      first.application_name === last.application_name && (first.usename ?? '') === last.usename,
+  );
+  if (leak === undefined) return null;
+  const {sessions} = leak;
+  return {
+    verdict: 'leaking',
+    reason: `${counted(sessions.length, 'session')} left idle in transaction, the longest for ${formatAge(longestMs(sessions))}`,
+  };
+}
+
+function parked(context: Context, history: PoolHistory): Judgement | null {
+  const sessions = parkedSessions(context, history);
+  if (sessions === null || isProtected(context, history)) return null;
+  return {
+    verdict: 'parked',
+    reason: `its sessions are idle inside their transactions, each for ${(sessions.average_ms / 1000).toFixed(1)} s on average: they wait for something else`,
+  };
+}
+
+function saturated(context: Context, history: PoolHistory, figures: Figures): Judgement | null {
+  if (!isSaturated(context, history) || isProtected(context, history)) return null;
+  const {headroom} = context.snapshot.budget;
+  const {reported, sessions, all_busy_ratio} = figures;
+  const full = reported?.waiting
+    ? queueText(reported)
+    : `all ${sessions} busy in ${formatRatio(all_busy_ratio, 0)} of ${overReadings(figures)}`;
+  const limit = headroom === 0 ? '' : ": the application's pool is the limit, not the server";
+  return {
+    verdict: 'saturated',
+    reason: `${full}; the server has ${counted(headroom, 'free slot')}${limit}`,
+  };
+}
+
+/**
+ * Sessions that have been silent for longer than pools keep them, at an address that has connected again since: a pool opens no
+ * session while it has an idle one, so it has lost these.
+ */
+function deadSockets({sessions}: PoolHistory): Judgement | null {
+  const dead = [...groupBy(sessions, ({client_addr}) => client_addr ?? '').values()].flatMap(own => {
+    const silent = own.filter(
+      ({state, state_age_ms}) => state === 'idle' && (state_age_ms ?? 0) >= thresholds.dead_socket_ms.warning,
+    );
+    const since_ms = shortestMs(silent);
+    const newer = own.filter(
+      ({backend_age_ms, state_age_ms}) =>
+        (backend_age_ms ?? Infinity) < since_ms &&
+        (state_age_ms ?? Infinity) < thresholds.dead_socket_ms.warning,
+    );
+    return silent.length > 0 && newer.length >= silent.length ? silent : [];
+  });
+  if (dead.length === 0) return null;
+  return {
+    verdict: 'dead_sockets',
+    reason: `${counted(dead.length, 'session')} silent for ${formatAge(shortestMs(dead))} and more, while ${dead.length === 1 ? 'its client has' : 'their clients have'} connected again: no pool has ${dead.length === 1 ? 'it' : 'them'}`,
+  };
+}
+
+/** Half as many again as were busy at once would do, and at least one for each process. */
+const margin = 1.5;
+
+function oversized(figures: Figures): Judgement | null {
+  const {most_busy, sessions, ceiling, instances, readings} = figures;
+  if (most_busy === null || readings < leastReadings) return null;
+  const needed = Math.max(instances, Math.ceil(most_busy * margin));
+  const isMore = sessions - needed >= thresholds.idle_group_sessions.warning && sessions >= needed * 2;
+  if (!isMore) return null;
+  return {
+    verdict: 'oversized',
+    reason: `never more than ${most_busy} of ${ceiling} busy in ${overReadings(figures)}: ${needed} would do`,
+  };
+}
+
+/** Fewer do not show what a pool needs, nor that it has enough. */
+const leastReadings = 10;
+
+function fine(figures: Figures): Judgement {
+  const {most_busy, sessions, all_busy_ratio, readings, reported} = figures;
+  if (reported === null && readings < leastReadings)
+    return {verdict: null, reason: `${counted(readings, 'reading')} is too little to judge a pool`};
+  const seen = `at most ${most_busy} of ${sessions} busy`;
+  const all = `all of them in ${formatRatio(all_busy_ratio, 0)} of ${overReadings(figures)}`;
+  return {verdict: 'fine', reason: most_busy === null ? 'no request waits for its pool' : `${seen}, ${all}`};
+}
+
+/** `58 readings over 57s`. */
+function overReadings({readings, window_ms}: Figures): string {
+  return `${counted(readings, 'reading')} over ${formatAge(window_ms)}`;
+}

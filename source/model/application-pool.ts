@@ -1,0 +1,54 @@
+import type {PoolReport} from './snapshot.ts';
+
+export type PoolVerdict = 'saturated' | 'oversized' | 'leaking' | 'parked' | 'dead_sockets' | 'fine';
+
+/**
+ * The sessions of one application and role in one database, judged over the readings. null: hidden from this role, or too few
+ * readings to say.
+ */
+export type ApplicationPool = {
+  application_name: string;
+  usename: string;
+  datname: string;
+  /** The most sessions first. */
+  clients: PoolClient[];
+  sessions: number;
+  /** The most sessions that held for two readings. */
+  ceiling: number;
+  /** Readings in which it had a session, and the time from the first to the last. */
+  readings: number;
+  window_ms: number;
+  /** Share of the readings in which every session was active or in a transaction. */
+  all_busy_ratio: number | null;
+  /** Sessions active or in a transaction, on average and at most. */
+  average_busy: number | null;
+  most_busy: number | null;
+  /** Share of its sessions that were idle in a transaction. */
+  idle_in_transaction_ratio: number | null;
+  /** Known where no other application works in its database: PostgreSQL counts by database. */
+  transactions_per_second: number | null;
+  /** backend_start of its oldest and newest session. */
+  oldest_start: string | null;
+  newest_start: string | null;
+  /** Processes: as many as report a pool, one at each other address. */
+  instances: number;
+  /** 2 while a deploy overlaps: its processes began at two times. */
+  revisions: number;
+  /** What its pools say of themselves; null if none does. */
+  reported: PoolQueue | null;
+  verdict: PoolVerdict | null;
+  /** Why, in a sentence. */
+  reason: string;
+};
+
+/** Its sessions at one address; null for a Unix socket. */
+export type PoolClient = {
+  client_addr: string | null;
+  sessions: number;
+  busy: number | null;
+  instances: number;
+  oldest_start: string | null;
+};
+
+/** The reports of an application's pools, summed; `wait_p95_ms` is the longest known, null if none is. */
+export type PoolQueue = Pick<PoolReport, 'size' | 'busy' | 'waiting' | 'wait_p95_ms'>;

@@ -1,0 +1,324 @@
+import {describe, expect, it} from 'vitest';
+import {applicationsOf} from '../../../source/core/assessment/applications.ts';
+import {examinePools} from '../../../source/core/assessment/harms/pools.ts';
+import type {ApplicationPool} from '../../../source/model/application-pool.ts';
+import type {Backend} from '../../../source/model/snapshot.ts';
+import {createBackend} from '../../helpers/snapshot.ts';
+import {contextOf} from './harms/readings.ts';
+
+/** A session in a reading, one a second; null: it is not there. */
+type SessionOf = (session: number, second: number) => Partial<Backend> | null;
+
+const statements = [
+  'a FROM orders',
+  'b FROM users',
+  'c FROM carts',
+  'd FROM items',
+  'e FROM mails',
+  'f FROM logs',
+];
+
+function contextWith(sessions: number, sessionOf: SessionOf, {readings = 30, others = [] as Backend[]} = {}) {
+  return contextOf(readings, second => ({
+    backends: [
+      ...Array.from({length: sessions}, (_, session) => {
+        const own = sessionOf(session, second);
+        return own === null
+          ? []
+          : [createBackend({pid: session + 1, application_name: 'web', usename: 'app', ...own})];
+      }).flat(),
+      ...others,
+    ],
+  }));
+}
+
+const idle = (state_age_ms = 400): Partial<Backend> => ({state: 'idle', state_age_ms});
+
+/** Runs one of six kinds of statements, which takes `ms`. */
+const active = (session: number, second: number, ms = 300): Partial<Backend> => ({
+  state: 'active',
+  wait_event_type: null,
+  state_age_ms: ms / 2,
+  query_age_ms: ms / 2,
+  xact_age_ms: ms / 2,
+  query: `SELECT ${statements[(session + second) % 6]}`,
+  query_id: String((session + second) % 6),
+});
+
+const inTransaction = (state_age_ms: number, xact_start: string): Partial<Backend> => ({
+  state: 'idle in transaction',
+  state_age_ms,
+  xact_age_ms: state_age_ms,
+  xact_start,
+});
+
+const reporting = (
+  session: number,
+  report: Partial<NonNullable<Backend['pool_report']>>,
+): Partial<Backend> => ({
+  pool_report: {instance: 'aaa', turn: session, size: 5, busy: 5, waiting: 0, wait_p95_ms: 0, ...report},
+});
+
+const hour_ms = 3_600_000;
+
+type Verdict = ApplicationPool['verdict'];
+type Situation = [situation: string, Verdict, sessions: number, SessionOf, reason?: string | RegExp];
+
+const situations: Situation[] = [
+  [
+    'all busy all the time with statements of many kinds',
+    'saturated',
+    9,
+    (session, second) => active(session, second),
+    "all 9 busy in 100% of 30 readings over 29s; the server has 88 free slots: the application's pool is the limit, not the server",
+  ],
+  [
+    'all busy in most readings',
+    'saturated',
+    9,
+    (session, second) => (session === 0 && second % 8 === 0 ? idle() : active(session, second)),
+    /^all 9 busy in 87% of 30 readings/,
+  ],
+  [
+    'all busy at several addresses with one statement',
+    'saturated',
+    8,
+    session => ({...active(0, 0), client_addr: `10.0.0.${session % 2}`}),
+  ],
+  [
+    'requests that wait, as the pool says',
+    'saturated',
+    5,
+    (session, second) => ({
+      ...(session === 0 && second % 2 === 0 ? idle(50) : active(0, 0)),
+      ...reporting(session, {waiting: 34, wait_p95_ms: 1200}),
+    }),
+    /^34 requests wait for its pool of 5, at the 95th percentile for 1.20s; the server has 92 free slots: the/,
+  ],
+  [
+    'requests that wait in one of two instances',
+    'saturated',
+    10,
+    (session, second) => ({
+      ...active(session, second),
+      ...reporting(session, session < 5 ? {} : {instance: 'bbb', waiting: 3, wait_p95_ms: null}),
+    }),
+    /^3 requests wait for its pool of 10; /,
+  ],
+  [
+    'waits of a moment, as the pool says',
+    'fine',
+    5,
+    (session, second) => ({
+      ...active(session, second),
+      ...reporting(session, {waiting: 1, wait_p95_ms: 60}),
+    }),
+    'at most 5 of 5 busy, all of them in 100% of 30 readings over 29s',
+  ],
+  [
+    'no request that waits, as the pool says',
+    'fine',
+    5,
+    (session, second) => ({...active(session, second), ...reporting(session, {})}),
+  ],
+  [
+    'an old report of waiting requests on sessions that are idle since',
+    'oversized',
+    5,
+    session => ({...idle(20_000), ...reporting(session, {waiting: 34, wait_p95_ms: 1200})}),
+  ],
+  ['all busy with statements of a moment', 'fine', 9, (session, second) => active(session, second, 20)],
+  [
+    'a free session in a third of the readings',
+    'fine',
+    9,
+    (session, second) => (session === 0 && second % 3 === 0 ? idle() : active(session, second)),
+    'at most 9 of 9 busy, all of them in 67% of 30 readings over 29s',
+  ],
+  [
+    'a burst of five seconds',
+    'fine',
+    9,
+    (session, second) => (second > 20 && second < 26 ? active(session, second) : idle()),
+  ],
+  ['most of them busy', 'fine', 9, (session, second) => (session < 6 ? active(session, second) : idle())],
+  ['a batch on one client', 'fine', 4, () => active(0, 0)],
+  [
+    'a load of rows',
+    'fine',
+    4,
+    (session, second) => ({...active(session, second), query: 'COPY items FROM STDIN', query_age_ms: 9000}),
+  ],
+  [
+    'waits for locks',
+    'fine',
+    9,
+    (session, second) => ({...active(session, second), wait_event_type: 'Lock', blocked_by: [99]}),
+  ],
+  [
+    'a parallel dump',
+    'fine',
+    9,
+    (session, second) => ({...active(session, second), application_name: 'pg_dump'}),
+  ],
+  ['one session, always busy', 'fine', 1, (session, second) => active(session, second)],
+  [
+    'few of many busy',
+    'oversized',
+    20,
+    (session, second) => (session < 2 ? active(session, second) : idle(5000)),
+    'never more than 2 of 20 busy in 30 readings over 29s: 3 would do',
+  ],
+  [
+    'as few sessions as it has instances',
+    'fine',
+    12,
+    session => ({...idle(5000), client_addr: `10.0.1.${session}`}),
+  ],
+  [
+    'sessions left in a transaction',
+    'leaking',
+    9,
+    (session, second) => (session < 3 ? inTransaction(46_000 + second * 1000, 'then') : idle()),
+    '3 sessions left idle in transaction, the longest for 1m15s',
+  ],
+  [
+    'transactions that wait for something else and end',
+    'parked',
+    5,
+    (session, second) =>
+      inTransaction(((second + session) % 6) * 1000 + 500, `${Math.floor((second + session) / 6)}`),
+    'its sessions are idle inside their transactions, each for 6.0 s on average: they wait for something else',
+  ],
+  [
+    'short transactions of an ORM',
+    'fine',
+    5,
+    (session, second) => (second % 2 === 0 ? inTransaction(10, `${session}/${second}`) : idle(50)),
+  ],
+  [
+    'sessions of before a failover beside those that replaced them',
+    'dead_sockets',
+    8,
+    (session, second) =>
+      session < 4
+        ? {...idle(hour_ms), backend_age_ms: 2 * hour_ms}
+        : {...(session < 6 ? active(session, second) : idle()), backend_age_ms: hour_ms / 2},
+    '4 sessions silent for 1h00m and more, while their clients have connected again: no pool has them',
+  ],
+  [
+    'sessions silent for an hour, of which none was replaced',
+    'oversized',
+    8,
+    (session, second) =>
+      session < 6 ? idle(hour_ms) : {...active(session, second), backend_age_ms: 2 * hour_ms},
+  ],
+  [
+    'sessions hidden from this role',
+    null,
+    5,
+    () => ({state: null, state_age_ms: null}),
+    /hidden from this role/,
+  ],
+];
+
+describe('the verdict on a pool', () => {
+  it.each(situations)('with %s is %s', (_, verdict, sessions, sessionOf, reason = /./) => {
+    const context = contextWith(sessions, sessionOf);
+    const [pool, ...others] = applicationsOf(context);
+    expect(others).toEqual([]);
+    expect([pool?.verdict, pool?.reason]).toEqual([verdict, expect.stringMatching(reason)]);
+    // What a finding says is what the verdict says.
+    const causes = examinePools(context).map(({cause}) => cause);
+    expect(causes.includes('pool-saturated')).toBe(verdict === 'saturated');
+    expect(causes.includes('outside-call')).toBe(verdict === 'parked');
+    expect(causes.includes('leaked-sessions')).toBe(verdict === 'leaking');
+  });
+
+  it.each([
+    ['is not known after a few readings', 5, null],
+    ['is known after ten', 10, 'saturated'],
+  ] as const)('%s', (_, readings, verdict) => {
+    const context = contextWith(9, (session, second) => active(session, second), {readings});
+    expect(applicationsOf(context)[0]?.verdict).toBe(verdict);
+  });
+});
+
+describe('the figures of a pool', () => {
+  it('are those of its readings', () => {
+    const others = [createBackend({pid: 99, application_name: 'job', usename: 'app', datname: 'other'})];
+    const context = contextWith(
+      6,
+      (session, second) =>
+        session === 5 && second !== 7
+          ? null
+          : {
+              ...(session < 2
+                ? active(session, second)
+                : session === 2
+                  ? inTransaction(100, `${second}`)
+                  : idle()),
+              client_addr: session < 2 ? '10.0.0.2' : session < 4 ? '10.0.0.1' : null,
+              backend_start: `2026-01-01T00:00:0${session}.000000Z`,
+            },
+      {others},
+    );
+    const [web, job] = applicationsOf(context);
+    expect(web).toEqual({
+      application_name: 'web',
+      usename: 'app',
+      datname: 'shop',
+      clients: [
+        {
+          client_addr: '10.0.0.1',
+          sessions: 2,
+          busy: 1,
+          instances: 1,
+          oldest_start: '2026-01-01T00:00:02.000000Z',
+        },
+        {
+          client_addr: '10.0.0.2',
+          sessions: 2,
+          busy: 2,
+          instances: 1,
+          oldest_start: '2026-01-01T00:00:00.000000Z',
+        },
+        {client_addr: null, sessions: 1, busy: 0, instances: 1, oldest_start: '2026-01-01T00:00:04.000000Z'},
+      ],
+      sessions: 5,
+      ceiling: 5,
+      readings: 30,
+      window_ms: 29_000,
+      all_busy_ratio: 0,
+      average_busy: 3,
+      most_busy: 3,
+      idle_in_transaction_ratio: expect.closeTo(0.2, 2),
+      transactions_per_second: expect.any(Number),
+      oldest_start: '2026-01-01T00:00:00.000000Z',
+      newest_start: '2026-01-01T00:00:04.000000Z',
+      instances: 3,
+      revisions: 1,
+      reported: null,
+      verdict: 'fine',
+      reason: 'at most 3 of 5 busy, all of them in 0% of 30 readings over 29s',
+    });
+    expect(job).toMatchObject({application_name: 'job', datname: 'other', verdict: 'fine', sessions: 1});
+  });
+
+  it('count pools at one address by what they report, and two revisions by when they began', () => {
+    const context = contextWith(8, session => ({
+      ...idle(),
+      ...reporting(session, {instance: session < 4 ? 'old' : 'new'}),
+      backend_age_ms: session < 4 ? hour_ms : 20_000,
+    }));
+    expect(applicationsOf(context)).toMatchObject([
+      {instances: 2, revisions: 2, reported: {size: 10}, clients: [{sessions: 8, instances: 2}]},
+    ]);
+  });
+
+  it('leave out transactions a second where another application works in the database', () => {
+    const others = [createBackend({pid: 99, application_name: 'job', usename: 'app'})];
+    const pools = applicationsOf(contextWith(3, () => idle(), {others}));
+    expect(pools.map(({transactions_per_second}) => transactions_per_second)).toEqual([null, null]);
+  });
+});
