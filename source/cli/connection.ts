@@ -5,7 +5,7 @@ import type {Snapshot} from '../model/snapshot.ts';
 import {type Connection, connect, type WaitState} from '../postgres/connect/connect.ts';
 import {isWrongAddress, needsExplanation, toAbortError} from '../postgres/connect/errors.ts';
 import {type ConnectionRequest, hostAndPort} from '../postgres/connect/request.ts';
-import {createSampler, readOnce, readSeries} from '../postgres/sampler/sampler.ts';
+import {createSampler, readEach, readOnce, readSeries} from '../postgres/sampler/sampler.ts';
 import {type CliContext, printMessage} from './context.ts';
 import {readWait} from './flag-values.ts';
 import {catchInterrupts, raceInterrupt} from './interrupts.ts';
@@ -132,6 +132,18 @@ export async function readSnapshots(
 ): Promise<Snapshot[]> {
   const times = rates_over_ms === null ? assessedSeries : {count: 2, every_ms: rates_over_ms};
   return explainServerErrors(connection, raceInterrupt(readSeries(connection, times), signal));
+}
+
+/** Hands each of `count` snapshots to `take`. Throws as `readSnapshot`. */
+export async function readEachSnapshot(
+  connection: Connection,
+  {signal, ...times}: {count: number; every_ms: number; signal: AbortSignal},
+  take: (snapshot: Snapshot) => void,
+): Promise<void> {
+  const readAll = async () => {
+    for await (const snapshot of readEach(connection, times)) take(snapshot);
+  };
+  await explainServerErrors(connection, raceInterrupt(readAll(), signal));
 }
 
 /**

@@ -10,7 +10,7 @@ export type ApplicationPool = {
   application_name: string;
   usename: string;
   datname: string;
-  /** The most sessions first. */
+  /** The most sessions first; [] if addresses are hidden. */
   clients: PoolClient[];
   sessions: number;
   /** The most sessions that held for two readings. */
@@ -31,9 +31,9 @@ export type ApplicationPool = {
   oldest_start: string | null;
   newest_start: string | null;
   /** Processes: as many as report a pool, one at each other address. */
-  instances: number;
+  instances: number | null;
   /** 2 while a deploy overlaps: its processes began at two times. */
-  revisions: number;
+  revisions: number | null;
   /** What its pools say of themselves; null if none does. */
   reported: PoolQueue | null;
   verdict: PoolVerdict | null;

@@ -141,7 +141,7 @@ function printed(snapshot: Snapshot): Row {
 function rowsOf(document: Row, path: string): Row[] {
   const value =
     path === '' ? document : path.split('.').reduce<unknown>((at, name) => (at as Row)[name], document);
-  return Array.isArray(value) ? value : [value as Row];
+  return Array.isArray(value) ? value : value === null ? [] : [value as Row];
 }
 
 async function readWithTexts(reader: Reader): Promise<Snapshot> {

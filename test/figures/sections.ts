@@ -52,7 +52,7 @@ export const sectionsOf = (major: number, hiddenRoles: string): Record<string, S
     hidden: [],
     own: [
       ...['target', 'budget', 'backends', 'background_workers', 'statements', 'statements_info'],
-      ...['index_builds', 'lock_waits', 'databases', 'unavailable', 'cost'],
+      ...['index_builds', 'lock_waits', 'databases', 'unavailable', 'cost', 'applications', 'waits'],
     ],
   },
   target: {
@@ -124,6 +124,36 @@ export const sectionsOf = (major: number, hiddenRoles: string): Record<string, S
       ...['xact_age_ms', 'query_age_ms', 'state_age_ms', 'backend_age_ms', 'state_change', 'xact_start'],
       ...['query_start', 'query_id', 'query', 'tags'],
     ],
+  },
+  // Over one reading; over many, in core/assessment and commands/snapshot.
+  applications: {
+    sql: `SELECT application_name, a.usename::text, a.datname::text, count(*)::float8 AS sessions, count(*)::float8 AS ceiling,
+      1::float8 AS readings, 0::float8 AS window_ms, bool_and(state_then <> 'idle')::int::float8 AS all_busy_ratio,
+      count(*) FILTER (WHERE state_then <> 'idle')::float8 AS average_busy,
+      count(*) FILTER (WHERE state_then <> 'idle')::float8 AS most_busy,
+      count(*) FILTER (WHERE state_then LIKE 'idle in transaction%') / count(*)::float8 AS idle_in_transaction_ratio,
+      NULL::float8 AS transactions_per_second, ${iso('min(backend_start)')} AS oldest_start, ${iso('max(backend_start)')} AS newest_start,
+      count(DISTINCT coalesce(host(client_addr), ''))::float8 AS instances, 1 AS revisions, NULL AS reported,
+      (SELECT json_agg(json_build_object('client_addr', client_addr, 'sessions', n, 'busy', busy, 'instances', 1, 'oldest_start', oldest))
+        FROM (SELECT host(client_addr) AS client_addr, count(*) AS n, count(*) FILTER (WHERE state_then <> 'idle') AS busy,
+          ${iso('min(backend_start)')} AS oldest FROM ${sessions.replace(/a$/, 'b')}
+          WHERE (b.application_name, b.usename, b.datname) = (a.application_name, a.usename, a.datname) GROUP BY 1) c) AS clients
+      FROM ${sessions} WHERE NOT is_own GROUP BY a.application_name, a.usename, a.datname`,
+    key: ['application_name', 'usename'],
+    hidden: [
+      ...['all_busy_ratio', 'average_busy', 'most_busy', 'idle_in_transaction_ratio', 'oldest_start'],
+      ...['newest_start', 'instances', 'revisions', 'clients'],
+    ],
+    own: ['verdict', 'reason'],
+  },
+  waits: {
+    sql: `SELECT wait_event_type AS class, wait_event AS event, count(*)::float8 AS average_active_sessions,
+      count(*) / sum(count(*)) OVER ()::float8 AS share, 'app' AS usename
+      FROM ${sessions} WHERE NOT is_own AND state_then = 'active' GROUP BY 1, 2`,
+    key: ['class', 'event'],
+    hidden: [],
+    isLeftOut: true,
+    helpers: ['usename'],
   },
   statements: {
     sql: `SELECT queryid::text, dbid::text, userid::text, coalesce((to_jsonb(p) ->> 'toplevel')::bool, true) AS toplevel,

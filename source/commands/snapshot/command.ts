@@ -1,10 +1,15 @@
 import {type Call, jsonFlag, ratesFlag, serverFlags, type Usage} from '../../cli/call/usage.ts';
-import {readSnapshot, withConnection} from '../../cli/connection.ts';
+import {readEachSnapshot, readSnapshot, withConnection} from '../../cli/connection.ts';
 import type {CliContext, Output} from '../../cli/context.ts';
-import {readRates} from '../../cli/flag-values.ts';
+import {readDuration, readRates} from '../../cli/flag-values.ts';
 import {locateServer} from '../../cli/locate-server.ts';
-import {exitCodes} from '../../core/errors.ts';
+import {applicationsOf} from '../../core/assessment/applications.ts';
+import {addSample, samplesOf} from '../../core/assessment/samples.ts';
+import {waitsOfAll} from '../../core/assessment/work-and-waits.ts';
+import {exitCodes, usageError} from '../../core/errors.ts';
+import {isUnseen} from '../../core/sessions/session.ts';
 import {jsonText} from '../../core/text/json.ts';
+import type {Sample} from '../../model/assessment.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
 
@@ -13,6 +18,17 @@ export const usage = {
   summary: 'Print one snapshot of the server as JSON',
   arguments: [{shown: '[url]'}],
   flags: {
+    for: {
+      type: 'string',
+      value: 'TIME',
+      help: 'Read for this long, 1s to 1h, and print the last snapshot with what the applications did and waited for',
+    },
+    every: {
+      type: 'string',
+      value: 'TIME',
+      help: 'With --for: time between readings, 0.5s to 60s',
+      default: '1s',
+    },
     ...ratesFlag,
     json: {...jsonFlag.json, help: 'No effect: the output is always JSON'},
     ...serverFlags,
@@ -24,25 +40,64 @@ export const usage = {
 export async function run(context: CliContext, {words: [url], flags}: Call<typeof usage>): Promise<ExitCode> {
   const request = await locateServer(context, {url, flags});
   const rates_over_ms = readRates(flags);
+  const times = readTimes(flags);
   return withConnection(context, request, flags, async (connection, signal) => {
-    printSnapshot(await readSnapshot(connection, {rates_over_ms, signal}), context.output);
+    if (times === null) {
+      printSnapshot(await readSnapshot(connection, {rates_over_ms, signal}), context.output);
+      return exitCodes.ok;
+    }
+    const {for_ms, every_ms} = times;
+    let last: Snapshot | null = null;
+    let samples: Sample[] = [];
+    const count = Math.round(for_ms / every_ms) + 1;
+    await readEachSnapshot(connection, {count, every_ms, signal}, snapshot => {
+      samples = addSample(samples, snapshot, {}, Number.POSITIVE_INFINITY);
+      last = snapshot;
+    });
+    if (last !== null) printSnapshot(last, context.output, samples);
     return exitCodes.ok;
   });
 }
 
+const second_ms = 1000;
+
+/** null without `--for`. Throws AbortError (exit 2). */
+function readTimes(flags: {[name in 'for' | 'every' | 'rates']?: string | undefined}) {
+  if (flags.for === undefined) {
+    if (flags.every === undefined) return null;
+    throw usageError('--every needs --for', 'Use --for 60s --every 1s.');
+  }
+  if (flags.rates !== undefined)
+    throw usageError(
+      '--rates and --for exclude each other',
+      'With --for, rates are those of the last interval.',
+    );
+  const for_ms = readDuration('--for', flags.for, {min: second_ms, max: 3600 * second_ms});
+  const every_ms = readDuration('--every', flags.every ?? '1s', {min: 500, max: 60 * second_ms});
+  return {for_ms, every_ms: Math.min(every_ms, for_ms)};
+}
+
 /** Prints JSON, indented on a terminal. Reports unavailable sections on stderr, too. */
-export function printSnapshot(snapshot: Snapshot, output: Output): void {
-  output.stdout(jsonText(snapshotDocument(snapshot), output.isTty ? 2 : 0));
+export function printSnapshot(
+  snapshot: Snapshot,
+  output: Output,
+  samples: readonly Sample[] = samplesOf([snapshot]),
+): void {
+  output.stdout(jsonText(snapshotDocument(snapshot, samples), output.isTty ? 2 : 0));
   for (const {section, reason, remedy} of snapshot.unavailable) {
     output.stderr(`${section}: ${reason}. ${remedy}`);
   }
 }
 
 /** The documented JSON: `schema_version` comes first, and rates are next to their counters. */
-export function snapshotDocument({schema_version, ...snapshot}: Snapshot) {
+export function snapshotDocument(whole: Snapshot, samples: readonly Sample[]) {
+  const {schema_version, ...snapshot} = whole;
   return {
     schema_version,
     ...snapshot,
+    applications: applicationsOf({snapshot: whole, samples, facts: {}}),
+    /** null: what some sessions do is hidden from this role. */
+    waits: snapshot.backends.some(isUnseen) ? null : waitsOfAll(samples),
     statements: snapshot.statements.map(flattenStatement),
     databases: snapshot.databases.map(({rates, ...database}) => ({...database, ...rates})),
   };

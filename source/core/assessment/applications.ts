@@ -39,7 +39,7 @@ function poolOf(context: Context, history: PoolHistory): ApplicationPool {
     application_name,
     usename,
     datname,
-    clients: clientsOf(sessions),
+    clients: isHidden ? [] : clientsOf(sessions),
     sessions: last.sessions,
     ceiling: ceilingOf(samples.map(({pool}) => pool.sessions)),
     readings: samples.length,
@@ -53,8 +53,8 @@ function poolOf(context: Context, history: PoolHistory): ApplicationPool {
     transactions_per_second: transactionsPerSecond(context.samples, last.datname),
     oldest_start: starts[0] ?? null,
     newest_start: starts.at(-1) ?? null,
-    instances: instancesOf(sessions).length,
-    revisions: twoGenerations(sessions) === null ? 1 : 2,
+    instances: known(instancesOf(sessions).length),
+    revisions: known(twoGenerations(sessions) === null ? 1 : 2),
     reported,
   };
   return {...figures, ...(isHidden && reported === null ? hidden : judge(context, history, figures))};
@@ -175,7 +175,7 @@ const margin = 1.5;
 function oversized(figures: Figures): Judgement | null {
   const {most_busy, sessions, ceiling, instances, readings} = figures;
   if (most_busy === null || readings < leastReadings) return null;
-  const needed = Math.max(instances, Math.ceil(most_busy * margin));
+  const needed = Math.max(instances ?? 1, Math.ceil(most_busy * margin));
   const isMore = sessions - needed >= thresholds.idle_group_sessions.warning && sessions >= needed * 2;
   if (!isMore) return null;
   return {

@@ -35,30 +35,35 @@ export async function readOnce(
   return series.at(-1) as Snapshot;
 }
 
+type Series = {count: number; every_ms: number; deadline_ms?: number | undefined};
+
+/** The snapshots of `readEach`. */
+export async function readSeries(connection: Connection, times: Series): Promise<Snapshot[]> {
+  const series: Snapshot[] = [];
+  for await (const snapshot of readEach(connection, times)) series.push(snapshot);
+  return series;
+}
+
 /**
  * `count` snapshots, `every_ms` apart; the last one with the texts of the costliest statements. Throws the server's
  * errors, and AbortError (exit 3) if it does not answer within `deadline_ms`.
  */
-export async function readSeries(
+export async function* readEach(
   connection: Connection,
-  {
-    count,
-    every_ms,
-    deadline_ms = 30_000,
-  }: {count: number; every_ms: number; deadline_ms?: number | undefined},
-): Promise<Snapshot[]> {
+  {count, every_ms, deadline_ms = 30_000}: Series,
+): AsyncGenerator<Snapshot> {
   const plan = createReadingPlan(() => performance.now(), connection.server_version_num);
   const reader = createReader(connection, () => performance.now());
   const read = (request: ReadRequest) => withDeadline(reader.read(request), deadline_ms, connection);
   await read(plan.first());
-  const series = [await read(plan.second())];
-  while (series.length < count) {
+  let last = await read(plan.second());
+  for (let index = 1; index < count; index++) {
+    yield last;
     // Loaded late: the console does not need it.
     const {setTimeout: sleep} = await import('node:timers/promises');
     await sleep(every_ms);
-    series.push(await read(plan.tick(reader, {statements: true, texts: []})));
+    last = await read(plan.tick(reader, {statements: true, texts: []}));
   }
-  const last = series.at(-1) as Snapshot;
   const costliest = last.statements.slice(0, statementsWithText);
   const slowest = [...last.statements]
     .sort((a, b) => b.mean_exec_time_ms - a.mean_exec_time_ms)
@@ -66,7 +71,7 @@ export async function readSeries(
   const keys = [...costliest, ...slowest].map(statementKey);
   const texts = plan.texts(reader, {statements: true, texts: keys});
   // Texts only: counters read again at once would give rates over a few milliseconds.
-  return texts === null ? series : [...series.slice(0, -1), await read(texts)];
+  yield texts === null ? last : await read(texts);
 }
 
 export type SamplerOptions = {

@@ -1,8 +1,11 @@
-import {afterAll, beforeAll, describe, expect, it} from 'vitest';
+import pg from 'pg';
+import {afterAll, beforeAll, describe, expect, it, onTestFinished} from 'vitest';
 import type {Output} from '../../../source/cli/context.ts';
-import {printSnapshot} from '../../../source/commands/snapshot/command.ts';
+import {printSnapshot, run} from '../../../source/commands/snapshot/command.ts';
+import {socketFrom} from '../../../source/demo/instances.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {readOnce} from '../../../source/postgres/sampler/sampler.ts';
+import {createCliContext} from '../../helpers/cli-context.ts';
 import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {createSnapshot} from '../../helpers/snapshot.ts';
 import {requestTo} from '../../postgres/requests.ts';
@@ -90,5 +93,55 @@ describeEachMajor('snapshot of a server', major => {
     expect(statements.some((statement: object) => 'calls_per_second' in statement)).toBe(true);
     expect(statements.some((statement: object) => 'rates' in statement)).toBe(false);
     expect(databases[0].interval_ms).toBeGreaterThan(0);
+  });
+
+  /** A pool of 5 that gets a request of one of eight kinds every so often, each of up to 0.7 s. */
+  function startLoad(
+    application_name: string,
+    {every_ms, address}: {every_ms: number; address: string},
+  ): void {
+    const pool = new pg.Pool({
+      connectionString: server.url({user: 'app', password: 'hunter2', application_name}),
+      max: 5,
+      stream: () => socketFrom(address),
+    });
+    const calls: Promise<unknown>[] = [];
+    const call = () => {
+      const kind = calls.length % 8;
+      calls.push(pool.query(`SELECT ${'1, '.repeat(kind)} pg_sleep(${kind / 10})`));
+    };
+    for (let first = 0; first < 5; first++) call();
+    const timer = setInterval(call, every_ms);
+    onTestFinished(async () => {
+      clearInterval(timer);
+      await Promise.all(calls);
+      await pool.end();
+    });
+  }
+
+  it('names a pool that starves while the server rests, and not one that is used well', async () => {
+    startLoad('starving', {every_ms: 55, address: '127.0.0.2'});
+    startLoad('busy', {every_ms: 160, address: '127.0.0.3'});
+    const {stdout, output} = capture();
+    const url = server.url({user: 'app', password: 'hunter2'});
+    const context = {...createCliContext(), output};
+    await run(context, {words: [url], flags: {for: '8s', every: '0.5s'}});
+    const {applications, waits} = JSON.parse(stdout.join(''));
+    const ofPools = applications.filter((each: {usename: string}) => each.usename === 'app');
+    expect(ofPools).toMatchObject([
+      {application_name: 'busy', sessions: 5, verdict: 'fine'},
+      {
+        application_name: 'starving',
+        usename: 'app',
+        clients: [{client_addr: '127.0.0.2', sessions: 5, busy: 5}],
+        ...{sessions: 5, ceiling: 5, most_busy: 5, instances: 1, revisions: 1, reported: null},
+        verdict: 'saturated',
+        reason: expect.stringMatching(
+          /^all 5 busy in \d+% of 17 readings over [89]s; the server has \d+ free slots: the application's pool is the limit, not the server$/,
+        ),
+      },
+    ]);
+    expect(waits[0]).toMatchObject({class: 'Timeout', event: 'PgSleep'});
+    expect(waits[0].average_active_sessions).toBeGreaterThan(5);
   });
 });
