@@ -18,6 +18,7 @@ export {
   type QueryProblem,
 } from './detection/detect-queries.ts';
 export {watchQueries} from './detection/watch.ts';
+export {expressTags, fastifyTags, honoTags, nextTags, trpcTags} from './frameworks.ts';
 export type {Instrumented, PoolStats} from './instrument.ts';
 export {poolMetrics} from './metrics.ts';
 export {prismaTags} from './tags.ts';
