@@ -28,12 +28,30 @@ export function currentContext(): Context | null {
   return storage.getStore() ?? null;
 }
 
-/** Runs `fn`; each statement inside carries these tags. A function is called for each statement, when the route is known. */
+/**
+ * Runs `fn`; each statement inside carries these tags. A function is called for each statement, when the route is known. A query
+ * that starts when it is awaited, such as Prisma's, starts inside and becomes a promise.
+ */
+export function withTags<Value>(tags: Tags | (() => Tags), fn: () => PromiseLike<Value>): Promise<Value>;
+export function withTags<Result>(tags: Tags | (() => Tags), fn: () => Result): Result;
 export function withTags<Result>(tags: Tags | (() => Tags), fn: () => Result): Result {
   const outer = currentContext();
-  return storage.run({tags, outer, timeout_ms: outer?.timeout_ms ?? null}, fn);
+  return run({tags, outer, timeout_ms: outer?.timeout_ms ?? null}, fn);
 }
 
 export function withTimeoutMs<Result>(timeout_ms: number, fn: () => Result): Result {
-  return storage.run({tags: null, outer: currentContext(), timeout_ms}, fn);
+  return run({tags: null, outer: currentContext(), timeout_ms}, fn);
+}
+
+function run<Result>(context: Context, fn: () => Result): Result {
+  return storage.run(context, () => {
+    const result = fn();
+    if (!isLazy(result)) return result;
+    return new Promise((resolve, reject) => void result.then(resolve, reject)) as Result;
+  });
+}
+
+function isLazy(result: unknown): result is PromiseLike<unknown> {
+  const isThenable = typeof result === 'object' && result !== null && 'then' in result;
+  return isThenable && typeof result.then === 'function' && !(result instanceof Promise);
 }

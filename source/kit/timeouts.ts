@@ -18,7 +18,9 @@ export function timeoutMs(timeout: Timeout): number {
   return ms;
 }
 
-/** Runs `fn`; each statement inside is cancelled on the server after this time. */
+/** Runs `fn`; each statement inside is cancelled on the server after this time. Like `withTags` it starts a lazy query. */
+export function withTimeout<Value>(timeout: Timeout, fn: () => PromiseLike<Value>): Promise<Value>;
+export function withTimeout<Result>(timeout: Timeout, fn: () => Result): Result;
 export function withTimeout<Result>(timeout: Timeout, fn: () => Result): Result {
   return withTimeoutMs(timeoutMs(timeout), fn);
 }
