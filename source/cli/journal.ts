@@ -1,6 +1,8 @@
+import {harmLines} from '../core/assessment/recovery.ts';
 import {undoOf, withoutUndoText} from '../core/engine/step.ts';
 import {sqlLines, valueLines} from '../core/engine/step-preview.ts';
 import {undoStateOf} from '../core/engine/undo.ts';
+import {type Clock, utcClock} from '../core/text/clock.ts';
 import {counted, formatMs} from '../core/text/format.ts';
 import {codeBlock, inlineCode} from '../core/text/markdown.ts';
 import {type JournalFile, openJournal} from '../journal/journal-file.ts';
@@ -128,10 +130,7 @@ export function sqlOf({content}: ReportStep['intent']): {
       note: `undone by restoring ${content.path}`,
     };
   const text = (sql: Sql) =>
-    [
-      ...sqlLines('statement', '', sql).map(line => line.text),
-      ...valueLines('values', sql).map(line => `-- ${line.text}`),
-    ].join('\n');
+    [statementOf(sql), ...valueLines('values', sql).map(line => `-- ${line.text}`)].join('\n');
   const undo = undoOf(content);
   return {
     apply: text(content.apply),
@@ -140,9 +139,11 @@ export function sqlOf({content}: ReportStep['intent']): {
   };
 }
 
-/** `2026-11-21 14:03:20`. */
-export function timeOf(at: number | string): string {
-  return new Date(at).toISOString().slice(0, 19).replace('T', ' ');
+/** A statement without its values. */
+export function statementOf(sql: Sql): string {
+  return sqlLines('statement', '', sql)
+    .map(line => line.text)
+    .join('\n');
 }
 
 /** `verified after 12ms`. */
@@ -160,56 +161,106 @@ export function figuresOf(figures: Record<string, number>): string {
     .join(', ');
 }
 
+/**
+ * Steps that follow each other with the same statement, which a report has once. One that can be undone, or that measured something,
+ * is alone.
+ */
+export function foldSteps(steps: readonly ReportStep[]): [ReportStep, ...ReportStep[]][] {
+  const folded: [ReportStep, ...ReportStep[]][] = [];
+  for (const step of steps) {
+    const group = folded.at(-1);
+    const statement = foldedStatement(step);
+    if (group !== undefined && statement !== null && statement === foldedStatement(group[0]))
+      group.push(step);
+    else folded.push([step]);
+  }
+  return folded;
+}
+
+function foldedStatement({intent: {content}, outcome}: ReportStep): string | null {
+  const isAlone = content.kind !== 'sql' || undoOf(content) !== null || (outcome?.measures ?? []).length > 0;
+  return isAlone ? null : content.apply.text;
+}
+
+/** `steps 1 to 12: 11 verified, 1 failed`. */
+export function foldedText(steps: readonly ReportStep[]): string {
+  const counts = new Map<string, number>();
+  for (const {outcome} of steps) {
+    const name = outcome?.outcome ?? 'unknown';
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  const [first, last] = [steps[0], steps.at(-1)].map(step => (step?.intent.step ?? 0) + 1);
+  const ends = [...counts].map(([outcome, count]) => `${count} ${outcome}`).join(', ');
+  return `steps ${first} to ${last}, with one statement: ${ends}`;
+}
+
 /** The runs and rollouts of a journal. */
 export function runsMarkdown(runs: readonly ReportRun[], rollouts: readonly ReportRollout[]): string {
   return [
     '# Journal',
     '',
     ...(runs.length + rollouts.length === 0 ? ['Nothing.'] : []),
-    ...runs.flatMap(runLines),
-    ...rollouts.flatMap(rolloutLines),
+    ...runs.flatMap(each => runLines(each, utcClock)),
+    ...rollouts.flatMap(each => rolloutLines(each, utcClock)),
   ].join('\n');
 }
 
-export function runLines({run, steps, end, undone_by}: ReportRun): string[] {
+export function runLines({run, steps, end, undone_by}: ReportRun, clock: Clock): string[] {
   const params = Object.entries(run.params).filter(([, value]) => value !== '');
   return [
-    `### ${inlineCode(`${run.recipe}${run.undoes === undefined ? '' : `, undoing run ${run.undoes}`}`)} at ${timeOf(run.at)}`,
+    `### ${inlineCode(`${run.recipe}${run.undoes === undefined ? '' : `, undoing run ${run.undoes}`}`)} at ${clock(run.at)}`,
     '',
     `- run ${inlineCode(run.run)} by ${inlineCode(run.actor)} on ${inlineCode(run.target)}, plan ${inlineCode(run.plan)}`,
     ...(params.length === 0
       ? []
       : [`- with ${inlineCode(params.map(([name, value]) => `${name}=${value}`).join(' '))}`]),
     `- before: ${inlineCode(figuresOf(run.before) || 'unknown')}; after: ${inlineCode(end === null ? 'unknown' : figuresOf(end.after) || 'unknown')}`,
-    `- ended: ${end === null ? 'unknown' : `${end.status}${end.reason === null ? '' : `, ${inlineCode(end.reason)}`} at ${timeOf(end.at)}`}`,
+    ...harmLines(end?.harm ?? []).map(text => `- ${inlineCode(text)}`),
+    endLine(end, clock),
     ...(undone_by.length === 0 ? [] : [`- undone by run ${inlineCode(undone_by.join(', '))}`]),
     '',
-    ...steps.flatMap(stepLines),
+    ...foldSteps(steps).flatMap(group => stepLines(group, clock)),
   ];
 }
 
-export function rolloutLines({start, stages, end}: ReportRollout): string[] {
+export function rolloutLines({start, stages, end}: ReportRollout, clock: Clock): string[] {
   return [
-    `### rollout of ${inlineCode(start.name)} at ${timeOf(start.at)}`,
+    `### rollout of ${inlineCode(start.name)} at ${clock(start.at)}`,
     '',
     `- rollout ${inlineCode(start.run)} by ${inlineCode(start.actor)} on ${inlineCode(start.target)}, plan ${inlineCode(start.plan)}`,
-    `- ended: ${end === null ? 'unknown' : `${end.status}${end.reason === null ? '' : `, ${inlineCode(end.reason)}`} at ${timeOf(end.at)}`}`,
+    endLine(end, clock),
     ...stages.map(
       ({at, name, phase, detail}) =>
-        `- ${timeOf(at)} ${inlineCode(name)}: ${phase}${detail === null ? '' : `: ${inlineCode(detail)}`}`,
+        `- ${clock(at)} ${inlineCode(name)}: ${phase}${detail === null ? '' : `: ${inlineCode(detail)}`}`,
     ),
     '',
   ];
 }
 
-function stepLines(step: ReportStep): string[] {
+function endLine(end: ReportRun['end'], clock: Clock): string {
+  if (end === null) return '- ended: unknown';
+  return `- ended: ${end.status}${end.reason === null ? '' : `, ${inlineCode(end.reason)}`} at ${clock(end.at)}`;
+}
+
+function stepLines(group: [ReportStep, ...ReportStep[]], clock: Clock): string[] {
+  const [step, ...more] = group;
+  if (more.length > 0) {
+    const {content, run} = step.intent;
+    return [
+      `${foldedText(group)}; ${inlineCode(`poolctl journal show ${run}`)} has its values`,
+      '',
+      ...(content.kind === 'sql' ? codeBlock(statementOf(content.apply), 'sql') : []),
+      '',
+      ...group.map(each => `- ${stepLine(each, clock)}`),
+      '',
+    ];
+  }
   const {apply, undo, note} = sqlOf(step.intent);
-  const measures = step.outcome?.measures ?? [];
   return [
-    `**${step.intent.step + 1}.** ${inlineCode(step.intent.content.title)} at ${timeOf(step.intent.at)}: ${inlineCode(outcomeOf(step))}`,
+    stepLine(step, clock),
     '',
     ...codeBlock(apply, 'sql'),
-    ...measures.map(
+    ...(step.outcome?.measures ?? []).map(
       ({name, before, after}) =>
         `- ${inlineCode(name)}: ${inlineCode(before ?? 'unknown')} before, ${inlineCode(after ?? 'unknown')} after`,
     ),
@@ -217,4 +268,9 @@ function stepLines(step: ReportStep): string[] {
     ...(note === null ? [] : ['', note.startsWith('undone') ? inlineCode(note) : note]),
     '',
   ];
+}
+
+function stepLine(step: ReportStep, clock: Clock): string {
+  const {intent} = step;
+  return `**${intent.step + 1}.** ${inlineCode(intent.content.title)} at ${clock(intent.at)}: ${inlineCode(outcomeOf(step))}`;
 }

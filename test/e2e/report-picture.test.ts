@@ -5,6 +5,7 @@ import {promisify} from 'node:util';
 import {expect, it} from 'vitest';
 import {htmlOf} from '../../source/commands/report/render-html.ts';
 import {createReport} from '../../source/commands/report/report.ts';
+import {utcClock} from '../../source/core/text/clock.ts';
 import {temporaryFolder} from '../cli/execution/acting.ts';
 import {changingSnapshots} from '../recording/changing-snapshots.ts';
 
@@ -28,6 +29,7 @@ it.skipIf(missing !== null)(
     const folder = await temporaryFolder();
     const html = htmlOf(
       await createReport({recording, entries: [], recipes: [], underWay: new Map()}, scope),
+      utcClock,
     );
     const draw = async (text: string, name: string) => {
       const [page, picture] = [join(folder, `${name}.html`), join(folder, `${name}.png`)];

@@ -8,7 +8,8 @@ export function activeMarkdown(text: string): string[] {
     if (['link', 'linkReference', 'image', 'imageReference', 'definition', 'html'].includes(node.type))
       found.push(node.type);
     // GFM links bare addresses, and a forge links mentions.
-    if (node.type === 'text') found.push(...(node.value.match(/\w+:\/\/\S+|www\.\S+|\S*@\w+|<\w+/gi) ?? []));
+    if (node.type === 'text')
+      found.push(...(node.value.match(/\w+:\/\/\S+|www\.\S+|\S*@\w+|<[a-z]\w*/gi) ?? []));
     if ('children' in node) for (const child of node.children) visit(child);
   };
   visit(fromMarkdown(text));

@@ -1,4 +1,5 @@
 import type {planDocument, runDocument} from '../../source/cli/execution/render-plan.ts';
+import type {reportDocument} from '../../source/commands/report/render-json.ts';
 import type {rollbackDocument} from '../../source/commands/rollout/render-rollout.ts';
 import type {snapshotDocument} from '../../source/commands/snapshot/command.ts';
 import type {ApplicationHealth} from '../../source/core/health/applications.ts';
@@ -16,6 +17,7 @@ export type Documents = {
   plan: ReturnType<typeof planDocument>;
   run: ReturnType<typeof runDocument>;
   rollout: Omit<ReturnType<typeof rollbackDocument>, 'rolls_back'> & {rolls_back?: string[]};
+  report: ReturnType<typeof reportDocument>;
   'journal-entry': JournalEntry;
   preflight: Preflight;
 };

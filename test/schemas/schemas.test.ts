@@ -83,6 +83,11 @@ describe('what the program prints on a server with a leak', () => {
       new Set(['run', 'intent', 'outcome', 'end', 'rollout', 'stage']),
     );
     for (const entry of parsed) expectValid('journal-entry', entry);
+    const recording = join(process.cwd(), 'test/incidents/recordings/lock-queue.poolctl');
+    expectValid('report', await printJson('report', recording));
+    const report = await printJson('report', '--since', '1h', '--journal', 'j.jsonl');
+    expectValid('report', report);
+    expect(report).toMatchObject({runs: [{status: 'done'}], rollouts: [{name: 'web'}], statements: null});
     await Promise.all(sessions.map(each => each.end().catch(() => {})));
   });
 });

@@ -1,4 +1,4 @@
-import {describeAfter} from '../../core/assessment/recovery.ts';
+import {harmLines} from '../../core/assessment/recovery.ts';
 import {groupSkipped, type SkippedGroup} from '../../core/engine/plan.ts';
 import {countOutcomes} from '../../core/engine/run-state.ts';
 import {secretReason, undoOf} from '../../core/engine/step.ts';
@@ -89,10 +89,7 @@ export function endText(state: RunState): string {
   return [
     `run ${state.run} ${state.status}: ${parts.join(', ')}`,
     ...slots,
-    ...state.harm.flatMap(harm => [
-      `harm before: ${harm.before.summary}`,
-      `harm after: ${describeAfter(harm)}`,
-    ]),
+    ...harmLines(state.harm),
     ...why,
     ...hint,
   ]
@@ -133,7 +130,8 @@ function rest({skipped, slots_freed, explanation, figure = []}: Plan, server: Se
   return {server, skipped, slots_freed, explanation, figure};
 }
 
-function stepDocument(step: Step) {
+/** A step with every statement that it executes. */
+export function stepDocument(step: Step) {
   const {kind, title, subject} = step;
   if (step.kind === 'advice') return {kind, title, subject, text: step.text, undo: null, lock: 'none'};
   if (step.kind === 'file')

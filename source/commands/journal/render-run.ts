@@ -1,4 +1,4 @@
-import {describeAfter} from '../../core/assessment/recovery.ts';
+import {harmLines} from '../../core/assessment/recovery.ts';
 import {effectLines} from '../../core/engine/measures.ts';
 import {stepText} from '../../core/engine/step-preview.ts';
 import {actedAs} from '../../core/engine/undo.ts';
@@ -147,13 +147,7 @@ function endLines(entries: readonly JournalEntry[], acting_pid: number | null): 
   const slots =
     before === undefined || after === undefined ? '' : `; slots used: ${before} before, ${after} after`;
   const why = end.reason === null || end.reason === end.status ? '' : `: ${end.reason}`;
-  return [
-    `${end.status}${why}, ${end.at}${slots}`,
-    ...(end.harm ?? []).flatMap(harm => [
-      `harm before: ${harm.before.summary}`,
-      `harm after: ${describeAfter(harm)}`,
-    ]),
-  ];
+  return [`${end.status}${why}, ${end.at}${slots}`, ...harmLines(end.harm ?? [])];
 }
 
 const isRun = (entry: JournalEntry): entry is Event<'run'> => entry.event === 'run';

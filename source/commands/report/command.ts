@@ -1,11 +1,13 @@
 import type {Call} from '../../cli/call/usage.ts';
 import {type CliContext, printMessage} from '../../cli/context.ts';
-import {openConfiguredJournal, timeOf} from '../../cli/journal.ts';
+import {openConfiguredJournal} from '../../cli/journal.ts';
 import {writePrivateFile} from '../../cli/local-files.ts';
 import {loadRecipes} from '../../cli/recipes.ts';
 import {noSettings} from '../../core/configuration.ts';
 import {findRun} from '../../core/engine/undo.ts';
 import {exitCodes, usageError} from '../../core/errors.ts';
+import {createClock, utcClock} from '../../core/text/clock.ts';
+import {jsonText} from '../../core/text/json.ts';
 import {parseTimestamp} from '../../core/text/time.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {ExitCode} from '../../model/run.ts';
@@ -30,6 +32,8 @@ export async function run(
       'Usage: poolctl report FILE, --since 14:00 or --run ID.',
     );
   }
+  if (flags.json && flags.html !== undefined)
+    throw usageError('--json and --html cannot be used together', 'Report twice.');
   const {output} = context;
   const recording = file === undefined ? null : await openRecording(file);
   if (recording?.problem) printMessage(output, recording.problem);
@@ -40,18 +44,34 @@ export async function run(
     {recording: recording?.recording ?? null, entries, recipes, underWay: journal.underWay(entries)},
     scopeOf(flags, recording, entries),
   );
+  if (flags.json) {
+    const {reportDocument} = await import('./render-json.ts');
+    output.stdout(jsonText(reportDocument(report), 2));
+    return exitCodes.ok;
+  }
+  const clock = createClock({...report, time_zone: zoneOf(flags)});
   if (flags.html === undefined) {
-    output.stdout(markdownOf(report));
+    output.stdout(markdownOf(report, clock));
     return exitCodes.ok;
   }
   const {htmlOf} = await import('./render-html.ts');
   if (flags.html === '-') {
-    output.stdout(htmlOf(report));
+    output.stdout(htmlOf(report, clock));
     return exitCodes.ok;
   }
-  await writePrivateFile(flags.html, htmlOf(report));
+  await writePrivateFile(flags.html, htmlOf(report, clock));
   printMessage(output, `written to ${flags.html}`);
   return exitCodes.ok;
+}
+
+function zoneOf(flags: ReportFlags): string {
+  const {timeZone} = Intl.DateTimeFormat().resolvedOptions();
+  const zone = flags['time-zone'] ?? timeZone;
+  try {
+    return Intl.DateTimeFormat('en', {timeZone: zone}).resolvedOptions().timeZone;
+  } catch (error) {
+    throw usageError(`unknown time zone "${zone}"`, 'Use a name such as Europe/Berlin, or UTC.', error);
+  }
 }
 
 function scopeOf(
@@ -68,7 +88,7 @@ function scopeOf(
   const to_ms = readTime('--until', flags.until, last_ms) ?? around?.to_ms ?? last_ms;
   if (from_ms > to_ms) {
     throw usageError(
-      `--since (${timeOf(from_ms)} UTC) is after --until (${timeOf(to_ms)} UTC)`,
+      `--since (${utcClock(from_ms)}) is after --until (${utcClock(to_ms)})`,
       'Exchange them, or give both with their date.',
     );
   }

@@ -1,8 +1,8 @@
-import {journalFlag, recipesFlag, type Usage} from '../../cli/call/usage.ts';
+import {journalFlag, jsonFlag, recipesFlag, type Usage} from '../../cli/call/usage.ts';
 
 export const usage = {
   name: 'report',
-  summary: 'Report an incident as Markdown or HTML',
+  summary: 'Report an incident as Markdown, HTML or JSON',
   arguments: [{shown: '[file]', completes: 'file'}],
   flags: {
     since: {
@@ -23,6 +23,13 @@ export const usage = {
       value: 'FILE',
       help: 'Write a self-contained HTML file instead; - prints it to stdout',
     },
+    'time-zone': {
+      type: 'string',
+      value: 'NAME',
+      help: 'Zone of the times beside those in UTC: Europe/Berlin',
+      default: "this machine's",
+    },
+    ...jsonFlag,
     ...recipesFlag,
     ...journalFlag,
   },

@@ -1,6 +1,7 @@
+import type {Clock} from '../../core/text/clock.ts';
 import {formatCount} from '../../core/text/format.ts';
 import {cleanLines} from '../../core/text/markdown.ts';
-import type {FindingSpan, Series} from './report.ts';
+import type {FindingSpan, Gap, Series} from './report.ts';
 
 /** The data of the charts, which share one time axis. */
 export type Charted = {
@@ -8,10 +9,10 @@ export type Charted = {
   to_ms: number;
   series: readonly Series[];
   findings: readonly FindingSpan[];
-  losses: readonly {at_ms: number}[];
+  gaps: readonly Gap[];
   /** Numbered as in the text. */
   changes: readonly {number: number; at_ms: number}[];
-  clockOf(at_ms: number): string;
+  clockOf: Clock;
 };
 
 /** Figures, findings and changes below each other on one time axis. */
@@ -31,7 +32,7 @@ export function chartsOf(charted: Charted): string {
 
 function legendOf(charted: Charted): string[] {
   const texts = [
-    ...(findGaps(charted).length === 0 ? [] : ['hatched: not observed']),
+    ...(charted.gaps.length === 0 ? [] : ['hatched: not observed']),
     ...(charted.changes.length === 0 ? [] : ['vertical dashes: changes']),
     ...(charted.series.some(({most}) => most !== null) ? ['horizontal dashes: maximum'] : []),
   ];
@@ -44,6 +45,7 @@ const [width, height] = [720, 64];
 
 /** A line with its area and limit. The line has a gap while the server was not observed. */
 function chartRow({title, points, most}: Series, charted: Charted): string {
+  if (points.length === 0) return row(title, 'unknown in every reading', '<div></div>');
   const top = Math.max(1, most ?? 0, ...points.map(({value}) => value));
   const peak = Math.max(...points.map(({value}) => value));
   const y = (value: number) => fixed(2 + (height - 2) * (1 - value / top));
@@ -93,7 +95,7 @@ function marks(charted: Charted): string {
 }
 
 function gaps(charted: Charted): string {
-  return findGaps(charted)
+  return charted.gaps
     .map(({from_ms, to_ms}) => {
       const [from, to] = [shareOf(from_ms, charted), shareOf(to_ms, charted)];
       return `<div class="gap" style="left:${percent(from)};width:${percent(to - from)}"></div>`;
@@ -101,28 +103,11 @@ function gaps(charted: Charted): string {
     .join('');
 }
 
-/** A gap is longer than this and than three times the usual interval. */
-const minGapMs = 65_000;
-
-/** From the loss of the server, or the end of recording, to the next snapshot. */
-function findGaps({series, losses, to_ms}: Charted): {from_ms: number; to_ms: number}[] {
-  const times = series[0]?.points.map(({at_ms}) => at_ms) ?? [];
-  const steps = times.slice(1).map((at_ms, index) => at_ms - (times[index] ?? 0));
-  const usual_ms = steps.toSorted((a, b) => a - b)[steps.length >> 1] ?? 0;
-  const ended = steps.flatMap((step, index) =>
-    step > Math.max(minGapMs, 3 * usual_ms) ? [times[index] ?? 0] : [],
-  );
-  return [...losses.map(({at_ms}) => at_ms), ...ended].map(from_ms => ({
-    from_ms,
-    to_ms: times.find(each => each > from_ms) ?? to_ms,
-  }));
-}
-
 type Point = Series['points'][number];
 
 /** The points between two gaps. */
 function observedRuns(points: readonly Point[], charted: Charted): Point[][] {
-  const ends = findGaps(charted).map(({to_ms}) => to_ms);
+  const ends = charted.gaps.map(({to_ms}) => to_ms);
   const runs: Point[][] = [[]];
   for (const [index, point] of points.entries()) {
     const last_ms = points[index - 1]?.at_ms ?? point.at_ms;

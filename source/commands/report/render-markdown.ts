@@ -1,61 +1,132 @@
-import asciichart from 'asciichart';
-import {rolloutLines, runLines, timeOf} from '../../cli/journal.ts';
-import {counted, formatAge, formatCount} from '../../core/text/format.ts';
+import {rolloutLines, runLines} from '../../cli/journal.ts';
+import {loadText} from '../../core/activity/statement-window.ts';
+import {type Clock, utcClock} from '../../core/text/clock.ts';
+import {counted, formatAge, formatCount, formatMs} from '../../core/text/format.ts';
 import {codeBlock, inlineCode, tableCode} from '../../core/text/markdown.ts';
-import type {Report, Series} from './report.ts';
+import {foldHolders, type LockHolder} from './lock-holders.ts';
+import {markdownCharts} from './markdown-charts.ts';
+import type {Gap, Report} from './report.ts';
+import type {ReportStatements} from './report-statements.ts';
 
 /** A report for a post-mortem. Texts from the server are code spans, so they cannot become links or mentions. */
-export function markdownOf(report: Report): string {
-  const {target, from_ms, to_ms, series, findings, changed, losses, runs, rollouts, unfinished} = report;
+export function markdownOf(report: Report, clock: Clock): string {
+  const {target, from_ms, to_ms, series, statements, holders, findings, changed, gaps, unfinished} = report;
+  const {runs, rollouts} = report;
   return [
-    `# ${inlineCode(target)}, ${timeOf(from_ms)} to ${timeOf(to_ms)} UTC`,
+    `# ${inlineCode(target)}, ${utcClock(from_ms)} to ${utcClock(to_ms)}`,
     '',
     summaryOf(report),
     '',
     '## Unfinished',
     '',
     ...(unfinished.length === 0 ? ['Nothing.'] : unfinished.map(text => `- ${inlineCode(text)}`)),
-    ...(series.length === 0 ? [] : ['', '## Figures', '', ...codeBlock(series.map(chartOf).join('\n\n'))]),
+    ...section('Figures', series.length > 0, () => codeBlock(markdownCharts(report, clock).join('\n'))),
     '',
     '## Findings',
     '',
     ...(findings.length === 0
       ? [report.snapshot_count === 0 ? 'No recording.' : 'Nothing.']
-      : [
-          '| from | to | for | severity | recipe | finding |',
-          '|---|---|---|---|---|---|',
-          ...findings.map(
-            ({first_ms, last_ms, severity, recipe, summary, isOpen}) =>
-              `| ${timeOf(first_ms)} | ${isOpen ? 'end' : timeOf(last_ms)} | ${formatAge(last_ms - first_ms)} | ${severity} | ${tableCode(recipe)} | ${tableCode(summary)} |`,
-          ),
-        ]),
-    ...(changed.length === 0
-      ? []
-      : ['', '## What changed', '', ...changed.map(({at, what}) => `- ${timeOf(at)}: ${inlineCode(what)}`)]),
-    ...(losses.length === 0
-      ? []
-      : [
-          '',
-          '## Not observed',
-          '',
-          ...losses.map(loss => `- ${lossTimes(loss, timeOf)}: ${inlineCode(loss.message)}`),
-        ]),
+      : table(
+          ['from', 'to', 'for', 'severity', 'recipe', 'finding'],
+          findings.map(({first_ms, last_ms, severity, recipe, summary, isOpen}) => [
+            ...[clock(first_ms), isOpen ? 'end' : clock(last_ms), formatAge(last_ms - first_ms), severity],
+            ...[tableCode(recipe), tableCode(summary)],
+          ]),
+        )),
+    ...section('Lock holders', holders.length > 0, () => [
+      ...table(holderTitles, holderRows(holders, clock, tableCode)),
+    ]),
+    ...section('Statements', statements !== null, () => statementsOf(statements, clock)),
+    ...section('What changed', changed.length > 0, () =>
+      changed.map(({at, what}) => `- ${clock(at)}: ${inlineCode(what)}`),
+    ),
+    ...section('Not observed', gaps.length > 0, () =>
+      gaps.map(gap => `- ${gapTimes(gap, clock)}: ${inlineCode(gap.reason)}`),
+    ),
     '',
     '## Changes',
     '',
     ...(runs.length + rollouts.length === 0 ? ['Nothing.'] : []),
-    ...runs.flatMap(runLines),
-    ...rollouts.flatMap(rolloutLines),
+    ...runs.flatMap(each => runLines(each, clock)),
+    ...rollouts.flatMap(each => rolloutLines(each, clock)),
   ].join('\n');
 }
 
-/** `14:03:20 to 14:04:02, 42s`. */
-export function lossTimes(
-  {at_ms, until_ms}: Report['losses'][number],
-  clock: (at_ms: number) => string,
-): string {
-  if (until_ms === null) return `${clock(at_ms)} to the end`;
-  return `${clock(at_ms)} to ${clock(until_ms)}, ${formatAge(until_ms - at_ms)}`;
+function section(title: string, isShown: boolean, lines: () => string[]): string[] {
+  return isShown ? ['', `## ${title}`, '', ...lines()] : [];
+}
+
+function table(titles: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [row(titles), `|${'---|'.repeat(titles.length)}`, ...rows.map(row)];
+}
+
+function statementsOf(statements: ReportStatements | null, clock: Clock): string[] {
+  if (statements === null || statements.rows.length === 0) return ['No statement was executed.'];
+  return [
+    statementsWindow(statements, clock),
+    '',
+    ...table(
+      statementTitles,
+      statements.rows.map(row => statementCells(row, tableCode)),
+    ),
+  ];
+}
+
+type Quote = (text: string) => string;
+
+/** The time that the figures are over. */
+export function statementsWindow({from_ms, to_ms, reset_at}: ReportStatements, clock: Clock): string {
+  const reset =
+    reset_at === null ? '' : `; earlier ones are unknown, statistics were reset at ${clock(reset_at)}`;
+  return `${clock(from_ms)} to ${clock(to_ms)}, ${formatAge(to_ms - from_ms)}${reset}.`;
+}
+
+export const statementTitles = ['load', 'execution time', 'calls', 'mean', 'calls/s', 'role', 'statement'];
+
+/** `quote`: for texts of the server. */
+export function statementCells(row: ReportStatements['rows'][number], quote: Quote): string[] {
+  const {figures, statement} = row;
+  const {exec_ms = null, calls = null, mean_exec_time_ms = null, calls_per_second = null} = figures ?? {};
+  return [
+    ...[loadText(row), formatMs(exec_ms), formatCount(calls), formatMs(mean_exec_time_ms)],
+    ...[formatCount(calls_per_second), quote(statement.usename ?? statement.userid)],
+    quote(statement.query ?? `(${statement.queryid})`),
+  ];
+}
+
+/** Of the rows of holders; each session is in `--json`. */
+const mostHolders = 12;
+
+export const holderTitles = [
+  ...['from', 'to', 'waiting for it, at most', 'longest wait', 'session', 'state'],
+  ...['transaction, at most', 'locked', 'statement'],
+];
+
+/** `quote`: for texts of the server. */
+export function holderRows(holders: readonly LockHolder[], clock: Clock, quote: Quote): string[][] {
+  return foldHolders(holders)
+    .slice(0, mostHolders)
+    .map(({holder, sessions}) => {
+      const {pid, application_name, usename, first_ms, last_ms, waiting, objects, state, query} = holder;
+      const name = usename === null ? application_name : `${application_name}/${usename}`;
+      const who = sessions > 1 ? `${sessions} sessions of ${name}` : pid === 0 ? name : `${pid} ${name}`;
+      return [
+        ...[clock(first_ms), clock(last_ms), counted(waiting, 'session'), ageText(holder.longest_wait_ms)],
+        ...[quote(who), state ?? '?', ageText(holder.xact_age_ms)],
+        ...[quote(objects.join(', ') || '?'), quote(query ?? '?')],
+      ];
+    });
+}
+
+/** `450ms`, `12s`. */
+function ageText(ms: number | null): string {
+  return ms !== null && ms < 1000 ? formatMs(ms) : formatAge(ms);
+}
+
+/** `14:03:20Z to 14:04:02Z, 42s`. */
+export function gapTimes({from_ms, to_ms, isOpen}: Gap, clock: Clock): string {
+  return `${clock(from_ms)} to ${isOpen ? 'the end' : clock(to_ms)}, ${formatAge(to_ms - from_ms)}`;
 }
 
 /** What the report is based on: snapshots, findings, runs and rollouts. */
@@ -68,40 +139,4 @@ export function summaryOf({snapshot_count, stride, findings, runs, rollouts}: Re
         `${counted(findings.length, 'finding')}, ${critical} critical.`;
   const rolled = rollouts.length === 0 ? '' : ` and ${counted(rollouts.length, 'rollout')}`;
   return `${observed} ${counted(runs.length, 'run')}${rolled} in the journal.`;
-}
-
-/** Returns a formatter of times that omits the date if the report covers one day. */
-export function clockOf({
-  from_ms,
-  to_ms,
-}: Pick<Report, 'from_ms' | 'to_ms'>): (at: number | string) => string {
-  const isOneDay = timeOf(from_ms).slice(0, 10) === timeOf(to_ms).slice(0, 10);
-  return at => (isOneDay ? timeOf(at).slice(11) : timeOf(at));
-}
-
-const chartColumns = 72;
-
-function chartOf({title, points, most}: Series): string {
-  const values = bucketed(
-    points.map(({value}) => value),
-    chartColumns,
-  );
-  const top = Math.max(1, ...values);
-  const plotted = asciichart.plot(values, {
-    height: 6,
-    min: 0,
-    max: top,
-    format: value => formatCount(value).padStart(6),
-  });
-  return `${title}${most === null ? '' : ` (of ${most})`}\n${plotted}`;
-}
-
-/** The maximum of the values of each column, so that no peak is lost. */
-function bucketed(values: readonly number[], columns: number): number[] {
-  if (values.length <= columns) return [...values];
-  return Array.from({length: columns}, (_, column) => {
-    const from = Math.floor((column * values.length) / columns);
-    const to = Math.max(from + 1, Math.floor(((column + 1) * values.length) / columns));
-    return Math.max(...values.slice(from, to));
-  });
 }

@@ -1,13 +1,15 @@
 import {type ReportRollout, type ReportRun, rolloutsOf, runsOf, unfinishedOf} from '../../cli/journal.ts';
-import {sessionsIn} from '../../core/activity/budget.ts';
+import {type HistorySample, historySample} from '../../core/activity/budget.ts';
 import {assessRecorded} from '../../core/assessment/assess.ts';
 import {collectChanges} from '../../core/assessment/recorded-changes.ts';
 import {addSample} from '../../core/assessment/samples.ts';
 import type {LoggedChange, Sample} from '../../model/assessment.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
-import type {Outage, RecordedSnapshot, Recording} from '../../model/ports.ts';
+import type {RecordedSnapshot, Recording} from '../../model/ports.ts';
 import type {Finding, Recipe, Severity} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
+import {type LockHolder, lockHolders} from './lock-holders.ts';
+import {periodStatements, type ReportStatements} from './report-statements.ts';
 
 /** An incident: figures, findings and changes. */
 export type Report = {
@@ -19,10 +21,15 @@ export type Report = {
   /** poolctl evaluated one snapshot in this many. */
   stride: number;
   series: Series[];
+  /** null without two readings of the statements' counters. */
+  statements: ReportStatements | null;
+  /** Who held locks that others waited for; those that most sessions waited for first. */
+  holders: LockHolder[];
   findings: FindingSpan[];
   /** What changed on the server, oldest first; `runs` are what poolctl did. */
   changed: LoggedChange[];
-  losses: Outage[];
+  /** When nothing was read, and why. */
+  gaps: Gap[];
   runs: ReportRun[];
   rollouts: ReportRollout[];
   unfinished: string[];
@@ -58,11 +65,15 @@ export async function createReport(sources: ReportSources, scope: ReportScope): 
   const stride = Math.max(1, Math.ceil(indexes.length / maxEvaluated));
   const evaluated = indexes.filter((_, index) => index % stride === 0 || index === indexes.length - 1);
   const series = seriesOf();
+  const statements = periodStatements();
+  const holders = lockHolders();
   const findings = findingSpans(recipes);
   for (const index of evaluated) {
     const [snapshot] = (await recording?.read(index, index)) ?? [];
     if (snapshot === undefined) continue;
     series.add(snapshot);
+    statements.add(snapshot);
+    holders.add(snapshot);
     findings.add(snapshot);
   }
   const runs = runsOf(entries, scope);
@@ -80,11 +91,11 @@ export async function createReport(sources: ReportSources, scope: ReportScope): 
     snapshot_count: indexes.length,
     stride,
     series: series.all(),
+    statements: statements.costliest(),
+    holders: holders.all(),
     findings: spans,
     changed: findings.changed(),
-    losses: (recording?.outages() ?? []).filter(
-      ({at_ms, until_ms}) => (until_ms ?? to_ms) >= from_ms && at_ms <= to_ms,
-    ),
+    gaps: recording === null ? [] : gapsOf(recording, scope),
     runs,
     rollouts,
     unfinished: [
@@ -99,7 +110,48 @@ export async function createReport(sources: ReportSources, scope: ReportScope): 
   };
 }
 
-/** A figure over time, with the maximum it can reach; null if it has none. */
+export type Gap = {from_ms: number; to_ms: number; isOpen: boolean; reason: string};
+
+/** Readings further apart than this and than three times the usual interval have a gap between them. */
+const minGapMs = 65_000;
+
+/** Lost connections, and times without a recording, its beginning and end included. */
+function gapsOf(recording: Recording, {from_ms, to_ms}: ReportScope): Gap[] {
+  const lost = recording
+    .outages()
+    .filter(({at_ms, until_ms}) => (until_ms ?? to_ms) >= from_ms && at_ms <= to_ms)
+    .map(
+      ({at_ms, until_ms, message}): Gap => ({
+        from_ms: at_ms,
+        to_ms: until_ms ?? to_ms,
+        isOpen: until_ms === null,
+        reason: message,
+      }),
+    );
+  const within = recording.times().flatMap(({at_ms}) => (at_ms >= from_ms && at_ms <= to_ms ? [at_ms] : []));
+  const times = [from_ms, ...within, to_ms];
+  const steps = times.slice(1).map(
+    (at_ms, index): Gap => ({
+      from_ms: times[index] ?? 0,
+      to_ms: at_ms,
+      isOpen: index === within.length,
+      reason: 'no reading',
+    }),
+  );
+  const usual = steps
+    .slice(1, -1)
+    .map(step => step.to_ms - step.from_ms)
+    .sort((a, b) => a - b);
+  const longest = Math.max(minGapMs, 3 * (usual[usual.length >> 1] ?? 0));
+  const silent = steps.filter(
+    step =>
+      step.to_ms - step.from_ms > longest &&
+      !lost.some(each => each.from_ms >= step.from_ms && each.from_ms <= step.to_ms),
+  );
+  return [...lost, ...silent].sort((a, b) => a.from_ms - b.from_ms);
+}
+
+/** A figure over time, with the maximum it can reach; null if it has none. Without points it is unknown. */
 export type Series = {title: string; points: {at_ms: number; value: number}[]; most: number | null};
 
 /** A finding, from the first snapshot with it to the last. */
@@ -121,42 +173,32 @@ function seriesOf(): {add(snapshot: Snapshot): void; all(): Series[]} {
   const all = figures.map(({title}): Series => ({title, points: [], most: null}));
   return {
     add(snapshot) {
+      const sample = historySample(snapshot);
       for (const [index, {read, maxOf}] of figures.entries()) {
         const series = all[index];
-        const value = read(snapshot);
+        const value = read(sample, snapshot);
         if (series === undefined || value === null) continue;
-        series.points.push({at_ms: Date.parse(snapshot.at), value});
+        series.points.push({at_ms: sample.at_ms, value});
         series.most = maxOf?.(snapshot) ?? null;
       }
     },
-    all: () => all.filter(({points}) => points.length > 1),
+    all: () => (all.some(({points}) => points.length > 0) ? all : []),
   };
 }
 
 type Figure = {
   title: string;
-  read(snapshot: Snapshot): number | null;
+  read(sample: HistorySample, snapshot: Snapshot): number | null;
   maxOf?(snapshot: Snapshot): number;
 };
 
+/** As the console's charts have them. */
 const figures: Figure[] = [
-  {title: 'slots used', read: ({budget}) => budget.used, maxOf: ({budget}) => budget.usable},
-  {title: 'active', read: ({budget}) => sessionsIn(budget, 'active')},
-  {
-    title: 'idle in transaction',
-    read: ({budget}) => sessionsIn(budget, 'idle in transaction', 'idle in transaction (aborted)'),
-  },
-  {
-    title: 'waiting for a lock',
-    read: ({backends}) => backends.filter(({blocked_by}) => blocked_by.length > 0).length,
-  },
-  {
-    title: 'commits per second',
-    read: ({databases}) => {
-      const known = databases.flatMap(({rates}) => (rates ? [rates.commits_per_second] : []));
-      return known.length === 0 ? null : known.reduce((sum, rate) => sum + rate, 0);
-    },
-  },
+  {title: 'slots used', read: ({used}) => used, maxOf: ({budget}) => budget.usable},
+  {title: 'active', read: ({active}) => active},
+  {title: 'idle in transaction', read: ({idle_in_transaction}) => idle_in_transaction},
+  {title: 'waiting for a lock', read: (_, {lock_waits}) => lock_waits.length},
+  {title: 'commits per second', read: ({commits_per_second}) => commits_per_second},
 ];
 
 /** Collects what the recipes find in snapshots. */

@@ -1,7 +1,7 @@
 import type {Output} from '../../cli/context.ts';
 import {aligned} from '../../cli/health/health-text.ts';
-import {timeOf} from '../../cli/journal.ts';
 import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
+import {utcClock} from '../../core/text/clock.ts';
 import {jsonText} from '../../core/text/json.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Journal} from '../../model/ports.ts';
@@ -23,7 +23,7 @@ export async function listRollouts(
     stages: stages.map((stage, index) => ({name: stage, phase: state.stages[index]?.phase ?? null})),
   }));
   const rows = documents.map(({run, at, name, status, reason, file}) => [
-    ...[run, timeOf(at), name, status, file],
+    ...[run, utcClock(at), name, status, file],
     reason ?? '',
   ]);
   const text = rows.length === 0 ? 'no rollouts' : aligned(rows).map(sanitise).join('\n');

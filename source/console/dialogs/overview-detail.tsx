@@ -1,5 +1,5 @@
 import {Fragment} from 'react';
-import type {StatementRow} from '../../core/activity/statement-window.ts';
+import {costliestStatements, loadText, type StatementRow} from '../../core/activity/statement-window.ts';
 import {poolName} from '../../core/assessment/context.ts';
 import {poolKey} from '../../core/assessment/sample.ts';
 import {describeWork, workOfApplications} from '../../core/assessment/work-and-waits.ts';
@@ -13,7 +13,7 @@ import {BlankRow, Heading, PropertyRows, Prose, Signed} from '../components/pros
 import {useShownWindow} from '../components/shown-window.ts';
 import {uniqueKeys} from '../rows/arrange.ts';
 import {groupId} from '../rows/groups.ts';
-import {costliestStatements, loadText, windowText} from '../rows/statements.ts';
+import {windowText} from '../rows/statements.ts';
 import {findingId} from '../state/findings.ts';
 import {ChangeRows} from './finding-detail.tsx';
 

@@ -1,6 +1,6 @@
 import {Box} from 'ink';
 import {statementKey} from '../../core/activity/rates.ts';
-import type {StatementsOver} from '../../core/activity/statement-window.ts';
+import {loadText, type StatementsOver} from '../../core/activity/statement-window.ts';
 import {describeWork, workOfStatement} from '../../core/assessment/work-and-waits.ts';
 import {counted, formatBytes, formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
 import type {Sample} from '../../model/assessment.ts';
@@ -11,7 +11,7 @@ import {Anchor, Page} from '../components/page.tsx';
 import {BlankRow, Heading, Properties, type Property, Prose, usePageWidth} from '../components/prose.tsx';
 import {useShownWindow} from '../components/shown-window.ts';
 import {Text} from '../components/text.tsx';
-import {loadText, windowText} from '../rows/statements.ts';
+import {windowText} from '../rows/statements.ts';
 
 type StatementDetailProps = {
   id: string;

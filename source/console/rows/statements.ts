@@ -1,11 +1,12 @@
 import {
+  loadText,
   type StatementRow,
   type StatementsOver,
   statementsOver,
   withoutLists,
 } from '../../core/activity/statement-window.ts';
 import {thresholds} from '../../core/health/thresholds.ts';
-import {formatAge, formatBytes, formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
+import {formatAge, formatBytes, formatCount, formatMs} from '../../core/text/format.ts';
 import type {Role} from '../screen/line.ts';
 import {type TableState, tableOf} from '../state/browsing.ts';
 import type {ConsoleState} from '../state/state.ts';
@@ -174,13 +175,6 @@ export const statementColumns: Column<StatementRow>[] = [
   },
 ];
 
-/** `40%`, `>=40%` or `<=40%`. */
-export function loadText({figures, share_is}: StatementRow): string {
-  if (figures === null) return '-';
-  const bound = {exact: '', 'at least': '≥', 'at most': '≤'}[share_is];
-  return `${bound}${formatRatio(figures.exec_share_ratio, bound === '' ? 1 : 0)}`;
-}
-
 export function statementText({statement: {query, queryid}, variants}: StatementRow): string {
   if (query === null) return `(${queryid})`;
   return variants === 1 ? oneLine(query) : `${variants}x ${oneLine(withoutLists(query))}`;
@@ -213,15 +207,4 @@ export function arrangeStatements({rows}: StatementsOver, table: TableState): St
 export function windowText({over_ms, is_since_reset}: StatementsOver): string {
   if (!is_since_reset) return over_ms === null ? '' : `over ${formatAge(over_ms)}`;
   return over_ms === null ? 'since the reset' : `since the reset ${formatAge(over_ms)} ago`;
-}
-
-/** The Overview lists at most this many, and the sampler reads their texts. */
-const mostCostliest = 12;
-
-/** Those with the highest load, without those that did nothing in the window. */
-export function costliestStatements(rows: readonly StatementRow[]): StatementRow[] {
-  return rows
-    .filter(({figures}) => (figures?.calls ?? 0) > 0)
-    .toSorted((a, b) => (b.figures?.exec_ms ?? 0) - (a.figures?.exec_ms ?? 0))
-    .slice(0, mostCostliest);
 }

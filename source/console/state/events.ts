@@ -1,6 +1,7 @@
 import {statementKey} from '../../core/activity/rates.ts';
+import {costliestStatements} from '../../core/activity/statement-window.ts';
 import {withFacts} from '../../core/recipe/diagnose.ts';
-import {costliestStatements, shownWindow, statementRows} from '../rows/statements.ts';
+import {shownWindow, statementRows} from '../rows/statements.ts';
 import {tableOf, unfreezeJournal} from './browsing.ts';
 import {handleDialogEvent, inform} from './dialog.ts';
 import {wizardOfRun} from './left-run.ts';

@@ -1,7 +1,7 @@
 import {Box} from 'ink';
 import {type ReactNode, useMemo} from 'react';
 import {sessionsIn} from '../../core/activity/budget.ts';
-import type {StatementRow} from '../../core/activity/statement-window.ts';
+import {costliestStatements, loadText, type StatementRow} from '../../core/activity/statement-window.ts';
 import {formatCount, formatMs} from '../../core/text/format.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {Chart, type Point} from '../components/chart.tsx';
@@ -15,7 +15,7 @@ import {PaintedRow, Text} from '../components/text.tsx';
 import {orderedFindings} from '../rows/findings.ts';
 import {groupFilter, groupId, groupRows} from '../rows/groups.ts';
 import {selectedGroup} from '../rows/selection.ts';
-import {costliestStatements, loadText, statementText, windowText} from '../rows/statements.ts';
+import {statementText, windowText} from '../rows/statements.ts';
 import {span} from '../screen/line.ts';
 import {findingId, findingLetters} from '../state/findings.ts';
 import {openFinding, showSessions} from '../state/opening.ts';

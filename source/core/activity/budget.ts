@@ -201,14 +201,14 @@ export const historyLength = 600;
  * (its statements came later) replaces the last one; a clock that was set back starts a new history.
  */
 export function pushSample(history: readonly HistorySample[], snapshot: Snapshot): HistorySample[] {
-  const sample = toSample(snapshot);
+  const sample = historySample(snapshot);
   const latest = history.at(-1);
   if (latest !== undefined && sample.at_ms < latest.at_ms) return [sample];
   const kept = latest?.at_ms === sample.at_ms ? history.slice(0, -1) : history;
   return [...kept.slice(-(historyLength - 1)), sample];
 }
 
-function toSample({at, budget, databases, target}: Snapshot): HistorySample {
+export function historySample({at, budget, databases, target}: Snapshot): HistorySample {
   return {
     at_ms: Date.parse(at),
     used: budget.used,

@@ -197,19 +197,19 @@ export type DatabaseCounters = {
 export function withDatabaseRates(previous: DatabaseCounters, current: DatabaseCounters): Database[] {
   const interval_ms = current.at_ms - previous.at_ms;
   const before = new Map(previous.databases.map(database => [database.datname, database]));
-  const ownPerSecond = ({datname}: Database) =>
-    datname === current.own?.datname ? (ownCommitsIn(previous, current) * 1000) / interval_ms : 0;
+  const ownCommits = ({datname}: Database) =>
+    datname === current.own?.datname ? ownCommitsIn(previous, current) : 0;
   return current.databases.map(database => {
     const {rates: _, ...counters} = database;
     const earlier = before.get(database.datname);
     if (interval_ms <= 0 || earlier === undefined || hasDatabaseRestarted(earlier, database)) return counters;
-    const perSecond = (read: (of: Database) => number) =>
-      ((read(database) - read(earlier)) * 1000) / interval_ms;
+    const perSecond = (read: (of: Database) => number, own = 0) =>
+      ((read(database) - read(earlier) - own) * 1000) / interval_ms;
     return {
       ...counters,
       rates: {
         interval_ms,
-        commits_per_second: perSecond(of => of.xact_commit) - ownPerSecond(database),
+        commits_per_second: perSecond(of => of.xact_commit, ownCommits(database)),
         rollbacks_per_second: perSecond(of => of.xact_rollback),
         deadlocks_per_second: perSecond(of => of.deadlocks),
         temp_bytes_per_second: perSecond(of => of.temp_bytes),

@@ -1,4 +1,5 @@
 import type {Snapshot, Statement, StatementsInfo} from '../../model/snapshot.ts';
+import {formatRatio} from '../text/format.ts';
 import {type StatementCounters, statementKey, withStatementRates} from './rates.ts';
 import {mostListed} from './statement-scan.ts';
 
@@ -94,6 +95,31 @@ export function statementsOver(
     : (statements.find(({rates}) => rates)?.rates?.interval_ms ?? null);
   const isPartial = isLossy || (isOver && !(base.is_complete && current.is_complete));
   return {rows: toRows(figures, isPartial), over_ms, is_since_reset: false};
+}
+
+/** `40.2%`, `≥40%` or `≤41%`: a bound is rounded away from the share. */
+export function loadText({figures, share_is}: StatementRow): string {
+  if (figures === null) return '-';
+  const percent = figures.exec_share_ratio * 100;
+  switch (share_is) {
+    case 'exact':
+      return formatRatio(figures.exec_share_ratio);
+    case 'at least':
+      return `≥${Math.floor(percent)}%`;
+    case 'at most':
+      return `≤${Math.ceil(percent)}%`;
+  }
+}
+
+/** The Overview and a report list at most this many, and the sampler reads their texts. */
+const mostCostliest = 12;
+
+/** Those with the highest load, without those that did nothing in the window. */
+export function costliestStatements(rows: readonly StatementRow[]): StatementRow[] {
+  return rows
+    .filter(({figures}) => (figures?.calls ?? 0) > 0)
+    .toSorted((a, b) => (b.figures?.exec_ms ?? 0) - (a.figures?.exec_ms ?? 0))
+    .slice(0, mostCostliest);
 }
 
 type Figured = Pick<StatementRow, 'statement' | 'figures'>;

@@ -284,3 +284,8 @@ export function describeAfter({kind, after}: RunHarm): string {
       return `not known yet (${how})`;
   }
 }
+
+/** The harm that a run answered, before and after it. */
+export function harmLines(harms: readonly RunHarm[]): string[] {
+  return harms.flatMap(harm => [`harm before: ${harm.before.summary}`, `harm after: ${describeAfter(harm)}`]);
+}

@@ -1,4 +1,4 @@
-/** Numbers as short text for people; JSON has the numbers themselves. */
+/** Numbers as short text for people; JSON has the numbers themselves. What is too small to show is `<0.1`, never 0. */
 
 /** `0.4s`, `12s`, `3m12s`, `2h05m`, `4d03h`: at most two units, at most six characters below 100 days. */
 export function formatAge(ms: number | null): string {
@@ -13,6 +13,7 @@ export function formatAge(ms: number | null): string {
 /** A measured time: `0.04ms`, `12.3ms`, `1.24s`, `3m12s`. */
 export function formatMs(ms: number | null): string {
   if (ms === null || !Number.isFinite(ms)) return '-';
+  if (ms > 0 && ms < 0.005) return '<0.01ms';
   if (ms < 10) return `${ms.toFixed(2)}ms`;
   if (ms < 100) return `${ms.toFixed(1)}ms`;
   if (ms < 1000) return `${Math.round(ms)}ms`;
@@ -23,6 +24,7 @@ export function formatMs(ms: number | null): string {
 /** `7`, `1.2k`, `34k`, `5.6M`: at most four characters. */
 export function formatCount(count: number | null): string {
   if (count === null || !Number.isFinite(count)) return '-';
+  if (count > 0 && count < 0.05) return '<0.1';
   if (count < 10 && !Number.isInteger(count)) return count.toFixed(1);
   if (count < 1000) return String(Math.round(count));
   return scaled(count, 1000, ['k', 'M', 'G', 'T', 'P']);
@@ -37,7 +39,9 @@ export function formatBytes(bytes: number | null): string {
 
 /** `99.2%`; `-` for null. */
 export function formatRatio(ratio: number | null, digits = 1): string {
-  return ratio === null || !Number.isFinite(ratio) ? '-' : `${(ratio * 100).toFixed(digits)}%`;
+  if (ratio === null || !Number.isFinite(ratio)) return '-';
+  const least = 10 ** -digits;
+  return ratio > 0 && ratio * 100 < least / 2 ? `<${least}%` : `${(ratio * 100).toFixed(digits)}%`;
 }
 
 function scaled(value: number, base: number, units: string[]): string {

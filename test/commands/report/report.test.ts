@@ -1,14 +1,21 @@
 import {describe, expect, it} from 'vitest';
+import {recipes as builtIn} from '../../../recipes/index.ts';
+import {markdownCharts} from '../../../source/commands/report/markdown-charts.ts';
 import {htmlOf} from '../../../source/commands/report/render-html.ts';
+import {reportDocument} from '../../../source/commands/report/render-json.ts';
 import {markdownOf} from '../../../source/commands/report/render-markdown.ts';
 import {createReport, type ReportScope} from '../../../source/commands/report/report.ts';
 import {findRun, planUndo} from '../../../source/core/engine/undo.ts';
+import {createClock, utcClock} from '../../../source/core/text/clock.ts';
 import type {JournalEntry, JournalEvent} from '../../../source/model/journal-entry.ts';
 import type {Recording} from '../../../source/model/ports.ts';
 import type {Recipe} from '../../../source/model/recipe.ts';
+import type {Snapshot} from '../../../source/model/snapshot.ts';
+import {openRecording} from '../../../source/recording/recording.ts';
 import {createFinding, createRecipe, createStep} from '../../console/played.ts';
 import {activeMarkdown, hostileNames} from '../../helpers/active-markdown.ts';
 import {exampleServer} from '../../helpers/identity.ts';
+import {recordingOf} from '../../incidents/recordings.ts';
 import {changingSnapshots} from '../../recording/changing-snapshots.ts';
 
 /** Without lock waits: the only finding is the recipe's. */
@@ -95,6 +102,10 @@ const entries = [
   ...entriesOf('r2', [opening], {target: 'elsewhere:5432/shop'}),
 ];
 
+const clockIn = (period: {from_ms: number; to_ms: number}, time_zone: string) =>
+  createClock({...period, time_zone});
+const clock = clockIn({from_ms, to_ms}, 'UTC');
+
 describe('report', () => {
   it('has findings with their time, changes, and what is unfinished', async () => {
     const report = await createReport({recording, entries, recipes: [recipe], underWay: new Map()}, scope);
@@ -106,7 +117,7 @@ describe('report', () => {
       'run r1 step 2: unknown, verify: limit the role',
       'run r1: no recorded end',
     ]);
-    expect(report.losses).toMatchObject([{until_ms: expect.any(Number)}]);
+    expect(report.gaps).toMatchObject([{reason: 'the server went away', isOpen: false}]);
     expect(report.series[0]).toMatchObject({title: 'slots used', most: 100});
     expect(report.series[0]?.points).toHaveLength(30);
   });
@@ -171,6 +182,7 @@ describe('as Markdown', () => {
   it('has each step with its actor, SQL, result and undo', async () => {
     const text = markdownOf(
       await createReport({recording, entries, recipes: [recipe], underWay: new Map()}, scope),
+      clock,
     );
     expect(text).toContain('- run `r1` by `ann@bastion` on `db.example:5432/shop`, plan `abc`');
     expect(text).toContain('````sql\nSELECT pg_terminate_backend($1)\n-- ```\n-- $1 = 4711\n````');
@@ -184,6 +196,7 @@ describe('as Markdown', () => {
     const named = entries.map(entry => ({...entry, actor: name, ...('recipe' in entry && {recipe: name})}));
     const text = markdownOf(
       await createReport({recording, entries: named, recipes: [recipe], underWay: new Map()}, scope),
+      clock,
     );
     expect(activeMarkdown(text)).toEqual([]);
   });
@@ -191,12 +204,150 @@ describe('as Markdown', () => {
   it('puts texts from the server in code, and prints no secret', async () => {
     const text = markdownOf(
       await createReport({recording, entries, recipes: [recipe], underWay: new Map()}, scope),
+      clock,
     );
     expect(text).not.toContain('s3cret');
     expect(text).not.toContain('\u001b');
     const row = text.split('\n').find(line => line.includes('<script>') && line.startsWith('|')) ?? '';
     expect(row).toContain('```` ``` \\| <script>');
     expect(row.replaceAll('\\|', '').match(/\|/g)).toHaveLength(7);
+  });
+});
+
+describe('of a recorded incident', () => {
+  const reportOf = async (name: string) => {
+    const {recording: opened, target: on} = await openRecording(recordingOf(name));
+    const times = opened.times();
+    const period = {from_ms: times[0]?.at_ms ?? 0, to_ms: times.at(-1)?.at_ms ?? 0};
+    return createReport(
+      {recording: opened, entries: [], recipes: builtIn, underWay: new Map()},
+      {target: on, run: null, ...period},
+    );
+  };
+
+  it('names who held the locks, with the longest wait, its lock and its statement', async () => {
+    const report = await reportOf('lock-queue');
+    expect(report.holders).toMatchObject([
+      {application_name: 'nightly-report', waiting: 22, objects: ['relation public.orders'], state: 'active'},
+    ]);
+    const text = markdownOf(report, clockIn(report, 'UTC'));
+    expect(text).toMatch(
+      /\| 03:12:04Z \| 03:12:35Z \| 22 sessions \| 30s \| `\d+ nightly-report\/reporting` \| active \| 30s \| `relation public.orders` \| `SELECT/,
+    );
+    expect(activeMarkdown(text)).toEqual([]);
+  });
+
+  it('has the sessions of one pool that took turns at a row in one line', async () => {
+    const report = await reportOf('hot-row');
+    expect(report.holders.length).toBeGreaterThan(10);
+    const rows = markdownOf(report, utcClock)
+      .split('\n')
+      .filter(line => /`\d+ sessions of events-api/.test(line) && line.includes('row of'));
+    expect(rows).toHaveLength(2);
+    expect(rows[0]).toContain('`row of public.usage_counters`');
+  });
+
+  it('has the statements between its first and last counters', async () => {
+    const report = await reportOf('foreign-key');
+    const {recording: opened} = await openRecording(recordingOf('foreign-key'));
+    const [[first], [last]] = [await opened.read(0, 0), await opened.read(opened.times().length - 1, 1e6)];
+    const {statement, figures} = report.statements?.rows[0] ?? {};
+    const callsIn = (snapshot: Snapshot | undefined) =>
+      snapshot?.statements.find(({queryid}) => queryid === statement?.queryid)?.calls ?? 0;
+    expect(statement?.query).toMatch(/^UPDATE "contacts"/);
+    expect(figures?.calls).toBe(callsIn(last) - callsIn(first));
+    const text = markdownOf(report, clockIn(report, 'Europe/Berlin'));
+    expect(text).toMatch(
+      /## Statements\n\n\d\d:\d\d:\d\dZ \(\d\d:\d\d:\d\d\+01:00\) to \d\d:\d\d:\d\dZ \(\d\d:\d\d:\d\d\+01:00\), \d+s\.\n/,
+    );
+  });
+
+  it('has no time without its zone, as Markdown and HTML', async () => {
+    const report = await reportOf('idle-blocker');
+    for (const zone of ['UTC', 'America/New_York'])
+      for (const text of [markdownOf(report, clockIn(report, zone)), htmlOf(report, clockIn(report, zone))])
+        expect(text.match(/\b\d\d:\d\d:\d\d(?!Z|[-+]\d\d:\d\d)/g)).toBeNull();
+  });
+
+  it('prints the same as JSON', async () => {
+    const report = await reportOf('lock-queue');
+    expect(reportDocument(report)).toMatchObject({
+      schema_version: 1,
+      snapshots: 42,
+      findings: [{recipe: 'release-blockers', severity: 'critical', is_open: false}],
+      lock_holders: [{application_name: 'nightly-report', waiting: 22}],
+      statements: {reset_at: null, rows: [{share_is: 'exact'}, {}, {calls: 1}]},
+      not_observed: [],
+      runs: [],
+    });
+  });
+});
+
+describe('steps of one statement', () => {
+  const ended = (step: number, outcome: 'verified' | 'failed'): JournalEvent[] => [
+    {event: 'intent', step, content: createStep(5000 + step)},
+    {...verified, step, outcome, message: outcome === 'failed' ? 'permission denied' : null},
+  ];
+  const many = entriesOf('r5', [
+    {...opening, step_count: 4},
+    ...[0, 1, 2].flatMap(step => ended(step, step === 1 ? 'failed' : 'verified')),
+    {event: 'intent', step: 3, content: undoable},
+  ]);
+  const reported = () =>
+    createReport({recording: null, entries: many, recipes: [], underWay: new Map()}, scope);
+
+  it('are folded: the statement once, each with its time and outcome; one that can be undone is alone', async () => {
+    const text = markdownOf(await reported(), utcClock);
+    expect(text).toContain(
+      'steps 1 to 3, with one statement: 2 verified, 1 failed; `poolctl journal show r5`',
+    );
+    expect(text.match(/SELECT pg_catalog.pg_terminate_backend/g)).toHaveLength(1);
+    expect(text).toMatch(/- \*\*2\.\*\* `end session 5001 .*` at 20\S+ \S+Z: `failed: permission denied/);
+    expect(text).toContain('**4.** `limit the role`');
+    const html = htmlOf(await reported(), utcClock);
+    expect(html.match(/<details>/g)).toHaveLength(1);
+    expect(html).toContain('$1 = 5002');
+  });
+
+  it('are all in the JSON, without secrets', async () => {
+    const [run] = reportDocument(await reported()).runs;
+    expect(run?.steps.map(({number, outcome}) => [number, outcome])).toEqual([
+      [1, 'verified'],
+      [2, 'failed'],
+      [3, 'verified'],
+      [4, 'unknown'],
+    ]);
+    expect(run?.steps[2]).toMatchObject({
+      sql: expect.stringContaining('pg_terminate_backend'),
+      values: [5002],
+    });
+    const whole = await createReport({recording, entries, recipes: [recipe], underWay: new Map()}, scope);
+    expect(JSON.stringify(reportDocument(whole))).not.toContain('s3cret');
+  });
+});
+
+describe('a time without readings', () => {
+  it('is not observed: before, within and after a recording, and where the connection was lost', async () => {
+    const minute = (count: number) => from_ms + count * 60_000;
+    const kept = [10, 11, 12, 30, 31].map(each => ({at_ms: minute(each), severity: null}));
+    const sparse: Recording = {
+      times: () => kept,
+      outages: () => [{at_ms: minute(31) + 1, until_ms: null, message: 'connection refused'}],
+      read: async place => [
+        {...(snapshots[0] as (typeof snapshots)[0]), at: new Date(kept[place]?.at_ms ?? 0).toISOString()},
+      ],
+    };
+    const report = await createReport(
+      {recording: sparse, entries: [], recipes: [], underWay: new Map()},
+      {...scope, to_ms: minute(40)},
+    );
+    expect(report.gaps.map(gap => [gap.from_ms, gap.to_ms, gap.reason])).toEqual([
+      [minute(0), minute(10), 'no reading'],
+      [minute(12), minute(30), 'no reading'],
+      [minute(31) + 1, minute(40), 'connection refused'],
+    ]);
+    const [, , , , , axis = ''] = markdownCharts(report, utcClock).slice(1);
+    expect(axis.slice(axis.indexOf('└') + 1).replaceAll(/ +/g, ' ')).toMatch(/^ ─+ ─+$/);
   });
 });
 
@@ -215,13 +366,13 @@ describe('a rollout in a report', () => {
     );
     expect(report.rollouts).toHaveLength(1);
     expect(report.unfinished).toContain('rollout r9 of web: no recorded end');
-    for (const text of [markdownOf(report), htmlOf(report)]) {
+    for (const text of [markdownOf(report, clock), htmlOf(report, clock)]) {
       expect(text).toMatch(/rollout of .?web/);
       expect(text).toContain('rolled back');
       expect(text).not.toContain('s3cret');
       expect(text).not.toContain('\u001b');
     }
-    expect(htmlOf(report)).not.toContain('<script');
+    expect(htmlOf(report, clock)).not.toContain('<script');
     const elsewhere = await createReport(
       {recording, entries: rollout, recipes: [], underWay: new Map()},
       {...scope, target: 'elsewhere:5432/shop'},
@@ -232,7 +383,10 @@ describe('a rollout in a report', () => {
 
 describe('as HTML', () => {
   it('leaves gaps in its charts while the server was not observed', async () => {
-    const html = htmlOf(await createReport({recording, entries, recipes: [], underWay: new Map()}, scope));
+    const html = htmlOf(
+      await createReport({recording, entries, recipes: [], underWay: new Map()}, scope),
+      clock,
+    );
     expect(html.match(/<polyline/g)).toHaveLength(8);
     expect(html.match(/class="gap"/g)).toHaveLength(4);
   });
@@ -240,6 +394,7 @@ describe('as HTML', () => {
   it('is one file without scripts or external requests', async () => {
     const html = htmlOf(
       await createReport({recording, entries, recipes: [recipe], underWay: new Map()}, scope),
+      clock,
     );
     expect(html).not.toMatch(/<script|src=|href=|url\(|@import/i);
     expect(html).toContain("default-src 'none'");
@@ -251,6 +406,7 @@ describe('as HTML', () => {
   it('draws a chart for each figure with its maximum, and a mark for each run', async () => {
     const html = htmlOf(
       await createReport({recording, entries, recipes: [recipe], underWay: new Map()}, scope),
+      clock,
     );
     const charts = html.match(/<svg/g) ?? [];
     expect(charts).toHaveLength(4);
