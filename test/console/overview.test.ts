@@ -42,6 +42,14 @@ describe('overview', () => {
     expect([count(rows, findings), count(rows, groups), count(rows, charts)]).toEqual(shown);
   });
 
+  it.each([6, 7, 8, 9, 10])(
+    'has no title of a chart without its chart, beside %d groups on 80x24',
+    number => {
+      const rows = rowsOf(overview({columns: 80, rows: 24, findings: 4, groups: number}));
+      expect(count(rows, /^.?slots used .* active .* idle in transaction/) > 0).toBe(count(rows, charts) > 0);
+    },
+  );
+
   it.each([
     ['idle', {states: 'idle'}],
     ['idle in transaction', {}],

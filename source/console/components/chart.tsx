@@ -48,8 +48,8 @@ function describe({title, unit, points, absent}: ChartProps): string {
   return `${title}: ${formatCount(latest.value)} ${unit}, ${least} to ${most} in the last ${formatAge(spanOf(points))}`;
 }
 
-/** A title, two rows of the line and the time scale. */
-const leastHeight = 4;
+/** A title, two rows of the line and the time scale. With less room there is no line. */
+export const leastChartHeight = 4;
 
 function Plot({
   title,
@@ -67,7 +67,7 @@ function Plot({
   const begin_ms = useRef(0);
   const latest = points.at(-1);
   const plot =
-    height < leastHeight
+    height < leastChartHeight
       ? null
       : drawPlot(points, {begin_ms: begin_ms.current, width, height: height - 2, charset, ...axis});
   begin_ms.current = plot?.begin_ms ?? 0;

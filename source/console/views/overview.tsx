@@ -4,7 +4,7 @@ import {sessionsIn} from '../../core/activity/budget.ts';
 import {costliestStatements, loadText, type StatementRow} from '../../core/activity/statement-window.ts';
 import {formatCount, formatMs} from '../../core/text/format.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
-import {Chart, type Point} from '../components/chart.tsx';
+import {Chart, leastChartHeight, type Point} from '../components/chart.tsx';
 import {useConsole} from '../components/context.ts';
 import {FindingsList} from '../components/findings-list.tsx';
 import {GroupsList} from '../components/groups-list.tsx';
@@ -137,11 +137,15 @@ function Narrow({snapshot}: {snapshot: Snapshot}) {
       <Box flexDirection="column" flexGrow={1} flexShrink={0} flexBasis="35%" overflow="hidden">
         {isAboutStatements && <Costliest snapshot={snapshot} />}
         <GroupsList groups={snapshot.budget.groups} />
-        <Box flexDirection="column" flexGrow={1} flexBasis={0}>
-          <Box flexBasis={highestCharts} columnGap={1}>
-            {charts}
-          </Box>
-        </Box>
+        <Measured name="charts">
+          {({height}) =>
+            height >= leastChartHeight && (
+              <Box flexBasis={highestCharts} columnGap={1}>
+                {charts}
+              </Box>
+            )
+          }
+        </Measured>
       </Box>
     </>
   );
