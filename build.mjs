@@ -61,6 +61,8 @@ const kit = await build({
 Object.assign(metafile.outputs, kit.metafile.outputs);
 // PostgreSQL's own parser, beside the chunk that loads it.
 await copyFile('node_modules/libpg-query/wasm/libpg-query.wasm', 'dist/chunks/libpg-query.wasm');
+// The parser for TypeScript, where source/scan/code/parser.ts looks for it.
+await copyFile('node_modules/oxc-parser/parser.wasm32-wasip1.wasm', 'dist/chunks/oxc-parser.wasm');
 // Loaded at run time like a team's own endpoints, so that their line numbers can be reported.
 await rm('dist/endpoints', {recursive: true, force: true});
 await cp('recipes/endpoints', 'dist/endpoints', {recursive: true});

@@ -22,6 +22,15 @@ const compiledIn = {
     {name: 'PostgreSQL (its parser, in libpg-query.wasm)', license: 'PostgreSQL', file: 'PostgreSQL.txt'},
     {name: 'libpg_query (in libpg-query.wasm)', license: 'BSD-3-Clause', file: 'libpg_query.txt'},
   ],
+  // What runs oxc-parser.wasm, which is no module of the bundle.
+  '@emnapi/core': [
+    {
+      name: 'oxc-parser (in oxc-parser.wasm)',
+      license: 'MIT',
+      copyright: 'Copyright (c) 2024-present VoidZero Inc. & Contributors\nCopyright (c) 2023 Boshen',
+      file: 'MIT.txt',
+    },
+  ],
   jiti: [
     {
       name: 'Babel (in jiti)',

@@ -18,6 +18,7 @@ import {usage as replay} from './replay/flags.ts';
 import {usage as report} from './report/flags.ts';
 import {usage as rollout} from './rollout/flags.ts';
 import {usage as run} from './run/flags.ts';
+import {usage as scan} from './scan/flags.ts';
 import * as snapshot from './snapshot/command.ts';
 import {usage as undo} from './undo/flags.ts';
 
@@ -45,6 +46,7 @@ export const commands: readonly Command[] = [
   defineCommand(undo, () => import('./undo/command.ts')),
   defineCommand(replay, () => import('./replay/command.ts')),
   defineCommand(preflight, () => import('./preflight/command.ts')),
+  defineCommand(scan, () => import('./scan/command.ts')),
   defineCommand(record, () => import('./record/command.ts')),
   defineCommand(play, () => import('./play/command.ts')),
   defineCommand(report, () => import('./report/command.ts')),

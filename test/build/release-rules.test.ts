@@ -57,6 +57,7 @@ describe('the contents of the package', () => {
     'dist/kit.js',
     'dist/chunks/app-3XWTIIN4.js',
     'dist/chunks/libpg-query.wasm',
+    'dist/chunks/oxc-parser.wasm',
     'dist/types/poolctl.d.ts',
     'dist/types/kit/kit.d.ts',
     'dist/types/core/errors.d.ts',

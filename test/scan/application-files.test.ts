@@ -1,19 +1,8 @@
-import {mkdir, writeFile} from 'node:fs/promises';
-import {dirname, join} from 'node:path';
+import {join} from 'node:path';
 import {expect, it} from 'vitest';
 import {readPrismaSchema} from '../../source/scan/application-files.ts';
-import {temporaryFolder} from '../cli/execution/acting.ts';
 import {rejection} from '../postgres/requests.ts';
-
-async function createApp(files: Record<string, string>): Promise<string> {
-  const folder = await temporaryFolder();
-  for (const [name, text] of Object.entries(files)) {
-    const path = join(folder, name);
-    await mkdir(dirname(path), {recursive: true});
-    await writeFile(path, text);
-  }
-  return folder;
-}
+import {createApp} from './create-app.ts';
 
 it.each<[string, Record<string, string>, string[], string[] | null]>([
   ['in its usual place', {'prisma/schema.prisma': 'a'}, ['prisma/schema.prisma'], null],

@@ -8,6 +8,7 @@ import type {Health} from '../../source/core/health/health.ts';
 import type {WatchedHealth} from '../../source/core/health/watching.ts';
 import type {JournalEntry} from '../../source/model/journal-entry.ts';
 import type {Preflight} from '../../source/model/preflight.ts';
+import type {ScanReport} from '../../source/model/scan-report.ts';
 
 /** The documents of docs/schemas/, one file each, by the types of what prints them. */
 export type Documents = {
@@ -18,6 +19,7 @@ export type Documents = {
   run: ReturnType<typeof runDocument>;
   rollout: Omit<ReturnType<typeof rollbackDocument>, 'rolls_back'> & {rolls_back?: string[]};
   report: ReturnType<typeof reportDocument>;
+  scan: ScanReport;
   'journal-entry': JournalEntry;
   preflight: Preflight;
 };

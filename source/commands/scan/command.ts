@@ -1,0 +1,48 @@
+import {resolve} from 'node:path';
+import type {Call} from '../../cli/call/usage.ts';
+import type {CliContext} from '../../cli/context.ts';
+import {exitCodes, usageError} from '../../core/errors.ts';
+import {jsonText} from '../../core/text/json.ts';
+import type {ExitCode} from '../../model/run.ts';
+import type {ScanReport, ScanSeverity} from '../../model/scan-report.ts';
+import {scanDirectory} from '../../scan/scan-directory.ts';
+import {newSince, readBaseline} from './baseline.ts';
+import {failLevels, type usage} from './flags.ts';
+import {scanMarkdown} from './render-markdown.ts';
+import {sarifOf} from './render-sarif.ts';
+import {scanText} from './render-text.ts';
+
+/** `poolctl scan <directory>`. Exit 1 if an endpoint has an issue and at least the severity of `--fail-on`. */
+export async function run(
+  context: CliContext,
+  {words: [directory, ...more], flags}: Call<typeof usage>,
+): Promise<ExitCode> {
+  if (directory === undefined || more.length > 0)
+    throw usageError('scan needs one directory', 'Usage: poolctl scan <directory>.');
+  if ([flags.json, flags.markdown, flags.sarif].filter(Boolean).length > 1)
+    throw usageError('--json, --markdown and --sarif exclude each other', 'Give one of them.');
+  const failOn = failLevels.find(each => each === (flags.failOn ?? 'low'));
+  if (failOn === undefined)
+    throw usageError(`--fail-on: no severity "${flags.failOn}"`, `Use ${failLevels.join(', ')}.`);
+  const baseline =
+    flags.baseline === undefined ? null : await readBaseline(resolve(context.cwd, flags.baseline));
+  const found = await scanDirectory(resolve(context.cwd, directory), flags.entry ?? []);
+  const all = {...found, directory};
+  const report = baseline === null ? all : newSince(all, baseline);
+  context.output.stdout(render(report, flags));
+  return fails(report, failOn) ? exitCodes.findings : exitCodes.ok;
+}
+
+function render(report: ScanReport, flags: Call<typeof usage>['flags']): string {
+  if (flags.json) return jsonText(report, 2);
+  if (flags.sarif) return jsonText(sarifOf(report), 2);
+  return flags.markdown ? scanMarkdown(report) : scanText(report);
+}
+
+function fails({endpoints, application}: ScanReport, level: ScanSeverity): boolean {
+  const failing = failLevels.slice(0, failLevels.indexOf(level) + 1);
+  return (
+    endpoints.some(({severity, issues}) => issues.length > 0 && failing.includes(severity)) ||
+    application.some(({severity}) => failing.includes(severity))
+  );
+}

@@ -1,0 +1,48 @@
+/** What `poolctl scan` finds in an application's source. */
+
+export type ScanSeverity = 'critical' | 'high' | 'medium' | 'low';
+
+/** One reason for an endpoint's severity. */
+export type ScanIssue = {
+  kind: string;
+  file: string;
+  line: number;
+  /** What is there, with its figures. */
+  detail: string;
+  /** The pattern that mends it. */
+  fix: string;
+};
+
+export type ScanEndpoint = {
+  /** `GET /api/users`, `action saveUser`, `user.list`. */
+  route: string;
+  file: string;
+  line: number;
+  severity: ScanSeverity;
+  /** Connections that one request can hold at once; null: one per item of a list of unknown length. */
+  connections: number | null;
+  /** The longest chain of queries in sequence; null: it grows with a list of unknown length. */
+  sequential_queries: number | null;
+  /** All queries of one request; null as above. */
+  queries: number | null;
+  issues: ScanIssue[];
+};
+
+/** A file that could not be read, or only in part. */
+export type ScanProblem = {file: string; line: number | null; message: string};
+
+export type AcceptedIssue = {kind: string; file: string; line: number; reason: string};
+
+export type ScanReport = {
+  schema_version: 1;
+  /** As given. */
+  directory: string;
+  files: number;
+  /** The worst first. Endpoints that make no query are only counted. */
+  endpoints: ScanEndpoint[];
+  endpoints_without_queries: number;
+  /** Of the application as a whole: its clients and their pools. */
+  application: (ScanIssue & {severity: ScanSeverity})[];
+  accepted: AcceptedIssue[];
+  problems: ScanProblem[];
+};

@@ -1,0 +1,134 @@
+import type {Node} from '@oxc-project/types';
+import type {Module} from '../code/project.ts';
+
+/** A place in the source. */
+export type Site = {module: Module; node: Node};
+
+export type Query = {
+  /** As the client names it: `user`; null for raw SQL. */
+  model: string | null;
+  operation: string;
+  /** The call's first argument; null without one. */
+  argument: Node | null;
+  /** A transaction's queries use its connection. */
+  inTransaction: boolean;
+  site: Site;
+};
+
+type NoteKind =
+  | 'independent-awaits'
+  | 'parallel-in-a-row'
+  | 'transaction-awaits'
+  | 'client-per-request'
+  | 'whole-record'
+  | 'raw-interpolation';
+
+/** What one piece of code costs: its queries, in the structure in which it makes them. */
+export type Cost =
+  | {kind: 'query'; query: Query}
+  | {kind: 'sequence'; parts: Cost[]}
+  | {kind: 'parallel'; parts: Cost[]; site: Site}
+  | {kind: 'branch'; parts: Cost[]}
+  /** `count` null: as many times as a list of unknown length has items. */
+  | {
+      kind: 'loop';
+      body: Cost;
+      count: number | null;
+      isParallel: boolean;
+      isPaging: boolean;
+      over: string;
+      site: Site;
+    }
+  /** At most so many of its queries at a time: p-limit and its kin. */
+  | {kind: 'limited'; body: Cost; limit: number | null}
+  | {kind: 'transaction'; body: Cost; isBatch: boolean; site: Site}
+  /** What the walk noticed, and where. */
+  | {kind: 'note'; note: NoteKind; detail: string; site: Site};
+
+export const noCost: Cost = {kind: 'sequence', parts: []};
+
+export function sequence(parts: readonly Cost[]): Cost {
+  const own = parts.filter(each => !isNothing(each));
+  const [only] = own;
+  return only !== undefined && own.length === 1 ? only : {kind: 'sequence', parts: own};
+}
+
+export function branch(parts: readonly Cost[]): Cost {
+  const own = parts.filter(each => !isNothing(each));
+  const [only = noCost] = own;
+  return own.length < 2 ? only : {kind: 'branch', parts: own};
+}
+
+export function isNothing(cost: Cost): boolean {
+  return cost.kind === 'sequence' && cost.parts.length === 0;
+}
+
+/** Figures of one request; Infinity: as many as a list of unknown length has items. */
+export type Figures = {connections: number; queries: number; sequential: number};
+
+const known = new WeakMap<Cost, Figures>();
+
+/** The most connections at once, all queries, and the longest chain of queries in sequence. */
+export function figuresOf(cost: Cost): Figures {
+  const found = known.get(cost);
+  if (found !== undefined) return found;
+  const figures = compute(cost);
+  known.set(cost, figures);
+  return figures;
+}
+
+const none: Figures = {connections: 0, queries: 0, sequential: 0};
+
+function compute(cost: Cost): Figures {
+  switch (cost.kind) {
+    case 'query':
+      return {connections: cost.query.inTransaction ? 0 : 1, queries: 1, sequential: 1};
+    case 'sequence':
+      return combine(cost.parts, {connections: max, queries: add, sequential: add});
+    case 'parallel':
+      return combine(cost.parts, {connections: add, queries: add, sequential: max});
+    case 'branch':
+      return combine(cost.parts, {connections: max, queries: max, sequential: max});
+    case 'limited':
+      return figuresOf(cost.body);
+    case 'loop': {
+      const body = figuresOf(cost.body);
+      const count = cost.count ?? Infinity;
+      const atOnce = cost.body.kind === 'limited' ? Math.min(count, cost.body.limit ?? Infinity) : count;
+      return {
+        connections: cost.isParallel ? times(atOnce, body.connections) : body.connections,
+        queries: times(count, body.queries),
+        sequential: cost.isParallel ? body.sequential : times(count, body.sequential),
+      };
+    }
+    case 'transaction': {
+      const body = figuresOf(cost.body);
+      if (body.queries === 0 && cost.isBatch) return none;
+      // BEGIN takes a connection; a query of another client takes one more.
+      const others = cost.isBatch ? 0 : body.connections;
+      return {connections: 1 + others, queries: body.queries, sequential: body.sequential};
+    }
+    case 'note':
+      return none;
+  }
+}
+
+type Combine = (a: number, b: number) => number;
+const add: Combine = (a, b) => a + b;
+const max: Combine = (a, b) => Math.max(a, b);
+
+function combine(parts: readonly Cost[], by: Record<keyof Figures, Combine>): Figures {
+  return parts.map(figuresOf).reduce(
+    (sum, each) => ({
+      connections: by.connections(sum.connections, each.connections),
+      queries: by.queries(sum.queries, each.queries),
+      sequential: by.sequential(sum.sequential, each.sequential),
+    }),
+    none,
+  );
+}
+
+/** Without Infinity * 0. */
+function times(count: number, each: number): number {
+  return each === 0 ? 0 : count * each;
+}

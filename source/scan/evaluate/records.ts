@@ -1,0 +1,95 @@
+import type {Node, VariableDeclarator} from '@oxc-project/types';
+import {type FunctionLike, hasSpread, nameOfKey, propertyOf, unwrap, visit} from '../code/nodes.ts';
+
+const single = /^find(?:Unique|First)(?:OrThrow)?$/;
+
+/**
+ * Says that of a record read whole (no `select`) only its existence or one field is used in the function; null where
+ * more of it may be.
+ */
+export function unusedParts({id, init}: VariableDeclarator, within: FunctionLike): string | null {
+  if (id.type !== 'Identifier' || init === null) return null;
+  const awaited = unwrap(init);
+  const call = awaited.type === 'AwaitExpression' ? unwrap(awaited.argument) : null;
+  if (call?.type !== 'CallExpression' || call.callee.type !== 'MemberExpression') return null;
+  const operation = nameOfKey(call.callee.property, call.callee.computed);
+  const [argument] = call.arguments;
+  if (operation === null || !single.test(operation) || argument?.type !== 'ObjectExpression') return null;
+  if (hasSpread(argument) || ['select', 'include', 'omit'].some(each => propertyOf(argument, each) !== null))
+    return null;
+  const fields = fieldsUsed(id.name, id, within);
+  if (fields === null || fields.size > 1) return null;
+  const [field] = fields;
+  if (field === undefined) return 'reads a whole record to see whether it exists';
+  return `reads a whole record for its field ${field}`;
+}
+
+/** The fields that are read of a variable, tests of its existence aside; null if it goes elsewhere as a whole. */
+function fieldsUsed(name: string, declaration: Node, within: Node): Set<string> | null {
+  const fields = new Set<string>();
+  let uses = 0;
+  let isWhole = false;
+  const see = (node: Node, parents: readonly Node[]): void => {
+    if (node.type === 'Identifier' && node.name === name && node !== declaration) {
+      const use = usageOf(node, parents);
+      if (use === 'whole') isWhole = true;
+      if (use !== 'other') uses++;
+      if (typeof use === 'object') fields.add(use.field);
+    }
+  };
+  visitWithParents(within, [], see);
+  return isWhole || uses === 0 ? null : fields;
+}
+
+function usageOf(node: Node, parents: readonly Node[]): 'test' | 'whole' | 'other' | {field: string} {
+  let child = node;
+  let parent = parents[0];
+  let above = parents[1];
+  if (parent !== undefined && unwrap(parent) !== parent) {
+    child = parent;
+    parent = parents[1];
+    above = parents[2];
+  }
+  switch (parent?.type) {
+    case 'MemberExpression': {
+      if (parent.object !== child) return parent.computed ? 'whole' : 'other';
+      const field = nameOfKey(parent.property, parent.computed);
+      const isCalled = above?.type === 'CallExpression' && above.callee === parent;
+      const isWritten = above?.type === 'AssignmentExpression' && above.left === parent;
+      return field === null || isCalled || isWritten ? 'whole' : {field};
+    }
+    case 'Property':
+      return parent.value === child || parent.shorthand ? 'whole' : 'other';
+    case 'UnaryExpression':
+      return parent.operator === '!' ? 'test' : 'whole';
+    case 'IfStatement':
+    case 'ConditionalExpression':
+      return parent.test === child ? 'test' : 'whole';
+    case 'LogicalExpression':
+      return parent.operator === '&&' && parent.left === child ? 'test' : 'whole';
+    case 'BinaryExpression': {
+      const other = parent.left === child ? parent.right : parent.left;
+      const isNull =
+        other.type === 'Literal'
+          ? other.value === null
+          : other.type === 'Identifier' && other.name === 'undefined';
+      return isNull ? 'test' : 'whole';
+    }
+  }
+  return 'whole';
+}
+
+function visitWithParents(
+  node: Node,
+  parents: readonly Node[],
+  see: (node: Node, parents: readonly Node[]) => void,
+): void {
+  visit(node, each => {
+    if (each === node) {
+      see(each, parents);
+      return undefined;
+    }
+    visitWithParents(each, [node, ...parents.slice(0, 3)], see);
+    return false;
+  });
+}

@@ -1,0 +1,65 @@
+import type {Class, Node, ObjectExpression} from '@oxc-project/types';
+import type {FunctionLike} from '../code/nodes.ts';
+import type {Module} from '../code/project.ts';
+import {branch, type Cost, noCost} from './cost.ts';
+
+/** Names and what they hold, as far as it matters for queries. */
+export type Scope = {names: Map<string, Value>; parent: Scope | null; module: Module};
+
+export type ListValue = {
+  kind: 'list';
+  /** Null: unknown. */
+  length: number | null;
+  /** The first items, as far as they are known. */
+  items: Value[];
+  /** What the others are, where a list is made by `map` or filled in a loop. */
+  each: {value: Value; count: number | null; over: string; node: Node} | null;
+};
+
+/** What an expression is, as far as it matters for queries. */
+export type Value =
+  | {kind: 'unknown'}
+  | {kind: 'constant'; value: unknown}
+  /** Prisma Client; `inTransaction` is the client of an interactive transaction. */
+  | {kind: 'client'; inTransaction: boolean}
+  | {kind: 'delegate'; model: string; inTransaction: boolean}
+  | {kind: 'function'; node: FunctionLike; scope: Scope; self: Value | null}
+  | {kind: 'class'; node: Class; scope: Scope}
+  | {kind: 'instance'; node: Class; scope: Scope; fields: Map<string, Value>}
+  /** `node`: the literal; null if it is only known by its type. */
+  | {kind: 'object'; members: Map<string, Value>; node: ObjectExpression | null}
+  | ListValue
+  /** A promise: what it costs, and what it resolves to. */
+  | {kind: 'pending'; cost: Cost; value: Value}
+  | {kind: 'module'; module: Module}
+  /** What a package exports: `express`, `react.cache`. */
+  | {kind: 'external'; name: string}
+  /** Code that got functions which it may call: `asyncHandler(fn)`. */
+  | {kind: 'wrapped'; functions: Value[]; name: string}
+  /** p-limit(n). */
+  | {kind: 'limiter'; limit: number | null};
+
+export const unknown: Value = {kind: 'unknown'};
+
+/** What an expression is that may be either. */
+export function join(a: Value, b: Value): Value {
+  if (a.kind === 'unknown' || a.kind === 'constant') return b.kind === 'unknown' ? a : b;
+  if (b.kind === 'unknown' || b.kind === 'constant') return a;
+  if (a.kind === 'pending' || b.kind === 'pending')
+    return {kind: 'pending', cost: branch([costOf(a), costOf(b)]), value: join(awaited(a), awaited(b))};
+  if (a.kind === 'list' && b.kind === 'list') {
+    const longer = a.length === null || (b.length !== null && a.length >= b.length) ? a : b;
+    return longer;
+  }
+  return a;
+}
+
+/** What waiting for a value costs. */
+export function costOf(value: Value): Cost {
+  return value.kind === 'pending' ? value.cost : noCost;
+}
+
+/** What a value is once it is awaited. */
+export function awaited(value: Value): Value {
+  return value.kind === 'pending' ? awaited(value.value) : value;
+}

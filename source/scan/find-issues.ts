@@ -1,0 +1,279 @@
+import type {Node, ObjectExpression} from '@oxc-project/types';
+import {counted} from '../core/text/format.ts';
+import type {ScanIssue} from '../model/scan-report.ts';
+import {hasSpread, nameOfKey, propertyOf, unwrap, visit} from './code/nodes.ts';
+import {lineAt} from './code/project.ts';
+import {type Cost, figuresOf, type Query, type Site} from './evaluate/cost.ts';
+import type {PrismaModels} from './prisma-models.ts';
+import {
+  deepIncludeWeight,
+  fineParallel,
+  heavyLoopQueries,
+  heavyLoopWeight,
+  heavyParallel,
+  heavyParallelWeight,
+  type IssueKind,
+  rules,
+  shortLoop,
+} from './rules.ts';
+
+export type FoundIssue = ScanIssue & {kind: IssueKind; weight: number; site: Site};
+
+/** The issues in what an endpoint costs, each place once, in the order of the source. */
+export function findIssues(cost: Cost, models: PrismaModels | null): FoundIssue[] {
+  const found = new Map<string, FoundIssue>();
+  const seen = new Set<Cost>();
+  const report = (kind: IssueKind, site: Site, detail: string, weight: number = rules[kind].weight) => {
+    const key = `${kind}\0${site.module.file}\0${site.node.start}`;
+    if (found.has(key)) return;
+    const {file, text} = site.module;
+    found.set(key, {
+      kind,
+      file,
+      line: lineAt(text, site.node.start),
+      detail,
+      fix: rules[kind].fix,
+      weight,
+      site,
+    });
+  };
+  const look = (each: Cost, isPaging: boolean): void => {
+    if (seen.has(each)) return;
+    seen.add(each);
+    switch (each.kind) {
+      case 'query':
+        for (const issue of issuesOfQuery(each.query, models))
+          report(issue.kind, each.query.site, issue.detail, issue.weight);
+        return;
+      case 'note':
+        report(each.note, each.site, each.detail);
+        return;
+      case 'sequence':
+      case 'branch':
+        for (const part of each.parts) look(part, isPaging);
+        return;
+      case 'parallel': {
+        const {connections} = figuresOf(each);
+        const same = countsOfOneModel(each.parts);
+        if (same !== null)
+          report(
+            'count-per-value',
+            each.site,
+            `${same.count} counts of ${same.model} that differ in a value`,
+          );
+        if (connections > fineParallel && Number.isFinite(connections))
+          report(
+            'parallel-overload',
+            each.site,
+            `${connections} queries at once: ${connections} connections`,
+            connections >= heavyParallel ? heavyParallelWeight : undefined,
+          );
+        for (const part of each.parts) look(part, false);
+        return;
+      }
+      case 'limited':
+        look(each.body, false);
+        return;
+      case 'loop':
+        reportLoop(each, report);
+        look(each.body, each.isPaging);
+        return;
+      case 'transaction': {
+        const {connections} = figuresOf(each);
+        if (!each.isBatch && connections > 1)
+          report('second-connection', each.site, 'queries inside with another client than the transaction’s');
+        look(each.body, false);
+      }
+    }
+  };
+  look(cost, false);
+  return [...found.values()];
+}
+
+type Report = (kind: IssueKind, site: Site, detail: string, weight?: number) => void;
+
+function reportLoop(
+  {body, count, isParallel, isPaging, over, site}: Extract<Cost, {kind: 'loop'}>,
+  report: Report,
+): void {
+  const {queries, connections} = figuresOf(body);
+  if (queries === 0 || (count !== null && count < 2)) return;
+  const each = Number.isFinite(queries) ? counted(queries, 'query', 'queries') : 'queries in an inner loop';
+  const isHeavy = queries >= heavyLoopQueries;
+  if (isParallel) {
+    const limit = body.kind === 'limited' ? body.limit : null;
+    // Bounded by p-limit, or within a transaction: one connection each at most.
+    if (connections === 0 || limit !== null) {
+      report(
+        'query-in-loop',
+        site,
+        `${each} per item of ${over}${limit === null ? '' : `, ${limit} at a time`}`,
+        isHeavy ? heavyLoopWeight : undefined,
+      );
+      return;
+    }
+    const held =
+      count === null ? 'as many connections as it has items' : `${count * connections} connections`;
+    const weight = isHeavy
+      ? heavyLoopWeight
+      : count !== null && count <= shortLoop
+        ? 0
+        : count === null
+          ? undefined
+          : heavyParallelWeight;
+    report('parallel-per-item', site, `${each} per item of ${over}, all at once: ${held}`, weight);
+    return;
+  }
+  if (isPaging && isPagingBody(body)) return;
+  const times = count === null ? '' : `, ${count} times`;
+  const weight =
+    count !== null && count <= shortLoop
+      ? rules['unbounded-find'].weight
+      : isHeavy && count === null
+        ? heavyLoopWeight
+        : undefined;
+  report(
+    isByDate(site.node) ? 'date-loop' : 'query-in-loop',
+    site,
+    `${each} per pass of the loop over ${over}${times}`,
+    weight,
+  );
+}
+
+/** `while (true) { findMany({take, cursor}) }` reads page by page. */
+function isPagingBody(cost: Cost): boolean {
+  if (cost.kind === 'query') {
+    const {argument} = cost.query;
+    return argument?.type === 'ObjectExpression' && propertyOf(argument, 'take') !== null;
+  }
+  return cost.kind === 'sequence' && cost.parts.some(isPagingBody);
+}
+
+const dateWords =
+  /^(?:setMonth|getMonth|subMonths|addMonths|startOfMonth|endOfMonth|setDate|getDate|subDays|addDays|startOfDay|endOfDay|subWeeks|addWeeks|startOfWeek|endOfWeek)$/;
+
+/** Whether a loop computes dates: of months, weeks or days. */
+function isByDate(node: Node): boolean {
+  let is = false;
+  visit(node, each => {
+    if (each.type === 'Identifier' && dateWords.test(each.name)) is = true;
+    return !is;
+  });
+  return is;
+}
+
+/** Three or more counts of one model. */
+function countsOfOneModel(parts: readonly Cost[]): {model: string; count: number} | null {
+  const models = new Map<string, number>();
+  for (const part of parts) {
+    const model =
+      part.kind === 'query' && part.query.operation === 'count' && part.query.argument !== null
+        ? part.query.model
+        : null;
+    if (model !== null) models.set(model, (models.get(model) ?? 0) + 1);
+  }
+  const [most] = [...models].toSorted(([, a], [, b]) => b - a);
+  return most !== undefined && most[1] >= 3 ? {model: most[0], count: most[1]} : null;
+}
+
+type QueryIssue = {kind: IssueKind; detail: string; weight?: number};
+
+function issuesOfQuery({model, operation, argument, site}: Query, models: PrismaModels | null): QueryIssue[] {
+  if (/Unsafe$/.test(operation))
+    return isInterpolated(argument)
+      ? [{kind: 'raw-interpolation', detail: `${operation} with text put together from values`}]
+      : [];
+  if (!/^find/.test(operation) || model === null) return [];
+  const options = argument === null ? null : unwrap(argument);
+  if (options !== null && options.type !== 'ObjectExpression') return [];
+  const shape = models?.get(model);
+  const isMany = operation === 'findMany';
+  const isBounded = !isMany || (options !== null && isLimited(options, shape?.fields ?? new Map()));
+  const own: QueryIssue[] = isBounded
+    ? []
+    : [
+        {
+          kind: 'unbounded-find',
+          detail: `${model}.findMany without take: all rows ${options !== null && propertyOf(options, 'where') ? 'that match' : 'of the table'}`,
+        },
+      ];
+  const lists = options === null || models === null ? [] : unboundedRelations(options, model, models, 1);
+  const relations = lists.map(
+    ({path, depth}): QueryIssue => ({
+      kind: 'unbounded-include',
+      detail: `${model}.${operation} reads all ${path} of each row`,
+      weight: depth > 1 || !isBounded ? deepIncludeWeight : rules['unbounded-include'].weight,
+    }),
+  );
+  // One place, so one issue: the heaviest relation.
+  const [heaviest] = relations.toSorted((a, b) => (b.weight ?? 0) - (a.weight ?? 0));
+  return site && heaviest ? [...own, heaviest] : own;
+}
+
+/** By `take`, or by a list of unique values; what a spread holds is unknown, so it may be. */
+function isLimited(options: ObjectExpression, fields: ReadonlyMap<string, {isUnique: boolean}>): boolean {
+  if (hasSpread(options) || propertyOf(options, 'take') !== null) return true;
+  const where = propertyOf(options, 'where');
+  if (where === null) return false;
+  if (where.type !== 'ObjectExpression') return false;
+  return where.properties.some(each => {
+    if (each.type !== 'Property') return false;
+    const name = nameOfKey(each.key, each.computed) ?? '';
+    const isUnique = fields.get(name)?.isUnique ?? name === 'id';
+    return isUnique && (each.value.type !== 'ObjectExpression' || propertyOf(each.value, 'in') !== null);
+  });
+}
+
+/** Lists of related rows without `take`, with how deep the query goes at that place. */
+function unboundedRelations(
+  options: ObjectExpression,
+  model: string,
+  models: PrismaModels,
+  level: number,
+): {path: string; depth: number}[] {
+  const fields = models.get(model)?.fields;
+  const chosen = propertyOf(options, 'include') ?? propertyOf(options, 'select');
+  if (fields === undefined || chosen?.type !== 'ObjectExpression') return [];
+  return chosen.properties.flatMap(each => {
+    if (each.type !== 'Property') return [];
+    const name = nameOfKey(each.key, each.computed) ?? '';
+    const field = fields.get(name);
+    const value = unwrap(each.value);
+    if (!field?.isRelation || (value.type === 'Literal' && value.value === false)) return [];
+    const target = field.type.charAt(0).toLowerCase() + field.type.slice(1);
+    const inner =
+      value.type === 'ObjectExpression' ? unboundedRelations(value, target, models, level + 1) : [];
+    const isOwn =
+      field.isList &&
+      (value.type === 'Literal' ||
+        (value.type === 'ObjectExpression' && !hasSpread(value) && propertyOf(value, 'take') === null));
+    const goesOn =
+      value.type === 'ObjectExpression' && relationsIn(value, models.get(target)?.fields ?? new Map());
+    return [
+      ...(isOwn ? [{path: name, depth: goesOn ? level + 1 : level}] : []),
+      ...inner.map(({path, depth}) => ({path: `${name}.${path}`, depth})),
+    ];
+  });
+}
+
+function relationsIn(options: ObjectExpression, fields: ReadonlyMap<string, {isRelation: boolean}>): boolean {
+  const chosen = propertyOf(options, 'include') ?? propertyOf(options, 'select');
+  return (
+    chosen?.type === 'ObjectExpression' &&
+    chosen.properties.some(
+      each => each.type === 'Property' && fields.get(nameOfKey(each.key, each.computed) ?? '')?.isRelation,
+    )
+  );
+}
+
+/** A template with values, or a concatenation with something that is no literal. */
+function isInterpolated(argument: Node | null): boolean {
+  if (argument === null) return false;
+  const node = unwrap(argument);
+  if (node.type === 'TemplateLiteral') return node.expressions.length > 0;
+  return (
+    node.type === 'BinaryExpression' &&
+    node.operator === '+' &&
+    [node.left, node.right].some(each => each.type !== 'Literal')
+  );
+}

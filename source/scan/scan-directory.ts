@@ -1,0 +1,173 @@
+import {readFileSync, statSync} from 'node:fs';
+import {relative, resolve} from 'node:path';
+import {usageError} from '../core/errors.ts';
+import type {
+  AcceptedIssue,
+  ScanEndpoint,
+  ScanProblem,
+  ScanReport,
+  ScanSeverity,
+} from '../model/scan-report.ts';
+import {acceptedAt} from './accepted.ts';
+import {packageFolders, readSchemaOf} from './application-files.ts';
+import {loadParser} from './code/parser.ts';
+import {createProject, lineAt, type Project} from './code/project.ts';
+import {createResolver} from './code/resolve-import.ts';
+import {walkFiles} from './code/walk-files.ts';
+import {nestEndpoints, trpcEndpoints} from './endpoints/decorated.ts';
+import {type Endpoint, isCallable, nodeOfExport} from './endpoints/endpoint.ts';
+import {nextEndpoints, remixEndpoints, serverActions} from './endpoints/files.ts';
+import {findMounts, type Mounts, serverEndpoints} from './endpoints/servers.ts';
+import {type Cost, figuresOf, sequence} from './evaluate/cost.ts';
+import {createWalk} from './evaluate/create-walk.ts';
+import {topFrame} from './evaluate/walk.ts';
+import {type FoundIssue, findIssues} from './find-issues.ts';
+import {type PrismaModels, readPrismaModels} from './prisma-models.ts';
+import {type IssueKind, levels, severityOf} from './rules.ts';
+
+type Walk = ReturnType<typeof createWalk>;
+
+/**
+ * Reads an application's source and judges what each of its endpoints asks of the pool. `entries` are further endpoints,
+ * `file#export`. Throws AbortError (exit 2) if the folder does not exist or an entry is not found.
+ */
+export async function scanDirectory(directory: string, entries: readonly string[] = []): Promise<ScanReport> {
+  const root = resolve(directory);
+  if (!statSync(root, {throwIfNoEntry: false})?.isDirectory())
+    throw usageError(`${directory} is not a directory`);
+  const [parse, models] = await Promise.all([loadParser(), readModels(root)]);
+  const files = walkFiles(root);
+  const project = createProject(root, parse, createResolver(root, files, parse));
+  const walk = createWalk(project, models);
+  const endpoints = [...entriesOf(walk, root, entries), ...findEndpoints(walk, project, files.code)];
+  const judged = endpoints.map(each => judge(walk, each, models));
+  const withQueries = judged.filter(({endpoint}) => endpoint.queries !== 0);
+  return {
+    schema_version: 1,
+    directory,
+    files: files.code.length,
+    endpoints: withQueries.map(({endpoint}) => endpoint).toSorted(byHarm),
+    endpoints_without_queries: judged.length - withQueries.length,
+    application: [],
+    accepted: uniqueAccepted(withQueries.flatMap(({accepted}) => accepted)),
+    problems: [...files.problems, ...project.problems, ...noPrisma(models)],
+  };
+}
+
+async function readModels(root: string): Promise<PrismaModels | null> {
+  const folders = [root, ...(await packageFolders(root))];
+  const schemas = await Promise.all(folders.map(each => readSchemaOf(each).catch(() => null)));
+  const files = schemas.flatMap(schema => schema?.files ?? []);
+  const unique = new Map(files.map(each => [each.path, {...each, path: relative(root, each.path)}]));
+  return unique.size === 0 ? null : readPrismaModels([...unique.values()]);
+}
+
+function noPrisma(models: PrismaModels | null): ScanProblem[] {
+  const message = 'no Prisma schema found: relations are unknown, so includes without take are not reported';
+  return models === null ? [{file: '.', line: null, message}] : [];
+}
+
+/** A cheap test of the text that excludes most files: they are not parsed unless an endpoint uses them. */
+const mayHoldEndpoint =
+  /express|fastify|hono|koa|polka|restify|@nestjs\/|procedure\b|['"]use server['"]|\b(?:loader|action)\b|elysia/i;
+const isRouteFile =
+  /(?:^|\/)(?:app\/(?:.*\/)?(?:route|page|layout|template|default)|pages\/.*)\.[cm]?[jt]sx?$/;
+
+function findEndpoints(walk: Walk, project: Project, code: readonly string[]): Endpoint[] {
+  const modules = code.flatMap(path => {
+    const file = relative(project.root, path).replaceAll('\\', '/');
+    return isRouteFile.test(file) || mayHoldEndpoint.test(textOf(path)) ? (project.module(path) ?? []) : [];
+  });
+  const mounts: Mounts = new Map();
+  // Twice: a router can be mounted on one whose own mount comes later.
+  for (const _pass of [1, 2]) for (const module of modules) findMounts(walk, module, mounts);
+  const all = modules.flatMap(module => [
+    ...nextEndpoints(walk, module),
+    ...serverActions(walk, module),
+    ...remixEndpoints(walk, module),
+    ...serverEndpoints(walk, module, mounts),
+    ...nestEndpoints(walk, module),
+    ...trpcEndpoints(walk, module),
+  ]);
+  const seen = new Set<string>();
+  return all.filter(({route, module, node}) => {
+    const key = `${route}\0${module.path}\0${node.start}`;
+    return !seen.has(key) && seen.add(key);
+  });
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function entriesOf(walk: Walk, root: string, entries: readonly string[]): Endpoint[] {
+  return entries.map(entry => {
+    const [path = '', name = 'default'] = entry.split('#');
+    const module = walk.project.module(resolve(root, path));
+    const value = module?.exports.has(name) ? walk.exported(module, name) : null;
+    if (module === null || value === null || !isCallable(value))
+      throw usageError(`--entry ${entry}: ${path} exports no function ${name}`, 'Use --entry file.ts#name.');
+    return {route: `entry ${entry}`, module, node: nodeOfExport(module, name), handlers: [value]};
+  });
+}
+
+function judge(walk: Walk, {route, module, node, handlers}: Endpoint, models: PrismaModels | null) {
+  walk.startOver();
+  const out: Cost[] = [];
+  const at = {scope: walk.moduleScope(module), out, frame: topFrame(), loop: null};
+  for (const handler of handlers) out.push(walk.settle(walk.call(handler, [], node, at), node, at));
+  const cost = sequence(out);
+  const issues: FoundIssue[] = [];
+  const accepted: AcceptedIssue[] = [];
+  for (const issue of findIssues(cost, models)) {
+    const reason = acceptedAt(issue.site.module, issue.line, issue.kind);
+    if (reason === null) issues.push(issue);
+    else accepted.push({kind: issue.kind, file: issue.file, line: issue.line, reason});
+  }
+  const {connections, queries, sequential} = figuresOf(cost);
+  const endpoint: ScanEndpoint = {
+    route,
+    file: module.file,
+    line: lineAt(module.text, node.start),
+    severity: severityOf(weightsOf(issues)),
+    connections: finite(connections),
+    sequential_queries: finite(sequential),
+    queries: finite(queries),
+    issues: issues
+      .toSorted((a, b) => b.weight - a.weight)
+      .map(({kind, file, line, detail, fix}) => ({kind, file, line, detail, fix})),
+  };
+  return {endpoint, accepted};
+}
+
+/** The heaviest weight of each kind. */
+function weightsOf(issues: readonly FoundIssue[]): Map<IssueKind, number> {
+  const weights = new Map<IssueKind, number>();
+  for (const {kind, weight} of issues) weights.set(kind, Math.max(weight, weights.get(kind) ?? 0));
+  return weights;
+}
+
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}
+
+const rank = new Map<ScanSeverity, number>(levels.map(([severity], at) => [severity, at]));
+
+function byHarm(a: ScanEndpoint, b: ScanEndpoint): number {
+  const bySeverity = (rank.get(a.severity) ?? 0) - (rank.get(b.severity) ?? 0);
+  const more = (x: number | null, y: number | null) => (y ?? Infinity) - (x ?? Infinity) || 0;
+  return (
+    bySeverity ||
+    more(a.connections, b.connections) ||
+    more(a.queries, b.queries) ||
+    (a.route < b.route ? -1 : a.route > b.route ? 1 : 0)
+  );
+}
+
+function uniqueAccepted(all: readonly AcceptedIssue[]): AcceptedIssue[] {
+  return [...new Map(all.map(each => [`${each.kind}\0${each.file}\0${each.line}`, each])).values()];
+}

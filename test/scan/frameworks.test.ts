@@ -1,0 +1,200 @@
+import {expect, test} from 'vitest';
+import {scanDirectory} from '../../source/scan/scan-directory.ts';
+import {createApp} from './create-app.ts';
+
+const schema = `
+model User {
+  id    Int    @id
+  email String @unique
+  role  String
+  posts Post[]
+}
+model Post {
+  id       Int  @id
+  authorId Int
+  author   User @relation(fields: [authorId], references: [id])
+}
+`;
+const client = "import {PrismaClient} from '@prisma/client';\nexport const prisma = new PrismaClient();\n";
+
+/** `route connections/in sequence/queries`, sorted. */
+async function endpointsOf(files: Record<string, string>, entries: string[] = []): Promise<string[]> {
+  const folder = await createApp({'prisma/schema.prisma': schema, 'lib/prisma.ts': client, ...files});
+  const {endpoints} = await scanDirectory(folder, entries);
+  const shown = endpoints.map(each => {
+    const figures = [each.connections, each.sequential_queries, each.queries].map(figure => figure ?? 'n');
+    return `${each.route} ${figures.join('/')}`;
+  });
+  return shown.toSorted();
+}
+
+const body = 'await prisma.user.findMany({take: 10}); await prisma.post.count();';
+
+test.each<[string, Record<string, string>, string[]]>([
+  [
+    'Next.js: app router, pages, layouts, with groups and slots',
+    {
+      'app/(shop)/api/users/[id]/route.ts': `import {prisma} from '../../../../../lib/prisma'; export async function GET() {${body}} export const POST = async () => {${body}};`,
+      'src/app/users/page.tsx': `import {prisma} from '../../../lib/prisma'; export default async function Page() { const users = await prisma.user.findMany({take: 10}); return <ul>{users.map(u => <li>{u.email}</li>)}</ul>; }`,
+    },
+    ['GET /api/users/[id] 1/2/2', 'POST /api/users/[id] 1/2/2', 'page /users 1/1/1'],
+  ],
+  [
+    'Next.js: server components of a page at the same time',
+    {
+      'app/page.tsx': `import {Users, Posts} from './parts'; export default function Page() { return <main><Users /><Posts /></main>; }`,
+      'app/parts.tsx': `import {prisma} from '../lib/prisma'; export async function Users() { return <p>{await prisma.user.count()}</p>; } export async function Posts() { return <p>{await prisma.post.count()}</p>; }`,
+    },
+    ['page / 2/1/2'],
+  ],
+  [
+    'Next.js: pages router and server actions',
+    {
+      'pages/api/users.ts': `import {prisma} from '../../lib/prisma'; export default async function handler(req, res) { ${body} }`,
+      'pages/posts.tsx': `import {prisma} from '../lib/prisma'; export const getServerSideProps = async () => ({props: {n: await prisma.post.count()}}); export default () => null;`,
+      'app/actions.ts': `'use server'; import {prisma} from '../lib/prisma'; export async function save() { await prisma.user.create({data: {}}); }`,
+      'app/form/page.tsx': `import {prisma} from '../../lib/prisma'; export default function Page() { async function remove() { 'use server'; await prisma.post.deleteMany({}); } return <form action={remove} />; }`,
+    },
+    ['/api/users 1/2/2', 'action remove 1/1/1', 'action save 1/1/1', 'getServerSideProps /posts 1/1/1'],
+  ],
+  [
+    'Express: routers mounted across files, middleware, CommonJS',
+    {
+      'server.js': `const express = require('express'); const users = require('./users'); const app = express(); app.use('/api/users', users); app.get('/health', (req, res) => res.send('ok'));`,
+      'users.js': `const {Router} = require('express'); const {PrismaClient} = require('@prisma/client'); const prisma = new PrismaClient(); const router = Router(); const auth = async (req, res, next) => { await prisma.user.findUnique({where: {id: 1}}); next(); }; router.get('/:id', auth, async (req, res) => { res.json(await prisma.user.findMany({take: 1})); }); module.exports = router;`,
+    },
+    ['GET /api/users/:id 1/2/2'],
+  ],
+  [
+    'Fastify: plugins with a prefix, route objects, handlers in a wrapper',
+    {
+      'app.ts': `import fastify from 'fastify'; import {users} from './users'; const app = fastify(); app.register(users, {prefix: '/users'});`,
+      'users.ts': `import type {FastifyInstance} from 'fastify'; import {prisma} from './lib/prisma'; export async function users(app: FastifyInstance) { app.get('/', async () => { ${body} }); app.route({method: 'POST', url: '/', handler: async () => { await prisma.user.create({data: {}}); }}); }`,
+    },
+    ['GET /users 1/2/2', 'POST /users 1/1/1'],
+  ],
+  [
+    'Hono: chained routes',
+    {
+      'app.ts': `import {Hono} from 'hono'; import {prisma} from './lib/prisma'; const app = new Hono().get('/a', async c => c.json(await prisma.user.count())).post('/b', async c => { await Promise.all([prisma.user.count(), prisma.post.count()]); }); export default app;`,
+    },
+    ['GET /a 1/1/1', 'POST /b 2/1/2'],
+  ],
+  [
+    'NestJS: services that are injected, a client that extends PrismaClient',
+    {
+      'prisma.service.ts': `import {Injectable} from '@nestjs/common'; import {PrismaClient} from '@prisma/client'; @Injectable() export class PrismaService extends PrismaClient {}`,
+      'users.service.ts': `import {Injectable} from '@nestjs/common'; import {PrismaService} from './prisma.service'; @Injectable() export class UsersService { constructor(private readonly prisma: PrismaService) {} async all() { for (const id of [1, 2, 3, 4, 5]) await this.prisma.user.findUnique({where: {id}}); } }`,
+      'users.controller.ts': `import {Controller, Get} from '@nestjs/common'; import {UsersService} from './users.service'; @Controller('users') export class UsersController { constructor(private readonly users: UsersService) {} @Get('all') list() { return this.users.all(); } }`,
+    },
+    ['GET /users/all 1/5/5'],
+  ],
+  [
+    'tRPC: procedures with the client in the context',
+    {
+      'server/user.ts': `import {publicProcedure, router} from './trpc'; export const userRouter = router({ list: publicProcedure.input(x => x).query(async ({ctx}) => ctx.db.user.findMany({take: 5})), admin: router({ save: publicProcedure.mutation(async ({ctx: {prisma}}) => prisma.user.create({data: {}})) }) });`,
+    },
+    ['user.admin.save 1/1/1', 'user.list 1/1/1'],
+  ],
+  [
+    'Remix: loaders and actions',
+    {
+      'app/routes/users.$id.tsx': `import {prisma} from '../../lib/prisma'; export async function loader() { return {n: await prisma.user.count()}; } export const action = async () => { await prisma.user.update({where: {id: 1}, data: {}}); return null; };`,
+    },
+    ['action /users/$id 1/1/1', 'loader /users/$id 1/1/1'],
+  ],
+])('%s', async (_name, files, expected) => {
+  expect(await endpointsOf(files)).toEqual(expected);
+});
+
+test('--entry takes any exported function', async () => {
+  const files = {
+    'jobs/nightly.ts': `import {prisma} from '../lib/prisma'; export async function nightly() {${body}}`,
+  };
+  expect(await endpointsOf(files, ['jobs/nightly.ts#nightly'])).toEqual([
+    'entry jobs/nightly.ts#nightly 1/2/2',
+  ]);
+  await expect(endpointsOf(files, ['jobs/nightly.ts#other'])).rejects.toThrow('exports no function other');
+});
+
+/** One route handler with this body; `lib/prisma.ts` may be another. */
+async function figuresOf(code: string, files: Record<string, string> = {}): Promise<string> {
+  const [found = 'none'] = await endpointsOf({
+    'app/x/route.ts': `import {prisma} from '../../lib/prisma'; export async function GET(request: Request) { const ids = await request.json(); ${code} }`,
+    ...files,
+  });
+  return found.replace('GET /x ', '');
+}
+
+test.each<[code: string, expected: string, files?: Record<string, string>]>([
+  ['await prisma.user.count()', '1/1/1'],
+  ['const {user} = prisma; await user.count()', '1/1/1'],
+  ['const db = prisma.$extends({}); await db.user.count()', '1/1/1'],
+  ['prisma.user.count()', 'none'],
+  ['return prisma.user.count()', '1/1/1'],
+  ['await prisma.$queryRaw`SELECT 1`; await prisma.$executeRawUnsafe("SELECT 1")', '1/2/2'],
+  ['for (const id of ids) await prisma.user.findUnique({where: {id}})', '1/n/n'],
+  ['for (let i = 0; i < 3; i++) { await prisma.user.count(); await prisma.post.count(); }', '1/6/6'],
+  [
+    'let tries = 0; while (true) { try { return await prisma.user.create({data: {}}); } catch { tries++; } }',
+    '1/1/1',
+  ],
+  ['await Promise.all(ids.map((id: number) => prisma.user.findUnique({where: {id}})))', 'n/1/n'],
+  [
+    'await Promise.all(ids.slice(0, 5).map(async (id: number) => { await prisma.user.count(); await prisma.post.count(); }))',
+    '5/2/10',
+  ],
+  ['const all = []; for (const id of ids) all.push(prisma.user.count()); await Promise.all(all)', 'n/1/n'],
+  ['ids.forEach(async (id: number) => { await prisma.user.count(); })', 'n/1/n'],
+  [
+    'await ids.reduce(async (last: Promise<void>) => { await last; await prisma.user.count(); }, Promise.resolve())',
+    '1/n/n',
+  ],
+  ['const a = prisma.user.count(); const b = prisma.post.count(); await Promise.allSettled([a, b])', '2/1/2'],
+  [
+    'if (ids.length > 9) { await prisma.user.count(); return null; } await prisma.user.count(); await prisma.post.count();',
+    '1/2/2',
+  ],
+  ['await prisma.$transaction([prisma.user.count(), prisma.post.count()])', '1/2/2'],
+  ['await prisma.$transaction(async tx => { await tx.user.count(); await tx.post.count(); })', '1/2/2'],
+  ['await prisma.$transaction(async tx => { await tx.user.count(); await prisma.post.count(); })', '2/2/2'],
+  [
+    'await prisma.user.findMany({take: 5}).then(users => Promise.all(users.map(() => prisma.post.count())))',
+    '5/2/6',
+  ],
+  [
+    'const {helper} = await import("../../lib/helper"); await helper(prisma)',
+    '1/1/1',
+    {'lib/helper.ts': 'export const helper = async client => client.post.count();'},
+  ],
+  [
+    'await Promise.all(ids.map((id: number) => limit(() => prisma.user.count())))',
+    '3/1/n',
+    {'lib/prisma.ts': `import pLimit from 'p-limit'; ${client} export const limit = pLimit(3);`},
+  ],
+  [
+    'await service.count()',
+    '1/1/1',
+    {
+      'lib/prisma.ts': `${client} class Base { constructor(protected db: PrismaClient) {} count() { return this.db.user.count(); } } class Service extends Base {} export const service = new Service(prisma);`,
+    },
+  ],
+  [
+    'await cached()',
+    '1/1/1',
+    {
+      'lib/prisma.ts': `import {cache} from 'react'; ${client} export const cached = cache(async () => prisma.user.count());`,
+    },
+  ],
+  [
+    'await getClient().user.count()',
+    '1/1/1',
+    {
+      'lib/prisma.ts': `${client} let own: PrismaClient | undefined; export function getClient() { if (!own) own = new PrismaClient(); return own; }`,
+    },
+  ],
+])('%s costs %s', async (code, expected, files = {}) => {
+  const names = code.match(/\b(?:limit|service|cached|getClient)\b/)?.[0];
+  const own = names === undefined ? code : `const {${names}} = await import('../../lib/prisma'); ${code}`;
+  expect(await figuresOf(own, files)).toBe(expected);
+});
