@@ -64,12 +64,12 @@ export async function loadParser(): Promise<Parse> {
 
 /** A build without these packages lacks `scan` alone. */
 async function loadRuntime() {
-  try {
-    const [core, runtime] = await Promise.all([import('@emnapi/core'), import('@emnapi/runtime')]);
-    return {...core, ...runtime};
-  } catch (cause) {
+  const missing = (cause: unknown): never => {
     throw new BugError('poolctl was built without its parser for TypeScript', {cause});
-  }
+  };
+  const core = await import('@emnapi/core').catch(missing);
+  const runtime = await import('@emnapi/runtime').catch(missing);
+  return {...core, ...runtime};
 }
 
 /** Beside the chunk in a build (build.mjs), in its package otherwise. */
