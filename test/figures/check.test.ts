@@ -21,6 +21,7 @@ const metricSql: Record<string, string | null> = {
   used_ratio: `${used}::float8 / ${usable}`,
   longest_idle_in_transaction_ms: oldest('a.state_change', "a.state LIKE 'idle in transaction%'"),
   longest_transaction_ms: oldest('a.xact_start', 'a.pid <> pg_backend_pid()'),
+  pool_wait_ms: `(SELECT max(substring(a.application_name FROM 'p95 (\\d+)ms')::float8) FROM ${sessions})`,
   blocked_sessions: count('cardinality(pg_blocking_pids(a.pid)) > 0'),
   slowest_mean_exec_time_ms: `(SELECT max(s.mean_exec_time) FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid
     WHERE s.query LIKE 'SELECT %' AND s.query !~ 'pg_sleep|/\\* poolctl' AND s.calls > 1
@@ -58,6 +59,17 @@ const seriesSql: Record<string, string> = {
       ),
     ]),
   ),
+  ...Object.fromEntries(
+    [
+      ['size', '/(\\d+)'],
+      ['busy', '\\[(\\d+)/'],
+      ['waiting', ' w(\\d+)'],
+    ].map(([name, pattern]) => [
+      `pool_${name}{application="api",role="app",database="postgres"}`,
+      `(SELECT substring(a.application_name FROM '${pattern}')::float8 FROM ${sessions} WHERE a.application_name LIKE 'api%')`,
+    ]),
+  ),
+  pool_wait_seconds: `${metricSql.pool_wait_ms} / 1000`,
   used_ratio: metricSql.used_ratio ?? '',
   blocked_sessions: metricSql.blocked_sessions ?? '',
   longest_idle_in_transaction_seconds: `${metricSql.longest_idle_in_transaction_ms} / 1000`,
@@ -87,6 +99,9 @@ describe.runIf(program !== '')('figures of check', () => {
     await (await leak(server, {application_name: 'web'})).query('INSERT INTO audit VALUES (0)');
     await (await leak(server, {application_name: 'web'})).query('SELECT 1/0').catch(() => {});
     await (await leak(server, {application_name: 'migrate'})).query('LOCK TABLE orders');
+    // It does not end: an idle session would say that nobody waits.
+    const api = {user: 'app', password, application_name: 'api[5/5 w3 p95 850ms #k3f.a]'};
+    (await server.connect(api)).query('SELECT pg_sleep(600)').catch(() => {});
     for (const each of [await web(), await web()]) each.query('SELECT FROM orders').catch(() => {});
     // Its own entries in pg_stat_statements.
     for (let turn = 0; turn < 2; turn++) await ask(metricSql, 'oncall');
@@ -118,10 +133,17 @@ describe.runIf(program !== '')('figures of check', () => {
     expect(wrongIn(metrics, before, after)).toEqual(hidden.map(name => `${name} is unknown`));
   });
 
+  it('fail --max-pool-wait for what a pool reports', async () => {
+    const check = ['check', urlOf(server, 'blind'), '--json', '--max-pool-wait'];
+    const [over, under] = [await runProgram([...check, '500ms']), await runProgram([...check, '1s,2s'])];
+    const levelOf = ({stdout}: {stdout: string}) => JSON.parse(stdout).thresholds.pool_wait_ms.level;
+    expect([over.code, levelOf(over), levelOf(under)]).toEqual([1, 'critical', 'ok']);
+  });
+
   it.each([
     ['oncall', (name: string) => name],
     // Nothing is served of states that are hidden.
-    ['blind', (name: string) => (/sessions\{|seconds$/.test(name) ? null : name)],
+    ['blind', (name: string) => (/sessions\{|longest_.*seconds$/.test(name) ? null : name)],
   ])('are what SQL says in --metrics, or absent, for %s', async (role, shownAs) => {
     await untilBlocked();
     const child = spawn(process.execPath, [

@@ -62,11 +62,11 @@ function noFinding({assessed}: HealthReport['health']): string {
   return `no finding in ${over}: ${looked_at.join(', ')}; not visible from here: ${cannot_see.join(', ')}`;
 }
 
-/** The metrics to list: those that need time, two snapshots or a pooler only if they were measured. */
+/** The metrics to list: those that need time, two snapshots, a pooler or a report only if they were measured. */
 export function shownMetrics({health}: HealthReport): MetricName[] {
   return metricNames.filter(name => {
-    const {needs_time, needs_rates} = metricOf(name);
-    const isOptional = needs_time || needs_rates || name === 'pooler_waiting_clients';
+    const {needs_time, needs_rates, is_reported} = metricOf(name);
+    const isOptional = needs_time || needs_rates || is_reported || name === 'pooler_waiting_clients';
     return !isOptional || health.metrics[name] !== null;
   });
 }

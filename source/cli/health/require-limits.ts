@@ -41,7 +41,7 @@ export function requireMeasuredLimits(
       missing?.reason ??
       unread.find(({fact}) => fact === source)?.reason ??
       versionReason(name) ??
-      (isAsked ? nothingRead : null);
+      (isAsked ? nothingRead(name) : null);
     if (reason === null) continue;
     throw new AbortError(`${toLimitFlag(name)} cannot be checked: ${reason}`, {
       ...(missing && {hint: missing.remedy}),
@@ -65,7 +65,11 @@ export function requireMeasuredApplication(
   });
 }
 
-const nothingRead = 'the server has done too little to measure it';
+function nothingRead(name: MetricName): string {
+  return metricOf(name).is_reported
+    ? 'no application reports how long requests wait for its pool (poolctl/kit does)'
+    : 'the server has done too little to measure it';
+}
 
 /** A limit that no value can cross, such as a minimum of 0% or a maximum of 100%: it needs no measurement. */
 function passesAnything(name: MetricName, {warning, critical}: Limit): boolean {

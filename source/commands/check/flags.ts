@@ -26,6 +26,11 @@ const limitFlags = {
   ),
   maxTransaction: limit('longest_transaction_ms', 'TIME', 'Max age of a transaction'),
   maxBlocked: limit('blocked_sessions', 'N', 'Max sessions waiting for a lock'),
+  maxPoolWait: limit(
+    'pool_wait_ms',
+    'TIME',
+    "Max time requests wait for a connection of their application's pool",
+  ),
   maxMean: limit('slowest_mean_exec_time_ms', 'TIME', 'Max mean execution time of a statement'),
   minCacheHit: limit('cache_hit_ratio', 'SHARE', 'Min cache hit ratio of the database'),
   minIndexHit: limit('index_hit_ratio', 'SHARE', "Min cache hit ratio of the database's indexes"),

@@ -8,17 +8,15 @@ import {exitCodeOfNormalEnd} from '../../cli/interrupts.ts';
 import {cacheDiagnosisData} from '../../cli/recipe-data.ts';
 import {createAssessor} from '../../core/assessment/assess.ts';
 import {usageError} from '../../core/errors.ts';
-import {groupBy} from '../../core/group-by.ts';
 import {followLimits} from '../../core/health/follow-limits.ts';
-import {assessHealth, type GivenLimits, type Health, limitsFor} from '../../core/health/health.ts';
+import {assessHealth, type GivenLimits, limitsFor} from '../../core/health/health.ts';
 import {measure} from '../../core/health/measure.ts';
-import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {Finding, Recipe} from '../../model/recipe.ts';
 import type {ExitCode} from '../../model/run.ts';
-import type {BudgetGroup, Snapshot} from '../../model/snapshot.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 import type {usage} from './flags.ts';
+import {down, type Family, healthFamilies, poolFamilies, snapshotFamilies} from './metric-families.ts';
 import {readEvery} from './options.ts';
 
 type Serving = {flags: Call<typeof usage>['flags']; recipes: readonly Recipe[]; limits: GivenLimits};
@@ -90,7 +88,11 @@ async function updateUntilEnd(
       is_interval: true,
     });
     const judged = {...followLimits(found, metrics, limits), unavailable: snapshot.unavailable};
-    exposition.update(snapshot, assessHealth(metrics, limitsFor(limits), judged));
+    exposition.update([
+      ...snapshotFamilies(snapshot),
+      ...poolFamilies(found.applications),
+      ...healthFamilies(assessHealth(metrics, limitsFor(limits), judged)),
+    ]);
   }
 }
 
@@ -137,7 +139,7 @@ function hostInUrl(host: string): string {
 type Exposition = {
   contentType: string;
   text(): Promise<string>;
-  update(snapshot: Snapshot, health: Health): void;
+  update(families: readonly Family[]): void;
   markLost(): void;
 };
 
@@ -147,20 +149,14 @@ function createExposition(): Exposition {
   return {
     contentType: Registry.OPENMETRICS_CONTENT_TYPE,
     text: () => registry.metrics(),
-    update(snapshot, health) {
-      registry = toRegistry([...snapshotFamilies(snapshot), ...healthFamilies(health)]);
+    update(families) {
+      registry = toRegistry(families);
     },
     markLost() {
       registry = toRegistry([down]);
     },
   };
 }
-
-type Family = {
-  name: string;
-  help: string;
-  samples: readonly {labels: Record<string, string>; value: number}[];
-};
 
 function toRegistry(families: readonly Family[]): Registry<OpenMetricsContentType> {
   const registry = new Registry<OpenMetricsContentType>();
@@ -173,118 +169,4 @@ function toRegistry(families: readonly Family[]): Registry<OpenMetricsContentTyp
     for (const {labels, value} of samples) metric.set(labels, value);
   }
   return registry;
-}
-
-const levels = {ok: 0, warning: 1, critical: 2} as const;
-
-const gauge = (name: string, help: string, value: number): Family => ({
-  name,
-  help,
-  samples: [{labels: {}, value}],
-});
-
-const upHelp = 'Whether the last snapshot succeeded.';
-const down = gauge('up', upHelp, 0);
-
-function snapshotFamilies({at, budget, cost, target}: Snapshot): Family[] {
-  const labels = {
-    target: sanitise(target.id),
-    database: sanitise(target.database),
-    version: String(target.server_version_num),
-  };
-  const states = Object.entries(budget.by_state);
-  return [
-    gauge('up', upHelp, 1),
-    gauge(
-      'last_reading_timestamp_seconds',
-      'Time of the last snapshot, by the clock of the server.',
-      Date.parse(at) / 1000,
-    ),
-    gauge('reading_duration_seconds', 'Duration of the last snapshot.', cost.round_trip_ms / 1000),
-    {name: 'target', help: 'The monitored server; always 1.', samples: [{labels, value: 1}]},
-    gauge('slots_used', 'Connection slots in use.', budget.used),
-    gauge('slots_usable', 'Connection slots available to ordinary roles.', budget.usable),
-    {
-      name: 'sessions',
-      help: 'Client sessions by state; while some are hidden or disabled (track_activities), only those.',
-      samples: states.flatMap(([state, value]) => (value === null ? [] : [{labels: {state}, value}])),
-    },
-    {
-      name: 'application_sessions',
-      help: `Client sessions by application and role, the ${mostApplications} largest; application "(others)" is the rest.`,
-      samples: applicationSamples(budget.groups),
-    },
-  ];
-}
-
-/** Applications may put a host or a build into their names: the number of series is bounded. */
-const mostApplications = 50;
-
-function applicationSamples(groups: Snapshot['budget']['groups']): Family['samples'] {
-  const labelsOf = ({application_name, usename}: BudgetGroup) => ({
-    application: sanitise(application_name),
-    role: sanitise(usename),
-  });
-  const all = [...groupBy(groups, group => JSON.stringify(labelsOf(group))).values()]
-    .map(own => ({own, count: sessionsOf(own)}))
-    .sort((a, b) => b.count - a.count);
-  const rest = all.slice(mostApplications).flatMap(({own}) => own);
-  return [
-    ...all.slice(0, mostApplications).flatMap(({own}) => stateSamples(own, labelsOf(own[0] as BudgetGroup))),
-    ...stateSamples(rest, {application: '(others)', role: ''}),
-  ];
-}
-
-function sessionsOf(groups: readonly BudgetGroup[]): number {
-  return groups.reduce((sum, {count}) => sum + count, 0);
-}
-
-/** The sessions of `groups` by state; all as `unknown` if that of some is. */
-function stateSamples(groups: readonly BudgetGroup[], labels: Record<string, string>): Family['samples'] {
-  if (groups.length === 0) return [];
-  const counts = {active: 0, idle: 0, 'idle in transaction': 0};
-  const count = sessionsOf(groups);
-  for (const {active, idle, idle_in_transaction} of groups) {
-    if (active === null || idle === null || idle_in_transaction === null)
-      return [{labels: {...labels, state: 'unknown'}, value: count}];
-    counts.active += active;
-    counts.idle += idle;
-    counts['idle in transaction'] += idle_in_transaction;
-  }
-  const other = count - counts.active - counts.idle - counts['idle in transaction'];
-  return Object.entries({...counts, other}).map(([state, value]) => ({labels: {...labels, state}, value}));
-}
-
-function healthFamilies({status, findings, metrics, thresholds}: Health): Family[] {
-  const kinds = new Map<string, {labels: Record<string, string>; value: number}>();
-  for (const {recipe, severity} of findings) {
-    const labels = {recipe, severity};
-    const value = (kinds.get(`${recipe} ${severity}`)?.value ?? 0) + 1;
-    kinds.set(`${recipe} ${severity}`, {labels, value});
-  }
-  return [
-    ...(status === 'unknown'
-      ? []
-      : [gauge('status', 'Worst limit or finding: 0 ok, 1 warning, 2 critical.', levels[status])]),
-    {
-      name: 'limit_level',
-      help: 'Level of each metric: 0 ok, 1 warning, 2 critical.',
-      samples: metricNames.flatMap(name => {
-        const {level} = thresholds[name];
-        return level === 'unknown' ? [] : [{labels: {metric: exposedName(name)}, value: levels[level]}];
-      }),
-    },
-    {name: 'findings', help: 'Findings by recipe and severity.', samples: [...kinds.values()]},
-    ...metricNames.flatMap(name => {
-      const value = metrics[name];
-      const {kind, title} = metricOf(name);
-      if (value === null) return [];
-      return [gauge(exposedName(name), `${title}.`, value / (kind === 'duration' ? 1000 : 1))];
-    }),
-  ];
-}
-
-/** `longest_transaction_seconds` for `longest_transaction_ms`, as Prometheus uses base units. */
-function exposedName(name: MetricName): string {
-  return name.replace(/_ms$/, '_seconds');
 }

@@ -2,6 +2,7 @@ import type {Finding} from '../../model/recipe.ts';
 import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
 import {groupBy} from '../group-by.ts';
+import {poolWaitMs} from '../pool/reported-pool.ts';
 import {isUnseen} from '../sessions/session.ts';
 import {isWork} from '../sql/statement-name.ts';
 import type {Metrics} from './metrics.ts';
@@ -65,7 +66,7 @@ function connectedDatabase({databases, target}: Snapshot) {
 function measureSessions({backends, budget}: Snapshot) {
   const {used_ratio} = budget;
   const blocked_sessions = backends.filter(({blocked_by}) => blocked_by.length > 0).length;
-  const known = {used_ratio, blocked_sessions};
+  const known = {used_ratio, blocked_sessions, pool_wait_ms: poolWaitMs(backends)};
   if (backends.some(isUnseen))
     return {...known, longest_idle_in_transaction_ms: null, longest_transaction_ms: null};
   const idle = backends.filter(({state}) => state?.startsWith('idle in transaction'));

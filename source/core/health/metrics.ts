@@ -14,6 +14,8 @@ type Metric = {
   needs_rates?: true;
   /** Measured by `check --for` only. */
   needs_time?: true;
+  /** Measured where applications report their pools. */
+  is_reported?: true;
   /** Findings judge it: its default limit is shown but not applied, which would be a second verdict beside theirs. */
   judged_by_findings?: true;
   /** `check --for` compares its worst value, too, not only its 95th percentile. */
@@ -63,6 +65,15 @@ const metricTable = {
     limit_name: 'max_blocked',
     section: 'backends',
     judged_by_findings: true,
+  },
+  pool_wait_ms: {
+    title: "wait for an application's pool, 95th percentile",
+    kind: 'duration',
+    side: 'max',
+    limit_name: 'max_pool_wait',
+    section: 'backends',
+    judged_by_findings: true,
+    is_reported: true,
   },
   slowest_mean_exec_time_ms: {
     title: 'slowest statement, on average',

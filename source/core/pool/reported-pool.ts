@@ -72,6 +72,14 @@ export function queueOf(sessions: readonly Reporting[]): PoolQueue {
   };
 }
 
+/** The longest wait that a pool reports, 95th percentile; null if none does, or none has ended yet. */
+export function poolWaitMs(sessions: readonly Backend[]): number | null {
+  const reporting = sessions.flatMap(({pool_report, state, state_age_ms}) =>
+    pool_report === undefined ? [] : [{pool_report, state, state_age_ms}],
+  );
+  return reporting.length === 0 ? null : queueOf(reporting).wait_p95_ms;
+}
+
 /** Each session keeps the report that was current when it was last handed out: the current one is less than half of all turns ahead. */
 function newerOf(known: PoolReport, report: PoolReport): PoolReport {
   const ahead = (report.turn - known.turn + turns) % turns;
