@@ -60,14 +60,14 @@ async function readEnvFiles(
 }
 
 /**
- * From a config, then a schema: `env('DATABASE_URL')`, `process.env.DATABASE_URL` or `process.env["DATABASE_URL"]` (as
+ * From a config (`url`, in Prisma 8's `db.connection`), then a schema: `env('DATABASE_URL')`, `process.env.DATABASE_URL` or `process.env["DATABASE_URL"]` (as
  * `prisma init` writes it) after `url`; or a name destructured from process.env.
  */
 async function readUrlVariable(folder: string, schema: readonly string[]): Promise<string> {
   const config = await readConfig(folder);
   for (const text of config === null ? schema : [config.text, ...schema]) {
     const [, called, member, indexed, local] =
-      /^[^/\n]*\burl\s*[=:]\s*(?:env\(\s*["'](\w+)["']|process\.env(?:\?*\.(\w+)|(?:\?\.)?\[\s*["'`](\w+)["'`]\s*\])|(\w+)\b)/m.exec(
+      /^[^/\n]*\b(?:url|connection)\s*[=:]\s*(?:env\(\s*["'](\w+)["']|process\.env(?:\?*\.(\w+)|(?:\?\.)?\[\s*["'`](\w+)["'`]\s*\])|(\w+)\b)/m.exec(
         text,
       ) ?? [];
     const variable = called ?? member ?? indexed ?? (local && variableOf(local, text));
@@ -94,7 +94,8 @@ async function readPools(folder: string): Promise<Pick<Application, 'pools' | 'u
   for (const path of paths) {
     const text = await readText(path);
     // A cheap test that excludes most files.
-    if (text?.includes('PrismaPg')) pools.push(...sitesOf(await realPathOf(path), text));
+    if (text !== null && /PrismaPg|@prisma\/orm-postgres/.test(text))
+      pools.push(...sitesOf(await realPathOf(path), text));
     // In code, as `searchParams.get('connection_limit')`; in a comment it is only mentioned.
     if (text !== null && /^[^\n]*['"`.[]connection_limit\b(?![=\d])/m.test(text)) url_readers.push(path);
   }
@@ -102,11 +103,11 @@ async function readPools(folder: string): Promise<Pick<Application, 'pools' | 'u
 }
 
 function sitesOf(path: string, text: string): PoolSite[] {
-  return findPoolCalls(text).map(({text: call, start, settings}) => ({
+  return findPoolCalls(text).map(({text: call, start, settings, isFixed}) => ({
     path,
     line: text.slice(0, start).split('\n').length,
     // A step replaces this text and stores it in the journal, so it must be unique and contain no secret.
-    call: containsSecret(call) || text.split(call).length !== 2 ? null : call,
+    call: isFixed || containsSecret(call) || text.split(call).length !== 2 ? null : call,
     settings,
   }));
 }
@@ -165,56 +166,64 @@ async function readPrismaVersion(
   hasSchema: boolean,
 ): Promise<{version: string; major: number; source: string} | null> {
   // A lock file alone proves nothing: others depend on Prisma optionally.
-  const isNamed = hasSchema || (await namesPrisma(folder));
-  for (const source of versionSources) {
-    if (source.file.includes('lock') && !isNamed) continue;
+  const isNamed = hasSchema || (await names(folder, '@prisma/client|prisma'));
+  const isPrisma8 = await names(folder, prisma8);
+  for (const source of versionSources(isPrisma8 ? prisma8 : '@prisma/client')) {
+    const path = source.file;
+    if (path.includes('lock') && !isNamed && !isPrisma8) continue;
     for (const each of await foldersUp(folder)) {
-      const text = await readText(join(each, source.file));
+      const text = await readText(join(each, path));
       const version = text === null ? null : source.read(text);
       const major = /\d+/.exec(version ?? '')?.[0];
-      if (version && major !== undefined) return {version, major: Number(major), source: source.file};
+      if (version && major !== undefined) return {version, major: Number(major), source: path};
     }
   }
   return null;
 }
 
-/** Whether a package.json of the folder, of those above it or of packages in it depends on Prisma. */
-async function namesPrisma(folder: string): Promise<boolean> {
+/** What an application of Prisma 8 installs instead of @prisma/client. */
+const prisma8 = '@prisma/orm-postgres';
+
+/** Whether a package.json of the folder, of those above it or of packages in it depends on one of these packages. */
+async function names(folder: string, packages: string): Promise<boolean> {
   for (const each of [...(await foldersUp(folder)), ...(await packageFolders(folder))]) {
     const text = await readText(join(each, 'package.json'));
-    if (text !== null && /"(?:@prisma\/client|prisma)"\s*:\s*"/.test(text)) return true;
+    if (text !== null && new RegExp(`"(?:${packages})"\\s*:\\s*"`).test(text)) return true;
   }
   return false;
 }
 
 type VersionSource = {file: string; read(text: string): string | null};
 
-const versionSources: VersionSource[] = [
-  {file: 'node_modules/@prisma/client/package.json', read: text => stringAt(parseJson(text), ['version'])},
-  {
-    file: 'package-lock.json',
-    read: text => stringAt(parseJson(text), ['packages', 'node_modules/@prisma/client', 'version']),
-  },
-  {file: 'pnpm-lock.yaml', read: text => /@prisma\/client@(\d[\w.+-]*)/.exec(text)?.[1] ?? null},
-  {
-    file: 'yarn.lock',
-    read: text => /^"?@prisma\/client@[^\n]*:\n\s+version:?\s+"?(\d[\w.+-]*)/m.exec(text)?.[1] ?? null,
-  },
-  {file: 'bun.lock', read: text => /"@prisma\/client@(\d[\w.+-]*)"/.exec(text)?.[1] ?? null},
-  {
-    file: 'package.json',
-    read(text) {
-      const manifest = parseJson(text);
-      const range = (of: string, name: string) => stringAt(manifest, [of, name]);
-      return (
-        range('dependencies', '@prisma/client') ??
-        range('devDependencies', '@prisma/client') ??
-        range('devDependencies', 'prisma') ??
-        range('dependencies', 'prisma')
-      );
+function versionSources(name: string): VersionSource[] {
+  return [
+    {file: `node_modules/${name}/package.json`, read: text => stringAt(parseJson(text), ['version'])},
+    {
+      file: 'package-lock.json',
+      read: text => stringAt(parseJson(text), ['packages', `node_modules/${name}`, 'version']),
     },
-  },
-];
+    {file: 'pnpm-lock.yaml', read: text => new RegExp(`${name}@(\\d[\\w.+-]*)`).exec(text)?.[1] ?? null},
+    {
+      file: 'yarn.lock',
+      read: text =>
+        new RegExp(`^"?${name}@[^\\n]*:\\n\\s+version:?\\s+"?(\\d[\\w.+-]*)`, 'm').exec(text)?.[1] ?? null,
+    },
+    {file: 'bun.lock', read: text => new RegExp(`"${name}@(\\d[\\w.+-]*)"`).exec(text)?.[1] ?? null},
+    {
+      file: 'package.json',
+      read(text) {
+        const manifest = parseJson(text);
+        const range = (of: string, each: string) => stringAt(manifest, [of, each]);
+        return (
+          range('dependencies', name) ??
+          range('devDependencies', name) ??
+          range('devDependencies', 'prisma') ??
+          range('dependencies', 'prisma')
+        );
+      },
+    },
+  ];
+}
 
 /** The folder and those above it: at most six, up to the one with `.git`. */
 async function foldersUp(folder: string): Promise<string[]> {

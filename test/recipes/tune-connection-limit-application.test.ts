@@ -43,6 +43,51 @@ describe('Prisma 7', () => {
     );
   });
 
+  describe('of Prisma 8', () => {
+    const pools = [{path: '/app/db.ts', line: 6, call: null, settings: {connectionTimeoutMillis: 20_000}}];
+    const prisma = {version: '8.0.0-rc.13', major: 8, source: 'package-lock.json'};
+    const planFor = (params: ParameterValues, more: Partial<Application> = {}) =>
+      planOf(
+        {app: '/app', instances: '10', prisma_major: '8', ...params},
+        {...facts, application: {...application, prisma, pools, ...more}},
+      );
+
+    it('advises to give it a pool, whose size its own cannot have', () => {
+      const plan = planFor({});
+      expect(plan.steps.map(({kind, title}) => [kind, title])).toEqual([
+        ['advice', 'give Prisma 8 a pool of this size'],
+      ]);
+      expect(plan.steps[0]).toMatchObject({
+        text: expect.stringMatching(
+          /new Pool\(\{\n.*DATABASE_URL,\n {2}max: 7,[\s\S]*pg: pool[\s\S]*\/app\/db\.ts:6$/,
+        ),
+      });
+      expect(textOf(plan)).toContain("Prisma 8 has node-postgres's pool: 10 connections and a wait of 20 s");
+    });
+
+    it('changes a pool that it is given', () => {
+      const call = 'new Pool({max: 20})';
+      const [step] = planFor({}, {pools: [{path: '/app/db.ts', line: 4, call, settings: {max: 20}}]}).steps;
+      expect(step).toMatchObject({
+        kind: 'file',
+        diff: [`-${call}`, '+new Pool({max: 7, connectionTimeoutMillis: 10000, idleTimeoutMillis: 30000})'],
+      });
+    });
+
+    it.each([
+      ['a preset of 1', {preset: 'serverless', instances: '2'}],
+      ['connection_limit=1', {connection_limit: '1'}],
+    ])('has 2 connections at least: %s', (_, params) => {
+      expect(textOf(planFor(params))).toContain('connection_limit=2 x ');
+    });
+
+    it('does not fit where only 1 would', () => {
+      const text = textOf(planFor({instances: '60', deploy_overlap: '1'}));
+      expect(text).toContain('No connection_limit fits: 60 instances with 2 connections each need 120 of');
+      expect(text).toContain('or at most 38 instances.');
+    });
+  });
+
   const site = (line: number, max?: number | null) => ({
     path: '/app/db.ts',
     line,

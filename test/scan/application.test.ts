@@ -41,6 +41,21 @@ describe('the version of Prisma', () => {
       {'package-lock.json': lock, 'packages/db/package.json': manifest},
       ['6.19.0', 6],
     ],
+    [
+      'Prisma 8, beside the client that it replaces',
+      {
+        'package.json': JSON.stringify({
+          dependencies: {'@prisma/orm-postgres': '^8.0.0-rc.13', '@prisma/client': '^7.0.0'},
+        }),
+        'package-lock.json': JSON.stringify({
+          packages: {
+            'node_modules/@prisma/orm-postgres': {version: '8.0.0-rc.13'},
+            'node_modules/@prisma/client': {version: '7.2.0'},
+          },
+        }),
+      },
+      ['8.0.0-rc.13', 8],
+    ],
     ['no file with a version', {'package.json': 'not JSON'}, null],
   ])('%s', async (_, files, expected) => {
     const {prisma} = await readApplication(await folderWith(files));
@@ -72,6 +87,10 @@ it.each([
     'prisma.config.ts',
     "const u = process.env['SHOP_URL'] || '';\nexport default {datasource: {\n  url: u,\n}};",
   ],
+  [
+    'prisma.config.ts',
+    "export default definePrismaConfig({\n  orm: ormConfig({\n    db: {\n      connection: process.env['SHOP_URL']!,\n    },\n  }),\n});",
+  ],
   ['prisma/schema/base.prisma', 'datasource db {\n  provider = "postgresql"\n  url = env("SHOP_URL")\n}'],
 ])('the variable is found in %s', async (name, text) => {
   const {url_variable, env_file} = await readApplication(
@@ -91,6 +110,8 @@ it('calls that create pools are found, and listed without secrets', async () => 
     'src/pool.ts': 'const pool = new Pool({max: 3});\nnew PrismaPg(pool);',
     'src/written.ts': 'new PrismaPg({connectionString: "postgresql://app:hunter2@h/d"})',
     'src/twice.ts': 'new PrismaPg({max: 1}); new PrismaPg({max: 1});',
+    'src/prisma/db.ts':
+      "import postgres from '@prisma/orm-postgres/runtime';\nexport const db = postgres<Contract>({contractJson, url});",
     'src/db.test.ts': 'new PrismaPg({max: 99})',
     'prisma/seed.ts': 'new PrismaPg({max: 96})',
     'src/checkPool.ts': 'new PrismaPg({max: 95})',
@@ -109,6 +130,7 @@ it('calls that create pools are found, and listed without secrets', async () => 
     ['src/twice.ts', 1, null, 1],
     ['src/twice.ts', 1, null, 1],
     ['src/written.ts', 1, null, undefined],
+    ['src/prisma/db.ts', 2, null, undefined],
   ]);
   expect(JSON.stringify(pools)).not.toContain('hunter2');
 });

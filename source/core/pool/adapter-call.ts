@@ -1,12 +1,14 @@
 import type {AdapterSettings, WrittenSettings} from '../../model/application.ts';
 import type {PoolSettings} from './presets.ts';
 
-/** A `new PrismaPg({...})` or `new Pool({...})` in a source file. */
+/** A `new PrismaPg({...})`, `new Pool({...})` or Prisma 8's `postgres({...})` in a source file. */
 export type PoolCall = {
-  /** From `new` to its closing parenthesis. */
+  /** From `new`, or the function's name, to its closing parenthesis. */
   text: string;
   start: number;
   settings: WrittenSettings;
+  /** Prisma 8's own pool, whose size cannot be set, or one that is made elsewhere. */
+  isFixed: boolean;
 };
 
 /**
@@ -21,26 +23,77 @@ export function adapterSettings(settings: PoolSettings): AdapterSettings {
   };
 }
 
+/** Only Prisma's engine (up to 6) reads these; node-postgres ignores them in a URL. */
+export const ignoredParameters: ReadonlySet<string> = new Set([
+  'connection_limit',
+  'pool_timeout',
+  'connect_timeout',
+  'socket_timeout',
+  'max',
+  'connectionTimeoutMillis',
+  'idleTimeoutMillis',
+]);
+
 /** The lines to put into the adapter's object. */
 export function adapterLines(settings: AdapterSettings): string[] {
   return Object.entries(settings).map(([name, value]) => `${name}: ${value},`);
 }
 
-/** The pool constructors in a source text: the adapter's, or the node-postgres pool passed to it. */
+/** The pool constructors in a source text: the adapter's, or the node-postgres pool passed to it or to Prisma 8. */
 export function findPoolCalls(text: string): PoolCall[] {
   const code = codeOnly(text);
-  const calls = [...code.matchAll(/\bnew\s+(PrismaPg|(?:[\w$]+\.)?Pool)\s*\(/g)].flatMap(match => {
+  const calls = callsOf(/\bnew\s+(PrismaPg|(?:[\w$]+\.)?Pool)\s*\(/g, text, code);
+  return [...adapterCalls(calls), ...prisma8Calls(text, code, calls)];
+}
+
+type NamedCall = PoolCall & {name: string};
+
+function callsOf(pattern: RegExp, text: string, code: string): NamedCall[] {
+  return [...code.matchAll(pattern)].flatMap(match => {
     const close = closingAt(code, match.index + match[0].length - 1);
     if (close === -1) return [];
     const call = text.slice(match.index, close + 1);
-    return [{text: call, start: match.index, settings: readSettings(call), name: match[1] ?? ''}];
+    const settings = readSettings(call);
+    return [{text: call, start: match.index, settings, isFixed: false, name: match[1] ?? ''}];
   });
+}
+
+function adapterCalls(calls: readonly NamedCall[]): PoolCall[] {
   const adapters = calls.filter(({name}) => name === 'PrismaPg');
   const own = adapters.filter(({text: call}) => objectOf(call) !== null && !isHandedPool(call));
   // `new PrismaPg(pool)`: the settings are the pool's.
   const pools = adapters.length > own.length ? calls.filter(({name}) => name !== 'PrismaPg') : [];
   const found = adapters.length > 0 && own.length === 0 && pools.length === 0 ? adapters : [...own, ...pools];
   return found.map(({name: _, ...call}) => call);
+}
+
+/**
+ * Of `postgres<Contract>({contractJson, url})` (@prisma/orm-postgres 8.0.0-rc.13): its own pool, of node-postgres's size, whose
+ * `poolOptions` are two timeouts; of `postgres({pg})` the pools in the file.
+ */
+function prisma8Calls(text: string, code: string, calls: readonly NamedCall[]): PoolCall[] {
+  const [, factory] = /\bimport\s+([\w$]+)\s+from\s*['"]@prisma\/orm-postgres\/runtime['"]/.exec(text) ?? [];
+  if (factory === undefined) return [];
+  const name = factory.replaceAll('$', '\\$');
+  const made = callsOf(new RegExp(`(?<![\\w$.])(${name})\\s*(?:<[^()]*>)?\\s*\\(`, 'g'), text, code);
+  const pools = calls.filter(call => call.name !== 'PrismaPg');
+  const isHanded = ({text: call}: PoolCall) =>
+    (objectOf(call)?.parts ?? []).some(part => ['pg', 'binding'].includes(keyOf(call, part) ?? ''));
+  const own = made
+    .filter(call => !isHanded(call))
+    .map(call => ({...call, settings: readPoolOptions(call.text), isFixed: true}));
+  const handed = made.filter(isHanded);
+  const elsewhere = handed.map(call => ({...call, settings: {...unknownSettings}, isFixed: true}));
+  const found = [...own, ...(handed.length === 0 ? [] : pools.length === 0 ? elsewhere : pools)];
+  return found.map(({name: _, ...call}) => call);
+}
+
+function readPoolOptions(call: string): WrittenSettings {
+  const start = /\bpoolOptions\s*:\s*\{/.exec(codeOnly(call));
+  const defaults = {connectionTimeoutMillis: 20_000, idleTimeoutMillis: 30_000};
+  return start === null
+    ? defaults
+    : {...defaults, ...readSettings(`new Pool(${call.slice(start.index).replace(/^\w+\s*:\s*/, '')}`)};
 }
 
 /**
@@ -121,7 +174,7 @@ function isSetting(key: string): key is keyof AdapterSettings {
 /** The object literal of the first argument. */
 function objectOf(call: string): (ObjectText & {parts: {start: number; end: number}[]}) | null {
   const code = codeOnly(call);
-  const open = /^new\s+[\w$.]+\s*\(\s*\{/.exec(code)?.[0].length;
+  const open = /^(?:new\s+)?[\w$.]+\s*(?:<[^()]*>)?\s*\(\s*\{/.exec(code)?.[0].length;
   if (open === undefined) return null;
   const close = closingAt(code, open - 1);
   return close === -1 ? null : {open: open - 1, close, code, parts: partsBetween(code, open - 1, close)};

@@ -5,7 +5,7 @@ import {adapterLines, adapterSettings, patchCall} from './adapter-call.ts';
 import {envChange} from './env.ts';
 import {poolerChanges, poolerLines} from './pgbouncer-ini.ts';
 import type {PoolSettings} from './presets.ts';
-import {envFileOf, type PoolKind, type Tuning} from './tuning.ts';
+import {envFileOf, leastLimit, type PoolKind, type Tuning} from './tuning.ts';
 
 /** The server's step comes first, because it may be refused; advice comes last. */
 export function tuningSteps(tuning: Tuning, facts: RecipeData): Step[] {
@@ -128,7 +128,9 @@ function poolAdvice(tuning: Tuning, facts: RecipeData, done: readonly FileStep[]
   const {settings, kind} = tuning;
   if (settings === null) return [];
   const variable = envFileOf(facts)?.variable ?? facts.application?.url_variable ?? 'DATABASE_URL';
-  const adviceFor = (of: PoolKind, places: readonly string[]) => adviceOn(of, variable, settings, places);
+  const isPrisma8 = leastLimit(tuning.choices) > 1;
+  const adviceFor = (of: PoolKind, places: readonly string[]) =>
+    isPrisma8 ? [prisma8Advice(variable, settings, places)] : adviceOn(of, variable, settings, places);
   if (kind === null) return [...adviceFor('url', []), ...adviceFor('adapter', [])];
   if (kind === 'url') {
     const file = envFileOf(facts);
@@ -176,6 +178,25 @@ function adviceOn(
         ];
   const title = kind === 'url' ? 'set the pool in the URL' : "set the adapter's pool";
   return [{kind: 'advice', title, subject: 'application', text: [...lines, ...places].join('\n')}];
+}
+
+/** The `poolOptions` of Prisma 8's own pool are two timeouts (8.0.0-rc.13). */
+function prisma8Advice(variable: string, settings: PoolSettings, places: readonly string[]): AdviceStep {
+  const lines = [
+    'Prisma 8: its poolOptions have no max, so give it a pool in place of url:',
+    'const pool = new Pool({',
+    `  connectionString: process.env.${variable},`,
+    ...adapterLines(adapterSettings(settings)).map(line => `  ${line}`),
+    '});',
+    "pool.on('error', () => {}); // else an ended idle session ends the process",
+    'export const db = postgres<Contract>({contractJson, pg: pool});',
+  ];
+  return {
+    kind: 'advice',
+    title: 'give Prisma 8 a pool of this size',
+    subject: 'application',
+    text: [...lines, ...places].join('\n'),
+  };
 }
 
 const restartAdvice: AdviceStep = {

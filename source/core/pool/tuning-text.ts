@@ -2,10 +2,19 @@ import type {EnvFile} from '../../model/application.ts';
 import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {counted, formatAge, formatMs} from '../text/format.ts';
+import {ignoredParameters as ignored} from './adapter-call.ts';
 import {presets} from './presets.ts';
 import type {LoadReading} from './statement-load.ts';
 import {waiting} from './statement-load.ts';
-import {envFileOf, fitOf, neededMaxConnections, refusedOf, type Tuning} from './tuning.ts';
+import {
+  adapterText,
+  envFileOf,
+  fitOf,
+  leastLimit,
+  neededMaxConnections,
+  refusedOf,
+  type Tuning,
+} from './tuning.ts';
 
 /** Explains the limit, its reasons, its effect and what is unknown. */
 export function explainTuning(
@@ -65,10 +74,12 @@ function proposalText(tuning: Tuning, {budget: slots}: Snapshot): string[] {
     ];
   }
   if (settings === null) {
-    const needed = neededMaxConnections(instances.deploy, slots, choices.usable_share);
+    const least = leastLimit(choices);
+    const all = instances.deploy * least;
+    const needed = neededMaxConnections(all, slots, choices.usable_share);
     return [
-      `No connection_limit fits: ${countedPools(instances.deploy, tuning)} with 1 connection each ${instances.deploy === 1 ? 'needs' : 'need'} ${instances.deploy} of ${allotment}. You need a pooler.`,
-      `Without one: max_connections=${needed} and a restart, with some MB of memory per connection; or at most ${countedPools(budget.allotted, tuning)}.`,
+      `No connection_limit fits: ${countedPools(instances.deploy, tuning)} with ${counted(least, 'connection')} each ${instances.deploy === 1 ? 'needs' : 'need'} ${all} of ${allotment}. You need a pooler.`,
+      `Without one: max_connections=${needed} and a restart, with some MB of memory per connection; or at most ${countedPools(Math.floor(budget.allotted / least), tuning)}.`,
     ];
   }
   const {connection_limit, pool_timeout_s, connect_timeout_s} = settings;
@@ -86,7 +97,7 @@ function needText({choices, instances, settings}: Tuning, load: LoadReading): st
   if (load.basis === 'none' || choices.measured !== null || settings === null) return [];
   const {per_second, mean_exec_time_ms, busy} = load;
   const queue = {per_second: per_second / instances.now, service_ms: mean_exec_time_ms};
-  let needed = 1;
+  let needed = leastLimit(choices);
   while (needed < settings.connection_limit && waiting({...queue, servers: needed}).wait_ratio > 0.01)
     needed++;
   if (needed >= settings.connection_limit) return [];
@@ -249,14 +260,13 @@ function prismaText({kind, choices}: Tuning, facts: RecipeData): string[] {
     ...(found && choices.prisma_major !== null && found.major !== choices.prisma_major
       ? [`prisma_major=${choices.prisma_major} differs from the application folder.`]
       : []),
-    ...(kind === 'adapter' ? [adapterText, ...ignoredParameters(file, application?.url_readers ?? [])] : []),
+    ...(kind === 'adapter'
+      ? [adapterText(choices), ...ignoredParameters(file, application?.url_readers ?? [])]
+      : []),
     ...(kind === null ? ['prisma_major is unknown, so the advice covers both the URL and the adapter.'] : []),
     ...(application?.is_partial ? ['The folder has too many source files: not all were read.'] : []),
   ];
 }
-
-const adapterText =
-  "With an adapter, the pool is node-postgres's: 10 connections by default, and connectionTimeoutMillis=0 waits forever.";
 
 function ignoredParameters(file: EnvFile | null, readers: readonly string[]): string[] {
   const found = Object.entries(file?.parameters ?? {}).filter(([name]) => ignored.has(name));
@@ -266,17 +276,6 @@ function ignoredParameters(file: EnvFile | null, readers: readonly string[]): st
     return [`${file.variable} has ${text}: the adapter ignores that, but ${readers.join(', ')} may read it.`];
   return [`Warning: ${file.variable} still has ${text}, which the adapter silently ignores.`];
 }
-
-/** Only Prisma's engine (up to 6) reads these; node-postgres ignores them in a URL. */
-const ignored = new Set([
-  'connection_limit',
-  'pool_timeout',
-  'connect_timeout',
-  'socket_timeout',
-  'max',
-  'connectionTimeoutMillis',
-  'idleTimeoutMillis',
-]);
 
 function roleText({choices: {role, apply}, role_limit}: Tuning, {budget}: Snapshot): string[] {
   if (role === null) return [];

@@ -69,9 +69,11 @@ export function tunePool(snapshot: Snapshot, choices: TuningChoices, facts: Reci
     role === null || role.is_superuser || role.connection_limit < 0 || apply.includes('role');
   const role_limit = isRoleFree ? null : role.connection_limit;
   const budget = connectionBudget(slots, {role_limit, database_limit}, usable_share);
-  const largest = largestLimit(budget, instances.deploy);
-  const preferred = preferredSettings(choices);
-  const pooled = preferred ?? production;
+  const least = leastLimit(choices);
+  const fitting = largestLimit(budget, instances.deploy);
+  const largest = fitting < least ? 0 : fitting;
+  const preferred = atLeast(least, preferredSettings(choices));
+  const pooled = preferred ?? atLeast(least, production);
   const kind = kindOf(choices, facts);
   return {
     choices,
@@ -90,6 +92,22 @@ export function tunePool(snapshot: Snapshot, choices: TuningChoices, facts: Reci
 }
 
 const [production] = presets as readonly [Preset, ...Preset[]];
+
+/** Of Prisma 8 two: its first transaction checks the contract's marker on a second connection (prisma/orm#30209). */
+export function leastLimit({prisma_major}: Pick<TuningChoices, 'prisma_major'>): number {
+  return (prisma_major ?? 0) >= 8 ? 2 : 1;
+}
+
+/** The pool's own defaults, in a sentence. */
+export function adapterText(choices: Pick<TuningChoices, 'prisma_major'>): string {
+  return leastLimit(choices) === 1
+    ? "With an adapter, the pool is node-postgres's: 10 connections by default, and connectionTimeoutMillis=0 waits forever."
+    : "Prisma 8 has node-postgres's pool: 10 connections and a wait of 20 s, unless it is given one. With a pool of 1 its first transaction fails: it reads the contract's marker on a second connection.";
+}
+
+function atLeast<Settings extends PoolSettings | null>(least: number, settings: Settings): Settings {
+  return settings && {...settings, connection_limit: Math.max(least, settings.connection_limit)};
+}
 
 /** The preset's settings with the given limit; null for 'formula' without one. */
 export function preferredSettings({

@@ -87,6 +87,54 @@ describe('findPoolCalls', () => {
   });
 });
 
+describe('findPoolCalls of Prisma 8', () => {
+  const head = "import postgres from '@prisma/orm-postgres/runtime';\n";
+  const own = {connectionTimeoutMillis: 20_000, idleTimeoutMillis: 30_000};
+  const unknown = {max: null, connectionTimeoutMillis: null, idleTimeoutMillis: null};
+  it.each<[string, string, [string, object, boolean][]]>([
+    [
+      'its own pool',
+      'const db = postgres<Contract>({contractJson, url});',
+      [['postgres<Contract>({contractJson, url})', own, true]],
+    ],
+    [
+      'its own timeouts',
+      'postgres({url, poolOptions: {connectionTimeoutMillis: 5_000, idleTimeoutMillis: ms}, middleware: [lints()]})',
+      [
+        [
+          expect.stringMatching(/^postgres/) as unknown as string,
+          {connectionTimeoutMillis: 5000, idleTimeoutMillis: null},
+          true,
+        ],
+      ],
+    ],
+    [
+      'a pool in its call',
+      'postgres<Contract>({contractJson, pg: new Pool({connectionString, max: 4})})',
+      [['new Pool({connectionString, max: 4})', {max: 4}, false]],
+    ],
+    [
+      'a pool beside it',
+      'const pool = new pg.Pool({max: 3});\nexport const db = postgres({contractJson, pg: pool});',
+      [['new pg.Pool({max: 3})', {max: 3}, false]],
+    ],
+    [
+      'a pool that comes from elsewhere',
+      'postgres({contractJson, pg: createPool()})',
+      [['postgres({contractJson, pg: createPool()})', unknown, true]],
+    ],
+    ['no call of its name on another object', 'sql.postgres({url})', []],
+  ])('%s', (_, text, expected) => {
+    const found = findPoolCalls(head + text);
+    expect(found.map(({text: call, settings, isFixed}) => [call, settings, isFixed])).toEqual(expected);
+  });
+
+  it('knows it by the name that the file gives it', () => {
+    const text = "import db8 from '@prisma/orm-postgres/runtime';\ndb8({url}); postgres({url});";
+    expect(findPoolCalls(text).map(call => call.text)).toEqual(['db8({url})']);
+  });
+});
+
 it('comments and strings are blanked without moving code', () => {
   const text = 'a("x\\"}") /* { \n */ + `$' + '{b}` // }\nc';
   const code = codeOnly(text);
