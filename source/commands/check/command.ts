@@ -60,7 +60,7 @@ async function check(context: CliContext, request: ConnectionRequest, flags: Che
   const recipes = await loadRecipesAndReport(context.output, flags, request.settings);
   if (flags.metrics !== undefined) {
     const {serveMetrics} = await import('./serve-metrics.ts');
-    return serveMetrics(context, request, {flags, recipes, limits: options.limits});
+    return serveMetrics(context, request, {flags, recipes, ...options});
   }
   const pooler = await openPoolerClients(context, flags.pooler);
   const checking = {flags, options, recipes, askPooler: pooler.ask};

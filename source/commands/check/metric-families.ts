@@ -1,5 +1,6 @@
 import {groupBy} from '../../core/group-by.ts';
-import type {Health} from '../../core/health/health.ts';
+import type {ApplicationHealth} from '../../core/health/applications.ts';
+import {type Health, worst} from '../../core/health/health.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {ApplicationPool} from '../../model/application-pool.ts';
@@ -92,17 +93,26 @@ function stateSamples(groups: readonly BudgetGroup[], labels: Record<string, str
   return Object.entries({...counts, other}).map(([state, value]) => ({labels: {...labels, state}, value}));
 }
 
-export function healthFamilies({status, findings, metrics, thresholds}: Health): Family[] {
+export function healthFamilies(
+  {status, findings, metrics, thresholds}: Health,
+  applications: readonly ApplicationHealth[],
+): Family[] {
   const kinds = new Map<string, {labels: Record<string, string>; value: number}>();
   for (const {recipe, severity} of findings) {
     const labels = {recipe, severity};
     const value = (kinds.get(`${recipe} ${severity}`)?.value ?? 0) + 1;
     kinds.set(`${recipe} ${severity}`, {labels, value});
   }
+  // An application without sessions has no level.
+  const limited = applications
+    .filter(({figures}) => figures.peak_sessions > 0)
+    .flatMap(({figures, limits}) => limits.map(each => ({...each, application: figures.name})));
+  const levelsOfAll = [status, ...limited.map(({level}) => level)];
+  const known = worst(levelsOfAll);
   return [
-    ...(status === 'unknown'
+    ...(known === 'ok' && levelsOfAll.includes('unknown')
       ? []
-      : [gauge('status', 'Worst limit or finding: 0 ok, 1 warning, 2 critical.', levels[status])]),
+      : [gauge('status', 'Worst limit or finding: 0 ok, 1 warning, 2 critical.', levels[known])]),
     {
       name: 'limit_level',
       help: 'Level of each metric: 0 ok, 1 warning, 2 critical.',
@@ -110,6 +120,20 @@ export function healthFamilies({status, findings, metrics, thresholds}: Health):
         const {level} = thresholds[name];
         return level === 'unknown' ? [] : [{labels: {metric: exposedName(name)}, value: levels[level]}];
       }),
+    },
+    {
+      name: 'application_limit_level',
+      help: 'Level of each limit of an application or role:NAME in the last snapshot: 0 ok, 1 warning, 2 critical.',
+      samples: limited.flatMap(({application, name, level}) =>
+        level === 'unknown'
+          ? []
+          : [
+              {
+                labels: {application: sanitise(application), metric: exposedName(name)},
+                value: levels[level],
+              },
+            ],
+      ),
     },
     {name: 'findings', help: 'Findings by recipe and severity.', samples: [...kinds.values()]},
     ...metricNames.flatMap(name => {

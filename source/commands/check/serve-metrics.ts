@@ -8,6 +8,7 @@ import {exitCodeOfNormalEnd} from '../../cli/interrupts.ts';
 import {cacheDiagnosisData} from '../../cli/recipe-data.ts';
 import {createAssessor} from '../../core/assessment/assess.ts';
 import {usageError} from '../../core/errors.ts';
+import {type ApplicationCheck, watchApplications} from '../../core/health/applications.ts';
 import {followLimits} from '../../core/health/follow-limits.ts';
 import {assessHealth, type GivenLimits, limitsFor} from '../../core/health/health.ts';
 import {measure} from '../../core/health/measure.ts';
@@ -19,7 +20,12 @@ import type {usage} from './flags.ts';
 import {down, type Family, healthFamilies, poolFamilies, snapshotFamilies} from './metric-families.ts';
 import {readEvery} from './options.ts';
 
-type Serving = {flags: Call<typeof usage>['flags']; recipes: readonly Recipe[]; limits: GivenLimits};
+type Serving = {
+  flags: Call<typeof usage>['flags'];
+  recipes: readonly Recipe[];
+  limits: GivenLimits;
+  applications: readonly ApplicationCheck[];
+};
 
 /**
  * Serves the metrics of `check` as OpenMetrics until Ctrl-C or another signal. poolctl reads the server every `--every`;
@@ -28,7 +34,7 @@ type Serving = {flags: Call<typeof usage>['flags']; recipes: readonly Recipe[]; 
 export async function serveMetrics(
   context: CliContext,
   request: ConnectionRequest,
-  {flags, recipes, limits}: Serving,
+  {flags, ...judging}: Serving,
 ): Promise<ExitCode> {
   const address = parseAddress(flags.metrics ?? '');
   const pooler = await openPoolerClients(context, flags.pooler);
@@ -43,7 +49,7 @@ export async function serveMetrics(
   try {
     const port = await listen(server, address);
     printMessage(context.output, `metrics at http://${hostInUrl(address.host)}:${port}/metrics until Ctrl-C`);
-    await updateUntilEnd(watching, {recipes, limits, exposition, askPooler: pooler.ask});
+    await updateUntilEnd(watching, {...judging, exposition, askPooler: pooler.ask});
     return exitCodeOfNormalEnd();
   } catch (error) {
     if (watching.ports.signal.aborted) return exitCodeOfNormalEnd();
@@ -56,16 +62,14 @@ export async function serveMetrics(
   }
 }
 
-type UpdateOptions = {
-  recipes: readonly Recipe[];
-  limits: GivenLimits;
+type UpdateOptions = Omit<Serving, 'flags'> & {
   exposition: Exposition;
   askPooler(): Promise<number | null>;
 };
 
 async function updateUntilEnd(
   {ports}: Watching,
-  {recipes, limits, exposition, askPooler}: UpdateOptions,
+  {recipes, limits, applications, exposition, askPooler}: UpdateOptions,
 ): Promise<void> {
   const readData = cacheDiagnosisData(recipes, ports.load, ports.now);
   const assessor = createAssessor(recipes);
@@ -88,10 +92,12 @@ async function updateUntilEnd(
       is_interval: true,
     });
     const judged = {...followLimits(found, metrics, limits), unavailable: snapshot.unavailable};
+    const watched = watchApplications(applications);
+    watched.add(snapshot);
     exposition.update([
       ...snapshotFamilies(snapshot),
       ...poolFamilies(found.applications),
-      ...healthFamilies(assessHealth(metrics, limitsFor(limits), judged)),
+      ...healthFamilies(assessHealth(metrics, limitsFor(limits), judged), watched.result()),
     ]);
   }
 }

@@ -1,5 +1,5 @@
 import {spawn} from 'node:child_process';
-import {readFile} from 'node:fs/promises';
+import {mkdir, readFile, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import {
@@ -101,6 +101,28 @@ describeEachMajor('poolctl check writes', async major => {
     await Promise.all(clients.map(each => each.end()));
   });
 
+  it('levels of the limits of applications, of --application and of config.toml', async () => {
+    const shared = await shareTestServer({major});
+    onTestFinished(() => shared.stop());
+    await createCliRoles(shared);
+    await shared.connect({user: 'app', password, application_name: 'web'});
+    const config = await temporaryHome();
+    await mkdir(join(config, 'poolctl'));
+    const limits = '[applications.web]\nmax_used = "0.1%,0.2%"\n[applications.away]\nmax_used = "1%"\n';
+    await writeFile(join(config, 'poolctl', 'config.toml'), limits);
+    const own = ['--application', 'role:app', '--max-used', '90%'];
+    const call = ['check', urlOf(shared, 'oncall'), '--metrics', ':0', '--every', '0.5s', ...own];
+    const address = await serveMetrics(call, {XDG_CONFIG_HOME: config});
+    const isRead = async () => (await fetch(address)).text();
+    await expect.poll(isRead).toMatch(/^poolctl_up 1$/m);
+    const levels = (await isRead()).match(/^poolctl_(?:application_limit_level|status).*$/gm);
+    expect(levels).toEqual([
+      'poolctl_status 2',
+      'poolctl_application_limit_level{application="web",metric="used_ratio"} 2',
+      'poolctl_application_limit_level{application="role:app",metric="used_ratio"} 0',
+    ]);
+  });
+
   it('no metrics of a wrong password or database: it exits', async () => {
     const exitOf = async (url: string) => (await runProgram(['check', url, '--metrics', ':0'])).code;
     const url = new URL(urlOf(server, 'oncall'));
@@ -184,8 +206,11 @@ describeEachMajor('poolctl check writes', async major => {
 });
 
 /** The address that it prints. */
-function serveMetrics(args: string[]): Promise<string> {
-  const child = spawn(process.execPath, [program, ...args], {stdio: ['ignore', 'ignore', 'pipe']});
+function serveMetrics(args: string[], env: Record<string, string> = {}): Promise<string> {
+  const child = spawn(process.execPath, [program, ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: {...process.env, ...env},
+  });
   onTestFinished(
     () =>
       new Promise<void>(resolve => {
