@@ -10,6 +10,7 @@ import type {
 } from '../model/scan-report.ts';
 import {acceptedAt} from './accepted.ts';
 import {packageFolders, readSchemaOf} from './application-files.ts';
+import {applicationIssues} from './application-issues.ts';
 import {loadParser} from './code/parser.ts';
 import {createProject, lineAt, type Project} from './code/project.ts';
 import {createResolver} from './code/resolve-import.ts';
@@ -48,10 +49,15 @@ export async function scanDirectory(directory: string, entries: readonly string[
     files: files.code.length,
     endpoints: withQueries.map(({endpoint}) => endpoint).toSorted(byHarm),
     endpoints_without_queries: judged.length - withQueries.length,
-    application: [],
+    application: await applicationIssues(project, files, servesItself(endpoints)),
     accepted: uniqueAccepted(withQueries.flatMap(({accepted}) => accepted)),
     problems: [...files.problems, ...project.problems, ...noPrisma(models)],
   };
+}
+
+/** Not Next.js and its kin, whose processes belong to a platform. */
+function servesItself(endpoints: readonly Endpoint[]): boolean {
+  return endpoints.some(({node}) => node.type === 'CallExpression' || node.type === 'MethodDefinition');
 }
 
 async function readModels(root: string): Promise<PrismaModels | null> {

@@ -31,7 +31,14 @@ type Binding = {
  * oxc-parser in its WebAssembly form: one file for every platform, so that poolctl installs without dependencies. It
  * takes a third longer than the native one (docs/decisions/0005).
  */
-export async function loadParser(): Promise<Parse> {
+export function loadParser(): Promise<Parse> {
+  loaded ??= load();
+  return loaded;
+}
+
+let loaded: Promise<Parse> | undefined;
+
+async function load(): Promise<Parse> {
   const {instantiateNapiModuleSync, getDefaultContext} = await loadRuntime();
   const memory = new WebAssembly.Memory({initial: 1024, maximum: 65_536});
   const wasi = systemCalls(memory);

@@ -1,0 +1,145 @@
+import {chmod, symlink} from 'node:fs/promises';
+import {join} from 'node:path';
+import {describe, expect, test} from 'vitest';
+import {loadParser} from '../../source/scan/code/parser.ts';
+import {createResolver} from '../../source/scan/code/resolve-import.ts';
+import {walkFiles} from '../../source/scan/code/walk-files.ts';
+import {scanDirectory} from '../../source/scan/scan-directory.ts';
+import {createApp} from './create-app.ts';
+
+const prisma = "import {PrismaClient} from '@prisma/client'; export const prisma = new PrismaClient();";
+const route =
+  "import {prisma} from '../../prisma'; export async function GET() { await prisma.user.count(); }";
+
+describe('each is one line, and the rest is read', () => {
+  test('syntax errors', async () => {
+    const app = await createApp({
+      'prisma.ts': prisma,
+      'app/a/route.ts': route,
+      'app/b/route.ts': 'export async function GET( {',
+    });
+    const {endpoints, problems} = await scanDirectory(app);
+    expect(endpoints.map(each => each.route)).toEqual(['GET /a']);
+    expect(problems).toContainEqual({
+      file: 'app/b/route.ts',
+      line: 1,
+      message: expect.stringContaining('syntax error'),
+    });
+  });
+
+  test('bundles', async () => {
+    const app = await createApp({
+      'prisma.ts': prisma,
+      'app/a/route.ts': route,
+      'public/bundle.js': 'f();\n'.repeat(250_000),
+    });
+    const {files, problems} = await scanDirectory(app);
+    expect(files).toBe(2);
+    expect(problems).toContainEqual({
+      file: 'public/bundle.js',
+      line: null,
+      message: 'not read: 1.2M is a bundle, not a source',
+    });
+  });
+
+  test('symbolic links in a circle or to nowhere', async () => {
+    const app = await createApp({'prisma.ts': prisma, 'app/a/route.ts': route});
+    await symlink(app, join(app, 'app/a/again'));
+    await symlink('/nowhere', join(app, 'app/gone.ts'));
+    expect((await scanDirectory(app)).endpoints).toHaveLength(1);
+  });
+
+  // Root reads whatever the mode says.
+  test.skipIf(process.getuid?.() === 0)('files that may not be read', async () => {
+    const app = await createApp({'prisma.ts': prisma, 'app/a/route.ts': route, 'app/b/route.ts': route});
+    await chmod(join(app, 'app/b/route.ts'), 0);
+    expect((await scanDirectory(app)).problems).toContainEqual({
+      file: 'app/b/route.ts',
+      line: null,
+      message: 'not read: permission denied',
+    });
+  });
+
+  test('no Prisma, no code at all', async () => {
+    expect(await scanDirectory(await createApp({}))).toMatchObject({
+      files: 0,
+      endpoints: [],
+      problems: [{file: '.'}],
+    });
+  });
+});
+
+test('files that call each other in a circle end', async () => {
+  const app = await createApp({
+    'prisma.ts': prisma,
+    'app/a/route.ts': "import {b} from '../../b'; export const GET = () => b(); export {GET as HEAD};",
+    'b.ts':
+      "import {GET} from './app/a/route'; import {prisma} from './prisma'; export async function b(): Promise<unknown> { await prisma.user.count(); return (await GET()) ?? b(); } export * from './c';",
+    'c.ts': "export * from './b';",
+  });
+  const {endpoints} = await scanDirectory(app);
+  expect(endpoints).toMatchObject([{route: 'GET /a', queries: 1}, {route: 'HEAD /a'}]);
+});
+
+test('what Git ignores, what is installed, built, generated or a test is not read', async () => {
+  const app = await createApp({
+    '.gitignore': '*.local.ts\n/out-*/\n!keep.local.ts\nlogs/**/*.ts\n',
+    'a.ts': '',
+    'b.local.ts': '',
+    'keep.local.ts': '',
+    'out-1/x.ts': '',
+    'logs/deep/x.ts': '',
+    'sub/.gitignore': 'own.ts\n',
+    'sub/own.ts': '',
+    'sub/other.tsx': '',
+    'own.ts': '',
+    ...Object.fromEntries(
+      [
+        'node_modules/p/i.js',
+        'dist/i.js',
+        'src/generated/c.ts',
+        'a.test.ts',
+        'types.d.ts',
+        '.next/x.js',
+        'x.min.js',
+      ].map(each => [each, '']),
+    ),
+  });
+  const found = walkFiles(app).code.map(path => path.slice(app.length + 1));
+  expect(found).toEqual(['a.ts', 'keep.local.ts', 'own.ts', 'sub/other.tsx']);
+});
+
+test('imports are resolved as TypeScript does, without anything installed', async () => {
+  const app = await createApp({
+    'tsconfig.base.json':
+      '{"compilerOptions": {"paths": {"@lib/*": ["./libs/*/src"], "@/*": ["./src/*"], "@/special/*": ["./other/*"],}}, /* c */}',
+    'tsconfig.json': '{"extends": "./tsconfig.base.json"}',
+    'src/a.ts': '',
+    'src/b/index.tsx': '',
+    'other/c.ts': '',
+    'libs/db/src/index.ts': '',
+    'web/jsconfig.json': '{"compilerOptions": {"baseUrl": "."}}',
+    'web/util/d.js': '',
+    'web/package.json': '{"name": "web", "imports": {"#d": "./util/d.js"}}',
+    'packages/db/package.json':
+      '{"name": "@acme/db", "exports": {".": {"types": "./dist/index.d.ts", "default": "./dist/index.js"}, "./*": "./src/*.ts"}}',
+    'packages/db/src/index.ts': '',
+    'packages/db/src/client.ts': '',
+    'packages/ui/package.json': '{"name": "ui", "main": "lib/main.js"}',
+    'packages/ui/src/main.ts': '',
+  });
+  const resolve = createResolver(app, walkFiles(app), await loadParser());
+  const from = (file: string, specifier: string) =>
+    resolve(join(app, file), specifier)?.slice(app.length + 1) ?? null;
+  expect(from('src/a.ts', './b')).toBe('src/b/index.tsx');
+  expect(from('src/b/index.tsx', '../a.js')).toBe('src/a.ts');
+  expect(from('src/a.ts', '@/b')).toBe('src/b/index.tsx');
+  expect(from('src/a.ts', '@/special/c')).toBe('other/c.ts');
+  expect(from('src/a.ts', '@lib/db')).toBe('libs/db/src/index.ts');
+  expect(from('web/util/d.js', 'util/d')).toBe('web/util/d.js');
+  expect(from('web/util/d.js', '#d')).toBe('web/util/d.js');
+  expect(from('src/a.ts', '@acme/db')).toBe('packages/db/src/index.ts');
+  expect(from('src/a.ts', '@acme/db/client')).toBe('packages/db/src/client.ts');
+  expect(from('src/a.ts', 'ui')).toBe('packages/ui/src/main.ts');
+  expect(from('src/a.ts', 'express')).toBe(null);
+});

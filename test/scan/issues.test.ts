@@ -1,0 +1,220 @@
+import {describe, expect, test} from 'vitest';
+import type {ScanReport} from '../../source/model/scan-report.ts';
+import {scanDirectory} from '../../source/scan/scan-directory.ts';
+import {createApp} from './create-app.ts';
+
+const schema = `
+model User {
+  id      Int      @id
+  email   String   @unique
+  role    String
+  posts   Post[]
+  profile Profile?
+}
+model Profile {
+  id     Int  @id
+  userId Int  @unique
+  user   User @relation(fields: [userId], references: [id])
+}
+model Post {
+  id       Int       @id
+  authorId Int
+  author   User      @relation(fields: [authorId], references: [id])
+  comments Comment[]
+}
+model Comment {
+  id     Int  @id
+  postId Int
+  post   Post @relation(fields: [postId], references: [id])
+}
+`;
+
+async function scan(files: Record<string, string>): Promise<ScanReport> {
+  return scanDirectory(await createApp({'prisma/schema.prisma': schema, ...files}));
+}
+
+/** The issues of a route handler with this body, without those that all of them have. */
+async function kindsOf(body: string): Promise<string[]> {
+  const {endpoints} = await scan({
+    'lib/prisma.ts': "import {PrismaClient} from '@prisma/client'; export const prisma = new PrismaClient();",
+    'app/x/route.ts': `import {prisma} from '../../lib/prisma';\nimport {sendMail} from 'mailer';\nexport async function GET(request: Request) {\nconst {id, ids} = await request.json();\n${body}\n}`,
+  });
+  return endpoints.flatMap(({issues}) => issues.map(({kind}) => kind)).toSorted();
+}
+
+describe('an issue', () => {
+  test.each<[body: string, kinds: string[]]>([
+    [
+      'for (const each of ids) { await prisma.user.update({where: {id: each}, data: {}}); }',
+      ['query-in-loop'],
+    ],
+    ['let i = 0; while (i++ < ids.length) { await prisma.user.count(); }', ['query-in-loop']],
+    [
+      'for (let i = 0; i < 12; i++) { const d = new Date(); d.setMonth(i); await prisma.post.count({where: {at: d}}); }',
+      ['date-loop'],
+    ],
+    [
+      'await Promise.all(ids.map((each: number) => prisma.user.findUnique({where: {id: each}})))',
+      ['parallel-per-item'],
+    ],
+    [
+      'await Promise.all([prisma.user.count(), prisma.post.count(), prisma.comment.count(), prisma.profile.count()])',
+      ['parallel-overload'],
+    ],
+    [
+      "await Promise.all([prisma.user.count({where: {role: 'a'}}), prisma.user.count({where: {role: 'b'}}), prisma.user.count({where: {role: 'c'}})])",
+      ['count-per-value'],
+    ],
+    ['await prisma.user.findMany({where: {role: id}})', ['unbounded-find']],
+    ['await prisma.user.findUnique({where: {id}, include: {posts: true}})', ['unbounded-include']],
+    [
+      'await prisma.post.findMany({take: 5, include: {author: {include: {posts: {select: {id: true}}}}}})',
+      ['unbounded-include'],
+    ],
+    [`await prisma.$queryRawUnsafe(\`SELECT * FROM "User" WHERE id = \${id}\`)`, ['raw-interpolation']],
+    ['await prisma.$executeRawUnsafe("DELETE FROM x WHERE id = " + id)', ['raw-interpolation']],
+    [
+      'await prisma.$transaction(async tx => { await tx.user.count(); await fetch("https://x.test"); })',
+      ['transaction-awaits'],
+    ],
+    [
+      'await prisma.$transaction(async tx => { await tx.user.count(); await sendMail(id); })',
+      ['transaction-awaits'],
+    ],
+    [
+      'await prisma.$transaction(async tx => { await tx.user.count(); await prisma.post.count(); })',
+      ['second-connection'],
+    ],
+    [
+      'const a = await prisma.user.count(); const b = await prisma.post.count(); return {a, b};',
+      ['independent-awaits'],
+    ],
+    [
+      'const [a] = await Promise.all([prisma.user.count(), prisma.post.count()]); const [b] = await Promise.all([prisma.comment.count(), prisma.profile.count()]); return {a, b};',
+      ['parallel-in-a-row'],
+    ],
+    [
+      'const user = await prisma.user.findUnique({where: {id}}); if (!user) return null; await prisma.post.create({data: {}});',
+      ['whole-record'],
+    ],
+    ['const user = await prisma.user.findUnique({where: {id}}); return user?.email;', ['whole-record']],
+  ])('%s', async (body, kinds) => {
+    expect(await kindsOf(body)).toEqual(kinds);
+  });
+});
+
+describe('no issue', () => {
+  test.each([
+    [
+      'a retry',
+      'for (let i = 0; i < 3; i++) { try { return await prisma.user.create({data: {}}); } catch {} }',
+    ],
+    [
+      'reading page by page',
+      'let cursor = 0; while (true) { const page = await prisma.user.findMany({take: 500, skip: cursor}); if (page.length === 0) break; cursor += 500; }',
+    ],
+    [
+      'three queries at once',
+      'await Promise.all([prisma.user.count(), prisma.post.count(), prisma.comment.count()])',
+    ],
+    ['a find by unique values', 'await prisma.user.findMany({where: {id: {in: ids}}})'],
+    ['options that a spread may bound', 'const page = {...ids}; await prisma.user.findMany({...page})'],
+    ['options that come from elsewhere', 'await prisma.user.findMany(ids)'],
+    ['relations to one', 'await prisma.post.findMany({take: 5, include: {author: true}})'],
+    ['a relation with take', 'await prisma.user.findUnique({where: {id}, include: {posts: {take: 5}}})'],
+    [
+      'a count of a relation',
+      'await prisma.user.findUnique({where: {id}, include: {_count: {select: {posts: true}}}})',
+    ],
+    ['a raw text without values', 'await prisma.$queryRawUnsafe("SELECT 1")'],
+    ['parameters', `await prisma.$queryRaw\`SELECT * FROM "User" WHERE id = \${id}\``],
+    [
+      'awaits that need each other',
+      'const user = await prisma.user.findFirst({select: {id: true}}); const n = await prisma.post.count({where: {authorId: user?.id}}); return n;',
+    ],
+    [
+      'awaits with a check between',
+      'const a = await prisma.user.count(); if (a > 5) return null; return prisma.post.count();',
+    ],
+    ['writes in order', 'await prisma.user.create({data: {}}); await prisma.post.create({data: {}});'],
+    [
+      'reads of one transaction',
+      'await prisma.$transaction(async tx => { const a = await tx.user.count(); const b = await tx.post.count(); return a + b; })',
+    ],
+    [
+      'a record that is used',
+      'const user = await prisma.user.findUnique({where: {id}}); return Response.json(user);',
+    ],
+    [
+      'a record of which two fields are used',
+      'const user = await prisma.user.findUnique({where: {id}}); return [user?.email, user?.role];',
+    ],
+    ['a query that never runs', 'prisma.user.findMany();'],
+  ])('%s', async (_name, body) => {
+    expect(await kindsOf(body)).toEqual([]);
+  });
+});
+
+test('a comment with a reason accepts an issue, one without does not', async () => {
+  const loop = 'for (const id of [1, 2, 3, 4]) await prisma.user.count();';
+  const {endpoints, accepted} = await scan({
+    'lib/prisma.ts': "import {PrismaClient} from '@prisma/client'; export const prisma = new PrismaClient();",
+    'app/a/route.ts': `import {prisma} from '../../lib/prisma';\nexport async function GET() {\n// poolctl-accept query-in-loop: four at most\n${loop}\n}`,
+    'app/b/route.ts': `import {prisma} from '../../lib/prisma';\nexport async function GET() {\n// poolctl-accept query-in-loop\n${loop}\n}`,
+    'app/c/route.ts': `import {prisma} from '../../lib/prisma';\nexport async function GET() {\n${loop} // poolctl-accept date-loop, query-in-loop: four\n}`,
+  });
+  const shown = endpoints.map(({route, severity, issues}) => [route, severity, issues.length]).toSorted();
+  expect(shown).toEqual([
+    ['GET /a', 'low', 0],
+    ['GET /b', 'high', 1],
+    ['GET /c', 'low', 0],
+  ]);
+  expect(accepted).toEqual([
+    {kind: 'query-in-loop', file: 'app/a/route.ts', line: 4, reason: 'four at most'},
+    {kind: 'query-in-loop', file: 'app/c/route.ts', line: 3, reason: 'four'},
+  ]);
+});
+
+describe('of the application', () => {
+  const app = {
+    'lib/prisma.ts': "import {PrismaClient} from '@prisma/client'; export const prisma = new PrismaClient();",
+  };
+  const of = async (files: Record<string, string>) => {
+    const {application} = await scan(files);
+    return application.map(({kind, file, line, severity}) => `${severity} ${kind} ${file}:${line}`);
+  };
+
+  test('a second client, but not one of another package or of a script', async () => {
+    const other = "import {PrismaClient} from '@prisma/client';\nexport const other = new PrismaClient();";
+    expect(await of({...app, 'lib/other.ts': other, 'scripts/fill.ts': other})).toEqual([
+      'medium several-clients lib/prisma.ts:1',
+    ]);
+    expect(
+      await of({'a/package.json': '{}', 'b/package.json': '{}', 'a/db.ts': other, 'b/db.ts': other}),
+    ).toEqual([]);
+  });
+
+  test('URL parameters that Prisma 7 ignores, and pools without a size where serverless is deployed', async () => {
+    const env = 'A=1\nDATABASE_URL="postgresql://u:p@h:5432/d?connection_limit=5"\n';
+    const seven = {'package.json': '{"dependencies": {"@prisma/client": "^7.1.0"}}', '.env': env};
+    expect(await of({...app, ...seven})).toEqual(['high ignored-url-parameters .env:2']);
+    const adapter =
+      "import {PrismaPg} from '@prisma/adapter-pg';\nexport const adapter = new PrismaPg({connectionString: process.env.DATABASE_URL});";
+    const deployed = {...app, ...seven, '.env': '', 'lib/adapter.ts': adapter, 'vercel.json': '{}'};
+    expect(await of(deployed)).toEqual(['high no-pool-setting lib/adapter.ts:2']);
+    const six = {'package.json': '{"dependencies": {"@prisma/client": "^6.1.0"}}', 'vercel.json': '{}'};
+    expect(await of({...app, ...six, '.env': env})).toEqual([]);
+    expect(await of({...app, ...six, '.env': env.replace('?connection_limit=5', '')})).toEqual([
+      'high no-pool-setting .env:2',
+    ]);
+  });
+
+  test('a server of its own that never disconnects', async () => {
+    const server =
+      "import express from 'express'; import {prisma} from './lib/prisma'; const app = express(); app.get('/', async () => { await prisma.user.count(); });";
+    expect(await of({...app, 'server.ts': server})).toEqual(['low no-shutdown lib/prisma.ts:1']);
+    expect(
+      await of({...app, 'server.ts': `${server} process.on('SIGTERM', () => prisma.$disconnect());`}),
+    ).toEqual([]);
+  });
+});
