@@ -185,7 +185,7 @@ function spanOf(points: Point[]): number {
 }
 
 /** Begin and end of the line; on a narrow chart only the one that is not obvious. */
-function scaleOf(begin: string, end: string | null, room: number): string {
+export function scaleOf(begin: string, end: string | null, room: number): string {
   const [long, short] = end === null ? [`since ${begin}`, `${begin}-`] : [`${begin}-${end}`, `-${end}`];
   return long.length <= room ? long : short;
 }

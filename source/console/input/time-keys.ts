@@ -1,6 +1,6 @@
 import {changePace, togglePause, travel} from '../state/command-line.ts';
 import {backToNow} from '../state/past.ts';
-import {noEffects} from '../state/state.ts';
+import {needsView, noEffects} from '../state/state.ts';
 import {nextWindow, setWindow} from '../state/window.ts';
 import {type Binding, inModes, needsNow, needsPast} from './modes.ts';
 
@@ -12,9 +12,8 @@ export const timeBindings: Binding[] = [
     update: state => noEffects(setWindow(state, nextWindow(state))),
     label: 'window',
     help: 'figures of statements over the last two readings, 1, 5 or 60 minutes, or since the reset',
-    disabledBecause: ({view}) =>
-      view === 'statements' || view === 'overview' ? null : 'works in Overview (1) and Statements (3)',
-    views: ['statements'],
+    disabledBecause: state => needsView(state, ({hasWindow}) => hasWindow),
+    views: ['statements', 'waits'],
   },
   {
     keys: ['p'],

@@ -1,4 +1,5 @@
 import type {HistorySample} from '../../core/activity/budget.ts';
+import type {LoadHistory} from '../../core/activity/session-load.ts';
 import {indexAt} from '../../core/text/time.ts';
 import type {LoggedChange, Sample} from '../../model/assessment.ts';
 import type {Outage, RecordedAt} from '../../model/ports.ts';
@@ -32,6 +33,7 @@ type Shown = {
   history: HistorySample[];
   trends: Record<string, number[]>;
   samples: readonly Sample[];
+  load: LoadHistory;
 };
 
 /** `is_before_first`: nothing is kept of the time that was asked for; the first snapshot is shown. */
@@ -100,8 +102,8 @@ export function showPast<State extends PastSlice & Shown>(
   {times, outage}: Pick<Past, 'times' | 'outage'>,
   shown: Shown & {snapshot: Snapshot},
 ): Updated<State> {
-  const {snapshot, history, trends, samples} = state;
-  const fresh = {isPlaying: false, speed: 1, now: {snapshot, history, trends, samples}, changes: null};
+  const {snapshot, history, trends, samples, load} = state;
+  const fresh = {isPlaying: false, speed: 1, now: {snapshot, history, trends, samples, load}, changes: null};
   const at_ms = outage?.at_ms ?? Date.parse(shown.snapshot.at);
   const past: Past = {...(state.past ?? fresh), times, at_ms, outage};
   const next = {...state, ...shown, past};

@@ -1,5 +1,6 @@
 import {type HistorySample, pushSample} from '../../core/activity/budget.ts';
 import {statementKey} from '../../core/activity/rates.ts';
+import {addLoad, type LoadHistory, noLoad} from '../../core/activity/session-load.ts';
 import {addSample} from '../../core/assessment/samples.ts';
 import {whyReadOnly} from '../../core/engine/run-state.ts';
 import {type DiagnosisData, dueData, type LoadedFacts, noDiagnosisData} from '../../core/recipe/diagnose.ts';
@@ -26,6 +27,8 @@ export type ReadingSlice = Findings & {
   /** The server of the first snapshot: nothing is changed on any other. */
   server: ServerIdentity | null;
   history: HistorySample[];
+  /** What busy sessions did in the last hour. */
+  load: LoadHistory;
   /** Statement execution time per second by statement, for the trend in the detail. */
   trends: Trends;
   /** When `diagnosisData` was last requested, by the server's clock; null requests it with the next snapshot. */
@@ -102,6 +105,7 @@ export function createReading(options: ReadingOptions): ReadingSlice {
     facts_of_ms: null,
     letters: {},
     history: [],
+    load: noLoad,
     trends: {},
     samples: [],
     interval_ms,
@@ -124,17 +128,17 @@ export function withLink<State extends ReadingSlice>(
 
 /** Shows a snapshot with its charts; while paused only the charts go on. */
 export function readSnapshot<State extends ReadingSlice>(state: State, snapshot: Snapshot): State {
-  const {history, trends, samples} = pushCharts(state, snapshot, state.diagnosisData.ofAssessment);
-  const live = {...state, history, samples, targetName: snapshot.target.id};
+  const {trends, ...charts} = pushCharts(state, snapshot, state.diagnosisData.ofAssessment);
+  const live = {...state, ...charts, targetName: snapshot.target.id};
   return state.isPaused ? live : {...live, snapshot, trends};
 }
 
 /** What is kept of earlier snapshots. */
-type Charts = Pick<ReadingSlice, 'history' | 'trends' | 'samples'>;
+type Charts = Pick<ReadingSlice, 'history' | 'trends' | 'samples' | 'load'>;
 
 /** `facts`: those that were known with it. */
 export function pushCharts(
-  {history, trends, samples}: Charts,
+  {history, trends, samples, load}: Charts,
   snapshot: Snapshot,
   facts: AssessmentFacts,
 ): Charts {
@@ -142,12 +146,13 @@ export function pushCharts(
     history: pushSample(history, snapshot),
     trends: pushTrends(trends, snapshot),
     samples: addSample(samples, snapshot, facts),
+    load: addLoad(load, snapshot),
   };
 }
 
 /** The charts of recorded snapshots, the oldest first. */
 export function chartsOf(snapshots: readonly RecordedSnapshot[]): Charts {
-  const none: Charts = {history: [], trends: {}, samples: []};
+  const none: Charts = {history: [], trends: {}, samples: [], load: noLoad};
   return snapshots.reduce((charts, snapshot) => pushCharts(charts, snapshot, snapshot.facts ?? {}), none);
 }
 

@@ -37,6 +37,12 @@ export type ViewList = {
   columns?: readonly (SortColumn & {title: string})[];
   /** `s` walks through the columns; elsewhere the order is fixed. */
   isSortable?: boolean;
+  /** What Enter does there, where that is not `detail`. */
+  openLabel?: string;
+  /** What `s` does there, where that is not `sort`. */
+  sortLabel?: string;
+  /** `t` changes the time that its figures are over. */
+  hasWindow?: boolean;
   /** The column that orders the list at first. */
   firstOrder?: string;
   /** Its rows are sessions, which can be tagged, cancelled and terminated. */

@@ -7,9 +7,10 @@ import recipes from './recipes.tsx';
 import sessions from './sessions.tsx';
 import statements from './statements.tsx';
 import type {View} from './view.ts';
+import waits from './waits.tsx';
 
 /** In tab order. */
-export const views: View[] = [overview, sessions, statements, locks, recipes, journal, changes];
+export const views: View[] = [overview, sessions, statements, locks, recipes, journal, changes, waits];
 
 export function viewOf(id: ViewId): View {
   return views.find(view => view.id === id) ?? overview;

@@ -26,6 +26,7 @@ const view: View = {
   id: 'overview',
   title: 'Overview',
   key: '1',
+  hasWindow: true,
   badge: ({findings}) => (findings.length > 0 ? {text: `${findings.length}!`, isBad: true} : null),
   legend: ({full, empty, reserved, critical, warning, bullet}) => [
     {

@@ -26,6 +26,7 @@ const view: View = {
   legend: () => legendOf(statementColumns),
   columns: statementColumns,
   isSortable: true,
+  hasWindow: true,
   firstOrder: 'load',
   ids: state => statementRows(state).map(({key}) => key),
   open(state, id) {

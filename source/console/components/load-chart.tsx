@@ -1,0 +1,74 @@
+import {type LoadColumn, loadClasses} from '../../core/activity/session-load.ts';
+import {formatCount} from '../../core/text/format.ts';
+import {classSigns} from '../rows/waits.ts';
+import {type Span, span} from '../screen/line.ts';
+import {clockOf} from '../state/past.ts';
+import {chooseTicks, scaleOf} from './chart.tsx';
+import {useTheme} from './context.ts';
+import {Measured, type Size} from './measured.tsx';
+import {PaintedRows} from './text.tsx';
+
+type LoadChartProps = {
+  /** As many as there is room for: one cell each. */
+  columnsOf(count: number): LoadColumn[];
+  label: string;
+};
+
+const axisWidth = 6;
+
+/** Busy sessions over time, stacked by class: a letter for each, from CPU at the bottom. */
+export function LoadChart({columnsOf, label}: LoadChartProps) {
+  return (
+    <Measured name="load" aria-label={label}>
+      {size => <Stack columnsOf={columnsOf} {...size} />}
+    </Measured>
+  );
+}
+
+function Stack({columnsOf, width, height}: Pick<LoadChartProps, 'columnsOf'> & Size) {
+  const {charset} = useTheme();
+  const count = width - axisWidth;
+  const rows = height - 1;
+  if (count < 1 || rows < 2) return null;
+  const columns = columnsOf(count);
+  const most = Math.max(
+    1,
+    ...columns.map(({sessions}) => (sessions ?? []).reduce((sum, each) => sum + each, 0)),
+  );
+  const ticks = chooseTicks(most, {rows, isWhole: true});
+  const top = ticks.at(-1) ?? most;
+  const labels = new Map(
+    ticks.map(tick => [rows - 1 - Math.round((tick / top) * (rows - 1)), formatCount(tick)]),
+  );
+  const stacks = columns.map(({sessions}) => stackOf(sessions, top, rows));
+  const axis = charset === 'unicode' ? '│' : '|';
+  const plot = Array.from({length: rows}, (_, y): Span[] => [
+    span(`${(labels.get(y) ?? '').padStart(axisWidth - 2)} ${axis}`, 'muted'),
+    ...spansOf(stacks.map(stack => stack[rows - 1 - y] ?? null)),
+  ]);
+  const scale = `${'busy'.padEnd(axisWidth)}${scaleOf(clockOf(columns[0]?.at_ms ?? 0), null, count)}`;
+  return <PaintedRows rows={[...plot, [span(scale, 'muted')]]} />;
+}
+
+/** The class of each cell from the bottom; sessions that fill no cell round into those above them. */
+function stackOf(sessions: number[] | null, top: number, rows: number): (keyof typeof classSigns)[] {
+  const cells: (keyof typeof classSigns)[] = [];
+  let sum = 0;
+  for (const [index, name] of loadClasses.entries()) {
+    sum += sessions?.[index] ?? 0;
+    const until = Math.round((sum / top) * rows);
+    while (cells.length < until) cells.push(name);
+  }
+  return cells;
+}
+
+function spansOf(cells: (keyof typeof classSigns | null)[]): Span[] {
+  const spans: Span[] = [];
+  for (const cell of cells) {
+    const {sign, role} = cell === null ? {sign: ' ', role: 'plain' as const} : classSigns[cell];
+    const before = spans.at(-1);
+    if (before?.role === role) spans[spans.length - 1] = span(before.text + sign, role);
+    else spans.push(span(sign, role));
+  }
+  return spans;
+}

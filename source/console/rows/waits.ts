@@ -1,0 +1,165 @@
+import {
+  groupLoad,
+  type LoadClass,
+  type LoadDimension,
+  type LoadGroup,
+  type LoadOver,
+  type LoadRow,
+  loadDimensions,
+  loadOver,
+  loadValue,
+} from '../../core/activity/session-load.ts';
+import {windowMs} from '../../core/activity/statement-window.ts';
+import {formatRatio} from '../../core/text/format.ts';
+import type {Role} from '../screen/line.ts';
+import {tableOf} from '../state/browsing.ts';
+import type {ConsoleState} from '../state/state.ts';
+import {type Column, createFilter, freezeOrder} from './arrange.ts';
+import {cellFilter} from './groups.ts';
+
+/** How a class is drawn: by its letter, because not every terminal has eight colours. */
+export const classSigns: Record<LoadClass, {sign: string; role: Role; name: string}> = {
+  CPU: {sign: 'C', role: 'good', name: 'CPU'},
+  IO: {sign: 'D', role: 'accent', name: 'disk'},
+  Lock: {sign: 'L', role: 'danger', name: 'lock'},
+  LWLock: {sign: 'W', role: 'reserved', name: 'LWLock'},
+  IPC: {sign: 'P', role: 'warning', name: 'IPC'},
+  Client: {sign: 'N', role: 'plain', name: 'client'},
+  blocker: {sign: 'B', role: 'danger', name: 'blocker'},
+  other: {sign: 'o', role: 'muted', name: 'other'},
+};
+
+const dimensionHelp: Record<LoadDimension | 'class', string> = {
+  event: 'wait event as in pg_stat_activity; CPU: none, it runs or waits for a CPU',
+  statement: 'as it was first seen; a filter names it by its text or query id',
+  operation: "Prisma's operation, where statements are tagged",
+  route: 'the endpoint, where statements are tagged',
+  application: 'application_name',
+  role: 'role of the session',
+  database: 'database of the session',
+  client: 'address of the client',
+  object: 'what it waits for a lock on',
+  class: Object.values(classSigns)
+    .map(({sign, name}) => `${sign} ${name}`)
+    .join(', '),
+};
+
+/** What the filter of the view can name: one column for each dimension, and the class. */
+export const loadColumns: (Column<LoadRow> & {help: string})[] = [
+  ...loadDimensions.map(id => ({
+    ...dimensionColumn(id, row => loadValue(row, id)),
+    ...(id === 'statement' && {aliases: ({query_id}: LoadRow) => (query_id === null ? [] : [query_id])}),
+  })),
+  dimensionColumn('class', row => row.class),
+];
+
+function dimensionColumn(id: LoadDimension | 'class', text: (row: LoadRow) => string): Column<LoadRow> {
+  return {
+    id,
+    title: id.toUpperCase(),
+    help: dimensionHelp[id],
+    width: 12,
+    priority: 1,
+    text,
+    sortValue: text,
+  };
+}
+
+export const groupColumns: Column<LoadGroup>[] = [
+  {
+    id: 'sessions',
+    title: 'BUSY',
+    help: 'sessions on average of the readings',
+    width: 6,
+    priority: 1,
+    align: 'right',
+    text: ({sessions}) => sessions.toFixed(sessions < 10 ? 2 : 1),
+    role: () => 'strong',
+    sortValue: ({sessions}) => sessions,
+  },
+  {
+    id: 'share',
+    title: 'SHARE',
+    help: 'of the busy sessions that the filter shows',
+    width: 6,
+    priority: 2,
+    align: 'right',
+    text: ({share_ratio}) => formatRatio(share_ratio),
+    sortValue: ({share_ratio}) => share_ratio,
+  },
+  {
+    id: 'value',
+    title: 'VALUE',
+    help: 'by what `s` has chosen',
+    width: 16,
+    grows: true,
+    priority: 3,
+    text: ({value}) => value,
+    sortValue: ({value}) => value,
+  },
+  {
+    id: 'classes',
+    title: 'CLASSES',
+    help: 'what they do: CPU, disk (IO), lock, LWLock, IPC, client; blocker: idle in transaction, and others wait for it',
+    width: 14,
+    widest: 44,
+    priority: 4,
+    text: classesText,
+    role: ({classes: [first]}) => (first === undefined ? 'plain' : classSigns[first.class].role),
+    sortValue: ({classes: [first]}) => first?.sessions ?? 0,
+  },
+];
+
+/** `Lock 88 %, CPU 12 %`. */
+function classesText({classes, sessions}: LoadGroup): string {
+  return classes.map(each => `${each.class} ${formatRatio(each.sessions / sessions, 0)}`).join(', ');
+}
+
+type Shown = Pick<ConsoleState, 'load' | 'window' | 'tables'>;
+
+export function groupId({key}: LoadGroup): string {
+  return key;
+}
+
+/** An hour at most; the last minute where the statements' window is not by the clock. */
+export function loadWindowMs({window}: Pick<ConsoleState, 'window'>): number {
+  return windowMs[window] ?? (window === 'reset' ? windowMs['60min'] : windowMs['1min']) ?? 0;
+}
+
+export type ShownLoad = {
+  over: LoadOver;
+  dimension: LoadDimension;
+  /** Busy sessions on average, of those that the filter shows. */
+  sessions: number;
+  groups: LoadGroup[];
+};
+
+/** null without a reading. */
+export function shownLoad({load, window, tables}: Shown): ShownLoad | null {
+  const over = loadOver(load, loadWindowMs({window}));
+  if (over === null) return null;
+  const table = tableOf({tables}, 'waits');
+  const dimension = loadDimensions.find(each => each === table.sort.column) ?? 'event';
+  const rows = over.rows.filter(createFilter(table.filter, loadColumns));
+  const groups = groupLoad(rows, dimension);
+  return {
+    over,
+    dimension,
+    sessions: rows.reduce((sum, {sessions}) => sum + sessions, 0),
+    groups: freezeOrder(table.sort.isDescending ? groups : groups.toReversed(), table.frozenOrder, groupId),
+  };
+}
+
+/** The filter for a row's sessions, and the next dimension in which they differ; null where they differ in none. */
+export function drillInto(
+  {over: {rows}, dimension: here}: ShownLoad,
+  {filter, key}: {filter: string; key: string},
+): {filter: string; dimension: LoadDimension} | null {
+  const inner = `${filter} ${cellFilter(here, key)}`.trim();
+  const own = rows.filter(createFilter(inner, loadColumns));
+  const later = loadDimensions.slice(loadDimensions.indexOf(here) + 1);
+  const dimension = [...later, ...loadDimensions].find(
+    each => new Set(own.map(row => loadValue(row, each))).size > 1,
+  );
+  return dimension === undefined ? null : {filter: inner, dimension};
+}

@@ -1,0 +1,327 @@
+import type {Backend, Snapshot} from '../../model/snapshot.ts';
+import {rootsOf} from '../assessment/lock-graph.ts';
+import {lockedObject} from '../assessment/locked-object.ts';
+import {isActive, isIdleInTransaction} from '../assessment/sample.ts';
+
+/**
+ * What a busy session does, by pg_stat_activity.wait_event_type: without a wait event it runs on a CPU or waits for one.
+ * `blocker`: idle in a transaction for whose locks others wait.
+ */
+export const loadClasses = ['CPU', 'IO', 'Lock', 'LWLock', 'IPC', 'Client', 'blocker', 'other'] as const;
+
+export type LoadClass = (typeof loadClasses)[number];
+
+/** What busy sessions have in common. '' where there is none, null where it is hidden or not known. */
+export type LoadOf = {
+  class: LoadClass;
+  /** `Lock:tuple`, `CPU`, `idle in transaction`. */
+  event: string;
+  query_id: string | null;
+  /** On one line, as it was first seen. */
+  statement: string;
+  /** Prisma's, from the statement's tags: `User.findMany`. */
+  operation: string;
+  /** From the statement's tags: `/users`. */
+  route: string;
+  application_name: string;
+  usename: string | null;
+  datname: string | null;
+  /** '' is a Unix socket. */
+  client_addr: string;
+  /** What it waits for a lock on: `row of public.orders`. */
+  object: string;
+};
+
+/** Busy sessions of some readings; each session in each reading counts as one. */
+type LoadBucket = {
+  from_ms: number;
+  to_ms: number;
+  readings: number;
+  /** Sessions whose state this role may not see, which may be busy. */
+  hidden: number;
+  sessions: ReadonlyMap<LoadOf, number>;
+};
+
+/** Of an hour, the oldest first: by reading at first, later by ten seconds. */
+export type LoadHistory = {
+  buckets: readonly LoadBucket[];
+  /** Equal ones are one object. */
+  known: ReadonlyMap<string, LoadOf>;
+  /** By query id. */
+  statements: ReadonlyMap<string, string>;
+};
+
+export const noLoad: LoadHistory = {buckets: [], known: new Map(), statements: new Map()};
+
+const keptMs = 3_600_000;
+const byReadingMs = 300_000;
+const mergedMs = 10_000;
+/** Above this, those that are no longer used are forgotten. */
+const mostKnown = 4000;
+
+/** Adds a reading. One of the same time as the last (its statements came later) adds nothing; a clock set back begins anew. */
+export function addLoad(history: LoadHistory, snapshot: Snapshot): LoadHistory {
+  const at_ms = Date.parse(snapshot.at);
+  const last = history.buckets.at(-1);
+  if (last?.to_ms === at_ms) return history;
+  const {buckets, ...before} = last !== undefined && at_ms < last.to_ms ? noLoad : history;
+  const known = new Map(before.known.size > mostKnown ? knownIn(buckets) : before.known);
+  const statements = new Map(before.statements.size > mostKnown ? [] : before.statements);
+  const bucket = toBucket(snapshot, at_ms, {known, statements});
+  return {buckets: [...mergeOld(buckets, at_ms), bucket], known, statements};
+}
+
+function knownIn(buckets: readonly LoadBucket[]): [string, LoadOf][] {
+  return buckets.flatMap(({sessions}) => [...sessions.keys()].map(of => [keyOf(of), of] as [string, LoadOf]));
+}
+
+const longestStatement = 200;
+
+function oneLine(query: string | null): string {
+  return (query ?? '')
+    .slice(0, longestStatement * 2)
+    .replace(/\s+/g, ' ')
+    .trim()
+    .slice(0, longestStatement);
+}
+
+function keyOf(of: LoadOf): string {
+  return Object.values(of).join('\0');
+}
+
+/** Drops what is older than an hour, and merges the oldest of those by reading with the ten seconds before it. */
+function mergeOld(buckets: readonly LoadBucket[], at_ms: number): LoadBucket[] {
+  const kept = buckets.filter(({to_ms}) => at_ms - to_ms < keptMs);
+  const first = kept.findIndex(({from_ms, to_ms}) => from_ms === to_ms && at_ms - to_ms > byReadingMs);
+  const [before, oldest] = [kept[first - 1], kept[first]];
+  if (oldest === undefined) return kept;
+  const isJoined = before !== undefined && oldest.to_ms - before.from_ms < mergedMs;
+  const merged = isJoined ? join(before, oldest) : {...oldest, to_ms: oldest.to_ms + 1};
+  return kept.toSpliced(isJoined ? first - 1 : first, isJoined ? 2 : 1, merged);
+}
+
+function join(a: LoadBucket, b: LoadBucket): LoadBucket {
+  const sessions = new Map(a.sessions);
+  for (const [of, count] of b.sessions) sessions.set(of, (sessions.get(of) ?? 0) + count);
+  return {
+    from_ms: a.from_ms,
+    to_ms: b.to_ms,
+    readings: a.readings + b.readings,
+    hidden: a.hidden + b.hidden,
+    sessions,
+  };
+}
+
+type Known = {known: Map<string, LoadOf>; statements: Map<string, string>};
+
+function toBucket(snapshot: Snapshot, at_ms: number, {known, statements}: Known): LoadBucket {
+  const sessions = new Map<LoadOf, number>();
+  const blockers = blockersOf(snapshot);
+  const objects = new Map(snapshot.lock_waits.map(wait => [wait.pid, wait]));
+  let hidden = 0;
+  for (const backend of snapshot.backends) {
+    if (backend.state === null) hidden++;
+    const isBlocker = isIdleInTransaction(backend) && blockers.has(backend.pid);
+    if (!isBlocker && !isActive(backend)) continue;
+    const wait = objects.get(backend.pid);
+    const found: LoadOf = {
+      ...eventOf(backend),
+      query_id: backend.query_id,
+      statement: statementOf(backend, statements),
+      operation: operationOf(backend.tags),
+      route: backend.tags.route ?? '',
+      application_name: backend.application_name,
+      usename: backend.usename,
+      datname: backend.datname,
+      client_addr: backend.client_addr ?? '',
+      object: wait === undefined ? '' : lockedObject(wait, backend),
+    };
+    const key = keyOf(found);
+    const of = known.get(key) ?? found;
+    known.set(key, of);
+    sessions.set(of, (sessions.get(of) ?? 0) + 1);
+  }
+  return {from_ms: at_ms, to_ms: at_ms, readings: 1, hidden, sessions};
+}
+
+/** Literals differ from call to call, where there is a query id: the first text stands for all. */
+function statementOf({query_id, query}: Backend, statements: Map<string, string>): string {
+  if (query_id === null) return oneLine(query);
+  const known = statements.get(query_id);
+  if (known !== undefined) return known;
+  const text = oneLine(query);
+  if (text !== '') statements.set(query_id, text);
+  return text;
+}
+
+/** Sessions at the head of a lock queue. */
+function blockersOf(snapshot: Snapshot): ReadonlySet<number> {
+  return new Set(snapshot.lock_waits.length === 0 ? [] : [...rootsOf(snapshot).values()].flat());
+}
+
+function eventOf(backend: Backend): Pick<LoadOf, 'class' | 'event'> {
+  if (isIdleInTransaction(backend)) return {class: 'blocker', event: 'idle in transaction'};
+  const {wait_event_type: type, wait_event} = backend;
+  if (type === null) return {class: 'CPU', event: 'CPU'};
+  const known = loadClasses.find(each => each === type);
+  return {class: known ?? 'other', event: `${type}:${wait_event}`};
+}
+
+/** Prisma writes `User.findMany`, and from 7.1 on with what was asked for after a colon (@prisma/sqlcommenter-query-insights). */
+function operationOf({prismaQuery = ''}: Record<string, string>): string {
+  return prismaQuery.replace(/:.*/s, '');
+}
+
+export type LoadRow = LoadOf & {
+  /** Average of the readings. */
+  sessions: number;
+};
+
+export type LoadOver = {
+  from_ms: number;
+  to_ms: number;
+  readings: number;
+  /** Average of sessions whose state is hidden. */
+  hidden: number;
+  rows: LoadRow[];
+};
+
+/** The load of the last `window_ms`; null without a reading in it. */
+export function loadOver({buckets}: LoadHistory, window_ms: number): LoadOver | null {
+  const end_ms = buckets.at(-1)?.to_ms ?? 0;
+  const within = buckets.filter(({from_ms}) => end_ms - from_ms <= window_ms);
+  const [first] = within;
+  if (first === undefined) return null;
+  let readings = 0;
+  let hidden = 0;
+  const counts = new Map<LoadOf, number>();
+  for (const bucket of within) {
+    readings += bucket.readings;
+    hidden += bucket.hidden;
+    for (const [of, count] of bucket.sessions) counts.set(of, (counts.get(of) ?? 0) + count);
+  }
+  const rows = [...counts].map(([of, count]) => ({...of, sessions: count / readings}));
+  return {from_ms: first.from_ms, to_ms: end_ms, readings, hidden: hidden / readings, rows};
+}
+
+export const loadDimensions = [
+  'event',
+  'statement',
+  'operation',
+  'route',
+  'application',
+  'role',
+  'database',
+  'client',
+  'object',
+] as const;
+
+export type LoadDimension = (typeof loadDimensions)[number];
+
+/** What a row is in one dimension, for people. */
+export function loadValue(of: LoadOf, dimension: LoadDimension): string {
+  switch (dimension) {
+    case 'event':
+      return of.event;
+    case 'statement':
+      return of.statement || `(unknown) ${of.query_id ?? ''}`.trim();
+    case 'operation':
+      return of.operation || '(no tag)';
+    case 'route':
+      return of.route || '(no tag)';
+    case 'application':
+      return of.application_name || '(no name)';
+    case 'role':
+      return of.usename ?? '(unknown)';
+    case 'database':
+      return of.datname ?? '(unknown)';
+    case 'client':
+      return of.client_addr || 'local';
+    case 'object':
+      return of.object || '(waits for no lock)';
+  }
+}
+
+/** What groups rows: statements by their query id. */
+function loadKey(of: LoadOf, dimension: LoadDimension): string {
+  return (dimension === 'statement' && of.query_id) || loadValue(of, dimension);
+}
+
+export type LoadGroup = {
+  /** The value, and of a statement its query id. */
+  key: string;
+  value: string;
+  /** Average busy sessions. */
+  sessions: number;
+  /** Of the sessions of all groups, 0 to 1. */
+  share_ratio: number;
+  /** The largest first. */
+  classes: {class: LoadClass; sessions: number}[];
+};
+
+/** The rows by one dimension, the largest first. */
+export function groupLoad(rows: readonly LoadRow[], dimension: LoadDimension): LoadGroup[] {
+  const groups = new Map<string, {value: string; classes: Map<LoadClass, number>}>();
+  let all = 0;
+  for (const row of rows) {
+    const key = loadKey(row, dimension);
+    const group = groups.get(key) ?? {value: loadValue(row, dimension), classes: new Map()};
+    groups.set(key, group);
+    group.classes.set(row.class, (group.classes.get(row.class) ?? 0) + row.sessions);
+    all += row.sessions;
+  }
+  return [...groups]
+    .map(([key, {value, classes}]): LoadGroup => {
+      const sessions = [...classes.values()].reduce((sum, each) => sum + each, 0);
+      return {
+        ...{key, value, sessions},
+        share_ratio: sessions / all,
+        classes: [...classes]
+          .map(([name, count]) => ({class: name, sessions: count}))
+          .sort((a, b) => b.sessions - a.sessions),
+      };
+    })
+    .sort((a, b) => b.sessions - a.sessions || (a.value < b.value ? -1 : 1));
+}
+
+/** A reading stands for the time until the next one, but not for an outage. */
+const heldMs = 15_000;
+
+/** The average of busy sessions by class, in the order of `loadClasses`; null where there was no reading. */
+export type LoadColumn = {at_ms: number; sessions: number[] | null};
+
+/**
+ * The last `window_ms` as `count` columns of equal time, of the rows that `matches` takes. It begins and ends at a multiple
+ * of a quarter of the window, with room for what follows: over a slow connection a chart that moves is most of what is written.
+ */
+export function loadColumns(
+  {buckets}: LoadHistory,
+  {window_ms, count}: {window_ms: number; count: number},
+  matches: (of: LoadOf) => boolean,
+): LoadColumn[] {
+  const quarter_ms = window_ms / 4;
+  const end_ms = buckets.at(-1)?.to_ms ?? 0;
+  const begin_ms = Math.ceil(end_ms / quarter_ms) * quarter_ms - window_ms;
+  const width_ms = window_ms / count;
+  const sums = Array.from({length: count}, () => ({readings: 0, sessions: loadClasses.map(() => 0)}));
+  for (const {to_ms, readings, sessions} of buckets) {
+    const sum = sums[Math.min(count - 1, Math.floor((to_ms - begin_ms) / width_ms))];
+    if (sum === undefined) continue;
+    sum.readings += readings;
+    for (const [of, each] of sessions) {
+      if (!matches(of)) continue;
+      const at = loadClasses.indexOf(of.class);
+      sum.sessions[at] = (sum.sessions[at] ?? 0) + each;
+    }
+  }
+  const columns: LoadColumn[] = [];
+  let last: {until_ms: number; sessions: number[]} | null = null;
+  for (const [index, {readings, sessions}] of sums.entries()) {
+    const at_ms = begin_ms + index * width_ms;
+    if (readings > 0)
+      last = {until_ms: at_ms + width_ms + heldMs, sessions: sessions.map(each => each / readings)};
+    const isHeld = last !== null && at_ms <= Math.min(last.until_ms, end_ms);
+    columns.push({at_ms, sessions: isHeld ? (last?.sessions ?? null) : null});
+  }
+  return columns;
+}

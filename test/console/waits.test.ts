@@ -1,0 +1,70 @@
+import {describe, expect, it} from 'vitest';
+import type {Backend} from '../../source/model/snapshot.ts';
+import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
+import {open, play, press, read, rowsOf, screenOf} from './played.ts';
+
+const active = {state: 'active', wait_event_type: null, wait_event: null} as const;
+const reading = {state: 'active', wait_event_type: 'IO', wait_event: 'DataFileRead'} as const;
+
+function waits(size: [number, number], ...readings: Partial<Backend>[][]) {
+  const messages = readings.map((backends, second) =>
+    read(
+      createSnapshot({
+        at: new Date(Date.UTC(2026, 0, 1, 12, 0, second * 5)).toISOString(),
+        backends: backends.map((backend, index) => createBackend({pid: index + 1, ...backend})),
+      }),
+    ),
+  );
+  return press(play(open(...size), ...messages).state, '9');
+}
+
+const orders = {...reading, query_id: '7', query: 'SELECT * FROM orders', application_name: 'web'};
+const items = {...reading, query_id: '8', query: 'UPDATE items SET n = 1', application_name: 'job'};
+
+describe('the Waits view', () => {
+  it.each<[number, number]>([
+    [80, 24],
+    [160, 50],
+  ])('shows busy sessions by wait event, on average of the readings (%ix%i)', (columns, rows) => {
+    const shown = rowsOf(
+      waits([columns, rows], [orders, items, active], [orders], [orders, active], [active]),
+    );
+    const text = shown.join('\n');
+    expect(text).toContain('1.8 busy sessions on average of 4 readings in 15s');
+    expect(text).toMatch(/C CPU 0\.8 +D disk 1\.0/);
+    expect(text).toMatch(/> +1\.00 +57\.1% IO:DataFileRead .*IO 100%/);
+    expect(text).toMatch(/0\.75 +42\.9% CPU .*CPU 100%/);
+    // One cell of CPU below one of disk, at the time of the first reading.
+    expect(text).toMatch(/│ +D[D ]/);
+  });
+
+  it('looks into a row: its sessions by the next dimension in which they differ', () => {
+    const by_statement = press(waits([120, 40], [orders, items, active]), 'enter');
+    expect(screenOf(by_statement)).toMatch(
+      /1\.00 +50\.0% SELECT \* FROM orders[\s\S]*1\.00 +50\.0% UPDATE items/,
+    );
+    expect(rowsOf(by_statement)[1]).toContain('/event=IO:DataFileRead');
+    const same = press(by_statement, 'enter');
+    expect(screenOf(same)).toContain('these sessions differ in nothing else');
+  });
+
+  it('groups by another dimension', () => {
+    const by_application = press(waits([120, 40], [orders, orders, items]), 's', 's', 's', 's');
+    expect(screenOf(by_application)).toMatch(/APPLICATION[\s\S]*2\.00 +66\.7% web[\s\S]*1\.00 +33\.3% job/);
+  });
+
+  it('names what a filter cannot mean', () => {
+    const filtered = press(waits([120, 40], [orders]), '/', ...'foo=1');
+    expect(screenOf(filtered)).toContain('no column "foo": event, statement');
+  });
+
+  it('says how many sessions are hidden from the role', () => {
+    const text = screenOf(waits([120, 40], [{state: null}, {state: null}, active]));
+    expect(text).toContain('1.0 busy sessions on average of 1 reading');
+    expect(text).toContain('and 2.0 sessions whose state is hidden');
+  });
+
+  it('has no row where no session is busy', () => {
+    expect(screenOf(waits([120, 40], [{}]))).toContain('no session was busy');
+  });
+});
