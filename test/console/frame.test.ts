@@ -244,9 +244,9 @@ describe('tabs', () => {
 
   it('say that the order is frozen, by a sign where words would cost the counts', () => {
     expect(tabs(120)).toMatch(/2 Sessions 43 .* order frozen$/);
-    expect(tabs(92)).toMatch(/2 Sessions 43 .*7 Changes +≡$/);
-    expect(tabs(80)).toMatch(/^1 Overview 1! 2 Sessions 3 Statements .*7 Changes +≡$/);
-    expect(tabs(78)).toMatch(/^1 Overview 1! 2 Sessions .*7 Changes +≡$/);
+    expect(tabs(102)).toMatch(/2 Sessions 43 .*9 Waits +≡$/);
+    expect(tabs(92)).toMatch(/^1 Overview 1! 2 Sessions 3 Statements .*9 Waits +≡$/);
+    expect(tabs(80)).toMatch(/^1 Over 1! 2 Sessions .*9 Wait +≡$/);
   });
 });
 

@@ -50,7 +50,7 @@ describe('keymap', () => {
   it.each([
     ['2', {state: {view: 'sessions'}}],
     ['tab', {state: {view: 'sessions'}}],
-    ['shift-tab', {state: {view: 'changes'}}],
+    ['shift-tab', {state: {view: 'waits'}}],
     ['ctrl-c', {effects: [{kind: 'quit'}]}],
     ['q', {effects: [{kind: 'quit'}]}],
     ['?', {state: {overlay: {kind: 'help'}}}],

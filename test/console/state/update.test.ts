@@ -213,7 +213,11 @@ describe('what was entered', () => {
 
 describe(':', () => {
   it.each([
-    ['overview', 'filter idle', 'works in Sessions (2), Statements (3), Journal (6) and Changes (7)'],
+    [
+      'overview',
+      'filter idle',
+      'works in Sessions (2), Statements (3), Journal (6), Changes (7) and Waits (9)',
+    ],
     ['overview', 'sort', 'this view has a fixed order'],
     ['sessions', 'sort', 'by which column? pid, state'],
     ['sessions', 'sort nope', 'no column "nope" here: pid, state'],
