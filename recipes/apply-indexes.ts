@@ -195,9 +195,14 @@ function lackingLine({prisma_schema, catalog}: RecipeData): string[] {
   return [`Your schema declares ${count} that this server lacks: ${lacking.join('; ')}.`];
 }
 
-/** '' for no new migration: the indexes come from an existing one. */
+/** '' for no new migration: the indexes come from an existing one, or Prisma 8 plans it. */
 function defaultMigration(file: string, {prisma_schema}: RecipeData): string {
-  if (prisma_schema === undefined || /(^|\/)migrations\/[^/]+\/migration\.sql$/.test(file)) return '';
+  if (
+    prisma_schema === undefined ||
+    prisma_schema.contract !== undefined ||
+    /(^|\/)migrations\/[^/]+\/migration\.sql$/.test(file)
+  )
+    return '';
   return nextMigration(prisma_schema, 'add_indexes');
 }
 

@@ -79,6 +79,16 @@ export type PrismaSchema = {
   files: {path: string; text: string}[];
   /** prisma/migrations and its content; null without one (`prisma db push`). */
   migrations: {folder: string; names: string[]} | null;
+  /** Prisma 8 has a contract in place of a schema: `files` holds it, or nothing if it is TypeScript. */
+  contract?: PrismaContract;
+};
+
+/** What Prisma 8 reads in place of a schema. */
+export type PrismaContract = {
+  /** `contract.prisma` or `contract.ts`. */
+  path: string;
+  /** The plain indexes of the contract.json beside it, with their names on the server; none if it was not emitted. */
+  indexes: {schema: string; table: string; columns: string[]; name: string}[];
 };
 
 /** Requests the fact: the application's folder. */

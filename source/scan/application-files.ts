@@ -4,7 +4,13 @@ import {usageError} from '../core/errors.ts';
 import {readEnvFile} from '../core/pool/env.ts';
 import {readPoolerFile} from '../core/pool/pgbouncer-ini.ts';
 import {decodeBytes} from '../core/text/bytes.ts';
-import type {EnvFile, PoolerFile, PrismaSchema, PrismaSchemaNeed} from '../model/application.ts';
+import type {
+  EnvFile,
+  PoolerFile,
+  PrismaContract,
+  PrismaSchema,
+  PrismaSchemaNeed,
+} from '../model/application.ts';
 
 /** Reads an application's .env file. Throws AbortError (exit 2) if it cannot be read. */
 export async function readEnvFileAt({path, variable}: {path: string; variable: string}): Promise<EnvFile> {
@@ -55,7 +61,8 @@ export async function readPrismaSchema({folder}: PrismaSchemaNeed): Promise<Pris
 }
 
 export async function readSchemaOf(root: string): Promise<PrismaSchema | null> {
-  const {schema, migrations} = await readConfigured(root);
+  const {schema, migrations, contract} = await readConfigured(root);
+  if (contract !== null) return readContract(root, contract, migrations);
   for (const place of [...schema, ...schemaPlaces]) {
     const files = await readSchemaAt(join(root, place), {withModels: !schema.includes(place)});
     if (files.length > 0)
@@ -92,8 +99,54 @@ export async function readConfig(root: string): Promise<{place: string; text: st
   return null;
 }
 
-/** `schema` and `migrations.path` of a prisma.config, `prisma.schema` of package.json. */
-async function readConfigured(root: string): Promise<{schema: string[]; migrations: string[]}> {
+/** Prisma 8's contract, in its own language or in TypeScript, and the contract.json that it was emitted to. */
+async function readContract(
+  root: string,
+  contract: string,
+  migrations: readonly string[],
+): Promise<PrismaSchema | null> {
+  const path = await realPathOf(join(root, contract));
+  const text = await readText(path);
+  if (text === null) return null;
+  const json = await readText(path.replace(/\.[^.]+$/, '.json'));
+  return {
+    files: path.endsWith('.prisma') ? [{path, text}] : [],
+    migrations: await readMigrations(root, path, migrations),
+    contract: {path, indexes: json === null ? [] : contractIndexes(json)},
+  };
+}
+
+type ContractTable = {indexes?: {name?: unknown; columns?: unknown; where?: unknown; type?: unknown}[]};
+type ContractJson = {
+  storage?: {namespaces?: Record<string, {entries?: {table?: Record<string, ContractTable>}}>};
+};
+
+/** `storage.namespaces.<schema>.entries.table.<table>.indexes` of @prisma/orm-postgres 8.0.0-rc.13. */
+function contractIndexes(json: string): PrismaContract['indexes'] {
+  const {storage} = (parseJson(json) ?? {}) as ContractJson;
+  return Object.entries(storage?.namespaces ?? {}).flatMap(([schema, namespace]) =>
+    Object.entries(namespace.entries?.table ?? {}).flatMap(([table, {indexes = []}]) =>
+      indexes.flatMap(({name, columns, where, type}) =>
+        typeof name === 'string' && Array.isArray(columns) && where === undefined && type === undefined
+          ? [{schema, table, columns: columns.map(String), name}]
+          : [],
+      ),
+    ),
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** `schema` and `migrations.path` of a prisma.config, `prisma.schema` of package.json; Prisma 8's `contract`. */
+async function readConfigured(
+  root: string,
+): Promise<{schema: string[]; migrations: string[]; contract: string | null}> {
   const manifest = /"prisma"\s*:\s*\{[^}]*"schema"\s*:\s*"([^"]+)"/.exec(
     (await readText(join(root, 'package.json'))) ?? '',
   );
@@ -107,6 +160,7 @@ async function readConfigured(root: string): Promise<{schema: string[]; migratio
       ...configured(/(?<![\w.'"])schema\s*:\s*/),
       ...(manifest?.[1] === undefined ? [] : [manifest[1]]),
     ],
+    contract: configured(/(?<![\w.'"])contract\s*:\s*/)[0] ?? null,
     migrations: configured(/(?<![\w.'"])migrations\s*:\s*\{[^}]*?\bpath\s*:\s*/),
   };
 }

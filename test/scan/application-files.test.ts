@@ -110,3 +110,35 @@ it('a folder without a schema is reported', async () => {
   const folder = await createApp({'package.json': '{}'});
   expect(await rejection(readPrismaSchema({folder}))).toMatchObject({exitCode: 2});
 });
+
+it.each(['prisma', 'ts'])(
+  "Prisma 8's contract.%s is found with the indexes it was emitted with",
+  async ending => {
+    const path = `src/db/contract.${ending}`;
+    const index = {
+      columns: ['authorId'],
+      name: 'Post_authorId_idx_e47547ed',
+      prefix: 'Post_authorId_idx',
+      unique: false,
+    };
+    const partial = {columns: ['note'], name: 'post_note_08e152e3', where: '(note IS NOT NULL)'};
+    const folder = await createApp({
+      'prisma.config.ts': `export default definePrismaConfig({orm: ormConfig({contract: "./${path}"})});`,
+      [path]: 'model Post {\n}',
+      'src/db/contract.json': JSON.stringify({
+        storage: {namespaces: {public: {entries: {table: {Post: {indexes: [index, partial]}}}}}},
+      }),
+      'migrations/app/20261128T1027_add/ops.json': '[]',
+    });
+    expect(await readPrismaSchema({folder})).toEqual({
+      files: ending === 'prisma' ? [{path: join(folder, path), text: 'model Post {\n}'}] : [],
+      migrations: null,
+      contract: {
+        path: join(folder, path),
+        indexes: [
+          {schema: 'public', table: 'Post', columns: ['authorId'], name: 'Post_authorId_idx_e47547ed'},
+        ],
+      },
+    });
+  },
+);

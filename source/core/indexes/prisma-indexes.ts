@@ -4,12 +4,13 @@ import type {IndexProposal} from '../../model/index-advice.ts';
 import type {AdviceStep, FileStep, Step} from '../../model/step.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
 import {ifNotExists, isUnique, type PlainKey, plainKeysOf} from './index-catalog.ts';
+import {contractAdvice, contractLine, lackingOfContract, nameInContract} from './prisma-contract.ts';
 import {takenNames} from './proposals.ts';
 
 /**
  * Steps that keep a Prisma application's schema and migrations in line with new indexes: `@@index`
- * lines in the models, a migration that is a no-op if the indexes exist (none if its name is ''),
- * and advice for the rest.
+ * lines in the models, a migration that is a no-op if the indexes exist (none if its name is ''; Prisma 8
+ * writes its own), and advice for the rest.
  */
 export function prismaSteps(
   proposals: readonly IndexProposal[],
@@ -17,7 +18,7 @@ export function prismaSteps(
   migration: string,
 ): Step[] {
   const all = readModels(schema);
-  const placed = proposals.map(proposal => place(proposal, all, hasPartialIndexes(schema)));
+  const placed = proposals.map(proposal => place(proposal, all, schema));
   const models = new Set(placed.flatMap(({model, line}) => (model === null || line === null ? [] : [model])));
   const unplaced = placed.filter(({line}) => line === null);
   return [
@@ -27,8 +28,9 @@ export function prismaSteps(
         placed.filter(each => each.model === model),
       ),
     ),
-    ...migrationSteps(placed, schema, migration),
-    ...(unplaced.length === 0 ? [] : [adviceOf(unplaced)]),
+    ...(schema.contract === undefined
+      ? [...migrationSteps(placed, schema, migration), ...adviceOf(unplaced)]
+      : contractAdvice(schema.contract, {all: placed, undeclared: unplaced})),
   ];
 }
 
@@ -45,12 +47,16 @@ export function nextMigration({migrations}: PrismaSchema, name: string): string 
 
 type Placed = {proposal: IndexProposal; model: PrismaModel | null; line: string | null};
 
-function place(proposal: IndexProposal, models: PrismaModel[], is_partial_possible: boolean): Placed {
+function place(proposal: IndexProposal, models: PrismaModel[], schema: PrismaSchema): Placed {
   const model =
     models.find(
-      ({table, schema}) => table === proposal.table && (schema === null || schema === proposal.schema),
+      each => each.table === proposal.table && (each.schema === null || each.schema === proposal.schema),
     ) ?? null;
-  return {proposal, model, line: model && indexLine(proposal, model, is_partial_possible)};
+  if (model === null) return {proposal, model, line: null};
+  if (schema.contract === undefined)
+    return {proposal, model, line: indexLine(proposal, model, hasPartialIndexes(schema))};
+  const keys = isUnique(proposal.definition) ? null : plainKeysOf(proposal.definition);
+  return {proposal, model, line: keys && contractLine(proposal, keys, model.fields)};
 }
 
 /** `previewFeatures = ["partialIndexes"]` of a generator: `where: raw("...")`. */
@@ -67,9 +73,7 @@ export function withDeclaredNames(
   const models = readModels(schema);
   const taken = takenNames(catalog);
   return proposals.map(proposal => {
-    const {model, line} = place(proposal, models, hasPartialIndexes(schema));
-    const declared = model === null || line === null ? undefined : findLine(model.text, line);
-    const name = declared === undefined ? undefined : mapOf(declared);
+    const name = declaredName(proposal, models, schema);
     if (name === undefined || name === proposal.name || taken.has(`${proposal.schema}.${name}`))
       return proposal;
     const [old, own] = [quoteIdentifier(proposal.name), quoteIdentifier(name)];
@@ -78,8 +82,24 @@ export function withDeclaredNames(
   });
 }
 
+function declaredName(
+  proposal: IndexProposal,
+  models: PrismaModel[],
+  schema: PrismaSchema,
+): string | undefined {
+  if (schema.contract !== undefined) {
+    const keys = proposal.predicate === null ? plainKeysOf(proposal.definition) : null;
+    const columns = keys?.map(({name}) => name);
+    return columns && nameInContract(schema.contract, proposal, columns);
+  }
+  const {model, line} = place(proposal, models, schema);
+  const declared = model === null || line === null ? undefined : findLine(model.text, line);
+  return declared === undefined ? undefined : mapOf(declared);
+}
+
 /** The plain @@index lines of the schema that no index of the server is for. */
 export function lackingIndexes(schema: PrismaSchema, {tables, indexes}: Catalog): string[] {
+  if (schema.contract !== undefined) return lackingOfContract(schema.contract, {tables, indexes});
   return readModels(schema).flatMap(model =>
     model.text.split('\n').flatMap(line => {
       const [, list] =
@@ -213,19 +233,16 @@ function migrationText({proposal: {schema, table, definition}, model}: Placed): 
     : text;
 }
 
-function adviceOf(unplaced: Placed[]): AdviceStep {
-  return {
-    kind: 'advice',
-    title: 'add what schema.prisma cannot express yourself',
-    subject: 'schema.prisma',
-    text: unplaced
-      .map(({proposal: {name, schema, table, definition}, model}) =>
-        model === null
-          ? `${name}: no model is mapped to ${schema}.${table}`
-          : `${name}: model ${model.name} cannot express it; only the migration has it (${definition})`,
-      )
-      .join('\n'),
-  };
+function adviceOf(unplaced: Placed[]): AdviceStep[] {
+  const lines = unplaced.map(({proposal: {name, schema, table, definition}, model}) =>
+    model === null
+      ? `${name}: no model is mapped to ${schema}.${table}`
+      : `${name}: model ${model.name} cannot express it; only the migration has it (${definition})`,
+  );
+  const title = 'add what schema.prisma cannot express yourself';
+  return lines.length === 0
+    ? []
+    : [{kind: 'advice', title, subject: 'schema.prisma', text: lines.join('\n')}];
 }
 
 /** The models of a schema; views and types have no indexes. */

@@ -211,3 +211,64 @@ it('changes use the line endings of the file', () => {
   expect(changed?.replaceAll('\r\n', '')).not.toContain('\n');
   expect(applyChange(changed ?? null, invertChange(step.change))).toBe(windows.files[0]?.text);
 });
+
+describe('a contract of Prisma 8', () => {
+  const file = '/app/src/prisma/contract.prisma';
+  const content = 'model Order {\n  id Int @id\n  userId Int @map("user_id")\n  @@map("orders")\n}\n';
+  const contract: NonNullable<PrismaSchema['contract']> = {path: file, indexes: []};
+  const withContract = (more: Partial<PrismaSchema> = {}): PrismaSchema => ({
+    files: [{path: file, text: content}],
+    migrations: {folder: '/app/migrations', names: ['app', 'snapshots']},
+    contract,
+    ...more,
+  });
+  const definition = 'CREATE INDEX CONCURRENTLY "orders_user_id_idx" ON public.orders (user_id)';
+  const proposal = createProposal({table: 'orders', name: 'orders_user_id_idx', definition});
+
+  it('declares an index under its name, and leaves the migration to Prisma', () => {
+    const steps = prismaSteps([proposal], withContract(), '20250101000000_add_indexes');
+    expect(steps.map(({kind, subject}) => [kind, subject])).toEqual([
+      ['file', `file:${file}`],
+      ['advice', `file:${file}`],
+    ]);
+    expect(steps[0]).toMatchObject({
+      diff: [' model Order {', '+  @@index([userId], map: "orders_user_id_idx")'],
+    });
+    expect(steps[1]).toMatchObject({
+      text: expect.stringMatching(
+        /^prisma contract emit\nprisma migration plan --name add_indexes\nprisma db migrate\n/,
+      ),
+    });
+  });
+
+  it.each<[string, Partial<IndexProposal>, Partial<PrismaSchema>]>([
+    ['an order', {definition: definition.replace('user_id)', 'user_id DESC)')}, {}],
+    ['an operator class', {definition: definition.replace('user_id)', 'user_id int4_ops)')}, {}],
+    ['a condition', {predicate: 'user_id > 0', definition: `${definition} WHERE user_id > 0`}, {}],
+    ['a contract in TypeScript', {}, {files: []}],
+  ])('says what to declare by hand: %s', (_, own, more) => {
+    const steps = prismaSteps([{...proposal, ...own}], withContract(more), '');
+    expect(steps.map(({kind}) => kind)).toEqual(['advice']);
+    expect(steps[0]).toMatchObject({
+      text: expect.stringMatching(/^orders_user_id_idx: declare it in .* yourself/),
+    });
+  });
+
+  it('takes the name that the contract has for an index, and names what the server lacks', () => {
+    const indexes = [
+      {schema: 'public', table: 'orders', columns: ['user_id'], name: 'Order_userId_idx_e47547ed'},
+    ];
+    const catalog = createCatalog({
+      tables: [createTable({oid: '1', name: 'orders'})],
+      indexes: [createIndex({table_oid: '1', columns: ['id']})],
+    });
+    const named = withDeclaredNames([proposal], withContract({contract: {...contract, indexes}}), catalog);
+    expect(named[0]).toMatchObject({
+      name: 'Order_userId_idx_e47547ed',
+      definition: 'CREATE INDEX CONCURRENTLY "Order_userId_idx_e47547ed" ON public.orders (user_id)',
+    });
+    expect(lackingIndexes(withContract({contract: {...contract, indexes}}), catalog)).toEqual([
+      'Order_userId_idx_e47547ed on public.orders (user_id)',
+    ]);
+  });
+});
