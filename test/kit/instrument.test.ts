@@ -1,6 +1,7 @@
 import pg from 'pg';
 import {afterAll, afterEach, beforeAll, describe, expect, test} from 'vitest';
 import {instrumentPool, withTags, withTimeout} from '../../source/kit/kit.ts';
+import {describePgBouncer, startPgBouncer} from '../helpers/pgbouncer.ts';
 import {shareTestServer, type TestServer} from '../helpers/server.ts';
 
 let server: TestServer;
@@ -197,4 +198,39 @@ test('a pool survives the end of its sessions, idle ones and one that a caller h
   expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{one: 1}]);
   const reason = 'terminating connection due to administrator command';
   expect(errors).toEqual([reason, reason]);
+});
+
+describePgBouncer('through PgBouncer', () => {
+  test.each(['session', 'transaction', 'statement'] as const)(
+    'in %s mode the name reaches the server, and a timeout its statement',
+    async pool_mode => {
+      const pooler = await startPgBouncer({server, pool_mode});
+      const pool = openPool(2, {}, {connectionString: pooler.url()});
+      await pool.query('SELECT 1');
+      await pool.query('SELECT 1');
+      expect(await names()).toEqual([expect.stringMatching(/^web\[1\/2 w0 #/)]);
+      await expect(withTimeout(50, () => pool.query('SELECT pg_sleep(60)'))).rejects.toThrow('its timeout');
+      await expect.poll(() => server.query(running)).toEqual([]);
+      expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{one: 1}]);
+      await pool.end();
+      pools.length = 0;
+      await pooler.stop();
+    },
+  );
+
+  test('in transaction mode a server session has the name of the client that it serves', async () => {
+    const pooler = await startPgBouncer({server, pool_mode: 'transaction', settings: {default_pool_size: 1}});
+    const other = new pg.Client({connectionString: pooler.url(), application_name: 'other'});
+    await other.connect();
+    const pool = openPool(1, {}, {connectionString: pooler.url()});
+    await pool.query('SELECT 1');
+    await pool.query('SELECT 1');
+    const own = 'SELECT application_name AS name FROM pg_stat_activity WHERE pid = pg_backend_pid()';
+    expect((await other.query(own)).rows).toEqual([{name: 'other'}]);
+    expect((await pool.query(own)).rows).toEqual([{name: expect.stringMatching(/^web\[1\/1 w0 #/)}]);
+    await other.end();
+    await pool.end();
+    pools.length = 0;
+    await pooler.stop();
+  });
 });
