@@ -15,7 +15,8 @@ export function tagStatement(text: string, context: Context): string {
 /** A plug-in for Prisma 7.1 and later: `new PrismaClient({adapter, comments: [prismaTags]})`. */
 export function prismaTags(): Record<string, string> {
   const context = currentContext();
-  return context === null ? {} : Object.fromEntries(cleanTags(context));
+  if (context === null) return {};
+  return Object.fromEntries(cleanTags(context).map(({name, clean}) => [name, clean]));
 }
 
 /** A context does not change; one with a function is read for each statement. */
@@ -24,7 +25,7 @@ const comments = new WeakMap<Context, string>();
 function commentOf(context: Context): string {
   const known = comments.get(context);
   if (known !== undefined) return known;
-  const pairs = cleanTags(context).map(([name, value]) => `${name}='${encode(value)}'`);
+  const pairs = cleanTags(context).map(({name, encoded}) => `${name}='${encoded}'`);
   const comment = pairs.length === 0 ? '' : `/*${pairs.join(',')}*/`;
   if (isFixed(context)) comments.set(context, comment);
   return comment;
@@ -34,14 +35,18 @@ function isFixed({tags, outer}: Context): boolean {
   return typeof tags !== 'function' && (outer === null || isFixed(outer));
 }
 
-function cleanTags(context: Context): [string, string][] {
+type CleanTag = {name: string; clean: string; encoded: string};
+
+function cleanTags(context: Context): CleanTag[] {
   const tags = resolve(context);
-  return names.flatMap((name): [string, string][] => {
+  const all: CleanTag[] = [];
+  for (const name of names) {
     const value = tags[name];
-    if (typeof value !== 'string' || value === '') return [];
-    const clean = name === 'traceparent' ? readTrace(value) : cleanValue(name, value);
-    return clean === '' ? [] : [[name, clean]];
-  });
+    if (typeof value !== 'string' || value === '') continue;
+    const tag = name === 'traceparent' ? readTrace(value) : knownValue(name, value);
+    if (tag.clean !== '') all.push(tag);
+  }
+  return all;
 }
 
 function resolve({tags, outer}: Context): Tags {
@@ -50,8 +55,23 @@ function resolve({tags, outer}: Context): Tags {
 }
 
 /** https://www.w3.org/TR/trace-context/: the header comes from outside. */
-function readTrace(value: string): string {
-  return /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(value) ? value : '';
+function readTrace(value: string): CleanTag {
+  const clean = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(value) ? value : '';
+  return {name: 'traceparent', clean, encoded: clean};
+}
+
+/** Cleaning costs 10 µs; routes and jobs recur. */
+const recent = new Map<string, CleanTag>();
+
+function knownValue(name: string, value: string): CleanTag {
+  const key = `${name} ${value}`;
+  const known = recent.get(key);
+  if (known !== undefined) return known;
+  const clean = cleanValue(name, value);
+  const tag = {name, clean, encoded: encodeURIComponent(clean).replaceAll("'", '%27')};
+  if (recent.size >= 4 * mostValues) recent.clear();
+  if (value.length <= 4 * mostLength) recent.set(key, tag);
+  return tag;
 }
 
 const distinct = new Map<string, Set<string>>();
@@ -82,8 +102,4 @@ function isIdentifier(part: string): boolean {
     /^(?=.*\d)[\w-]{20,}$/.test(part) ||
     /@|%40/.test(part)
   );
-}
-
-function encode(value: string): string {
-  return encodeURIComponent(value).replaceAll("'", '%27');
 }
