@@ -1,3 +1,4 @@
+import type {Sample} from '../../../model/assessment.ts';
 import type {Act, Finding} from '../../../model/recipe.ts';
 import type {Backend} from '../../../model/snapshot.ts';
 import {thresholds} from '../../health/thresholds.ts';
@@ -62,21 +63,26 @@ function idlePool({snapshot, samples}: Context, sessions: [Backend, ...Backend[]
       (backend.state_age_ms ?? 0) >= thresholds.unused_session_ms.warning &&
       protectionOf(backend, snapshot, false) === null,
   );
-  const [{application_name, usename}] = sessions;
-  const busiest = Math.max(
-    0,
-    ...samples.map(({pools}) =>
-      pools
-        .filter(pool => pool.application_name === application_name && pool.usename === (usename ?? ''))
-        .reduce((sum, pool) => sum + pool.sessions - pool.idle, 0),
-    ),
-  );
   if (first === undefined) return null;
+  const busiest = mostBusy(samples, first);
   const unused: IdlePool['unused'] = [first, ...others];
   // Each client has a pool, with one connection at least.
   const clients = addressesOf(sessions).length;
   const needed = Math.max(clients, Math.ceil(busiest * margin), sessions.length - unused.length);
   return needed < sessions.length ? {sessions, unused, busiest, needed} : null;
+}
+
+/** The most sessions of this application and role that were not idle at once. Loops, because every reading asks for each pool. */
+function mostBusy(samples: readonly Sample[], {application_name, usename}: Backend): number {
+  let most = 0;
+  for (const {pools} of samples) {
+    let busy = 0;
+    for (const pool of pools)
+      if (pool.application_name === application_name && pool.usename === (usename ?? ''))
+        busy += pool.sessions - pool.idle;
+    most = Math.max(most, busy);
+  }
+  return most;
 }
 
 /** Half as many again as were busy at once. */
