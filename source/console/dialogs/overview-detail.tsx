@@ -10,10 +10,9 @@ import {useConsole, useTheme} from '../components/context.ts';
 import {clientOf, isHidden} from '../components/groups-list.tsx';
 import {Page} from '../components/page.tsx';
 import {BlankRow, Heading, PropertyRows, Prose, Signed} from '../components/prose.tsx';
-import {useShownWindow} from '../components/shown-window.ts';
 import {uniqueKeys} from '../rows/arrange.ts';
 import {groupId} from '../rows/groups.ts';
-import {windowText} from '../rows/statements.ts';
+import {shownWindow, windowText} from '../rows/statements.ts';
 import {findingId} from '../state/findings.ts';
 import {ChangeRows} from './finding-detail.tsx';
 
@@ -23,7 +22,7 @@ export function OverviewDetail() {
   const snapshot = useConsole(state => state.snapshot);
   const findings = useConsole(state => state.findings);
   const changes = useConsole(state => state.assessment?.changes ?? none);
-  const shown = useShownWindow();
+  const shown = useConsole(shownWindow);
   const samples = useConsole(state => state.samples);
   if (snapshot === null) return null;
   const {budget, unavailable} = snapshot;

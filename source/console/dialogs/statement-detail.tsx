@@ -9,9 +9,8 @@ import {Chart, type Point} from '../components/chart.tsx';
 import {useConsole} from '../components/context.ts';
 import {Anchor, Page} from '../components/page.tsx';
 import {BlankRow, Heading, Properties, type Property, Prose, usePageWidth} from '../components/prose.tsx';
-import {useShownWindow} from '../components/shown-window.ts';
 import {Text} from '../components/text.tsx';
-import {windowText} from '../rows/statements.ts';
+import {shownWindow, windowText} from '../rows/statements.ts';
 
 type StatementDetailProps = {
   id: string;
@@ -26,7 +25,7 @@ export function StatementDetail({id, text, explain}: StatementDetailProps) {
   const statement = useConsole(({snapshot}) =>
     snapshot?.statements.find(candidate => statementKey(candidate) === id),
   );
-  const shown = useShownWindow();
+  const shown = useConsole(shownWindow);
   const samples = useConsole(state => state.samples);
   if (!statement)
     return (

@@ -7,6 +7,7 @@ import {
 } from '../../core/activity/statement-window.ts';
 import {thresholds} from '../../core/health/thresholds.ts';
 import {formatAge, formatBytes, formatCount, formatMs} from '../../core/text/format.ts';
+import type {Statement} from '../../model/snapshot.ts';
 import type {Role} from '../screen/line.ts';
 import {type TableState, tableOf} from '../state/browsing.ts';
 import type {ConsoleState} from '../state/state.ts';
@@ -188,12 +189,29 @@ function slownessRole(mean_ms: number): Role {
 
 type Shown = Pick<ConsoleState, 'snapshot' | 'tables' | 'window' | 'windowBase'>;
 
-/** The statements of the snapshot shown, over the window shown. */
+/**
+ * The statements of the snapshot shown, over the window shown. Computed once for counters that are the same, which are read
+ * less often than sessions: the view, its page and what is read next ask for them.
+ */
 export function shownWindow({snapshot, window, windowBase}: Omit<Shown, 'tables'>): StatementsOver {
-  return snapshot === null
-    ? {rows: [], over_ms: null, is_since_reset: false}
-    : statementsOver(window, snapshot, windowBase);
+  if (snapshot === null) return noStatements;
+  const {at, statements, statements_info} = snapshot;
+  const counted_at = statements_info?.at ?? at;
+  const known = shownWindows.get(statements);
+  if (known?.window === window && known.windowBase === windowBase && known.counted_at === counted_at)
+    return known.over;
+  const over = statementsOver(window, snapshot, windowBase);
+  shownWindows.set(statements, {window, windowBase, counted_at, over});
+  return over;
 }
+
+const noStatements: StatementsOver = {rows: [], over_ms: null, is_since_reset: false};
+
+type KnownWindow = Pick<ConsoleState, 'window' | 'windowBase'> & {
+  counted_at: string;
+  over: StatementsOver;
+};
+const shownWindows = new WeakMap<readonly Statement[], KnownWindow>();
 
 export function statementRows(state: Shown): StatementRow[] {
   return arrangeStatements(shownWindow(state), tableOf(state, 'statements'));

@@ -10,12 +10,11 @@ import {FindingsList} from '../components/findings-list.tsx';
 import {GroupsList} from '../components/groups-list.tsx';
 import {Measured} from '../components/measured.tsx';
 import {gaugeRole, ServerHead} from '../components/server-head.tsx';
-import {useShownWindow} from '../components/shown-window.ts';
 import {PaintedRow, Text} from '../components/text.tsx';
 import {orderedFindings} from '../rows/findings.ts';
 import {groupFilter, groupId, groupRows} from '../rows/groups.ts';
 import {selectedGroup} from '../rows/selection.ts';
-import {statementText, windowText} from '../rows/statements.ts';
+import {shownWindow, statementText, windowText} from '../rows/statements.ts';
 import {span} from '../screen/line.ts';
 import {findingId, findingLetters} from '../state/findings.ts';
 import {openFinding, showSessions} from '../state/opening.ts';
@@ -225,7 +224,7 @@ function useChartEnd(): string | null {
 const headRows = 3;
 
 function Costliest({snapshot: {unavailable}}: {snapshot: Snapshot}) {
-  const shown = useShownWindow();
+  const shown = useConsole(shownWindow);
   const costliest = useMemo(() => costliestStatements(shown.rows), [shown]);
   const missing = unavailable.find(({section}) => section === 'statements');
   return (

@@ -4,12 +4,17 @@ import {mostListed} from '../../core/activity/statement-scan.ts';
 import {counted, formatAge, formatCount} from '../../core/text/format.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {useConsole, useTheme} from '../components/context.ts';
-import {useShownWindow} from '../components/shown-window.ts';
 import {Table} from '../components/table.tsx';
 import {Text} from '../components/text.tsx';
 import {filterProblem, legendOf} from '../rows/arrange.ts';
 import {selectedStatement} from '../rows/selection.ts';
-import {arrangeStatements, statementColumns, statementRows, windowText} from '../rows/statements.ts';
+import {
+  arrangeStatements,
+  shownWindow,
+  statementColumns,
+  statementRows,
+  windowText,
+} from '../rows/statements.ts';
 import {tableOf} from '../state/browsing.ts';
 import {openStatement} from '../state/dialog.ts';
 import {noEffects} from '../state/state.ts';
@@ -44,7 +49,7 @@ function Statements() {
     snapshot: state.snapshot,
     table: tableOf(state, 'statements'),
   }));
-  const shown = useShownWindow();
+  const shown = useConsole(shownWindow);
   const rows = useMemo(() => arrangeStatements(shown, table), [shown, table]);
   const eviction = evictionText(snapshot);
   const choice = choiceText(snapshot) ?? hiddenText(snapshot);
