@@ -84,6 +84,10 @@ export type MigrationTarget = {
   foreign_keys: TargetForeignKey[];
   /** Functions that are VOLATILE, by name. */
   volatile_functions: string[];
+  /** Domains with a CHECK or NOT NULL, by name: a new column of such a type rewrites the table. */
+  constrained_domains: string[];
+  /** Extended statistics (CREATE STATISTICS). */
+  statistics: {name: string; table_oid: string}[];
 };
 
 export type TargetRelation = {
@@ -100,6 +104,8 @@ export type TargetRelation = {
   parents: string[];
   /** Of an index: its table. */
   table_oid: string | null;
+  /** Of a view: the relations it reads. */
+  reads: string[];
   is_default_partition: boolean;
   columns: {name: string; type: string; not_null: boolean}[];
   constraints: TargetConstraint[];
@@ -115,4 +121,11 @@ type TargetConstraint = {
   columns: string[];
 };
 
-type TargetForeignKey = {name: string; table_oid: string; references_oid: string; columns: string[]};
+type TargetForeignKey = {
+  name: string;
+  table_oid: string;
+  references_oid: string;
+  /** PostgreSQL's copy of a partitioned table's key for a partition. */
+  is_inherited: boolean;
+  columns: string[];
+};

@@ -33,6 +33,8 @@ export const longest = [
   'commands/run/command',
   'cli/reading',
   'replay/prisma/program',
+  'commands/preflight/preflight',
+  'postgres/migration-locks',
   'postgres/sampler/sampler',
   'postgres/facts/index-advice-workloads',
   'postgres/facts/index-advice',

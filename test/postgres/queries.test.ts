@@ -21,6 +21,12 @@ import {
   tableHoldersQuery,
 } from '../../source/postgres/facts/locks.ts';
 import {tableUpkeepQuery, xminHoldersQuery} from '../../source/postgres/facts/maintenance.ts';
+import {
+  migrationHoldersQuery,
+  statementCallsQuery,
+  statementQueriesQuery,
+} from '../../source/postgres/facts/migration-reading.ts';
+import {migrationTargetQuery} from '../../source/postgres/facts/migration-target.ts';
 import {slotsQuery, standbysQuery} from '../../source/postgres/facts/replication.ts';
 import {databaseNamesQuery, roleSettingsQuery, rolesQuery} from '../../source/postgres/facts/roles.ts';
 import {sequenceOidsQuery, sequencesQuery} from '../../source/postgres/facts/sequences.ts';
@@ -57,6 +63,8 @@ const serverQueries: [Query, unknown[]][] = [
   [advisoryLocksQuery, ['1', true]],
   [namesQuery, []],
   [databaseNamesQuery, []],
+  [migrationTargetQuery, [['orders'], [], null]],
+  [migrationHoldersQuery, [['1']]],
   [wideningColumnsQuery, ['public.orders', 'id']],
   [wideningSequenceQuery, ['1', 1]],
   [catalogTablesQuery, []],
@@ -97,6 +105,8 @@ const statementQueries: [Query, unknown[]][] = [
   [statementsQuery, [10]],
   [wantedStatementsQuery, [['1'], ['1'], ['1']]],
   [statementsInfoQuery, []],
+  [statementCallsQuery, []],
+  [statementQueriesQuery, [['1']]],
   [statementsScanQuery, [['1'], ['1'], ['1']]],
   [statementTextsQuery, [[]]],
   [costlyStatementsQuery, [10]],

@@ -9,12 +9,23 @@ export const usage = {
       type: 'boolean',
       help: 'Each statement is a transaction, as psql -f runs it (without it a file is one, as Prisma Migrate runs it)',
     },
+    watch: {
+      type: 'boolean',
+      help: 'Wait until every statement is safe',
+    },
+    for: {type: 'string', value: 'TIME', help: 'With --watch: wait at most this long', default: 'no limit'},
+    rates: {
+      type: 'string',
+      value: 'TIME',
+      help: 'Time over which statements are counted, 0.1s to 60s',
+      default: '3s',
+    },
     ...jsonFlag,
     ...serverFlags,
   },
   details: [
     "<migration> is a .sql file, prisma/migrations or a folder in it, or ops.json of Prisma 8. poolctl reads it with PostgreSQL's own parser and executes nothing. Of prisma/migrations it reads what the server has not applied, without a server the newest migration.",
     'For each statement: its locks, what they block, whether it rewrites or reads a whole table, and a safer form as SQL. Only with a URL or a flag that names the server, never from the environment alone, poolctl also reads sizes, column types, who holds these locks, and how many statements per second would wait.',
-    'Exit 0 if every statement is safe, 1 otherwise, 2 if the migration cannot be read.',
+    'Exit 0 if every statement is safe, 1 otherwise, 2 if the migration cannot be read. With --watch 0 as soon as all is safe, 1 if no quiet moment can make it so or --for is over: `poolctl preflight m.sql --target prod --watch --for 10min && prisma migrate deploy`.',
   ],
 } as const satisfies Usage;

@@ -2,7 +2,7 @@ import type {Constraint, Node} from 'libpg-query';
 import {isPlainUsing, isSerial, requiresRewrite, typeText, volatilityOf} from './column-type.ts';
 import {addConstraint} from './constraint.ts';
 import {heaviest, type Part, type Remedy, type Work} from './effect.ts';
-import type {Relation, SchemaState} from './schema-state.ts';
+import {type Relation, type SchemaState, stringsOf} from './schema-state.ts';
 
 const mode = 'ACCESS EXCLUSIVE';
 
@@ -18,7 +18,10 @@ export function addColumn(def: Node | undefined, relation: Relation, state: Sche
   const generated = of('CONSTR_GENERATED');
   const hasValue =
     (value !== undefined && !isConstantNull) || isSerial(typeName) || of('CONSTR_IDENTITY') !== undefined;
-  const computed = computedWork({value, isSerial: isSerial(typeName), all, state});
+  const isConstrained = state.target?.constrained_domains.includes(stringsOf(typeName?.names).at(-1) ?? '');
+  const computed = isConstrained
+    ? 'rewrite'
+    : computedWork({value, isSerial: isSerial(typeName), all, state});
   const unnamed: Constraint = {contype: 'CONSTR_CHECK'};
   const others = all
     .filter(({contype}) => others_kinds.has(contype ?? ''))
@@ -87,6 +90,10 @@ export function alterType(
   if (def === undefined || !('ColumnDef' in def) || def.ColumnDef.typeName === undefined) return {mode};
   const {typeName, raw_default} = def.ColumnDef;
   const type = typeText(typeName);
+  // CHECK constraints of the column are made again, and so validated.
+  const isChecked = relation.found?.constraints.some(
+    ({kind, columns}) => kind === 'c' && columns.includes(column),
+  );
   const from = relation.found?.columns.find(({name}) => name === column)?.type;
   const work: Work = !isPlainUsing(raw_default, column, typeName)
     ? 'rewrite'
@@ -96,7 +103,9 @@ export function alterType(
         : 'rewrite'
       : requiresRewrite(from, type)
         ? 'rewrite'
-        : 'none';
-  const notes = from !== undefined && work === 'none' ? [`${from} to ${type} needs no rewrite`] : [];
+        : isChecked
+          ? 'scan'
+          : 'none';
+  const notes = from !== undefined && work !== 'rewrite' ? [`${from} to ${type} needs no rewrite`] : [];
   return {mode, work, notes, ...(work !== 'none' && {remedy: {kind: 'new-column' as const, column, type}})};
 }

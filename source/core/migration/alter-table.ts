@@ -81,6 +81,8 @@ const own = new Set([
   'AT_ResetRelOptions',
   'AT_ReplicaIdentity',
   'AT_ChangeOwner',
+  'AT_SetLogged',
+  'AT_SetUnLogged',
   'AT_SetTableSpace',
   'AT_SetAccessMethod',
   'AT_EnableRowSecurity',
@@ -123,6 +125,14 @@ function partOf(command: AlterTableCmd, relation: Relation, state: SchemaState):
     case 'AT_SetRelOptions':
     case 'AT_ResetRelOptions':
       return {mode: optionsOf(def).some(each => exclusiveOptions.has(each)) ? exclusive : share_update};
+    case 'AT_AddInherit':
+      return {
+        mode: exclusive,
+        locks:
+          def !== undefined && 'RangeVar' in def
+            ? lockOn(def.RangeVar, share_update, state, {recurses: false})
+            : [],
+      };
     case 'AT_AttachPartition':
     case 'AT_DetachPartition':
       return partition(subtype, def, relation, state);
@@ -138,15 +148,24 @@ function partition(
   state: SchemaState,
 ): Part {
   const {name, concurrent = false} = def !== undefined && 'PartitionCmd' in def ? def.PartitionCmd : {};
-  const child = name === undefined ? [] : lockRelation(state.find(nameOf(name)), exclusive, state);
+  const referencing = referencingOf(parent, state);
+  const isWeak = subtype === 'AT_DetachPartition' && versionOf(state) < 140_000 && referencing.length === 0;
+  const child =
+    name === undefined
+      ? []
+      : lockRelation(state.find(nameOf(name)), isWeak ? share_update : exclusive, state);
   const rest = defaultOf(parent, state);
   if (subtype === 'AT_DetachPartition' && concurrent)
     return {mode: share_update, locks: child, in_transaction: false};
   if (subtype === 'AT_DetachPartition')
-    return {mode: exclusive, locks: [...child, ...rest], remedy: {kind: 'concurrently'}};
+    return {
+      mode: exclusive,
+      locks: [...child, ...rest, ...keysOf(parent, state), ...referencing],
+      remedy: {kind: 'concurrently'},
+    };
   return {
     mode: share_update,
-    locks: [...child, ...rest],
+    locks: [...child, ...rest, ...keysOf(parent, state)],
     work: child.every(({relation}) => relation.is_new) && rest.length === 0 ? 'none' : 'scan',
     notes: ['a valid CHECK constraint that implies the partition bound spares the scan'],
     remedy: {kind: 'attach'},
@@ -168,10 +187,25 @@ function referencedBy(column: string, relation: Relation, state: SchemaState): R
     .flatMap(key => state.byOid(key.references_oid) ?? []);
 }
 
+/** A new partition gets its parent's foreign keys, from it and to it, and their triggers. */
+export function keysOf(parent: Relation, state: SchemaState): Lock[] {
+  const oid = parent.found?.oid;
+  const isReferenceLocked = versionOf(state) >= 150_000;
+  return (state.target?.foreign_keys ?? []).flatMap(({table_oid, references_oid}) => {
+    const other =
+      table_oid === oid ? references_oid : references_oid === oid && isReferenceLocked ? table_oid : null;
+    return other === null ? [] : both(state.byOid(other), share_row);
+  });
+}
+
 export function referencingOf(relation: Relation, state: SchemaState): Lock[] {
   return (state.target?.foreign_keys ?? [])
     .filter(key => key.references_oid === relation.found?.oid)
     .flatMap(key => both(state.byOid(key.table_oid), exclusive));
+}
+
+function versionOf({target}: SchemaState): number {
+  return target?.server_version_num ?? Number.POSITIVE_INFINITY;
 }
 
 function optionsOf(def: Node | undefined): string[] {

@@ -1,5 +1,5 @@
 import type {Constraint, CreateStmt, Node, RefreshMatViewStmt, ReindexStmt, VacuumStmt} from 'libpg-query';
-import {defaultOf, stringsOfOptions} from './alter-table.ts';
+import {defaultOf, keysOf, stringsOfOptions} from './alter-table.ts';
 import {indexLocks} from './drop.ts';
 import {type Effect, type Lock, lockOn, lockRelation} from './effect.ts';
 import {nameOf, type SchemaState} from './schema-state.ts';
@@ -26,7 +26,7 @@ export function createTable(statement: CreateStmt, state: SchemaState): Partial<
       ...parents.flatMap(parent =>
         lockOn(parent, isPartition ? exclusive : shareUpdate, state, {recurses: false}),
       ),
-      ...(isPartition ? parents.flatMap(parent => inheritedKeys(nameOf(parent), state)) : []),
+      ...(isPartition ? parents.flatMap(parent => keysOf(state.find(nameOf(parent)), state)) : []),
       ...rest,
       ...referenced,
     ],
@@ -43,15 +43,6 @@ function foreignKeysOf(elements: readonly Node[]): Constraint[] {
   return constraints.flatMap(node =>
     'Constraint' in node && node.Constraint.contype === 'CONSTR_FOREIGN' ? node.Constraint : [],
   );
-}
-
-/** A partition gets its parent's foreign keys, and their triggers. */
-function inheritedKeys(parent: {schema: string | null; name: string}, state: SchemaState): Lock[] {
-  const oid = state.find(parent).found?.oid;
-  return (state.target?.foreign_keys ?? [])
-    .filter(({table_oid}) => table_oid === oid)
-    .flatMap(({references_oid}) => state.byOid(references_oid) ?? [])
-    .map(relation => ({relation, mode: 'SHARE ROW EXCLUSIVE'}));
 }
 
 export function reindex({kind, relation, params = []}: ReindexStmt, state: SchemaState): Partial<Effect> {

@@ -29,7 +29,14 @@ export function dropObjects(statement: DropStmt, state: SchemaState): Partial<Ef
     case 'OBJECT_VIEW':
     case 'OBJECT_MATVIEW':
     case 'OBJECT_SEQUENCE':
-      return {locks: relations().flatMap(relation => lockRelation(relation, exclusive, null))};
+      return {
+        locks: relations().flatMap(relation => [
+          ...lockRelation(relation, exclusive, null),
+          ...(cascades ? viewsOf(relation, state) : []),
+        ]),
+      };
+    case 'OBJECT_STATISTIC_EXT':
+      return {locks: names.flatMap(each => statisticsLocks(each, state))};
     case 'OBJECT_TRIGGER':
     case 'OBJECT_RULE':
     case 'OBJECT_POLICY': {
@@ -51,18 +58,35 @@ function tableLocks(relation: Relation, cascades: boolean, state: SchemaState): 
   const dropped = lockRelation(relation, exclusive, state);
   const oids = new Set(dropped.flatMap(lock => lock.relation.found?.oid ?? []));
   const referenced = (state.target?.foreign_keys ?? [])
-    .filter(({table_oid}) => oids.has(table_oid))
+    .filter(({table_oid, is_inherited}) => oids.has(table_oid) && !is_inherited)
     .flatMap(({references_oid}) => state.byOid(references_oid) ?? []);
   const parents = (relation.found?.parents ?? []).flatMap(oid => state.byOid(oid) ?? []);
   return [
     ...dropped,
     ...referenced.map((each): Lock => ({relation: each, mode: exclusive})),
-    ...(cascades ? dropped.flatMap(lock => referencingOf(lock.relation, state)) : []),
-    ...parents.flatMap(parent => [
-      {relation: parent, mode: parent.found?.kind === 'p' ? exclusive : 'ACCESS SHARE'} as Lock,
-      ...defaultOf(parent, state),
-    ]),
+    ...(cascades
+      ? dropped.flatMap(({relation: each}) => [...referencingOf(each, state), ...viewsOf(each, state)])
+      : []),
+    ...parents
+      .filter(({found}) => found?.kind === 'p')
+      .flatMap(parent => [{relation: parent, mode: exclusive} as Lock, ...defaultOf(parent, state)]),
   ];
+}
+
+/** Views that read a relation, and those that read them. */
+function viewsOf({found}: Relation, state: SchemaState): Lock[] {
+  return (state.target?.relations ?? [])
+    .filter(({reads}) => found !== null && reads.includes(found.oid))
+    .flatMap(({oid}) => state.byOid(oid) ?? [])
+    .flatMap(view => [...lockRelation(view, exclusive, null), ...viewsOf(view, state)]);
+}
+
+function statisticsLocks(names: readonly string[], {target, byOid}: SchemaState): Lock[] {
+  const own = (target?.statistics ?? []).filter(({name}) => name === names.at(-1));
+  return own.flatMap(({table_oid}) => {
+    const relation = byOid(table_oid);
+    return relation === null ? [] : lockRelation(relation, 'SHARE UPDATE EXCLUSIVE', null);
+  });
 }
 
 /** Of an index that only the server knows, the table is not known either. */

@@ -14,13 +14,11 @@ export type Reading = {
 };
 
 /** One statement of pg_stat_statements. */
-export type Traffic = {reads: string[]; writes: string[]; calls_per_second: number};
+type Traffic = {reads: string[]; writes: string[]; calls_per_second: number};
 
 /** A lock that an earlier statement of the same transaction took: it is held to the end. */
 export type Held = {lock: Lock; line: number};
 
-/** Younger transactions end before anybody has read about them. */
-const oldest_brief_ms = 1000;
 /** A lock held for less does not show: a request takes as long. */
 const brief_ms = 1000;
 /** CONCURRENTLY blocks nobody while it waits: only what keeps it for long matters. */
@@ -91,7 +89,7 @@ export function judge(effect: Effect, {held, reading, shared, is_checked}: Circu
 }
 
 function missing({relation}: Lock): string[] {
-  const isThere = relation.found !== null || relation.is_new || relation.may_miss === true;
+  const isThere = relation.found !== null || relation.is_new;
   return isThere ? [] : [`${relation.label} does not exist on this server`];
 }
 
@@ -149,18 +147,13 @@ function queueBehind(locks: readonly Lock[], reading: Reading | null): number | 
 }
 
 function holdersOf({locks, waits_for_snapshots}: Effect, {held, snapshots}: Reading): LockHolder[] {
-  const isOld = ({xact_age_ms}: LockHolder) => xact_age_ms === null || xact_age_ms >= oldest_brief_ms;
   const conflicting = locks.flatMap(({relation, mode}) =>
     held.filter(
-      each =>
-        each.oid === relation.found?.oid &&
-        each.mode !== null &&
-        conflictsWith(mode, each.mode) &&
-        isOld(each),
+      each => each.oid === relation.found?.oid && each.mode !== null && conflictsWith(mode, each.mode),
     ),
   );
   const pids = new Set(conflicting.map(({pid}) => pid));
-  const others = waits_for_snapshots ? snapshots.filter(each => isOld(each) && !pids.has(each.pid)) : [];
+  const others = waits_for_snapshots ? snapshots.filter(({pid}) => !pids.has(pid)) : [];
   return [...conflicting.map(({oid: _, ...holder}) => holder), ...others].toSorted(
     (a, b) => (b.xact_age_ms ?? 0) - (a.xact_age_ms ?? 0),
   );

@@ -40,7 +40,7 @@ export function preflight(
     const transaction = transactions[index];
     if (index > 0 && transactions[index - 1] !== transaction) held = [];
     hasTimeout = timeoutAfter(statement.node, hasTimeout);
-    const effect = known(effectsOf(statement, state), statement.node);
+    const effect = known(effectsOf(statement, state), statement.node, target);
     const shared = transactions.filter(each => each === transaction).length > 1;
     const {verdict, reasons, holders, queue_per_second} = judge(effect, {
       ...{held, reading, shared},
@@ -96,18 +96,20 @@ function effectsOf({node, inner}: MigrationStatement, state: SchemaState): Effec
 }
 
 /** Without what this migration makes itself, which nobody else uses, and what IF EXISTS does not find. */
-function known(effect: Effect, node: Node): Effect {
+function known(effect: Effect, node: Node, target: MigrationTarget | null): Effect {
   const [statement] = Object.values(node) as {missing_ok?: boolean}[];
   const worked = effect.worked.filter(({is_new}) => !is_new);
   const isMade = effect.worked.length > 0 && worked.length === 0;
   const work: Work = isMade ? 'none' : effect.work;
   const locks = mergeLocks(effect.locks);
-  const mayMiss = statement?.missing_ok === true;
+  // IF EXISTS finds nothing on the server.
+  const isMissed = ({relation}: Lock) =>
+    statement?.missing_ok === true && target !== null && relation.found === null;
   return {
     ...effect,
     work,
     worked,
-    locks: mayMiss ? locks.map(lock => ({...lock, relation: {...lock.relation, may_miss: true}})) : locks,
+    locks: locks.filter(lock => !isMissed(lock)),
     remedies: locks.length === 0 ? [] : effect.remedies,
   };
 }

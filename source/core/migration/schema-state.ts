@@ -10,8 +10,6 @@ export type Relation = {
   found: TargetRelation | null;
   /** This migration makes it: no other session knows it yet. */
   is_new: boolean;
-  /** IF EXISTS. */
-  may_miss?: boolean;
 };
 
 type StatedConstraint = {

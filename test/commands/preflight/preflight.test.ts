@@ -1,7 +1,9 @@
-import {writeFile} from 'node:fs/promises';
+import {mkdir, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
-import {expect, it} from 'vitest';
-import {failing, runProgram, temporaryHome} from '../../cli/run-program.ts';
+import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest';
+import type {Preflight} from '../../../source/model/preflight.ts';
+import {createCliRoles, failing, leak, runProgram, temporaryHome, urlOf} from '../../cli/run-program.ts';
+import {shareTestServer, type TestServer} from '../../helpers/server.ts';
 
 it('judges a migration from its text alone', async () => {
   const home = await temporaryHome();
@@ -28,4 +30,162 @@ it('judges a migration from its text alone', async () => {
     2,
     'poolctl: bad.sql, line 3: not valid SQL: syntax error at or near "TABL"\n',
   ]);
+});
+
+describe('preflight of a server', () => {
+  let server: TestServer;
+  let home: string;
+  beforeAll(async () => {
+    server = await shareTestServer({major: 18});
+    await createCliRoles(server);
+    await server.query('CREATE TABLE orders (id int PRIMARY KEY, total int, note text)');
+    // 34 MB: a rewrite takes longer than a request.
+    await server.query("INSERT INTO orders SELECT g, g, repeat('x', 800) FROM generate_series(1, 40000) g");
+    await server.query('CREATE TABLE tags (id int)');
+    await server.query('GRANT SELECT ON tags TO app');
+    await server.query('VACUUM ANALYZE orders');
+  });
+  afterAll(() => server?.stop());
+  beforeEach(async () => {
+    home = await temporaryHome();
+  });
+
+  const write = (sql: string) => writeFile(join(home, 'm.sql'), sql);
+  const judge = async (...flags: string[]) => {
+    const args = ['preflight', 'm.sql', urlOf(server, 'oncall'), '--json', '--rates', '1s', ...flags];
+    const {code, stdout, stderr} = await runProgram(args, {home});
+    return {code, stderr, document: JSON.parse(stdout) as Preflight};
+  };
+
+  it('knows sizes, types and what does not exist', async () => {
+    await write(
+      'ALTER TABLE orders ALTER note TYPE varchar;\nALTER TABLE tags ALTER id TYPE bigint;\nALTER TABLE nothing ADD a int;',
+    );
+    const {code, document} = await judge();
+    expect(code).toBe(1);
+    expect(document.target).toEqual({
+      id: `${server.host}:${server.port}/postgres`,
+      server_version_num: server.version,
+    });
+    expect(document.statements).toMatchObject([
+      {
+        verdict: 'safe',
+        rewrites: false,
+        locks: [{relation: 'public.orders', size_bytes: expect.any(Number)}],
+      },
+      // An empty table is rewritten at once.
+      {verdict: 'safe', rewrites: true, duration_ms: {low: 0, high: 0}},
+      {verdict: 'unsafe', reasons: ['public.nothing does not exist on this server']},
+    ]);
+    const [{size = 0} = {}] = await server.query<{size: number}>(
+      "SELECT pg_table_size('orders')::int4 AS size",
+    );
+    expect(document.statements[0]?.locks[0]?.size_bytes).toBe(size);
+  });
+
+  it('counts the statements that would wait', async () => {
+    await write(
+      'ALTER TABLE orders ALTER total TYPE bigint;\nCREATE INDEX CONCURRENTLY i ON orders (total);',
+    );
+    const quiet = await judge('--autocommit');
+    expect(quiet.document.statements).toMatchObject([
+      {verdict: 'safe', rewrites: true, queue_per_second: 0},
+      {verdict: 'safe'},
+    ]);
+    const client = await server.connect({application_name: 'web'});
+    let isOver = false;
+    const traffic = (async () => {
+      while (!isOver) await client.query('SELECT total FROM orders WHERE id = $1', [1]);
+    })();
+    const busy = await judge('--autocommit');
+    isOver = true;
+    await traffic;
+    expect(busy.document.window_ms).toBeGreaterThanOrEqual(1000);
+    const [rewrite, index] = busy.document.statements;
+    expect(rewrite).toMatchObject({verdict: 'unsafe', queue_per_second: expect.any(Number)});
+    expect(rewrite?.queue_per_second).toBeGreaterThan(0);
+    expect(rewrite?.reasons[0]).toMatch(
+      /^rewrites the whole table while reads and writes of public.orders wait: \S+ statements per second \(measured over 1s\)$/,
+    );
+    // It blocks neither.
+    expect(index).toMatchObject({verdict: 'safe', queue_per_second: 0});
+  });
+
+  it('names the sessions whose locks are in the way, and those alone', async () => {
+    const holder = await leak(server, {application_name: 'web'});
+    await holder.query('SELECT count(*) FROM tags');
+    await write('ALTER TABLE tags ADD a int;\nCREATE INDEX i ON tags (id);\nALTER TABLE orders ADD a int;');
+    const {document} = await judge();
+    await holder.end();
+    const [added, indexed, other] = document.statements;
+    expect(added).toMatchObject({
+      verdict: 'wait',
+      holders: [
+        {pid: holder.processID, application_name: 'web', relation: 'public.tags', mode: 'ACCESS SHARE'},
+      ],
+    });
+    expect(added?.holders?.[0]?.xact_age_ms).toBeGreaterThan(1000);
+    expect(indexed).toMatchObject({verdict: 'safe', holders: []});
+    expect(other).toMatchObject({verdict: 'safe', holders: []});
+  });
+
+  it('waits for a quiet moment with --watch', async () => {
+    const holder = await leak(server, {application_name: 'web'});
+    await holder.query('SELECT count(*) FROM tags');
+    await write('ALTER TABLE tags ADD a int');
+    const url = urlOf(server, 'oncall');
+    let isReleased = false;
+    const {code, stderr} = await runProgram(['preflight', 'm.sql', url, '--watch', '--rates', '0.2s'], {
+      home,
+      onStderr(text) {
+        if (isReleased || !text.includes('not yet')) return;
+        isReleased = true;
+        void holder.query('COMMIT');
+      },
+    });
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(
+        new RegExp(
+          `^poolctl: not yet: waits for 1 session: ${holder.processID} web idle in transaction \\d+s\npoolctl: safe at \\d\\d:\\d\\d:\\d\\d UTC, after \\d+s\n$`,
+        ),
+      ),
+    ]);
+  });
+
+  it('gives up when --for is over, and at once if no moment is quiet enough', async () => {
+    await write('ALTER TABLE nothing ADD a int');
+    const hopeless = await judge('--watch');
+    expect([hopeless.code, hopeless.stderr]).toEqual([
+      1,
+      'poolctl: no quiet moment makes this migration safe\n',
+    ]);
+    const holder = await leak(server, {application_name: 'web'});
+    await holder.query('SELECT count(*) FROM tags');
+    await write('ALTER TABLE tags ADD a int');
+    const late = await judge('--watch', '--for', '1s');
+    await holder.end();
+    expect(late.code).toBe(1);
+    expect(late.stderr).toContain('poolctl: not safe within 1s\n');
+  });
+
+  it('reads the migrations that the server has not applied', async () => {
+    for (const name of ['1_a', '2_b', '3_c']) {
+      await mkdir(join(home, 'migrations', name), {recursive: true});
+      await writeFile(join(home, 'migrations', name, 'migration.sql'), `SELECT '${name}';`);
+    }
+    await server.query(
+      'CREATE TABLE _prisma_migrations (migration_name text, finished_at timestamptz, rolled_back_at timestamptz)',
+    );
+    await server.query("INSERT INTO _prisma_migrations VALUES ('1_a', now(), NULL), ('2_b', now(), now())");
+    const read = async () => {
+      const args = ['preflight', 'migrations', urlOf(server, 'oncall'), '--json', '--rates', '0.1s'];
+      return JSON.parse((await runProgram(args, {home})).stdout) as Preflight;
+    };
+    const hidden = await read();
+    expect(hidden.statements.map(({file}) => file)).toEqual(['3_c']);
+    expect(hidden.unavailable[0]).toContain('_prisma_migrations may not be read');
+    await server.query('GRANT SELECT ON _prisma_migrations TO oncall');
+    expect((await read()).statements.map(({file}) => file)).toEqual(['2_b', '3_c']);
+  });
 });
