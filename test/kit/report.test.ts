@@ -1,4 +1,5 @@
 import {describe, expect, test} from 'vitest';
+import {readApplicationName} from '../../source/core/pool/reported-pool.ts';
 import {cleanName, nameBytes, turns, writeReport, writeState, writeTime} from '../../source/kit/report.ts';
 import {createWaitLog, windowMs} from '../../source/kit/waits.ts';
 
@@ -10,6 +11,11 @@ describe('a report in an application_name', () => {
     [{busy: 3, size: 9, waiting: 0, p95_ms: 60_400}, turns, 'web[3/9 w0 p95 60s #k3f.0]'],
   ])('%j', (state, turn, name) => {
     expect(writeReport('web', writeState(state), 'k3f', turn)).toBe(name);
+    const {busy, size, waiting} = state;
+    expect(readApplicationName(name)).toMatchObject({
+      name: 'web',
+      report: {busy, size, waiting, instance: 'k3f'},
+    });
   });
 
   test.each([
@@ -38,6 +44,10 @@ describe('a report in an application_name', () => {
     const state = writeState({busy: 1e6, size: 1e6, waiting: 1e9, p95_ms: 1e12});
     const name = writeReport(cleanName('x'.repeat(200)), state, 'k3f', turns - 1);
     expect(name).toHaveLength(nameBytes);
+    expect(readApplicationName(name)).toMatchObject({
+      name: 'x'.repeat(27),
+      report: {busy: 9999, waiting: 99_999},
+    });
   });
 });
 
