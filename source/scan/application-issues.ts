@@ -2,12 +2,12 @@ import {existsSync, readFileSync} from 'node:fs';
 import {dirname, join, relative} from 'node:path';
 import type {Node} from '@oxc-project/types';
 import type {Application} from '../model/application.ts';
-import type {ScanIssue, ScanReport} from '../model/scan-report.ts';
+import type {ScanReport} from '../model/scan-report.ts';
 import {readApplication} from './application.ts';
 import {unwrap, visit} from './code/nodes.ts';
 import {lineAt, type Project} from './code/project.ts';
 import {posixPath, type SourceFiles} from './code/walk-files.ts';
-import {type IssueKind, rules, severityOf} from './rules.ts';
+import {applicationIssue as issue} from './rules.ts';
 
 type ApplicationIssue = ScanReport['application'][number];
 
@@ -143,11 +143,6 @@ function placeIn(root: string, path: string, variable: string): [file: string, l
     .split('\n')
     .findIndex(each => each.replace(/^\s*export\s+/, '').startsWith(`${variable}=`));
   return [relative(root, path).replaceAll('\\', '/'), Math.max(0, line) + 1];
-}
-
-function issue(kind: IssueKind, file: string, line: number, detail: string): ApplicationIssue {
-  const own: ScanIssue = {kind, file, line, detail, fix: rules[kind].fix};
-  return {...own, severity: severityOf(new Map([[kind, rules[kind].weight]]))};
 }
 
 function textOf(path: string): string {

@@ -3,6 +3,7 @@ import {counted} from '../core/text/format.ts';
 import type {ScanIssue} from '../model/scan-report.ts';
 import {hasSpread, nameOfKey, propertyOf, unwrap, visit} from './code/nodes.ts';
 import {lineAt} from './code/project.ts';
+import {duplicatesIn} from './duplicates.ts';
 import {type Cost, figuresOf, type Query, type Site} from './evaluate/cost.ts';
 import type {PrismaModels} from './prisma-models.ts';
 import {
@@ -87,6 +88,10 @@ export function findIssues(cost: Cost, models: PrismaModels | null): FoundIssue[
     }
   };
   look(cost, false);
+  for (const {query, first} of duplicatesIn(cost)) {
+    const {node, module} = first.site;
+    report('duplicate-query', query.site, `the same query as in line ${lineAt(module.text, node.start)}`);
+  }
   return [...found.values()];
 }
 

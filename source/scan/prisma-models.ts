@@ -9,13 +9,15 @@ type PrismaField = {
   relationFields: string[];
 };
 
-type PrismaModelShape = {
+export type PrismaModelShape = {
   name: string;
   file: string;
   line: number;
   fields: ReadonlyMap<string, PrismaField>;
   /** Fields of each index, primary key and unique constraint, in order. */
   indexes: string[][];
+  /** MySQL, for one, makes an index for each relation itself. */
+  isPostgres: boolean;
 };
 
 /** By the name that the client uses: `user`, `pilotSchool`. */
@@ -23,6 +25,10 @@ export type PrismaModels = ReadonlyMap<string, PrismaModelShape>;
 
 /** The models of a Prisma schema. Its language has one field or attribute per line. */
 export function readPrismaModels(files: readonly {path: string; text: string}[]): PrismaModels {
+  const providers = files.flatMap(
+    ({text}) => /\bdatasource\s+\w+\s*\{[^}]*?\bprovider\s*=\s*"(\w+)"/.exec(text)?.[1] ?? [],
+  );
+  const isPostgres = providers.every(each => /^postgres/.test(each));
   const models = new Map<string, PrismaModelShape & {fields: Map<string, PrismaField>}>();
   for (const {path, text} of files) {
     let current: (PrismaModelShape & {fields: Map<string, PrismaField>}) | null = null;
@@ -30,7 +36,7 @@ export function readPrismaModels(files: readonly {path: string; text: string}[])
       const line = raw.replace(/\/\/.*$/, '').trim();
       const [, name] = /^(?:model|view)\s+(\w+)\s*\{/.exec(line) ?? [];
       if (name !== undefined) {
-        current = {name, file: path, line: at + 1, fields: new Map(), indexes: []};
+        current = {name, file: path, line: at + 1, fields: new Map(), indexes: [], isPostgres};
         models.set(name.charAt(0).toLowerCase() + name.slice(1), current);
       } else if (line === '}') current = null;
       else if (current !== null) readLine(line, at + 1, current);

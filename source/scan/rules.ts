@@ -1,4 +1,4 @@
-import type {ScanSeverity} from '../model/scan-report.ts';
+import type {ScanReport, ScanSeverity} from '../model/scan-report.ts';
 
 export type IssueKind = keyof typeof rules;
 
@@ -62,11 +62,19 @@ export const rules = {
   },
   'duplicate-query': {
     weight: 1,
-    fix: 'Run it once and pass its result on, or cache it for the request.',
+    fix: 'Run it once and use its result twice, or cache it for the request.',
   },
   'whole-record': {
     weight: 1,
     fix: 'Add `select` with the field that is used.',
+  },
+  'relation-without-index': {
+    weight: 3,
+    fix: "PostgreSQL makes no index for a foreign key. 'poolctl run apply-indexes --set app=DIR' weighs it on the server and writes schema and migration.",
+  },
+  'filter-without-index': {
+    weight: 1,
+    fix: "An index may help, if the table is large and the filter selects little: 'poolctl run apply-indexes --set app=DIR' weighs it on the server.",
   },
   'no-pool-setting': {
     weight: 5,
@@ -105,4 +113,15 @@ export const levels: readonly (readonly [severity: ScanSeverity, from: number])[
 export function severityOf(weights: ReadonlyMap<IssueKind, number>): ScanSeverity {
   const sum = [...weights.values()].reduce((total, weight) => total + weight, 0);
   return levels.find(([, from]) => sum >= from)?.[0] ?? 'low';
+}
+
+/** An issue that concerns all endpoints. */
+export function applicationIssue(
+  kind: IssueKind,
+  file: string,
+  line: number,
+  detail: string,
+): ScanReport['application'][number] {
+  const {fix, weight} = rules[kind];
+  return {kind, file, line, detail, fix, severity: severityOf(new Map([[kind, weight]]))};
 }

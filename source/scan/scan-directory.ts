@@ -19,10 +19,11 @@ import {nestEndpoints, trpcEndpoints} from './endpoints/decorated.ts';
 import {type Endpoint, isCallable, nodeOfExport} from './endpoints/endpoint.ts';
 import {nextEndpoints, remixEndpoints, serverActions} from './endpoints/files.ts';
 import {findMounts, type Mounts, serverEndpoints} from './endpoints/servers.ts';
-import {type Cost, figuresOf, sequence} from './evaluate/cost.ts';
+import {type Cost, figuresOf, queriesOf, sequence} from './evaluate/cost.ts';
 import {createWalk} from './evaluate/create-walk.ts';
 import {topFrame} from './evaluate/walk.ts';
 import {type FoundIssue, findIssues} from './find-issues.ts';
+import {indexIssues} from './index-issues.ts';
 import {type PrismaModels, readPrismaModels} from './prisma-models.ts';
 import {type IssueKind, levels, severityOf} from './rules.ts';
 
@@ -49,7 +50,10 @@ export async function scanDirectory(directory: string, entries: readonly string[
     files: files.code.length,
     endpoints: withQueries.map(({endpoint}) => endpoint).toSorted(byHarm),
     endpoints_without_queries: judged.length - withQueries.length,
-    application: await applicationIssues(project, files, servesItself(endpoints)),
+    application: [
+      ...(await applicationIssues(project, files, servesItself(endpoints))),
+      ...indexIssues(models, queriesOf(judged.map(({cost}) => cost))),
+    ],
     accepted: uniqueAccepted(withQueries.flatMap(({accepted}) => accepted)),
     problems: [...files.problems, ...project.problems, ...noPrisma(models)],
   };
@@ -75,7 +79,7 @@ function noPrisma(models: PrismaModels | null): ScanProblem[] {
 
 /** A cheap test of the text that excludes most files: they are not parsed unless an endpoint uses them. */
 const mayHoldEndpoint =
-  /express|fastify|hono|koa|polka|restify|@nestjs\/|procedure\b|['"]use server['"]|\b(?:loader|action)\b|elysia/i;
+  /['"](?:express(?:-promise-router)?|fastify|hono|koa-router|@koa\/router|polka|restify|elysia|react-router|use server|(?:@fastify|hono|@hono|@nestjs|@remix-run|@react-router|\.\/\+types)\/[^'"\n]*)['"]|[pP]rocedure\b|\bexport\b[^\n]*\b(?:loader|action)\b/;
 const isRouteFile =
   /(?:^|\/)(?:app\/(?:.*\/)?(?:route|page|layout|template|default)|pages\/.*)\.[cm]?[jt]sx?$/;
 
@@ -147,7 +151,7 @@ function judge(walk: Walk, {route, module, node, handlers}: Endpoint, models: Pr
       .toSorted((a, b) => b.weight - a.weight)
       .map(({kind, file, line, detail, fix}) => ({kind, file, line, detail, fix})),
   };
-  return {endpoint, accepted};
+  return {endpoint, accepted, cost};
 }
 
 /** The heaviest weight of each kind. */

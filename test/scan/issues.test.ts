@@ -98,6 +98,10 @@ describe('an issue', () => {
       ['whole-record'],
     ],
     ['const user = await prisma.user.findUnique({where: {id}}); return user?.email;', ['whole-record']],
+    [
+      'const a = await prisma.user.findFirst({where: {role: id}, select: {id: true}}); const b = await prisma.post.count({where: {authorId: a?.id}}); const c = await prisma.user.findFirst({where: {role: id}, select: {id: true}}); return [b, await prisma.post.count({where: {authorId: c?.id}})];',
+      ['duplicate-query', 'independent-awaits'],
+    ],
   ])('%s', async (body, kinds) => {
     expect(await kindsOf(body)).toEqual(kinds);
   });
@@ -150,6 +154,14 @@ describe('no issue', () => {
       'const user = await prisma.user.findUnique({where: {id}}); return [user?.email, user?.role];',
     ],
     ['a query that never runs', 'prisma.user.findMany();'],
+    [
+      'the same query in two branches',
+      'if (id) return prisma.user.count({where: {role: id}}); return prisma.user.count({where: {role: id}});',
+    ],
+    [
+      'the same query after a write',
+      'const a = await prisma.user.count(); await prisma.user.create({data: {}}); return [a, await prisma.user.count()];',
+    ],
   ])('%s', async (_name, body) => {
     expect(await kindsOf(body)).toEqual([]);
   });
@@ -181,7 +193,8 @@ describe('of the application', () => {
   };
   const of = async (files: Record<string, string>) => {
     const {application} = await scan(files);
-    return application.map(({kind, file, line, severity}) => `${severity} ${kind} ${file}:${line}`);
+    const own = application.filter(({kind}) => !kind.endsWith('-index'));
+    return own.map(({kind, file, line, severity}) => `${severity} ${kind} ${file}:${line}`);
   };
 
   test('a second client, but not one of another package or of a script', async () => {
@@ -217,4 +230,19 @@ describe('of the application', () => {
       await of({...app, 'server.ts': `${server} process.on('SIGTERM', () => prisma.$disconnect());`}),
     ).toEqual([]);
   });
+});
+
+test('relations and filters that no index begins with', async () => {
+  const {application} = await scan({
+    'lib/prisma.ts': "import {PrismaClient} from '@prisma/client'; export const prisma = new PrismaClient();",
+    'app/x/route.ts':
+      "import {prisma} from '../../lib/prisma'; export async function GET() { await prisma.user.findFirst({where: {role: 'a'}}); await prisma.user.findFirst({where: {email: 'a', role: 'b'}}); await prisma.user.findFirst({where: {role: {contains: 'a'}}}); await prisma.post.findFirst({where: {authorId: 5}}); }",
+  });
+  expect(application.map(({kind, line, severity}) => [kind, line, severity])).toEqual([
+    ['relation-without-index', 17, 'medium'],
+    ['relation-without-index', 23, 'medium'],
+    ['filter-without-index', 2, 'low'],
+  ]);
+  const none = await scan({'prisma/schema.prisma': `datasource db {\n  provider = "mysql"\n}\n${schema}`});
+  expect(none.application).toEqual([]);
 });

@@ -13,6 +13,8 @@ export type Query = {
   /** A transaction's queries use its connection. */
   inTransaction: boolean;
   site: Site;
+  /** The function that makes it; null at the top level. */
+  within: Node | null;
 };
 
 type NoteKind =
@@ -131,4 +133,19 @@ function combine(parts: readonly Cost[], by: Record<keyof Figures, Combine>): Fi
 /** Without Infinity * 0. */
 function times(count: number, each: number): number {
   return each === 0 ? 0 : count * each;
+}
+
+/** Every query in what some code costs, each place once. */
+export function queriesOf(costs: readonly Cost[]): Query[] {
+  const found = new Map<Node, Query>();
+  const seen = new Set<Cost>();
+  const look = (cost: Cost): void => {
+    if (seen.has(cost)) return;
+    seen.add(cost);
+    if (cost.kind === 'query') found.set(cost.query.site.node, cost.query);
+    if ('parts' in cost) for (const part of cost.parts) look(part);
+    if ('body' in cost) look(cost.body);
+  };
+  for (const cost of costs) look(cost);
+  return [...found.values()];
 }

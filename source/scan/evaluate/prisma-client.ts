@@ -64,6 +64,7 @@ export function rawQuery(
         argument: null,
         inTransaction,
         site: {module: at.scope.module, node},
+        within: at.frame.node,
       },
     },
     unknown,
@@ -115,7 +116,7 @@ function query(
   const {module} = at.scope;
   const cost: Cost = {
     kind: 'query',
-    query: {model, operation, argument: resolved, inTransaction, site: {module, node}},
+    query: {model, operation, argument: resolved, inTransaction, site: {module, node}, within: at.frame.node},
   };
   const isList = /^findMany|groupBy|AndReturn$|queryRaw/.test(operation);
   return pending(cost, isList ? emptyList(takeOf(given)) : unknown);

@@ -48,7 +48,7 @@ test('prints SARIF that its schema accepts', async () => {
   // As published for draft 4; it uses nothing that later drafts read otherwise.
   const path = new URL('../../fixtures/sarif-2.1.0-schema.json', import.meta.url);
   const {$schema: _draft, id: _id, ...schema} = JSON.parse(await readFile(path, 'utf8'));
-  const validate = new Ajv({strict: false, validateFormats: false}).compile(schema);
+  const validate = new Ajv({strict: false, validateFormats: false, unicodeRegExp: false}).compile(schema);
   const app = await createApp({'a b/broken.ts': 'import fastify from "fastify"; const ='});
   for (const folder of [fixture, app]) {
     const log = JSON.parse((await scan(folder, {sarif: true})).text);
