@@ -1,8 +1,6 @@
 import {expect} from 'vitest';
 import type {TestServer} from '../helpers/server.ts';
-import type {Section} from './sections.ts';
-
-export type Row = Record<string, unknown>;
+import type {Row, Section} from './sections.ts';
 
 /** What the server said of every section at one time. */
 export type Asked = Record<string, Row[]>;
@@ -26,7 +24,7 @@ export type Comparison = {
 
 /** Each figure is what the server said before or after, or between both; or null, where it is hidden. */
 export function expectSection({path, section, rows, asked, sees}: Comparison): void {
-  const {key, hidden, own = [], rates = {}, tolerance = {}} = section;
+  const {key, hidden, own = [], rates = {}, over = {}, tolerance = {}} = section;
   const idOf = (row: Row) => key.map(column => row[column]).join(' ');
   const [first, second, before, after] = asked.map(
     each => new Map((each[path] ?? []).map(row => [idOf(row), row])),
@@ -40,7 +38,7 @@ export function expectSection({path, section, rows, asked, sees}: Comparison): v
     expect(row, `${path} ${id} is missing`).toBeDefined();
     if (row === undefined) continue;
     const columns = Object.keys(early).filter(each => !section.helpers?.includes(each));
-    const named = new Set([...columns, ...own, ...Object.keys(rates)]);
+    const named = new Set([...columns, ...own, ...Object.keys(rates), ...Object.keys(over)]);
     expect(
       Object.keys(row).filter(each => !named.has(each)),
       `${path}: figures without SQL`,
@@ -51,6 +49,13 @@ export function expectSection({path, section, rows, asked, sees}: Comparison): v
       if (hidden.includes(column) && !isSeen)
         expect([null, [], {}], `${where} is hidden`).toContainEqual(value ?? null);
       else expectBetween(where, value, [early[column], late[column]], tolerance[column] ?? 0);
+    }
+    for (const [figure, of] of Object.entries(over)) {
+      const begins = [first.get(id), second.get(id)];
+      if (row[figure] === undefined || begins.includes(undefined)) continue;
+      const possible = begins.flatMap(from => [early, late].map(to => of(from ?? {}, to)));
+      const bounds: [number, number] = [Math.min(...possible), Math.max(...possible)];
+      expectBetween(`${path} ${id} ${figure}`, row[figure], bounds, tolerance[figure] ?? 0);
     }
     for (const [rate, counters] of Object.entries(rates)) {
       if (row[rate] === undefined) continue;

@@ -1,3 +1,5 @@
+export type Row = Record<string, unknown>;
+
 /** `2026-11-28T06:40:00.123456Z`. */
 const iso = (time: string) => `to_char(${time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 const age = (time: string) => `floor(extract(epoch FROM clock_timestamp() - ${time}) * 1000)::float8`;
@@ -28,6 +30,8 @@ export type Section = {
   own?: string[];
   /** Per-second rates by the column whose growth they are; of several, their sum. */
   rates?: Record<string, string[]>;
+  /** What is over the interval, by the rows that SQL has at both ends of it. */
+  over?: Record<string, (from: Row, to: Row) => number>;
   /** May differ by this much: ratios of counters that move. */
   tolerance?: Record<string, number>;
 };
@@ -44,64 +48,91 @@ const slots = `(SELECT current_setting('max_connections')::float8 AS max_connect
     (SELECT count(*)::float8 FROM ${sessions}) AS used) s`;
 const usable = '(max_connections - superuser_reserved_connections - reserved_connections)';
 
-/** `hiddenRoles`: an SQL condition on `usename` for roles that poolctl's may not see. */
-export const sectionsOf = (major: number, hiddenRoles: string): Record<string, Section> => ({
-  '': {
-    sql: `SELECT 1 AS schema_version, ${iso('clock_timestamp()')} AS at`,
-    key: [],
-    hidden: [],
-    own: [
-      ...['target', 'budget', 'backends', 'background_workers', 'statements', 'statements_info'],
-      ...['index_builds', 'lock_waits', 'databases', 'unavailable', 'cost', 'applications', 'waits'],
-    ],
-  },
-  target: {
-    sql: `SELECT current_database() AS database, current_setting('server_version_num')::int AS server_version_num,
+const grown = (column: string) => (from: Row, to: Row) => Number(to[column]) - Number(from[column]);
+const calls = grown('calls');
+const exec_ms = grown('total_exec_time_ms');
+const meanOf = (from: Row, to: Row) => exec_ms(from, to) / calls(from, to);
+/** The sum of all calls' squared times. */
+const squares = (row: Row) =>
+  Number(row.calls) * (Number(row.stddev_exec_time_ms) ** 2 + Number(row.mean_exec_time_ms) ** 2);
+const deviationOf = (from: Row, to: Row) =>
+  Math.sqrt(Math.max(0, (squares(to) - squares(from)) / calls(from, to) - meanOf(from, to) ** 2));
+/** 0 without a call. */
+const ifCalled = (figure: (from: Row, to: Row) => number) => (from: Row, to: Row) =>
+  calls(from, to) === 0 ? 0 : figure(from, to);
+
+const clock_ms = '(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS clock_ms';
+
+/** `hiddenRoles`: an SQL condition on `usename` for roles that the role `reader` may not see. */
+export const sectionsOf = (major: number, hiddenRoles: string, reader: string): Record<string, Section> => {
+  const isOwn = `(rolname = '${reader}' AND p.query ~ '^(SELECT|WITH|WITH RECURSIVE|EXPLAIN) /\\* poolctl \\*/')`;
+  return {
+    '': {
+      sql: `SELECT 1 AS schema_version, ${iso('clock_timestamp()')} AS at`,
+      key: [],
+      hidden: [],
+      own: [
+        ...['target', 'budget', 'backends', 'background_workers', 'statements', 'statements_info'],
+        ...['index_builds', 'lock_waits', 'databases', 'unavailable', 'cost', 'applications', 'waits'],
+      ],
+    },
+    target: {
+      sql: `SELECT current_database() AS database, current_setting('server_version_num')::int AS server_version_num,
       (SELECT extversion FROM pg_extension WHERE extname = 'pg_stat_statements') AS statements_version,
       pg_is_in_recovery() AS is_in_recovery`,
-    key: [],
-    hidden: [],
-    own: ['id', 'host', 'port', 'user', 'server', 'privileges', 'is_production', 'managed_service', 'prisma'],
-  },
-  'target.server': {
-    sql: `SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
+      key: [],
+      hidden: [],
+      own: [
+        'id',
+        'host',
+        'port',
+        'user',
+        'server',
+        'privileges',
+        'is_production',
+        'managed_service',
+        'prisma',
+      ],
+    },
+    'target.server': {
+      sql: `SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
       (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS database_oid,
       pg_is_in_recovery() AS is_in_recovery, ${iso('pg_postmaster_start_time()')} AS started_at`,
-    key: [],
-    hidden: [],
-  },
-  budget: {
-    sql: `SELECT max_connections, superuser_reserved_connections, reserved_connections, ${usable} AS usable, used,
+      key: [],
+      hidden: [],
+    },
+    budget: {
+      sql: `SELECT max_connections, superuser_reserved_connections, reserved_connections, ${usable} AS usable, used,
       greatest(0, ${usable} - used) AS headroom, used / ${usable} AS used_ratio FROM ${slots}`,
-    key: [],
-    hidden: [],
-    own: ['by_state', 'groups', 'role_and_database_limits'],
-  },
-  'budget.by_state': {
-    sql: `SELECT ${['active', 'idle', 'idle in transaction', 'idle in transaction (aborted)']
-      .map(state => `${inState(state)} AS "${state}"`)
-      .join(', ')}, count(*) FILTER (WHERE ${hiddenRoles})::float8 AS hidden, 'app' AS usename
+      key: [],
+      hidden: [],
+      own: ['by_state', 'groups', 'role_and_database_limits'],
+    },
+    'budget.by_state': {
+      sql: `SELECT ${['active', 'idle', 'idle in transaction', 'idle in transaction (aborted)']
+        .map(state => `${inState(state)} AS "${state}"`)
+        .join(', ')}, count(*) FILTER (WHERE ${hiddenRoles})::float8 AS hidden, 'app' AS usename
       FROM ${sessions} WHERE NOT is_own`,
-    key: [],
-    hidden: ['active', 'idle', 'idle in transaction', 'idle in transaction (aborted)'],
-    helpers: ['usename'],
-  },
-  'budget.groups': {
-    sql: `SELECT application_name, usename::text, host(client_addr) AS client_addr, count(*)::float8 AS count,
+      key: [],
+      hidden: ['active', 'idle', 'idle in transaction', 'idle in transaction (aborted)'],
+      helpers: ['usename'],
+    },
+    'budget.groups': {
+      sql: `SELECT application_name, usename::text, host(client_addr) AS client_addr, count(*)::float8 AS count,
       ${inState('active')} AS active, ${inState('idle')} AS idle,
       count(*) FILTER (WHERE state_then LIKE 'idle in transaction%')::float8 AS idle_in_transaction,
       count(*) FILTER (WHERE ${hiddenRoles})::float8 AS unknown
       FROM ${sessions} WHERE NOT is_own GROUP BY 1, 2, 3`,
-    key: ['application_name', 'usename'],
-    hidden: ['client_addr', 'active', 'idle', 'idle_in_transaction'],
-  },
-  'budget.role_and_database_limits': {
-    sql: `SELECT kind, name, connection_limit::float8, used::float8 FROM ${limits}`,
-    key: ['kind', 'name'],
-    hidden: [],
-  },
-  backends: {
-    sql: `SELECT pid, ${iso('backend_start')} AS backend_start, datid::text, usesysid::text, datname::text, a.usename::text,
+      key: ['application_name', 'usename'],
+      hidden: ['client_addr', 'active', 'idle', 'idle_in_transaction'],
+    },
+    'budget.role_and_database_limits': {
+      sql: `SELECT kind, name, connection_limit::float8, used::float8 FROM ${limits}`,
+      key: ['kind', 'name'],
+      hidden: [],
+    },
+    backends: {
+      sql: `SELECT pid, ${iso('backend_start')} AS backend_start, datid::text, usesysid::text, datname::text, a.usename::text,
       r.rolsuper AS is_superuser, application_name, host(client_addr) AS client_addr, nullif(client_port, -1) AS client_port,
       backend_type, state, wait_event_type, wait_event, ${age('xact_start')} AS xact_age_ms,
       ${age('query_start')} AS query_age_ms, ${age('state_change')} AS state_age_ms, ${age('backend_start')} AS backend_age_ms,
@@ -110,24 +141,24 @@ export const sectionsOf = (major: number, hiddenRoles: string): Record<string, S
       pg_blocking_pids(pid) AS blocked_by, to_jsonb(a) ->> 'query_id' AS query_id, query,
       CASE WHEN query LIKE '%route=%' THEN '{"route": "/cart"}' ELSE '{}' END::json AS tags
       FROM ${sessions} JOIN pg_roles r ON r.oid = a.usesysid WHERE NOT is_own AND pid <> pg_backend_pid()`,
-    key: ['pid'],
-    hidden: [
-      ...[
-        'backend_start',
-        'client_addr',
-        'client_port',
-        'backend_type',
-        'state',
-        'wait_event_type',
-        'wait_event',
+      key: ['pid'],
+      hidden: [
+        ...[
+          'backend_start',
+          'client_addr',
+          'client_port',
+          'backend_type',
+          'state',
+          'wait_event_type',
+          'wait_event',
+        ],
+        ...['xact_age_ms', 'query_age_ms', 'state_age_ms', 'backend_age_ms', 'state_change', 'xact_start'],
+        ...['query_start', 'query_id', 'query', 'tags'],
       ],
-      ...['xact_age_ms', 'query_age_ms', 'state_age_ms', 'backend_age_ms', 'state_change', 'xact_start'],
-      ...['query_start', 'query_id', 'query', 'tags'],
-    ],
-  },
-  // Over one reading; over many, in core/assessment and commands/snapshot.
-  applications: {
-    sql: `SELECT application_name, a.usename::text, a.datname::text, count(*)::float8 AS sessions, count(*)::float8 AS ceiling,
+    },
+    // Over one reading; over many, in core/assessment and commands/snapshot.
+    applications: {
+      sql: `SELECT application_name, a.usename::text, a.datname::text, count(*)::float8 AS sessions, count(*)::float8 AS ceiling,
       1::float8 AS readings, 0::float8 AS window_ms, bool_and(state_then <> 'idle')::int::float8 AS all_busy_ratio,
       count(*) FILTER (WHERE state_then <> 'idle')::float8 AS average_busy,
       count(*) FILTER (WHERE state_then <> 'idle')::float8 AS most_busy,
@@ -139,24 +170,24 @@ export const sectionsOf = (major: number, hiddenRoles: string): Record<string, S
           ${iso('min(backend_start)')} AS oldest FROM ${sessions.replace(/a$/, 'b')}
           WHERE (b.application_name, b.usename, b.datname) = (a.application_name, a.usename, a.datname) GROUP BY 1) c) AS clients
       FROM ${sessions} WHERE NOT is_own GROUP BY a.application_name, a.usename, a.datname`,
-    key: ['application_name', 'usename'],
-    hidden: [
-      ...['all_busy_ratio', 'average_busy', 'most_busy', 'idle_in_transaction_ratio', 'oldest_start'],
-      ...['newest_start', 'instances', 'revisions', 'clients'],
-    ],
-    own: ['verdict', 'reason'],
-  },
-  waits: {
-    sql: `SELECT wait_event_type AS class, wait_event AS event, count(*)::float8 AS average_active_sessions,
+      key: ['application_name', 'usename'],
+      hidden: [
+        ...['all_busy_ratio', 'average_busy', 'most_busy', 'idle_in_transaction_ratio', 'oldest_start'],
+        ...['newest_start', 'instances', 'revisions', 'clients'],
+      ],
+      own: ['verdict', 'reason'],
+    },
+    waits: {
+      sql: `SELECT wait_event_type AS class, wait_event AS event, count(*)::float8 AS average_active_sessions,
       count(*) / sum(count(*)) OVER ()::float8 AS share, 'app' AS usename
       FROM ${sessions} WHERE NOT is_own AND state_then = 'active' GROUP BY 1, 2`,
-    key: ['class', 'event'],
-    hidden: [],
-    isLeftOut: true,
-    helpers: ['usename'],
-  },
-  statements: {
-    sql: `SELECT queryid::text, dbid::text, userid::text, coalesce((to_jsonb(p) ->> 'toplevel')::bool, true) AS toplevel,
+      key: ['class', 'event'],
+      hidden: [],
+      isLeftOut: true,
+      helpers: ['usename'],
+    },
+    statements: {
+      sql: `SELECT queryid::text, dbid::text, userid::text, coalesce((to_jsonb(p) ->> 'toplevel')::bool, true) AS toplevel,
       datname::text, rolname::text AS usename,
       CASE WHEN query LIKE 'DO $$%' THEN 'DO ?' ELSE query END AS query, calls::float8, total_exec_time AS total_exec_time_ms,
       mean_exec_time AS mean_exec_time_ms, stddev_exec_time AS stddev_exec_time_ms, min_exec_time AS min_exec_time_ms,
@@ -165,47 +196,61 @@ export const sectionsOf = (major: number, hiddenRoles: string): Record<string, S
       temp_blks_written::float8, wal_bytes::float8,
       coalesce(to_jsonb(p) -> 'shared_blk_read_time', to_jsonb(p) -> 'blk_read_time')::float8 AS blk_read_time_ms,
       coalesce(to_jsonb(p) -> 'shared_blk_write_time', to_jsonb(p) -> 'blk_write_time')::float8 AS blk_write_time_ms,
-      ${iso("(to_jsonb(p) ->> 'stats_since')::timestamptz")} AS stats_since
+      ${iso("(to_jsonb(p) ->> 'stats_since')::timestamptz")} AS stats_since, ${clock_ms},
+      (SELECT sum(total_exec_time) FROM pg_stat_statements p JOIN pg_roles r ON r.oid = p.userid WHERE NOT ${isOwn}) AS all_ms
       FROM pg_stat_statements p JOIN pg_database d ON d.oid = dbid JOIN pg_roles r ON r.oid = userid
       WHERE rolname = 'app'`,
-    key: ['queryid', 'dbid', 'userid', 'toplevel'],
-    hidden: [],
-    isLeftOut: true,
-    isPart: true,
-    own: ['interval_ms', 'exec_share_ratio', 'interval_mean_exec_time_ms', 'interval_stddev_exec_time_ms'],
-    rates: {
-      calls_per_second: ['calls'],
-      exec_ms_per_second: ['total_exec_time_ms'],
-      rows_per_second: ['rows'],
-      shared_blks_hit_per_second: ['shared_blks_hit'],
-      shared_blks_read_per_second: ['shared_blks_read'],
-      temp_blks_per_second: ['temp_blks_read', 'temp_blks_written'],
-      wal_bytes_per_second: ['wal_bytes'],
+      key: ['queryid', 'dbid', 'userid', 'toplevel'],
+      hidden: [],
+      isLeftOut: true,
+      isPart: true,
+      helpers: ['clock_ms', 'all_ms'],
+      over: {
+        interval_ms: grown('clock_ms'),
+        exec_share_ratio: (from, to) => exec_ms(from, to) / grown('all_ms')(from, to),
+        interval_mean_exec_time_ms: ifCalled(meanOf),
+        interval_stddev_exec_time_ms: ifCalled(deviationOf),
+      },
+      // The server shows sums of floats with fewer digits than it has.
+      tolerance: {
+        exec_share_ratio: 1e-6,
+        interval_mean_exec_time_ms: 1e-6,
+        interval_stddev_exec_time_ms: 1e-3,
+      },
+      rates: {
+        calls_per_second: ['calls'],
+        exec_ms_per_second: ['total_exec_time_ms'],
+        rows_per_second: ['rows'],
+        shared_blks_hit_per_second: ['shared_blks_hit'],
+        shared_blks_read_per_second: ['shared_blks_read'],
+        temp_blks_per_second: ['temp_blks_read', 'temp_blks_written'],
+        wal_bytes_per_second: ['wal_bytes'],
+      },
     },
-  },
-  statements_info: {
-    sql: `SELECT ${iso('clock_timestamp()')} AS at, coalesce(i.dealloc, 0)::float8 AS dealloc, ${iso('i.stats_reset')} AS stats_reset,
+    statements_info: {
+      sql: `SELECT ${iso('clock_timestamp()')} AS at, coalesce(i.dealloc, 0)::float8 AS dealloc, ${iso('i.stats_reset')} AS stats_reset,
       (SELECT count(*) FROM pg_stat_statements)::float8 AS entries,
       (SELECT nullif(count(*), 0) FROM (SELECT r.rolname AS usename FROM pg_stat_statements p
         JOIN pg_roles r ON r.oid = p.userid) s WHERE ${hiddenRoles})::float8 AS hidden_entries,
       (SELECT coalesce(sum(s.total_exec_time), 0) FROM (SELECT r.rolname AS usename, p.total_exec_time FROM pg_stat_statements p
         JOIN pg_roles r ON r.oid = p.userid) s WHERE ${hiddenRoles})::float8 AS hidden_exec_time_ms,
+      (SELECT count(DISTINCT (dbid, queryid)) FROM pg_stat_statements p JOIN pg_roles r ON r.oid = p.userid
+        WHERE ${isOwn})::float8 AS own_entries,
       current_setting('pg_stat_statements.max')::float8 AS max_entries, false AS is_evicting,
       0 AS evictions_per_minute
       FROM ${major < 14 ? '(SELECT NULL::int8 AS dealloc, NULL::timestamptz AS stats_reset)' : 'pg_stat_statements_info'} i`,
-    key: [],
-    hidden: [],
-    own: ['own_entries'],
-  },
-  index_builds: {
-    sql: `SELECT pid, phase, 'public.' || relid::regclass AS relation, 'app' AS usename FROM pg_stat_progress_create_index`,
-    key: ['pid'],
-    hidden: [],
-    isLeftOut: true,
-    helpers: ['usename'],
-  },
-  lock_waits: {
-    sql: `SELECT l.pid, pg_blocking_pids(l.pid) AS blocked_by, l.locktype, l.mode, l.transactionid::text,
+      key: [],
+      hidden: [],
+    },
+    index_builds: {
+      sql: `SELECT pid, phase, 'public.' || relid::regclass AS relation, 'app' AS usename FROM pg_stat_progress_create_index`,
+      key: ['pid'],
+      hidden: [],
+      isLeftOut: true,
+      helpers: ['usename'],
+    },
+    lock_waits: {
+      sql: `SELECT l.pid, pg_blocking_pids(l.pid) AS blocked_by, l.locktype, l.mode, l.transactionid::text,
       'public.' || t.relation::regclass AS relation,
       CASE l.locktype WHEN 'advisory' THEN 'advisory lock ' || l.objid WHEN 'virtualxid'
         THEN 'virtual transaction ' || l.virtualxid || ' of ' || (pg_blocking_pids(l.pid))[1]
@@ -217,33 +262,35 @@ export const sectionsOf = (major: number, hiddenRoles: string): Record<string, S
       FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
       LEFT JOIN pg_locks t ON t.pid = l.pid AND t.locktype = 'tuple' AND t.granted
       WHERE NOT l.granted`,
-    key: ['pid'],
-    hidden: [],
-  },
-  databases: {
-    sql: `SELECT datname::text, numbackends::float8, xact_commit::float8, xact_rollback::float8, blks_hit::float8,
+      key: ['pid'],
+      hidden: [],
+    },
+    databases: {
+      sql: `SELECT datname::text, numbackends::float8, xact_commit::float8, xact_rollback::float8, blks_hit::float8,
       blks_read::float8, blks_hit / nullif(blks_hit + blks_read, 0)::float8 AS cache_hit_ratio,
       CASE WHEN datname = current_database() THEN (SELECT sum(idx_blks_hit) / nullif(sum(idx_blks_hit + idx_blks_read), 0)::float8
         FROM pg_statio_user_indexes) END AS index_hit_ratio,
       deadlocks::float8, temp_bytes::float8, (to_jsonb(d) ->> 'sessions_fatal')::float8 AS sessions_fatal,
       ${iso('stats_reset')} AS stats_reset, datname = current_database() AS is_connected,
       (SELECT sum(idx_blks_hit)::float8 FROM pg_statio_user_indexes) AS index_hit,
-      (SELECT sum(idx_blks_read)::float8 FROM pg_statio_user_indexes) AS index_read
+      (SELECT sum(idx_blks_read)::float8 FROM pg_statio_user_indexes) AS index_read, ${clock_ms}
       FROM pg_stat_database d WHERE datname <> 'template0'`,
-    key: ['datname'],
-    hidden: [],
-    // recent_hits is compared in figures.test.ts, as it is over two readings.
-    own: ['interval_ms', 'recent_hits'],
-    helpers: ['is_connected', 'index_hit', 'index_read'],
-    tolerance: {cache_hit_ratio: 0.01, index_hit_ratio: 0.01},
-    rates: {
-      commits_per_second: ['xact_commit'],
-      rollbacks_per_second: ['xact_rollback'],
-      deadlocks_per_second: ['deadlocks'],
-      temp_bytes_per_second: ['temp_bytes'],
-      blks_hit_per_second: ['blks_hit'],
-      blks_read_per_second: ['blks_read'],
-      fatal_sessions_per_second: ['sessions_fatal'],
+      key: ['datname'],
+      hidden: [],
+      // recent_hits is compared in figures.test.ts, as it is over two readings.
+      own: ['recent_hits'],
+      over: {interval_ms: grown('clock_ms')},
+      helpers: ['is_connected', 'index_hit', 'index_read', 'clock_ms'],
+      tolerance: {cache_hit_ratio: 0.01, index_hit_ratio: 0.01},
+      rates: {
+        commits_per_second: ['xact_commit'],
+        rollbacks_per_second: ['xact_rollback'],
+        deadlocks_per_second: ['deadlocks'],
+        temp_bytes_per_second: ['temp_bytes'],
+        blks_hit_per_second: ['blks_hit'],
+        blks_read_per_second: ['blks_read'],
+        fatal_sessions_per_second: ['sessions_fatal'],
+      },
     },
-  },
-});
+  };
+};

@@ -8,7 +8,7 @@ import {
 import type {Comparison} from '../../core/health/baseline.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
 import type {WatchedHealth} from '../../core/health/watching.ts';
-import {formatAge, formatMs, formatRatio} from '../../core/text/format.ts';
+import {formatAge, formatMs, formatRatio, formatSpan} from '../../core/text/format.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import {
   atMost,
@@ -58,7 +58,7 @@ function otherReasons(report: HealthReport): string[] {
 /** What was looked at, over how long, and what cannot be seen: no finding is no proof that all is well. */
 function noFinding({assessed}: HealthReport['health']): string {
   const {readings, window_ms, looked_at, cannot_see} = assessed;
-  const over = readings > 1 ? `${readings} readings over ${formatAge(window_ms)}` : 'one reading';
+  const over = readings > 1 ? `${readings} readings over ${formatSpan(window_ms)}` : 'one reading';
   return `no finding in ${over}: ${looked_at.join(', ')}; not visible from here: ${cannot_see.join(', ')}`;
 }
 

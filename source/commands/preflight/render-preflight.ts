@@ -1,4 +1,4 @@
-import {counted, formatAge, formatBytes, formatCount} from '../../core/text/format.ts';
+import {counted, formatAge, formatBytes, formatCount, formatSpan} from '../../core/text/format.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {LockMode, Preflight, PreflightStatement} from '../../model/preflight.ts';
 
@@ -8,7 +8,7 @@ const words = {safe: 'safe', wait: 'WAIT', unsafe: 'UNSAFE'} as const;
 export function preflightText(document: Preflight, columns: number): string {
   const {statements, verdict, target, window_ms, file, unavailable} = document;
   const where = target === null ? 'from the text alone' : `on ${target.id}`;
-  const measured = window_ms === null ? '' : `, statements counted for ${formatAge(window_ms)}`;
+  const measured = window_ms === null ? '' : `, statements counted for ${formatSpan(window_ms)}`;
   const blocks = statements.map(statement => statementLines(statement, columns).join('\n'));
   const count = (each: PreflightStatement['verdict']) =>
     statements.filter(statement => statement.verdict === each).length;

@@ -1,5 +1,5 @@
 import {useMemo} from 'react';
-import {formatAge} from '../../core/text/format.ts';
+import {formatSpan} from '../../core/text/format.ts';
 import type {Finding} from '../../model/recipe.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
 import {uniqueKeys} from '../rows/arrange.ts';
@@ -66,7 +66,7 @@ function NoFinding() {
   if (outage !== null) return <Text role="danger">{`  before it; ${outageText(outage)}`}</Text>;
   if (assessed === null || hasFindings) return null;
   const {readings, window_ms, cannot_see} = assessed;
-  const over = readings > 1 ? `${readings} readings over ${formatAge(window_ms)}` : 'one reading';
+  const over = readings > 1 ? `${readings} readings over ${formatSpan(window_ms)}` : 'one reading';
   return (
     <>
       <Text role="good">{`  none in ${over}`}</Text>

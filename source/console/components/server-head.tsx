@@ -1,7 +1,14 @@
 import {Box} from 'ink';
 import {countSeen, slotForecast} from '../../core/activity/budget.ts';
 import {thresholds} from '../../core/health/thresholds.ts';
-import {counted, formatAge, formatBytes, formatCount, formatRatio} from '../../core/text/format.ts';
+import {
+  counted,
+  formatAge,
+  formatBytes,
+  formatCount,
+  formatRatio,
+  formatSpan,
+} from '../../core/text/format.ts';
 import type {Budget, Database, Snapshot} from '../../model/snapshot.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {useTheme} from './context.ts';
@@ -119,7 +126,7 @@ function Throughput({snapshot: {databases, target}}: {snapshot: Snapshot}) {
   // Both of the connected database and over the same time.
   const recent = own?.recent_hits;
   const hits = recent ?? own;
-  const over = recent === undefined ? 'since reset' : formatAge(recent.interval_ms);
+  const over = recent === undefined ? 'since reset' : formatSpan(recent.interval_ms);
   const hasRates = databases.some(({rates}) => rates);
   const perSecond = (value: number) => (hasRates ? formatCount(value) : '-');
   const deadlocks = sum(rates => rates.deadlocks_per_second);

@@ -106,6 +106,7 @@ export const sessionColumns: Column<Backend>[] = [
     title: 'WAIT',
     help: 'wait event, unless it waits for its client',
     width: 14,
+    widest: 30,
     priority: 9,
     text: waitText,
     role: b => (b.wait_event_type === 'Lock' ? 'danger' : 'muted'),

@@ -6,7 +6,7 @@ import {
   withoutLists,
 } from '../../core/activity/statement-window.ts';
 import {thresholds} from '../../core/health/thresholds.ts';
-import {formatAge, formatBytes, formatCount, formatMs} from '../../core/text/format.ts';
+import {formatBytes, formatCount, formatMs, formatSpan} from '../../core/text/format.ts';
 import type {Statement} from '../../model/snapshot.ts';
 import type {Role} from '../screen/line.ts';
 import {type TableState, tableOf} from '../state/browsing.ts';
@@ -223,6 +223,6 @@ export function arrangeStatements({rows}: StatementsOver, table: TableState): St
 
 /** `over 40s`, `since the reset 3d ago`. */
 export function windowText({over_ms, is_since_reset}: StatementsOver): string {
-  if (!is_since_reset) return over_ms === null ? '' : `over ${formatAge(over_ms)}`;
-  return over_ms === null ? 'since the reset' : `since the reset ${formatAge(over_ms)} ago`;
+  if (!is_since_reset) return over_ms === null ? '' : `over ${formatSpan(over_ms)}`;
+  return over_ms === null ? 'since the reset' : `since the reset ${formatSpan(over_ms)} ago`;
 }

@@ -48,7 +48,7 @@ function idOf({id}: LockRow): string {
   return id;
 }
 
-const lockColumns = (symbols: Theme['symbols']): Column<LockRow>[] => [
+export const lockColumns = (symbols: Theme['symbols']): Column<LockRow>[] => [
   {
     id: 'pid',
     title: 'PID',

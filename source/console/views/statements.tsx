@@ -1,7 +1,7 @@
 import {Box} from 'ink';
 import {useMemo} from 'react';
 import {mostListed} from '../../core/activity/statement-scan.ts';
-import {counted, formatAge, formatCount} from '../../core/text/format.ts';
+import {counted, formatCount, formatSpan} from '../../core/text/format.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {useConsole, useTheme} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
@@ -26,7 +26,7 @@ const view: View = {
   key: '3',
   badge({snapshot}) {
     const info = snapshot?.statements_info;
-    return info ? {text: formatCount(info.entries), isBad: info.is_evicting} : null;
+    return info ? {text: formatCount(info.entries - (info.own_entries ?? 0)), isBad: info.is_evicting} : null;
   },
   legend: () => legendOf(statementColumns),
   columns: statementColumns,
@@ -111,6 +111,6 @@ function choiceText(snapshot: Snapshot | null): string | null {
   const recent =
     interval_ms === undefined
       ? 'the slowest'
-      : `the busiest and slowest of the last ${formatAge(interval_ms)}`;
+      : `the busiest and slowest of the last ${formatSpan(interval_ms)}`;
   return `${statements.length} of ${info.entries.toLocaleString('en')} statements: ${recent}, then those with the most time since the reset`;
 }

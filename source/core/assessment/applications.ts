@@ -5,7 +5,7 @@ import {groupBy} from '../group-by.ts';
 import {thresholds} from '../health/thresholds.ts';
 import {instancesOf} from '../pool/clients.ts';
 import {isUnseen} from '../sessions/session.ts';
-import {counted, formatAge, formatRatio} from '../text/format.ts';
+import {counted, formatAge, formatRatio, formatSpan} from '../text/format.ts';
 import {averageOf, type Context, type PoolHistory, poolHistories} from './context.ts';
 import {leaksOf} from './harms/pools-leaks.ts';
 import {parkedSessions} from './harms/pools-outside-call.ts';
@@ -198,5 +198,5 @@ function fine(figures: Figures): Judgement {
 
 /** `58 readings over 57s`. */
 function overReadings({readings, window_ms}: Figures): string {
-  return `${counted(readings, 'reading')} over ${formatAge(window_ms)}`;
+  return `${counted(readings, 'reading')} over ${formatSpan(window_ms)}`;
 }

@@ -6,7 +6,7 @@ import type {HarmAfter, RunHarm} from '../../model/run.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {type DiagnosisData, loadFacts, noDiagnosisData, withFacts} from '../recipe/diagnose.ts';
 import {subjectOf} from '../sessions/protection.ts';
-import {counted, formatAge} from '../text/format.ts';
+import {counted, formatSpan} from '../text/format.ts';
 import {redactSecrets} from '../text/redact.ts';
 import {assess} from './assess.ts';
 import {poolName} from './context.ts';
@@ -273,7 +273,7 @@ const goneTexts: Record<HarmKind, string> = {
 /** `none of them waits any more (3 readings over 2s)`; `remains after 2s: 4 sessions wait ...`. */
 export function describeAfter({kind, after}: RunHarm): string {
   if (after === null) return 'not read';
-  const over = formatAge(after.over_ms);
+  const over = formatSpan(after.over_ms);
   const how = `${counted(after.readings, 'reading')} over ${over}`;
   switch (after.state) {
     case 'gone':

@@ -1,5 +1,5 @@
 import type {LockHolder, PreflightStatement, Verdict} from '../../model/preflight.ts';
-import {counted, formatAge, formatBytes, formatCount} from '../text/format.ts';
+import {counted, formatAge, formatBytes, formatCount, formatSpan} from '../text/format.ts';
 import type {Effect, Lock} from './effect.ts';
 import {blocksReads, blocksWrites, conflictsWith} from './lock-mode.ts';
 
@@ -121,7 +121,7 @@ function longReasons(effect: Effect, {blocking, held, queue, reading}: Blocked):
 
 function trafficText(queue: number | null, reading: Reading | null): string {
   if (reading === null) return '';
-  const window = ` (measured over ${formatAge(reading.window_ms)})`;
+  const window = ` (measured over ${formatSpan(reading.window_ms)})`;
   return queue === null ? '' : `: ${formatCount(queue)} statements per second${window}`;
 }
 

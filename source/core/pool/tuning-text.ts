@@ -1,7 +1,7 @@
 import type {EnvFile} from '../../model/application.ts';
 import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
-import {counted, formatAge, formatMs} from '../text/format.ts';
+import {counted, formatAge, formatMs, formatSpan} from '../text/format.ts';
 import {ignoredParameters as ignored} from './adapter-call.ts';
 import {presets} from './presets.ts';
 import type {LoadReading} from './statement-load.ts';
@@ -215,7 +215,7 @@ function loadText(tuning: Tuning, load: LoadReading): string[] {
   const {per_second, mean_exec_time_ms, busy} = load;
   const over =
     load.basis === 'interval'
-      ? `over ${formatAge(load.over_ms)}`
+      ? `over ${formatSpan(load.over_ms)}`
       : `on average since statistics were reset ${formatAge(load.over_ms)} ago (peaks are higher)`;
   const rate = per_second < 10 ? per_second.toFixed(1) : Math.round(per_second);
   const wait = waiting({

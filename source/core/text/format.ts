@@ -1,6 +1,6 @@
 /** Numbers as short text for people; JSON has the numbers themselves. What is too small to show is `<0.1`, never 0. */
 
-/** `0.4s`, `12s`, `3m12s`, `2h05m`, `4d03h`: at most two units, at most six characters below 100 days. */
+/** `0s`, `12s`, `3m12s`, `2h05m`, `4d03h`: at most two units, at most six characters below 100 days. */
 export function formatAge(ms: number | null): string {
   if (ms === null) return '-';
   const seconds = Math.max(0, Math.floor(ms / 1000));
@@ -8,6 +8,12 @@ export function formatAge(ms: number | null): string {
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m${pad2(seconds % 60)}s`;
   if (seconds < 86_400) return `${Math.floor(seconds / 3600)}h${pad2(Math.floor((seconds % 3600) / 60))}m`;
   return `${Math.floor(seconds / 86_400)}d${pad2(Math.floor((seconds % 86_400) / 3600))}h`;
+}
+
+/** A time that figures are over, as an age; below a second `0.5s`. */
+export function formatSpan(ms: number | null): string {
+  if (ms !== null && ms < 950) return `${(ms / 1000).toFixed(1)}s`;
+  return formatAge(ms === null ? null : Math.round(ms / 1000) * 1000);
 }
 
 /** A measured time: `0.04ms`, `12.3ms`, `1.24s`, `3m12s`. */

@@ -1,0 +1,316 @@
+import {expect} from 'vitest';
+import type {snapshotDocument} from '../../source/commands/snapshot/command.ts';
+import {fitColumns} from '../../source/console/components/table.tsx';
+import type {Column} from '../../source/console/rows/arrange.ts';
+import {lockRows} from '../../source/console/rows/locks.ts';
+import {oneLine} from '../../source/console/rows/one-line.ts';
+import {sessionColumns, sessionRows} from '../../source/console/rows/sessions.ts';
+import {statementColumns, statementRows} from '../../source/console/rows/statements.ts';
+import type {ConsoleState} from '../../source/console/state/state.ts';
+import {lockColumns} from '../../source/console/views/locks.tsx';
+import {
+  formatAge,
+  formatBytes,
+  formatCount,
+  formatMs,
+  formatRatio,
+  formatSpan,
+} from '../../source/core/text/format.ts';
+import type {Backend, Snapshot} from '../../source/model/snapshot.ts';
+import {open, play, press, read, rowsOf, theme} from '../console/played.ts';
+
+type Document = ReturnType<typeof snapshotDocument>;
+
+/** Below 44 rows the charts of the Overview are below each other; a table has all of its rows on a high screen. */
+const [columns, rows, tableRows] = [320, 43, 150];
+
+/**
+ * After these two readings every view prints what their document says, which has been compared with SQL; a figure that no line
+ * here expects fails.
+ */
+export function expectViews(readings: readonly Snapshot[], document: Document): void {
+  const after = (height: number) => play(open(columns, height), ...readings.map(each => read(each))).state;
+  expectOverview(after(rows), document);
+  const state = after(tableRows);
+  expectTable(press(state, '2'), sessionColumns, sessionRows(state), sessionCells(document));
+  expectTable(press(state, '4'), lockColumns(theme.symbols), lockRows(state), lockCells(document));
+  expectTable(press(state, '3'), statementColumns, statementRows(state), statementCells(document));
+}
+
+/** Texts are no figures, and long ones are cut. */
+const textLength = 60;
+
+function textOf(query: string | null): string {
+  return oneLine(query ?? '')
+    .slice(0, textLength)
+    .trimEnd();
+}
+
+/** What each cell of a row says, by the id of its column. */
+type Cells = {[column: string]: string};
+
+/** `expected`: every row in any order. */
+function expectTable<R>(state: ConsoleState, shown: Column<R>[], found: R[], expected: Cells[]): void {
+  const fitted = fitColumns(shown, columns, found);
+  expect(fitted.map(({column}) => column.id)).toEqual(shown.map(({id}) => id));
+  const screen = rowsOf(state);
+  const titles = screen.findIndex(
+    row => row.includes(shown[0]?.title ?? '') && row.includes(shown.at(-1)?.title ?? ''),
+  );
+  const printed = screen.slice(titles + 1, titles + 1 + found.length).map(row => {
+    let from = 2;
+    return Object.fromEntries(
+      fitted.map(({column, width}): [string, string] => {
+        const cell = row.slice(from, from + width).trim();
+        from += width + 1;
+        // The branches of the tree of locks are drawn before the pid.
+        return [
+          column.id,
+          column.id === 'pid' ? cell.replace(/^\D+/, '') : cell.slice(0, textLength).trimEnd(),
+        ];
+      }),
+    );
+  });
+  const sorted = (all: Cells[]) =>
+    all
+      .map(each =>
+        JSON.stringify(
+          each,
+          shown.map(({id}) => id),
+        ),
+      )
+      .sort();
+  expect(sorted(printed), state.view).toEqual(sorted(expected));
+}
+
+function sessionCells({backends}: Document): Cells[] {
+  return backends.map(backend => ({
+    pid: String(backend.pid),
+    state: isBlocked(backend) ? `waits ${backend.blocked_by[0]}` : stateOf(backend),
+    age: formatAge(backend.state === 'active' ? backend.query_age_ms : backend.state_age_ms),
+    xact: formatAge(backend.xact_age_ms),
+    application: backend.application_name,
+    role: backend.usename ?? '-',
+    database: backend.datname ?? '-',
+    client: backend.client_addr ?? (backend.state === null ? '-' : 'local'),
+    wait:
+      backend.wait_event === null || backend.wait_event === 'ClientRead'
+        ? ''
+        : `${backend.wait_event_type}:${backend.wait_event}`,
+    blocked: backend.blocked_by.join(','),
+    query: textOf(backend.query),
+  }));
+}
+
+function isBlocked({blocked_by}: Backend): boolean {
+  return blocked_by.length > 0;
+}
+
+function stateOf({state}: Backend): string {
+  if (state === 'idle in transaction (aborted)') return 'aborted tx';
+  return state === 'idle in transaction' ? 'idle in tx' : (state ?? 'hidden');
+}
+
+/** Every session that waits or is waited for. */
+function lockCells({backends, lock_waits}: Document): Cells[] {
+  const waitersOf = (pid: number): Set<number> => {
+    const found = new Set<number>();
+    for (let size = -1; size < found.size; ) {
+      size = found.size;
+      for (const wait of lock_waits)
+        if (wait.blocked_by.some(each => each === pid || found.has(each))) found.add(wait.pid);
+    }
+    return found;
+  };
+  const pids = new Set(lock_waits.flatMap(({pid, blocked_by}) => [pid, ...blocked_by]));
+  return [...pids].map(pid => {
+    const backend = backends.find(each => each.pid === pid);
+    const wait = lock_waits.find(each => each.pid === pid);
+    const waiters = waitersOf(pid).size;
+    const object =
+      wait?.locktype === 'transactionid' ? `transaction ${wait.transactionid}, ${wait.object}` : wait?.object;
+    return {
+      pid: String(pid),
+      waiters: waiters === 0 ? '' : String(waiters),
+      state: backend === undefined ? '' : stateOf(backend),
+      age: wait === undefined ? '' : formatAge(wait.wait_age_ms),
+      xact: formatAge(backend?.xact_age_ms ?? null),
+      mode: object ?? '',
+      application: backend?.application_name ?? '',
+      query: textOf(backend?.query ?? null),
+    };
+  });
+}
+
+type StatementOf = Document['statements'][number];
+
+/** Over the interval between the two readings. */
+function statementCells({statements}: Document): Cells[] {
+  return statements.map(statement => {
+    const {calls, exec_ms} = grownOf(statement);
+    const ifCalled = (figure: number | null) => (calls === 0 ? null : figure);
+    return {
+      load: 'exec_share_ratio' in statement ? formatRatio(statement.exec_share_ratio) : '-',
+      exec: formatMs(of(statement, 'exec_ms_per_second')),
+      calls: formatCount(of(statement, 'calls_per_second')),
+      mean: formatMs(ifCalled(of(statement, 'interval_mean_exec_time_ms'))),
+      deviation: formatMs(ifCalled(of(statement, 'interval_stddev_exec_time_ms'))),
+      total: formatMs(exec_ms),
+      count: formatCount(calls),
+      rows: formatCount(of(statement, 'rows_per_second')),
+      hit: formatCount(of(statement, 'shared_blks_hit_per_second')),
+      read: formatCount(of(statement, 'shared_blks_read_per_second')),
+      temp: formatCount(of(statement, 'temp_blks_per_second')),
+      wal: formatBytes(of(statement, 'wal_bytes_per_second')),
+      role: statement.usename ?? statement.userid,
+      database: statement.datname ?? statement.dbid,
+      query: textOf(statement.query ?? `(${statement.queryid})`),
+    };
+  });
+}
+
+function of(statement: StatementOf, figure: string): number | null {
+  return ((statement as Record<string, unknown>)[figure] as number | undefined) ?? null;
+}
+
+function grownOf(statement: StatementOf): {calls: number | null; exec_ms: number | null} {
+  const seconds = (of(statement, 'interval_ms') ?? Number.NaN) / 1000;
+  const grown = (rate: string) => {
+    const value = (of(statement, rate) ?? Number.NaN) * seconds;
+    return Number.isNaN(value) ? null : value;
+  };
+  const calls = grown('calls_per_second');
+  return {calls: calls === null ? null : Math.round(calls), exec_ms: grown('exec_ms_per_second')};
+}
+
+/** The title of the groups, beside which the charts begin. */
+const groupsTitle = 'slots by application, role and client';
+
+function expectOverview(state: ConsoleState, document: Document): void {
+  const screen = rowsOf(state);
+  const groupsAt = screen.findIndex(row => row.includes(groupsTitle));
+  const chartsAt = screen[groupsAt]?.indexOf('slots used') ?? 0;
+  expect(chartsAt, screen.join('\n')).toBeGreaterThan(0);
+  const [, tabs = ''] = screen;
+  expect(tabs).toMatch(tabsOf(state, document));
+  const findings = screen.slice(0, groupsAt).findIndex(row => row.startsWith('findings'));
+  // The footer is the last row but one: ours is as high as the terminal without its last.
+  const below = screen.slice(groupsAt, rows - 2);
+  const plain = (row: string) => row.trim().replaceAll(/ +/g, ' ');
+  const left = below.map(row => plain(row.slice(0, chartsAt)));
+  while (left.at(-1) === '') left.pop();
+  const title = left.findIndex(row => row.startsWith('costliest statements'));
+  const parts = [
+    ...screen.slice(2, findings).map(plain),
+    ...left,
+    ...below.map(row => plain(row.slice(chartsAt))),
+  ];
+  const printed = parts.filter(part => /\d|[?%]/.test(part) && !isScale(part, document)).map(shortened);
+  expect(printed.sort()).toEqual(
+    [
+      ...serverLines(document),
+      ...groupLines(document),
+      ...costliestLines(document, left.length - title - 2),
+      ...chartTitles(document),
+    ]
+      .map(shortened)
+      .sort(),
+  );
+}
+
+/** A line of the Overview up to where its statement may be cut. */
+function shortened(line: string): string {
+  return line.slice(0, lineLength).trimEnd();
+}
+
+const lineLength = 80;
+
+/** An axis with its labels, or the time below it. */
+function isScale(part: string, {at}: Document): boolean {
+  const since = /^(?:slots|\/s) since (\d\d:\d\d:\d\d)$/.exec(part)?.[1];
+  return /^(?:[\d.]+[kM]? )?[┤│]/.test(part) || (since !== undefined && since <= at.slice(11, 19));
+}
+
+function tabsOf({findings}: ConsoleState, {backends, statements_info: info, lock_waits}: Document): RegExp {
+  const entries = (info?.entries ?? 0) - (info?.own_entries ?? 0);
+  const counts: [string, number][] = [
+    ['Overview', findings.length],
+    ['Sessions', backends.length],
+    ['Statements', entries],
+    ['Locks', lock_waits.length],
+  ];
+  const shown = counts.map(
+    ([title, count]) => `\\d ${title}${count === 0 ? '' : ` ${count}${title === 'Overview' ? '!' : ''}`}`,
+  );
+  return new RegExp(`^ *${shown.join(' +')} +5 Recipes`);
+}
+
+function serverLines({budget, backends, databases, target}: Document): string[] {
+  const {used, usable, headroom, max_connections} = budget;
+  const reserved = budget.superuser_reserved_connections + budget.reserved_connections;
+  const count = (...states: (string | null)[]) => backends.filter(({state}) => states.includes(state)).length;
+  const hidden = count(null);
+  const aborted = count('idle in transaction (aborted)');
+  const inTransaction = count('idle in transaction') + aborted;
+  const sum = (rate: string) =>
+    databases.reduce((total, each) => total + Number((each as Record<string, unknown>)[rate] ?? 0), 0);
+  const recent = databases.find(({datname}) => datname === target.database)?.recent_hits;
+  const hits = `hits ${formatSpan(recent?.interval_ms ?? null)}: cache ${formatRatio(recent?.cache_hit_ratio ?? null)} index ${formatRatio(recent?.index_hit_ratio ?? null)}`;
+  const rates = `${formatCount(sum('commits_per_second'))} commits/s ${formatCount(sum('rollbacks_per_second'))} rollbacks/s`;
+  return [
+    `${used} of ${usable} used (${formatRatio(used / usable, 0)}), ${headroom} free, ${reserved} reserved, max_connections ${max_connections}`,
+    `${hidden > 0 ? 'seen: ' : ''}active ${count('active')} idle ${count('idle')} idle in transaction ${inTransaction}` +
+      `${aborted > 0 ? ` (${aborted} aborted)` : ''} poolctl ${used - backends.length}${hidden > 0 ? `; ${hidden} hidden` : ''}`,
+    `${rates} temp ${formatBytes(sum('temp_bytes_per_second'))}/s ${hits}`,
+  ];
+}
+
+function groupLines({budget}: Document): string[] {
+  return budget.groups.map(
+    ({application_name, usename, client_addr, count, active, idle, idle_in_transaction}) => {
+      const counts = [active, idle, idle_in_transaction].map(each => each ?? '?');
+      const client = client_addr ?? (active === null ? '?' : 'local');
+      return [application_name, usename, client, count, ...counts].join(' ');
+    },
+  );
+}
+
+/** The window of the title, and as many statements as fit: those with most time in it. */
+function costliestLines({statements, statements_info: info}: Document, fit: number): string[] {
+  const interval_ms = statements.map(each => of(each, 'interval_ms')).find(each => each !== null);
+  if (interval_ms === undefined) {
+    const ago_ms = Date.parse(info?.at ?? '') - Date.parse(info?.stats_reset ?? '');
+    return [`costliest statements since the reset ${formatSpan(ago_ms)} ago`];
+  }
+  const called = statements.filter(each => (grownOf(each).calls ?? 0) > 0);
+  const costliest = called.toSorted((a, b) => (grownOf(b).exec_ms ?? 0) - (grownOf(a).exec_ms ?? 0));
+  return [
+    `costliest statements over ${formatSpan(interval_ms)}`,
+    ...costliest.slice(0, fit).map(each => {
+      const share = formatRatio(of(each, 'exec_share_ratio'));
+      const mean = formatMs(of(each, 'interval_mean_exec_time_ms'));
+      const query = oneLine(each.query ?? `(${each.queryid})`);
+      return `${share} ${mean} ${formatCount(of(each, 'calls_per_second'))} ${query}`;
+    }),
+  ];
+}
+
+function chartTitles({budget, databases}: Document): string[] {
+  const {by_state, used} = budget;
+  const commits = databases.reduce(
+    (total, each) => total + Number((each as Record<string, unknown>).commits_per_second ?? 0),
+    0,
+  );
+  const inState = (title: string, ...states: string[]) => {
+    const counts = states.map(each => by_state[each] ?? null);
+    return counts.includes(null)
+      ? []
+      : [`${title} ${counts.reduce<number>((sum, each) => sum + (each ?? 0), 0)}`];
+  };
+  return [
+    `slots used ${used}`,
+    ...inState('active', 'active'),
+    ...inState('idle in transaction', 'idle in transaction', 'idle in transaction (aborted)'),
+    `commits/s ${formatCount(commits)}`,
+  ];
+}
