@@ -7,6 +7,7 @@ import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest';
 import {openProgram} from '../helpers/console.ts';
 import {shareTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
+import {orderFrozen} from '../helpers/terminal-waiting.ts';
 import {openKillIdleSessions} from '../helpers/wizard.ts';
 
 let server: TestServer;
@@ -156,7 +157,7 @@ it('terminates tagged sessions with K the same way', async () => {
   terminal.type('/application:leaky', 'enter');
   await terminal.waitFor(({text}) => (text().match(/leaky/g) ?? []).length >= 4);
   terminal.press('g');
-  await terminal.waitFor('order frozen');
+  await terminal.waitFor(orderFrozen);
   terminal.press('space', 'space');
   await terminal.waitFor('2 tagged');
   terminal.press('K');

@@ -3,6 +3,7 @@ import {afterAll, afterEach, beforeAll, expect, it} from 'vitest';
 import {openProgram} from '../helpers/console.ts';
 import {shareTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
+import {orderFrozen} from '../helpers/terminal-waiting.ts';
 import {openKillIdleSessions} from '../helpers/wizard.ts';
 
 let server: TestServer;
@@ -48,7 +49,7 @@ const fields: Record<string, (terminal: Terminal) => Promise<void>> = {
     terminal.press('2');
     await terminal.waitFor('PID');
     terminal.type('/application:victim', 'enter', 'g');
-    await terminal.waitFor('order frozen');
+    await terminal.waitFor(orderFrozen);
     terminal.press('K');
     await terminal.waitFor('1 session to end');
     terminal.press('enter');

@@ -5,6 +5,7 @@ import {runProgram} from '../cli/run-program.ts';
 import {openProgram} from '../helpers/console.ts';
 import {startTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
+import {orderFrozen} from '../helpers/terminal-waiting.ts';
 import {confirm} from '../helpers/wizard.ts';
 
 /** Title, clear, clipboard, a C1 control, a bidirectional override, a newline that forges a line. */
@@ -74,7 +75,7 @@ it('opens a statement of a megabyte and keeps answering keys', async () => {
   await terminal.waitFor('idle in tx');
   const clears = terminal.rawOutput().split('\u001b[2J').length;
   terminal.press('g');
-  await terminal.waitFor('order frozen');
+  await terminal.waitFor(orderFrozen);
   terminal.press('enter');
   await terminal.waitFor(/\d{3} more lines below/);
   expect(terminal.text()).toContain('"·[2J·[2J');

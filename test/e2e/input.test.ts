@@ -4,6 +4,7 @@ import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
 import {openProgram} from '../helpers/console.ts';
 import {shareTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
+import {orderFrozen} from '../helpers/terminal-waiting.ts';
 
 let server: TestServer;
 const clients: pg.Client[] = [];
@@ -43,7 +44,7 @@ async function holdVictim(terminal: Terminal): Promise<void> {
   terminal.type('/application:victim', 'enter');
   await terminal.waitFor(({screen}) => screen().filter(row => /^[ >] +\d+ /.test(row)).length === 1);
   terminal.press('g');
-  await terminal.waitFor('order frozen');
+  await terminal.waitFor(orderFrozen);
 }
 
 const victimIsThere = async () =>
@@ -58,7 +59,7 @@ describe('an escape sequence', () => {
       terminal.write(byte);
       await sleep(5);
     }
-    await terminal.waitFor('order frozen');
+    await terminal.waitFor(orderFrozen);
     expect(terminal.text()).not.toContain('past');
   });
 

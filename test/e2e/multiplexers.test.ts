@@ -6,6 +6,7 @@ import {afterAll, afterEach, beforeAll, beforeEach, describe, expect, it} from '
 import {program} from '../helpers/build.ts';
 import {shareTestServer, type TestServer} from '../helpers/server.ts';
 import {openTerminal, type Terminal} from '../helpers/terminal.ts';
+import {orderFrozen} from '../helpers/terminal-waiting.ts';
 
 let server: TestServer;
 let folder: string;
@@ -49,7 +50,7 @@ async function copyIn(command: string, args: string[]): Promise<Terminal> {
   terminal.press('2');
   await terminal.waitFor('victim');
   terminal.press('g');
-  await terminal.waitFor('order frozen');
+  await terminal.waitFor(orderFrozen);
   terminal.press('y');
   return terminal;
 }

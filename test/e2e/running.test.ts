@@ -8,6 +8,7 @@ import type {JournalEvent} from '../../source/model/journal-entry.ts';
 import {openProgram} from '../helpers/console.ts';
 import {type OwnServer, startTestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
+import {orderFrozen} from '../helpers/terminal-waiting.ts';
 import {confirm, openKillIdleSessions, stopRun} from '../helpers/wizard.ts';
 
 let server: OwnServer;
@@ -73,7 +74,7 @@ async function holdSession(terminal: Terminal, application_name: string): Promis
       / {2}q quit$/.test(screen().at(-1) ?? ''),
   );
   terminal.press('g');
-  await terminal.waitFor('order frozen');
+  await terminal.waitFor(orderFrozen);
 }
 
 /** More sessions than one batch has, and the run waiting between two batches. */

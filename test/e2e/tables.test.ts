@@ -6,6 +6,7 @@ import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
 import {openProgram} from '../helpers/console.ts';
 import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
+import {orderFrozen} from '../helpers/terminal-waiting.ts';
 
 const terminals: Terminal[] = [];
 afterEach(async () => {
@@ -132,7 +133,7 @@ describe('sessions', () => {
     terminal.type('/application:a', 'enter');
     await terminal.waitFor(() => tableRows(terminal).length === 4);
     terminal.press('g', 'j');
-    await terminal.waitFor('order frozen');
+    await terminal.waitFor(orderFrozen);
     const before = pidsOf(terminal);
     const held = heldRow(terminal);
     expect(held).toMatch(/charlie/);

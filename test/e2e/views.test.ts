@@ -2,6 +2,7 @@ import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
 import {openProgram} from '../helpers/console.ts';
 import {shareTestServer, type TestServer} from '../helpers/server.ts';
 import type {Terminal} from '../helpers/terminal.ts';
+import {orderFrozen} from '../helpers/terminal-waiting.ts';
 
 /** One server with three sessions of an application, one of them idle in transaction and one that it blocks. */
 let server: TestServer;
@@ -138,7 +139,7 @@ describe('sessions', () => {
     await terminal.waitFor(({text}) => !text().includes('shop-idle') && text().includes('shop-blocker'));
     terminal.press('enter');
     terminal.press('g');
-    await terminal.waitFor('order frozen');
+    await terminal.waitFor(orderFrozen);
     terminal.press('enter');
     await terminal.waitFor('idle in transaction for');
     await terminal.waitFor(/holds RowExclusiveLock on public\.orders/);

@@ -78,3 +78,6 @@ function framed(rows: string[]): string {
   const edge = `+${'-'.repeat(width)}+`;
   return [edge, ...rows.map(row => `|${row.padEnd(width)}|`), edge].join('\n');
 }
+
+/** A row is selected: in words, or by a sign where those would cost the tabs their names. */
+export const orderFrozen = /order frozen|≡/;
