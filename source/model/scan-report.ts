@@ -11,6 +11,8 @@ export type ScanIssue = {
   detail: string;
   /** The pattern that mends it. */
   fix: string;
+  /** Text whose insertion mends it, where that is mechanical; line and column count from 1, in UTF-16 units. */
+  patch: {line: number; column: number; insert: string} | null;
 };
 
 export type ScanEndpoint = {

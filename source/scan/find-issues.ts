@@ -2,9 +2,9 @@ import type {Node, ObjectExpression} from '@oxc-project/types';
 import {counted} from '../core/text/format.ts';
 import type {ScanIssue} from '../model/scan-report.ts';
 import {hasSpread, nameOfKey, propertyOf, unwrap, visit} from './code/nodes.ts';
-import {lineAt} from './code/project.ts';
+import {lineAt, placeOf} from './code/project.ts';
 import {duplicatesIn} from './duplicates.ts';
-import {type Cost, figuresOf, type Query, type Site} from './evaluate/cost.ts';
+import {type Cost, figuresOf, type Patch, type Query, type Site} from './evaluate/cost.ts';
 import type {PrismaModels} from './prisma-models.ts';
 import {
   deepIncludeWeight,
@@ -24,7 +24,13 @@ export type FoundIssue = ScanIssue & {kind: IssueKind; weight: number; site: Sit
 export function findIssues(cost: Cost, models: PrismaModels | null): FoundIssue[] {
   const found = new Map<string, FoundIssue>();
   const seen = new Set<Cost>();
-  const report = (kind: IssueKind, site: Site, detail: string, weight: number = rules[kind].weight) => {
+  const report = (
+    kind: IssueKind,
+    site: Site,
+    detail: string,
+    weight: number = rules[kind].weight,
+    patch: Patch | null = null,
+  ) => {
     const key = `${kind}\0${site.module.file}\0${site.node.start}`;
     if (found.has(key)) return;
     const {file, text} = site.module;
@@ -34,6 +40,7 @@ export function findIssues(cost: Cost, models: PrismaModels | null): FoundIssue[
       line: lineAt(text, site.node.start),
       detail,
       fix: rules[kind].fix,
+      patch: patch && {...placeOf(text, patch.offset), insert: patch.insert},
       weight,
       site,
     });
@@ -47,7 +54,7 @@ export function findIssues(cost: Cost, models: PrismaModels | null): FoundIssue[
           report(issue.kind, each.query.site, issue.detail, issue.weight);
         return;
       case 'note':
-        report(each.note, each.site, each.detail);
+        report(each.note, each.site, each.detail, undefined, each.patch);
         return;
       case 'sequence':
       case 'branch':

@@ -123,5 +123,5 @@ export function applicationIssue(
   detail: string,
 ): ScanReport['application'][number] {
   const {fix, weight} = rules[kind];
-  return {kind, file, line, detail, fix, severity: severityOf(new Map([[kind, weight]]))};
+  return {kind, file, line, detail, fix, patch: null, severity: severityOf(new Map([[kind, weight]]))};
 }

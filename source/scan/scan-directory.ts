@@ -149,7 +149,7 @@ function judge(walk: Walk, {route, module, node, handlers}: Endpoint, models: Pr
     queries: finite(queries),
     issues: issues
       .toSorted((a, b) => b.weight - a.weight)
-      .map(({kind, file, line, detail, fix}) => ({kind, file, line, detail, fix})),
+      .map(({kind, file, line, detail, fix, patch}) => ({kind, file, line, detail, fix, patch})),
   };
   return {endpoint, accepted, cost};
 }

@@ -1,6 +1,6 @@
 import {resolve} from 'node:path';
 import type {Call} from '../../cli/call/usage.ts';
-import type {CliContext} from '../../cli/context.ts';
+import {type CliContext, printMessage} from '../../cli/context.ts';
 import {exitCodes, usageError} from '../../core/errors.ts';
 import {jsonText} from '../../core/text/json.ts';
 import type {ExitCode} from '../../model/run.ts';
@@ -26,11 +26,24 @@ export async function run(
     throw usageError(`--fail-on: no severity "${flags.failOn}"`, `Use ${failLevels.join(', ')}.`);
   const baseline =
     flags.baseline === undefined ? null : await readBaseline(resolve(context.cwd, flags.baseline));
-  const found = await scanDirectory(resolve(context.cwd, directory), flags.entry ?? []);
-  const all = {...found, directory};
-  const report = baseline === null ? all : newSince(all, baseline);
+  const scan = async () => {
+    const found = await scanDirectory(resolve(context.cwd, directory), flags.entry ?? []);
+    return baseline === null ? found : newSince(found, baseline);
+  };
+  const first = await scan();
+  const found = flags.fix && (await fix(context, first)) > 0 ? await scan() : first;
+  const report = {...found, directory};
   context.output.stdout(render(report, flags));
   return fails(report, failOn) ? exitCodes.findings : exitCodes.ok;
+}
+
+/** Applies the patches; the number of issues that they mend. */
+async function fix({output}: CliContext, report: ScanReport): Promise<number> {
+  const {applyPatches} = await import('../../scan/apply-patches.ts');
+  const {fixed, problems} = await applyPatches(report);
+  for (const {file, line} of fixed) printMessage(output, `fixed ${file}:${line}`);
+  for (const {file, message} of problems) printMessage(output, `${file}: ${message}`);
+  return fixed.length;
 }
 
 function render(report: ScanReport, flags: Call<typeof usage>['flags']): string {

@@ -25,6 +25,10 @@ export const usage = {
       value: 'FILE',
       help: "JSON of an earlier 'poolctl scan --json': report only what is new since",
     },
+    fix: {
+      type: 'boolean',
+      help: 'Apply the patches of issues that are mended mechanically, then report the rest',
+    },
     markdown: {type: 'boolean', help: 'Print Markdown'},
     sarif: {type: 'boolean', help: 'Print SARIF 2.1.0, for code scanning'},
     ...jsonFlag,

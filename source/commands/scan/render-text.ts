@@ -60,10 +60,12 @@ function describe({route, severity, file, line, issues}: ScanEndpoint): string[]
 
 /** The fix once, below the last issue of its kind in a row. */
 function issueLines(
-  {kind, file, line, detail, fix}: ScanIssue,
+  {kind, file, line, detail, fix, patch}: ScanIssue,
   at: number,
   all: readonly ScanIssue[],
 ): string[] {
   const own = `  ${file}:${line}  ${detail} [${kind}]`;
-  return all[at + 1]?.kind === kind ? [own] : [own, `      -> ${fix}`];
+  return all[at + 1]?.kind === kind
+    ? [own]
+    : [own, `      -> ${fix}${patch === null ? '' : ' --fix does it.'}`];
 }

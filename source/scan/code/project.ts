@@ -77,6 +77,11 @@ export function lineAt(text: string, offset: number): number {
   return line;
 }
 
+/** Both from 1, the column in UTF-16 units. */
+export function placeOf(text: string, offset: number): {line: number; column: number} {
+  return {line: lineAt(text, offset), column: offset - text.lastIndexOf('\n', offset - 1)};
+}
+
 function namesIn(
   program: Program,
 ): Pick<Module, 'imports' | 'exports' | 'stars' | 'declarations' | 'directives'> {

@@ -17,6 +17,9 @@ export type Query = {
   within: Node | null;
 };
 
+/** Text to insert at an offset of the site's module. */
+export type Patch = {offset: number; insert: string};
+
 type NoteKind =
   | 'independent-awaits'
   | 'parallel-in-a-row'
@@ -45,7 +48,7 @@ export type Cost =
   | {kind: 'limited'; body: Cost; limit: number | null}
   | {kind: 'transaction'; body: Cost; isBatch: boolean; site: Site}
   /** What the walk noticed, and where. */
-  | {kind: 'note'; note: NoteKind; detail: string; site: Site};
+  | {kind: 'note'; note: NoteKind; detail: string; site: Site; patch?: Patch | null};
 
 export const noCost: Cost = {kind: 'sequence', parts: []};
 

@@ -3,12 +3,16 @@ import {type FunctionLike, hasSpread, nameOfKey, propertyOf, unwrap, visit} from
 
 const single = /^find(?:Unique|First)(?:OrThrow)?$/;
 
-/**
- * Says that of a record read whole (no `select`) only its existence or one field is used in the function; null where
- * more of it may be.
- */
-export function unusedParts({id, init}: VariableDeclarator, within: FunctionLike): string | null {
-  if (id.type !== 'Identifier' || init === null) return null;
+export type UnusedParts = {
+  call: Node;
+  detail: string /** The one that is used; null: only its existence is. */;
+  field: string | null /** Where a `select` can go. */;
+  end: number;
+};
+
+/** Of a record read whole (no `select`), that only its existence or one field is used; null where more of it may be. */
+export function unusedParts({id, init}: VariableDeclarator, within: FunctionLike): UnusedParts | null {
+  if (id.type !== 'Identifier' || id.typeAnnotation || init === null) return null;
   const awaited = unwrap(init);
   const call = awaited.type === 'AwaitExpression' ? unwrap(awaited.argument) : null;
   if (call?.type !== 'CallExpression' || call.callee.type !== 'MemberExpression') return null;
@@ -18,10 +22,14 @@ export function unusedParts({id, init}: VariableDeclarator, within: FunctionLike
   if (hasSpread(argument) || ['select', 'include', 'omit'].some(each => propertyOf(argument, each) !== null))
     return null;
   const fields = fieldsUsed(id.name, id, within);
-  if (fields === null || fields.size > 1) return null;
-  const [field] = fields;
-  if (field === undefined) return 'reads a whole record to see whether it exists';
-  return `reads a whole record for its field ${field}`;
+  const end = argument.properties.at(-1)?.end;
+  if (fields === null || fields.size > 1 || end === undefined) return null;
+  const [field = null] = fields;
+  const detail =
+    field === null
+      ? 'reads a whole record to see whether it exists'
+      : `reads a whole record for its field ${field}`;
+  return {call, detail, field, end};
 }
 
 /** The fields that are read of a variable, tests of its existence aside; null if it goes elsewhere as a whole. */

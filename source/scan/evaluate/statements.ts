@@ -128,13 +128,30 @@ function declare(walk: Walk, node: VariableDeclarator, kind: string, at: At): vo
     const detail = 'a new Prisma Client, so a new pool, in each request';
     at.out.push({kind: 'note', note: 'client-per-request', detail, site: {module, node: init}});
   }
-  const unused = at.frame.node && unusedParts(node, at.frame.node);
-  if (unused) at.out.push({kind: 'note', note: 'whole-record', detail: unused, site: {module, node: init}});
+  noteUnused(walk, node, at);
   const typed =
     value.kind === 'unknown' && node.id.typeAnnotation
       ? walk.typed(node.id.typeAnnotation.typeAnnotation, at.scope)
       : unknown;
   bind(walk, node.id, join(value, typed), at);
+}
+
+/** With a patch where the schema has the field to select. */
+function noteUnused(walk: Walk, node: VariableDeclarator, at: At): void {
+  const last = at.out.at(-1);
+  const unused = at.frame.node && last?.kind === 'query' ? unusedParts(node, at.frame.node) : null;
+  if (unused === null || last?.kind !== 'query' || last.query.site.node !== unused.call) return;
+  const fields = walk.models?.get(last.query.model ?? '')?.fields;
+  const key = [...(fields ?? [])].find(([, {isUnique}]) => isUnique)?.[0];
+  const field =
+    unused.field !== null && fields?.has(unused.field)
+      ? unused.field
+      : unused.field === null
+        ? key
+        : undefined;
+  const patch = field === undefined ? null : {offset: unused.end, insert: `, select: {${field}: true}`};
+  const site = {module: at.scope.module, node: unused.call};
+  at.out.push({kind: 'note', note: 'whole-record', detail: unused.detail, site, patch});
 }
 
 type LoopNode = Extract<

@@ -97,3 +97,30 @@ test('refuses what is no directory, and two formats at once', async () => {
   await expect(scan('/nowhere')).rejects.toMatchObject({exitCode: 2});
   await expect(scan(fixture, {json: true, sarif: true})).rejects.toMatchObject({exitCode: 2});
 });
+
+test('--fix selects what is used of a record, and changes nothing else', async () => {
+  const body = (first: string, second: string) => `import {prisma} from '../../prisma';
+// Größe
+export async function GET(request: Request, {id}: {id: number}) {
+  const user = await prisma.user.findUnique({
+    where: {id},${first}
+  });
+  if (!user) return null;
+  const other = await prisma.user.findFirst({where: {role: 'a'}${second}});
+  const whole = await prisma.user.findFirst({where: {role: 'b'}});
+  return [other?.email, whole];
+}
+`;
+  const app = await createApp({
+    'prisma/schema.prisma': 'model User {\n  id Int @id\n  email String\n  role String\n}',
+    'prisma.ts': "import {PrismaClient} from '@prisma/client'; export const prisma = new PrismaClient();",
+    'app/x/route.ts': body('', ''),
+  });
+  const {text} = await scan(app, {fix: true, json: true});
+  const {endpoints} = JSON.parse(text);
+  expect(endpoints[0].issues.map(({kind}: {kind: string}) => kind)).not.toContain('whole-record');
+  const changed = body(', select: {id: true},', ', select: {email: true}');
+  expect(await readFile(join(app, 'app/x/route.ts'), 'utf8')).toBe(
+    changed.replace('{id},, select', '{id}, select'),
+  );
+});
