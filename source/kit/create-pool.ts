@@ -53,7 +53,7 @@ export function createPool(options: PoolOptions): Pool & Instrumented {
     keepAlive: true,
     ...adapterSettings(sizePool(options)),
     // Ends on the server what the process cannot cancel any more. PgBouncer and others refuse it as a start parameter.
-    ...(platform === 'pgbouncer' || url?.pooler
+    ...(platform === 'pgbouncer' || url?.isPooled
       ? {}
       : {statement_timeout: Math.max(timeoutClasses.report, timeout === null ? 0 : timeoutMs(timeout))}),
     ...config,
@@ -102,13 +102,14 @@ const ignoredParameters = [
   'idleTimeoutMillis',
 ];
 
-function readUrl(url: string): {connectionString: string; ignored: string[]; pooler: string | null} {
+function readUrl(url: string): {connectionString: string; ignored: string[]; isPooled: boolean} {
   const parameters = readParameters(url);
   return {
     // In the URL it would override the application's name.
     connectionString: url.replace(/([?&])application_name=[^&#]*&?/, '$1').replace(/[?&]$/, ''),
     ignored: ignoredParameters.filter(name => parameters.has(name)),
-    pooler: poolerOf(url, parameters),
+    // 6432 is PgBouncer's port unless it is configured otherwise.
+    isPooled: poolerOf(url, parameters) !== null || /:6432(?=[/?]|$)/.test(url),
   };
 }
 

@@ -60,6 +60,8 @@ describe("createPool's connection string", () => {
     ['postgresql://a@db/x', {statement_timeout: 10_000}, 10_000],
     ['postgresql://a@db/x', {platform: 'pgbouncer'}, undefined],
     ['postgresql://a@db/x?pgbouncer=true', {}, undefined],
+    ['postgresql://a:6432@db:5432/x', {}, timeoutClasses.report],
+    ['postgresql://a@db:6432/x', {}, undefined],
     ['postgresql://a@ep-1-pooler.eu.neon.tech/x', {}, undefined],
   ])('%s with %j: a pooler gets no statement_timeout at the start', (url, options, statement_timeout) => {
     expect(at(url, options).statement_timeout).toBe(statement_timeout);

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import {afterAll, afterEach, beforeAll, describe, expect, test} from 'vitest';
-import {instrumentPool, withTags, withTimeout} from '../../source/kit/kit.ts';
+import {createPool, instrumentPool, withTags, withTimeout} from '../../source/kit/kit.ts';
 import {describePgBouncer, startPgBouncer} from '../helpers/pgbouncer.ts';
 import {shareTestServer, type TestServer} from '../helpers/server.ts';
 
@@ -205,7 +205,8 @@ describePgBouncer('through PgBouncer', () => {
     'in %s mode the name reaches the server, and a timeout its statement',
     async pool_mode => {
       const pooler = await startPgBouncer({server, pool_mode});
-      const pool = openPool(2, {}, {connectionString: pooler.url()});
+      const options = {platform: 'pgbouncer', instances: 4, max: 2, closeOnSigterm: false} as const;
+      const pool = createPool({connectionString: pooler.url(), application: 'web', ...options});
       await pool.query('SELECT 1');
       await pool.query('SELECT 1');
       expect(await names()).toEqual([expect.stringMatching(/^web\[1\/2 w0 #/)]);
@@ -213,7 +214,6 @@ describePgBouncer('through PgBouncer', () => {
       await expect.poll(() => server.query(running)).toEqual([]);
       expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{one: 1}]);
       await pool.end();
-      pools.length = 0;
       await pooler.stop();
     },
   );
