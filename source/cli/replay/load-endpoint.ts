@@ -9,6 +9,7 @@ import {parseSqlEndpoint} from '../../replay/endpoint/parse-sql.ts';
 import {compileSqlEndpoint} from '../../replay/endpoint/sql-endpoint.ts';
 import type {ClientClass, Prisma} from '../../replay/prisma/measured-client.ts';
 import type {EndpointSource} from './measure.ts';
+import {prisma8Of, prisma8Problem} from './prisma-8.ts';
 
 /** Where to look for a Prisma Client: `--client`, the demo, the endpoint's application or the working directory. */
 type ClientSource = Pick<EndpointSource, 'client' | 'clientModule' | 'isDemo' | 'cwd'>;
@@ -38,8 +39,14 @@ export async function loadEndpoint(
   if (clientModule !== undefined && prisma === null)
     throw usageError('--client-module needs a generated Prisma Client', 'Set its folder with --client.');
   const replaced = clientModule === undefined ? undefined : moduleFileOf(clientModule, cwd);
-  const endpoint = await loadEndpointFile(file, {hasClient: prisma !== null, clientModule: replaced});
-  return {endpoint, prisma: prisma ?? (await noPrisma(file))};
+  const version = prisma === null ? prisma8Of(file) : null;
+  const endpoint = await loadEndpointFile(file, {hasClient: prisma !== null, clientModule: replaced}).catch(
+    error => {
+      const problem = prisma8Problem();
+      throw version === null || problem === null ? error : usageError(String(error.message), problem, error);
+    },
+  );
+  return {endpoint, prisma: prisma ?? (await noPrisma(file, version))};
 }
 
 /** `lib/prisma` names `lib/prisma.ts`, `lib/prisma/index.js`, ... Throws AbortError (exit 2) if there is none. */
@@ -119,16 +126,23 @@ function applicationOf(file: string): string {
   return path.dirname(file);
 }
 
-/** For an endpoint without Prisma. Throws only when `prisma` is used, so that the error has the endpoint's line. */
-async function noPrisma(file: string): Promise<Prisma> {
+/**
+ * For an endpoint without a client to hand over: none, or Prisma 8's `db`, which it imports and whose pool is redirected. Throws
+ * only when `prisma` is used, so that the error has the endpoint's line.
+ */
+async function noPrisma(file: string, prisma8: string | null): Promise<Prisma> {
   const {interceptPg} = await import('../../replay/sandbox/redirect-pg.ts');
   const own = interceptPg(file);
   const get = () => {
-    throw new Error('no generated Prisma Client found; set its folder with --client');
+    throw new Error(
+      prisma8 === null
+        ? 'no generated Prisma Client found; set its folder with --client'
+        : 'Prisma 8 generates no client: import the db of your application',
+    );
   };
   return {
-    version: '',
-    major: null,
+    version: prisma8 ?? '',
+    major: prisma8 === null ? null : Number.parseInt(prisma8, 10),
     semantics: 'node-postgres',
     open: () => ({client: new Proxy({}, {get}), close: async () => {}}),
     ...(own && {Pool: own.Pool}),

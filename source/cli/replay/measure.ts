@@ -21,6 +21,7 @@ import type {Loaded, WorkerReport} from '../../replay/measure/worker.ts';
 import {simulateInstances} from '../../replay/simulate/fleet.ts';
 import type {CliContext} from '../context.ts';
 import type {ReplayOptions} from './options.ts';
+import {prisma8Problem} from './prisma-8.ts';
 import {type ReplayServer, schemaOf} from './replay-server.ts';
 
 /** Where a worker process finds an endpoint and its Prisma Client. */
@@ -85,6 +86,8 @@ export async function measureEndpoint(
   const notes = [...measured.notes, ...refusals, ...processes.notes(), ...processes.printed()];
   if (!allowWrites && measured.results.some(({errors}) => (errors.by_sqlstate['25006'] ?? 0) > 0))
     notes.push('writes were refused (25006): --allow-writes lets the endpoint write, on a test server');
+  const nodeProblem = prisma?.major === 8 ? prisma8Problem() : null;
+  if (nodeProblem !== null) notes.push(nodeProblem);
   if (limit.aborted) notes.push('--time-limit reached: the rest was not measured');
   const {host, port, database} = connection.request;
   return {
@@ -164,7 +167,8 @@ function semanticsOf(
       },
     };
   }
-  const timeout_ms = pool_timeout_ms ?? 0;
+  // Prisma 8's own pool waits 20 s (poolOptions of @prisma/orm-postgres 8.0.0-rc.13).
+  const timeout_ms = pool_timeout_ms ?? ((major ?? 0) >= 8 ? 20_000 : 0);
   const wait =
     timeout_ms === 0 ? 'waits for a connection without limit' : `connectionTimeoutMillis ${timeout_ms}`;
   const pool = major === null ? 'node-postgres pool' : `node-postgres pool of Prisma ${major}`;
