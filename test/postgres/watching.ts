@@ -32,12 +32,15 @@ export async function openReader(connection: Connection): Promise<Reader> {
 
 const longestWait_ms = 60_000;
 
-/** Repeats `look` until it finds something. */
-export async function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
+/** Repeats `look` until it finds something. The error, after a minute, has what `explain` returns. */
+export async function until<T>(
+  look: () => Promise<T | undefined | false>,
+  explain: () => Promise<unknown> = async () => look.toString(),
+): Promise<T> {
   const end_ms = performance.now() + longestWait_ms;
   while (performance.now() < end_ms) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
   }
-  throw new Error(`not within ${longestWait_ms / 1000} s: ${look}`);
+  throw new Error(`not within ${longestWait_ms / 1000} s: ${JSON.stringify(await explain())}`);
 }
