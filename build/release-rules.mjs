@@ -13,6 +13,7 @@ const allowedPaths = [
   /^dist\/types\/([\w-]+\/)*[\w-]+\.d\.ts$/,
   /^dist\/THIRD-PARTY-NOTICES\.txt$/,
   /^man\/poolctl\.1$/,
+  /^docs\/schemas\/[\w-]+\.json$/,
   /^recipes\/examples\/[\w-]+\.md$/,
 ];
 

@@ -60,6 +60,7 @@ describe('the contents of the package', () => {
     'dist/chunks/oxc-parser.wasm',
     'dist/types/poolctl.d.ts',
     'dist/types/kit/kit.d.ts',
+    'docs/schemas/check.json',
     'dist/types/core/errors.d.ts',
     'dist/THIRD-PARTY-NOTICES.txt',
     'recipes/examples/sequence-running-out.md',
