@@ -5,6 +5,9 @@ import type {CliContext} from './context.ts';
 
 export const defaultInterval_ms = 2000;
 
+/** How long a preflight counts statements by default. */
+export const preflightWindow_ms = 3000;
+
 /** `--interval` in milliseconds. Throws AbortError (exit 2) if invalid, as does every function of this file. */
 export function readInterval({interval}: {interval?: string | undefined}): number {
   return interval === undefined

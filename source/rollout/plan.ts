@@ -32,6 +32,8 @@ export type RolloutStage = {
   limits: GivenLimits;
   /** Absent from older plans, whose hash must not change. */
   applications?: ApplicationCheck[];
+  /** A migration that must be safe before the promotion, and how long to wait for that. Absent from older plans. */
+  preflight?: {path: string; wait_ms: number};
   /** A file to compare with: a snapshot or a recording. */
   baseline: string | null;
   /** URL of PgBouncer's admin console, for waiting clients; null: the one of the call, if any. */
@@ -64,6 +66,8 @@ const stageKeys = [
   'sustain',
   'thresholds',
   'applications',
+  'preflight',
+  'preflight_wait',
   'baseline',
   'pooler',
 ];
@@ -74,6 +78,7 @@ const ranges = {
   every: {min: 500, max: 60_000},
   sustain: {min: 0, max: 24 * hourMs},
   command_timeout: {min: 1000, max: 24 * hourMs},
+  preflight_wait: {min: 0, max: 24 * hourMs},
 };
 
 /** Parses a rollout plan and reports every mistake with its line. Do not run a plan that has problems. */
@@ -144,6 +149,12 @@ function readStage(fields: Fields, defaults: Defaults, report: Report): RolloutS
     report(fields.lineOf('watch'), `stage "${name}" must watch for longer than every`);
   const sustain_ms = fields.duration_ms('sustain', ranges.sustain) ?? defaults.sustain_ms;
   const applications = fields.applications('applications');
+  const migration = fields.text('preflight');
+  const wait_ms = fields.duration_ms('preflight_wait', ranges.preflight_wait);
+  if (migration !== null && promote === null)
+    report(fields.lineOf('preflight'), `stage "${name}" has preflight but no promote`);
+  if (migration === null && wait_ms !== null)
+    report(fields.lineOf('preflight_wait'), `stage "${name}" has preflight_wait but no preflight`);
   return {
     name,
     target: fields.text('target'),
@@ -155,6 +166,7 @@ function readStage(fields: Fields, defaults: Defaults, report: Report): RolloutS
     watch: for_ms === null ? null : {for_ms, every_ms, sustain_ms},
     limits: {...defaults.limits, ...fields.limits('thresholds')},
     ...(applications.length > 0 && {applications}),
+    ...(migration !== null && {preflight: {path: migration, wait_ms: wait_ms ?? 0}}),
     baseline: fields.text('baseline'),
     pooler: fields.text('pooler') ?? defaults.pooler,
   };

@@ -131,11 +131,12 @@ describeEachMajor('release-blockers', major => {
   });
 
   it('cancels the head of a queue that waits itself: those behind it continue, and the journal says how many waited', async () => {
-    const reader = await open('report');
-    const report = reader
+    // A dump, which is not ended unless it is named.
+    const reader = await open('pg_dump');
+    const dump = reader
       .query('SELECT pg_sleep(600) FROM orders')
       .catch((error: {code: string}) => error.code);
-    await untilAsleep('report');
+    await untilAsleep('pg_dump');
     const owner = await server.connect({application_name: 'migration'});
     onTestFinished(() => owner.end().catch(() => {}));
     const migration = owner
@@ -147,6 +148,12 @@ describeEachMajor('release-blockers', major => {
     await untilWaiting(behind);
     const {processID} = owner as pg.Client & {processID: number};
     const acting = await createActing(server);
+    expect(await acting.run('release-blockers', {set: [now], dryRun: true})).toBe(0);
+    const offered = acting.document();
+    expect(offered).toMatchObject({steps: [], skipped: [{reason: 'dump or backup (pg_dump)'}]});
+    expect(JSON.stringify(offered)).toContain(
+      `${processID} (migration/postgres active) waits itself and holds up the rest: to cancel its statement, which frees 1 session, set pid=${processID}.`,
+    );
     expect(await acting.run('release-blockers', {set: [`pid=${processID}`], yes: true})).toBe(0);
     expect(acting.document().steps).toMatchObject([
       {outcome: 'verified'},
@@ -164,9 +171,9 @@ describeEachMajor('release-blockers', major => {
         },
       ],
     });
-    expect(await pidsOf(server, 'report')).toHaveLength(1);
+    expect(await pidsOf(server, 'pg_dump')).toHaveLength(1);
     await reader.end();
-    await report;
+    await dump;
   });
 
   it('does nothing if the sessions changed since the preview', async () => {

@@ -27,6 +27,8 @@ stages:
     promote: ./deploy 10
     rollback: none
     command_timeout: 1h
+    preflight: prisma/migrations
+    preflight_wait: 10min
 `);
     expect(problems).toEqual([]);
     expect(plan).toEqual({
@@ -61,6 +63,7 @@ stages:
           promote: './deploy 10',
           rollback: null,
           command_timeout_ms: 3_600_000,
+          preflight: {path: 'prisma/migrations', wait_ms: 600_000},
           approval: true,
           watch: null,
           limits: {used_ratio: {warning: 0.7, critical: 0.85}},
@@ -113,6 +116,16 @@ stages:
       [[3, 'stage "a" has promote but no rollback']],
     ],
     ['nothing to do', 'name: x\nstages:\n  - name: a\n', [[3, 'stage "a" needs promote or watch']]],
+    [
+      'a preflight of nothing',
+      'name: x\nstages:\n  - name: a\n    watch: 1min\n    preflight: m.sql\n',
+      [[5, 'stage "a" has preflight but no promote']],
+    ],
+    [
+      'a wait for nothing',
+      'name: x\nstages:\n  - name: a\n    watch: 1min\n    preflight_wait: 1min\n',
+      [[5, 'stage "a" has preflight_wait but no preflight']],
+    ],
     ['a duplicate name', `${stage}  - name: a\n    watch: 1s\n`, [[5, 'duplicate stage "a"']]],
     ['an invalid approval', `${stage}    approval: maybe\n`, [[5, 'approval must be true or false']]],
     ['a key without a value', 'name: x\nstages:\n  - name: a\n    watch:\n', [[4, 'watch must be a string']]],

@@ -1,4 +1,6 @@
 import {jsonFlag, serverFlags, type Usage} from '../../cli/call/usage.ts';
+import {preflightWindow_ms} from '../../cli/flag-values.ts';
+import {writeDuration} from '../../core/text/time.ts';
 
 export const usage = {
   name: 'preflight',
@@ -18,7 +20,7 @@ export const usage = {
       type: 'string',
       value: 'TIME',
       help: 'Time over which statements are counted, 0.1s to 60s',
-      default: '3s',
+      default: writeDuration(preflightWindow_ms),
     },
     ...jsonFlag,
     ...serverFlags,

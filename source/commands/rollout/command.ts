@@ -4,6 +4,7 @@ import type {Call} from '../../cli/call/usage.ts';
 import {readSnapshots} from '../../cli/connection.ts';
 import {type CliContext, createPrompt, printMessage} from '../../cli/context.ts';
 import {createRunIdentity} from '../../cli/execution/engine-context.ts';
+import {preflightWindow_ms} from '../../cli/flag-values.ts';
 import {openPoolerClients} from '../../cli/health/pooler-clients.ts';
 import {readBaseline} from '../../cli/health/read-baseline.ts';
 import {requireMeasurableLimits} from '../../cli/health/require-limits.ts';
@@ -11,6 +12,7 @@ import {openWatching, type Watching, watchHealth} from '../../cli/health/watch-h
 import {catchInterrupts} from '../../cli/interrupts.ts';
 import {openConfiguredJournal} from '../../cli/journal.ts';
 import {locateServer} from '../../cli/locate-server.ts';
+import {awaitSafe} from '../../cli/preflight.ts';
 import {loadRecipeData} from '../../cli/recipe-data.ts';
 import {loadRecipes} from '../../cli/recipes.ts';
 import {assess} from '../../core/assessment/assess.ts';
@@ -129,7 +131,7 @@ async function createServerPorts(
   const folder = dirname(plan.file);
   const requests = new Map<string | null, ConnectionRequest>();
   const poolerOf = ({pooler}: RolloutStage) => pooler ?? flags.pooler;
-  for (const stage of plan.plan.stages.filter(({watch}) => watch !== null)) {
+  for (const stage of plan.plan.stages.filter(needsServer)) {
     const {target, limits} = stage;
     requireMeasurableLimits(limits, {has_pooler: poolerOf(stage) !== undefined, is_watched: true});
     if (requests.has(target)) continue;
@@ -167,6 +169,20 @@ async function createServerPorts(
         onStarted: pid => onStarted(processOf(pid)),
         onLine: line => context.output.stderr(sanitise(`${stage.name}| ${line}`)),
       }),
+    async judgeMigration(stage) {
+      const {path, wait_ms} = stage.preflight ?? {path: '', wait_ms: 0};
+      const connection = await connect(requestOf(stage), {purpose: 'watch', signal});
+      try {
+        return await awaitSafe(context.output, connection, {
+          migration: {path, cwd: folder, autocommit: false},
+          window_ms: preflightWindow_ms,
+          for_ms: wait_ms,
+          signal,
+        });
+      } finally {
+        await connection.close();
+      }
+    },
     async diagnose(stage) {
       // Fails before the promotion if the watch could not read its baseline or pooler.
       await baselineOf(stage);
@@ -211,6 +227,10 @@ async function createServerPorts(
       }
     },
   };
+}
+
+function needsServer({watch, preflight}: RolloutStage): boolean {
+  return watch !== null || preflight !== undefined;
 }
 
 /** Passes events on. Throws AbortError (exit 6) at the first snapshot of another server. */

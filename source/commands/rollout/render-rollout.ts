@@ -104,7 +104,7 @@ export function rolloutDocument({file, plan, hash}: PlanFile, state: RolloutStat
 
 function stageLines(stage: RolloutStage, index: number): string[] {
   const {name, target, promote, rollback, watch, limits, baseline, pooler, approval} = stage;
-  const {applications = []} = stage;
+  const {applications = [], preflight} = stage;
   const times =
     watch &&
     `${formatDuration(watch.for_ms)}, every ${formatDuration(watch.every_ms)}, stops when critical for ${formatDuration(watch.sustain_ms)}`;
@@ -113,9 +113,10 @@ function stageLines(stage: RolloutStage, index: number): string[] {
       'approval',
       approval ? 'required' : promotesWithoutApproval(stage) ? 'not required: runs with --yes' : '',
     ],
+    ['preflight', preflight === undefined ? '' : preflightRow(preflight)],
     ...commandRows('promote', promote ?? ''),
     ['watch', times ?? ''],
-    ['target', watch === null ? '' : (target ?? 'the server of this call')],
+    ['target', watch === null && preflight === undefined ? '' : (target ?? 'the server of this call')],
     ['limits', limitsText(limits)],
     ...applications.map(each => ['application', applicationText(each)]),
     ['baseline', baseline ?? ''],
@@ -126,6 +127,10 @@ function stageLines(stage: RolloutStage, index: number): string[] {
     `${index + 1}. ${name}`,
     ...aligned(rows.filter(([, text]) => text !== '')).map(line => `   ${line}`),
   ];
+}
+
+function preflightRow({path, wait_ms}: NonNullable<RolloutStage['preflight']>): string {
+  return `${path} must be safe${wait_ms === 0 ? '' : `, waits up to ${formatDuration(wait_ms)}`}`;
 }
 
 /** A row for each line of a command, with passwords masked. */

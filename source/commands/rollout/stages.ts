@@ -6,9 +6,10 @@ import type {ApplicationHealth} from '../../core/health/applications.ts';
 import {metricNames, metricOf} from '../../core/health/metrics.ts';
 import type {WatchedHealth} from '../../core/health/watching.ts';
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
-import {formatAge} from '../../core/text/format.ts';
+import {counted, formatAge} from '../../core/text/format.ts';
 import type {JournalEvent, ProcessIdentity, StageEvent} from '../../model/journal-entry.ts';
 import type {Journal} from '../../model/ports.ts';
+import type {Preflight} from '../../model/preflight.ts';
 import type {Finding} from '../../model/recipe.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import type {RolloutPlan, RolloutStage} from '../../rollout/plan.ts';
@@ -26,6 +27,8 @@ export type RolloutPorts = {
   ): Promise<CommandResult>;
   /** Whether a command of an interrupted rollout is still running. */
   isRunning(process: ProcessIdentity): boolean;
+  /** Judges the migration of a stage, and waits until it is safe as long as the plan says. Throws AbortError if that fails. */
+  judgeMigration(stage: RolloutStage): Promise<Preflight>;
   /** Reads the findings before a stage is promoted, and the server's identity. Throws AbortError if it fails. */
   diagnose(stage: RolloutStage): Promise<{findings: Finding[]; server: ServerIdentity}>;
   /**
@@ -101,6 +104,8 @@ export function interrupted(message = 'interrupted'): AbortError {
 export async function promote(at: StageInRollout): Promise<void> {
   const {ports, stage, state, index} = at;
   const before = state.stages[index];
+  // After an interruption it may be executed in part, and would not be judged as it was.
+  if (stage.preflight !== undefined && before?.phase !== 'promoting') await requireSafeMigration(at);
   const diagnosed = stage.watch === null ? null : await ports.diagnose(stage);
   const found = diagnosed?.findings.map(findingKey) ?? [];
   if (diagnosed !== null && before?.phase === 'promoting') {
@@ -115,6 +120,22 @@ export async function promote(at: StageInRollout): Promise<void> {
   await enterPhase(
     at,
     problem === null ? {phase: 'promoted', detail: null} : {phase: 'failed', detail: `promote ${problem}`},
+  );
+}
+
+/** Throws AbortError (exit 1) unless the stage's migration is safe: nothing of the stage is executed, nothing rolled back. */
+async function requireSafeMigration({ports, stage}: StageInRollout): Promise<void> {
+  const {verdict, statements} = await ports.judgeMigration(stage);
+  if (verdict === 'safe') return printMessage(ports.output, `${stage.name}: the migration is safe`);
+  const [first, ...more] = statements.filter(each => each.verdict !== 'safe');
+  const place = [first?.file, `line ${first?.line}`].filter(Boolean).join(', ');
+  const rest = more.length === 0 ? '' : `, and ${counted(more.length, 'more statement')}`;
+  throw new AbortError(
+    `${stage.name}: the migration is not safe now: ${place} ${first?.reasons.join('; ')}${rest}`,
+    {
+      hint: "Nothing of this stage was executed. 'poolctl preflight' shows it; to resume, run the same command again.",
+      exitCode: exitCodes.findings,
+    },
   );
 }
 

@@ -25,19 +25,19 @@ const brief_ms = 1000;
 const snapshot_wait_ms = 60_000;
 
 /**
- * Assumed speeds in bytes per second, from a table on a busy disk to one in memory: reading a table, and writing it anew
- * with its indexes.
+ * Assumed speeds in bytes per second, from a busy disk to memory: reading a table (an index build, too), changing its rows, and
+ * writing it anew with its indexes. docs/preflight.md has a measurement.
  */
-const speeds = {scan: [100e6, 1e9], rewrite: [20e6, 150e6]} as const;
+const speeds = {scan: [100e6, 1e9], rows: [5e6, 50e6], rewrite: [20e6, 150e6]} as const;
 
 /** An estimate from the size of what is read or written; null without one. */
 export function durationOf({work, worked}: Effect): PreflightStatement['duration_ms'] {
   if (work === 'none') return null;
   const sizes = worked.map(({found}) => found?.size_bytes);
-  if (sizes.length === 0 || sizes.includes(undefined) || work === 'unknown') return null;
+  if (work === 'unknown' || sizes.length === 0 || sizes.includes(undefined)) return null;
   const bytes = sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
-  const [slow, fast] = work === 'scan' ? speeds.scan : speeds.rewrite;
-  const verb = work === 'scan' ? 'read' : 'written';
+  const [slow, fast] = speeds[work];
+  const verb = {scan: 'read', rows: 'changed', rewrite: 'written'}[work];
   return {
     low: Math.round((bytes / fast) * 1000),
     high: Math.round((bytes / slow) * 1000),

@@ -1,4 +1,4 @@
-import {mkdir, writeFile} from 'node:fs/promises';
+import {mkdir, readFile, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, beforeEach, describe, expect, it} from 'vitest';
 import type {Preflight} from '../../../source/model/preflight.ts';
@@ -167,6 +167,30 @@ describe('preflight of a server', () => {
     await holder.end();
     expect(late.code).toBe(1);
     expect(late.stderr).toContain('poolctl: not safe within 1s\n');
+  });
+
+  it('holds back a stage of a rollout until its migration is safe', async () => {
+    await write('ALTER TABLE tags ADD a int');
+    const stage = '{name: deploy, promote: echo deployed >> done, rollback: none, preflight: m.sql}';
+    await writeFile(join(home, 'plan.yaml'), `name: web\nstages:\n  - ${stage}\n`);
+    const url = urlOf(server, 'oncall');
+    const rollout = () =>
+      runProgram(['rollout', 'run', 'plan.yaml', url, '--yes', '--journal', 'j.jsonl'], {home});
+    const holder = await leak(server, {application_name: 'web'});
+    await holder.query('SELECT count(*) FROM tags');
+    const held = await rollout();
+    expect(held.code).toBe(1);
+    expect(held.stderr).toContain(
+      `deploy: the migration is not safe now: line 1 waits for 1 session: ${holder.processID} web idle in transaction`,
+    );
+    await expect(readFile(join(home, 'done'))).rejects.toMatchObject({code: 'ENOENT'});
+    await holder.query('COMMIT');
+    const {code, stderr} = await rollout();
+    await holder.end();
+    expect(code).toBe(0);
+    expect(stderr).toContain('resuming rollout');
+    expect(stderr).toContain('deploy: the migration is safe');
+    expect(await readFile(join(home, 'done'), 'utf8')).toBe('deployed\n');
   });
 
   it('reads the migrations that the server has not applied', async () => {
