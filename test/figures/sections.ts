@@ -234,7 +234,7 @@ export const sectionsOf = (major: number, hiddenRoles: string, reader: string): 
         JOIN pg_roles r ON r.oid = p.userid) s WHERE ${hiddenRoles})::float8 AS hidden_entries,
       (SELECT coalesce(sum(s.total_exec_time), 0) FROM (SELECT r.rolname AS usename, p.total_exec_time FROM pg_stat_statements p
         JOIN pg_roles r ON r.oid = p.userid) s WHERE ${hiddenRoles})::float8 AS hidden_exec_time_ms,
-      (SELECT count(DISTINCT (dbid, queryid)) FROM pg_stat_statements p JOIN pg_roles r ON r.oid = p.userid
+      (SELECT count(*) FROM pg_stat_statements p JOIN pg_roles r ON r.oid = p.userid
         WHERE ${isOwn})::float8 AS own_entries,
       current_setting('pg_stat_statements.max')::float8 AS max_entries, false AS is_evicting,
       0 AS evictions_per_minute

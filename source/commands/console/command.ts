@@ -14,7 +14,7 @@ import type {ExitCode} from '../../model/run.ts';
 import {type Connection, connect, type WaitState} from '../../postgres/connect/connect.ts';
 import {type ConnectionRequest, shortSource} from '../../postgres/connect/request.ts';
 import {createSampler} from '../../postgres/sampler/sampler.ts';
-import {readStatementText} from '../../postgres/sampler/statements-reader.ts';
+import {readStatementText} from '../../postgres/sampler/statement-text.ts';
 import type {usage} from './flags.ts';
 import {createRemembered} from './remembered.ts';
 

@@ -7,11 +7,9 @@ import {
   type StatementScan,
   scanGrowth,
 } from '../../core/activity/statement-scan.ts';
-import {usageError} from '../../core/errors.ts';
 import {shownStatement} from '../../core/sql/shown-sql.ts';
 import type {Statement, StatementsInfo} from '../../model/snapshot.ts';
 import {isoTime} from '../connect/client.ts';
-import type {Connection} from '../connect/connect.ts';
 import {extensionVersionNum, pickVariant, type Query} from '../queries/query.ts';
 import {
   type StatementRow,
@@ -24,7 +22,6 @@ import {
   statementTextsQuery,
   wantedStatementsQuery,
 } from '../queries/statements.ts';
-import {readCapabilities} from '../server/capabilities.ts';
 import type {Names} from './names.ts';
 import type {RunQuery} from './sections.ts';
 
@@ -57,6 +54,8 @@ const fullRatio = 0.95;
 const maxTexts = 3000;
 
 type Read = Pick<StatementCounters, 'statements' | 'is_complete' | 'scan'> & {
+  /** Of poolctl, left out already. */
+  own_entries: number;
   hidden: {entries: number; exec_time_ms: number};
 };
 
@@ -69,7 +68,9 @@ export function createStatementsReader(
   const variant = (query: Query) => pickVariant(query, version, extension.schema);
   const texts = new Map<string, string | null>();
   const own = new Set<string>();
+  let previous: StatementCounters | null = null;
   let counters: StatementCounters | null = null;
+  let ownEntries = 0;
   let info: StatementsInfo | null = null;
   let lastEvictionMs = Number.NEGATIVE_INFINITY;
   let infoReadMs = 0;
@@ -88,16 +89,17 @@ export function createStatementsReader(
     if (read === null) [infoRows, read] = await readDated(readLarge);
     const infoRow = infoRows[0];
     if (infoRow === undefined || read === null) return;
-    const {hidden, ...readable} = read;
+    const {hidden, own_entries, ...readable} = read;
     const current: StatementCounters = {
       at_ms: infoRow[3],
       stats_reset: isoTime(infoRow[1]),
       hidden_exec_time_ms: hidden.exec_time_ms,
       ...readable,
     };
-    const statements = counters === null ? current.statements : withStatementRates(counters, current);
+    previous = counters;
     counters = current;
-    show(statements);
+    ownEntries = own_entries;
+    rate();
     info = {
       ...toInfo(infoRow),
       ...(hidden.entries > 0 && {hidden_entries: hidden.entries}),
@@ -118,7 +120,8 @@ export function createStatementsReader(
     entries = found.length;
     took_ms = 0;
     return {
-      statements: statements.filter(each => !own.has(textKeyOf(statementKey(each)))),
+      statements,
+      own_entries: 0,
       is_complete: true,
       hidden: {entries: hidden.length, exec_time_ms: hidden.reduce((sum, row) => sum + row[5], 0)},
     };
@@ -135,8 +138,8 @@ export function createStatementsReader(
     }
     entries = scan.size + hidden_entries;
     took_ms = scan_ms;
-    // poolctl's own are neither listed nor a part of the time that shares are of.
-    for (const key of own) for (const toplevel of [true, false]) scan.delete(`${key}/${toplevel}`);
+    // Not to be listed.
+    const own_entries = dropOwn(scan);
     const read = new Map(
       wanted.map(each => toStatement(each, names)).map(each => [statementKey(each), each]),
     );
@@ -153,7 +156,29 @@ export function createStatementsReader(
     }
     const statements = listed.flatMap(key => read.get(key) ?? []);
     const hidden = {entries: hidden_entries, exec_time_ms};
-    return {statements, is_complete: entries < mostListed, scan, hidden};
+    return {statements, own_entries, is_complete: entries < mostListed, scan, hidden};
+  }
+
+  /** Rates of what was read last; again where poolctl's own are known now: they are no part of the time that shares are of. */
+  function rate(): void {
+    if (counters === null) return;
+    const listed = counters.statements.length;
+    const dropped = counters.scan === undefined ? 0 : dropOwn(counters.scan);
+    [previous, counters] = [previous && withoutOwn(previous), withoutOwn(counters)];
+    ownEntries += counters.scan === undefined ? listed - counters.statements.length : dropped;
+    show(previous === null ? counters.statements : withStatementRates(previous, counters));
+  }
+
+  function withoutOwn(of: StatementCounters): StatementCounters {
+    return {...of, statements: of.statements.filter(each => !own.has(textKeyOf(statementKey(each))))};
+  }
+
+  /** Returns how many there were. */
+  function dropOwn(scan: StatementScan): number {
+    let dropped = 0;
+    for (const key of own)
+      for (const toplevel of [true, false]) dropped += Number(scan.delete(`${key}/${toplevel}`));
+    return dropped;
   }
 
   function toInfo([dealloc, stats_reset, max_entries, at_ms]: StatementsInfoRow): StatementsInfo {
@@ -180,6 +205,7 @@ export function createStatementsReader(
     if (texts.size > maxTexts) texts.clear();
     const queryids = [...new Set(keys.map(key => key.split('/')[2] ?? ''))];
     const rows = await run<StatementTextRow>(variant(statementTextsQuery), [queryids]);
+    const known = own.size;
     // A statement may have been evicted since.
     for (const key of keys) texts.set(textKeyOf(key), null);
     for (const row of rows) {
@@ -188,12 +214,12 @@ export function createStatementsReader(
       if (isOwn) own.add(key);
       texts.set(key, query === null ? null : shownStatement(query));
     }
-    show(shown);
+    if (own.size > known) rate();
+    else show(shown);
   }
 
-  /** Without poolctl's own. */
   function show(statements: readonly Statement[]): void {
-    shown = statements.filter(each => !own.has(textKeyOf(statementKey(each)))).map(withText);
+    shown = statements.map(withText);
   }
 
   function withText(statement: Statement): Statement {
@@ -205,7 +231,7 @@ export function createStatementsReader(
     readNumbers,
     readTexts,
     statements: () => shown,
-    info: () => info && {...info, own_entries: own.size},
+    info: () => info && {...info, own_entries: ownEntries},
     leastInterval_ms: () => took_ms / costShare,
     missingTexts: keys => keys.filter(key => !texts.has(textKeyOf(key))),
   };
@@ -259,32 +285,4 @@ function toStatement(row: StatementRow, names: Names): Statement {
     blk_write_time_ms: row[19],
     stats_since: isoTime(row[20]),
   };
-}
-
-/**
- * A statement's text as pg_stat_statements has it now; the snapshot's is for reading, without literals and comments.
- * Throws AbortError (exit 2) if the server no longer has it.
- */
-export async function readStatementText(
-  connection: Connection,
-  {queryid, dbid, userid}: Pick<Statement, 'queryid' | 'dbid' | 'userid'>,
-): Promise<string> {
-  const {target, statements_schema} = await readCapabilities(connection);
-  if (statements_schema !== null && target.statements_version !== null) {
-    const version = extensionVersionNum(target.statements_version);
-    const {text} = pickVariant(statementTextsQuery, version, statements_schema);
-    const {rows} = await connection.client.query<StatementTextRow>({
-      text,
-      values: [[queryid]],
-      rowMode: 'array',
-    });
-    const row = rows.find(
-      each => each[0] === queryid && String(each[1]) === dbid && String(each[2]) === userid,
-    );
-    if (typeof row?.[3] === 'string') return row[3];
-  }
-  throw usageError(
-    'pg_stat_statements no longer has this statement',
-    'Try again after the statement has run once more.',
-  );
 }

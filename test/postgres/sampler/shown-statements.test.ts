@@ -5,7 +5,7 @@ import {readCriteria} from '../../../source/core/sessions/session-parameters.ts'
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {readOnce} from '../../../source/postgres/sampler/sampler.ts';
 import {readSessionDetail} from '../../../source/postgres/sampler/session-detail.ts';
-import {readStatementText} from '../../../source/postgres/sampler/statements-reader.ts';
+import {readStatementText} from '../../../source/postgres/sampler/statement-text.ts';
 import {secretStatements} from '../../helpers/secret-statements.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {requestTo} from '../requests.ts';
