@@ -12,6 +12,8 @@ type Style = {
   gap: string;
   hasCounts: boolean;
   titleLength: number;
+  /** Without a space between key and title. */
+  isTight?: true;
   /** What says that the order is frozen. */
   frozen: 'words' | 'sign';
 };
@@ -21,6 +23,7 @@ const styles: Style[] = [
   {gap: ' ', hasCounts: true, titleLength: 99, frozen: 'words'},
   {gap: ' ', hasCounts: true, titleLength: 99, frozen: 'sign'},
   {gap: ' ', hasCounts: false, titleLength: 99, frozen: 'sign'},
+  {gap: ' ', hasCounts: false, titleLength: 99, isTight: true, frozen: 'sign'},
   {gap: ' ', hasCounts: false, titleLength: 8, frozen: 'sign'},
   {gap: ' ', hasCounts: false, titleLength: 4, frozen: 'sign'},
   {gap: ' ', hasCounts: false, titleLength: 0, frozen: 'sign'},
@@ -88,15 +91,15 @@ function shownTitle(title: string, isCurrent: boolean) {
   if (!isCurrent) return title;
   return (
     <>
-      {' '}
+      {title.startsWith(' ') ? ' ' : ''}
       <Text role="heading">{title.trimStart()}</Text>
     </>
   );
 }
 
-function titleOf({title, isCurrent}: Tab, {titleLength}: Style): string {
+function titleOf({title, isCurrent}: Tab, {titleLength, isTight}: Style): string {
   const shown = isCurrent ? title : title.slice(0, titleLength);
-  return shown === '' ? '' : ` ${shown}`;
+  return shown === '' || isTight ? shown : ` ${shown}`;
 }
 
 function countOf({count, isBad}: Tab, {hasCounts}: Style): string {

@@ -6,6 +6,7 @@ import {Wizard} from '../wizard/wizard.tsx';
 import {FindingDetail} from './finding-detail.tsx';
 import {Help} from './help.tsx';
 import {OverviewDetail} from './overview-detail.tsx';
+import {PoolDetail} from './pool-detail.tsx';
 import {Replay} from './replay.tsx';
 import {RunDetail} from './run-detail.tsx';
 import {SessionDetail} from './session-detail.tsx';
@@ -43,6 +44,8 @@ function Open() {
       return <OverviewDetail />;
     case 'finding':
       return <FindingDetail key={overlay.id} {...overlay} />;
+    case 'pool':
+      return <PoolDetail key={overlay.id} {...overlay} />;
     case 'session':
       return <SessionDetail key={overlay.id} {...overlay} />;
     case 'statement':

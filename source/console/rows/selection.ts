@@ -1,15 +1,18 @@
 import {statementKey} from '../../core/activity/rates.ts';
+import {poolKey} from '../../core/assessment/sample.ts';
 import {sessionId} from '../../core/sessions/session.ts';
+import type {ApplicationPool} from '../../model/application-pool.ts';
 import type {Backend, BudgetGroup, Statement} from '../../model/snapshot.ts';
 import {openTable} from '../state/browsing.ts';
 import {currentFinding} from '../state/findings.ts';
 import {type ConsoleState, openView} from '../state/state.ts';
 import {findingFilter, groupId, groupRows} from './groups.ts';
 
-/** The session or statement whose page is open; else what the cursor rests on: the row that was selected, or the first one shown; null in an empty list. */
+/** The session, statement or pool whose page is open; else what the cursor rests on: the row that was selected, or the first one shown; null in an empty list. */
 export function selectedId(state: ConsoleState): string | null {
   const {overlay} = state;
-  if (overlay?.kind === 'session' || overlay?.kind === 'statement') return overlay.id;
+  if (overlay?.kind === 'session' || overlay?.kind === 'statement' || overlay?.kind === 'pool')
+    return overlay.id;
   return openTable(state).cursor ?? firstId(state);
 }
 
@@ -59,6 +62,12 @@ export function selectedStatement(state: ConsoleState): Statement | undefined {
   if (state.view !== 'statements') return undefined;
   const id = selectedId(state);
   return state.snapshot?.statements.find(statement => statementKey(statement) === id);
+}
+
+export function selectedPool(state: ConsoleState): ApplicationPool | undefined {
+  if (state.view !== 'pools') return undefined;
+  const id = selectedId(state);
+  return state.assessment?.applications.find(pool => poolKey(pool) === id);
 }
 
 /** The run selected in the Journal. */

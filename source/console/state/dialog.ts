@@ -16,6 +16,7 @@ type Overlay =
   /** `finding`: as it was when it was opened. */
   | {kind: 'finding'; id: string; finding: Finding}
   | Prompt
+  | {kind: 'pool'; id: string}
   | {kind: 'session'; id: string; detail: string[] | null}
   | {kind: 'statement'; id: string; text: string[] | null; explain: string[] | null}
   | {kind: 'run'; run: string};
@@ -65,6 +66,10 @@ export function openFindingDetail<State extends DialogSlice>(
   finding: Finding,
 ): State {
   return {...state, overlay: {kind: 'finding', id, finding}};
+}
+
+export function openPool<State extends DialogSlice>(state: State, id: string): State {
+  return {...state, overlay: {kind: 'pool', id}};
 }
 
 export function openRun<State extends DialogSlice>(state: State, run: string): State {

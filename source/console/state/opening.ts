@@ -1,11 +1,14 @@
+import {poolSubject} from '../../core/assessment/context.ts';
 import {writeText} from '../../core/recipe/parameters.ts';
 import {parseSessionId, sessionId} from '../../core/sessions/session.ts';
 import type {Finding, ParameterValues} from '../../model/recipe.ts';
 import type {BudgetGroup} from '../../model/snapshot.ts';
+import {recipeOfPool} from '../rows/pools.ts';
 import {
   filterOfFinding,
   selectedGroup,
   selectedId,
+  selectedPool,
   selectedRun,
   selectedSession,
   selectedStatement,
@@ -88,6 +91,13 @@ export function openRecipeOfRow(state: ConsoleState): UpdateResult | null {
     return openWizard(state, finding?.recipe ?? 'kill-idle-sessions', finding ?? null, {
       pid: sessionId(backend),
     });
+  }
+  const pool = selectedPool(state);
+  if (pool !== undefined) {
+    const found = state.findings.find(({subject}) => subject === poolSubject(pool));
+    if (found !== undefined) return openFinding(state, found);
+    const {recipe, params} = recipeOfPool(pool);
+    return openWizard(state, recipe, null, params);
   }
   if (state.view !== 'overview') return null;
   const group = selectedGroup(state);

@@ -3,6 +3,7 @@ import changes from './changes.tsx';
 import journal from './journal.tsx';
 import locks from './locks.tsx';
 import overview from './overview.tsx';
+import pools from './pools.tsx';
 import recipes from './recipes.tsx';
 import sessions from './sessions.tsx';
 import statements from './statements.tsx';
@@ -10,7 +11,7 @@ import type {View} from './view.ts';
 import waits from './waits.tsx';
 
 /** In tab order. */
-export const views: View[] = [overview, sessions, statements, locks, recipes, journal, changes, waits];
+export const views: View[] = [overview, sessions, statements, locks, recipes, journal, changes, pools, waits];
 
 export function viewOf(id: ViewId): View {
   return views.find(view => view.id === id) ?? overview;

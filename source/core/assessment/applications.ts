@@ -180,7 +180,7 @@ function oversized(figures: Figures): Judgement | null {
   if (!isMore) return null;
   return {
     verdict: 'oversized',
-    reason: `never more than ${most_busy} of ${ceiling} busy in ${overReadings(figures)}: ${needed} would do`,
+    reason: `${most_busy === 0 ? 'none' : `never more than ${most_busy}`} of ${ceiling} busy in ${overReadings(figures)}: ${needed} would do`,
   };
 }
 

@@ -1,0 +1,61 @@
+import {expect, it} from 'vitest';
+import tuneConnectionLimit from '../../recipes/tune-connection-limit.ts';
+import type {Backend} from '../../source/model/snapshot.ts';
+import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
+import {open, play, press, read, rowsOf, screenOf} from './played.ts';
+
+const report = {instance: 'k3f', turn: 7, size: 5, busy: 5, waiting: 34, wait_p95_ms: 1200};
+
+const web = (pid: number, second: number): Backend =>
+  createBackend({
+    ...{pid, application_name: 'web', usename: 'app', state: 'active', wait_event_type: null},
+    query: `SELECT ${(pid + second) % 8}`,
+    query_id: String((pid + second) % 8),
+    client_addr: '10.0.0.5',
+    pool_report: report,
+  });
+
+/** Eleven readings, one a second: a pool of 5 whose requests wait, and one that is hardly used. */
+function readings(columns: number, rows: number) {
+  const all = Array.from({length: 11}, (_, second) =>
+    read({
+      ...createSnapshot({
+        backends: [
+          ...[1, 2, 3, 4, 5].map(pid => web(pid, second)),
+          ...[11, 12, 13, 14, 15, 16].map(pid => createBackend({pid, application_name: 'jobs'})),
+        ],
+      }),
+      at: `2026-01-01T00:02:${String(second + 10)}.000000Z`,
+    }),
+  );
+  return press(play(open(columns, rows, {recipes: [tuneConnectionLimit]}), ...all).state, '8');
+}
+
+it.each([
+  [80, 24],
+  [160, 50],
+])('Pools has a row for each application, at %i by %i', (columns, height) => {
+  const rows = rowsOf(readings(columns, height));
+  expect(rows[1]).toMatch(/8 ?Pools 1/);
+  expect(rows[2]).toMatch(/^ +APPLICATION .*VERDICT +SESS▼ +BUSY ALL BUSY +QUEUE/);
+  expect(rows[3]).toMatch(/^> jobs +shop_app .*oversized +6 +0\.0 +0% +-/);
+  expect(rows[4]).toMatch(/^ {2}web +app .*saturated +5 +5\.0 +100% +34 1\.20s/);
+  if (columns > 80) expect(rows[4]).toMatch(/34 requests wait for its pool of 5, at the 95th percentile/);
+});
+
+it('Enter says what the verdict rests on, r opens the finding or the recipe', () => {
+  const state = press(readings(120, 40), 'j', 'enter');
+  const page = screenOf(state);
+  expect(page).toMatch(/pool of web\/app in shop/);
+  expect(page).toMatch(
+    /saturated +34 requests wait for its pool of 5, at the 95th percentile for 1\.20s; the server/,
+  );
+  expect(page).toMatch(/sessions +5; at most 5 in 11 readings over 10s/);
+  expect(page).toMatch(
+    /reported +5 of 5 connections checked out, 34 requests waiting, 95 % of them at most 1\.20s/,
+  );
+  expect(page).toMatch(/10\.0\.0\.5 +5 sessions, 5 busy/);
+  expect(page).toMatch(/r +tune-connection-limit, for role=app instances=1/);
+  expect(press(state, 'r').overlay).toMatchObject({kind: 'finding', id: expect.stringContaining('web')});
+  expect(press(readings(120, 40), 'r').wizard?.recipe).toBe(tuneConnectionLimit.id);
+});
