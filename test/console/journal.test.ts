@@ -165,3 +165,12 @@ describe("a run's detail", () => {
     expect(screen()).not.toContain('run run-one');
   });
 });
+
+it('says of a run that it undoes another', () => {
+  const undo = entries('run-two', [
+    {...opening, undoes: 'run-one'},
+    {event: 'end', status: 'done', reason: null, after: {}},
+  ]);
+  const message: Message = {kind: 'journal-read', entries: undo, problem: null, unfinished: 0};
+  expect(screenOf(press(play(open(120, 24), message).state, '6'))).toMatch(/undo of run-one done/);
+});

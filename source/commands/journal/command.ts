@@ -181,7 +181,7 @@ function describeEntry(entry: JournalEntry): string {
 function summaryOf(entry: JournalEntry): string {
   switch (entry.event) {
     case 'run':
-      return `run ${entry.recipe}, ${counted(entry.step_count, 'step')}`;
+      return `${entry.undoes === undefined ? 'run' : `undo of run ${entry.undoes},`} ${entry.recipe}, ${counted(entry.step_count, 'step')}`;
     case 'intent':
       return `intent ${entry.step + 1}: ${entry.content.title}`;
     case 'outcome':

@@ -131,7 +131,7 @@ export function timeOf(entry: JournalEntry | undefined): string {
   return entry?.at.slice(0, 19).replace('T', ' ') ?? 'unknown';
 }
 
-/** `done: 3 verified, 1 skipped`; a step whose outcome was not recorded is unknown. */
+/** `done: 3 verified, 1 skipped`, `undo of 7d3a399b done: 1 verified`; a step whose outcome was not recorded is unknown. */
 function resultOf(entries: readonly JournalEntry[]): {result: string; role: Role} {
   const stage = entries.findLast(({event}) => event === 'stage');
   if (stage?.event === 'stage')
@@ -144,6 +144,8 @@ function resultOf(entries: readonly JournalEntry[]): {result: string; role: Role
     if (entry.event === 'intent') outcomes.set(entry.step, 'unknown');
     if (entry.event === 'outcome') outcomes.set(entry.step, entry.outcome);
   }
+  const begun = entries.find(({event}) => event === 'run');
+  const undoes = begun?.event === 'run' && begun.undoes !== undefined ? `undo of ${begun.undoes} ` : '';
   const steps = [...outcomes.values()];
   const counts = [...new Set(steps)].map(
     outcome => `${steps.filter(each => each === outcome).length} ${outcome}`,
@@ -151,7 +153,8 @@ function resultOf(entries: readonly JournalEntry[]): {result: string; role: Role
   const end = entries.findLast(({event}) => event === 'end');
   const status = end?.event === 'end' ? end.status : 'no end';
   const role = status === 'done' ? 'good' : status === 'failed' ? 'danger' : 'warning';
-  return {result: counts.length === 0 ? status : `${status}: ${counts.join(', ')}`, role};
+  const text = counts.length === 0 ? status : `${status}: ${counts.join(', ')}`;
+  return {result: undoes + text, role};
 }
 
 /** The events of a run as a filter finds them. */

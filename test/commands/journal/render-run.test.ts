@@ -108,7 +108,7 @@ it('journal show prints parameters, each step with its outcome, and the end', as
     'interrupted, TIME; slots used: 9 before, 8 after',
   ]);
   expect(await show(['list'], false)).toBe(0);
-  expect(stdout.at(-1)).toContain('run kill-idle-sessions, 3 steps');
+  expect(stdout.at(-1)).toContain('undo of run r0, kill-idle-sessions, 3 steps');
 });
 
 it('journal show prints the guard of a step and how it is undone', async () => {
