@@ -215,17 +215,15 @@ describe('detection', () => {
     withWatched(async ({prisma: on, withoutPool}) => {
       for (const client of [on, withoutPool]) {
         const extended = client.$extends({name: 'own'});
-        const sent = () =>
-          detectQueries({repetitions: 1, report: problems => void found.push(...problems)}, async () => {
-            await client.$transaction(async tx => void (await tx.user.findFirst({where: {id: 1}})));
-            await client.$transaction([client.user.count(), client.user.count({where: {id: 2}})]);
-            await extended.user.findFirst({where: {id: 3}});
-            await client.$queryRaw`SELECT name FROM users WHERE id = ${4}`;
-            await client.user.findUnique({where: {id: 5}}).user_pilot_school_assignments();
-          });
-        const found: QueryProblem[] = [];
-        await sent();
-        const lines = new Set(found.filter(({at}) => at !== null).map(({at}) => at?.split(':')[1]));
+        const sent = expectQueries(async () => {
+          await client.$transaction(async tx => void (await tx.user.findFirst({where: {id: 1}})));
+          await client.$transaction([client.user.count(), client.user.count({where: {id: 2}})]);
+          await extended.user.findFirst({where: {id: 3}});
+          await client.$queryRaw`SELECT name FROM users WHERE id = ${4}`;
+          await client.user.findUnique({where: {id: 5}}).user_pilot_school_assignments();
+        });
+        const message = await sent.toBe(0).then(() => '', String);
+        const lines = new Set(message.match(/(?<=queries\.test\.ts:)\d+/g));
         expect(lines.size).toBe(5);
       }
     }));

@@ -18,7 +18,7 @@ export type QueryProblem = {
 };
 
 export type DetectionOptions = {
-  /** From how many times on a repeated statement is a problem; default 5. */
+  /** From how many times on a repeated statement is a problem; default 5, at least 2. */
   repetitions?: number;
   /** Most queries of one request; default no limit. */
   maxQueries?: number;
@@ -53,7 +53,8 @@ function warnOnce(problems: readonly QueryProblem[]): void {
 }
 
 function problemsOf(scope: Scope, options: DetectionOptions): QueryProblem[] {
-  const {repetitions = 5, maxQueries, connections = scope.connections} = options;
+  const {maxQueries, connections = scope.connections} = options;
+  const repetitions = Math.max(2, options.repetitions ?? 5);
   const problems: QueryProblem[] = [];
   const add = (
     kind: QueryProblem['kind'],

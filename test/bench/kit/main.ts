@@ -3,6 +3,7 @@ import pg from 'pg';
 import {startServer} from '../../../source/demo/server.ts';
 import {heldAfterTimeouts} from './held.ts';
 import {overhead} from './overhead.ts';
+import {queryCosts} from './queries.ts';
 
 /** `npm run bench:kit`: what poolctl/kit saves and costs an application. Markdown on stdout; exit 1 above 20 µs a query. */
 const mostMicros = 20;
@@ -16,6 +17,7 @@ try {
   console.log(await heldAfterTimeouts(server.superuserUrl, admin));
   const {text, micros} = await overhead(server.superuserUrl);
   console.log(text);
+  console.log(await queryCosts(server.superuserUrl));
   if (micros > mostMicros) process.exitCode = 1;
 } finally {
   await admin.end();

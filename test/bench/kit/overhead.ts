@@ -40,13 +40,13 @@ export async function overhead(connectionString: string): Promise<{text: string;
   return {text: text.join('\n'), micros: cost};
 }
 
-async function timed(query: () => Promise<unknown>): Promise<number> {
+export async function timed(query: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await query();
   return (performance.now() - start) * 1000;
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
