@@ -88,7 +88,7 @@ export function instrumentPool<Given extends Pool>(
 }
 
 function isInstrumented<Given extends Pool>(pool: Given): pool is Given & Instrumented {
-  return 'stats' in pool;
+  return 'stats' in pool && 'close' in pool;
 }
 
 /** Parameters of the engine of Prisma 6 and earlier; `max` and the timeouts are pg's, which reads them in no URL. */

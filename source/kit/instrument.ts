@@ -42,7 +42,7 @@ export type Instrumented = {
 
 const reportMs = 5000;
 /** The state is not written again for each checkout while it stays the same. */
-const unchangedMs = 100;
+const unchangedMs = 1000;
 export const defaultDeadlineMs = 10_000;
 const alphabet = '0123456789abcdefghijklmnopqrstuvwxyz';
 
@@ -170,28 +170,45 @@ export function instrument(pool: Pool, {name, timeout_ms, onConnectionError}: Se
       totals.connection_errors++;
       onConnectionError(error);
     });
-    const run = (statement: Any, values: Any, callback: Any, limit_ms: number) => {
+    const {Query} = client.constructor as Any;
+    const limited = (config: Any, values: Any, callback: Any, limit_ms: number) => {
       const limit = limitStatement(client, limit_ms, () => totals.timeouts++);
-      const done = typeof values === 'function' ? values : callback;
-      if (typeof done === 'function') {
-        const finish = (error: Any, result: Any) =>
-          limit.end(() => done(error ? limit.explain(error) : error, result));
-        return typeof values === 'function' ? query(statement, finish) : query(statement, values, finish);
-      }
-      return query(statement, values).then(
-        (result: Any) => new Promise(resolve => limit.end(() => resolve(result))),
-        (error: Any) => new Promise((_, reject) => limit.end(() => reject(limit.explain(error)))),
-      );
+      const send = (done: (error: Any, result: Any) => void) => {
+        // A copy: pg writes the callback into the object.
+        const own = typeof config === 'string' ? {text: config} : {...config};
+        const statement = new Query(
+          own,
+          typeof values === 'function' ? undefined : values,
+          (error: Any, result: Any) => limit.end(() => done(error ? limit.explain(error) : error, result)),
+        );
+        const submit = statement.submit.bind(statement);
+        // Not before: other statements of this connection may run first.
+        statement.submit = (connection: Any) => {
+          limit.start();
+          return submit(connection);
+        };
+        query(statement);
+      };
+      const done = typeof values === 'function' ? values : (callback ?? config.callback);
+      if (typeof done === 'function') return send(done);
+      return new Promise((resolve, reject) => {
+        send((error, result) => (error ? reject(error) : resolve(result)));
+      }).catch(error => {
+        // As pg does: where the caller is, not where the socket was read.
+        Error.captureStackTrace(error);
+        throw error;
+      });
     };
     client.query = (config: Any, values?: Any, callback?: Any): Any => {
-      // A cursor or a stream: it writes its own messages, over a time that its reader decides.
-      if (config === null || typeof config?.submit === 'function') return query(config, values, callback);
+      // A cursor or a stream writes its own messages, over a time that its reader decides.
+      const isOwn = typeof config?.submit === 'function' || config === null || config === undefined;
+      if (isOwn) return query(config, values, callback);
       const context = currentContext();
       const statement = context === null ? config : tagged(config, context);
       const limit_ms = context?.timeout_ms ?? timeout_ms;
       return limit_ms === null
         ? query(statement, values, callback)
-        : run(statement, values, callback, limit_ms);
+        : limited(statement, values, callback, limit_ms);
     };
   };
 

@@ -83,6 +83,8 @@ function hasTimeout(): boolean {
 
 /** A statement that is cancelled at its time. */
 export type Limit = {
+  /** The statement is sent now. */
+  start(): void;
   /** Calls back once no cancel request is under way: a late one would hit the next statement of the session. */
   end(callback: () => void): void;
   /** The error for the caller; the server's own names no timeout. */
@@ -96,27 +98,44 @@ export function isTimeout(error: unknown): boolean {
   return typeof error === 'object' && error !== null && ended.has(error);
 }
 
-/** After a cancel request without effect, such as through a network that is gone, the connection is closed. */
+/** After cancel requests without effect, such as through a network that is gone, the connection is closed. */
 const graceMs = 5000;
+/** A request overtakes its statement where the server is slow to read it; the next one follows. */
+const firstRetryMs = 50;
 
 export function limitStatement(client: PoolClient, timeout_ms: number, onTimeout: () => void): Limit {
-  let cancelling: Promise<void> | null = null;
+  let timer: NodeJS.Timeout | undefined;
   let grace: NodeJS.Timeout | undefined;
-  const timer = setTimeout(() => {
+  let request: Promise<void> | null = null;
+  let isLate = false;
+  let isEnded = false;
+
+  const cancel = (retry_ms: number) => {
+    request = requestCancel(client).then(() => {
+      request = null;
+      if (!isEnded) timer = setTimeout(cancel, retry_ms, retry_ms * 2);
+    });
+  };
+  const onTime = () => {
+    isLate = true;
     onTimeout();
-    cancelling = requestCancel(client);
+    cancel(firstRetryMs);
     // Emits no error, which nobody might listen to; the statement's own callback gets it.
     grace = setTimeout(() => void client.end().catch(() => {}), graceMs);
-  }, timeout_ms);
+  };
   return {
+    start() {
+      timer = setTimeout(onTime, timeout_ms);
+    },
     end(callback) {
+      isEnded = true;
       clearTimeout(timer);
       clearTimeout(grace);
-      if (cancelling === null) callback();
-      else void cancelling.then(callback);
+      if (request === null) callback();
+      else void request.then(callback);
     },
     explain(error) {
-      if (cancelling !== null && isCancelled(error)) {
+      if (isLate && isCancelled(error)) {
         error.message = `canceling statement due to its timeout of ${timeout_ms} ms`;
         ended.add(error);
       }

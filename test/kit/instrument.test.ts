@@ -176,6 +176,26 @@ describe('a timeout', () => {
     expect(pool.stats().totals.connection_errors).toBe(0);
   });
 
+  test('is none of a statement that pg refuses, nor of one with a callback in its object', async () => {
+    const pool = openPool(1, {timeout: 50});
+    const client = await pool.connect();
+    expect(() => client.query(undefined as unknown as string)).toThrow(TypeError);
+    await new Promise(callback => client.query({text: 'SELECT 1', callback} as unknown as string));
+    await withTimeout('report', () => client.query('SELECT pg_sleep(0.2)'));
+    client.release();
+    expect(pool.stats().totals.timeouts).toBe(0);
+  });
+
+  test('runs while its statement does, not while others of its connection do', async () => {
+    const pool = openPool(1);
+    const client = await pool.connect();
+    const first = client.query("SELECT pg_sleep(0.3), 'done' AS done");
+    const second = withTimeout(100, () => client.query('SELECT pg_sleep(60)'));
+    const outcomes = await Promise.allSettled([first, second]);
+    expect(outcomes).toMatchObject([{value: {rows: [{done: 'done'}]}}, {reason: {code: '57014'}}]);
+    client.release();
+  });
+
   test('of the pool counts for each statement without its own', async () => {
     const pool = openPool(1, {timeout: 50});
     await expect(pool.query('SELECT pg_sleep(60)')).rejects.toThrow('its timeout of 50 ms');
