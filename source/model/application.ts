@@ -39,6 +39,8 @@ export type Application = {
   shadowed_by: string[];
   /** Where the sources create pools for the adapter. */
   pools: PoolSite[];
+  /** Pools of node-postgres beside those: what a process opens is more than the adapter's `max`. Absent if there are none. */
+  other_pools?: Pick<PoolSite, 'path' | 'line' | 'settings'>[];
   /** Sources that name connection_limit: the application may read it from the URL itself. */
   url_readers: string[];
   /** Not all sources were read: there are too many. */

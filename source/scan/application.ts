@@ -1,7 +1,12 @@
 import {readdir, stat} from 'node:fs/promises';
 import {dirname, join, resolve} from 'node:path';
 import {usageError} from '../core/errors.ts';
-import {findPoolCalls} from '../core/pool/adapter-call.ts';
+import {
+  findOtherPools,
+  findPoolCalls,
+  type PoolCall,
+  takesPoolFromElsewhere,
+} from '../core/pool/adapter-call.ts';
 import {readEnvFile} from '../core/pool/env.ts';
 import {redactSecrets} from '../core/text/redact.ts';
 import type {Application, EnvFile, PoolSite} from '../model/application.ts';
@@ -87,23 +92,32 @@ function variableOf(local: string, text: string): string | undefined {
   return destructured ?? assigned?.[1] ?? assigned?.[2];
 }
 
-async function readPools(folder: string): Promise<Pick<Application, 'pools' | 'url_readers' | 'is_partial'>> {
+type Pools = Pick<Application, 'pools' | 'other_pools' | 'url_readers' | 'is_partial'>;
+
+async function readPools(folder: string): Promise<Pools> {
   const {paths, is_partial} = await findSources(folder);
   const pools: PoolSite[] = [];
+  const others: NonNullable<Pools['other_pools']> = [];
+  let isTakenElsewhere = false;
   const url_readers: string[] = [];
   for (const path of paths) {
     const text = await readText(path);
     // A cheap test that excludes most files.
-    if (text !== null && /PrismaPg|@prisma\/orm-postgres/.test(text))
-      pools.push(...sitesOf(await realPathOf(path), text));
+    if (text !== null && /PrismaPg|@prisma\/orm-postgres/.test(text)) {
+      const calls = findPoolCalls(text);
+      isTakenElsewhere ||= calls.some(takesPoolFromElsewhere);
+      pools.push(...sitesOf(await realPathOf(path), text, calls));
+    }
+    if (text?.includes('Pool(')) others.push(...sitesOf(await realPathOf(path), text, findOtherPools(text)));
     // In code, as `searchParams.get('connection_limit')`; in a comment it is only mentioned.
     if (text !== null && /^[^\n]*['"`.[]connection_limit\b(?![=\d])/m.test(text)) url_readers.push(path);
   }
-  return {pools, url_readers, is_partial};
+  const isBeside = pools.length > 0 && others.length > 0 && !isTakenElsewhere;
+  return {pools, ...(isBeside && {other_pools: others}), url_readers, is_partial};
 }
 
-function sitesOf(path: string, text: string): PoolSite[] {
-  return findPoolCalls(text).map(({text: call, start, settings, isFixed}) => ({
+function sitesOf(path: string, text: string, calls: readonly PoolCall[]): PoolSite[] {
+  return calls.map(({text: call, start, settings, isFixed}) => ({
     path,
     line: text.slice(0, start).split('\n').length,
     // A step replaces this text and stores it in the journal, so it must be unique and contain no secret.

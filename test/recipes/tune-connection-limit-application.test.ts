@@ -25,6 +25,15 @@ describe('Prisma 7', () => {
   };
   const given = {...facts, application};
 
+  it('names pools beside the adapter, which its figures leave out', () => {
+    const other_pools = [{path: '/app/reports.ts', line: 4, settings: {max: 5}}];
+    const plan = planOf(
+      {app: '/app', instances: '10', prisma_major: '7'},
+      {...facts, application: {...application, other_pools}},
+    );
+    expect(textOf(plan)).toContain('Not in these figures: new Pool at /app/reports.ts:4 (max 5).');
+  });
+
   it('warns of pool parameters in a URL, does not change them, and changes the adapter', () => {
     const plan = planOf({app: '/app', instances: '10', prisma_major: '7'}, given);
     expect(textOf(plan)).toContain('Warning: DATABASE_URL still has connection_limit=5');

@@ -205,3 +205,37 @@ it('a pgbouncer.ini is read without its passwords', async () => {
   expect(file).toMatchObject({path, problem: null, lines: {pool_mode: {line: 'pool_mode = session'}}});
   expect(JSON.stringify(file)).not.toContain('secret');
 });
+
+it.each<[string, Record<string, string>, unknown[]]>([
+  [
+    'beside an adapter',
+    {
+      'db.ts': "import {Pool} from 'pg';\nnew PrismaPg({max: 8});\nnew Pool({max: 5});",
+      'reports.ts': "import pg from 'pg';\nnew pg.Pool();",
+    },
+    [
+      ['db.ts', 3, 5],
+      ['reports.ts', 2, undefined],
+    ],
+  ],
+  ['given to the adapter', {'db.ts': "import {Pool} from 'pg';\nnew PrismaPg(new Pool({max: 5}));"}, []],
+  [
+    'given to the adapter of another file',
+    {
+      'db.ts': "import {Pool} from 'pg';\nexport const pool = new Pool({max: 5});",
+      'a.ts': 'new PrismaPg(pool)',
+    },
+    [],
+  ],
+  [
+    'of another library',
+    {'db.ts': "import {Pool} from 'undici';\nnew PrismaPg({max: 8}); new Pool(url);"},
+    [],
+  ],
+])('finds pools of node-postgres %s', async (_, files, expected) => {
+  const folder = await folderWith(files);
+  const {other_pools = []} = await readApplication(folder);
+  expect(
+    other_pools.map(({path, line, settings}) => [path.slice(folder.length + 1), line, settings.max]),
+  ).toEqual(expected);
+});

@@ -1,4 +1,4 @@
-import type {AdapterSettings, WrittenSettings} from '../../model/application.ts';
+import type {AdapterSettings, Application, WrittenSettings} from '../../model/application.ts';
 import type {PoolSettings} from './presets.ts';
 
 /** A `new PrismaPg({...})`, `new Pool({...})` or Prisma 8's `postgres({...})` in a source file. */
@@ -44,6 +44,30 @@ export function findPoolCalls(text: string): PoolCall[] {
   const code = codeOnly(text);
   const calls = callsOf(/\bnew\s+(PrismaPg|(?:[\w$]+\.)?Pool)\s*\(/g, text, code);
   return [...adapterCalls(calls), ...prisma8Calls(text, code, calls)];
+}
+
+/** `new Pool(...)` of node-postgres that no adapter of this text takes; [] where an adapter takes one that is made elsewhere. */
+export function findOtherPools(text: string): PoolCall[] {
+  if (!/['"]pg(?:-pool)?['"]/.test(text)) return [];
+  const taken = new Set(findPoolCalls(text).map(({start}) => start));
+  const calls = callsOf(/\bnew\s+((?:[\w$]+\.)?Pool)\s*\(/g, text, codeOnly(text));
+  return calls.filter(({start}) => !taken.has(start));
+}
+
+/** The figures are the adapters': what else a process opens may lead to another server. */
+export function otherPoolsText(others: NonNullable<Application['other_pools']>): string[] {
+  if (others.length === 0) return [];
+  const sites = others.map(
+    ({path, line, settings: {max = 10}}) => `${path}:${line} (max ${max ?? 'unknown'})`,
+  );
+  return [
+    `Not in these figures: new Pool at ${sites.join(', ')}. Where it leads to this server, its connections come on top.`,
+  ];
+}
+
+/** `new PrismaPg(pool)`, the pool being made in another file. */
+export function takesPoolFromElsewhere({text}: Pick<PoolCall, 'text'>): boolean {
+  return text.startsWith('new PrismaPg') && (objectOf(text) === null || isHandedPool(text));
 }
 
 type NamedCall = PoolCall & {name: string};

@@ -2,7 +2,7 @@ import type {EnvFile} from '../../model/application.ts';
 import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {counted, formatAge, formatMs, formatSpan} from '../text/format.ts';
-import {ignoredParameters as ignored} from './adapter-call.ts';
+import {ignoredParameters as ignored, otherPoolsText} from './adapter-call.ts';
 import {presets} from './presets.ts';
 import type {LoadReading} from './statement-load.ts';
 import {waiting} from './statement-load.ts';
@@ -264,6 +264,7 @@ function prismaText({kind, choices}: Tuning, facts: RecipeData): string[] {
       ? [adapterText(choices), ...ignoredParameters(file, application?.url_readers ?? [])]
       : []),
     ...(kind === null ? ['prisma_major is unknown, so the advice covers both the URL and the adapter.'] : []),
+    ...otherPoolsText(application?.other_pools ?? []),
     ...(application?.is_partial ? ['The folder has too many source files: not all were read.'] : []),
   ];
 }
