@@ -7,6 +7,7 @@ import {
   ofApplications,
   type Selection,
   selectSessions,
+  watchGroups,
 } from '../source/core/sessions/session-plan.ts';
 import {terminateStep} from '../source/core/sessions/session-steps.ts';
 import {counted} from '../source/core/text/format.ts';
@@ -53,8 +54,9 @@ function plan(snapshot: Snapshot, params: ParameterValues, {sessions}: RecipeDat
     batch_size: 5,
     pause_ms: 500,
     slots_freed: chosen.length,
+    watch_groups: watchGroups(chosen),
     // Sessions are named by pid: a reconnecting application is no reason to stop.
-    watch_groups: [],
+    tolerates_reconnect: true,
     on_failure: 'continue',
   };
 }

@@ -139,13 +139,18 @@ export type Plan = {
   server_doubt?: string;
   steps: Step[];
   skipped: Skipped[];
-  /** Steps per batch; a pause follows each batch. */
+  /** Steps per batch; a pause follows each batch. With `watch_groups` the first batch is one step. */
   batch_size: number;
   pause_ms: number;
   /** Connection slots it is expected to free. */
   slots_freed: number;
-  /** Groups that stop the run between batches if they reconnect as many sessions as were ended. */
+  /**
+   * Groups that stop the run between batches if they reconnect as many sessions as were ended, or if others of their sessions end
+   * with the first one.
+   */
   watch_groups: WatchedGroup[];
+  /** Sessions that come back are no reason to stop. */
+  tolerates_reconnect?: true;
   /** `continue` executes the steps after a failed one: only for steps that do not depend on each other. */
   on_failure?: 'stop' | 'continue';
 };

@@ -114,13 +114,34 @@ export function detectReconnect(
   before: SlotUsage | null,
   now: SlotUsage | null,
 ): string | null {
-  if (before === null || now === null) return null;
+  if (before === null || now === null || plan.tolerates_reconnect) return null;
   for (const group of plan.watch_groups) {
     if (!group.steps.some(index => steps[index]?.result?.outcome === 'verified')) continue;
     const countBefore = countOf(before, group);
     const countNow = countOf(now, group);
     if (countBefore > 0 && countNow >= countBefore)
       return `${describeGroup(group)} holds ${countNow} sessions again, ${countBefore} before: it reconnects at once`;
+  }
+  return null;
+}
+
+/**
+ * One line if other sessions of a group ended with the first one, at least two and a quarter of them: their process has probably
+ * ended. Null otherwise.
+ */
+export function detectVanished(
+  plan: Plan,
+  steps: readonly RunStep[],
+  before: SlotUsage | null,
+  now: SlotUsage | null,
+): string | null {
+  if (before === null || now === null) return null;
+  for (const group of plan.watch_groups) {
+    if (!group.steps.some(index => steps[index]?.result?.outcome === 'verified')) continue;
+    const others = countOf(before, group) - 1;
+    const vanished = others - countOf(now, group);
+    if (vanished >= Math.max(2, others / 4))
+      return `${vanished} of ${others} other sessions of ${describeGroup(group)} ended with the first one`;
   }
   return null;
 }

@@ -6,7 +6,7 @@ import type {Step} from '../../model/step.ts';
 import {withAfter} from '../assessment/recovery.ts';
 import {exitCodes} from '../errors.ts';
 import {canonicalJson} from '../text/json.ts';
-import {detectReconnect} from './drift.ts';
+import {detectReconnect, detectVanished} from './drift.ts';
 import {skippedResult} from './execute-sql.ts';
 import {executeStep, planDrifted, resultOf} from './execute-step.ts';
 import {
@@ -109,7 +109,7 @@ async function* executeSteps(run: Run): AsyncGenerator<RunState> {
   await openRun(run);
   yield run.state;
   for (const [index, step] of plan.steps.entries()) {
-    if (index > 0 && index % plan.batch_size === 0) yield* pause(run, index);
+    if (beginsBatch(plan, index)) yield* pause(run, index);
     throwIfInterrupted(run);
     yield* runStep(run, index, step);
     yield run.state;
@@ -124,6 +124,12 @@ async function* executeSteps(run: Run): AsyncGenerator<RunState> {
 
 function refusal(source: string): Stop {
   return {status: 'failed', reason: whyReadOnly(source), exit_code: exitCodes.usage};
+}
+
+/** Where sessions of applications are ended the first batch is one session: it shows what ends with it. */
+function beginsBatch({watch_groups, batch_size}: Plan, index: number): boolean {
+  if (watch_groups.length === 0) return index > 0 && index % batch_size === 0;
+  return index > 0 && (index - 1) % batch_size === 0;
 }
 
 async function openRun(run: Run): Promise<void> {
@@ -153,6 +159,18 @@ async function* pause(run: Run, next: number): AsyncGenerator<RunState> {
   throwIfInterrupted(run);
   const after = await readSlots(run);
   run.state = {...run.state, after, pause_ms: null};
+  if (next === 1) {
+    const vanished = detectVanished(plan, run.state.steps, run.state.before, after);
+    if (vanished !== null) {
+      throw new StopRun({
+        status: 'stopped',
+        reason: vanished,
+        hint: "its process may have ended: a pool of node-postgres without a listener for 'error' ends it; see that it is back before you end more",
+      });
+    }
+    // One new session may be chance.
+    if (plan.batch_size > 1) return;
+  }
   const reconnect = detectReconnect(plan, run.state.steps, run.state.before, after);
   if (reconnect !== null) {
     throw new StopRun({

@@ -1,5 +1,8 @@
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
 import {writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
+import process from 'node:process';
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import {runRecipe} from '../../../source/commands/run/command.ts';
 import {
@@ -58,6 +61,28 @@ describeEachMajor('poolctl run, while it executes a plan', major => {
     await server.query(
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mixed'",
     );
+  });
+
+  it('stops after the first session if its process ends with it', async () => {
+    const pool = `const {Pool} = require('pg');
+      const pool = new Pool({connectionString: ${JSON.stringify(server.url({user: 'app', password: 'secret'}))}, application_name: 'fragile', max: 6, idleTimeoutMillis: 0});
+      Promise.all(Array.from({length: 6}, () => pool.query('SELECT pg_sleep(0.3)'))).then(() => console.log('idle'));`;
+    // Without a listener for 'error' node-postgres ends the process.
+    const child = spawn(process.execPath, ['-e', pool], {stdio: ['ignore', 'pipe', 'ignore']});
+    await once(child.stdout, 'data');
+    const ended = once(child, 'exit');
+    const acting = await createActing(server, {user: 'oncall'});
+    const pids = await pidsOf(server, 'fragile');
+    expect(await acting.run('terminate-sessions', {set: [`pid=${pids.join(',')}`], yes: true})).toBe(7);
+    expect(acting.document()).toMatchObject({
+      status: 'stopped',
+      reason: expect.stringMatching(/^5 of 5 other sessions of fragile\/app@.* ended with the first one$/),
+    });
+    expect(acting.document().steps.map(({outcome}) => outcome)).toEqual([
+      'verified',
+      ...Array.from({length: 5}, () => 'skipped'),
+    ]);
+    await ended;
   });
 
   it('refuses every act where poolctl is read-only, and shows the plan', async () => {
@@ -140,7 +165,8 @@ describeEachMajor('poolctl run, while it executes a plan', major => {
       status: 'stopped',
       reason: expect.stringContaining('holds 7 sessions again'),
     });
-    expect(acting.document().steps.filter(({outcome}) => outcome === 'verified')).toHaveLength(5);
+    // One, then a batch of five.
+    expect(acting.document().steps.filter(({outcome}) => outcome === 'verified')).toHaveLength(6);
     await Promise.all(opening);
   });
 });

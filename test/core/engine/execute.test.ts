@@ -24,13 +24,16 @@ function serverError(code: string, message: string): Error {
 describe('execute', () => {
   it('writes each intent before its step and each outcome after it, and pauses between batches', async () => {
     const {ports, calls} = createPorts({slots: async () => slotUsage(calls.includes('apply 1') ? 5 : 7)});
-    const state = await run(createPlan(3), ports);
+    const state = await run(createPlan(4), ports);
     expect(calls).toEqual([
       ...['slots', 'run'],
       ...['intent 0', 'apply 1', 'verify 1', 'outcome 0 verified'],
-      ...['intent 1', 'apply 2', 'verify 2', 'outcome 1 verified'],
+      // The first batch is one session.
       ...['sleep 500', 'slots'],
+      ...['intent 1', 'apply 2', 'verify 2', 'outcome 1 verified'],
       ...['intent 2', 'apply 3', 'verify 3', 'outcome 2 verified'],
+      ...['sleep 500', 'slots'],
+      ...['intent 3', 'apply 4', 'verify 4', 'outcome 3 verified'],
       ...['close', 'slots', 'end done'],
     ]);
     expect(state).toMatchObject({
@@ -241,9 +244,33 @@ describe('execute', () => {
     const {ports, calls} = createPorts({
       slots: async () => slotUsage(calls.includes('sleep 500') ? count : 7),
     });
-    const state = await run(createPlan(3), ports);
+    const state = await run(createPlan(4), ports);
     expect(state).toMatchObject({status, exit_code});
-    expect(calls.includes('apply 3')).toBe(status === 'done');
+    // Not after the first session alone: one new session may be chance.
+    expect(calls.filter(call => call.startsWith('apply'))).toHaveLength(status === 'done' ? 4 : 3);
+  });
+
+  it.each([
+    // [what, sessions before, after the first was ended, steps executed, reason]
+    ['all others', 7, 0, 1, '6 of 6 other sessions of web/app@10.0.0.1 ended with the first one'],
+    [
+      'a quarter of the others',
+      9,
+      6,
+      1,
+      '2 of 8 other sessions of web/app@10.0.0.1 ended with the first one',
+    ],
+    ['one of two others', 3, 1, 4, null],
+    ['fewer than a quarter', 21, 16, 4, null],
+    ['none', 7, 6, 4, null],
+  ])('stops if other sessions end with the first one: %s', async (_, before, after, executed, reason) => {
+    const {ports, calls} = createPorts({
+      slots: async () => slotUsage(calls.includes('sleep 500') ? after : before),
+    });
+    const state = await run(createPlan(4), ports);
+    expect(state.reason).toBe(reason);
+    expect(state.status).toBe(reason === null ? 'done' : 'stopped');
+    expect(calls.filter(call => call.startsWith('apply'))).toHaveLength(executed);
   });
 
   it('does not report a reconnect for a group whose sessions were not ended', async () => {
