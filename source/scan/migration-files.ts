@@ -1,6 +1,7 @@
 import {readdir, readFile, stat} from 'node:fs/promises';
 import {basename, join, resolve} from 'node:path';
 import {usageError} from '../core/errors.ts';
+import {readPrismaOperations} from '../core/sql/prisma-operations.ts';
 import {formatBytes} from '../core/text/format.ts';
 
 /** A file of SQL that a tool runs at once. */
@@ -70,19 +71,10 @@ async function readSql(absolute: string, shown: string): Promise<string> {
     throw unreadable(shown, error);
   });
   const text = decode(bytes, shown);
-  return absolute.endsWith('.json') ? readPrismaOperations(text, shown) : text;
-}
-
-/** What a Prisma 8 migration executes, without its checks (`execute` of each operation in ops.json; release candidate 13). */
-function readPrismaOperations(text: string, shown: string): string {
-  try {
-    const operations = JSON.parse(text) as {execute: {sql: string}[]}[];
-    return operations
-      .flatMap(({execute}) => execute.map(({sql}) => `${sql.replace(/;\s*$/, '')};`))
-      .join('\n');
-  } catch (error) {
-    throw usageError(`${shown} is not a list of operations of a Prisma 8 migration`, undefined, error);
-  }
+  if (!absolute.endsWith('.json')) return text;
+  const sql = readPrismaOperations(text);
+  if (sql === null) throw usageError(`${shown} is not a list of operations of a Prisma 8 migration`);
+  return sql;
 }
 
 /** Without a byte order mark, which psql leaves out, too. */

@@ -2,6 +2,8 @@
 const fixedKeys: ReadonlyMap<string, string> = new Map([
   // schema-engine's PostgreSQL flavour.
   ['72707369', 'Prisma Migrate'],
+  // hashtext('prisma_8.contract.marker:public:app') of PostgreSQL: an application's migrations in the schema public.
+  ['-2059992126', 'Prisma 8'],
   // PG_MIGRATE_LOCK_ID in runner.ts.
   ['7241865325823964', 'node-pg-migrate'],
   // App::Sqitch::Engine::pg.

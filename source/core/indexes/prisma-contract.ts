@@ -65,7 +65,7 @@ export function contractAdvice(
     'prisma contract emit',
     'prisma migration plan --name add_indexes',
     'prisma db migrate',
-    'The migration finds these indexes and executes nothing. Elsewhere it builds them without CONCURRENTLY, which blocks writes: build them there first.',
+    "The migration finds these indexes and executes nothing. Elsewhere it builds them without CONCURRENTLY, which blocks writes: run apply-indexes there first, with file= the migration's ops.json.",
     'While the contract lacks them, prisma db verify --strict fails.',
   ].join('\n');
   return [{kind: 'advice', title: "plan the contract's migration", subject: `file:${path}`, text}];

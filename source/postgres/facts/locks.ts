@@ -61,7 +61,7 @@ export async function readSessionFacts({client, server_version_num}: Connection)
       count,
       names: keys.map(([classid, objid, objsubid, isPrisma8]) => {
         const name = advisoryLock({classid, objid, objsubid, database});
-        return isPrisma8 ? `${name} (Prisma 8)` : name;
+        return isPrisma8 && !name.endsWith(')') ? `${name} (Prisma 8)` : name;
       }),
     })),
     index_builds,

@@ -5,6 +5,7 @@ import type {AdviceInput} from '../../core/indexes/candidates.ts';
 import {type IndexSpec, isIndexable, keysOf} from '../../core/indexes/index-spec.ts';
 import {adviseFromFile, type FileIndex} from '../../core/indexes/migration-file.ts';
 import {findTable} from '../../core/indexes/statement-shape.ts';
+import {readPrismaOperations} from '../../core/sql/prisma-operations.ts';
 import type {Table} from '../../model/catalog.ts';
 import type {IndexAdvice, SkippedIndex} from '../../model/index-advice.ts';
 import type {SqlParser} from '../reach/parse-sql.ts';
@@ -35,13 +36,15 @@ export async function adviseFromMigration(
   return {...advice, skipped: [...skipped, ...advice.skipped]};
 }
 
+/** Its SQL; of Prisma 8's ops.json that of its operations. */
 async function readText(path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    const text = await readFile(path, 'utf8');
+    return (path.endsWith('.json') ? readPrismaOperations(text) : null) ?? text;
   } catch (error) {
     throw usageError(
       `cannot read ${path}: ${(error as NodeJS.ErrnoException).code ?? 'unreadable'}`,
-      "Give a migration's SQL file: --set file=prisma/migrations/.../migration.sql",
+      "Give a migration's file: --set file=prisma/migrations/.../migration.sql, or Prisma 8's ops.json",
       error,
     );
   }

@@ -3,6 +3,7 @@ import {advisoryKeyOwner} from '../../../source/core/activity/advisory-keys.ts';
 
 it.each([
   [72_707_369n, 'Prisma Migrate'],
+  [-2_059_992_126n, 'Prisma 8'],
   [7_241_865_325_823_964n, 'node-pg-migrate'],
   // The hash codes of "public"."flyway_schema_history" and of the smallest int.
   [77_431_708_279_161n + 1_160_302_012n, 'Flyway'],

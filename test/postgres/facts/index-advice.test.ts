@@ -135,12 +135,25 @@ describeEachMajor('readIndexAdvice', major => {
       await client.query(seedSchema);
     });
     afterAll(() => rm(folder, {recursive: true}));
-    const take = async (sql: string) => {
-      const file = path.join(folder, 'migration.sql');
+    const take = async (sql: string, name = 'migration.sql') => {
+      const file = path.join(folder, name);
       await writeFile(file, sql);
       const advice = await readIndexAdvice(connection, {file});
       return {...advice, skipped: advice.skipped.filter(({what}) => !what.includes('HypoPG'))};
     };
+
+    it("reads the index of a Prisma 8 migration's ops.json, without its checks", async () => {
+      const name = 'events_name_idx_e47547ed';
+      const operation = {
+        id: `index.events.${name}`,
+        precheck: [{sql: 'SELECT (to_regclass($1)) IS NULL AS "result"', params: [name]}],
+        execute: [{sql: `CREATE INDEX "${name}" ON "public"."scores" ("judge_id")`, params: []}],
+        postcheck: [{sql: 'SELECT (to_regclass($1)) IS NOT NULL AS "result"', params: [name]}],
+      };
+      const {proposals, skipped} = await take(JSON.stringify([operation]), 'ops.json');
+      expect(proposals.map(each => [each.name, each.source])).toEqual([[name, 'file']]);
+      expect(skipped).toEqual([]);
+    });
 
     it('reads ten indexes of a migration as written', async () => {
       const {proposals, skipped} = await take(seedIndexes);
