@@ -1,7 +1,7 @@
-import type {Constraint, Node} from 'libpg-query';
+import type {Constraint, Node, TypeName} from 'libpg-query';
 import {isPlainUsing, isSerial, requiresRewrite, typeText, volatilityOf} from './column-type.ts';
 import {addConstraint} from './constraint.ts';
-import {heaviest, type Part, type Remedy, type Work} from './effect.ts';
+import {heaviest, type Part, type Work} from './effect.ts';
 import {type Relation, type SchemaState, stringsOf} from './schema-state.ts';
 
 const mode = 'ACCESS EXCLUSIVE';
@@ -10,75 +10,58 @@ const mode = 'ACCESS EXCLUSIVE';
 export function addColumn(def: Node | undefined, relation: Relation, state: SchemaState): Part {
   if (def === undefined || !('ColumnDef' in def)) return {mode};
   const {colname: column = '', typeName, constraints = []} = def.ColumnDef;
-  const type = typeName === undefined ? '' : typeText(typeName);
   const all = constraints.flatMap(node => ('Constraint' in node ? node.Constraint : []));
   const of = (contype: Constraint['contype']) => all.find(each => each.contype === contype);
   const value = of('CONSTR_DEFAULT')?.raw_expr;
-  const isConstantNull = value !== undefined && 'A_Const' in value && value.A_Const.isnull === true;
   const generated = of('CONSTR_GENERATED');
-  const hasValue =
-    (value !== undefined && !isConstantNull) || isSerial(typeName) || of('CONSTR_IDENTITY') !== undefined;
-  const isConstrained = state.target?.constrained_domains.includes(stringsOf(typeName?.names).at(-1) ?? '');
-  const computed = isConstrained
-    ? 'rewrite'
-    : computedWork({value, isSerial: isSerial(typeName), all, state});
-  const unnamed: Constraint = {contype: 'CONSTR_CHECK'};
-  const others = all
-    .filter(({contype}) => others_kinds.has(contype ?? ''))
-    .map(each => addConstraint({...unnamed, ...each, ...keysOf(each, column)}, relation, state));
-  // Without a value there is nothing to validate, and a NOT NULL column fails if there is a row.
+  const isCounted = isSerial(typeName) || of('CONSTR_IDENTITY') !== undefined;
+  const hasValue = isCounted || (value !== undefined && !isNull(value));
+  if (isCounted) state.createFor(relation, `${column}_seq`);
   const isNotNull = of('CONSTR_NOTNULL') !== undefined || of('CONSTR_PRIMARY') !== undefined;
   const isEmptyNotNull = isNotNull && !hasValue && generated === undefined;
-  const foreign = of('CONSTR_FOREIGN') !== undefined;
-  const checked: Work[] = others.map((part, index) =>
-    foreign && !hasValue && kindsOf(all)[index] === 'CONSTR_FOREIGN' ? 'none' : (part.work ?? 'none'),
-  );
   const isVirtual = generated?.generated_kind === 'v';
-  const remedy = remedyFor(computed, {column, type, isGenerated: generated !== undefined});
+  const computed =
+    isCounted || (generated !== undefined && !isVirtual) || isConstrained(typeName, state)
+      ? 'rewrite'
+      : volatility(value, state);
+  const parts = all.flatMap(each => {
+    if (!validated.has(each.contype ?? '')) return [];
+    const keys = each.contype === 'CONSTR_PRIMARY' ? {keys: [{String: {sval: column}}]} : {};
+    const part = addConstraint({...each, ...keys}, relation, state);
+    // Without a value there is nothing to look up.
+    return each.contype === 'CONSTR_FOREIGN' && !hasValue ? {...part, work: 'none' as const} : part;
+  });
+  const isRead = isEmptyNotNull || (isVirtual && isNotNull);
+  const failure = `column ${column} is NOT NULL without a default, which fails if the table has rows`;
+  const hasRows = (relation.found?.estimated_rows ?? 0) > 0;
   return {
     mode,
-    locks: others.flatMap(part => part.locks ?? []),
-    work: heaviest([computed, ...checked, isEmptyNotNull || (isVirtual && isNotNull) ? 'scan' : 'none']),
-    notes: isEmptyNotNull
-      ? [`column ${column} is NOT NULL without a default: fails if the table has rows`]
-      : [],
-    ...(remedy !== null && {remedy}),
+    locks: parts.flatMap(part => part.locks ?? []),
+    work: heaviest([computed, ...parts.map(part => part.work ?? 'none'), isRead ? 'scan' : 'none']),
+    notes: isEmptyNotNull && !hasRows ? [failure] : [],
+    failures: isEmptyNotNull && hasRows ? [failure] : [],
+    ...(computed !== 'none' &&
+      generated === undefined &&
+      typeName !== undefined && {
+        remedy: {kind: 'volatile-default' as const, column, type: typeText(typeName)},
+      }),
   };
 }
 
-const others_kinds = new Set(['CONSTR_CHECK', 'CONSTR_UNIQUE', 'CONSTR_PRIMARY', 'CONSTR_FOREIGN']);
+/** Constraints of a column that are checked when it is added. */
+const validated = new Set(['CONSTR_CHECK', 'CONSTR_UNIQUE', 'CONSTR_PRIMARY', 'CONSTR_FOREIGN']);
 
-function kindsOf(all: readonly Constraint[]) {
-  return all.flatMap(({contype = 'CONSTR_NULL'}) => (others_kinds.has(contype) ? contype : []));
+function isNull(value: Node): boolean {
+  return 'A_Const' in value && value.A_Const.isnull === true;
 }
 
-function keysOf({contype}: Constraint, column: string) {
-  return contype === 'CONSTR_PRIMARY' ? {keys: [{String: {sval: column}}]} : {};
+function isConstrained(type: TypeName | undefined, {target}: SchemaState): boolean {
+  return target?.constrained_domains.includes(stringsOf(type?.names).at(-1) ?? '') ?? false;
 }
 
-type Computed = {
-  value: Node | undefined;
-  isSerial: boolean;
-  all: readonly Constraint[];
-  state: SchemaState;
-};
-
-function computedWork({value, isSerial: isFromSequence, all, state}: Computed): Work {
-  const isComputed = all.some(
-    ({contype, generated_kind}) =>
-      contype === 'CONSTR_IDENTITY' || (contype === 'CONSTR_GENERATED' && generated_kind !== 'v'),
-  );
-  if (isComputed || isFromSequence) return 'rewrite';
-  const volatility = volatilityOf(value, state.target?.volatile_functions ?? null);
-  return volatility === 'volatile' ? 'rewrite' : volatility === 'unknown' ? 'unknown' : 'none';
-}
-
-function remedyFor(
-  computed: Work,
-  {column, type, isGenerated}: {column: string; type: string; isGenerated: boolean},
-): Remedy | null {
-  if (computed === 'none' || isGenerated) return null;
-  return {kind: 'volatile-default', column, type};
+function volatility(value: Node | undefined, {target}: SchemaState): Work {
+  const found = volatilityOf(value, target?.volatile_functions ?? null);
+  return found === 'volatile' ? 'rewrite' : found === 'unknown' ? 'unknown' : 'none';
 }
 
 export function alterType(

@@ -69,6 +69,7 @@ export function alterTable(statement: AlterTableStmt, state: SchemaState): Effec
     in_transaction: parts.every(part => part.in_transaction ?? true),
     waits_for_snapshots: parts.some(part => part.in_transaction === false),
     notes: parts.flatMap(part => part.notes ?? []),
+    failures: parts.flatMap(part => part.failures ?? []),
     remedies: parts.flatMap(part => part.remedy ?? []),
   };
 }

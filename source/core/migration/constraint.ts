@@ -36,7 +36,8 @@ export function addConstraint(constraint: Constraint, relation: Relation, state:
   return isProven ? {mode: exclusive} : validation;
 }
 
-function addUnique({contype, indexname, keys}: Constraint, relation: Relation, state: SchemaState): Part {
+function addUnique(constraint: Constraint, relation: Relation, state: SchemaState): Part {
+  const {contype, conname, indexname, keys} = constraint;
   const schema = /^(.*)\.[^.]*$/.exec(relation.label)?.[1] ?? null;
   const columns = indexname === undefined ? stringsOf(keys) : state.indexColumns({schema, name: indexname});
   // A primary key reads the table for columns that may be null, even if its index exists.
@@ -44,6 +45,7 @@ function addUnique({contype, indexname, keys}: Constraint, relation: Relation, s
   if (contype === 'CONSTR_PRIMARY')
     for (const column of columns ?? [])
       state.addConstraint(relation, null, {references: null, not_null_column: column, is_valid: true});
+  if (conname !== undefined) state.create({schema, name: conname}, columns ?? []);
   if (indexname !== undefined) {
     const isRead = contype === 'CONSTR_PRIMARY' && isProven !== true;
     return {mode: exclusive, work: isRead ? (isProven === null ? 'unknown' : 'scan') : 'none'};

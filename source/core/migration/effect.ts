@@ -31,6 +31,8 @@ export type Effect = {
   /** CONCURRENTLY: it also waits for old snapshots. */
   waits_for_snapshots: boolean;
   notes: string[];
+  /** Why the server would refuse it. */
+  failures: string[];
   remedies: Remedy[];
 };
 
@@ -41,6 +43,7 @@ export const noEffect: Effect = {
   in_transaction: true,
   waits_for_snapshots: false,
   notes: [],
+  failures: [],
   remedies: [],
 };
 
@@ -78,6 +81,8 @@ export type Part = {
   locks?: Lock[];
   work?: Work;
   notes?: string[];
+  /** Why it fails. */
+  failures?: string[];
   remedy?: Remedy;
   in_transaction?: boolean;
 };

@@ -127,8 +127,10 @@ const kinds: Kinds = {
   }),
   CopyStmt: ({relation, is_from = false}, state) =>
     is_from ? {locks: lockOn(relation, 'ROW EXCLUSIVE', state, {recurses: false})} : {},
-  SelectStmt: ({lockingClause, fromClause}, state) =>
-    lockingClause === undefined ? {} : lockEach(fromClause, 'ROW SHARE', state),
+  SelectStmt: ({lockingClause, fromClause, intoClause}, state) => {
+    if (intoClause?.rel !== undefined) state.create(nameOf(intoClause.rel));
+    return lockingClause === undefined ? {} : lockEach(fromClause, 'ROW SHARE', state);
+  },
   CreatePublicationStmt: ({pubobjects}, state) => publish(pubobjects, state),
   AlterPublicationStmt: ({pubobjects}, state) => publish(pubobjects, state),
   CreateForeignTableStmt: ({base}, state) => {

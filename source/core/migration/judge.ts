@@ -1,7 +1,7 @@
 import type {LockHolder, PreflightStatement, Verdict} from '../../model/preflight.ts';
 import {counted, formatAge, formatBytes, formatCount, formatSpan} from '../text/format.ts';
 import type {Effect, Lock} from './effect.ts';
-import {blocksReads, blocksWrites, conflictsWith} from './lock-mode.ts';
+import {blocksReads, blocksWrites, conflictsWith, strongest} from './lock-mode.ts';
 
 /** What sessions do at the moment, over the last `window_ms`. */
 export type Reading = {
@@ -25,10 +25,11 @@ const brief_ms = 1000;
 const snapshot_wait_ms = 60_000;
 
 /**
- * Assumed speeds in bytes per second, from a busy disk to memory: reading a table (an index build, too), changing its rows, and
+ * Assumed speeds in MiB per second, from a busy disk to memory: reading a table (an index build, too), changing its rows, and
  * writing it anew with its indexes. docs/preflight.md has a measurement.
  */
-const speeds = {scan: [100e6, 1e9], rows: [5e6, 50e6], rewrite: [20e6, 150e6]} as const;
+const mebi = 2 ** 20;
+const speeds = {scan: [100, 1024], rows: [5, 50], rewrite: [20, 150]} as const;
 
 /** An estimate from the size of what is read or written; null without one. */
 export function durationOf({work, worked}: Effect): PreflightStatement['duration_ms'] {
@@ -36,7 +37,7 @@ export function durationOf({work, worked}: Effect): PreflightStatement['duration
   const sizes = worked.map(({found}) => found?.size_bytes);
   if (work === 'unknown' || sizes.length === 0 || sizes.includes(undefined)) return null;
   const bytes = sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
-  const [slow, fast] = speeds[work];
+  const [slow, fast] = speeds[work].map(speed => speed * mebi) as [number, number];
   const verb = {scan: 'read', rows: 'changed', rewrite: 'written'}[work];
   return {
     low: Math.round((bytes / fast) * 1000),
@@ -75,6 +76,7 @@ export function judge(effect: Effect, {held, reading, shared, is_checked}: Circu
     shared && !effect.in_transaction
       ? ['cannot run in a transaction: it must be alone in its file, as Prisma Migrate runs a file as one']
       : [
+          ...effect.failures,
           ...(is_checked ? effect.locks.flatMap(missing) : []),
           ...longReasons(effect, {blocking, held, queue, reading}),
         ];
@@ -146,17 +148,22 @@ function queueBehind(locks: readonly Lock[], reading: Reading | null): number | 
   return waiting.reduce((sum, {calls_per_second}) => sum + calls_per_second, 0);
 }
 
+/** One entry for each session and relation, with the strongest of its locks that conflict. */
 function holdersOf({locks, waits_for_snapshots}: Effect, {held, snapshots}: Reading): LockHolder[] {
-  const conflicting = locks.flatMap(({relation, mode}) =>
-    held.filter(
-      each => each.oid === relation.found?.oid && each.mode !== null && conflictsWith(mode, each.mode),
-    ),
-  );
-  const pids = new Set(conflicting.map(({pid}) => pid));
-  const others = waits_for_snapshots ? snapshots.filter(({pid}) => !pids.has(pid)) : [];
-  return [...conflicting.map(({oid: _, ...holder}) => holder), ...others].toSorted(
-    (a, b) => (b.xact_age_ms ?? 0) - (a.xact_age_ms ?? 0),
-  );
+  const conflicting = new Map<string, LockHolder>();
+  for (const {relation, mode} of locks)
+    for (const {oid, ...holder} of held) {
+      const isInWay = oid === relation.found?.oid && holder.mode !== null && conflictsWith(mode, holder.mode);
+      if (!isInWay) continue;
+      const key = `${holder.pid} ${oid}`;
+      const modes = [holder.mode, conflicting.get(key)?.mode].filter(each => each != null);
+      conflicting.set(key, {...holder, mode: strongest(modes)});
+    }
+  const found = [...conflicting.values()];
+  const others = waits_for_snapshots
+    ? snapshots.filter(({pid}) => found.every(each => each.pid !== pid))
+    : [];
+  return [...found, ...others].toSorted((a, b) => (b.xact_age_ms ?? 0) - (a.xact_age_ms ?? 0));
 }
 
 function waitReasons({waits_for_snapshots}: Effect, holders: readonly LockHolder[]): string[] {
@@ -166,7 +173,8 @@ function waitReasons({waits_for_snapshots}: Effect, holders: readonly LockHolder
   const named = new Map(late.map(holder => [holder.pid, describeHolder(holder)]));
   if (named.size === 0) return [];
   const what = waits_for_snapshots ? 'waits, blocking nobody, for' : 'waits for';
-  return [`${what} ${counted(named.size, 'session')}: ${[...named.values()].slice(0, 5).join(', ')}`];
+  const rest = named.size > 3 ? ` and ${named.size - 3} more` : '';
+  return [`${what} ${counted(named.size, 'session')}: ${[...named.values()].slice(0, 3).join(', ')}${rest}`];
 }
 
 /** `4711 web, 3m12s` */

@@ -51,8 +51,11 @@ export function preflight(
     const needsTimeout = own.length > 0 && !hasTimeout && !isTold;
     isTold ||= needsTimeout;
     const {work} = effect;
-    const isFine =
-      verdict === 'safe' && reading !== null && effect.remedies.every(({kind}) => kind !== 'contract');
+    // Beside traffic that does not mind, or if only sessions are in the way, it is good as it is.
+    const helps = effect.remedies.some(
+      ({kind}) => kind === 'contract' || (kind === 'concurrently' && verdict === 'wait'),
+    );
+    const isFine = reading !== null && verdict !== 'unsafe' && !helps;
     const form = isFine ? null : safeForm(statement.sql, statement.node, effect);
     return {
       file: statement.file,
@@ -91,6 +94,7 @@ function effectsOf({node, inner}: MigrationStatement, state: SchemaState): Effec
     in_transaction: all.every(each => each.in_transaction),
     waits_for_snapshots: false,
     notes: all.flatMap(each => each.notes),
+    failures: all.flatMap(each => each.failures),
     remedies: [],
   };
 }

@@ -27,6 +27,8 @@ export type SchemaState = {
   descendants(relation: Relation): Relation[];
   /** With the columns of an index. */
   create(name: Name, columns?: string[]): void;
+  /** An index or a sequence that comes with a relation: `createFor(orders, 'id_seq')`. */
+  createFor(relation: Relation, ending: string): void;
   /** Null if the index is not known. */
   indexColumns(name: Name): string[] | null;
   rename(relation: Relation, to: Name): void;
@@ -58,10 +60,12 @@ export function createSchemaState(target: MigrationTarget | null): SchemaState {
       if (found !== undefined) return known(found);
     }
     const first = schemas[0] ?? 'public';
+    // An index or a sequence that comes with a table of the migration: orders_pkey, orders_id_seq.
+    const isImplied = [...made.keys()].some(label => `${first}.${name}`.startsWith(`${label}_`));
     return {
       label: target === null && schema === null ? name : `${first}.${name}`,
       found: null,
-      is_new: false,
+      is_new: isImplied,
     };
   };
   return {
@@ -78,6 +82,9 @@ export function createSchemaState(target: MigrationTarget | null): SchemaState {
     },
     create: ({schema, name}, columns = []) => {
       made.set(`${schema ?? target?.search_path[0] ?? 'public'}.${name}`, columns);
+    },
+    createFor: ({label}, ending) => {
+      made.set(`${label.includes('.') ? label : `public.${label}`}_${ending}`, []);
     },
     indexColumns: name => {
       const {label, found} = find(name);

@@ -1,6 +1,7 @@
 import type {Reading} from '../../core/migration/judge.ts';
 import {lockModeOf} from '../../core/migration/lock-mode.ts';
 import {relationsOf} from '../../core/migration/traffic.ts';
+import {redactSecrets} from '../../core/text/redact.ts';
 import type {LockHolder, MigrationTarget} from '../../model/preflight.ts';
 import type {Connection} from '../connect/connect.ts';
 import {extensionQuery, extensionVersionNum, pickVariant, serverQuery} from '../queries/query.ts';
@@ -37,6 +38,10 @@ export async function readMigrationReading(
   const unavailable = missing
     .filter(({section}) => section === 'statements')
     .map(({reason, remedy}) => `${reason}. ${remedy}`);
+  if (own.is_in_recovery)
+    unavailable.push(
+      'This is a standby: what sessions of the primary hold cannot be seen here. Name the primary.',
+    );
   const reading = {
     held: stillHeld.held.filter(isIn(held.held)).map(withoutKey),
     snapshots: stillHeld.snapshots.filter(isIn(held.snapshots)).map(withoutKey),
@@ -107,6 +112,7 @@ async function readHolders({client, server_version_num}: Connection, oids: reado
   });
   const all = (rows[0]?.holders ?? []).map(({pg_mode, ...holder}) => ({
     ...holder,
+    application_name: holder.application_name === null ? null : redactSecrets(holder.application_name),
     mode: pg_mode === null ? null : lockModeOf(pg_mode),
   }));
   return {

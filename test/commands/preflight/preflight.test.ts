@@ -59,7 +59,7 @@ describe('preflight of a server', () => {
 
   it('knows sizes, types and what does not exist', async () => {
     await write(
-      'ALTER TABLE orders ALTER note TYPE varchar;\nALTER TABLE tags ALTER id TYPE bigint;\nALTER TABLE nothing ADD a int;',
+      'ALTER TABLE orders ALTER note TYPE varchar;\nALTER TABLE tags ALTER id TYPE bigint;\nALTER TABLE nothing ADD a int;\nALTER TABLE orders ADD needed int NOT NULL;',
     );
     const {code, document} = await judge();
     expect(code).toBe(1);
@@ -76,6 +76,10 @@ describe('preflight of a server', () => {
       // An empty table is rewritten at once.
       {verdict: 'safe', rewrites: true, duration_ms: {low: 0, high: 0}},
       {verdict: 'unsafe', reasons: ['public.nothing does not exist on this server']},
+      {
+        verdict: 'unsafe',
+        reasons: ['column needed is NOT NULL without a default, which fails if the table has rows'],
+      },
     ]);
     const [{size = 0} = {}] = await server.query<{size: number}>(
       "SELECT pg_table_size('orders')::int4 AS size",

@@ -66,6 +66,13 @@ describe('preflight, from the text alone', () => {
     );
   });
 
+  it('knows the indexes and sequences that come with what it makes', () => {
+    const statements = judge(
+      'CREATE TABLE n (id serial PRIMARY KEY); ALTER SEQUENCE n_id_seq RESTART 5; ALTER INDEX n_pkey RENAME TO p; ALTER TABLE t ADD c serial; ALTER SEQUENCE t_c_seq RESTART 2; SELECT 1 AS a INTO m; DROP TABLE m',
+    );
+    expect(statements.flatMap(({locks}) => locks.map(({relation}) => relation))).toEqual(['t']);
+  });
+
   it('holds locks to the end of a transaction, which is the file unless it says otherwise', () => {
     const sql = 'ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID; ALTER TABLE t VALIDATE CONSTRAINT c';
     expect(judge(sql)[1]).toMatchObject({
