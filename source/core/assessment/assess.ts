@@ -124,10 +124,11 @@ function lookedAt({unavailable}: Snapshot, facts: AssessmentFacts): string[] {
 }
 
 /** What no server shows, and what this role may not see. */
-function cannotSee({unavailable}: Snapshot): string[] {
+function cannotSee({unavailable, backends}: Snapshot): string[] {
+  const isReported = backends.some(({pool_report}) => pool_report !== undefined);
   return [
     // The queue is in the application; a failed statement is not counted (pg_stat_statements counts at its end).
-    "an application's queue for its pool",
+    isReported ? 'the queues of applications that do not report them' : "an application's queue for its pool",
     'errors of statements',
     ...unavailable.map(({section}) => section),
   ];

@@ -3,6 +3,7 @@ import {afterAll, beforeAll, describe, expect, it, onTestFinished} from 'vitest'
 import type {Output} from '../../../source/cli/context.ts';
 import {printSnapshot, run} from '../../../source/commands/snapshot/command.ts';
 import {socketFrom} from '../../../source/demo/instances.ts';
+import {instrumentPool} from '../../../source/kit/create-pool.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {readOnce} from '../../../source/postgres/sampler/sampler.ts';
 import {createCliContext} from '../../helpers/cli-context.ts';
@@ -118,6 +119,39 @@ describeEachMajor('snapshot of a server', major => {
       await pool.end();
     });
   }
+
+  it('takes the word of a pool that reports, whose load looks like that of a batch', async () => {
+    const pool = instrumentPool(
+      new pg.Pool({connectionString: server.url({user: 'app', password: 'hunter2'}), max: 3}),
+      {application: 'told'},
+    );
+    let isOver = false;
+    const work = async () => {
+      while (!isOver) await pool.query('SELECT pg_sleep(0.3)');
+    };
+    const workers = Promise.all(Array.from({length: 12}, work));
+    onTestFinished(async () => {
+      isOver = true;
+      await workers;
+      await pool.end();
+    });
+    const reports = `SELECT FROM pg_stat_activity WHERE application_name ~ '^told\\[3/3 w[1-9].* p95'`;
+    await expect.poll(() => server.query(reports), {timeout: 20_000}).not.toEqual([]);
+    const {stdout, output} = capture();
+    const url = server.url({user: 'app', password: 'hunter2'});
+    await run({...createCliContext(), output}, {words: [url], flags: {for: '2s', every: '0.5s'}});
+    const {applications} = JSON.parse(stdout.join(''));
+    const told = applications.find((each: {application_name: string}) => each.application_name === 'told');
+    expect(told).toMatchObject({
+      sessions: 3,
+      reported: {size: 3, busy: 3},
+      verdict: 'saturated',
+      reason: expect.stringMatching(/^\d requests wait for its pool of 3, at the 95th percentile for \d/),
+    });
+    // One is handed out while the pool reports.
+    expect(pool.stats().waiting - told.reported.waiting).toBeLessThanOrEqual(1);
+    expect(told.reported.wait_p95_ms).toBeGreaterThanOrEqual(500);
+  });
 
   it('names a pool that starves while the server rests, and not one that is used well', async () => {
     startLoad('starving', {every_ms: 55, address: '127.0.0.2'});

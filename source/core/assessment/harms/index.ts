@@ -5,6 +5,7 @@ import {examineDeadlocks} from './failing-deadlocks.ts';
 import {examineUnplanned} from './failing-unplanned.ts';
 import {examineForeignKeys} from './foreign-key.ts';
 import {examineHorizon} from './horizon.ts';
+import {examineInstances} from './instances.ts';
 import {examineLongStatements} from './long-statements.ts';
 import {examineLwlocks} from './lwlocks.ts';
 import {examinePools} from './pools.ts';
@@ -28,4 +29,5 @@ export const examinations: readonly Examine[] = [
   examineWrites,
   examineSlots,
   examinePools,
+  examineInstances,
 ];

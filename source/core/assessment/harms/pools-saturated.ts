@@ -4,11 +4,13 @@ import type {Act, Finding} from '../../../model/recipe.ts';
 import type {Backend} from '../../../model/snapshot.ts';
 import {groupBy} from '../../group-by.ts';
 import {thresholds} from '../../health/thresholds.ts';
+import {instancesOf} from '../../pool/clients.ts';
 import {counted, formatMs, formatRatio} from '../../text/format.ts';
 import {type Context, heldSince, type PoolHistory, poolName, poolSubject} from '../context.ts';
 import {isActive, poolIn} from '../sample.ts';
 import {busyReadings, isBusy, isBusyPool, meanExecMs, statementText} from './pools-readings.ts';
 import {advice, tuneAct} from './slots-acts.ts';
+import {twoGenerations} from './slots-waves.ts';
 
 /**
  * Whether requests wait for a session: the application says so, or all of its sessions are busy in most readings. Where locks
@@ -160,10 +162,13 @@ function mainStatement(sessions: readonly Backend[]): MainStatement | null {
   return {text, query_id: first.query_id, sessions: most.length};
 }
 
-function actsOf({last}: PoolHistory, main: MainStatement | null): Pick<Finding, 'acts' | 'params'> {
+function actsOf({last, sessions}: PoolHistory, main: MainStatement | null): Pick<Finding, 'acts' | 'params'> {
   const tune: Act = tuneAct(
     last.usename,
-    {instances: last.clients},
+    {
+      instances: instancesOf(sessions).length,
+      ...(twoGenerations(sessions) !== null && {deploy_overlap: 2}),
+    },
     {
       title: `give ${poolName(last)} more connections: the connection_limit that fits`,
       costs: 'more statements at the same time: where CPU or disk is the limit, each takes longer',

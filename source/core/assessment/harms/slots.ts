@@ -6,6 +6,7 @@ import {thresholds} from '../../health/thresholds.ts';
 import {groupByApplication} from '../../sessions/session-plan.ts';
 import {counted, formatAge, formatRatio} from '../../text/format.ts';
 import {type Context, heldSince, poolSubject, shareOf} from '../context.ts';
+import {reloads} from './instances.ts';
 import {type Cause, leaks, type Space, silentClients} from './slots-causes.ts';
 import {idlePools} from './slots-idle.ts';
 import {ownLimitCause, serverCause} from './slots-last-resort.ts';
@@ -136,7 +137,7 @@ function causesOf(context: Context, space: Space): Cause[] {
   // It was short a moment ago: that comes again with a wave only.
   if (space.used < space.limit * used_ratio.warning) return waves(context, space);
   const least = Math.max(idle_group_sessions.warning, space.limit * idle_group_ratio.warning);
-  const certain = [leaks, silentClients].flatMap(explain => explain(context, space));
+  const certain = [leaks, silentClients, reloads].flatMap(explain => explain(context, space));
   const usual =
     space.kind === 'server'
       ? [waves, deployOverlap, idlePools].flatMap(explain => explain(context, space))

@@ -1,0 +1,209 @@
+import type {Finding} from '../../../model/recipe.ts';
+import type {Backend} from '../../../model/snapshot.ts';
+import {groupBy} from '../../group-by.ts';
+import {thresholds} from '../../health/thresholds.ts';
+import {instancesOf} from '../../pool/clients.ts';
+import {protectionOf, subjectOf} from '../../sessions/protection.ts';
+import {sessionId} from '../../sessions/session.ts';
+import {clientOf} from '../../sessions/session-parameters.ts';
+import {counted, formatAge} from '../../text/format.ts';
+import {type Context, type PoolHistory, poolHistories, poolName, poolSubject} from '../context.ts';
+import {advice, shortestMs, tuneAct} from './slots-acts.ts';
+import type {Cause, Space} from './slots-causes.ts';
+import {twoGenerations} from './slots-waves.ts';
+
+/** What the instances of an application hold together: two revisions at a time, pools that a reload left, many small clients. */
+export function examineInstances(context: Context): Finding[] {
+  return poolHistories(context, ({sessions}) => sessions >= leastSessions).flatMap(history =>
+    [overlapCeiling(context, history), leftBehind(context, history), fanOut(history)].filter(
+      each => each !== null,
+    ),
+  );
+}
+
+/** Fewer hold little. */
+const leastSessions = 6;
+
+/** Two revisions whose pools, if all fill, are more than the slots. Once slots are short, that is the finding. */
+function overlapCeiling({snapshot: {at, budget}}: Context, {last, sessions}: PoolHistory): Finding | null {
+  if (budget.used_ratio >= thresholds.used_ratio.warning) return null;
+  const generations = twoGenerations(sessions);
+  if (generations === null) return null;
+  const [old, recent] = [instancesOf(generations.before), instancesOf(generations.after)];
+  // A pool of an instance holds as many as its kind is known to hold.
+  const each = Math.max(...old.map(own => own[0].pool_report?.size ?? own.length));
+  const ceiling = budget.used - sessions.length + each * (old.length + recent.length);
+  if (recent.length < old.length / 2 || ceiling <= budget.usable) return null;
+  const most = Math.max(old.length, recent.length);
+  const began_ms = Math.max(...generations.after.map(({backend_age_ms}) => backend_age_ms ?? 0));
+  const tune = tuneAct(
+    last.usename,
+    {instances: most, deploy_overlap: 2},
+    {
+      title: `size the pools of ${poolName(last)} for two revisions at a time: ${counted(most, 'instance')}, deploy_overlap 2`,
+      costs: 'applies to the next deploy; a smaller pool for each instance',
+    },
+  );
+  return {
+    recipe: 'tune-connection-limit',
+    severity: 'warning',
+    subject: poolSubject(last),
+    summary: `${poolName(last)}: 2 revisions overlap: ${old.length} old + ${counted(recent.length, 'new instance')} of up to ${counted(each, 'session')} each, ceiling ${ceiling} of ${budget.usable} slots`,
+    evidence: {
+      application_name: last.application_name,
+      usename: last.usename,
+      old_instances: old.length,
+      new_instances: recent.length,
+      sessions_each: each,
+      ceiling,
+      usable: budget.usable,
+    },
+    params: tune.params,
+    cause: 'deploy-overlap',
+    harm: {kind: 'soon', sessions: 0, share: 1, since: new Date(Date.parse(at) - began_ms).toISOString()},
+    explains: [],
+    confidence: 'possible',
+    reasons: [
+      `Now ${sessions.length} of its sessions hold slots, ${budget.used} of ${budget.usable} with all others. Under load each pool opens what the old ones have: ${counted(each, 'session')}.`,
+    ],
+    acts: [
+      tune,
+      advice(
+        'stop the old revision as soon as the new one serves, or roll the new one back',
+        'frees its connections when its processes end',
+      ),
+    ],
+  };
+}
+
+/** Pools of one application at one address, all of whose sessions but the newest pool's are idle since the next pool began. */
+type Left = {address: string; pools: number; sessions: [Backend, ...Backend[]]};
+
+/**
+ * A pool opens no session while it has an idle one: sessions that have been idle since before others of their address began belong
+ * to another pool. Where a client works with the newest only, a reload has left the others.
+ */
+function leftPools(sessions: readonly Backend[]): Left[] {
+  return [...groupBy(sessions, clientOf)].flatMap(([address, own]) => {
+    const pools = byStart(own);
+    const newest = pools.at(-1) ?? [];
+    const left = pools.slice(0, -1);
+    const isLeft = left.every((pool, index) => {
+      const next_ms = Math.max(...(pools[index + 1] ?? []).map(({backend_age_ms}) => backend_age_ms ?? 0));
+      return pool.every(
+        ({state, state_age_ms}) => state === 'idle' && (state_age_ms ?? 0) >= next_ms - startTogetherMs,
+      );
+    });
+    const isUsed = newest.some(
+      ({state, state_age_ms}) => state !== 'idle' || (state_age_ms ?? Infinity) < usedMs,
+    );
+    const [first, ...others] = left.flat();
+    if (left.length < leastLeft || first === undefined || others.length + 1 < leastSessions) return [];
+    return isLeft && isUsed ? [{address, pools: pools.length, sessions: [first, ...others]}] : [];
+  });
+}
+
+/** Sessions that began together, the oldest first. */
+function byStart(own: readonly Backend[]): Backend[][] {
+  const sorted = own.toSorted((a, b) => (b.backend_age_ms ?? 0) - (a.backend_age_ms ?? 0));
+  const pools: Backend[][] = [];
+  for (const session of sorted) {
+    const pool = pools.at(-1);
+    const before_ms = pool?.at(-1)?.backend_age_ms ?? Number.POSITIVE_INFINITY;
+    if (pool !== undefined && before_ms - (session.backend_age_ms ?? 0) <= startTogetherMs)
+      pool.push(session);
+    else pools.push([session]);
+  }
+  return pools;
+}
+
+const startTogetherMs = 2000;
+const leastLeft = 2;
+const usedMs = 60_000;
+
+function leftText({address, pools, sessions}: Left): string {
+  return `${poolName(sessions[0])} has ${pools} pools at ${address}, ${pools - 1} of them (${counted(sessions.length, 'session')}) idle since the next one began: a reload left them`;
+}
+
+function leftBehind({snapshot}: Context, {last, sessions}: PoolHistory): Finding | null {
+  const [left] = leftPools(sessions);
+  if (left === undefined || sessions.some(each => protectionOf(each, snapshot, false) !== null)) return null;
+  return {
+    recipe: 'kill-idle-sessions',
+    severity: 'warning',
+    subject: poolSubject(last),
+    summary: leftText(left),
+    evidence: evidenceOf(left),
+    cause: 'hot-reload',
+    explains: [],
+  };
+}
+
+function evidenceOf({address, pools, sessions}: Left): Finding['evidence'] {
+  const [{application_name, usename}] = sessions;
+  return {application_name, usename, client: address, pools, left_sessions: sessions.length};
+}
+
+/** Of applications that hold slots: pools that a reload left, while slots are short. */
+export function reloads({snapshot}: Context, {holders}: Space): Cause[] {
+  return holders.flatMap(leftPools).flatMap(left => {
+    const {sessions, address} = left;
+    if (sessions.some(each => protectionOf(each, snapshot, false) !== null)) return [];
+    return {
+      cause: 'hot-reload',
+      slots: sessions.length,
+      weight: 2,
+      subject: poolSubject(sessions[0]),
+      text: leftText(left),
+      explains: sessions.map(({pid}) => subjectOf(pid)),
+      confidence: 'likely',
+      reasons: [
+        `None of these sessions has run anything for ${formatAge(shortestMs(sessions))} and more, while ${address} opened others: a pool opens none while it has an idle one.`,
+      ],
+      evidence: evidenceOf(left),
+      acts: [
+        {
+          recipe: 'kill-idle-sessions',
+          params: {pid: sessions.map(sessionId).join(','), states: 'idle'},
+          title: `end the ${counted(sessions.length, 'session')} of all but the newest pool at ${address}`,
+          frees: counted(sessions.length, 'slot'),
+          costs: 'nothing, where no process has them any more; the next reload leaves more',
+        },
+        advice(
+          'keep one PrismaClient over reloads: on globalThis in development, closed on SIGTERM elsewhere',
+          'a change of the application',
+        ),
+      ],
+    };
+  });
+}
+
+/** Many clients that each hold a few idle sessions, as serverless functions do. */
+function fanOut({last, sessions}: PoolHistory): Finding | null {
+  if (last.clients < leastClients || last.idle < sessions.length * mostlyIdle) return null;
+  const counts = instancesOf(sessions)
+    .map(own => own.filter(({state}) => state === 'idle').length)
+    .sort((a, b) => a - b);
+  const [least, most] = [counts[Math.floor(counts.length / 10)] ?? 0, counts.at(-1) ?? 0];
+  if (least < idleEach) return null;
+  const each = least === most ? String(least) : `${least} to ${most}`;
+  return {
+    recipe: 'tune-connection-limit',
+    severity: 'warning',
+    subject: poolSubject(last),
+    summary: `${poolName(last)}: ${last.clients} addresses hold ${each} idle sessions each, ${last.sessions} in all: each instance needs one or two`,
+    evidence: {
+      application_name: last.application_name,
+      usename: last.usename,
+      clients: last.clients,
+      sessions: last.sessions,
+      idle: last.idle,
+    },
+    cause: 'fan-out',
+    explains: [],
+  };
+}
+
+const leastClients = 10;
+const mostlyIdle = 0.8;
+const idleEach = 3;
