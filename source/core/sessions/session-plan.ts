@@ -110,7 +110,8 @@ function groupKeyOf({application_name, usename, client_addr}: Backend): GroupKey
 /** Groups sessions by application and role, the largest group first. */
 export function groupByApplication(backends: readonly Backend[]): Backend[][] {
   const groups = groupBy(backends, ({application_name, usename}) =>
-    JSON.stringify([application_name, usename]),
+    // A session hidden from this role has no usename, which is not a role named ''.
+    usename === null ? application_name : `${application_name}\0${usename}`,
   );
   return [...groups.values()].sort((a, b) => b.length - a.length);
 }
