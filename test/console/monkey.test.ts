@@ -1,5 +1,4 @@
 import {expect, it, onTestFinished, vi} from 'vitest';
-import Output from '../../node_modules/ink/build/output.js';
 import {bindings} from '../../source/console/input/keymap.ts';
 import {isTooSmall} from '../../source/console/state/browsing.ts';
 import type {Effect} from '../../source/console/state/state.ts';
@@ -74,9 +73,6 @@ it.each([1, 2, 3, 4, 5, 6])('shows its place after any keys, snapshots, losses a
   const random = randomFrom(seed);
   const oneOf = <Each>(of: readonly Each[]) => of[Math.floor(random() * of.length)] as Each;
   const warned = vi.spyOn(console, 'error').mockImplementation(() => {});
-  // Ink's own, which takes most of the time: what it would write is not looked at.
-  vi.spyOn(Output.prototype, 'write').mockImplementation(() => {});
-  vi.spyOn(Output.prototype, 'get').mockImplementation(() => ({output: '', height: 0}));
   onTestFinished(() => void vi.restoreAllMocks());
   const due: Message[] = [];
   const state = open(80, 24, {recipes, isProduction: seed === 2, targetName: 'yes'});

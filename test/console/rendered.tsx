@@ -6,7 +6,7 @@ import {expect} from 'vitest';
 import {createStore} from 'zustand/vanilla';
 // Ink's own modules: what it has laid out is drawn a second time, on the console's grid.
 import instances from '../../node_modules/ink/build/instances.js';
-import type Output from '../../node_modules/ink/build/output.js';
+import Output from '../../node_modules/ink/build/output.js';
 import reconciler from '../../node_modules/ink/build/reconciler.js';
 import renderNodeToOutput from '../../node_modules/ink/build/render-node-to-output.js';
 import {App} from '../../source/console/app.tsx';
@@ -18,19 +18,34 @@ import {createScreen} from '../../source/console/screen/screen.ts';
 import {createTheme, type Theme} from '../../source/console/screen/theme.ts';
 import type {ConsoleState} from '../../source/console/state/state.ts';
 
-/** What an element looks like: the bytes of stock Ink, and the cells of the console's grid. */
-export type Rendered = {stock: string; grid: Grid};
+/** What a mounted element looks like: the cells of the console's grid, and the bytes of stock Ink. */
+export type Rendered = {grid: Grid; stock(): string};
+
+/**
+ * Renders without what Ink itself would draw of it, which takes most of the time: only tests that compare it with the grid
+ * draw it.
+ */
+function undrawn<Result>(render: () => Result): Result {
+  const {prototype} = Output;
+  const {write, get} = prototype;
+  Object.assign(prototype, {write() {}, get: () => ({output: '', height: 0})});
+  try {
+    return render();
+  } finally {
+    Object.assign(prototype, {write, get});
+  }
+}
 
 const unicode = createTheme({LANG: 'C.UTF-8'});
 
 type Terminal = {columns: number; rows: number; theme?: Theme};
 
-/** Lays an element out with Ink on a terminal of this size, and draws it twice. */
-export function renderElement(element: ReactNode, terminal: Terminal): Rendered {
+/** Lays an element out with Ink on a terminal of this size, and draws it. */
+export function renderElement(element: ReactNode, terminal: Terminal): Pick<Rendered, 'grid'> {
   const mounted = mountElement(() => element, terminal);
-  const rendered = mounted.draw();
+  const {grid} = mounted.draw();
   mounted.unmount();
-  return rendered;
+  return {grid};
 }
 
 /** An element that stays mounted. `frames`: what calls back after each of them. */
@@ -38,14 +53,12 @@ export function mountElement(
   elementOf: (frames: Frames) => ReactNode,
   {columns, rows, theme = unicode}: Terminal,
 ): {draw(): Rendered; unmount(): void} {
-  let stock = '';
   const listeners = new Set<() => void>();
   const stdout = {
     columns,
     rows,
     isTTY: true,
-    write: (bytes: string) => {
-      stock = bytes;
+    write: () => {
       for (const listener of listeners) listener();
       return true;
     },
@@ -56,25 +69,35 @@ export function mountElement(
     listeners.add(listener);
     return () => listeners.delete(listener);
   };
-  const app = render(
-    <ThemeContext value={theme}>
-      <Box flexDirection="column" width={columns} height={rows}>
-        {elementOf(frames)}
-      </Box>
-    </ThemeContext>,
-    {stdout, debug: true, exitOnCtrlC: false, patchConsole: false},
+  const app = undrawn(() =>
+    render(
+      <ThemeContext value={theme}>
+        <Box flexDirection="column" width={columns} height={rows}>
+          {elementOf(frames)}
+        </Box>
+      </ThemeContext>,
+      {stdout, debug: true, exitOnCtrlC: false, patchConsole: false},
+    ),
   );
   // Its fields are private in the types.
   const {rootNode} = instances.get(stdout) as unknown as {rootNode: DOMElement};
   return {
     draw() {
       // What a message has changed is otherwise rendered in the next microtask.
-      reconciler.flushSyncWork();
-      const output = new GridOutput({width: columns, height: rows});
+      undrawn(() => reconciler.flushSyncWork());
+      const size = {width: columns, height: rows};
+      const output = new GridOutput(size);
       renderNodeToOutput(rootNode, output as unknown as Output, {skipStaticElements: true});
-      return {stock, grid: output.grid};
+      return {
+        grid: output.grid,
+        stock() {
+          const drawn = new Output(size);
+          renderNodeToOutput(rootNode, drawn, {skipStaticElements: true});
+          return drawn.get().output;
+        },
+      };
     },
-    unmount: () => app.unmount(),
+    unmount: () => undrawn(() => app.unmount()),
   };
 }
 
@@ -119,7 +142,10 @@ export function gridOf(state: ConsoleState, theme: Theme): Grid {
 /** Fails where stock Ink and the console's grid show this state differently in a cell. */
 export async function expectSameCells(state: ConsoleState, theme: Theme): Promise<void> {
   const app = <App store={createStore(() => state)} theme={theme} />;
-  const {stock, grid} = renderElement(app, {...state, theme});
+  const mounted = mountElement(() => app, {...state, theme});
+  const {grid, stock} = mounted.draw();
+  const bytes = stock();
+  mounted.unmount();
   let painted = '';
   const write = (bytes: string) => {
     painted += bytes;
@@ -127,5 +153,5 @@ export async function expectSameCells(state: ConsoleState, theme: Theme): Promis
   };
   createScreen(write, theme, state.columns, state.rows).paint(grid);
   const shown = await cellsAfter(painted, state);
-  expect(shown).toEqual(await cellsAfter(stock.replaceAll('\n', '\r\n'), state));
+  expect(shown).toEqual(await cellsAfter(bytes.replaceAll('\n', '\r\n'), state));
 }
