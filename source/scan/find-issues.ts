@@ -113,6 +113,7 @@ function reportLoop(
   const each = Number.isFinite(queries) ? counted(queries, 'query', 'queries') : 'queries in an inner loop';
   const isHeavy = queries >= heavyLoopQueries;
   if (isParallel) {
+    if (count !== null && connections > 0 && count * connections <= fineParallel && !isHeavy) return;
     const limit = body.kind === 'limited' ? body.limit : null;
     // Bounded by p-limit, or within a transaction: one connection each at most.
     if (connections === 0 || limit !== null) {
@@ -126,13 +127,7 @@ function reportLoop(
     }
     const held =
       count === null ? 'as many connections as it has items' : `${count * connections} connections`;
-    const weight = isHeavy
-      ? heavyLoopWeight
-      : count !== null && count <= shortLoop
-        ? 0
-        : count === null
-          ? undefined
-          : heavyParallelWeight;
+    const weight = isHeavy ? heavyLoopWeight : count === null ? undefined : heavyParallelWeight;
     report('parallel-per-item', site, `${each} per item of ${over}, all at once: ${held}`, weight);
     return;
   }

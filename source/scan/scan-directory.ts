@@ -42,7 +42,9 @@ export async function scanDirectory(directory: string, entries: readonly string[
   const project = createProject(root, parse, createResolver(root, files, parse));
   const walk = createWalk(project, models);
   const endpoints = [...entriesOf(walk, root, entries), ...findEndpoints(walk, project, files.code)];
-  const judged = endpoints.map(each => judge(walk, each, models));
+  const judged = endpoints.flatMap(
+    each => guarded(project, each.module.file, () => judge(walk, each, models)) ?? [],
+  );
   const withQueries = judged.filter(({endpoint}) => endpoint.queries !== 0);
   return {
     schema_version: 1,
@@ -90,20 +92,36 @@ function findEndpoints(walk: Walk, project: Project, code: readonly string[]): E
   });
   const mounts: Mounts = new Map();
   // Twice: a router can be mounted on one whose own mount comes later.
-  for (const _pass of [1, 2]) for (const module of modules) findMounts(walk, module, mounts);
-  const all = modules.flatMap(module => [
-    ...nextEndpoints(walk, module),
-    ...serverActions(walk, module),
-    ...remixEndpoints(walk, module),
-    ...serverEndpoints(walk, module, mounts),
-    ...nestEndpoints(walk, module),
-    ...trpcEndpoints(walk, module),
-  ]);
+  for (const _pass of [1, 2])
+    for (const module of modules) guarded(project, module.file, () => findMounts(walk, module, mounts));
+  const finders = [nextEndpoints, serverActions, remixEndpoints, nestEndpoints, trpcEndpoints];
+  const all = modules.flatMap(
+    module =>
+      guarded(project, module.file, () => [
+        ...finders.flatMap(find => find(walk, module)),
+        ...serverEndpoints(walk, module, mounts),
+      ]) ?? [],
+  );
   const seen = new Set<string>();
   return all.filter(({route, module, node}) => {
     const key = `${route}\0${module.path}\0${node.start}`;
     return !seen.has(key) && seen.add(key);
   });
+}
+
+/** Code that defeats the walk, such as expressions nested beyond the stack, costs one line. */
+function guarded<T>({problems}: Project, file: string, judgeFile: () => T): T | null {
+  try {
+    return judgeFile();
+  } catch (error) {
+    if (!problems.some(each => each.file === file))
+      problems.push({
+        file,
+        line: null,
+        message: `not understood: ${error instanceof Error ? error.message : error}`,
+      });
+    return null;
+  }
 }
 
 function textOf(path: string): string {

@@ -186,6 +186,14 @@ test.each<[code: string, expected: string, files?: Record<string, string>]>([
       'lib/prisma.ts': `import {cache} from 'react'; ${client} export const cached = cache(async () => prisma.user.count());`,
     },
   ],
+  ['await withTimeout(prisma.user.count(), 500); await Promise.resolve(prisma.post.count())', '1/2/2'],
+  [
+    'await service.list()',
+    '2/1/2',
+    {
+      'lib/prisma.ts': `import {PrismaClient} from '@prisma/client'; const create = () => new PrismaClient(); export let prisma: ReturnType<typeof create>; let db; if (process.env.CI) { db = create(); } else { db = globalThis.db; } class Service<T> { constructor(private readonly model: any) {} list = async () => Promise.all([this.model.findMany({take: 1}), prisma.post.count()]); } export const service = new Service(db.user);`,
+    },
+  ],
   [
     'await getClient().user.count()',
     '1/1/1',

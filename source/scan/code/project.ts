@@ -39,6 +39,17 @@ export type Project = {
   resolve: ResolveImport;
 };
 
+/** Below comments at most, 'use client' is the first statement. */
+const isClientCode = /^(?:\s|\/\/[^\n]*\n|\/\*[\s\S]*?\*\/)*['"]use client['"]/;
+const emptyProgram: Program = {
+  type: 'Program',
+  body: [],
+  sourceType: 'module',
+  hashbang: null,
+  start: 0,
+  end: 0,
+};
+
 export function createProject(root: string, parse: Parse, resolve: ResolveImport): Project {
   const modules = new Map<string, Module | null>();
   const problems: ScanProblem[] = [];
@@ -46,6 +57,9 @@ export function createProject(root: string, parse: Parse, resolve: ResolveImport
     const file = posixPath(root, path);
     try {
       const text = readFileSync(path, 'utf8');
+      // The server never runs it, so it is not worth parsing: what it exports is unknown.
+      if (isClientCode.test(text))
+        return {path, file, text, program: emptyProgram, comments: [], ...namesIn(emptyProgram)};
       const {program, comments, errors} = parse(path, text);
       const [error] = errors;
       if (error !== undefined)

@@ -13,8 +13,14 @@ export function nextEndpoints(walk: Walk, module: Module): Endpoint[] {
     /^(?:.*\/)?app\/((?:.*\/)?)(route|page|layout|template|default)\.[cm]?[jt]sx?$/.exec(file) ?? [];
   if (appPath !== undefined && kind === 'route')
     return methods.flatMap(each => exportedEndpoint(walk, module, each, `${each} ${routeOf(appPath)}`));
-  if (appPath !== undefined && kind !== undefined && !module.directives.has('use client'))
-    return exportedEndpoint(walk, module, 'default', `${kind} ${routeOf(appPath)}`);
+  if (appPath !== undefined && kind !== undefined)
+    return exportedEndpoint(walk, module, 'default', `${kind} ${routeOf(appPath)}`).map(page => ({
+      ...page,
+      handlers: [
+        ...exportedEndpoint(walk, module, 'generateMetadata', '').flatMap(each => each.handlers),
+        ...page.handlers,
+      ],
+    }));
   const [, page] = /^(?:.*\/)?pages\/(.*)\.[cm]?[jt]sx?$/.exec(file) ?? [];
   if (page === undefined) return [];
   const route = joinPaths(page.replace(/(?:^|\/)index$/, ''));

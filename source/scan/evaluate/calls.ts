@@ -5,7 +5,7 @@ import {type Cost, sequence} from './cost.ts';
 import {callListMethod, emptyList, isListMethod, mapLimited, waitForAll} from './lists.ts';
 import {prismaCall} from './prisma-client.ts';
 import {textOf} from './statements.ts';
-import {awaited, type ListValue, unknown, type Value} from './values.ts';
+import {awaited, costOf, join, type ListValue, unknown, type Value} from './values.ts';
 import type {At, Loop, Walk} from './walk.ts';
 
 type Call = Extract<Node, {type: 'CallExpression'}>;
@@ -45,6 +45,14 @@ export function createCalls(walk: Walk, callFunction: CallFunction): Pick<Walk, 
   const callUnknown = (name: string | null, values: readonly Value[]): Value => {
     const functions = values.flatMap(functionsIn);
     if (functions.length > 0) return {kind: 'wrapped', functions, name: name ?? ''};
+    // Who waits for `withTimeout(promise)` waits for the promise.
+    const promises = values.filter(each => each.kind === 'pending');
+    if (promises.length > 0)
+      return {
+        kind: 'pending',
+        cost: sequence(promises.map(costOf)),
+        value: promises.length === 1 ? promises.map(awaited).reduce(join) : unknown,
+      };
     return name === null ? unknown : {kind: 'external', name};
   };
 

@@ -179,11 +179,7 @@ function jsxOf(walk: Walk, node: JSXElement, at: At): Value {
   });
   const component =
     name.type === 'JSXIdentifier' && /^[A-Z]/.test(name.name) ? walk.lookup(name.name, at.scope) : unknown;
-  if (
-    component.kind === 'function' &&
-    isFunction(component.node) &&
-    !component.scope.module.directives.has('use client')
-  ) {
+  if (component.kind === 'function' && isFunction(component.node)) {
     const out: Cost[] = [];
     const rendered = walk.call(component, [], node, {...at, out});
     parts.push(sequence([...out, walk.settle(rendered, node, at)]));

@@ -1,5 +1,5 @@
 import type {BindingPattern, Node, ParamPattern} from '@oxc-project/types';
-import {nameOfKey, unwrap} from '../code/nodes.ts';
+import {isFunction, nameOfKey, unwrap, visit} from '../code/nodes.ts';
 import {type Module, moduleExports} from '../code/project.ts';
 import {awaited, join, type Scope, unknown, type Value} from './values.ts';
 import {type At, topFrame, type Walk} from './walk.ts';
@@ -49,12 +49,27 @@ export function createNames(walk: Walk): Names {
       const typed = node.id.typeAnnotation
         ? walk.typed(node.id.typeAnnotation.typeAnnotation, scope)
         : unknown;
-      const value = node.init === null ? typed : join(awaited(walk.evaluate(node.init, at)), typed);
+      const value =
+        node.init === null
+          ? join(assigned(name, scope, at), typed)
+          : join(awaited(walk.evaluate(node.init, at)), typed);
       bind(walk, node.id, value, at);
       return scope.names.get(name) ?? unknown;
     } finally {
       evaluating.delete(node);
     }
+  };
+
+  /** `let db; if (...) db = new PrismaClient()` at the top level: all that is assigned there. */
+  const assigned = (name: string, {module}: Scope, at: At): Value => {
+    let value = unknown;
+    visit(module.program, node => {
+      if (isFunction(node)) return false;
+      if (node.type === 'AssignmentExpression' && node.left.type === 'Identifier' && node.left.name === name)
+        value = join(value, awaited(walk.evaluate(node.right, at)));
+      return undefined;
+    });
+    return value;
   };
 
   const imports = (module: Module, specifier: string, name: string): Value => {
@@ -109,10 +124,15 @@ export function createNames(walk: Walk): Names {
         if (/^(?:Prisma)?(?:Transaction|Tx)(?:Client)?$/.test(last))
           return {kind: 'client', inTransaction: true};
         const [first] = type.typeArguments?.params ?? [];
+        if (last === 'ReturnType' && first !== undefined) {
+          const factory = typed(first, scope, depth + 1);
+          const at: At = {scope, out: [], frame: topFrame(), loop: null};
+          return factory.kind === 'function' ? awaited(walk.call(factory, [], type, at)) : unknown;
+        }
         const own = name.type === 'Identifier' ? typeNamed(name.name, scope, depth) : unknown;
         return own.kind === 'unknown' &&
           first !== undefined &&
-          /^(?:Pick|Omit|Readonly|Partial|NonNullable|Awaited|ReturnType)$/.test(last)
+          /^(?:Pick|Omit|Readonly|Partial|NonNullable|Awaited)$/.test(last)
           ? typed(first, scope, depth + 1)
           : own;
       }
