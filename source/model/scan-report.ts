@@ -27,6 +27,11 @@ export type ScanEndpoint = {
   sequential_queries: number | null;
   /** All queries of one request; null as above. */
   queries: number | null;
+  /**
+   * With a server: what the statements of its shape cost since their statistics were reset. Those that other endpoints send as
+   * well count here, too; `shared_with` is how many endpoints that concerns. Null: none was found, or no server was asked.
+   */
+  live: {statements: number; calls: number; total_exec_time_ms: number; shared_with: number} | null;
   issues: ScanIssue[];
 };
 

@@ -7,10 +7,14 @@ type PrismaField = {
   line: number;
   /** Of the relation's owner: its own fields. */
   relationFields: string[];
+  /** `@map`; null: its own name. */
+  column: string | null;
 };
 
 export type PrismaModelShape = {
   name: string;
+  /** `@@map`, or its own name. */
+  table: string;
   file: string;
   line: number;
   fields: ReadonlyMap<string, PrismaField>;
@@ -36,7 +40,7 @@ export function readPrismaModels(files: readonly {path: string; text: string}[])
       const line = raw.replace(/\/\/.*$/, '').trim();
       const [, name] = /^(?:model|view)\s+(\w+)\s*\{/.exec(line) ?? [];
       if (name !== undefined) {
-        current = {name, file: path, line: at + 1, fields: new Map(), indexes: [], isPostgres};
+        current = {name, table: name, file: path, line: at + 1, fields: new Map(), indexes: [], isPostgres};
         models.set(name.charAt(0).toLowerCase() + name.slice(1), current);
       } else if (line === '}') current = null;
       else if (current !== null) readLine(line, at + 1, current);
@@ -55,6 +59,8 @@ function readLine(
 ): void {
   const [, list] = /^@@(?:index|id|unique)\(\s*(?:fields\s*:\s*)?\[([^\]]*)\]/.exec(line) ?? [];
   if (list !== undefined) model.indexes.push(fieldNames(list));
+  const [, mapped] = /^@@map\(\s*(?:name\s*:\s*)?"([^"]*)"/.exec(line) ?? [];
+  if (mapped !== undefined) model.table = mapped;
   const [, name, type, many] = /^(\w+)\s+(\w+)(\[\])?/.exec(line) ?? [];
   if (name === undefined || type === undefined) return;
   const [, own = ''] = /@relation\([^)]*\bfields\s*:\s*\[([^\]]*)\]/.exec(line) ?? [];
@@ -67,6 +73,7 @@ function readLine(
     isUnique,
     line: at,
     relationFields: fieldNames(own),
+    column: /\s@map\(\s*(?:name\s*:\s*)?"([^"]*)"/.exec(line)?.[1] ?? null,
   });
 }
 

@@ -24,6 +24,7 @@ import {createWalk} from './evaluate/create-walk.ts';
 import {topFrame} from './evaluate/walk.ts';
 import {type FoundIssue, findIssues} from './find-issues.ts';
 import {indexIssues} from './index-issues.ts';
+import {type LiveStatement, liveCosts} from './live-cost.ts';
 import {type PrismaModels, readPrismaModels} from './prisma-models.ts';
 import {type IssueKind, levels, severityOf} from './rules.ts';
 
@@ -31,9 +32,13 @@ type Walk = ReturnType<typeof createWalk>;
 
 /**
  * Reads an application's source and judges what each of its endpoints asks of the pool. `entries` are further endpoints,
- * `file#export`. Throws AbortError (exit 2) if the folder does not exist or an entry is not found.
+ * `file#export`; `statements` those of a server, for what the endpoints cost there. Throws AbortError (exit 2) if the folder does not exist or an entry is not found.
  */
-export async function scanDirectory(directory: string, entries: readonly string[] = []): Promise<ScanReport> {
+export async function scanDirectory(
+  directory: string,
+  entries: readonly string[] = [],
+  statements: readonly LiveStatement[] | null = null,
+): Promise<ScanReport> {
   const root = resolve(directory);
   if (!statSync(root, {throwIfNoEntry: false})?.isDirectory())
     throw usageError(`${directory} is not a directory`);
@@ -46,11 +51,19 @@ export async function scanDirectory(directory: string, entries: readonly string[
     each => guarded(project, each.module.file, () => judge(walk, each, models)) ?? [],
   );
   const withQueries = judged.filter(({endpoint}) => endpoint.queries !== 0);
+  const costs =
+    statements &&
+    liveCosts(
+      withQueries.map(({cost}) => queriesOf([cost])),
+      statements,
+      models,
+    );
+  const found = withQueries.map(({endpoint}, at) => ({...endpoint, live: costs?.[at] ?? null}));
   return {
     schema_version: 1,
     directory,
     files: files.code.length,
-    endpoints: withQueries.map(({endpoint}) => endpoint).toSorted(byHarm),
+    endpoints: found.toSorted(statements === null ? byHarm : byCost),
     endpoints_without_queries: judged.length - withQueries.length,
     application: [
       ...(await applicationIssues(project, files, servesItself(endpoints))),
@@ -165,6 +178,7 @@ function judge(walk: Walk, {route, module, node, handlers}: Endpoint, models: Pr
     connections: finite(connections),
     sequential_queries: finite(sequential),
     queries: finite(queries),
+    live: null,
     issues: issues
       .toSorted((a, b) => b.weight - a.weight)
       .map(({kind, file, line, detail, fix, patch}) => ({kind, file, line, detail, fix, patch})),
@@ -194,6 +208,11 @@ function byHarm(a: ScanEndpoint, b: ScanEndpoint): number {
     more(a.queries, b.queries) ||
     (a.route < b.route ? -1 : a.route > b.route ? 1 : 0)
   );
+}
+
+/** What costs most now first. */
+function byCost(a: ScanEndpoint, b: ScanEndpoint): number {
+  return (b.live?.total_exec_time_ms ?? -1) - (a.live?.total_exec_time_ms ?? -1) || byHarm(a, b);
 }
 
 function uniqueAccepted(all: readonly AcceptedIssue[]): AcceptedIssue[] {

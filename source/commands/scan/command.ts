@@ -1,10 +1,13 @@
 import {resolve} from 'node:path';
 import type {Call} from '../../cli/call/usage.ts';
+import {readSnapshot, withConnection} from '../../cli/connection.ts';
 import {type CliContext, printMessage} from '../../cli/context.ts';
+import {locateServer} from '../../cli/locate-server.ts';
 import {exitCodes, usageError} from '../../core/errors.ts';
 import {jsonText} from '../../core/text/json.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {ScanReport, ScanSeverity} from '../../model/scan-report.ts';
+import type {LiveStatement} from '../../scan/live-cost.ts';
 import {scanDirectory} from '../../scan/scan-directory.ts';
 import {newSince, readBaseline} from './baseline.ts';
 import {failLevels, type usage} from './flags.ts';
@@ -26,8 +29,9 @@ export async function run(
     throw usageError(`--fail-on: no severity "${flags.failOn}"`, `Use ${failLevels.join(', ')}.`);
   const baseline =
     flags.baseline === undefined ? null : await readBaseline(resolve(context.cwd, flags.baseline));
+  const statements = flags.url === undefined ? null : await readStatements(context, flags.url);
   const scan = async () => {
-    const found = await scanDirectory(resolve(context.cwd, directory), flags.entry ?? []);
+    const found = await scanDirectory(resolve(context.cwd, directory), flags.entry ?? [], statements);
     return baseline === null ? found : newSince(found, baseline);
   };
   const first = await scan();
@@ -35,6 +39,19 @@ export async function run(
   const report = {...found, directory};
   context.output.stdout(render(report, flags));
   return fails(report, failOn) ? exitCodes.findings : exitCodes.ok;
+}
+
+async function readStatements(context: CliContext, url: string): Promise<LiveStatement[]> {
+  const request = await locateServer(context, {url, flags: {}});
+  let statements: LiveStatement[] = [];
+  await withConnection(context, request, {}, async (connection, signal) => {
+    const snapshot = await readSnapshot(connection, {rates_over_ms: null, signal});
+    statements = snapshot.statements;
+    for (const {section, reason, remedy} of snapshot.unavailable)
+      if (section === 'statements') printMessage(context.output, `statements: ${reason}. ${remedy ?? ''}`);
+    return exitCodes.ok;
+  });
+  return statements;
 }
 
 /** Applies the patches; the number of issues that they mend. */

@@ -13,6 +13,11 @@ export const usage = {
       isMultiple: true,
       help: 'Also judge this exported function, such as a job; the name is default if omitted',
     },
+    url: {
+      type: 'string',
+      value: 'URL',
+      help: 'Server whose pg_stat_statements say what the endpoints cost: the dearest come first',
+    },
     failOn: {
       type: 'string',
       value: 'SEVERITY',

@@ -1,4 +1,4 @@
-import {counted} from '../../core/text/format.ts';
+import {counted, formatCount, formatMs} from '../../core/text/format.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {ScanEndpoint, ScanIssue, ScanReport} from '../../model/scan-report.ts';
 import {failLevels} from './flags.ts';
@@ -36,16 +36,21 @@ export function figure(value: number | null): string {
 }
 
 function tableOf(endpoints: readonly ScanEndpoint[]): string[] {
-  const rows = endpoints.map(({severity, connections, sequential_queries, queries, route}) => [
+  const hasLive = endpoints.some(({live}) => live !== null);
+  const rows = endpoints.map(({severity, connections, sequential_queries, queries, live, route}) => [
     severity,
     figure(connections),
     figure(sequential_queries),
     figure(queries),
+    ...(hasLive
+      ? [live === null ? '-' : formatCount(live.calls), formatMs(live?.total_exec_time_ms ?? null)]
+      : []),
     route,
   ]);
-  const head = ['severity', 'connections', 'in sequence', 'queries', 'endpoint'];
+  const liveHead = hasLive ? ['calls', 'exec time'] : [];
+  const head = ['severity', 'connections', 'in sequence', 'queries', ...liveHead, 'endpoint'];
   const widths = head.map((_, at) => Math.max(...[head, ...rows].map(row => (row[at] ?? '').length)));
-  const isNumber = (at: number) => at >= 1 && at <= 3;
+  const isNumber = (at: number) => at >= 1 && at < head.length - 1;
   return [head, ...rows].map(row => {
     const cells = row.map((cell, at) =>
       isNumber(at) ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0),
