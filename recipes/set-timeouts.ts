@@ -154,7 +154,10 @@ function readWhere(read: ReadValue, settings: RoleSettings): {role: Role; databa
   const role = settings.roles.find(({name}) => name === named);
   if (role === undefined) {
     const names = loginRoles(settings).map(({name}) => name);
-    throw usageError(`role "${named}" does not exist`, `roles that log in: ${names.join(', ')}`);
+    throw usageError(
+      `role "${named}" does not exist`,
+      names.length === 0 ? undefined : `roles that log in: ${names.join(', ')}`,
+    );
   }
   if (within === null) return {role, database: null};
   const database = settings.databases.find(({name}) => name === within);

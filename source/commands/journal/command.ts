@@ -187,7 +187,7 @@ function summaryOf(entry: JournalEntry): string {
     case 'outcome':
       return `outcome ${entry.step + 1}: ${resultText(entry)}`;
     case 'end':
-      return `end: ${entry.status}${entry.reason === null ? '' : `: ${entry.reason}`}`;
+      return `end: ${entry.status}${entry.reason === null || entry.reason === entry.status ? '' : `: ${entry.reason}`}`;
     case 'rollout':
       return `rollout ${entry.name}, ${counted(entry.stages.length, 'stage')}`;
     case 'stage':

@@ -213,7 +213,7 @@ function End({run}: {run: RunState}) {
           {`: ${outcomesText(run) || 'nothing to do'}; run ${run.run} in the journal`}
         </Text>
       </Box>
-      {reason && <Prose text={reason} />}
+      {reason && reason !== status && <Prose text={reason} />}
       {hint && <Prose text={hint} />}
       {steps.some(({result}) => result?.has_leftover) && <Prose text={leftoverText} role="warning" />}
     </>
