@@ -1,6 +1,7 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import {AbortError, usageError} from '../core/errors.ts';
 import {type MigrationStatement, preflight, worst} from '../core/migration/preflight.ts';
+import {timeOfDay} from '../core/text/clock.ts';
 import {formatAge} from '../core/text/format.ts';
 import type {Preflight} from '../model/preflight.ts';
 import type {Connection} from '../postgres/connect/connect.ts';
@@ -71,8 +72,7 @@ export async function awaitSafe(
     const {document, is_hopeless} = await judgeOnServer(connection, judging);
     const waited_ms = performance.now() - started;
     if (document.verdict === 'safe') {
-      const at = new Date().toISOString().slice(11, 19);
-      printMessage(output, `safe at ${at} UTC, after ${formatAge(waited_ms)}`);
+      printMessage(output, `safe at ${timeOfDay(Date.now())}, after ${formatAge(waited_ms)}`);
       return document;
     }
     if (is_hopeless) {

@@ -74,13 +74,13 @@ const body = (state: ConsoleState) => rowsOf(state).slice(2, 7);
 
 it('lists what changed, the newest first, with time, figures and who', () => {
   expect(body(shown())).toEqual([
-    expect.stringMatching(/^what changed in 30s, since 12:00:00 UTC/),
+    expect.stringMatching(/^what changed in 30s, since 12:00:00Z/),
     expect.stringMatching(/TIME▼ +KIND +WHAT +FIGURES +BY/),
     expect.stringMatching(
-      /12:00:28 sessions +opened 8 sessions from 10.0.0.7 +4 -> 12 sessions +shop\/shop_app/,
+      /12:00:28Z sessions +opened 8 sessions from 10.0.0.7 +4 -> 12 sessions +shop\/shop_app/,
     ),
-    expect.stringMatching(/12:00:15 run +kill-idle-sessions ran 2 steps +done +ann@bastion/),
-    expect.stringMatching(/12:00:05 statement new: UPDATE orders SET n = \$1 +3 calls +shop_app/),
+    expect.stringMatching(/12:00:15Z run +kill-idle-sessions ran 2 steps +done +ann@bastion/),
+    expect.stringMatching(/12:00:05Z statement new: UPDATE orders SET n = \$1 +3 calls +shop_app/),
   ]);
 });
 
@@ -89,7 +89,7 @@ it.each([
   [160, 50],
 ])('has time, what, figures and who at %i x %i', (columns, rows) => {
   expect(body(shown(columns, rows))[2]).toMatch(
-    /12:00:28 .*opened 8 sessions .*4 -> 12 sessions.* shop\/shop/,
+    /12:00:28Z .*opened 8 sessions .*4 -> 12 sessions.* shop\/shop/,
   );
 });
 

@@ -32,7 +32,7 @@ describe('chart', () => {
       '   5 ┤   ╭╮  ╭───',
       '     │╭──╯╰──╯',
       '   0 ┤╯',
-      '/s    since 00:00:00',
+      '/s    since 00:00:00Z',
     ]);
   });
 
@@ -42,17 +42,17 @@ describe('chart', () => {
       '   1 ┤╭─╮╭',
       ...Array(4).fill('     ││ ││'),
       '   0 ┤╯ ╰╯',
-      '/s    since 00:00:00',
+      '/s    00:00:00Z-',
     ]);
   });
 
   it('names the time range that it shows where its end is not now', () => {
-    expect(draw([1, 2, 3], {end: '00:00:04'}).at(-1)).toBe('/s    00:00:00-00:00:04');
+    expect(draw([1, 2, 3], {end: '00:00:04Z'}).at(-1)).toBe('/s    00:00:00Z-00:00:04Z');
   });
 
   it('shows the newest values if there are more than columns, with room for those that follow', () => {
     const rows = draw(Array.from({length: 500}, (_, index) => index));
-    expect(rows.at(-1)).toBe('/s    since 00:16:02');
+    expect(rows.at(-1)).toBe('/s    since 00:16:02Z');
     expect(Math.max(...rows.slice(1, -1).map(({length}) => length))).toBe(6 + 18);
   });
 
@@ -69,15 +69,15 @@ describe('chart', () => {
     const begins = [];
     for (; count <= 32; count++) {
       shown.setState(elementOf(), true);
-      begins.push(rowsOfGrid(mounted.draw().grid).at(-1)?.slice(-8));
+      begins.push(rowsOfGrid(mounted.draw().grid).at(-1)?.slice(-9));
     }
-    expect(begins.join(' ')).toBe([...Array(6).fill('00:00:00'), ...Array(7).fill('00:00:14')].join(' '));
+    expect(begins.join(' ')).toBe([...Array(6).fill('00:00:00Z'), ...Array(7).fill('00:00:14Z')].join(' '));
   });
 
   it.each([0, 1, 2])('of %i values is whole', count => {
     const rows = draw([7, 9].slice(0, count));
     expect(rows[0]).toBe(['commits', 'commits 7', 'commits 9'][count]);
-    expect(rows.at(-1)).toBe(count === 0 ? '' : '/s    since 00:00:00');
+    expect(rows.at(-1)).toBe(count === 0 ? '' : '/s    since 00:00:00Z');
   });
 
   it('is only its title if there is no room for it', () => {

@@ -57,11 +57,11 @@ describe("a finding's page", () => {
     const page = screenOf(press(reading([lockQueue]), 'a'));
     for (const text of [
       'ALTER TABLE orders (migrator, 40s) waits behind a SELECT',
-      '12:00:00, 40s ago',
+      '12:00:00Z, 40s ago',
       '21.4 sessions on average, in 90% of the readings',
       'certain: read from the server',
       'needs an AccessExclusiveLock',
-      '11:59:20',
+      '11:59:20Z',
       '[a] Cancel the ALTER TABLE',
       '21 sessions at once',
       '[b] Cancel the SELECT',

@@ -227,7 +227,7 @@ const lineLength = 80;
 
 /** An axis with its labels, or the time below it. */
 function isScale(part: string, {at}: Document): boolean {
-  const since = /^(?:slots|\/s) since (\d\d:\d\d:\d\d)$/.exec(part)?.[1];
+  const since = /^(?:slots|\/s) since (\d\d:\d\d:\d\d)Z$/.exec(part)?.[1];
   return /^(?:[\d.]+[kM]? )?[┤│]/.test(part) || (since !== undefined && since <= at.slice(11, 19));
 }
 
@@ -256,12 +256,16 @@ function serverLines({budget, backends, databases, target}: Document): string[] 
     databases.reduce((total, each) => total + Number((each as Record<string, unknown>)[rate] ?? 0), 0);
   const recent = databases.find(({datname}) => datname === target.database)?.recent_hits;
   const hits = `hits ${formatSpan(recent?.interval_ms ?? null)}: cache ${formatRatio(recent?.cache_hit_ratio ?? null)} index ${formatRatio(recent?.index_hit_ratio ?? null)}`;
+  const temp = sum('temp_bytes_per_second');
+  const [interval_ms = null] = databases.flatMap(each =>
+    'interval_ms' in each ? [Number(each.interval_ms)] : [],
+  );
   const rates = `${formatCount(sum('commits_per_second'))} commits/s ${formatCount(sum('rollbacks_per_second'))} rollbacks/s`;
   return [
     `${used} of ${usable} used (${formatRatio(used / usable, 0)}), ${headroom} free, ${reserved} reserved, max_connections ${max_connections}`,
     `${hidden > 0 ? 'seen: ' : ''}active ${count('active')} idle ${count('idle')} idle in transaction ${inTransaction}` +
       `${aborted > 0 ? ` (${aborted} aborted)` : ''} poolctl ${used - backends.length}${hidden > 0 ? `; ${hidden} hidden` : ''}`,
-    `${rates} temp ${formatBytes(sum('temp_bytes_per_second'))}/s ${hits}`,
+    `over ${formatSpan(interval_ms)}: ${rates} ${temp === 0 ? '' : `temp ${formatBytes(temp)}/s `}${hits}`,
   ];
 }
 

@@ -8,6 +8,7 @@ import {
 import type {Comparison} from '../../core/health/baseline.ts';
 import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
 import type {WatchedHealth} from '../../core/health/watching.ts';
+import {utcClock} from '../../core/text/clock.ts';
 import {formatAge, formatMs, formatRatio, formatSpan} from '../../core/text/format.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import {
@@ -113,9 +114,8 @@ function watchLines({watch}: WatchedHealth): string[] {
 
 export function comparisonLines(comparison: Comparison): string[] {
   const {at, since, slots, errors, new_statements, left_out} = comparison;
-  const time = (text: string) => text.slice(0, 19).replace('T', ' ');
   return [
-    `compared with ${since === null ? '' : `${time(since)} to `}${time(at)} UTC`,
+    `compared with ${since === null ? '' : `${utcClock(since)} to `}${utcClock(at)}`,
     `slots used: ${formats.count(slots.used_before)} before, ${formats.count(slots.used_after)} now`,
     ...(errors.is_worse ? [] : [rollbackLine(comparison)]),
     ...worseLines(comparison),

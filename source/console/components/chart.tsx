@@ -1,9 +1,9 @@
 import asciichart from 'asciichart';
 import {useRef} from 'react';
+import {timeOfDay} from '../../core/text/clock.ts';
 import {formatAge, formatCount} from '../../core/text/format.ts';
 import {type Role, type Span, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import {clockOf} from '../state/past.ts';
 import {useTheme} from './context.ts';
 import {Measured, type Size} from './measured.tsx';
 import {PaintedRows, Text} from './text.tsx';
@@ -58,7 +58,7 @@ function Plot({
   role,
   absent,
   end = null,
-  timeOf = clockOf,
+  timeOf = timeOfDay,
   width,
   height,
   ...axis

@@ -1,4 +1,5 @@
 import {Box} from 'ink';
+import {timeOfDay, utcClock} from '../../core/text/clock.ts';
 import {formatBytes, formatMs, formatVersion} from '../../core/text/format.ts';
 import {textWidth} from '../screen/cell-width.ts';
 import {fitText} from '../screen/line.ts';
@@ -64,7 +65,7 @@ function Freshness() {
   }));
   const {symbols} = useTheme();
   if (past !== null) return <PastTime past={past} />;
-  const clock = snapshot && `${snapshot.at.slice(11, 19)}Z`;
+  const clock = snapshot && timeOfDay(snapshot.at);
   if (link.kind === 'connecting')
     return <Text role="warning">{` ${symbols.stale} ${clock ? `stale ${clock}, ` : ''}connecting `}</Text>;
   if (link.kind === 'lost') {
@@ -103,7 +104,7 @@ function PastTime({past: {now, isPlaying, speed, at_ms, outage}}: {past: Past}) 
         <Text role="muted">{`stopped ${speed === 1 ? '' : `${speed}x `}`}</Text>
       )}
       {outage !== null && <Text role="danger">no reading </Text>}
-      <Text role="strong">{new Date(at_ms).toISOString().slice(0, 19).replace('T', ' ')}</Text>
+      <Text role="strong">{utcClock(at_ms)}</Text>
     </Text>
   );
 }

@@ -1,8 +1,8 @@
 import {type LoadColumn, loadClasses} from '../../core/activity/session-load.ts';
+import {timeOfDay} from '../../core/text/clock.ts';
 import {formatCount} from '../../core/text/format.ts';
 import {classSigns} from '../rows/waits.ts';
 import {type Span, span} from '../screen/line.ts';
-import {clockOf} from '../state/past.ts';
 import {chooseTicks, scaleOf} from './chart.tsx';
 import {useTheme} from './context.ts';
 import {Measured, type Size} from './measured.tsx';
@@ -46,7 +46,7 @@ function Stack({columnsOf, width, height}: Pick<LoadChartProps, 'columnsOf'> & S
     span(`${(labels.get(y) ?? '').padStart(axisWidth - 2)} ${axis}`, 'muted'),
     ...spansOf(stacks.map(stack => stack[rows - 1 - y] ?? null)),
   ]);
-  const scale = `${'busy'.padEnd(axisWidth)}${scaleOf(clockOf(columns[0]?.at_ms ?? 0), null, count)}`;
+  const scale = `${'busy'.padEnd(axisWidth)}${scaleOf(timeOfDay(columns[0]?.at_ms ?? 0), null, count)}`;
   return <PaintedRows rows={[...plot, [span(scale, 'muted')]]} />;
 }
 

@@ -1,8 +1,9 @@
+import {timeOfDay} from '../../core/text/clock.ts';
 import {indexAt} from '../../core/text/time.ts';
 import type {RecordedAt} from '../../model/ports.ts';
 import {type Span, span} from '../screen/line.ts';
 import type {Theme} from '../screen/theme.ts';
-import {clockOf, type Past} from '../state/past.ts';
+import type {Past} from '../state/past.ts';
 import {useTheme} from './context.ts';
 import {Measured} from './measured.tsx';
 import {PaintedRow} from './text.tsx';
@@ -22,7 +23,7 @@ export function Scrubber({past}: {past: Past}) {
 
 function spansOf({times, at_ms}: Past, width: number, theme: Theme): Span[] {
   const [first, last] = [times[0]?.at_ms ?? at_ms, times.at(-1)?.at_ms ?? at_ms];
-  const [from, to] = [` ${clockOf(first)} `, ` ${clockOf(last)} `];
+  const [from, to] = [` ${timeOfDay(first)} `, ` ${timeOfDay(last)} `];
   const cells = Math.max(1, width - from.length - to.length);
   const here = Math.round(((at_ms - first) / Math.max(1, last - first)) * (cells - 1));
   const spans = Array.from({length: cells}, (_, cell) => {

@@ -127,15 +127,17 @@ function Throughput({snapshot: {databases, target}}: {snapshot: Snapshot}) {
   const recent = own?.recent_hits;
   const hits = recent ?? own;
   const over = recent === undefined ? 'since reset' : formatSpan(recent.interval_ms);
-  const hasRates = databases.some(({rates}) => rates);
-  const perSecond = (value: number) => (hasRates ? formatCount(value) : '-');
+  const interval_ms = databases.find(({rates}) => rates)?.rates?.interval_ms;
+  const perSecond = (value: number) => (interval_ms === undefined ? '-' : formatCount(value));
   const deadlocks = sum(rates => rates.deadlocks_per_second);
+  const temp = sum(rates => rates.temp_bytes_per_second);
   return (
     <Text>
       {margin}
+      {interval_ms !== undefined && `over ${formatSpan(interval_ms)}: `}
       {`${perSecond(sum(r => r.commits_per_second))} commits/s  ${perSecond(sum(r => r.rollbacks_per_second))} rollbacks/s  `}
       {deadlocks > 0 && <Text role="danger">{`deadlocks ${formatCount(deadlocks)}/s  `}</Text>}
-      {`temp ${hasRates ? formatBytes(sum(r => r.temp_bytes_per_second)) : '-'}/s  `}
+      {temp > 0 && `temp ${formatBytes(temp)}/s  `}
       {`hits ${over}: `}
       {hitRatio('cache', hits?.cache_hit_ratio ?? null, thresholds.cache_hit_ratio.warning)}
       {'  '}

@@ -1,3 +1,4 @@
+import {timeOfDay} from '../../core/text/clock.ts';
 import {formatAge, formatRatio} from '../../core/text/format.ts';
 import type {Act, Change, Finding, Harm} from '../../model/recipe.ts';
 import {useConsole, useTheme} from '../components/context.ts';
@@ -62,7 +63,7 @@ export function FindingDetail(opened: {id: string; finding: Finding}) {
 /** Changes with their times, oldest first. */
 export function ChangeRows({changes}: {changes: readonly Change[]}) {
   return changes.map(({at, what}, index) => (
-    <PropertyRows key={index} name={at.slice(11, 19)} value={what} indent={4} nameWidth={12} />
+    <PropertyRows key={index} name={timeOfDay(at)} value={what} indent={4} nameWidth={12} />
   ));
 }
 
@@ -80,7 +81,7 @@ function HarmRows({harm, at}: {harm: Harm; at: string | null}) {
   const began =
     since === null
       ? 'before the first reading'
-      : `${since.slice(11, 19)}${age_ms === null ? '' : `, ${formatAge(Math.max(0, age_ms))} ago`}`;
+      : `${timeOfDay(since)}${age_ms === null ? '' : `, ${formatAge(Math.max(0, age_ms))} ago`}`;
   return (
     <>
       <PropertyRows name="since" value={began} nameWidth={nameWidth} />

@@ -2,6 +2,7 @@ import {describeAfter} from '../../core/assessment/recovery.ts';
 import {effectLines} from '../../core/engine/measures.ts';
 import {actedAs, undoStateOf} from '../../core/engine/undo.ts';
 import {nameServer} from '../../core/server/server-identity.ts';
+import {timeOfDay} from '../../core/text/clock.ts';
 import {counted, formatMs} from '../../core/text/format.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {StepResult} from '../../model/run.ts';
@@ -101,7 +102,7 @@ function StepRecord({intent: {step, content, at}, outcome, acting_pid}: StepReco
       <Prose text={`${step + 1}  ${content.title}`} role="strong" />
       <Text>
         <Text role={role}>{`    ${sign} ${text}`}</Text>
-        <Text role="muted">{`, ${at.slice(11, 19)}, ${content.subject}`}</Text>
+        <Text role="muted">{`, ${timeOfDay(at)}, ${content.subject}`}</Text>
       </Text>
       {outcome?.message != null && <Prose text={outcome.message} indent={6} role={role} />}
       {outcome?.hint !== undefined && <Prose text={outcome.hint} indent={6} />}

@@ -1,5 +1,6 @@
 import {statementKey} from '../../core/activity/rates.ts';
 import {loggedMs} from '../../core/assessment/change-log.ts';
+import {timeOfDay} from '../../core/text/clock.ts';
 import {counted} from '../../core/text/format.ts';
 import type {ChangeKind, LoggedChange} from '../../model/assessment.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
@@ -28,9 +29,9 @@ export const changeColumns: Column<ChangeRow>[] = [
     id: 'time',
     title: 'TIME',
     help: 'when it was first seen, in UTC',
-    width: 8,
+    width: 9,
     priority: 2,
-    text: ({at}) => at.slice(11, 19),
+    text: ({at}) => timeOfDay(at),
     role: () => 'muted',
     sortValue: ({at}) => at,
   },

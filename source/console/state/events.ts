@@ -1,11 +1,12 @@
 import {statementKey} from '../../core/activity/rates.ts';
 import {costliestStatements} from '../../core/activity/statement-window.ts';
 import {withFacts} from '../../core/recipe/diagnose.ts';
+import {timeOfDay} from '../../core/text/clock.ts';
 import {shownWindow, statementRows} from '../rows/statements.ts';
 import {tableOf, unfreezeJournal} from './browsing.ts';
 import {handleDialogEvent, inform} from './dialog.ts';
 import {wizardOfRun} from './left-run.ts';
-import {clockOf, keepNow, type Past, playOn, readingPast, showPast} from './past.ts';
+import {keepNow, type Past, playOn, readingPast, showPast} from './past.ts';
 import {
   chartsOf,
   pushCharts,
@@ -104,9 +105,7 @@ function takePast(
   const snapshot = snapshots.at(-1);
   if (snapshot === undefined) return noEffects(inform(state, 'no snapshot is kept for that time'));
   const read = state.notice?.text === readingPast ? {...state, notice: null} : state;
-  const informed = is_before_first
-    ? inform(read, `nothing is kept before ${clockOf(Date.parse(snapshot.at))} UTC`)
-    : read;
+  const informed = is_before_first ? inform(read, `nothing is kept before ${timeOfDay(snapshot.at)}`) : read;
   const known = {...informed, targetName: snapshot.target.id};
   return showPast(known, {times, outage}, {snapshot, ...chartsOf(snapshots)});
 }

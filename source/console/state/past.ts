@@ -1,5 +1,6 @@
 import type {HistorySample} from '../../core/activity/budget.ts';
 import type {LoadHistory} from '../../core/activity/session-load.ts';
+import {timeOfDay} from '../../core/text/clock.ts';
 import {indexAt} from '../../core/text/time.ts';
 import type {LoggedChange, Sample} from '../../model/assessment.ts';
 import type {Outage, RecordedAt} from '../../model/ports.ts';
@@ -177,18 +178,13 @@ export function keepNow<State extends PastSlice>(state: State, past: Past, now: 
 
 /** `no reading from 14:03:20 to 14:04:02: connection lost`. */
 export function outageText({at_ms, until_ms, message}: Outage): string {
-  const end = until_ms === null ? 'on' : `to ${clockOf(until_ms)}`;
-  return `no reading from ${clockOf(at_ms)} ${end}: ${message}`;
+  const end = until_ms === null ? 'on' : `to ${timeOfDay(until_ms)}`;
+  return `no reading from ${timeOfDay(at_ms)} ${end}: ${message}`;
 }
 
 /** Why nothing can be changed while the past is shown. */
 export function whyNotInPast({now, at_ms}: Past): string {
   return now === null
     ? 'this is a recording: no recipe can be run on it'
-    : `this is ${clockOf(at_ms)}: press L to return to now before you change anything`;
-}
-
-/** Time of day in UTC, `14:03:20`. */
-export function clockOf(at_ms: number): string {
-  return new Date(at_ms).toISOString().slice(11, 19);
+    : `this is ${timeOfDay(at_ms)}: press L to return to now before you change anything`;
 }

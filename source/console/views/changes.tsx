@@ -1,6 +1,7 @@
 import {Box} from 'ink';
 import {useMemo} from 'react';
 import {statementKey} from '../../core/activity/rates.ts';
+import {timeOfDay} from '../../core/text/clock.ts';
 import {formatAge} from '../../core/text/format.ts';
 import {useConsole} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
@@ -12,7 +13,6 @@ import {tableOf} from '../state/browsing.ts';
 import {inform, openRun, openStatement} from '../state/dialog.ts';
 import {showEffect} from '../state/events.ts';
 import {showRows, showSessions} from '../state/opening.ts';
-import {clockOf} from '../state/past.ts';
 import {type ConsoleState, noEffects, type UpdateResult} from '../state/state.ts';
 import type {View} from './view.ts';
 
@@ -64,7 +64,7 @@ function Changes() {
     <>
       <Box flexShrink={0}>
         <Text role="heading">what changed</Text>
-        <Text role="muted">{` in ${formatAge(to_ms - from_ms)}, since ${clockOf(from_ms)} UTC`}</Text>
+        <Text role="muted">{` in ${formatAge(to_ms - from_ms)}, since ${timeOfDay(from_ms)}`}</Text>
       </Box>
       <Table
         rows={rows}

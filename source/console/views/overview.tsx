@@ -2,6 +2,7 @@ import {Box} from 'ink';
 import {type ReactNode, useMemo} from 'react';
 import {sessionsIn} from '../../core/activity/budget.ts';
 import {costliestStatements, loadText, type StatementRow} from '../../core/activity/statement-window.ts';
+import {timeOfDay} from '../../core/text/clock.ts';
 import {formatCount, formatMs} from '../../core/text/format.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {Chart, leastChartHeight, type Point} from '../components/chart.tsx';
@@ -18,7 +19,6 @@ import {shownWindow, statementText, windowText} from '../rows/statements.ts';
 import {span} from '../screen/line.ts';
 import {findingId, findingLetters} from '../state/findings.ts';
 import {openFinding, showSessions} from '../state/opening.ts';
-import {clockOf} from '../state/past.ts';
 import type {View} from './view.ts';
 
 const view: View = {
@@ -33,7 +33,10 @@ const view: View = {
       help: 'used, free, reserved for superusers and reserved roles',
     },
     {keys: 'full in ~5min', help: 'if slots fill as fast as in the last 2 minutes'},
-    {keys: 'commits/s temp', help: 'all databases, between the last two readings'},
+    {
+      keys: 'commits/s temp',
+      help: 'all databases, between the last two readings; deadlocks and temporary files if there are any',
+    },
     {
       keys: 'hits cache index',
       help: 'share of blocks, and of index blocks, found in shared buffers: this database, over the time named',
@@ -216,7 +219,7 @@ function usePoints(series: Series): Point[] {
 function useChartEnd(): string | null {
   return useConsole(({past, link, history}) => {
     const at_ms = past?.at_ms ?? history.at(-1)?.at_ms;
-    return at_ms === undefined || (past === null && link.kind === 'live') ? null : clockOf(at_ms);
+    return at_ms === undefined || (past === null && link.kind === 'live') ? null : timeOfDay(at_ms);
   });
 }
 

@@ -1,8 +1,13 @@
+const dayLength = '2026-11-21 '.length;
+
 /** A time for people, always with its zone. */
 export type Clock = (at: number | string) => string;
 
 /** `2026-11-21 14:03:20Z`. */
 export const utcClock: Clock = at => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')}Z`;
+
+/** `14:03:20Z`. */
+export const timeOfDay: Clock = at => utcClock(at).slice(dayLength);
 
 /**
  * Times of a period, in UTC and in an IANA time zone beside it: `14:03:20Z (15:03:20+01:00)`; with the date if the period is of
@@ -28,8 +33,6 @@ export function createClock({
     return `${shown} (${isSameDay ? beside.slice(dayLength) : beside})`;
   };
 }
-
-const dayLength = '2026-11-21 '.length;
 
 function dayOf(time: string): string {
   return time.slice(0, dayLength);

@@ -164,7 +164,7 @@ describeEachMajor('poolctl check --for', major => {
       left_out: [],
     });
     expect((await runProgram(args, {home})).stdout).toMatch(
-      /compared with \d{4}-\d\d-\d\d [\d:]+ to \d{4}-\d\d-\d\d [\d:]+ UTC/,
+      /compared with \d{4}-\d\d-\d\d [\d:]+Z to \d{4}-\d\d-\d\d [\d:]+Z\n/,
     );
     const reasons = await runProgram([...args, '--nagios', '--junit', 'out.xml'], {home});
     expect([reasons.code, reasons.stdout]).toEqual([

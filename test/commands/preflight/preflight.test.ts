@@ -151,7 +151,7 @@ describe('preflight of a server', () => {
       0,
       expect.stringMatching(
         new RegExp(
-          `^poolctl: not yet: waits for 1 session: ${holder.processID} web idle in transaction \\d+s\npoolctl: safe at \\d\\d:\\d\\d:\\d\\d UTC, after \\d+s\n$`,
+          `^poolctl: not yet: waits for 1 session: ${holder.processID} web idle in transaction \\d+s\npoolctl: safe at \\d\\d:\\d\\d:\\d\\dZ, after \\d+s\n$`,
         ),
       ),
     ]);

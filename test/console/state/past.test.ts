@@ -59,7 +59,7 @@ describe('the past of a live console', () => {
   it('says where nothing is kept of the time that was asked for', () => {
     const read = {...(pastRead(0) as Extract<Message, {kind: 'past-read'}>), is_before_first: true as const};
     expect(play(live, read).state.notice?.text).toBe(
-      `nothing is kept before ${new Date(start_ms).toISOString().slice(11, 19)} UTC`,
+      `nothing is kept before ${new Date(start_ms).toISOString().slice(11, 19)}Z`,
     );
     expect(past.notice).toBeNull();
   });
@@ -73,10 +73,10 @@ describe('the past of a live console', () => {
   it('shows the snapshot, the charts up to it, and the scrubber with findings and position', () => {
     expect(past.history.map(({used}) => used)).toEqual([56, 57, 58, 59, 60]);
     const rows = rowsOf(past);
-    expect(rows[0]).toContain('past stopped 2026-01-01 12:01:40');
+    expect(rows[0]).toContain('past stopped 2026-01-01 12:01:40Z');
     const scrubber = rows.at(-2) ?? '';
-    expect(scrubber).toMatch(/^ 12:00:00 ─+✖?●✖?─+ 12:03:18$/);
-    expect(rowsOf(play(live, pastRead(10)).state).at(-2)).toMatch(/●─+✖+─+ 12:03:18$/);
+    expect(scrubber).toMatch(/^ 12:00:00Z ─+✖?●✖?─+ 12:03:18Z$/);
+    expect(rowsOf(play(live, pastRead(10)).state).at(-2)).toMatch(/●─+✖+─+ 12:03:18Z$/);
     expect(rows).toHaveLength(30);
   });
 
@@ -99,14 +99,14 @@ describe('the past of a live console', () => {
     const tried = press(past, 'g', key);
     expect(tried.wizard).toBeNull();
     expect(screenOf(tried)).toContain(
-      'this is 12:01:40: press L to return to now before you change anything',
+      'this is 12:01:40Z: press L to return to now before you change anything',
     );
   });
 
   it('says so in Recipes, and has keys for time travel in its footer instead of those for actions', () => {
     const recipes = screenOf(press(past, '5'));
     expect(recipes).toContain(
-      'recipes   this is 12:01:40: press L to return to now before you change anything',
+      'recipes   this is 12:01:40Z: press L to return to now before you change anything',
     );
     expect(recipes).not.toContain('opens the wizard');
     const foot = (state: ConsoleState) => rowsOf(state).at(-1) ?? '';
@@ -183,7 +183,7 @@ describe('a recording', () => {
     expect(effects).toEqual([{kind: 'play-on', after_ms: 2000}]);
     const on = play(state, {kind: 'play-on'});
     expect(on.effects).toEqual([{kind: 'read-past', at_ms: start_ms, by: 1}]);
-    expect(rowsOf(state)[0]).toContain('recording ● playing 1x 2026-01-01 12:00:00');
+    expect(rowsOf(state)[0]).toContain('recording ● playing 1x 2026-01-01 12:00:00Z');
   });
 
   it('stops with p, and what was due is not done', () => {

@@ -278,7 +278,7 @@ describe('the server', () => {
         recipe: 'tune-connection-limit',
         cause: 'deploy-overlap',
         summary:
-          'web/web_app runs twice since 00:00:30: 2 new clients with 10 sessions beside 2 with 10: 20 of 21 slots are in use (95%)',
+          'web/web_app runs twice since 00:00:30Z: 2 new clients with 10 sessions beside 2 with 10: 20 of 21 slots are in use (95%)',
         params: {role: 'web_app', instances: '2', deploy_overlap: '2'},
       },
     ]);

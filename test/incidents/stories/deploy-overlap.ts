@@ -38,7 +38,7 @@ ANALYZE;`);
     cause: 'deploy-overlap',
     recipe: 'tune-connection-limit',
     summary:
-      /^storefront\/shop_app runs twice since \d\d:\d\d:\d\d: 4 new clients with 24 sessions beside 4 with 24: \d\d of 57 slots are in use/,
+      /^storefront\/shop_app runs twice since \d\d:\d\d:\d\dZ: 4 new clients with 24 sessions beside 4 with 24: \d\d of 57 slots are in use/,
     within_seconds: 10,
   },
   innocents: ['search', 'psql', 'storefront'],

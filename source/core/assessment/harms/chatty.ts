@@ -208,7 +208,7 @@ function sinceOf(changed: readonly StatementHistory[], context: Context): {at: s
   const [age] = ages.sort((a, b) => b.ms - a.ms);
   if (age === undefined) return null;
   const at = timeOf({at_ms: Date.parse(context.snapshot.at) - age.ms});
-  return {at, text: age.isExact ? `since ${at.slice(11, 16)}` : `for about ${formatAge(age.ms)}`};
+  return {at, text: age.isExact ? `since ${at.slice(11, 16)}Z` : `for about ${formatAge(age.ms)}`};
 }
 
 function short({query, queryid}: Statement, length = 44): string {

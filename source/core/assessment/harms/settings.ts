@@ -58,10 +58,10 @@ export function readOnlyCauses(datname: string, context: Context): ReadOnlyCause
   });
 }
 
-/** `sessions of billing_app/billing that began after 13:04 are read-only: set for role billing in database app; 2 of 3 clients`. */
+/** `sessions of billing_app/billing that began after 13:04Z are read-only: set for role billing in database app; 2 of 3 clients`. */
 export function describeReadOnly(cause: ReadOnlyCause): string {
   const {override, after, held, sessions} = cause;
-  const began = after === null ? 'that began after it was set' : `that began after ${after.slice(11, 16)}`;
+  const began = after === null ? 'that began after it was set' : `that began after ${after.slice(11, 16)}Z`;
   const clients = new Set(sessions.map(({client_addr}) => client_addr)).size;
   const hit = new Set(held.map(({client_addr}) => client_addr)).size;
   const of = after === null || clients < 2 ? '' : `; ${hit} of ${counted(clients, 'client')}`;

@@ -1,6 +1,7 @@
 import type {Backend} from '../../../model/snapshot.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {instancesOf} from '../../pool/clients.ts';
+import {timeOfDay} from '../../text/clock.ts';
 import {counted} from '../../text/format.ts';
 import {type Context, poolName, poolSubject} from '../context.ts';
 import {addressesOf, advice, tuneAct} from './slots-acts.ts';
@@ -98,7 +99,7 @@ export function deployOverlap({snapshot}: Context, {holders, limit, used}: Space
     if (after.length < before.length / 2 || !isEnoughWithoutOne) return [];
     const began_ms = Date.parse(snapshot.at) - oldestMs(after);
     const [oldClients, newClients] = [addressesOf(before), addressesOf(after)];
-    const at = new Date(began_ms).toISOString().slice(11, 19);
+    const at = timeOfDay(began_ms);
     const most = Math.max(oldClients.length, newClients.length);
     return {
       cause: 'deploy-overlap',

@@ -2,6 +2,7 @@ import type {Act, Finding, Severity} from '../../../model/recipe.ts';
 import type {ReplicationSlot, WriteState} from '../../../model/server-facts.ts';
 import type {Snapshot} from '../../../model/snapshot.ts';
 import {thresholds} from '../../health/thresholds.ts';
+import {timeOfDay, utcClock} from '../../text/clock.ts';
 import {counted, formatBytes, formatCount, formatRatio} from '../../text/format.ts';
 import {type Context, poolSubject} from '../context.ts';
 import {advice} from './failing-part.ts';
@@ -204,7 +205,7 @@ function archiving({archive}: WriteState, {snapshot}: Context): Finding[] {
       recipe: 'archive-failing',
       severity: 'warning',
       subject: 'server/archiver',
-      summary: `archiving WAL fails (last at ${last_failed_at.slice(11, 19)}, ${last_archived_at === null ? 'never succeeded' : `last success ${last_archived_at.slice(0, 19).replace('T', ' ')}`}): WAL is kept until the disk is full`,
+      summary: `archiving WAL fails (last at ${timeOfDay(last_failed_at)}, ${last_archived_at === null ? 'never succeeded' : `last success ${utcClock(last_archived_at)}`}): WAL is kept until the disk is full`,
       evidence: {failed_count, last_failed_at, last_archived_at},
       harm: {kind: 'soon', sessions: 0, share: 1, since: last_archived_at},
       cause: 'archive-failing',

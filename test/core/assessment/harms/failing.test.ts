@@ -83,7 +83,7 @@ describe('examineFailing', () => {
       recipe: 'reset-role-setting',
       severity: 'critical',
       summary: expect.stringMatching(
-        /^sessions of ingest\/shop_app that began after 12:00 are read-only: set for role shop_app in database shop; 2 of 3 clients; 79 rollbacks a second/,
+        /^sessions of ingest\/shop_app that began after 12:00Z are read-only: set for role shop_app in database shop; 2 of 3 clients; 79 rollbacks a second/,
       ),
       params: {
         role: 'shop_app',
