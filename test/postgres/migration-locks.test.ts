@@ -282,6 +282,23 @@ const beside: [sql: string, blocker: string, after: string][] = [
   ['VACUUM FULL t', 'LOCK TABLE t IN ACCESS SHARE MODE', 'SELECT'],
 ];
 
+/** Statements with a safer form. */
+const replaced = [
+  'CREATE UNIQUE INDEX i ON t (id, n)',
+  'DROP INDEX t_n',
+  'REINDEX TABLE t',
+  'REFRESH MATERIALIZED VIEW kept',
+  'ALTER TABLE t ADD FOREIGN KEY (proven) REFERENCES parent ON DELETE CASCADE',
+  'ALTER TABLE IF EXISTS ONLY public.t /* , */ ADD CHECK (n > 0), ALTER COLUMN n SET NOT NULL',
+  'ALTER TABLE child ADD PRIMARY KEY (t_id), ADD UNIQUE (id)',
+  "ALTER TABLE t ADD COLUMN a float8 NOT NULL DEFAULT random(), ADD b varchar(3) DEFAULT 'a,b'",
+  'ALTER TABLE t ALTER COLUMN n TYPE bigint, ADD COLUMN b int',
+  'ALTER TABLE t DROP COLUMN short',
+  'ALTER TABLE t RENAME COLUMN n TO m',
+  'CREATE TABLE n PARTITION OF plain_part FOR VALUES IN (9)',
+  'ALTER TABLE plain_part DETACH PARTITION plain_1',
+];
+
 type Seen = {locks: Map<string, LockMode>; rewrites: boolean; scans: boolean};
 
 describeEachMajor('locks of a migration', major => {
@@ -397,6 +414,18 @@ describeEachMajor('locks of a migration', major => {
       scans: isExempt ? false : seen.scans,
       in_transaction: true,
     });
+  });
+
+  it.each(replaced)('the safer form of %s is accepted', async sql => {
+    const parser = await parserLoaded;
+    const statements = parser.split(sql).map(each => ({...each, file: '', inner: null}));
+    const [first] = preflight(statements, {target: null, reading: null, autocommit: true});
+    // In one transaction, so that it can be rolled back.
+    const form = first?.safe_form?.replaceAll(' CONCURRENTLY', '') ?? '';
+    expect(parser.split(form).length).toBeGreaterThan(0);
+    await client.query('BEGIN');
+    for (const each of parser.split(form)) await client.query(each.sql);
+    await client.query('ROLLBACK');
   });
 
   it.each(beside.filter(([sql]) => major >= 14 || !sql.includes('DETACH')))(

@@ -59,6 +59,10 @@ describe('what the program prints on a server with a leak', () => {
     expectValid('check', watched);
     expect(watched).toMatchObject({watch: {readings: expect.any(Number)}, applications: [{}], baseline: {}});
 
+    await writeFile(join(home, 'm.sql'), 'ALTER TABLE t ADD a uuid DEFAULT gen_random_uuid(); VACUUM');
+    expectValid('preflight', await printJson('preflight', 'm.sql'));
+    expectValid('preflight', await printJson('preflight', 'm.sql', url, '--rates', '0.2s'));
+
     const call = ['kill-idle-sessions', url, '--set', 'older_than=0s', '--set', 'application=web'];
     const plan = await printJson('run', ...call, '--dry-run');
     expect(plan.steps).toHaveLength(2);
