@@ -51,12 +51,22 @@ function isSameList(some: readonly (string | null)[], others: readonly string[])
   return some.length === others.length && some.every((each, at) => each === others[at]);
 }
 
-/** How the new contract reaches the servers. Prisma writes the migration: it is named by the hashes of two contracts. */
+/**
+ * How the contract reaches the servers. Prisma writes its migration, which is named by the hashes of two contracts; for indexes
+ * that the emitted contract declares it is planned already.
+ */
 export function contractAdvice(
-  {path}: PrismaContract,
+  {path, indexes}: PrismaContract,
   {all, undeclared}: Record<'all' | 'undeclared', readonly {proposal: IndexProposal}[]>,
 ): AdviceStep[] {
   if (all.length === 0) return [];
+  const advice = {kind: 'advice', subject: `file:${path}`} as const;
+  const isNamed = ({proposal}: {proposal: IndexProposal}) =>
+    indexes.some(({schema, name}) => schema === proposal.schema && name === proposal.name);
+  if (all.every(isNamed)) {
+    const text = 'prisma db migrate\nThe migration finds these indexes and executes nothing.';
+    return [{...advice, title: "apply the contract's migration", text}];
+  }
   const lines = undeclared.map(
     ({proposal: {name, definition}}) => `${name}: declare it in ${path} yourself (${definition})`,
   );
@@ -68,5 +78,5 @@ export function contractAdvice(
     "The migration finds these indexes and executes nothing. Elsewhere it builds them without CONCURRENTLY, which blocks writes: run apply-indexes there first, with file= the migration's ops.json.",
     'While the contract lacks them, prisma db verify --strict fails.',
   ].join('\n');
-  return [{kind: 'advice', title: "plan the contract's migration", subject: `file:${path}`, text}];
+  return [{...advice, title: "plan the contract's migration", text}];
 }

@@ -254,6 +254,12 @@ describe('a contract of Prisma 8', () => {
     });
   });
 
+  it('plans nothing where the emitted contract has the index', () => {
+    const indexes = [{schema: 'public', table: 'orders', columns: ['user_id'], name: 'orders_user_id_idx'}];
+    const steps = prismaSteps([proposal], withContract({contract: {...contract, indexes}, files: []}), '');
+    expect(steps).toMatchObject([{kind: 'advice', text: expect.stringMatching(/^prisma db migrate\n/)}]);
+  });
+
   it('takes the name that the contract has for an index, and names what the server lacks', () => {
     const indexes = [
       {schema: 'public', table: 'orders', columns: ['user_id'], name: 'Order_userId_idx_e47547ed'},
