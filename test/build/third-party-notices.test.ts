@@ -23,7 +23,7 @@ describe('the notices of the built program', () => {
       expect(list).toContain(`\n- ${name} ${version}: `);
       const section = sections.find(each => each.split('\n\n')[0]?.includes(`${name} ${version} (`)) ?? '';
       expect(section, name).toMatch(
-        /permission is hereby granted|redistribution and use|permission to use, copy|apache license\s+version 2\.0/i,
+        /permission is hereby granted|redistribution and use|blue oak model license|permission to use, copy|apache license\s+version 2\.0/i,
       );
     }
   });

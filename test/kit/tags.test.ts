@@ -1,11 +1,11 @@
-import {describe, expect, test} from 'vitest';
+import {describe, expect, test, vi} from 'vitest';
 import {currentContext, type Tags, withTags} from '../../source/kit/context.ts';
 import {prismaTags, tagStatement} from '../../source/kit/tags.ts';
 
-function tag(tags: Tags | (() => Tags), text = 'SELECT 1'): string {
+function tag(tags: Tags | (() => Tags), text = 'SELECT 1', write = tagStatement): string {
   return withTags(tags, () => {
     const context = currentContext();
-    return context === null ? text : tagStatement(text, context);
+    return context === null ? text : write(text, context);
   });
 }
 
@@ -58,10 +58,14 @@ describe('a tagged statement', () => {
     withTags({job: 'x'.repeat(10_000)}, () => expect(prismaTags().job).toHaveLength(128));
   });
 
-  test('has one of 500 values, then other', () => {
-    const values = Array.from({length: 600}, (_, index) => tag({action: `a-${index}`}));
-    expect(new Set(values).size).toBeLessThanOrEqual(501);
+  test('has one of 500 values, then other', async () => {
+    // The values count for the whole process, which runs other test files, too.
+    vi.resetModules();
+    const fresh = await import('../../source/kit/tags.ts');
+    const own = (action: string) => tag({action}, 'SELECT 1', fresh.tagStatement);
+    const values = Array.from({length: 600}, (_, index) => own(`a-${index}`));
+    expect(new Set(values).size).toBe(501);
     expect(values.at(-1)).toBe("SELECT 1 /*action='other'*/");
-    expect(tag({action: 'a-1'})).toBe("SELECT 1 /*action='a-1'*/");
+    expect(own('a-1')).toBe("SELECT 1 /*action='a-1'*/");
   });
 });
