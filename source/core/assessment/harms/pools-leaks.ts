@@ -25,6 +25,20 @@ export type Leak = {
  * waiting. Where an application's transactions are idle for long and then go on, it must be longer by far.
  */
 export function leaksOf({snapshot, samples}: Context, least_ms: number): Leak[] {
+  const known = knownLeaks.get(snapshot);
+  if (known?.samples === samples && known.least_ms === least_ms) return known.leaks;
+  const leaks = findLeaks({snapshot, samples}, least_ms);
+  knownLeaks.set(snapshot, {samples, least_ms, leaks});
+  return leaks;
+}
+
+/** The last ones asked for of a snapshot: each application's judgement asks for the same. */
+const knownLeaks = new WeakMap<
+  Context['snapshot'],
+  {samples: Context['samples']; least_ms: number; leaks: Leak[]}
+>();
+
+function findLeaks({snapshot, samples}: Pick<Context, 'snapshot' | 'samples'>, least_ms: number): Leak[] {
   const idle = snapshot.backends.filter(
     backend => isIdleInTransaction(backend) && (backend.state_age_ms ?? 0) > least_ms,
   );
