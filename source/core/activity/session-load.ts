@@ -45,13 +45,13 @@ type LoadBucket = {
 /** Of an hour, the oldest first: by reading at first, later by ten seconds. */
 export type LoadHistory = {
   buckets: readonly LoadBucket[];
-  /** Equal ones are one object. */
-  known: ReadonlyMap<string, LoadOf>;
-  /** By query id. */
-  statements: ReadonlyMap<string, string>;
+  known: Known | null;
 };
 
-export const noLoad: LoadHistory = {buckets: [], known: new Map(), statements: new Map()};
+/** What readings share, and add to: equal ones are one object; statements by query id. */
+type Known = {known: Map<string, LoadOf>; statements: Map<string, string>};
+
+export const noLoad: LoadHistory = {buckets: [], known: null};
 
 const keptMs = 3_600_000;
 const byReadingMs = 300_000;
@@ -64,11 +64,18 @@ export function addLoad(history: LoadHistory, snapshot: Snapshot): LoadHistory {
   const at_ms = Date.parse(snapshot.at);
   const last = history.buckets.at(-1);
   if (last?.to_ms === at_ms) return history;
-  const {buckets, ...before} = last !== undefined && at_ms < last.to_ms ? noLoad : history;
-  const known = new Map(before.known.size > mostKnown ? knownIn(buckets) : before.known);
-  const statements = new Map(before.statements.size > mostKnown ? [] : before.statements);
-  const bucket = toBucket(snapshot, at_ms, {known, statements});
-  return {buckets: [...mergeOld(buckets, at_ms), bucket], known, statements};
+  const {buckets, known: before} = last !== undefined && at_ms < last.to_ms ? noLoad : history;
+  const known = bounded(before, buckets);
+  const bucket = toBucket(snapshot, at_ms, known);
+  return {buckets: [...mergeOld(buckets, at_ms), bucket], known};
+}
+
+function bounded(before: Known | null, buckets: readonly LoadBucket[]): Known {
+  const {known = new Map(), statements = new Map()} = before ?? {};
+  return {
+    known: known.size > mostKnown ? new Map(knownIn(buckets)) : known,
+    statements: statements.size > mostKnown ? new Map() : statements,
+  };
 }
 
 function knownIn(buckets: readonly LoadBucket[]): [string, LoadOf][] {
@@ -111,8 +118,6 @@ function join(a: LoadBucket, b: LoadBucket): LoadBucket {
     sessions,
   };
 }
-
-type Known = {known: Map<string, LoadOf>; statements: Map<string, string>};
 
 function toBucket(snapshot: Snapshot, at_ms: number, {known, statements}: Known): LoadBucket {
   const sessions = new Map<LoadOf, number>();
