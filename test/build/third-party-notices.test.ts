@@ -31,6 +31,7 @@ describe('the notices of the built program', () => {
   test('name what is compiled into WebAssembly and into packages', () => {
     expect(notices).toContain('Portions Copyright (c) 1994, The Regents of the University of California');
     expect(notices).toContain('Lukas Fittl');
+    expect(notices).toContain('VoidZero Inc.');
     expect(notices).toContain('Sebastian McKenzie and other contributors');
     expect(notices).toContain('decimal.js v10');
   });
