@@ -190,6 +190,8 @@ function issuesOfQuery({model, operation, argument, site}: Query, models: Prisma
     return isInterpolated(argument)
       ? [{kind: 'raw-interpolation', detail: `${operation} with text put together from values`}]
       : [];
+  if (operation === 'all' && model !== null)
+    return [{kind: 'unbounded-find', detail: `${model}.all() without limit: all rows that match`}];
   if (!/^find/.test(operation) || model === null) return [];
   const options = argument === null ? null : unwrap(argument);
   if (options !== null && options.type !== 'ObjectExpression') return [];

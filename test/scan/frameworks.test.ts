@@ -186,6 +186,15 @@ test.each<[code: string, expected: string, files?: Record<string, string>]>([
       'lib/prisma.ts': `import {cache} from 'react'; ${client} export const cached = cache(async () => prisma.user.count());`,
     },
   ],
+  [
+    'const users = await prisma.orm.public.User.where((u) => u.role.eq(ids)).limit(20).all(); await prisma.orm.public.Post.first({id: 1})',
+    '1/2/2',
+  ],
+  [
+    'await prisma.transaction(async tx => { await tx.orm.public.User.create({id: 1}); await tx.orm.public.Post.where({id: 1}).update({}); })',
+    '1/2/2',
+  ],
+  ['await Promise.all(ids.map((id: number) => prisma.orm.public.User.first({id})))', 'n/1/n'],
   ['await withTimeout(prisma.user.count(), 500); await Promise.resolve(prisma.post.count())', '1/2/2'],
   [
     'await service.list()',

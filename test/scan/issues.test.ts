@@ -67,6 +67,7 @@ describe('an issue', () => {
     ],
     ['await prisma.user.findMany({where: {role: id}})', ['unbounded-find']],
     ['await prisma.user.findUnique({where: {id}, include: {posts: true}})', ['unbounded-include']],
+    ['await prisma.orm.public.User.where({id}).all()', ['unbounded-find']],
     [
       'await prisma.post.findMany({take: 5, include: {author: {include: {posts: {select: {id: true}}}}}})',
       ['unbounded-include'],

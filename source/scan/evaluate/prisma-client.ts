@@ -2,6 +2,7 @@ import type {Node} from '@oxc-project/types';
 import {nameOfKey, unwrap} from '../code/nodes.ts';
 import {type Cost, noCost, sequence} from './cost.ts';
 import {emptyList} from './lists.ts';
+import {isOrmTransaction, ormCall} from './prisma-orm.ts';
 import {unknown, type Value} from './values.ts';
 import type {At, Walk} from './walk.ts';
 
@@ -34,6 +35,9 @@ export function memberOfClient(client: Extract<Value, {kind: 'client'}>, name: s
 
 /** A call on a client or one of its models; null if it is none. */
 export function prismaCall(walk: Walk, node: Call, owner: Value, name: string, at: At): Value | null {
+  const found = ormCall(walk, node, name, at);
+  if (found !== null) return found;
+  if (isOrmTransaction(node, name, at.scope.module.text)) return transaction(walk, node, at);
   if (owner.kind === 'delegate')
     return operations.has(name) ? query(node, owner.model, name, owner.inTransaction, walk, at) : null;
   if (owner.kind !== 'client') return owner.kind === 'unknown' ? callByShape(walk, node, name, at) : null;
