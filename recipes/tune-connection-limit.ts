@@ -1,5 +1,6 @@
+import {twoGenerations} from '../source/core/assessment/harms/slots-waves.ts';
 import {groupBy} from '../source/core/group-by.ts';
-import {clientsOf} from '../source/core/pool/clients.ts';
+import {instancesOf} from '../source/core/pool/clients.ts';
 import {readLoad} from '../source/core/pool/statement-load.ts';
 import {envFileOf, tunePool} from '../source/core/pool/tuning.ts';
 import {tuningFigure} from '../source/core/pool/tuning-figure.ts';
@@ -12,6 +13,7 @@ import {
 import {tuningSteps} from '../source/core/pool/tuning-steps.ts';
 import {explainTuning} from '../source/core/pool/tuning-text.ts';
 import {readValues, writeText} from '../source/core/recipe/parameters.ts';
+import {groupByApplication} from '../source/core/sessions/session-plan.ts';
 import type {ParameterValues, Plan, Recipe} from '../source/model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
@@ -30,7 +32,7 @@ const recipe: Recipe = {
 };
 export default recipe;
 
-type RoleSessions = {role: string; count: number; clients: number};
+type RoleSessions = {role: string; count: number};
 
 /** Without superusers, which have no limits; the busiest role first. */
 function sessionsByRole(backends: readonly Backend[]): RoleSessions[] {
@@ -39,7 +41,6 @@ function sessionsByRole(backends: readonly Backend[]): RoleSessions[] {
     .map(([role, own]) => ({
       role,
       count: own.length,
-      clients: clientsOf(own).count,
     }))
     .sort((a, b) => b.count - a.count || (a.role < b.role ? -1 : 1));
 }
@@ -67,9 +68,24 @@ function defaults(snapshot: Snapshot, facts: RecipeData): ParameterValues {
   const role = named === undefined ? busy?.role : role_limits.find(({name}) => name === named)?.name;
   return {
     ...(role !== undefined && {role: writeText(role)}),
-    ...(busy && {instances: String(busy.clients)}),
+    ...(busy && instancesNow(snapshot.backends.filter(({usename}) => usename === busy.role))),
     ...(application?.prisma && {prisma_major: String(application.prisma.major)}),
   };
+}
+
+/** The processes of a role's applications; while a deploy of one overlaps, those of one revision. */
+function instancesNow(own: readonly Backend[]): ParameterValues {
+  const counts = groupByApplication(own).map(sessions => {
+    const generations = twoGenerations(sessions);
+    const [before, after] = [generations?.before ?? [], generations?.after ?? []].map(
+      each => instancesOf(each).length,
+    );
+    // A few more are a larger application, not another revision.
+    const isOverlap = before !== undefined && after !== undefined && after > 0 && after >= before / 2;
+    return {isOverlap, instances: isOverlap ? Math.max(before, after) : instancesOf(sessions).length};
+  });
+  const instances = counts.reduce((sum, each) => sum + each.instances, 0);
+  return {instances: String(instances), ...(counts.some(each => each.isOverlap) && {deploy_overlap: '2'})};
 }
 
 function plan(snapshot: Snapshot, params: ParameterValues, facts: RecipeData): Plan {

@@ -13,11 +13,9 @@ const view: View = {
   id: 'pools',
   title: 'Pools',
   key: '8',
-  badge({assessment}) {
-    const bad = assessment?.applications.filter(
-      ({verdict}) => verdict === 'saturated' || verdict === 'leaking',
-    );
-    return bad === undefined || bad.length === 0 ? null : {text: String(bad.length), isBad: true};
+  badge({findings}) {
+    const full = findings.filter(({harm}) => harm?.kind === 'pool');
+    return full.length === 0 ? null : {text: String(full.length), isBad: true};
   },
   legend: () => legendOf(poolColumns),
   columns: poolColumns,

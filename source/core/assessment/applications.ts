@@ -84,15 +84,18 @@ function ceilingOf(counts: readonly number[]): number {
 /** Of the whole database, where this application alone has had sessions in it. */
 function transactionsPerSecond(samples: readonly Sample[], datname: string): number | null {
   const [first, last] = [samples[0], samples.at(-1)];
-  const countIn = (sample: Sample | undefined) => {
-    const counters = sample?.databases.find(each => each.datname === datname);
+  if (first === undefined || last === undefined || first === last || !isAlone(last, datname)) return null;
+  const [before, after] = [first, last].map(({databases}) => {
+    const counters = databases.find(each => each.datname === datname);
     return counters === undefined ? null : counters.xact_commit + counters.xact_rollback;
-  };
-  const [before, after] = [countIn(first), countIn(last)];
-  const seconds = ((last?.at_ms ?? 0) - (first?.at_ms ?? 0)) / 1000;
-  const isAlone = samples.every(({pools}) => pools.filter(pool => pool.datname === datname).length <= 1);
-  if (before === null || after === null || after < before || seconds <= 0 || !isAlone) return null;
-  return (after - before) / seconds;
+  });
+  if (before == null || after == null || after < before) return null;
+  if (!samples.every(sample => isAlone(sample, datname))) return null;
+  return ((after - before) * 1000) / (last.at_ms - first.at_ms);
+}
+
+function isAlone({pools}: Sample, datname: string): boolean {
+  return pools.filter(pool => pool.datname === datname).length <= 1;
 }
 
 type Judgement = {verdict: PoolVerdict | null; reason: string};

@@ -44,6 +44,7 @@ function combine(context: Context, {findings: diagnosed, failed}: Diagnosis): As
   const examined = examinations.flatMap(examine => examine(context));
   const {findings, also} = join([...examined, ...diagnosed].sort(compareFindings));
   const last = context.samples.at(-1);
+  let applications: Assessment['applications'] | null = null;
   const [log, now_ms] = [last?.log ?? emptyLog, last?.at_ms ?? 0];
   return {
     findings: findings.map(finding => withChanges(finding, log, now_ms)),
@@ -51,7 +52,11 @@ function combine(context: Context, {findings: diagnosed, failed}: Diagnosis): As
     changes: recentChanges(log, now_ms),
     writable: writableOf(context),
     contention: contentionOf(context.snapshot),
-    applications: applicationsOf(context),
+    // When asked for: few readers need it, and not in every reading.
+    get applications() {
+      applications ??= applicationsOf(context);
+      return applications;
+    },
     assessed: {
       window_ms: windowMs(context),
       readings: context.samples.length,

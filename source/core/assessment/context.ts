@@ -69,21 +69,9 @@ export type PoolHistory = {
 
 /** Applications that have a session now and that `isWanted` accepts. */
 export function poolHistories(
-  context: Context,
+  {samples, snapshot}: Context,
   isWanted: (pool: PoolSample) => boolean = () => true,
 ): PoolHistory[] {
-  let histories = known.get(context.samples);
-  if (histories === undefined) {
-    histories = allHistories(context);
-    known.set(context.samples, histories);
-  }
-  return histories.filter(({last}) => isWanted(last));
-}
-
-/** Several harms ask for them, and the judgement of the applications. */
-const known = new WeakMap<readonly Sample[], PoolHistory[]>();
-
-function allHistories({samples, snapshot}: Context): PoolHistory[] {
   const own = new Map<string, Backend[]>();
   for (const backend of snapshot.backends) {
     const key = poolKey(backend);
@@ -91,7 +79,7 @@ function allHistories({samples, snapshot}: Context): PoolHistory[] {
     if (sessions === undefined) own.set(key, [backend]);
     else sessions.push(backend);
   }
-  return (samples.at(-1)?.pools ?? []).map(last => {
+  return (samples.at(-1)?.pools ?? []).filter(isWanted).map(last => {
     const key = poolKey(last);
     const history = samples.flatMap(sample => {
       const pool = poolIn(sample, key);

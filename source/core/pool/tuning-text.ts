@@ -117,8 +117,9 @@ function fitNow(connections: number, tuning: Tuning): string[] {
   const {budget, choices, instances, clients} = tuning;
   const {others, usable} = budget;
   if (choices.role === null) return [];
-  // Behind PgBouncer the server sees its address only.
-  if (clients.count > choices.instances && choices.platform.id !== 'pgbouncer')
+  // During a deploy there are as many as it brings. Behind PgBouncer the server sees its address only.
+  const most = clients.recent === null ? choices.instances : instances.deploy;
+  if (clients.count > most && choices.platform.id !== 'pgbouncer')
     return [fitOfClients(tuning, choices.role.name)];
   const sum = `${connections} + ${others} used by others = ${connections + others} of ${usable} usable slots`;
   const refused = refusedOf(connections, budget);

@@ -1,5 +1,5 @@
 import type {Finding} from '../../../model/recipe.ts';
-import type {Backend} from '../../../model/snapshot.ts';
+import type {Backend, Snapshot} from '../../../model/snapshot.ts';
 import {groupBy} from '../../group-by.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {instancesOf} from '../../pool/clients.ts';
@@ -7,25 +7,32 @@ import {protectionOf, subjectOf} from '../../sessions/protection.ts';
 import {sessionId} from '../../sessions/session.ts';
 import {clientOf} from '../../sessions/session-parameters.ts';
 import {counted, formatAge} from '../../text/format.ts';
-import {type Context, type PoolHistory, poolHistories, poolName, poolSubject} from '../context.ts';
+import {type Context, type PoolHistory, poolName, poolSubject} from '../context.ts';
+import {poolKey} from '../sample.ts';
 import {advice, shortestMs, tuneAct} from './slots-acts.ts';
 import type {Cause, Space} from './slots-causes.ts';
 import {twoGenerations} from './slots-waves.ts';
 
 /** What the instances of an application hold together: two revisions at a time, pools that a reload left, many small clients. */
-export function examineInstances(context: Context): Finding[] {
-  return poolHistories(context, ({sessions}) => sessions >= leastSessions).flatMap(history =>
-    [overlapCeiling(context, history), leftBehind(context, history), fanOut(history)].filter(
+export function examineInstances({samples, snapshot}: Context): Finding[] {
+  const pools = (samples.at(-1)?.pools ?? []).filter(({sessions}) => sessions >= leastSessions);
+  if (pools.length === 0) return [];
+  const own = groupBy(snapshot.backends, poolKey);
+  return pools.flatMap(last => {
+    const pool = {last, sessions: own.get(poolKey(last)) ?? []};
+    return [overlapCeiling(snapshot, pool), leftBehind(snapshot, pool), fanOut(pool)].filter(
       each => each !== null,
-    ),
-  );
+    );
+  });
 }
+
+type Pool = Pick<PoolHistory, 'last' | 'sessions'>;
 
 /** Fewer hold little. */
 const leastSessions = 6;
 
 /** Two revisions whose pools, if all fill, are more than the slots. Once slots are short, that is the finding. */
-function overlapCeiling({snapshot: {at, budget}}: Context, {last, sessions}: PoolHistory): Finding | null {
+function overlapCeiling({at, budget}: Snapshot, {last, sessions}: Pool): Finding | null {
   if (budget.used_ratio >= thresholds.used_ratio.warning) return null;
   const generations = twoGenerations(sessions);
   if (generations === null) return null;
@@ -125,7 +132,7 @@ function leftText({address, pools, sessions}: Left): string {
   return `${poolName(sessions[0])} has ${pools} pools at ${address}, ${pools - 1} of them (${counted(sessions.length, 'session')}) idle since the next one began: a reload left them`;
 }
 
-function leftBehind({snapshot}: Context, {last, sessions}: PoolHistory): Finding | null {
+function leftBehind(snapshot: Snapshot, {last, sessions}: Pool): Finding | null {
   const [left] = leftPools(sessions);
   if (left === undefined || sessions.some(each => protectionOf(each, snapshot, false) !== null)) return null;
   return {
@@ -179,7 +186,7 @@ export function reloads({snapshot}: Context, {holders}: Space): Cause[] {
 }
 
 /** Many clients that each hold a few idle sessions, as serverless functions do. */
-function fanOut({last, sessions}: PoolHistory): Finding | null {
+function fanOut({last, sessions}: Pool): Finding | null {
   if (last.clients < leastClients || last.idle < sessions.length * mostlyIdle) return null;
   const counts = instancesOf(sessions)
     .map(own => own.filter(({state}) => state === 'idle').length)
