@@ -1,7 +1,5 @@
 import {type Context, currentContext, type Tags} from './context.ts';
 
-/** sqlcommenter sorts its keys. */
-const names = ['action', 'job', 'route', 'traceparent'] as const;
 const mostLength = 128;
 const mostValues = 500;
 
@@ -16,37 +14,38 @@ export function tagStatement(text: string, context: Context): string {
 export function prismaTags(): Record<string, string> {
   const context = currentContext();
   if (context === null) return {};
-  return Object.fromEntries(cleanTags(context).map(({name, clean}) => [name, clean]));
+  return Object.fromEntries(cleanTags(resolve(context)));
 }
 
-/** A context does not change; one with a function is read for each statement. */
-const comments = new WeakMap<Context, string>();
+/** Of these values, which recur: cleaning them costs 10 µs. */
+const comments = new Map<string, string>();
 
 function commentOf(context: Context): string {
-  const known = comments.get(context);
-  if (known !== undefined) return known;
-  const pairs = cleanTags(context).map(({name, encoded}) => `${name}='${encoded}'`);
-  const comment = pairs.length === 0 ? '' : `/*${pairs.join(',')}*/`;
-  if (isFixed(context)) comments.set(context, comment);
-  return comment;
-}
-
-function isFixed({tags, outer}: Context): boolean {
-  return typeof tags !== 'function' && (outer === null || isFixed(outer));
-}
-
-type CleanTag = {name: string; clean: string; encoded: string};
-
-function cleanTags(context: Context): CleanTag[] {
-  const tags = resolve(context);
-  const all: CleanTag[] = [];
-  for (const name of names) {
-    const value = tags[name];
-    if (typeof value !== 'string' || value === '') continue;
-    const tag = name === 'traceparent' ? readTrace(value) : knownValue(name, value);
-    if (tag.clean !== '') all.push(tag);
+  const {action, job, route, traceparent} = resolve(context);
+  const key = `${action ?? ''}\n${job ?? ''}\n${route ?? ''}`;
+  let pairs = comments.get(key);
+  if (pairs === undefined) {
+    pairs = cleanTags({action, job, route})
+      .map(([name, value]) => `${name}='${encodeURIComponent(value).replaceAll("'", '%27')}'`)
+      .join(',');
+    if (comments.size >= 4 * mostValues) comments.clear();
+    if (key.length <= 4 * mostLength) comments.set(key, pairs);
   }
-  return all;
+  const trace = readTrace(traceparent);
+  const separator = pairs !== '' && trace !== '' ? ',' : '';
+  const all = `${pairs}${separator}${trace === '' ? '' : `traceparent='${trace}'`}`;
+  return all === '' ? '' : `/*${all}*/`;
+}
+
+/** Sorted, as sqlcommenter sorts its keys. */
+function cleanTags({action, job, route, traceparent}: Tags): [string, string][] {
+  const all: [string, string][] = [
+    ['action', cleanValue('action', action)],
+    ['job', cleanValue('job', job)],
+    ['route', cleanValue('route', route)],
+    ['traceparent', readTrace(traceparent)],
+  ];
+  return all.filter(([, value]) => value !== '');
 }
 
 function resolve({tags, outer}: Context): Tags {
@@ -55,29 +54,16 @@ function resolve({tags, outer}: Context): Tags {
 }
 
 /** https://www.w3.org/TR/trace-context/: the header comes from outside. */
-function readTrace(value: string): CleanTag {
-  const clean = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(value) ? value : '';
-  return {name: 'traceparent', clean, encoded: clean};
-}
-
-/** Cleaning costs 10 µs; routes and jobs recur. */
-const recent = new Map<string, CleanTag>();
-
-function knownValue(name: string, value: string): CleanTag {
-  const key = `${name} ${value}`;
-  const known = recent.get(key);
-  if (known !== undefined) return known;
-  const clean = cleanValue(name, value);
-  const tag = {name, clean, encoded: encodeURIComponent(clean).replaceAll("'", '%27')};
-  if (recent.size >= 4 * mostValues) recent.clear();
-  if (value.length <= 4 * mostLength) recent.set(key, tag);
-  return tag;
+function readTrace(value: unknown): string {
+  const isTrace = typeof value === 'string' && /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(value);
+  return isTrace ? value : '';
 }
 
 const distinct = new Map<string, Set<string>>();
 
 /** Bounded: what looks like an id becomes `:id`, a query string goes, and the 501st value of a name is `other`. */
-function cleanValue(name: string, value: string): string {
+function cleanValue(name: string, value: unknown): string {
+  if (typeof value !== 'string') return '';
   const [path = ''] = value.slice(0, 4 * mostLength).split(/[?#]/, 1);
   const clean = path
     .split('/')
