@@ -96,8 +96,8 @@ export type TargetRelation = {
   name: string;
   /** pg_class.relkind. */
   kind: 'r' | 'p' | 'i' | 'I' | 'v' | 'm' | 'S' | 'f' | 'c' | 't';
-  /** Without indexes. */
-  size_bytes: number;
+  /** Without indexes; null at the other end of a foreign key. */
+  size_bytes: number | null;
   /** -1: never analysed. */
   estimated_rows: number;
   /** Tables that it is a partition or a child of. */

@@ -63,7 +63,7 @@ const serverQueries: [Query, unknown[]][] = [
   [advisoryLocksQuery, ['1', true]],
   [namesQuery, []],
   [databaseNamesQuery, []],
-  [migrationTargetQuery, [['orders'], [], null]],
+  [migrationTargetQuery, [['orders'], [], null, true]],
   [migrationHoldersQuery, [['1']]],
   [wideningColumnsQuery, ['public.orders', 'id']],
   [wideningSequenceQuery, ['1', 1]],

@@ -35,7 +35,7 @@ const speeds = {scan: [100, 1024], rows: [5, 50], rewrite: [20, 150]} as const;
 export function durationOf({work, worked}: Effect): PreflightStatement['duration_ms'] {
   if (work === 'none') return null;
   const sizes = worked.map(({found}) => found?.size_bytes);
-  if (work === 'unknown' || sizes.length === 0 || sizes.includes(undefined)) return null;
+  if (work === 'unknown' || sizes.length === 0 || sizes.some(size => size == null)) return null;
   const bytes = sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
   const [slow, fast] = speeds[work].map(speed => speed * mebi) as [number, number];
   const verb = {scan: 'read', rows: 'changed', rewrite: 'written'}[work];

@@ -5,8 +5,8 @@ import type {Connection} from '../connect/connect.ts';
 import {pickVariant, serverQuery, userSchema} from '../queries/query.ts';
 
 /**
- * What a migration's names mean in the connected database: the relations that it names, and what belongs to those by foreign
- * keys, inheritance and indexes. Throws the server's errors.
+ * What a migration's names mean in the connected database: the relations that it names, with their partitions, indexes and
+ * views, and the names of those at the other end of their foreign keys. Throws the server's errors.
  */
 export async function readMigrationTarget(
   {client, server_version_num, request}: Connection,
@@ -16,7 +16,7 @@ export async function readMigrationTarget(
   const {text} = pickVariant(migrationTargetQuery, server_version_num);
   const {rows} = await client.query<{target: Omit<MigrationTarget, 'server_version_num'>}>({
     text,
-    values: [names, schemas, request.prisma?.schema ?? null],
+    values: [names, schemas, request.prisma?.schema ?? null, statements.some(truncatesAlong)],
   });
   const target = rows[0]?.target;
   return {
@@ -30,6 +30,11 @@ export async function readMigrationTarget(
       statistics: [],
     }),
   };
+}
+
+/** TRUNCATE CASCADE follows foreign keys from table to table. */
+function truncatesAlong(node: Node): boolean {
+  return 'TruncateStmt' in node && node.TruncateStmt.behavior === 'DROP_CASCADE';
 }
 
 /** Every word that may name a relation, a function or a type; and the schemas that are dropped. */
@@ -59,22 +64,27 @@ WITH /* poolctl */ RECURSIVE view (view_oid, table_oid) AS MATERIALIZED (
   WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND r.ev_class <> d.refobjid
 ), edge (a, b) AS MATERIALIZED (
   SELECT i.inhrelid, i.inhparent FROM pg_inherits i UNION ALL SELECT i.inhparent, i.inhrelid FROM pg_inherits i
-  UNION ALL SELECT o.conrelid, o.confrelid FROM pg_constraint o WHERE o.contype = 'f'
-  UNION ALL SELECT o.confrelid, o.conrelid FROM pg_constraint o WHERE o.contype = 'f'
-  UNION ALL SELECT x.indexrelid, x.indrelid FROM pg_index x UNION ALL SELECT x.indrelid, x.indexrelid FROM pg_index x
+  UNION ALL SELECT x.indexrelid, x.indrelid FROM pg_index x
   UNION ALL SELECT v.table_oid, v.view_oid FROM view v
-), reached (oid) AS (
+  UNION ALL SELECT o.confrelid, o.conrelid FROM pg_constraint o WHERE o.contype = 'f' AND $4::bool
+), near (oid) AS (
   SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE (c.relname = ANY ($1::text[]) OR n.nspname = ANY ($2::text[])
       OR c.oid IN (SELECT s.stxrelid FROM pg_statistic_ext s WHERE s.stxname = ANY ($1::text[]))) AND ${userSchema('n.nspname')}
-  UNION SELECT e.b FROM reached r JOIN edge e ON e.a = r.oid
+  UNION SELECT e.b FROM near r JOIN edge e ON e.a = r.oid
+), key AS MATERIALIZED (
+  SELECT o.* FROM pg_constraint o
+  WHERE o.contype = 'f' AND (o.conrelid IN (SELECT r.oid FROM near r) OR o.confrelid IN (SELECT r.oid FROM near r))
+), reached (oid) AS (
+  SELECT r.oid FROM near r UNION SELECT k.conrelid FROM key k UNION SELECT k.confrelid FROM key k
+  UNION SELECT x.indexrelid FROM pg_index x WHERE x.indrelid IN (SELECT r.oid FROM near r)
 ), locked AS MATERIALIZED (
   SELECT DISTINCT l.relation FROM pg_locks l
   WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
     AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
 ), relation AS (
   SELECT c.oid::text AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
-    CASE WHEN c.relkind NOT IN ('r', 'm', 'i') THEN 0
+    CASE WHEN c.oid NOT IN (SELECT r.oid FROM near r) THEN NULL WHEN c.relkind NOT IN ('r', 'm', 'i') THEN 0
       WHEN c.oid IN (SELECT relation FROM locked) THEN c.relpages::int8 * current_setting('block_size')::int8
       ELSE coalesce(pg_table_size(c.oid), 0) END AS size_bytes,
     c.reltuples::float8 AS estimated_rows,
@@ -85,14 +95,15 @@ WITH /* poolctl */ RECURSIVE view (view_oid, table_oid) AS MATERIALIZED (
     coalesce((SELECT json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
         'not_null', a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint o
           WHERE o.conrelid = c.oid AND o.contype = 'n' AND NOT o.convalidated AND a.attnum = ANY (o.conkey))) ORDER BY a.attnum)
-      FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '[]') AS columns,
+      FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        AND (c.relkind IN ('i', 'I') OR c.oid IN (SELECT r.oid FROM near r))), '[]') AS columns,
     coalesce((SELECT json_agg(json_build_object('name', o.conname, 'kind', o.contype, 'is_valid', o.convalidated,
         'not_null_column', CASE WHEN cardinality(o.conkey) <> 1 THEN NULL WHEN o.contype = 'n' THEN a.attname
           WHEN o.contype = 'c' AND c.oid NOT IN (SELECT relation FROM locked)
             AND pg_get_expr(o.conbin, o.conrelid) = format('(%I IS NOT NULL)', a.attname) THEN a.attname END,
         'columns', ARRAY(SELECT k.attname::text FROM pg_attribute k WHERE k.attrelid = c.oid AND k.attnum = ANY (o.conkey))))
       FROM pg_constraint o LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = o.conkey[1]
-      WHERE o.conrelid = c.oid), '[]') AS constraints
+      WHERE o.conrelid = c.oid AND c.oid IN (SELECT r.oid FROM near r)), '[]') AS constraints
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.oid IN (SELECT r.oid FROM reached r) AND ${userSchema('n.nspname')}
 )
@@ -103,7 +114,7 @@ SELECT json_build_object(
   'foreign_keys', coalesce((SELECT json_agg(json_build_object('name', o.conname, 'table_oid', o.conrelid::text,
       'references_oid', o.confrelid::text, 'is_inherited', o.conparentid <> 0, 'columns',
       ARRAY(SELECT k.attname::text FROM pg_attribute k WHERE k.attrelid = o.conrelid AND k.attnum = ANY (o.conkey))))
-    FROM pg_constraint o WHERE o.contype = 'f' AND o.conrelid IN (SELECT r.oid FROM reached r)), '[]'),
+    FROM key o), '[]'),
   'volatile_functions', ARRAY(SELECT DISTINCT p.proname::text FROM pg_proc p
     WHERE p.proname = ANY ($1::text[]) AND p.provolatile = 'v'),
   'constrained_domains', ARRAY(SELECT DISTINCT t.typname::text FROM pg_type t

@@ -115,6 +115,17 @@ describe('preflight of a server', () => {
     expect(index).toMatchObject({verdict: 'safe', queue_per_second: 0});
   });
 
+  it('does not take statements that it may not see for none', async () => {
+    await write('ALTER TABLE orders ALTER total TYPE bigint');
+    const args = ['preflight', 'm.sql', urlOf(server, 'app'), '--json', '--rates', '0.1s'];
+    const {stdout} = await runProgram(args, {home});
+    expect(JSON.parse(stdout)).toMatchObject({
+      window_ms: null,
+      statements: [{verdict: 'unsafe', queue_per_second: null}],
+      unavailable: [expect.stringMatching(/^\d+ statements of other roles are hidden/)],
+    });
+  });
+
   it('names the sessions whose locks are in the way, and those alone', async () => {
     const holder = await leak(server, {application_name: 'web'});
     await holder.query('SELECT count(*) FROM tags');
