@@ -244,6 +244,7 @@ function endLine(end: ReportRun['end'], clock: Clock): string {
 
 function stepLines(group: [ReportStep, ...ReportStep[]], clock: Clock): string[] {
   const [step, ...more] = group;
+  const {apply, undo, note} = sqlOf(step.intent);
   if (more.length > 0) {
     const {content, run} = step.intent;
     return [
@@ -252,10 +253,10 @@ function stepLines(group: [ReportStep, ...ReportStep[]], clock: Clock): string[]
       ...(content.kind === 'sql' ? codeBlock(statementOf(content.apply), 'sql') : []),
       '',
       ...group.map(each => `- ${stepLine(each, clock)}`),
+      ...(note === null ? [] : ['', note]),
       '',
     ];
   }
-  const {apply, undo, note} = sqlOf(step.intent);
   return [
     stepLine(step, clock),
     '',

@@ -56,7 +56,7 @@ describeEachMajor('every figure of a snapshot is what SQL says', major => {
     const sees = (role: unknown) => !isPlain || role === 'plain';
     for (const [path, section] of Object.entries(sections))
       expectSection({path, section, rows: rowsOf(document, path).filter(isOfOthers), asked, sees});
-    expectRecentHits(snapshot, asked);
+    expectRecentHits(snapshot, asked, major);
     // What is in the document is what SQL says: the views print the same.
     expectViews(readings, document);
     expect(snapshot.unavailable.map(({section}) => section)).toEqual(isPlain ? ['backends'] : []);
@@ -64,7 +64,7 @@ describeEachMajor('every figure of a snapshot is what SQL says', major => {
 });
 
 /** Hit ratios between the two readings, which began and ended between two of what was asked. */
-function expectRecentHits({databases, target}: Snapshot, asked: readonly Asked[]): void {
+function expectRecentHits({databases, target}: Snapshot, asked: readonly Asked[], major: number): void {
   const [first, second, before, after] = asked.map(each =>
     each.databases?.find(({is_connected}) => is_connected === true),
   ) as [Row, Row, Row, Row];
@@ -76,6 +76,8 @@ function expectRecentHits({databases, target}: Snapshot, asked: readonly Asked[]
   ] as const) {
     const [leastHit, leastRead] = [grown(hit, second, before), grown(read, second, before)];
     const [mostHit, mostRead] = [grown(hit, first, after), grown(read, first, after)];
+    // Before 15 the collector's file may be older than the work between the readings.
+    if (ratio === null && major < 15) continue;
     expect(ratio, hit).toBeGreaterThanOrEqual(leastHit / (leastHit + mostRead));
     expect(ratio, hit).toBeLessThanOrEqual(mostHit / (mostHit + leastRead));
   }

@@ -237,7 +237,7 @@ export const sectionsOf = (major: number, hiddenRoles: string, reader: string): 
       (SELECT count(*) FROM pg_stat_statements p JOIN pg_roles r ON r.oid = p.userid
         WHERE ${isOwn})::float8 AS own_entries,
       current_setting('pg_stat_statements.max')::float8 AS max_entries, false AS is_evicting,
-      0 AS evictions_per_minute
+      ${major < 14 ? 'NULL' : '0'} AS evictions_per_minute
       FROM ${major < 14 ? '(SELECT NULL::int8 AS dealloc, NULL::timestamptz AS stats_reset)' : 'pg_stat_statements_info'} i`,
       key: [],
       hidden: [],
@@ -258,12 +258,14 @@ export const sectionsOf = (major: number, hiddenRoles: string, reader: string): 
       (SELECT json_agg(json_build_object('pid', h.pid, 'mode', h.mode)) FROM pg_locks h
         WHERE h.granted AND h.pid = ANY (pg_blocking_pids(l.pid)) AND (h.locktype, h.virtualxid, h.transactionid, h.objid)
           IS NOT DISTINCT FROM (l.locktype, l.virtualxid, l.transactionid, l.objid)) AS holders,
-      ${age("coalesce((to_jsonb(l) ->> 'waitstart')::timestamptz, a.query_start)")} AS wait_age_ms
+      ${age("coalesce((to_jsonb(l) ->> 'waitstart')::timestamptz, a.query_start)")} AS wait_age_ms, a.usename::text
       FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
       LEFT JOIN pg_locks t ON t.pid = l.pid AND t.locktype = 'tuple' AND t.granted
       WHERE NOT l.granted`,
       key: ['pid'],
-      hidden: [],
+      // Before 14 it is the age of the query.
+      hidden: major < 14 ? ['wait_age_ms'] : [],
+      helpers: ['usename'],
     },
     databases: {
       sql: `SELECT datname::text, numbackends::float8, xact_commit::float8, xact_rollback::float8, blks_hit::float8,
@@ -281,7 +283,12 @@ export const sectionsOf = (major: number, hiddenRoles: string, reader: string): 
       own: ['recent_hits'],
       over: {interval_ms: grown('clock_ms')},
       helpers: ['is_connected', 'index_hit', 'index_read', 'clock_ms'],
-      tolerance: {cache_hit_ratio: 0.01, index_hit_ratio: 0.01},
+      // Before 15 the collector has poolctl's own commits up to a second later.
+      tolerance: {
+        cache_hit_ratio: 0.01,
+        index_hit_ratio: 0.01,
+        commits_per_second: major < 15 ? 30 : 0.001,
+      },
       rates: {
         commits_per_second: ['xact_commit'],
         rollbacks_per_second: ['xact_rollback'],

@@ -283,7 +283,9 @@ function groupLines({budget}: Document): string[] {
 function costliestLines({statements, statements_info: info}: Document, fit: number): string[] {
   const interval_ms = statements.map(each => of(each, 'interval_ms')).find(each => each !== null);
   if (interval_ms === undefined) {
-    const ago_ms = Date.parse(info?.at ?? '') - Date.parse(info?.stats_reset ?? '');
+    // Extension 1.8 does not say when.
+    if (!info?.stats_reset) return [];
+    const ago_ms = Date.parse(info.at ?? '') - Date.parse(info.stats_reset);
     return [`costliest statements since the reset ${formatSpan(ago_ms)} ago`];
   }
   const called = statements.filter(each => (grownOf(each).calls ?? 0) > 0);

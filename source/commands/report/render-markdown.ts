@@ -82,7 +82,15 @@ export function statementsWindow({from_ms, to_ms, reset_at}: ReportStatements, c
   return `${clock(from_ms)} to ${clock(to_ms)}, ${formatAge(to_ms - from_ms)}${reset}.`;
 }
 
-export const statementTitles = ['load', 'execution time', 'calls', 'mean', 'calls/s', 'role', 'statement'];
+export const statementTitles = [
+  'share of time',
+  'execution time',
+  'calls',
+  'mean',
+  'calls/s',
+  'role',
+  'statement',
+];
 
 /** `quote`: for texts of the server. */
 export function statementCells(row: ReportStatements['rows'][number], quote: Quote): string[] {
