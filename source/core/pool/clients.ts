@@ -20,7 +20,9 @@ export function instancesOf<Of extends Session>(sessions: readonly Of[]): [Of, .
     ({application_name, client_addr}) => `${application_name}\0${client_addr}`,
   );
   return [...atAddress.values()].flatMap(own => {
-    const first = own.find(({pool_report}) => pool_report !== undefined)?.pool_report?.instance ?? '';
+    const reporting = own.find(({pool_report}) => pool_report !== undefined);
+    if (reporting === undefined) return [own as [Of, ...Of[]]];
+    const first = reporting.pool_report?.instance ?? '';
     return [...groupBy(own, ({pool_report}) => pool_report?.instance ?? first).values()] as [Of, ...Of[]][];
   });
 }
