@@ -129,8 +129,11 @@ function toBucket(snapshot: Snapshot, at_ms: number, {known, statements}: Known)
     const isBlocker = isIdleInTransaction(backend) && blockers.has(backend.pid);
     if (!isBlocker && !isActive(backend)) continue;
     const wait = objects.get(backend.pid);
+    const kind = eventOf(backend);
     const found: LoadOf = {
-      ...eventOf(backend),
+      // Without a spread, by which an object takes three times the room.
+      class: kind.class,
+      event: kind.event,
       query_id: backend.query_id,
       statement: statementOf(backend, statements),
       operation: operationOf(backend.tags),
