@@ -6,11 +6,22 @@ import {lineAt, type Module} from './code/project.ts';
  */
 export function acceptedAt(module: Module, line: number, kind: string): string | null {
   for (const {value, start} of module.comments) {
-    const [, kinds, reason] =
-      /^[*\s]*poolctl-accept\s+([\w-]+(?:\s*,\s*[\w-]+)*)\s*:\s*(\S[\s\S]*?)[*\s]*$/.exec(value) ?? [];
-    if (kinds === undefined || reason === undefined || !kinds.split(/\s*,\s*/).includes(kind)) continue;
     const at = lineAt(module.text, start);
-    if (at === line || at === line - 1) return reason;
+    const reason = at === line || at === line - 1 ? reasonIn(value, kind) : null;
+    if (reason !== null) return reason;
   }
   return null;
+}
+
+/** The same for a file that is not parsed: a Prisma schema, an .env. */
+export function acceptedInText(text: string, line: number, kind: string): string | null {
+  const lines = text.split('\n').slice(Math.max(0, line - 2), line);
+  const comments = lines.flatMap(each => /(?:\/\/|#)(.*)$/.exec(each)?.[1] ?? []);
+  return comments.map(each => reasonIn(each, kind)).find(each => each !== null) ?? null;
+}
+
+function reasonIn(comment: string, kind: string): string | null {
+  const [, kinds, reason] =
+    /^[*\s]*poolctl-accept\s+([\w-]+(?:\s*,\s*[\w-]+)*)\s*:\s*(\S[\s\S]*?)[*\s]*$/.exec(comment) ?? [];
+  return reason !== undefined && kinds?.split(/\s*,\s*/).includes(kind) ? reason : null;
 }

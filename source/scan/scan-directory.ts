@@ -1,5 +1,5 @@
 import {readFileSync, statSync} from 'node:fs';
-import {relative, resolve} from 'node:path';
+import {join, relative, resolve} from 'node:path';
 import {usageError} from '../core/errors.ts';
 import type {
   AcceptedIssue,
@@ -8,7 +8,7 @@ import type {
   ScanReport,
   ScanSeverity,
 } from '../model/scan-report.ts';
-import {acceptedAt} from './accepted.ts';
+import {acceptedAt, acceptedInText} from './accepted.ts';
 import {packageFolders, readSchemaOf} from './application-files.ts';
 import {applicationIssues} from './application-issues.ts';
 import {loadParser} from './code/parser.ts';
@@ -59,17 +59,27 @@ export async function scanDirectory(
       models,
     );
   const found = withQueries.map(({endpoint}, at) => ({...endpoint, live: costs?.[at] ?? null}));
+  const application = [
+    ...(await applicationIssues(project, files, servesItself(endpoints))),
+    ...indexIssues(models, queriesOf(judged.map(({cost}) => cost))),
+  ];
+  const withReasons = application.map(issue => {
+    const {kind, file, line} = issue;
+    return {issue, reason: acceptedInText(textOf(join(root, file)), line, kind)};
+  });
   return {
     schema_version: 1,
     directory,
     files: files.code.length,
     endpoints: found.toSorted(statements === null ? byHarm : byCost),
     endpoints_without_queries: judged.length - withQueries.length,
-    application: [
-      ...(await applicationIssues(project, files, servesItself(endpoints))),
-      ...indexIssues(models, queriesOf(judged.map(({cost}) => cost))),
-    ],
-    accepted: uniqueAccepted(withQueries.flatMap(({accepted}) => accepted)),
+    application: withReasons.flatMap(({issue, reason}) => (reason === null ? issue : [])),
+    accepted: uniqueAccepted([
+      ...withQueries.flatMap(({accepted}) => accepted),
+      ...withReasons.flatMap(({issue: {kind, file, line}, reason}) =>
+        reason === null ? [] : {kind, file, line, reason},
+      ),
+    ]),
     problems: [...files.problems, ...project.problems, ...noPrisma(models)],
   };
 }

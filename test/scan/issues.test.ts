@@ -247,3 +247,13 @@ test('relations and filters that no index begins with', async () => {
   const none = await scan({'prisma/schema.prisma': `datasource db {\n  provider = "mysql"\n}\n${schema}`});
   expect(none.application).toEqual([]);
 });
+
+test('a comment in the schema accepts an issue of the application', async () => {
+  const comment = '  // poolctl-accept relation-without-index: few rows';
+  const commented = schema.replace('  author ', `${comment}\n  author `);
+  const {application, accepted} = await scan({'prisma/schema.prisma': commented});
+  expect(application.map(({kind, line}) => [kind, line])).toEqual([['relation-without-index', 24]]);
+  expect(accepted).toEqual([
+    {kind: 'relation-without-index', file: 'prisma/schema.prisma', line: 18, reason: 'few rows'},
+  ]);
+});
