@@ -1,6 +1,6 @@
 import process from 'node:process';
 import pg, {type Pool, type PoolConfig} from 'pg';
-import {adapterSettings} from '../core/pool/adapter-call.ts';
+import {adapterSettings, ignoredParameters} from '../core/pool/adapter-call.ts';
 import {poolerOf, readParameters} from '../core/pool/env.ts';
 import {defaultShare, type PlatformId, type PoolSettings, platforms} from '../core/pool/presets.ts';
 import {
@@ -90,17 +90,6 @@ export function instrumentPool<Given extends Pool>(
 function isInstrumented<Given extends Pool>(pool: Given): pool is Given & Instrumented {
   return 'stats' in pool && 'close' in pool;
 }
-
-/** Parameters of the engine of Prisma 6 and earlier; `max` and the timeouts are pg's, which reads them in no URL. */
-const ignoredParameters = [
-  'connection_limit',
-  'pool_timeout',
-  'connect_timeout',
-  'socket_timeout',
-  'max',
-  'connectionTimeoutMillis',
-  'idleTimeoutMillis',
-];
 
 function readUrl(url: string): {connectionString: string; ignored: string[]; isPooled: boolean} {
   const parameters = readParameters(url);

@@ -24,7 +24,7 @@ export function adapterSettings(settings: PoolSettings): AdapterSettings {
 }
 
 /** Only Prisma's engine (up to 6) reads these; node-postgres ignores them in a URL. */
-export const ignoredParameters: ReadonlySet<string> = new Set([
+export const ignoredParameters: readonly string[] = [
   'connection_limit',
   'pool_timeout',
   'connect_timeout',
@@ -32,7 +32,7 @@ export const ignoredParameters: ReadonlySet<string> = new Set([
   'max',
   'connectionTimeoutMillis',
   'idleTimeoutMillis',
-]);
+];
 
 /** The lines to put into the adapter's object. */
 export function adapterLines(settings: AdapterSettings): string[] {

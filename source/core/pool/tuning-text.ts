@@ -271,7 +271,7 @@ function prismaText({kind, choices}: Tuning, facts: RecipeData): string[] {
 }
 
 function ignoredParameters(file: EnvFile | null, readers: readonly string[]): string[] {
-  const found = Object.entries(file?.parameters ?? {}).filter(([name]) => ignored.has(name));
+  const found = Object.entries(file?.parameters ?? {}).filter(([name]) => ignored.includes(name));
   if (file === null || found.length === 0) return [];
   const text = found.map(([name, value]) => `${name}=${value}`).join(', ');
   if (readers.length > 0)
