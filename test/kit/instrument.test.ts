@@ -154,7 +154,8 @@ describe('a timeout', () => {
       code: '57014',
       message: 'canceling statement due to its timeout of 50 ms',
     });
-    expect(await server.query(running)).toEqual([]);
+    // The server reports the error before it shows the session as idle.
+    await expect.poll(() => server.query(running)).toEqual([]);
     expect(await pid()).toBe(before);
     expect(pool.stats().totals.timeouts).toBe(1);
   });

@@ -41,6 +41,9 @@ afterAll(async () => {
   await server.stop();
 });
 
+/** A loaded machine may take longer than Prisma's 2 s to begin a transaction. */
+const patient = {maxWait: 30_000, timeout: 30_000};
+
 /** What the server runs for `work` while it waits for a lock on "User". */
 async function statementOf(work: () => PromiseLike<unknown>): Promise<string> {
   await admin.query('BEGIN');
@@ -48,15 +51,18 @@ async function statementOf(work: () => PromiseLike<unknown>): Promise<string> {
   const done = work();
   const outcome = Promise.resolve(done).catch(() => {});
   let seen = '';
-  await expect
-    .poll(async () => {
-      const waiting =
-        "SELECT query FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE 'web%'";
-      [seen = ''] = (await server.query<{query: string}>(waiting)).map(({query}) => query);
-      return seen;
-    })
-    .toContain('"User"');
-  await admin.query('ROLLBACK');
+  try {
+    await expect
+      .poll(async () => {
+        const waiting =
+          "SELECT query FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE 'web%'";
+        [seen = ''] = (await server.query<{query: string}>(waiting)).map(({query}) => query);
+        return seen;
+      })
+      .toContain('"User"');
+  } finally {
+    await admin.query('ROLLBACK');
+  }
   await outcome;
   return seen;
 }
@@ -67,7 +73,10 @@ describe.each([
 ])('tags %s', (_, open) => {
   test.each<[string, (prisma: PrismaClient) => PromiseLike<unknown>]>([
     ['a query', prisma => prisma.user.findMany()],
-    ['a query in an interactive transaction', prisma => prisma.$transaction(tx => tx.user.findMany())],
+    [
+      'a query in an interactive transaction',
+      prisma => prisma.$transaction(tx => tx.user.findMany(), patient),
+    ],
     ['a batch', prisma => prisma.$transaction([prisma.user.findMany(), prisma.user.count()])],
     ['raw SQL', prisma => prisma.$queryRaw`SELECT count(*) FROM "User"`],
   ])('%s', async (_name, work) => {
@@ -99,15 +108,19 @@ describe('timeouts of a Prisma Client', () => {
     ],
     [
       'in an interactive transaction',
-      prisma => prisma.$extends(prismaTimeouts({models: {User: 50}})).$transaction(tx => tx.user.findMany()),
+      prisma =>
+        prisma.$extends(prismaTimeouts({models: {User: 50}})).$transaction(tx => tx.user.findMany(), patient),
     ],
   ])('end the statement on the server: %s', async (_, work) => {
     const before = pool.stats().totals.timeouts;
     await admin.query('BEGIN');
     await admin.query('LOCK TABLE "User"');
-    await expect(work(plain)).rejects.toThrow(/its timeout of 50 ms/);
-    expect(await server.query(waiting)).toEqual([]);
-    await admin.query('ROLLBACK');
+    try {
+      await expect(work(plain)).rejects.toThrow(/its timeout of 50 ms/);
+      await expect.poll(() => server.query(waiting)).toEqual([]);
+    } finally {
+      await admin.query('ROLLBACK');
+    }
     expect(pool.stats().totals.timeouts).toBe(before + 1);
     expect(await plain.user.count()).toBe(0);
     expect(pool.stats()).toMatchObject({busy: 0});
