@@ -68,7 +68,7 @@ describe.each(sizes)('at %i x %i', (columns, rows) => {
       await terminal.waitFor(content);
       const screen = terminal.screen();
       expect(screen[0]).toMatch(/^poolctl oncall@127\.0\.0\.1:\d+\/postgres {2}PG 18\./);
-      expect(screen[1]).toMatch(/1 Over.*6 Jour.*7 Chan/);
+      expect(screen[1]).toMatch(/1 ?Over.*6 ?Jour.*7 ?Chan/);
       expect(screen[rows - 1]).toMatch(/\? help {2}q quit$/);
       expect(terminal.text()).not.toMatch(/undefined|NaN|\[object/);
     }
@@ -103,7 +103,7 @@ it('follows resizes in both directions, and asks for a larger terminal if needed
     await terminal.waitFor(
       ({screen}) => /^poolctl /.test(screen()[0] ?? '') && /q quit$/.test(screen()[rows - 1] ?? ''),
     );
-    expect(terminal.screen()[1]).toMatch(/^1 Over.* 6\b/);
+    expect(terminal.screen()[1]).toMatch(/^1 ?Over.* 6/);
   }
   terminal.resize(30, 8);
   await terminal.waitFor('poolctl needs 40x8');

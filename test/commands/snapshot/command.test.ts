@@ -96,28 +96,49 @@ describeEachMajor('snapshot of a server', major => {
     expect(databases[0].interval_ms).toBeGreaterThan(0);
   });
 
-  /** A pool of 5 that gets a request of one of eight kinds every so often, each of up to 0.7 s. */
-  function startLoad(
+  /** One of eight kinds of requests, each of up to 0.7 s. */
+  const request = (call: number) => `SELECT ${'1, '.repeat(call % 8)} pg_sleep(${(call % 8) / 10})`;
+
+  /** A pool of 5, which keeps its sessions; `use` returns what ends its use. */
+  function openPool(
     application_name: string,
-    {every_ms, address}: {every_ms: number; address: string},
+    address: string,
+    use: (pool: pg.Pool) => () => Promise<unknown>,
   ): void {
     const pool = new pg.Pool({
       connectionString: server.url({user: 'app', password: 'hunter2', application_name}),
       max: 5,
+      idleTimeoutMillis: 0,
       stream: () => socketFrom(address),
     });
-    const calls: Promise<unknown>[] = [];
-    const call = () => {
-      const kind = calls.length % 8;
-      calls.push(pool.query(`SELECT ${'1, '.repeat(kind)} pg_sleep(${kind / 10})`));
-    };
-    for (let first = 0; first < 5; first++) call();
-    const timer = setInterval(call, every_ms);
+    const end = use(pool);
     onTestFinished(async () => {
-      clearInterval(timer);
-      await Promise.all(calls);
+      await end();
       await pool.end();
     });
+  }
+
+  /** More requests at a time than it has sessions, all the time. */
+  function starve(pool: pg.Pool): () => Promise<unknown> {
+    let isOver = false;
+    const work = async (worker: number) => {
+      for (let call = worker; !isOver; call++) await pool.query(request(call));
+    };
+    const workers = Promise.all(Array.from({length: 20}, (_, worker) => work(worker)));
+    return () => {
+      isOver = true;
+      return workers;
+    };
+  }
+
+  /** Five requests at once, then one every so often: two at a time on average. */
+  function useWell(pool: pg.Pool): () => Promise<unknown> {
+    const calls = [0, 1, 2, 3, 4].map(call => pool.query(request(call)));
+    const timer = setInterval(() => calls.push(pool.query(request(calls.length))), 160);
+    return () => {
+      clearInterval(timer);
+      return Promise.all(calls);
+    };
   }
 
   it('takes the word of a pool that reports, whose load looks like that of a batch', async () => {
@@ -154,8 +175,8 @@ describeEachMajor('snapshot of a server', major => {
   });
 
   it('names a pool that starves while the server rests, and not one that is used well', async () => {
-    startLoad('starving', {every_ms: 55, address: '127.0.0.2'});
-    startLoad('busy', {every_ms: 160, address: '127.0.0.3'});
+    openPool('starving', '127.0.0.2', starve);
+    openPool('busy', '127.0.0.3', useWell);
     const {stdout, output} = capture();
     const url = server.url({user: 'app', password: 'hunter2'});
     const context = {...createCliContext(), output};
@@ -171,11 +192,11 @@ describeEachMajor('snapshot of a server', major => {
         ...{sessions: 5, ceiling: 5, most_busy: 5, instances: 1, revisions: 1, reported: null},
         verdict: 'saturated',
         reason: expect.stringMatching(
-          /^all 5 busy in \d+% of 17 readings over [89]s; the server has \d+ free slots: the application's pool is the limit, not the server$/,
+          /^all 5 busy in \d+% of 17 readings over \d+s; the server has \d+ free slots: the application's pool is the limit, not the server$/,
         ),
       },
     ]);
     expect(waits[0]).toMatchObject({class: 'Timeout', event: 'PgSleep'});
-    expect(waits[0].average_active_sessions).toBeGreaterThan(5);
+    expect(waits[0].average_active_sessions).toBeGreaterThan(4);
   });
 });
