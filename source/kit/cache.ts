@@ -70,7 +70,8 @@ export function createCache(options: CacheOptions = {}, now = () => performance.
   const {ttlMs = 5 * 60_000, staleMs = 30_000, maxEntries = 1000, maxBytes = 32 * 1024 ** 2} = options;
   const counts = {hits: 0, staleHits: 0, joined: 0, misses: 0, bypassed: 0, failures: 0};
   const generations = new Map<string, number>();
-  const loading = new Set<string>();
+  /** One ID may load twice: what was invalidated, and what was asked for after that. */
+  const loading = new Set<{id: string}>();
   const kept = new LRUCache<string, Kept, Load>({
     max: maxEntries,
     maxSize: maxBytes,
@@ -85,14 +86,15 @@ export function createCache(options: CacheOptions = {}, now = () => performance.
     // What was invalidated while it loaded is returned to those who wait for it, and not kept.
     ignoreFetchAbort: true,
     async fetchMethod(id, _, {context: load}) {
-      loading.add(id);
+      const own = {id};
+      loading.add(own);
       try {
         return freeze(await load());
       } catch (error) {
         counts.failures++;
         throw error;
       } finally {
-        loading.delete(id);
+        loading.delete(own);
       }
     },
   });
@@ -120,7 +122,8 @@ export function createCache(options: CacheOptions = {}, now = () => performance.
       }
       // An array's JSON begins with that of its first members.
       const start = JSON.stringify([ownerOf(what), what.prefix]).slice(0, -2);
-      for (const id of [...kept.keys(), ...loading]) if (id.startsWith(start)) kept.delete(id);
+      for (const id of [...kept.keys(), ...[...loading].map(each => each.id)])
+        if (id.startsWith(start)) kept.delete(id);
     },
     clear() {
       kept.clear();

@@ -132,6 +132,23 @@ describe('invalidation', () => {
     expect([await first, await second, await get()]).toEqual([1, 2, 2]);
   });
 
+  test('by prefix while the second load of a key is under way and its first has ended', async () => {
+    const cache = createCache();
+    const answers: ((value: number) => void)[] = [];
+    const get = () => cache.get(pool, key, () => new Promise<number>(resolve => void answers.push(resolve)));
+    const first = get();
+    cache.invalidate({tenant: 7, prefix: 'sch'});
+    const second = get();
+    answers[0]?.(1);
+    expect(await first).toBe(1);
+    cache.invalidate({tenant: 7, prefix: 'sch'});
+    answers[1]?.(2);
+    expect(await second).toBe(2);
+    const third = get();
+    answers[2]?.(3);
+    expect(await third).toBe(3);
+  });
+
   test('of everything', async () => {
     const {get, cache} = counting();
     await get();
