@@ -58,6 +58,7 @@ export function saturatedPool(context: Context, history: PoolHistory): Finding |
   const mean_ms = main === null ? null : meanExecMs(context.snapshot, main.query_id);
   const free = `${counted(budget.headroom, 'slot')} of the server ${budget.headroom === 1 ? 'is' : 'are'} free`;
   const reported = last.reported?.waiting ? last.reported : undefined;
+  const idle = reported === undefined ? 0 : idleInUse(sessions);
   const full =
     reported === undefined
       ? `the pool of ${poolName(last)} is full: all ${last.sessions} sessions busy in ${formatRatio(share, 0)} of ${samples.length} readings`
@@ -96,14 +97,23 @@ export function saturatedPool(context: Context, history: PoolHistory): Finding |
       `${free}: the application's pool is the limit, not the server. Requests beyond it wait in the application (P2024)${reported === undefined ? ', which the server cannot see' : ', which reports them in application_name'}.`,
       ...(main === null
         ? [
-            'Its sessions run different statements, and few wait for a lock: it has more to do than its pool serves.',
+            idle > 0
+              ? `${idle} of its sessions are idle on the server, though their pools have none free: requests keep connections between their statements.`
+              : 'Its sessions run different statements, and few wait for a lock: it has more to do than its pool serves.',
           ]
         : [
             `${main.sessions} of its ${last.sessions} sessions run ${main.text}${mean_ms === null ? '' : `, ${formatMs(mean_ms)} on average`}.`,
           ]),
     ],
-    ...actsOf(history, main),
+    ...actsOf(history, main, idle > 0),
   };
+}
+
+/** Sessions that their pool has handed out, as it makes requests wait, and that run nothing; 0 if they are the fewer. */
+function idleInUse(sessions: readonly Backend[]): number {
+  const own = sessions.filter(({pool_report}) => pool_report !== undefined && pool_report.waiting > 0);
+  const idle = own.filter(({state}) => state === 'idle').length;
+  return idle > own.length / 2 ? idle : 0;
 }
 
 /** `34 requests wait for its pools of 9 connections, at the 95th percentile for 1.20s`. */
@@ -151,18 +161,22 @@ const leastStatements = 6;
 
 type MainStatement = {text: string; query_id: string | null; sessions: number};
 
-/** The statement that more than half of the active sessions run. */
+/** The statement that more than half of the sessions run. */
 function mainStatement(sessions: readonly Backend[]): MainStatement | null {
   const active = sessions.filter(isActive);
   const groups = groupBy(active, ({query_id, query}) => query_id ?? query ?? '');
   const [most = []] = [...groups.values()].sort((a, b) => b.length - a.length);
   const [first] = most;
   const text = statementText(first?.query ?? null);
-  if (first === undefined || text === null || most.length <= active.length / 2) return null;
+  if (first === undefined || text === null || most.length <= sessions.length / 2) return null;
   return {text, query_id: first.query_id, sessions: most.length};
 }
 
-function actsOf({last, sessions}: PoolHistory, main: MainStatement | null): Pick<Finding, 'acts' | 'params'> {
+function actsOf(
+  {last, sessions}: PoolHistory,
+  main: MainStatement | null,
+  isIdleInUse: boolean,
+): Pick<Finding, 'acts' | 'params'> {
   const tune: Act = tuneAct(
     last.usename,
     {
@@ -174,7 +188,11 @@ function actsOf({last, sessions}: PoolHistory, main: MainStatement | null): Pick
       costs: 'more statements at the same time: where CPU or disk is the limit, each takes longer',
     },
   );
-  if (main === null) return {params: tune.params, acts: [tune]};
+  const release = advice(
+    'release the connection between the statements of a request, or while it calls something else',
+    'a change of the application; what belongs together stays in one transaction',
+  );
+  if (main === null) return {params: tune.params, acts: isIdleInUse ? [tune, release] : [tune]};
   const faster = advice(
     `make ${main.text} faster: its plan and waits are in Statements`,
     'nothing else makes the pool serve more requests without more load',
