@@ -29,6 +29,7 @@ export type StageServer = Pick<ThrowawayServer, 'host' | 'port' | 'superuserPass
 export async function openStage(server: StageServer): Promise<Stage & {end(): Promise<void>}> {
   const passwords = new Map<string, string>();
   const clients = new Set<pg.Client>();
+  const pools = new Set<pg.Pool>();
   const ending = new AbortController();
   const {signal} = ending;
   // Each of the clients' pauses listens to it.
@@ -47,15 +48,14 @@ export async function openStage(server: StageServer): Promise<Stage & {end(): Pr
   await setup.query(`CREATE DATABASE ${database}`);
   await setup.end();
 
-  async function connect({
+  function configOf({
     role,
     application_name = '',
     address = '127.0.0.1',
     database: other = database,
     replication = false,
-  }: Login): Promise<pg.Client> {
-    signal.throwIfAborted();
-    const client = new pg.Client({
+  }: Login): pg.ClientConfig {
+    return {
       host,
       port,
       database: other,
@@ -64,7 +64,12 @@ export async function openStage(server: StageServer): Promise<Stage & {end(): Pr
       application_name,
       ...(replication && {replication: 'true'}),
       stream: () => socketFrom(address),
-    });
+    };
+  }
+
+  async function connect(login: Login): Promise<pg.Client> {
+    signal.throwIfAborted();
+    const client = new pg.Client(configOf(login));
     client.on('error', () => {});
     client.on('end', () => clients.delete(client));
     await client.connect();
@@ -122,6 +127,14 @@ export async function openStage(server: StageServer): Promise<Stage & {end(): Pr
       const running = repeat(login, work, pause_ms, until).finally(() => loops.delete(running));
       loops.add(running);
     },
+    pool(login, options) {
+      const pool = new pg.Pool({...configOf(login), ...options});
+      pool.on('error', () => {});
+      // Of a connection that is checked out, the pool handles none.
+      pool.on('connect', client => client.on('error', () => {}));
+      pools.add(pool);
+      return pool;
+    },
     async analyze() {
       // What this session wrote is counted up to a second later, and after the ANALYZE would count as changed since.
       await admin.query('SELECT pg_stat_force_next_flush()').catch(() => pause(flushWithin_ms, signal));
@@ -140,7 +153,7 @@ export async function openStage(server: StageServer): Promise<Stage & {end(): Pr
     async end() {
       ending.abort();
       // A client whose statement runs or waits would not end before the server does.
-      for (const client of clients) client.end().catch(() => {});
+      for (const client of [...clients, ...pools]) client.end().catch(() => {});
       await Promise.race([Promise.allSettled(loops), sleepMs(500)]);
     },
   };

@@ -64,6 +64,8 @@ export type Stage = {
    * application would log it; a lost connection is opened again. `pause_ms` between repetitions, 0 by default.
    */
   loop(login: Login, work: (client: pg.Client) => Promise<unknown>, options?: LoopOptions): Promise<void>;
+  /** The pool of an application's instance; ended when the story ends. Its connections' errors are ignored. */
+  pool(login: Login, options: Pick<pg.PoolConfig, 'max' | 'connectionTimeoutMillis'>): pg.Pool;
   /** ANALYZE of all tables, so that autovacuum and poolctl find nothing to do. */
   analyze(): Promise<void>;
   /** Waits for something that the server says; throws after a minute. */

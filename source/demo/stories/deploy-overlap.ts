@@ -1,7 +1,13 @@
-import type {Stage, Story} from '../../../source/demo/stories/story.ts';
+import {redeployWhenLimited} from './redeploy.ts';
+import type {Stage, Story} from './story.ts';
 
 const login = {role: 'shop_app', application_name: 'storefront'};
 const poolSize = 6;
+const revisions = {
+  old: ['127.0.0.11', '127.0.0.12', '127.0.0.13', '127.0.0.14'],
+  new: ['127.0.0.41', '127.0.0.42', '127.0.0.43', '127.0.0.44'],
+  next: ['127.0.0.51', '127.0.0.52', '127.0.0.53', '127.0.0.54'],
+};
 
 /** A rolling deploy: the old revision and the new one hold their pools at the same time. */
 export const story: Story = {
@@ -17,9 +23,8 @@ INSERT INTO "Product" SELECT n, 'product ' || n FROM generate_series(1, 2000) n;
 ANALYZE;`);
   },
   async start(stage) {
-    const old = new AbortController();
-    revisions.set(stage, old);
-    await startRevision(stage, ['127.0.0.11', '127.0.0.12', '127.0.0.13', '127.0.0.14'], old.signal);
+    const [old, current] = [new AbortController(), new AbortController()];
+    await startRevision(stage, {addresses: revisions.old, poolSize, signal: old.signal});
     for (let index = 0; index < 3; index++) {
       await stage.loop(
         {role: 'search_app', application_name: 'search', address: '127.0.0.21'},
@@ -32,7 +37,14 @@ ANALYZE;`);
     await stage.until(
       `SELECT min(clock_timestamp() - backend_start) > '8s' FROM pg_stat_activity WHERE application_name = 'storefront'`,
     );
-    await startRevision(stage, ['127.0.0.41', '127.0.0.42', '127.0.0.43', '127.0.0.44'], stage.signal);
+    await startRevision(stage, {addresses: revisions.new, poolSize, signal: current.signal});
+    redeployWhenLimited(stage, login.role, async limit => {
+      old.abort();
+      await stage.until(hold(revisions.old, 0));
+      const fitting = Math.floor(limit / (2 * revisions.next.length));
+      await startRevision(stage, {addresses: revisions.next, poolSize: fitting, signal: stage.signal});
+      current.abort();
+    }).catch(() => {});
   },
   first: {
     cause: 'deploy-overlap',
@@ -43,15 +55,19 @@ ANALYZE;`);
   },
   innocents: ['search', 'psql', 'storefront'],
   async cure(stage) {
-    revisions.get(stage)?.abort();
-    await stage.until(`SELECT count(*) <= 24 FROM pg_stat_activity WHERE application_name = 'storefront'`);
+    await stage.admin.query('ALTER ROLE shop_app CONNECTION LIMIT 45');
+    await stage.until(hold([...revisions.old, ...revisions.new], 0));
   },
-  solution: ['The pools were sized for one revision: 4 pods x 6. With 3 each, two revisions fit.'],
+  solution: [
+    'The pools were sized for one revision: 4 pods x 6. During a deploy there were two, 48 sessions of 57 slots, and the pods of the new one did not become ready.',
+    'tune-connection-limit with deploy_overlap 2 computed the size that fits twice, 5, and limited the role to what both may hold.',
+    'The next deploy took it; the old revision was stopped as soon as the new one served.',
+  ],
 };
 
-const revisions = new WeakMap<Stage, AbortController>();
+type Revision = {addresses: string[]; poolSize: number; signal: AbortSignal};
 
-async function startRevision(stage: Stage, addresses: string[], signal: AbortSignal): Promise<void> {
+async function startRevision(stage: Stage, {addresses, poolSize, signal}: Revision): Promise<void> {
   for (const address of addresses) {
     for (let index = 0; index < poolSize; index++) {
       await stage.loop(
@@ -65,8 +81,10 @@ async function startRevision(stage: Stage, addresses: string[], signal: AbortSig
       );
     }
   }
+  await stage.until(hold(addresses, addresses.length * poolSize));
+}
+
+function hold(addresses: string[], sessions: number): string {
   const list = addresses.map(each => `'${each}'`).join(', ');
-  await stage.until(
-    `SELECT count(*) = ${addresses.length * poolSize} FROM pg_stat_activity WHERE application_name = 'storefront' AND client_addr IN (${list})`,
-  );
+  return `SELECT count(*) = ${sessions} FROM pg_stat_activity WHERE application_name = 'storefront' AND client_addr IN (${list})`;
 }
