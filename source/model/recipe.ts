@@ -139,14 +139,14 @@ export type Plan = {
   server_doubt?: string;
   steps: Step[];
   skipped: Skipped[];
-  /** Steps per batch; a pause follows each batch. With `watch_groups` the first batch is one step. */
+  /** Steps per batch; a pause follows each batch. */
   batch_size: number;
   pause_ms: number;
   /** Connection slots it is expected to free. */
   slots_freed: number;
   /**
-   * Groups that stop the run between batches if they reconnect as many sessions as were ended, or if others of their sessions end
-   * with the first one.
+   * Groups that stop the run between batches if they reconnect as many sessions as were ended. A pause follows the first session that
+   * is ended of each, and stops the run if others of the group have ended with it.
    */
   watch_groups: WatchedGroup[];
   /** Sessions that come back are no reason to stop. */

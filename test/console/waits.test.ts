@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import type {Backend} from '../../source/model/snapshot.ts';
+import {exampleServer} from '../helpers/identity.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
 import {open, play, press, read, rowsOf, screenOf} from './played.ts';
 
@@ -46,6 +47,18 @@ describe('the Waits view', () => {
     expect(rowsOf(by_statement)[1]).toContain('/event=IO:DataFileRead');
     const same = press(by_statement, 'enter');
     expect(screenOf(same)).toContain('these sessions differ in nothing else');
+  });
+
+  it('begins anew on another server', () => {
+    const of = (system_identifier: string, second: number) => {
+      const now = createSnapshot({
+        at: new Date(Date.UTC(2026, 0, 1, 12, 0, second)).toISOString(),
+        backends: [createBackend(orders)],
+      });
+      return read({...now, target: {...now.target, server: {...exampleServer, system_identifier}}});
+    };
+    const state = play(open(120, 40), of('1', 0), of('1', 5), of('2', 10)).state;
+    expect(screenOf(press(state, '9'))).toContain('average of 1 reading');
   });
 
   it('groups by another dimension', () => {

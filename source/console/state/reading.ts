@@ -1,6 +1,7 @@
 import {type HistorySample, pushSample} from '../../core/activity/budget.ts';
 import {statementKey} from '../../core/activity/rates.ts';
 import {addLoad, type LoadHistory, noLoad} from '../../core/activity/session-load.ts';
+import {isOtherServer} from '../../core/assessment/sample.ts';
 import {addSample} from '../../core/assessment/samples.ts';
 import {whyReadOnly} from '../../core/engine/run-state.ts';
 import {type DiagnosisData, dueData, type LoadedFacts, noDiagnosisData} from '../../core/recipe/diagnose.ts';
@@ -142,11 +143,12 @@ export function pushCharts(
   snapshot: Snapshot,
   facts: AssessmentFacts,
 ): Charts {
+  const last = samples.at(-1);
   return {
     history: pushSample(history, snapshot),
     trends: pushTrends(trends, snapshot),
     samples: addSample(samples, snapshot, facts),
-    load: addLoad(load, snapshot),
+    load: addLoad(last !== undefined && isOtherServer(last, snapshot) ? noLoad : load, snapshot),
   };
 }
 

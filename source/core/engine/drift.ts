@@ -1,6 +1,6 @@
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {EnginePorts, Recheck} from '../../model/ports.ts';
-import type {GroupKey, ParameterValues, Plan, Recipe} from '../../model/recipe.ts';
+import type {GroupKey, ParameterValues, Plan, Recipe, WatchedGroup} from '../../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
 import type {RunStep, SlotUsage} from '../../model/run.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
@@ -130,20 +130,17 @@ export function detectReconnect(
  * ended. Null otherwise.
  */
 export function detectVanished(
-  plan: Plan,
+  group: WatchedGroup,
   steps: readonly RunStep[],
   before: SlotUsage | null,
   now: SlotUsage | null,
 ): string | null {
   if (before === null || now === null) return null;
-  for (const group of plan.watch_groups) {
-    if (!group.steps.some(index => steps[index]?.result?.outcome === 'verified')) continue;
-    const others = countOf(before, group) - 1;
-    const vanished = others - countOf(now, group);
-    if (vanished >= Math.max(2, others / 4))
-      return `${vanished} of ${others} other sessions of ${describeGroup(group)} ended with the first one`;
-  }
-  return null;
+  const ended = group.steps.filter(index => steps[index]?.result?.outcome === 'verified').length;
+  const others = countOf(before, group) - ended;
+  const vanished = others - countOf(now, group);
+  if (vanished < Math.max(2, others / 4)) return null;
+  return `${vanished} of ${others} other sessions of ${describeGroup(group)} ended with the first one`;
 }
 
 /** `web/app@10.0.0.7`: application, role and client. */

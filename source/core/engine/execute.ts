@@ -1,6 +1,6 @@
 import type {JournalEvent, ProcessIdentity} from '../../model/journal-entry.ts';
 import type {EnginePorts, RunIdentity, Sha256} from '../../model/ports.ts';
-import type {Plan} from '../../model/recipe.ts';
+import type {Plan, WatchedGroup} from '../../model/recipe.ts';
 import type {RunState, SlotUsage, StepResult} from '../../model/run.ts';
 import type {Step} from '../../model/step.ts';
 import {withAfter} from '../assessment/recovery.ts';
@@ -68,6 +68,8 @@ type Run = {
   state: RunState;
   /** Set when the run ends early. */
   stopped: Stop | null;
+  /** Groups for which it was looked whether other sessions ended with the first one. */
+  seen: Set<WatchedGroup>;
   /** Whether the journal has the run's first entry and needs its `end`. */
   isOpen: boolean;
   stop(stop: Stop): void;
@@ -86,6 +88,7 @@ function createRun(plan: Plan, identity: RunIdentity, ports: EnginePorts, interr
       harm: ports.harm?.before ?? [],
     },
     stopped: null,
+    seen: new Set(),
     isOpen: false,
     stop(stop) {
       self.stopped = stop;
@@ -109,7 +112,9 @@ async function* executeSteps(run: Run): AsyncGenerator<RunState> {
   await openRun(run);
   yield run.state;
   for (const [index, step] of plan.steps.entries()) {
-    if (beginsBatch(plan, index)) yield* pause(run, index);
+    const group = unseenGroup(run, index);
+    const isNewBatch = index > 0 && index % plan.batch_size === 0;
+    if (group !== null || isNewBatch) yield* pause(run, index, {group, isNewBatch});
     throwIfInterrupted(run);
     yield* runStep(run, index, step);
     yield run.state;
@@ -126,10 +131,13 @@ function refusal(source: string): Stop {
   return {status: 'failed', reason: whyReadOnly(source), exit_code: exitCodes.usage};
 }
 
-/** Where sessions of applications are ended the first batch is one session: it shows what ends with it. */
-function beginsBatch({watch_groups, batch_size}: Plan, index: number): boolean {
-  if (watch_groups.length === 0) return index > 0 && index % batch_size === 0;
-  return index > 0 && (index - 1) % batch_size === 0;
+/** The group of this step's session, if one of its sessions was ended and what ended with it was not looked at. */
+function unseenGroup({plan, state, seen}: Run, index: number): WatchedGroup | null {
+  const group = plan.watch_groups.find(({steps}) => steps.includes(index));
+  if (group === undefined || seen.has(group)) return null;
+  if (!group.steps.some(step => state.steps[step]?.result?.outcome === 'verified')) return null;
+  seen.add(group);
+  return group;
 }
 
 async function openRun(run: Run): Promise<void> {
@@ -151,7 +159,11 @@ async function openRun(run: Run): Promise<void> {
 }
 
 /** Waits between batches. Throws StopRun if an application has reconnected as many sessions as were ended. */
-async function* pause(run: Run, next: number): AsyncGenerator<RunState> {
+async function* pause(
+  run: Run,
+  next: number,
+  {group, isNewBatch}: {group: WatchedGroup | null; isNewBatch: boolean},
+): AsyncGenerator<RunState> {
   const {plan, ports} = run;
   run.state = {...run.state, phase: 'pausing', current: next, pause_ms: plan.pause_ms};
   yield run.state;
@@ -159,18 +171,16 @@ async function* pause(run: Run, next: number): AsyncGenerator<RunState> {
   throwIfInterrupted(run);
   const after = await readSlots(run);
   run.state = {...run.state, after, pause_ms: null};
-  if (next === 1) {
-    const vanished = detectVanished(plan, run.state.steps, run.state.before, after);
-    if (vanished !== null) {
-      throw new StopRun({
-        status: 'stopped',
-        reason: vanished,
-        hint: "its process may have ended: a pool of node-postgres without a listener for 'error' ends it; see that it is back before you end more",
-      });
-    }
-    // One new session may be chance.
-    if (plan.batch_size > 1) return;
+  const vanished = group && detectVanished(group, run.state.steps, run.state.before, after);
+  if (vanished !== null) {
+    throw new StopRun({
+      status: 'stopped',
+      reason: vanished,
+      hint: "its process may have ended: a pool of node-postgres without a listener for 'error' ends it; see that it is back before you end more",
+    });
   }
+  // After a single session one that is new may be chance.
+  if (!isNewBatch) return;
   const reconnect = detectReconnect(plan, run.state.steps, run.state.before, after);
   if (reconnect !== null) {
     throw new StopRun({

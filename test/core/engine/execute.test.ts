@@ -5,6 +5,7 @@ import type {JournalDraft} from '../../../source/model/journal-entry.ts';
 import type {EnginePorts} from '../../../source/model/ports.ts';
 import type {Plan} from '../../../source/model/recipe.ts';
 import type {RunState} from '../../../source/model/run.ts';
+import type {Step} from '../../../source/model/step.ts';
 import {exampleServer} from '../../helpers/identity.ts';
 import {createPlan, createPorts, group, type PortBehaviour, slotUsage} from './engine-ports.ts';
 
@@ -28,11 +29,11 @@ describe('execute', () => {
     expect(calls).toEqual([
       ...['slots', 'run'],
       ...['intent 0', 'apply 1', 'verify 1', 'outcome 0 verified'],
-      // The first batch is one session.
+      // What ends with the first session is looked at before the second.
       ...['sleep 500', 'slots'],
       ...['intent 1', 'apply 2', 'verify 2', 'outcome 1 verified'],
-      ...['intent 2', 'apply 3', 'verify 3', 'outcome 2 verified'],
       ...['sleep 500', 'slots'],
+      ...['intent 2', 'apply 3', 'verify 3', 'outcome 2 verified'],
       ...['intent 3', 'apply 4', 'verify 4', 'outcome 3 verified'],
       ...['close', 'slots', 'end done'],
     ]);
@@ -247,7 +248,7 @@ describe('execute', () => {
     const state = await run(createPlan(4), ports);
     expect(state).toMatchObject({status, exit_code});
     // Not after the first session alone: one new session may be chance.
-    expect(calls.filter(call => call.startsWith('apply'))).toHaveLength(status === 'done' ? 4 : 3);
+    expect(calls.filter(call => call.startsWith('apply'))).toHaveLength(status === 'done' ? 4 : 2);
   });
 
   it.each([
@@ -271,6 +272,29 @@ describe('execute', () => {
     expect(state.reason).toBe(reason);
     expect(state.status).toBe(reason === null ? 'done' : 'stopped');
     expect(calls.filter(call => call.startsWith('apply'))).toHaveLength(executed);
+  });
+
+  it('looks after the first session that is ended, and once for each group', async () => {
+    const other = {...group, application_name: 'job'};
+    const skips = async (step: Step) =>
+      step.subject === 'backend:1' ? ({kind: 'skip', reason: 'changed'} as const) : ({kind: 'go'} as const);
+    const {ports, calls} = createPorts({
+      recheck: skips,
+      slots: async () => ({
+        ...{used: 9, headroom: 9},
+        groups: [
+          {...group, count: 5},
+          {...other, count: calls.includes('apply 3') ? 0 : 4},
+        ],
+      }),
+    });
+    const watch_groups = [
+      {...group, steps: [0, 1]},
+      {...other, steps: [2, 3]},
+    ];
+    const state = await run(createPlan(4, {watch_groups, batch_size: 10}), ports);
+    expect(state.reason).toBe('3 of 3 other sessions of job/app@10.0.0.1 ended with the first one');
+    expect(calls.filter(call => call.startsWith('apply'))).toEqual(['apply 2', 'apply 3']);
   });
 
   it('does not report a reconnect for a group whose sessions were not ended', async () => {
