@@ -68,6 +68,8 @@ type Load = () => PromiseLike<unknown>;
 /** An in-memory cache of query results, one per process. `now` returns milliseconds. */
 export function createCache(options: CacheOptions = {}, now = () => performance.now()): Cache {
   const {ttlMs = 5 * 60_000, staleMs = 30_000, maxEntries = 1000, maxBytes = 32 * 1024 ** 2} = options;
+  requireWhole({ttlMs, maxEntries, maxBytes}, 1);
+  requireWhole({staleMs}, 0);
   const counts = {hits: 0, staleHits: 0, joined: 0, misses: 0, bypassed: 0, failures: 0};
   const generations = new Map<string, number>();
   /** One ID may load twice: what was invalidated, and what was asked for after that. */
@@ -80,7 +82,6 @@ export function createCache(options: CacheOptions = {}, now = () => performance.
     ttl: ttlMs,
     ttlResolution: 0,
     perf: {now},
-    allowStale: staleMs > 0,
     // A value whose refresh failed is stale, not gone.
     noDeleteOnFetchRejection: staleMs > 0,
     // What was invalidated while it loaded is returned to those who wait for it, and not kept.
@@ -106,9 +107,10 @@ export function createCache(options: CacheOptions = {}, now = () => performance.
         counts.bypassed++;
         return load(client);
       }
-      if (kept.getRemainingTTL(id) < -staleMs) kept.delete(id);
+      // A load that takes longer than the times is joined, not begun again.
+      const allowStale = staleMs > 0 && kept.getRemainingTTL(id) >= -staleMs;
       const status: LRUCache.Status<string, Kept, Load> = {};
-      const found = kept.fetch(id, {context: () => load(client), status});
+      const found = kept.fetch(id, {context: () => load(client), status, allowStale});
       if (status.fetch === 'hit') counts.hits++;
       else if (status.returnedStale) counts.staleHits++;
       else if (status.fetch === 'inflight') counts.joined++;
@@ -152,9 +154,7 @@ function ownerOf({tenant, shared}: {tenant?: unknown; shared?: unknown}): string
   if (shared === true && tenant === undefined) return null;
   if (
     shared === undefined &&
-    (typeof tenant === 'number' ||
-      typeof tenant === 'bigint' ||
-      (typeof tenant === 'string' && tenant !== ''))
+    (Number.isFinite(tenant) || typeof tenant === 'bigint' || (typeof tenant === 'string' && tenant !== ''))
   )
     return String(tenant);
   throw new TypeError('a cache key names its tenant, or says shared: true');
@@ -178,22 +178,31 @@ function isTransaction(client: object): boolean {
 
 /**
  * Freezes the arrays and plain objects of a value and estimates its size in memory. Dates, Buffers, Decimals and other
- * instances of classes are not frozen.
+ * instances of classes are not frozen, nor is what they refer to: a Result of pg refers to the parsers that all queries share.
  */
 function freeze(value: unknown): Kept {
-  return {value, bytes: sizeOf(value, new Set())};
+  return {value, bytes: sizeOf(value, true, new Set())};
 }
 
 /** V8's sizes, rounded: 8 bytes a reference or number, 16 and the text a string, 24 an object. */
-function sizeOf(value: unknown, seen: Set<object>): number {
+function sizeOf(value: unknown, isOwn: boolean, seen: Set<object>): number {
   if (typeof value === 'string') return 16 + value.length;
   if (typeof value !== 'object' || value === null || seen.has(value)) return 8;
   seen.add(value);
   if (ArrayBuffer.isView(value)) return 64 + value.byteLength;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  const isPlain = isOwn && (Array.isArray(value) || prototype === Object.prototype || prototype === null);
   let bytes = 24;
   // A Decimal refers to its class.
-  for (const each of Object.values(value)) if (typeof each !== 'function') bytes += 8 + sizeOf(each, seen);
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (Array.isArray(value) || prototype === Object.prototype || prototype === null) Object.freeze(value);
+  for (const each of Object.values(value))
+    if (typeof each !== 'function') bytes += 8 + sizeOf(each, isPlain, seen);
+  if (isPlain) Object.freeze(value);
   return bytes;
+}
+
+function requireWhole(options: Record<string, number>, least: number): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (!Number.isInteger(value) || value < least)
+      throw new RangeError(`createCache: ${name} is ${value}; it is a whole number from ${least}`);
+  }
 }

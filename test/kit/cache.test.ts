@@ -56,6 +56,40 @@ test.each<[string, CacheOptions, number]>([
   expect(await get()).toBe(2);
 });
 
+test('a load that takes longer than its times is shared, and no value past them returned meanwhile', async () => {
+  const {get, load, pass} = counting({ttlMs: 100, staleMs: 50});
+  let answer: (value: number) => void = () => {};
+  const slow = () =>
+    new Promise<number>(resolve => {
+      answer = resolve;
+    });
+  load.mockImplementationOnce(slow);
+  const first = get();
+  pass(1000);
+  const second = get();
+  answer(7);
+  expect([await first, await second, load.mock.calls.length]).toEqual([7, 7, 1]);
+  pass(101);
+  load.mockImplementationOnce(slow);
+  const third = get();
+  pass(50);
+  const fourth = get();
+  answer(8);
+  expect([await third, await fourth, load.mock.calls.length]).toEqual([7, 8, 2]);
+});
+
+test.each<[CacheOptions]>([
+  [{ttlMs: 0}],
+  [{ttlMs: Number.NaN}],
+  [{ttlMs: 1.5}],
+  [{staleMs: -1}],
+  [{staleMs: Number.NaN}],
+  [{maxBytes: 0}],
+  [{maxEntries: 0}],
+])('refuses %j, with which a value would stay for ever or not at all', options => {
+  expect(() => createCache(options)).toThrow(RangeError);
+});
+
 test('a stale value remains while the server cannot be reached', async () => {
   const {get, load, cache, pass} = counting();
   await get();
@@ -63,7 +97,9 @@ test('a stale value remains while the server cannot be reached', async () => {
   load.mockRejectedValueOnce(new Error('ECONNREFUSED'));
   expect(await get()).toBe(1);
   await vi.waitFor(() => expect(cache.getStats().failures).toBe(1));
+  load.mockRejectedValueOnce(new Error('ECONNREFUSED'));
   expect(await get()).toBe(1);
+  await vi.waitFor(() => expect(cache.getStats().failures).toBe(2));
   pass(30_000);
   load.mockRejectedValueOnce(new Error('ECONNREFUSED'));
   await expect(get()).rejects.toThrow('ECONNREFUSED');
@@ -175,6 +211,7 @@ test.each([
   [{key: 'a', tenant: undefined}],
   [{key: 'a', tenant: null}],
   [{key: 'a', tenant: ''}],
+  [{key: 'a', tenant: Number.NaN}],
 ])('refuses %j, which would be shared by mistake', async incomplete => {
   const {get} = counting();
   await expect(get(incomplete as unknown as CacheKey)).rejects.toThrow(
@@ -209,6 +246,16 @@ test('what requests share cannot be changed by one of them', async () => {
   expect(() => rows.push(...rows)).toThrow(TypeError);
   expect(() => Object.assign(rows[0] ?? {}, {name: 'b'})).toThrow(TypeError);
   expect(() => rows[0]?.tags.sort()).toThrow(TypeError);
+});
+
+test('what an instance of a class refers to is not frozen, because others may share it', async () => {
+  const parsers = {text: {}};
+  class Result {
+    rows = [{name: 'a'}];
+    types = parsers;
+  }
+  await createCache().get(pool, key, async () => [new Result()]);
+  expect([Object.isFrozen(parsers), Object.isFrozen(parsers.text)]).toEqual([false, false]);
 });
 
 test('a value that contains itself is kept', async () => {
