@@ -1,4 +1,3 @@
-import {twoGenerations} from '../source/core/assessment/harms/slots-waves.ts';
 import {groupBy} from '../source/core/group-by.ts';
 import {instancesOf} from '../source/core/pool/clients.ts';
 import {readLoad} from '../source/core/pool/statement-load.ts';
@@ -13,7 +12,6 @@ import {
 import {tuningSteps} from '../source/core/pool/tuning-steps.ts';
 import {explainTuning} from '../source/core/pool/tuning-text.ts';
 import {readValues, writeText} from '../source/core/recipe/parameters.ts';
-import {groupByApplication} from '../source/core/sessions/session-plan.ts';
 import type {ParameterValues, Plan, Recipe} from '../source/model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../source/model/recipe-data.ts';
 import type {Backend, Snapshot} from '../source/model/snapshot.ts';
@@ -68,24 +66,17 @@ function defaults(snapshot: Snapshot, facts: RecipeData): ParameterValues {
   const role = named === undefined ? busy?.role : role_limits.find(({name}) => name === named)?.name;
   return {
     ...(role !== undefined && {role: writeText(role)}),
-    ...(busy && instancesNow(snapshot.backends.filter(({usename}) => usename === busy.role))),
+    ...(busy && {instances: String(instancesNow(snapshot, busy.role))}),
     ...(application?.prisma && {prisma_major: String(application.prisma.major)}),
   };
 }
 
-/** The processes of a role's applications; while a deploy of one overlaps, those of one revision. */
-function instancesNow(own: readonly Backend[]): ParameterValues {
-  const counts = groupByApplication(own).map(sessions => {
-    const generations = twoGenerations(sessions);
-    const [before, after] = [generations?.before ?? [], generations?.after ?? []].map(
-      each => instancesOf(each).length,
-    );
-    // A few more are a larger application, not another revision.
-    const isOverlap = before !== undefined && after !== undefined && after > 0 && after >= before / 2;
-    return {isOverlap, instances: isOverlap ? Math.max(before, after) : instancesOf(sessions).length};
-  });
-  const instances = counts.reduce((sum, each) => sum + each.instances, 0);
-  return {instances: String(instances), ...(counts.some(each => each.isOverlap) && {deploy_overlap: '2'})};
+/**
+ * The processes of a role's applications. During a deploy those of both revisions: how old its sessions are does not say which
+ * revision a process is of.
+ */
+function instancesNow({backends}: Snapshot, role: string): number {
+  return instancesOf(backends.filter(({usename}) => usename === role)).length;
 }
 
 function plan(snapshot: Snapshot, params: ParameterValues, facts: RecipeData): Plan {

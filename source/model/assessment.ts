@@ -8,6 +8,7 @@ import type {
   UncoveredForeignKey,
   WriteState,
 } from './server-facts.ts';
+import type {Database} from './snapshot.ts';
 
 /** What the last minute of readings means. Overview, `check`, metrics, recordings and reports read it, and nothing beside it. */
 export type Assessment = {
@@ -163,6 +164,8 @@ export type Sample = {
     xact_rollback: number;
     deadlocks: number;
     temp_bytes: number;
+    /** Without poolctl's own commits, which the counters have. */
+    rates?: Database['rates'];
   }[];
   /** Statements that sessions began since the sample before, by statement and application. */
   begun: {

@@ -1,4 +1,5 @@
 import {expect, it} from 'vitest';
+import killIdleSessions from '../../recipes/kill-idle-sessions.ts';
 import tuneConnectionLimit from '../../recipes/tune-connection-limit.ts';
 import type {Backend} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
@@ -58,4 +59,47 @@ it('Enter says what the verdict rests on, r opens the finding or the recipe', ()
   expect(page).toMatch(/r +tune-connection-limit, for role=app instances=1/);
   expect(press(state, 'r').overlay).toMatchObject({kind: 'finding', id: expect.stringContaining('web')});
   expect(press(readings(120, 40), 'r').wizard?.recipe).toBe(tuneConnectionLimit.id);
+});
+
+/** Eleven readings of `web` in two databases, with both recipes. */
+function inTwoDatabases(sessions: readonly Partial<Backend>[]) {
+  const backends = sessions.map((of, index) =>
+    createBackend({pid: index + 1, application_name: 'web', usename: 'app', ...of}),
+  );
+  const all = Array.from({length: 11}, (_, second) =>
+    read({...createSnapshot({backends}), at: `2026-01-01T00:02:${String(second + 10)}.000000Z`}),
+  );
+  const recipes = [tuneConnectionLimit, killIdleSessions];
+  return press(play(open(120, 40, {recipes}), ...all).state, '8');
+}
+
+const leaked = {state: 'idle in transaction', state_age_ms: 60_000, xact_age_ms: 60_000} as const;
+
+it.each([
+  ['shop', {application: 'web', role: 'app', database: 'shop'}],
+  ['archive', {application: 'web', role: 'app', database: 'archive'}],
+])('r ends leaked sessions of the database of the row, %s', (database, params) => {
+  const rows = inTwoDatabases([leaked, {}, {...leaked, datname: 'archive'}]);
+  const state = press(rows, ...(database === 'shop' ? ['r'] : ['j', 'r']));
+  expect(state.wizard).toMatchObject({recipe: 'kill-idle-sessions', params});
+});
+
+it('r ends the silent sessions of the verdict, not those of another address', () => {
+  const silent = {state_age_ms: 3_600_000, backend_age_ms: 7_200_000};
+  const newer = {state_age_ms: 1000, backend_age_ms: 600_000};
+  const state = press(inTwoDatabases([silent, newer, {...silent, client_addr: '10.0.0.99'}]), 'r');
+  expect(state.wizard?.params.pid).toMatch(/^1@/);
+  expect(state.wizard?.params.pid).not.toContain(',');
+});
+
+it("r opens no finding of the application's pool in another database", () => {
+  const busy = Array.from(
+    {length: 5},
+    (): Partial<Backend> => ({
+      ...{state: 'active', wait_event_type: null, pool_report: report},
+    }),
+  );
+  const state = inTwoDatabases([...busy, ...Array(6).fill({datname: 'archive'})]);
+  expect(state.findings).toMatchObject([{cause: 'pool-saturated'}]);
+  expect(press(state, 'r')).toMatchObject({overlay: null, wizard: {recipe: 'tune-connection-limit'}});
 });

@@ -160,14 +160,20 @@ describe('Prisma 7', () => {
       createBackend({pid: index + 1, usename: 'shop_app', application_name: 'shop', ...client}),
     );
     const snapshot = createSnapshot({backends});
-    expect(recipe.defaults?.(snapshot, facts)).toMatchObject({
-      ...{role: 'shop_app', instances: '2', deploy_overlap: '2'},
-    });
+    expect(recipe.defaults?.(snapshot, facts)).toEqual({role: 'shop_app', instances: '4'});
     const {explanation} = planOf({role: 'shop_app', instances: '2', deploy_overlap: '2'}, facts, snapshot);
     expect(explanation.join('\n')).not.toContain('may be too few');
     expect(explanation).toContainEqual(
       '2 of its 4 clients connected first within the last 21s, the others well before: a deploy may be under way, in which old and new instances are counted together.',
     );
+  });
+
+  it('counts an instance that was quiet, whose sessions are new', () => {
+    const backends = [
+      ...[600_000, 300_000].map(age => ({client_addr: '10.0.0.1', backend_age_ms: age})),
+      ...[8000, 7000].map(age => ({client_addr: '10.0.0.2', backend_age_ms: age})),
+    ].map((of, index) => createBackend({pid: index + 1, usename: 'shop_app', ...of}));
+    expect(recipe.defaults?.(createSnapshot({backends}), facts)).toEqual({role: 'shop_app', instances: '2'});
   });
 
   it('names the files that frameworks read before .env', () => {

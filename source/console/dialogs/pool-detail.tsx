@@ -11,21 +11,22 @@ import {recipeOfPool, verdictRole, verdictText} from '../rows/pools.ts';
 /** An application's pool: the verdict and what it rests on, its addresses, what it reports, and the recipe for it. */
 export function PoolDetail({id}: {id: string}) {
   const pool = useConsole(({assessment}) => assessment?.applications.find(each => poolKey(each) === id));
-  const at = useConsole(({snapshot}) => snapshot?.at ?? null);
-  if (pool === undefined || at === null)
+  const snapshot = useConsole(state => state.snapshot);
+  if (pool === undefined || snapshot === null)
     return (
       <Page>
         <Heading>pool</Heading>
         <Text role="warning">{'  this application has no session now'}</Text>
       </Page>
     );
-  const {recipe, params} = recipeOfPool(pool);
+  const {recipe, params} = recipeOfPool(pool, snapshot);
+  const now_ms = Date.parse(snapshot.at);
   return (
     <Page>
       <Heading>{`pool of ${poolName(pool)} in ${pool.datname || '?'}`}</Heading>
       <PropertyRows name={verdictText(pool)} value={pool.reason} nameRole={verdictRole(pool)} />
       <BlankRow />
-      <Properties properties={propertiesOf(pool, Date.parse(at))} />
+      <Properties properties={propertiesOf(pool, now_ms)} />
       <BlankRow />
       <Heading>addresses</Heading>
       {pool.clients.length === 0 && <Prose text="(hidden from this role: GRANT pg_monitor)" />}
@@ -34,7 +35,7 @@ export function PoolDetail({id}: {id: string}) {
           key={client.client_addr}
           name={client.client_addr ?? 'local'}
           nameWidth={18}
-          value={describeClient(client, Date.parse(at))}
+          value={describeClient(client, now_ms)}
         />
       ))}
       <BlankRow />

@@ -1,10 +1,13 @@
+import {deadSocketsOf} from '../../core/assessment/applications.ts';
 import {poolKey} from '../../core/assessment/sample.ts';
 import {thresholds} from '../../core/health/thresholds.ts';
 import {writeText} from '../../core/recipe/parameters.ts';
+import {sessionId} from '../../core/sessions/session.ts';
 import {formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
 import {writeDuration} from '../../core/text/time.ts';
 import type {ApplicationPool, PoolVerdict} from '../../model/application-pool.ts';
 import type {ParameterValues} from '../../model/recipe.ts';
+import type {Snapshot} from '../../model/snapshot.ts';
 import type {Role} from '../screen/line.ts';
 import {tableOf} from '../state/browsing.ts';
 import type {ConsoleState} from '../state/state.ts';
@@ -147,17 +150,22 @@ export function poolRows({
 }
 
 /** The recipe that answers the verdict, set to this pool. */
-export function recipeOfPool(pool: ApplicationPool): {recipe: string; params: ParameterValues} {
-  const {verdict, application_name, usename, instances} = pool;
+export function recipeOfPool(
+  pool: ApplicationPool,
+  {backends}: Snapshot,
+): {recipe: string; params: ParameterValues} {
+  const {verdict, application_name, usename, datname, instances} = pool;
   const role = writeText(usename);
-  const own = {application: writeText(application_name), role};
+  const own = {application: writeText(application_name), role, database: writeText(datname)};
   if (verdict === 'leaking') {
     const older_than = writeDuration(thresholds.longest_idle_in_transaction_ms.warning);
     return {recipe: 'kill-idle-sessions', params: {...own, older_than}};
   }
   if (verdict === 'dead_sockets') {
+    const dead = deadSocketsOf(backends.filter(backend => poolKey(backend) === poolKey(pool)));
     const older_than = writeDuration(thresholds.dead_socket_ms.warning);
-    return {recipe: 'kill-idle-sessions', params: {...own, states: 'idle', older_than}};
+    const pid = dead.map(sessionId).join(',');
+    return {recipe: 'kill-idle-sessions', params: {...own, states: 'idle', older_than, pid}};
   }
   if (verdict === 'parked') return {recipe: 'set-timeouts', params: {role}};
   return {

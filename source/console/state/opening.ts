@@ -93,10 +93,13 @@ export function openRecipeOfRow(state: ConsoleState): UpdateResult | null {
     });
   }
   const pool = selectedPool(state);
-  if (pool !== undefined) {
-    const found = state.findings.find(({subject}) => subject === poolSubject(pool));
-    if (found !== undefined) return openFinding(state, found);
-    const {recipe, params} = recipeOfPool(pool);
+  if (pool !== undefined && state.snapshot !== null) {
+    const subject = poolSubject(pool);
+    // A subject has no database: where the application works in several, its finding may be of another one.
+    const isInOne = state.assessment?.applications.filter(each => poolSubject(each) === subject).length === 1;
+    const found = isInOne && state.findings.find(each => each.subject === subject);
+    if (found) return openFinding(state, found);
+    const {recipe, params} = recipeOfPool(pool, state.snapshot);
     return openWizard(state, recipe, null, params);
   }
   if (state.view !== 'overview') return null;

@@ -13,6 +13,7 @@ import {busyReadings, isProtected} from './harms/pools-readings.ts';
 import {isSaturated, queueText} from './harms/pools-saturated.ts';
 import {longestMs, shortestMs} from './harms/slots-acts.ts';
 import {twoGenerations} from './harms/slots-waves.ts';
+import {poolKey} from './sample.ts';
 
 /** Every application that has a session now and how its pool fares over the samples; the one with the most sessions first. */
 export function applicationsOf(context: Context): ApplicationPool[] {
@@ -81,17 +82,20 @@ function ceilingOf(counts: readonly number[]): number {
   return Math.max(...counts.map((count, index) => Math.min(count, counts[index - 1] ?? counts[1] ?? count)));
 }
 
-/** Of the whole database, where this application alone has had sessions in it. */
+/** Of the whole database, where this application alone has had sessions in it; without poolctl's own transactions. */
 function transactionsPerSecond(samples: readonly Sample[], datname: string): number | null {
-  const [first, last] = [samples[0], samples.at(-1)];
-  if (first === undefined || last === undefined || first === last || !isAlone(last, datname)) return null;
-  const [before, after] = [first, last].map(({databases}) => {
-    const counters = databases.find(each => each.datname === datname);
-    return counters === undefined ? null : counters.xact_commit + counters.xact_rollback;
-  });
-  if (before == null || after == null || after < before) return null;
   if (!samples.every(sample => isAlone(sample, datname))) return null;
-  return ((after - before) * 1000) / (last.at_ms - first.at_ms);
+  // The rates of the first are of the time before it.
+  const rated = samples
+    .slice(1)
+    .flatMap(({databases}) => databases.find(each => each.datname === datname)?.rates ?? []);
+  const time_ms = rated.reduce((sum, {interval_ms}) => sum + interval_ms, 0);
+  const weighted = rated.reduce(
+    (sum, {interval_ms, commits_per_second, rollbacks_per_second}) =>
+      sum + (commits_per_second + rollbacks_per_second) * interval_ms,
+    0,
+  );
+  return time_ms === 0 ? null : weighted / time_ms;
 }
 
 function isAlone({pools}: Sample, datname: string): boolean {
@@ -112,13 +116,11 @@ function judge(context: Context, history: PoolHistory, figures: Figures): Judgem
   );
 }
 
-function leaking(context: Context, {last}: PoolHistory): Judgement | null {
-  const leak = leaksOf(context, thresholds.longest_idle_in_transaction_ms.warning).find(
-    ({sessions: [first]}) =>
-      first.application_name === last.application_name && (first.usename ?? '') === last.usename,
-  );
-  if (leak === undefined) return null;
-  const {sessions} = leak;
+function leaking(context: Context, {key}: PoolHistory): Judgement | null {
+  const sessions = leaksOf(context, thresholds.longest_idle_in_transaction_ms.warning)
+    .flatMap(leak => leak.sessions)
+    .filter(session => poolKey(session) === key);
+  if (sessions.length === 0) return null;
   return {
     verdict: 'leaking',
     reason: `${counted(sessions.length, 'session')} left idle in transaction, the longest for ${formatAge(longestMs(sessions))}`,
@@ -150,10 +152,12 @@ function saturated(context: Context, history: PoolHistory, figures: Figures): Ju
 
 /**
  * Sessions that have been silent for longer than pools keep them, at an address that has connected again since: a pool opens no
- * session while it has an idle one, so it has lost these.
+ * session while it has an idle one, so it may have lost these.
  */
-function deadSockets({sessions}: PoolHistory): Judgement | null {
-  const dead = [...groupBy(sessions, ({client_addr}) => client_addr ?? '').values()].flatMap(own => {
+export function deadSocketsOf(sessions: readonly Backend[]): Backend[] {
+  return instancesOf(sessions).flatMap(own => {
+    // Without a name, several programs may be taken for one.
+    if (own[0].application_name === '') return [];
     const silent = own.filter(
       ({state, state_age_ms}) => state === 'idle' && (state_age_ms ?? 0) >= thresholds.dead_socket_ms.warning,
     );
@@ -165,10 +169,14 @@ function deadSockets({sessions}: PoolHistory): Judgement | null {
     );
     return silent.length > 0 && newer.length >= silent.length ? silent : [];
   });
+}
+
+function deadSockets({sessions}: PoolHistory): Judgement | null {
+  const dead = deadSocketsOf(sessions);
   if (dead.length === 0) return null;
   return {
     verdict: 'dead_sockets',
-    reason: `${counted(dead.length, 'session')} silent for ${formatAge(shortestMs(dead))} and more, while ${dead.length === 1 ? 'its client has' : 'their clients have'} connected again: no pool has ${dead.length === 1 ? 'it' : 'them'}`,
+    reason: `${counted(dead.length, 'session')} silent for ${formatAge(shortestMs(dead))} and more, while ${dead.length === 1 ? 'its client has' : 'their clients have'} connected again: perhaps no pool has ${dead.length === 1 ? 'it' : 'them'}, or another process at that address has`,
   };
 }
 

@@ -9,7 +9,7 @@ import type {
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {statementKey} from '../activity/rates.ts';
 import {groupBy, mostOf} from '../group-by.ts';
-import {queueOf, type Reporting} from '../pool/reported-pool.ts';
+import {isReporting, queueOf, type Reporting} from '../pool/reported-pool.ts';
 import {isWaitingForLock} from '../sessions/session.ts';
 import {statementName} from '../sql/statement-name.ts';
 import {rootsOf} from './lock-graph.ts';
@@ -32,12 +32,13 @@ export function toSample(snapshot: Snapshot, at_ms: number, before: readonly Sam
     waits: waitsOf(snapshot),
     lwlocks: lwlocksOf(backends),
     transactions: backends.filter(isIdleInTransaction).map(toTransaction),
-    databases: databases.map(({datname, xact_commit, xact_rollback, deadlocks, temp_bytes}) => ({
+    databases: databases.map(({datname, xact_commit, xact_rollback, deadlocks, temp_bytes, rates}) => ({
       datname,
       xact_commit,
       xact_rollback,
       deadlocks,
       temp_bytes,
+      ...(rates !== undefined && {rates}),
     })),
     begun: begunOf(backends, sinceLast_ms),
     activity: activityOf(backends),
@@ -120,10 +121,9 @@ function poolsOf(backends: readonly Backend[], at_ms: number, sinceLast_ms: numb
     const known = pool.addresses[address];
     if (known === undefined) pool.clients++;
     pool.addresses[address] = (known ?? 0) + 1;
-    const {pool_report, state, state_age_ms} = backend;
-    if (pool_report !== undefined) {
+    if (isReporting(backend)) {
       const own = reporting.get(pool) ?? [];
-      own.push({pool_report, state, state_age_ms});
+      own.push(backend);
       reporting.set(pool, own);
     }
   }

@@ -47,17 +47,22 @@ const turns = 36 ** 2;
 /** A pool reports every 5 s at most, and at a checkout only. */
 const leftIdleMs = 10_000;
 
-export type Reporting = Pick<Backend, 'state' | 'state_age_ms'> & {pool_report: PoolReport};
+export type Reporting = Pick<
+  Backend,
+  'application_name' | 'usename' | 'datname' | 'client_addr' | 'state' | 'state_age_ms'
+> & {pool_report: PoolReport};
 
 /**
- * The reports of these sessions' pools, summed. While a session is left idle nobody waits, whatever the last report says: the next
- * one comes with the next checkout.
+ * The reports of these sessions' pools, summed. Where the sessions that were handed out last are left idle, no request waits,
+ * whatever their report says: the next one comes with the next checkout. Others may be idle because they were never released.
  */
 export function queueOf(sessions: readonly Reporting[]): PoolQueue {
-  const queues = [...groupBy(sessions, ({pool_report}) => pool_report.instance).values()].map(own => {
-    const {size, busy, waiting, wait_p95_ms} = own.map(({pool_report}) => pool_report).reduce(newerOf);
-    const isLeftIdle = own.some(
-      ({state, state_age_ms}) => state === 'idle' && (state_age_ms ?? 0) > leftIdleMs,
+  const queues = [...groupBy(sessions, processOf).values()].map(own => {
+    const reports = own.map(({pool_report}) => pool_report);
+    const {turn, size, busy, waiting, wait_p95_ms} = reports.reduce(newerOf);
+    const isLeftIdle = own.every(
+      ({pool_report, state, state_age_ms}) =>
+        pool_report.turn !== turn || (state === 'idle' && (state_age_ms ?? 0) > leftIdleMs),
     );
     if (!isLeftIdle) return {size, busy, waiting, wait_p95_ms};
     return {size, busy: own.filter(({state}) => state !== 'idle').length, waiting: 0, wait_p95_ms: 0};
@@ -72,12 +77,19 @@ export function queueOf(sessions: readonly Reporting[]): PoolQueue {
   };
 }
 
+/** An instance's three characters are unique among a few processes only. */
+function processOf({application_name, usename, datname, client_addr, pool_report}: Reporting): string {
+  return [application_name, usename, datname, client_addr, pool_report.instance].join('\0');
+}
+
 /** The longest wait that a pool reports, 95th percentile; null if none does, or none has ended yet. */
 export function poolWaitMs(sessions: readonly Backend[]): number | null {
-  const reporting = sessions.flatMap(({pool_report, state, state_age_ms}) =>
-    pool_report === undefined ? [] : [{pool_report, state, state_age_ms}],
-  );
+  const reporting = sessions.filter(isReporting);
   return reporting.length === 0 ? null : queueOf(reporting).wait_p95_ms;
+}
+
+export function isReporting(session: Backend): session is Backend & Reporting {
+  return session.pool_report !== undefined;
 }
 
 /** Each session keeps the report that was current when it was last handed out: the current one is less than half of all turns ahead. */

@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 import {applicationsOf} from '../../../source/core/assessment/applications.ts';
 import {examinePools} from '../../../source/core/assessment/harms/pools.ts';
 import type {ApplicationPool} from '../../../source/model/application-pool.ts';
-import type {Backend} from '../../../source/model/snapshot.ts';
+import type {Backend, Database} from '../../../source/model/snapshot.ts';
 import {createBackend} from '../../helpers/snapshot.ts';
 import {contextOf} from './harms/readings.ts';
 
@@ -20,6 +20,7 @@ const statements = [
 
 function contextWith(sessions: number, sessionOf: SessionOf, {readings = 30, others = [] as Backend[]} = {}) {
   return contextOf(readings, second => ({
+    database: {xact_commit: 1000 + 15 * second, rates: ratesOf(10 + (second % 2))},
     backends: [
       ...Array.from({length: sessions}, (_, session) => {
         const own = sessionOf(session, second);
@@ -31,6 +32,12 @@ function contextWith(sessions: number, sessionOf: SessionOf, {readings = 30, oth
     ],
   }));
 }
+
+/** Of the 15 commits a second that the server counts, some are poolctl's own. */
+const ratesOf = (commits_per_second: number): NonNullable<Database['rates']> => ({
+  ...{interval_ms: 1000, commits_per_second, rollbacks_per_second: 0.5, deadlocks_per_second: 0},
+  ...{temp_bytes_per_second: 0, blks_hit_per_second: 0, blks_read_per_second: 0},
+});
 
 const idle = (state_age_ms = 400): Partial<Backend> => ({state: 'idle', state_age_ms});
 
@@ -204,7 +211,7 @@ const situations: Situation[] = [
       session < 4
         ? {...idle(hour_ms), backend_age_ms: 2 * hour_ms}
         : {...(session < 6 ? active(session, second) : idle()), backend_age_ms: hour_ms / 2},
-    '4 sessions silent for 1h00m and more, while their clients have connected again: no pool has them',
+    '4 sessions silent for 1h00m and more, while their clients have connected again: perhaps no pool has them, or another process at that address has',
   ],
   [
     'sessions silent for an hour, of which none was replaced',
@@ -212,6 +219,24 @@ const situations: Situation[] = [
     8,
     (session, second) =>
       session < 6 ? idle(hour_ms) : {...active(session, second), backend_age_ms: 2 * hour_ms},
+  ],
+  [
+    'silent sessions without a name beside newer ones',
+    'fine',
+    6,
+    session => ({
+      application_name: '',
+      ...(session < 3 ? idle(hour_ms / 3) : {...active(0, 0), backend_age_ms: hour_ms / 12}),
+    }),
+  ],
+  [
+    'silent sessions of an instance beside newer ones of another',
+    'fine',
+    6,
+    session => ({
+      ...(session < 3 ? idle(hour_ms / 3) : {...active(0, 0), backend_age_ms: hour_ms / 12}),
+      ...reporting(session, {instance: session < 3 ? 'old' : 'new'}),
+    }),
   ],
   [
     'sessions hidden from this role',
@@ -233,6 +258,18 @@ describe('the verdict on a pool', () => {
     expect(causes.includes('pool-saturated')).toBe(verdict === 'saturated');
     expect(causes.includes('outside-call')).toBe(verdict === 'parked');
     expect(causes.includes('leaked-sessions')).toBe(verdict === 'leaking');
+  });
+
+  it('is that of the database in which sessions were left in a transaction', () => {
+    const context = contextWith(6, session => ({
+      ...(session < 2 ? inTransaction(60_000, 'then') : idle()),
+      datname: session % 2 === 0 ? 'shop' : session < 2 ? 'archive' : 'reports',
+    }));
+    expect(applicationsOf(context).map(({datname, verdict, reason}) => [datname, verdict, reason])).toEqual([
+      ['shop', 'leaking', expect.stringMatching(/^1 session left/)],
+      ['reports', 'fine', expect.anything()],
+      ['archive', 'leaking', expect.stringMatching(/^1 session left/)],
+    ]);
   });
 
   it.each([
@@ -293,7 +330,7 @@ describe('the figures of a pool', () => {
       average_busy: 3,
       most_busy: 3,
       idle_in_transaction_ratio: expect.closeTo(0.2, 2),
-      transactions_per_second: expect.any(Number),
+      transactions_per_second: expect.closeTo(11, 1),
       oldest_start: '2026-01-01T00:00:00.000000Z',
       newest_start: '2026-01-01T00:00:04.000000Z',
       instances: 3,
@@ -314,6 +351,16 @@ describe('the figures of a pool', () => {
     expect(applicationsOf(context)).toMatchObject([
       {instances: 2, revisions: 2, reported: {size: 10}, clients: [{sessions: 8, instances: 2}]},
     ]);
+  });
+
+  it('take no instance for a new revision while sessions of the others are recycled', () => {
+    const ages = [600_000, 300_000, 8000, 7000];
+    const context = contextWith(4, session => ({
+      ...idle(),
+      backend_age_ms: ages[session] ?? null,
+      client_addr: session < 2 ? '10.0.0.1' : '10.0.0.2',
+    }));
+    expect(applicationsOf(context)).toMatchObject([{instances: 2, revisions: 1}]);
   });
 
   it('leave out transactions a second where another application works in the database', () => {

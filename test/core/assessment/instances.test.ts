@@ -34,7 +34,7 @@ describe('two revisions of an application', () => {
         params: {role: 'app', instances: '8', deploy_overlap: '2'},
         harm: {kind: 'soon'},
         summary:
-          'web/app: 2 revisions overlap: 8 old + 8 new instances of up to 8 sessions each, ceiling 128 of 97 slots',
+          'web/app: 2 revisions overlap: 8 old + 8 new instances of about 8 sessions each, ceiling 128 of 97 slots',
       },
     ]);
   });
@@ -48,7 +48,7 @@ describe('two revisions of an application', () => {
     expect(examine(backends)).toMatchObject([
       {
         summary: expect.stringMatching(
-          /2 old \+ 2 new instances of up to 30 sessions each, ceiling 120 of 97/,
+          /2 old \+ 2 new instances of about 30 sessions each, ceiling 120 of 97/,
         ),
       },
     ]);
@@ -62,6 +62,27 @@ describe('two revisions of an application', () => {
       overlap(8).map(each => ({...each, backend_age_ms: (each.backend_age_ms ?? 0) + 90 * minute_ms})),
     ],
     ['pools that fit twice', overlap(8).filter(({pid}) => pid > 40)],
+    [
+      'a restart of one of two',
+      sessions(52, index => ({
+        client_addr: `10.0.0.${index < 50 ? 1 : 2}`,
+        backend_age_ms: index < 50 ? 4320 * minute_ms : 10 * minute_ms,
+      })),
+    ],
+    [
+      'one large pool among the old ones',
+      // 50, 2, 2 and 2 of 90 minutes ago, four of 2 since.
+      sessions(64, index => ({
+        client_addr: `10.0.0.${Math.max(0, index - 48) >> 1}`,
+        backend_age_ms: index < 56 ? 90 * minute_ms : 20_000,
+      })),
+    ],
+    [
+      'pools that close idle sessions',
+      overlap(8).map(each =>
+        each.pid % 8 === 0 && each.pid <= 64 ? {...each, backend_age_ms: minute_ms} : each,
+      ),
+    ],
   ])('are none with %s', (_, backends) => {
     expect(examine(backends)).toEqual([]);
   });
@@ -81,6 +102,7 @@ describe('pools at one address', () => {
     expect(examine(pools())).toMatchObject([
       {
         cause: 'hot-reload',
+        confidence: 'possible',
         recipe: 'kill-idle-sessions',
         summary:
           'web/app has 6 pools at 10.0.0.7, 5 of them (20 sessions) idle since the next one began: a reload left them',
@@ -106,6 +128,11 @@ describe('pools at one address', () => {
     expect(pids).toEqual(Array.from({length: 75}, (_, index) => index + 1));
   });
 
+  it('of other databases are not counted among them where slots are short', () => {
+    const backends = pools(pool => ({datname: `tenant_${pool}`}), 15);
+    expect(examineSlots(contextWith(backends)).map(({cause}) => cause)).not.toContain('hot-reload');
+  });
+
   it.each([
     ['of which an old one works', pools(pool => (pool === 1 ? {state_age_ms: 1000} : {}))],
     [
@@ -114,6 +141,13 @@ describe('pools at one address', () => {
     ],
     ['that are all unused', pools(pool => (pool === 5 ? {state_age_ms: 4 * minute_ms} : {}))],
     ['at addresses of their own', pools(pool => ({client_addr: `10.0.0.${pool}`}))],
+    [
+      'one pool that replaces its sessions by age',
+      sessions(10, index => ({
+        backend_age_ms: (10 - index) * 3 * minute_ms,
+        state_age_ms: index === 9 ? 2000 : (9 - index) * 3 * minute_ms + 1000,
+      })),
+    ],
     ['of which there is one', sessions(12, index => ({backend_age_ms: minute_ms + index * 50}))],
   ])('are no finding where they are %s', (_, backends) => {
     expect(examine(backends)).toEqual([]);

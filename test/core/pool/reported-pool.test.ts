@@ -1,6 +1,12 @@
 import {describe, expect, it} from 'vitest';
-import {queueOf, type Reporting, readApplicationName} from '../../../source/core/pool/reported-pool.ts';
-import type {PoolReport} from '../../../source/model/snapshot.ts';
+import {
+  poolWaitMs,
+  queueOf,
+  type Reporting,
+  readApplicationName,
+} from '../../../source/core/pool/reported-pool.ts';
+import type {Backend, PoolReport} from '../../../source/model/snapshot.ts';
+import {createBackend} from '../../helpers/snapshot.ts';
 
 const report = {instance: 'k3f', turn: 10, size: 9, busy: 9, waiting: 34, wait_p95_ms: 1200};
 
@@ -41,9 +47,8 @@ describe('queueOf', () => {
   type Session = Partial<Omit<Reporting, 'pool_report'>> & Partial<PoolReport>;
   const queue = (...sessions: Session[]) =>
     queueOf(
-      sessions.map(({state = 'active', state_age_ms = 100, ...reported}) => ({
-        state,
-        state_age_ms,
+      sessions.map(({state = 'active', state_age_ms = 100, client_addr = null, ...reported}) => ({
+        ...{state, state_age_ms, client_addr, application_name: 'web', usename: 'app', datname: 'shop'},
         pool_report: {...report, ...reported},
       })),
     );
@@ -71,10 +76,42 @@ describe('queueOf', () => {
     expect(queue({wait_p95_ms: null})).toEqual({...full, wait_p95_ms: null});
   });
 
-  it('does not believe that requests wait while a session is left idle', () => {
-    const idle = (state_age_ms: number): Session => ({state: 'idle', state_age_ms});
-    expect(queue({}, idle(9000))).toEqual(full);
-    expect(queue({}, idle(11_000))).toEqual({size: 9, busy: 1, waiting: 0, wait_p95_ms: 0});
+  const idle = (state_age_ms: number): Session => ({state: 'idle', state_age_ms});
+
+  it('does not believe that requests wait while the session handed out last is left idle', () => {
+    const earlier = {turn: 9, waiting: 1};
+    expect(queue(earlier, idle(9000))).toEqual(full);
+    expect(queue(earlier, idle(11_000))).toEqual({size: 9, busy: 1, waiting: 0, wait_p95_ms: 0});
+    expect(queue({}, idle(11_000))).toEqual(full);
     expect(queue({}, {...idle(11_000), instance: 'bbb'})).toMatchObject({waiting: 34});
+  });
+
+  it('believes it where other sessions are idle because they were never released', () => {
+    const leaked = Array.from({length: 9}, (_, turn) => ({...idle(60_000), turn}));
+    const newest = {size: 10, busy: 10, waiting: 34, wait_p95_ms: 5000};
+    expect(queue(...leaked, {...idle(200), ...newest})).toEqual(newest);
+  });
+
+  it('tells apart instances of one id at several addresses', () => {
+    const hosts = [1, 2, 3].map(host => ({client_addr: `10.0.0.${host}`, turn: host, waiting: host}));
+    expect(queue(...hosts)).toMatchObject({size: 27, waiting: 6});
+  });
+});
+
+describe('poolWaitMs', () => {
+  it.each<[string, Partial<Backend>]>([
+    ['application', {application_name: 'jobs'}],
+    ['role', {usename: 'batch'}],
+    ['database', {datname: 'archive'}],
+    ['address', {client_addr: '10.0.0.9'}],
+  ])('is not hidden by an instance of the same id of another %s', (_, other) => {
+    const busy = {state: 'active', state_age_ms: 100} as const;
+    const waiting = createBackend({pid: 1, ...busy, pool_report: report});
+    const fine = {...report, turn: 20, waiting: 0, wait_p95_ms: 0};
+    expect(poolWaitMs([waiting, createBackend({pid: 2, ...busy, ...other, pool_report: fine})])).toBe(1200);
+  });
+
+  it('is null where no pool reports', () => {
+    expect(poolWaitMs([createBackend()])).toBeNull();
   });
 });

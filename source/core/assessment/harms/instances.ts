@@ -38,8 +38,10 @@ function overlapCeiling({at, budget}: Snapshot, {last, sessions}: Pool): Finding
   if (generations === null) return null;
   const [old, recent] = [instancesOf(generations.before), instancesOf(generations.after)];
   // A pool of an instance holds as many as its kind is known to hold.
-  const each = Math.max(...old.map(own => own[0].pool_report?.size ?? own.length));
+  const each = medianOf(old.map(own => own[0].pool_report?.size ?? own.length));
   const ceiling = budget.used - sessions.length + each * (old.length + recent.length);
+  // One new instance is a restart, or one more; one old one may be another kind of process.
+  if (Math.min(old.length, recent.length) < leastInstances) return null;
   if (recent.length < old.length / 2 || ceiling <= budget.usable) return null;
   const most = Math.max(old.length, recent.length);
   const began_ms = Math.max(...generations.after.map(({backend_age_ms}) => backend_age_ms ?? 0));
@@ -55,7 +57,7 @@ function overlapCeiling({at, budget}: Snapshot, {last, sessions}: Pool): Finding
     recipe: 'tune-connection-limit',
     severity: 'warning',
     subject: poolSubject(last),
-    summary: `${poolName(last)}: 2 revisions overlap: ${old.length} old + ${counted(recent.length, 'new instance')} of up to ${counted(each, 'session')} each, ceiling ${ceiling} of ${budget.usable} slots`,
+    summary: `${poolName(last)}: 2 revisions overlap: ${old.length} old + ${counted(recent.length, 'new instance')} of about ${counted(each, 'session')} each, ceiling ${ceiling} of ${budget.usable} slots`,
     evidence: {
       application_name: last.application_name,
       usename: last.usename,
@@ -83,30 +85,40 @@ function overlapCeiling({at, budget}: Snapshot, {last, sessions}: Pool): Finding
   };
 }
 
-/** Pools of one application at one address, all of whose sessions but the newest pool's are idle since the next pool began. */
+const leastInstances = 2;
+
+function medianOf(counts: readonly number[]): number {
+  return counts.toSorted((a, b) => a - b)[(counts.length - 1) >> 1] ?? 0;
+}
+
+/** Pools of one application in one database at one address, all of whose sessions but the newest pool's are idle since the next pool began. */
 type Left = {address: string; pools: number; sessions: [Backend, ...Backend[]]};
 
 /**
  * A pool opens no session while it has an idle one: sessions that have been idle since before others of their address began belong
- * to another pool. Where a client works with the newest only, a reload has left the others.
+ * to another pool. Where a client works with the newest only, a reload has left the others. A pool that replaces its sessions by
+ * age (HikariCP's maxLifetime) looks alike, but replaces them one at a time.
  */
 function leftPools(sessions: readonly Backend[]): Left[] {
-  return [...groupBy(sessions, clientOf)].flatMap(([address, own]) => {
+  const atAddress = groupBy(sessions, each => `${poolKey(each)}\0${clientOf(each)}`);
+  return [...atAddress.values()].flatMap(own => {
     const pools = byStart(own);
     const newest = pools.at(-1) ?? [];
     const left = pools.slice(0, -1);
     const isLeft = left.every((pool, index) => {
       const next_ms = Math.max(...(pools[index + 1] ?? []).map(({backend_age_ms}) => backend_age_ms ?? 0));
-      return pool.every(
-        ({state, state_age_ms}) => state === 'idle' && (state_age_ms ?? 0) >= next_ms - startTogetherMs,
-      );
+      const isIdleSince = ({state, state_age_ms}: Backend) =>
+        state === 'idle' && (state_age_ms ?? 0) >= next_ms - startTogetherMs;
+      return pool.length >= leastLeftSessions && pool.every(isIdleSince);
     });
     const isUsed = newest.some(
       ({state, state_age_ms}) => state !== 'idle' || (state_age_ms ?? Infinity) < usedMs,
     );
     const [first, ...others] = left.flat();
     if (left.length < leastLeft || first === undefined || others.length + 1 < leastSessions) return [];
-    return isLeft && isUsed ? [{address, pools: pools.length, sessions: [first, ...others]}] : [];
+    return isLeft && isUsed
+      ? [{address: clientOf(first), pools: pools.length, sessions: [first, ...others]}]
+      : [];
   });
 }
 
@@ -126,6 +138,7 @@ function byStart(own: readonly Backend[]): Backend[][] {
 
 const startTogetherMs = 2000;
 const leastLeft = 2;
+const leastLeftSessions = 2;
 const usedMs = 60_000;
 
 function leftText({address, pools, sessions}: Left): string {
@@ -143,6 +156,7 @@ function leftBehind(snapshot: Snapshot, {last, sessions}: Pool): Finding | null 
     evidence: evidenceOf(left),
     cause: 'hot-reload',
     explains: [],
+    confidence: 'possible',
   };
 }
 
@@ -163,7 +177,7 @@ export function reloads({snapshot}: Context, {holders}: Space): Cause[] {
       subject: poolSubject(sessions[0]),
       text: leftText(left),
       explains: sessions.map(({pid}) => subjectOf(pid)),
-      confidence: 'likely',
+      confidence: 'possible',
       reasons: [
         `None of these sessions has run anything for ${formatAge(shortestMs(sessions))} and more, while ${address} opened others: a pool opens none while it has an idle one.`,
       ],

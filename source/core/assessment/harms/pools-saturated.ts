@@ -10,7 +10,6 @@ import {type Context, heldSince, type PoolHistory, poolName, poolSubject} from '
 import {isActive, poolIn} from '../sample.ts';
 import {busyReadings, isBusy, isBusyPool, meanExecMs, statementText} from './pools-readings.ts';
 import {advice, tuneAct} from './slots-acts.ts';
-import {twoGenerations} from './slots-waves.ts';
 
 /**
  * Whether requests wait for a session: the application says so, or all of its sessions are busy in most readings. Where locks
@@ -179,10 +178,7 @@ function actsOf(
 ): Pick<Finding, 'acts' | 'params'> {
   const tune: Act = tuneAct(
     last.usename,
-    {
-      instances: instancesOf(sessions).length,
-      ...(twoGenerations(sessions) !== null && {deploy_overlap: 2}),
-    },
+    {instances: instancesOf(sessions).length},
     {
       title: `give ${poolName(last)} more connections: the connection_limit that fits`,
       costs: 'more statements at the same time: where CPU or disk is the limit, each takes longer',
