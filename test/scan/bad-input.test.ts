@@ -1,6 +1,7 @@
 import {chmod, symlink} from 'node:fs/promises';
 import {join} from 'node:path';
 import {describe, expect, test} from 'vitest';
+import {isIgnored, readIgnoreFile} from '../../source/scan/code/ignore-file.ts';
 import {loadParser} from '../../source/scan/code/parser.ts';
 import {createResolver} from '../../source/scan/code/resolve-import.ts';
 import {walkFiles} from '../../source/scan/code/walk-files.ts';
@@ -107,6 +108,55 @@ test('what Git ignores, what is installed, built, generated or a test is not rea
   });
   const found = walkFiles(app).code.map(path => path.slice(app.length + 1));
   expect(found).toEqual(['a.ts', 'keep.local.ts', 'own.ts', 'sub/other.tsx']);
+});
+
+describe('.gitignore', () => {
+  test.each<[pattern: string, ignored: string[], read: string[]]>([
+    ['a', ['a', 'x/a'], ['ab']],
+    ['/a', ['a'], ['x/a']],
+    ['x/a', ['x/a'], ['y/x/a']],
+    ['a*c', ['ac', 'abbc'], ['a/c', 'acd']],
+    ['*a*b*', ['xaxbx', 'y/ab'], ['ba']],
+    ['?.ts', ['a.ts'], ['ab.ts', '.ts']],
+    ['[a-c!].ts', ['b.ts', '!.ts'], ['d.ts']],
+    ['[!a-c].ts', ['d.ts'], ['b.ts', '/.ts']],
+    ['[]x].ts', ['].ts', 'x.ts'], ['y.ts']],
+    ['[a\\]-].ts', ['].ts', '-.ts'], ['b.ts']],
+    ['\\*', ['*'], ['a']],
+    ['a\\ ', ['a '], ['a']],
+    ['a  \r', ['a'], ['a ']],
+    ['**/a', ['a', 'x/y/a'], ['xa']],
+    ['a/**', ['a/b', 'a/b/c'], ['a']],
+    ['a/**/b', ['a/b', 'a/x/y/b'], ['a/xb']],
+    ['a**c', ['abbc'], ['a/c']],
+    ['a.+', ['a.+'], ['abb']],
+  ])('%s', (pattern, ignored, read) => {
+    const {rules} = readIgnoreFile(pattern);
+    expect(ignored.filter(path => !isIgnored(rules, path, false))).toEqual([]);
+    expect(read.filter(path => isIgnored(rules, path, false))).toEqual([]);
+  });
+
+  test('a line that is no pattern is a problem, and the others are applied', async () => {
+    const bad = ['[z-a]', '[a', 'a\\', '[a/b]'];
+    const app = await createApp({'.gitignore': ['b.ts', ...bad].join('\n'), 'a.ts': '', 'b.ts': ''});
+    expect(walkFiles(app)).toMatchObject({
+      code: [join(app, 'a.ts')],
+      problems: bad.map((_, index) => ({
+        file: '.gitignore',
+        line: index + 2,
+        message: 'ignored: not a pattern',
+      })),
+    });
+  });
+
+  // A regular expression of the first took 7 minutes for a name of 60 characters.
+  test('patterns that make regular expressions explode end', () => {
+    const name = 'a'.repeat(255);
+    const patterns = [`${'*a'.repeat(100)}*b`, `${'**/'.repeat(1000)}b`, '*'.repeat(1_000_000).concat('b')];
+    patterns.push(`${' '.repeat(1_000_000)}b`, '['.repeat(1_000_000), `${'a/**/'.repeat(1000)}b`);
+    const {rules} = readIgnoreFile(patterns.join('\n'));
+    expect(isIgnored(rules, `${'a/'.repeat(1000)}${name}`, false)).toBe(undefined);
+  });
 });
 
 test('imports are resolved as TypeScript does, without anything installed', async () => {

@@ -38,7 +38,12 @@ export function walkFiles(root: string): SourceFiles {
     const text = ignoreFile?.isFile()
       ? attempt(() => readFileSync(join(folder, '.gitignore'), 'utf8'), folder)
       : null;
-    if (text !== null) ignoring.push({folder, rules: readIgnoreFile(text)});
+    if (text !== null) {
+      const {rules, badLines} = readIgnoreFile(text);
+      ignoring.push({folder, rules});
+      const file = posixPath(root, join(folder, '.gitignore'));
+      for (const line of badLines) found.problems.push({file, line, message: 'ignored: not a pattern'});
+    }
     for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) {
