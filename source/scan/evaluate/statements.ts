@@ -136,20 +136,20 @@ function declare(walk: Walk, node: VariableDeclarator, kind: string, at: At): vo
   bind(walk, node.id, join(value, typed), at);
 }
 
-/** With a patch where the schema has the field to select. */
+/** With a patch where the schema has the field to select, and it is a column. */
 function noteUnused(walk: Walk, node: VariableDeclarator, at: At): void {
   const last = at.out.at(-1);
   const unused = at.frame.node && last?.kind === 'query' ? unusedParts(node, at.frame.node) : null;
   if (unused === null || last?.kind !== 'query' || last.query.site.node !== unused.call) return;
   const fields = walk.models?.get(last.query.model ?? '')?.fields;
   const key = [...(fields ?? [])].find(([, {isUnique}]) => isUnique)?.[0];
-  const field =
-    unused.field !== null && fields?.has(unused.field)
-      ? unused.field
-      : unused.field === null
-        ? key
-        : undefined;
-  const patch = field === undefined ? null : {offset: unused.end, insert: `, select: {${field}: true}`};
+  const field = unused.field ?? key;
+  const shape = field === undefined ? undefined : fields?.get(field);
+  // A relation is undefined without an include; a select would read it.
+  const patch =
+    shape === undefined || shape.isRelation
+      ? null
+      : {offset: unused.end, insert: `, select: {${field}: true}`};
   const site = {module: at.scope.module, node: unused.call};
   at.out.push({kind: 'note', note: 'whole-record', detail: unused.detail, site, patch});
 }

@@ -124,3 +124,23 @@ export async function GET(request: Request, {id}: {id: number}) {
     changed.replace('{id},, select', '{id}, select'),
   );
 });
+
+test('--fix selects no relation: without include it is undefined', async () => {
+  const route = `import {prisma} from '../../prisma';
+export async function GET(request, {id}) {
+  const user = await prisma.user.findUnique({where: {id}});
+  return user.posts ? 1 : 0;
+}
+`;
+  const app = await createApp({
+    'prisma/schema.prisma':
+      'model User {\n  id Int @id\n  posts Post[]\n}\nmodel Post {\n  id Int @id\n  user User @relation(fields: [userId], references: [id])\n  userId Int\n}',
+    'prisma.js': "import {PrismaClient} from '@prisma/client'; export const prisma = new PrismaClient();",
+    'app/x/route.js': route,
+  });
+  const {text} = await scan(app, {fix: true, json: true});
+  expect(JSON.parse(text).endpoints[0].issues).toContainEqual(
+    expect.objectContaining({kind: 'whole-record', patch: null}),
+  );
+  expect(await readFile(join(app, 'app/x/route.js'), 'utf8')).toBe(route);
+});
