@@ -13,7 +13,7 @@ const revisions = {
 export const story: Story = {
   name: 'deploy-overlap',
   title: 'Two revisions at a time fill the slots',
-  page: 'The deploy of storefront hangs: pods of the new revision do not become ready, "remaining connection slots are reserved".',
+  page: 'The deploy of storefront hangs: pods of the new revision do not become ready, "remaining connection slots are reserved". The next deploy sizes the pools by the limit of the role (apply=role).',
   settings: {max_connections: 60},
   async prepare(stage) {
     for (const role of ['shop_app', 'search_app', 'analyst']) await stage.role(role);

@@ -134,6 +134,29 @@ describe('a pool whose sessions are all busy', () => {
     ]);
   });
 
+  it('reports its queue while requests keep its connections between statements', () => {
+    const pool_report = {instance: 'k3f', turn: 1, size: 8, busy: 8, waiting: 34, wait_p95_ms: 1200};
+    const kept = (session: number, second: number) => ({
+      ...serving(session, second),
+      pool_report,
+      ...(session > 0 && {state: 'idle' as const}),
+    });
+    expect(examine(readings(20, 8, kept))).toMatchObject([
+      {
+        recipe: 'tune-connection-limit',
+        summary: expect.stringMatching(
+          /^api\/api_app: 34 requests wait for its pool of 8, .* 1\.20s; 89 slots/,
+        ),
+        harm: {kind: 'pool', share: 1},
+        reasons: [
+          expect.any(String),
+          '7 of its sessions are idle on the server, though their pools have none free: requests keep connections between their statements.',
+        ],
+        acts: [{recipe: 'tune-connection-limit'}, {recipe: null}],
+      },
+    ]);
+  });
+
   it.each<[string, (session: number, second: number) => Partial<Backend>]>([
     ['wait for locks', (session, second) => ({...serving(session, second), wait_event_type: 'Lock'})],
     ['run statements of a moment', (session, second) => ({...serving(session, second), query_age_ms: 40})],

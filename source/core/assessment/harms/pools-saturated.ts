@@ -87,7 +87,7 @@ export function saturatedPool(context: Context, history: PoolHistory): Finding |
       kind: 'pool',
       // Those that wait in the application cannot be seen, or are no sessions. What makes its statements slow stands above.
       sessions: 0,
-      share,
+      share: samples.filter(({pool}) => isFull(pool)).length / samples.length,
       since: heldSince(context.samples, sample => isFull(poolIn(sample, history.key))) ?? null,
     },
     explains: main?.query_id == null ? [poolSubject(last)] : [`statement:${main.query_id}`],
