@@ -139,6 +139,7 @@ describe('a pool whose sessions are all busy', () => {
     const kept = (session: number, second: number) => ({
       ...serving(session, second),
       pool_report,
+      client_addr: '10.0.0.1',
       ...(session > 0 && {state: 'idle' as const}),
     });
     expect(examine(readings(20, 8, kept))).toMatchObject([
