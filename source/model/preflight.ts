@@ -84,6 +84,8 @@ export type MigrationTarget = {
   foreign_keys: TargetForeignKey[];
   /** Functions that are VOLATILE, by name. */
   volatile_functions: string[];
+  /** Functions that only pg_catalog has, by name. */
+  catalog_functions: string[];
   /** Domains with a CHECK or NOT NULL, by name: a new column of such a type rewrites the table. */
   constrained_domains: string[];
   /** Extended statistics (CREATE STATISTICS). */

@@ -16,19 +16,20 @@ const most_bytes = 8_000_000;
 
 /**
  * A .sql file, Prisma 8's ops.json, or a folder of Prisma migrations, in their order: those that are not `applied`; without a
- * server the newest alone. Throws AbortError (exit 2) if there is none or one cannot be read.
+ * server, or of Prisma 8, the newest alone: `left_out` counts those before it. Throws AbortError (exit 2) if there is none or one cannot be read.
  */
 export async function readMigrations(
   path: string,
   {cwd, applied}: {cwd: string; applied: ReadonlySet<string> | null},
-): Promise<MigrationFile[]> {
+): Promise<{files: MigrationFile[]; left_out: number}> {
   const absolute = resolve(cwd, path);
   const found = await stat(absolute).catch((error: NodeJS.ErrnoException) => {
     throw unreadable(path, error);
   });
-  if (!found.isDirectory()) return [{name: '', sql: await readSql(absolute, path)}];
+  if (!found.isDirectory()) return {files: [{name: '', sql: await readSql(absolute, path)}], left_out: 0};
   const own = await scriptOf(absolute);
-  if (own !== null) return [{name: '', sql: await readSql(own, join(path, basename(own)))}];
+  if (own !== null)
+    return {files: [{name: '', sql: await readSql(own, join(path, basename(own)))}], left_out: 0};
   const entries = await readdir(absolute, {withFileTypes: true});
   const names = entries
     .filter(entry => entry.isDirectory())
@@ -46,12 +47,13 @@ export async function readMigrations(
   // What Prisma 8 has applied, its ledger keeps by contract, not by folder.
   const isKnown = applied !== null && all.every(({script}) => script.endsWith('.sql'));
   const chosen = isKnown ? all.filter(({name}) => !applied.has(name)) : all.slice(-1);
-  return Promise.all(
+  const files = await Promise.all(
     chosen.map(async ({name, script}) => ({
       name,
       sql: await readSql(script, join(path, name, basename(script))),
     })),
   );
+  return {files, left_out: isKnown ? 0 : all.length - chosen.length};
 }
 
 async function scriptOf(folder: string): Promise<string | null> {

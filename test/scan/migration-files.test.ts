@@ -40,8 +40,17 @@ it.each<[string, Record<string, string>, string, string[] | null, {name: string;
   ],
 ])('reads %s', async (_, files, path, applied, expected) => {
   const cwd = await folderOf(files);
-  const found = await readMigrations(path, {cwd, applied: applied === null ? null : new Set(applied)});
+  const {files: found} = await readMigrations(path, {
+    cwd,
+    applied: applied === null ? null : new Set(applied),
+  });
   expect(found).toEqual(expected);
+});
+
+it('counts the migrations of Prisma 8 that it leaves out', async () => {
+  const cwd = await folderOf({'m/1/ops.json': operations, 'm/2/ops.json': operations});
+  const {files, left_out} = await readMigrations('m', {cwd, applied: new Set()});
+  expect([files.map(({name}) => name), left_out]).toEqual([['2'], 1]);
 });
 
 it.each<[string, Record<string, string | Uint8Array>, string, string]>([

@@ -1,7 +1,7 @@
 import type {Node, TypeName} from 'libpg-query';
 import {descendants} from '../sql/named-objects.ts';
 import {quoteIdentifier} from '../sql/quote.ts';
-import {stringsOf} from './schema-state.ts';
+import {type SchemaState, stringsOf} from './schema-state.ts';
 
 /** PostgreSQL's internal names of types, as format_type() writes them. */
 const written: Record<string, string> = {
@@ -120,4 +120,22 @@ export function volatilityOf(
   );
   if (called.some(name => volatile.has(name) || volatileOnServer?.includes(name))) return 'volatile';
   return volatileOnServer !== null || called.every(name => stable.test(name)) ? 'constant' : 'unknown';
+}
+
+/** Functions of PostgreSQL that stand in migrations, beside those above. */
+const common =
+  /^(?:count|sum|min|max|avg|bool_(?:and|or)|every|(?:string|array|jsonb?)_agg|jsonb?_object_agg|set_config|current_setting|pg_get_serial_sequence|row_number|(?:dense_)?rank|lag|lead|(?:first|last)_value|generate_series|unnest|regexp_(?:replace|match|matches)|replace|substr|substring|[bl]?trim|rtrim|split_part|left|right|[lr]pad|position|strpos|extract|age|to_(?:regclass|regtype|number)|quote_(?:ident|literal)|char_length|initcap|reverse|mod|power|overlay|cardinality|pg_notify|ceiling|greatest|least|coalesce|translate|obj_description|version|currtid|has_\w+_privilege)$/;
+
+/** Functions of PostgreSQL that wait, or run for as long as their arguments say. */
+const slow =
+  /^(?:pg_sleep|pg_(?:try_)?advisory_|query_to_|table_to_|database_to_|schema_to_|cursor_to_|pg_wal_replay_wait|lo_|ts_stat|ts_rewrite)/;
+
+/** Whether a call runs only PostgreSQL's own code, and at once. */
+export function isHarmless(names: readonly string[], {target, isMadeFunction}: SchemaState): boolean {
+  const name = names.at(-1) ?? '';
+  const schema = names.at(-2) ?? 'pg_catalog';
+  if (schema !== 'pg_catalog' || slow.test(name) || isMadeFunction(name)) return false;
+  return target === null
+    ? volatile.has(name) || stable.test(name) || common.test(name)
+    : target.catalog_functions.includes(name);
 }

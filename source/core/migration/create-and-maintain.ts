@@ -1,8 +1,9 @@
 import type {Constraint, CreateStmt, Node, RefreshMatViewStmt, ReindexStmt, VacuumStmt} from 'libpg-query';
 import {defaultOf, keysOf, stringsOfOptions} from './alter-table.ts';
+import {readThrough} from './data.ts';
 import {indexLocks} from './drop.ts';
 import {type Effect, type Lock, lockOn, lockRelation} from './effect.ts';
-import {nameOf, type SchemaState} from './schema-state.ts';
+import {nameOf, type Relation, type SchemaState} from './schema-state.ts';
 
 const exclusive = 'ACCESS EXCLUSIVE';
 const shareUpdate = 'SHARE UPDATE EXCLUSIVE';
@@ -96,9 +97,19 @@ export function refreshView(
       only_read: true,
     })),
     work: concurrent ? 'scan' : 'rewrite',
-    worked: [state.find(nameOf(relation))],
+    // Its own size says nothing of what its query reads.
+    worked: readThroughView(state.find(nameOf(relation)), state),
     remedies: concurrent ? [] : [{kind: 'concurrently'}],
   };
+}
+
+function readThroughView(view: Relation, state: SchemaState): Relation[] {
+  return [
+    view,
+    ...(view.found?.reads ?? []).flatMap(oid =>
+      readThrough(state.byOid(oid) ?? {...view, found: null}, state),
+    ),
+  ];
 }
 
 export function vacuum(
@@ -111,8 +122,8 @@ export function vacuum(
     return {work: 'unknown', in_transaction: false, notes: ['rewrites every table of the database']};
   return {
     locks: ranges.flatMap(range => lockOn(range, isFull ? exclusive : shareUpdate, state)),
-    work: isFull ? 'rewrite' : 'none',
-    worked: isFull ? ranges.map(range => state.find(nameOf(range))) : [],
+    work: isFull ? 'rewrite' : 'scan',
+    worked: ranges.map(range => state.find(nameOf(range))),
     in_transaction: !is_vacuumcmd,
   };
 }

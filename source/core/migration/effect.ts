@@ -3,10 +3,10 @@ import type {LockMode} from '../../model/preflight.ts';
 import {lockModes} from './lock-mode.ts';
 import {nameOf, type Relation, type SchemaState} from './schema-state.ts';
 
-/** `rows`: locks many rows until the transaction ends. `unknown`: it depends on what only the server knows. */
-export type Work = 'none' | 'scan' | 'rows' | 'rewrite' | 'unknown';
+/** `copy`: writes what it reads. `rows`: locks many rows until the transaction ends. `unknown`: it depends on what only the server knows. */
+export type Work = 'none' | 'scan' | 'copy' | 'rows' | 'rewrite' | 'unknown';
 
-const works: readonly Work[] = ['none', 'rows', 'scan', 'unknown', 'rewrite'];
+const works: readonly Work[] = ['none', 'scan', 'copy', 'rows', 'unknown', 'rewrite'];
 
 export function heaviest(all: readonly Work[]): Work {
   return works[Math.max(0, ...all.map(work => works.indexOf(work)))] ?? 'none';
@@ -27,6 +27,8 @@ export type Effect = {
   work: Work;
   /** The relations that are read or written whole. */
   worked: Relation[];
+  /** It runs code, or does what poolctl does not know: unsafe beside whatever locks. */
+  is_opaque: boolean;
   in_transaction: boolean;
   /** CONCURRENTLY: it also waits for old snapshots. */
   waits_for_snapshots: boolean;
@@ -40,6 +42,7 @@ export const noEffect: Effect = {
   locks: [],
   work: 'none',
   worked: [],
+  is_opaque: false,
   in_transaction: true,
   waits_for_snapshots: false,
   notes: [],

@@ -1,7 +1,8 @@
 import type {Node} from 'libpg-query';
 import type {LockMode} from '../../model/preflight.ts';
-import {alterTable, referencingOf} from './alter-table.ts';
+import {alterTable, referencingOf, stringsOfOptions} from './alter-table.ts';
 import {createTable, refreshView, reindex, vacuum} from './create-and-maintain.ts';
+import {dataEffect} from './data.ts';
 import {dropObjects} from './drop.ts';
 import {type Effect, lockOn, lockRelation, noEffect} from './effect.ts';
 import {lockModes} from './lock-mode.ts';
@@ -61,9 +62,12 @@ const kinds: Kinds = {
     state.rename(state.find(nameOf(relation)), {schema: newschema, name: relation.relname ?? ''});
     return {locks, notes: [`the running application still uses ${relation.relname}`]};
   },
-  CreateTableAsStmt: ({into}, state) => {
+  CreateTableAsStmt: (statement, state) => {
+    const {into, query} = statement;
+    const effect = dataEffect({CreateTableAsStmt: statement}, state);
     if (into?.rel !== undefined) state.create(nameOf(into.rel));
-    return {};
+    if (query === undefined || into?.skipData === true) return {};
+    return {...effect, work: effect.work === 'scan' ? 'copy' : (effect.work ?? 'none')};
   },
   ViewStmt: ({view, replace = false}, state) => {
     if (view === undefined) return {};
@@ -118,18 +122,24 @@ const kinds: Kinds = {
   AlterEnumStmt: () => ({notes: ['the new value cannot be used before the transaction ends']}),
   LockStmt: ({relations: nodes, mode = 8}, state) =>
     lockEach(nodes, lockModes[mode - 1] ?? 'ACCESS EXCLUSIVE', state),
-  InsertStmt: ({relation}, state) => ({locks: lockOn(relation, 'ROW EXCLUSIVE', state, {recurses: false})}),
-  UpdateStmt: ({relation, whereClause}, state) => changeRows(relation, whereClause, state),
-  DeleteStmt: ({relation, whereClause}, state) => changeRows(relation, whereClause, state),
-  MergeStmt: ({relation}, state) => ({
-    locks: lockOn(relation, 'ROW EXCLUSIVE', state),
-    notes: ['locks the rows that it changes until the transaction ends'],
-  }),
-  CopyStmt: ({relation, is_from = false}, state) =>
-    is_from ? {locks: lockOn(relation, 'ROW EXCLUSIVE', state, {recurses: false})} : {},
-  SelectStmt: ({lockingClause, fromClause, intoClause}, state) => {
+  InsertStmt: (InsertStmt, state) => dataEffect({InsertStmt}, state),
+  UpdateStmt: (UpdateStmt, state) => dataEffect({UpdateStmt}, state),
+  DeleteStmt: (DeleteStmt, state) => dataEffect({DeleteStmt}, state),
+  MergeStmt: (MergeStmt, state) => dataEffect({MergeStmt}, state),
+  ExplainStmt: ({query, options = []}, state) =>
+    query !== undefined && stringsOfOptions(options).includes('analyze') ? effectOf(query, state) : {},
+  DeclareCursorStmt: (DeclareCursorStmt, state) => dataEffect({DeclareCursorStmt}, state),
+  FetchStmt: () => ({work: 'scan'}),
+  CopyStmt: (statement, state) =>
+    statement.is_from
+      ? {locks: lockOn(statement.relation, 'ROW EXCLUSIVE', state, {recurses: false}), work: 'copy'}
+      : dataEffect({CopyStmt: statement}, state),
+  SelectStmt: (statement, state) => {
+    const {lockingClause, fromClause, intoClause} = statement;
+    const effect = dataEffect({SelectStmt: statement}, state);
     if (intoClause?.rel !== undefined) state.create(nameOf(intoClause.rel));
-    return lockingClause === undefined ? {} : lockEach(fromClause, 'ROW SHARE', state);
+    if (lockingClause === undefined) return effect;
+    return {...effect, locks: [...lockEach(fromClause, 'ROW SHARE', state).locks, ...(effect.locks ?? [])]};
   },
   CreatePublicationStmt: ({pubobjects}, state) => publish(pubobjects, state),
   AlterPublicationStmt: ({pubobjects}, state) => publish(pubobjects, state),
@@ -141,6 +151,10 @@ const kinds: Kinds = {
     if (sequence !== undefined) state.create(nameOf(sequence));
     return {};
   },
+  CreateFunctionStmt: ({funcname}, state) => {
+    state.makeFunction(stringsOf(funcname).at(-1) ?? '');
+    return {};
+  },
   DoStmt: () => unknownEffect('runs code that poolctl cannot read'),
   CallStmt: () => unknownEffect('calls a procedure that poolctl cannot read'),
   ExecuteStmt: () => unknownEffect('executes a prepared statement that poolctl cannot read'),
@@ -148,7 +162,7 @@ const kinds: Kinds = {
 
 /** Statements that lock no relation, or only those that they make. */
 const harmless =
-  /^(?:Transaction|Variable(?:Set|Show)|Create(?:Schema|Extension|Function|Enum|Range|Domain|Cast|Role|OpClass|OpFamily|Conversion|Transform|PLang|EventTrig|Fdw|ForeignServer|UserMapping|Am)|Alter(?:Extension(?:Contents)?|Function|Role(?:Set)?|Database(?:Set|RefreshColl)?|DefaultPrivileges|Owner|Type|Stats|Operator|OpFamily|Collation|EventTrig|ObjectDepends|TSDictionary|TSConfiguration|Fdw|ForeignServer|UserMapping)|CompositeType|Define|Drop(?:Role|UserMapping)|Grant(?:Role)?|Notify|Listen|Unlisten|Prepare|Deallocate|Discard|ConstraintsSet|Explain|CheckPoint|Load|DeclareCursor|Fetch|ClosePortal)Stmt$/;
+  /^(?:Transaction|Variable(?:Set|Show)|Create(?:Schema|Extension|Enum|Range|Domain|Cast|Role|OpClass|OpFamily|Conversion|Transform|PLang|EventTrig|Fdw|ForeignServer|UserMapping|Am)|Alter(?:Extension(?:Contents)?|Function|Role(?:Set)?|Database(?:Set|RefreshColl)?|DefaultPrivileges|Owner|Type|Stats|Operator|OpFamily|Collation|EventTrig|ObjectDepends|TSDictionary|TSConfiguration|Fdw|ForeignServer|UserMapping)|CompositeType|Define|Drop(?:Role|UserMapping)|Grant(?:Role)?|Notify|Listen|Unlisten|Prepare|Deallocate|Discard|ConstraintsSet|CheckPoint|Load|ClosePortal)Stmt$/;
 
 /** Statements that name no relation, and run only by themselves. */
 const alone =
@@ -175,7 +189,7 @@ const relations = new Set<string>([
 ]);
 
 function unknownEffect(note: string, in_transaction = true): Partial<Effect> {
-  return {work: 'unknown', notes: [note], in_transaction};
+  return {work: 'unknown', is_opaque: true, notes: [note], in_transaction};
 }
 
 function columnsOf(nodes: Node[] | undefined): string[] {
@@ -186,23 +200,6 @@ function lockEach(nodes: Node[] | undefined, mode: LockMode, state: SchemaState,
   const ranges = (nodes ?? []).flatMap(node => ('RangeVar' in node ? node.RangeVar : []));
   return {
     locks: ranges.flatMap(range => lockOn(range, mode, state, recurses === undefined ? {} : {recurses})),
-  };
-}
-
-function changeRows(
-  relation: Content<'UpdateStmt'>['relation'],
-  condition: Node | undefined,
-  state: SchemaState,
-): Partial<Effect> {
-  const locks = lockOn(relation, 'ROW EXCLUSIVE', state);
-  if (relation === undefined || condition !== undefined)
-    return {locks, notes: ['locks the rows that it changes until the transaction ends']};
-  return {
-    locks,
-    work: 'rows',
-    worked: locks.map(lock => lock.relation),
-    notes: ['locks every row until the transaction ends'],
-    remedies: [{kind: 'batches'}],
   };
 }
 

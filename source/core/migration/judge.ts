@@ -29,7 +29,7 @@ const snapshot_wait_ms = 60_000;
  * writing it anew with its indexes. docs/preflight.md has a measurement.
  */
 const mebi = 2 ** 20;
-const speeds = {scan: [100, 1024], rows: [5, 50], rewrite: [20, 150]} as const;
+const speeds = {scan: [100, 1024], copy: [5, 50], rows: [5, 50], rewrite: [20, 150]} as const;
 
 /** An estimate from the size of what is read or written; null without one. */
 export function durationOf({work, worked}: Effect): PreflightStatement['duration_ms'] {
@@ -38,7 +38,7 @@ export function durationOf({work, worked}: Effect): PreflightStatement['duration
   if (work === 'unknown' || sizes.length === 0 || sizes.some(size => size == null)) return null;
   const bytes = sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
   const [slow, fast] = speeds[work].map(speed => speed * mebi) as [number, number];
-  const verb = {scan: 'read', rows: 'changed', rewrite: 'written'}[work];
+  const verb = {scan: 'read', copy: 'copied', rows: 'changed', rewrite: 'written'}[work];
   return {
     low: Math.round((bytes / fast) * 1000),
     high: Math.round((bytes / slow) * 1000),
@@ -95,18 +95,26 @@ function missing({relation}: Lock): string[] {
   return isThere ? [] : [`${relation.label} does not exist on this server`];
 }
 
+const verbs = {
+  none: '',
+  scan: 'reads',
+  copy: 'reads and copies',
+  rows: 'changes rows of',
+  rewrite: 'rewrites',
+  unknown: 'may rewrite',
+};
+
 type Blocked = Pick<Circumstances, 'held' | 'reading'> & {blocking: readonly Lock[]; queue: number | null};
 
 function longReasons(effect: Effect, {blocking, held, queue, reading}: Blocked): string[] {
+  const isUnknown = effect.work === 'unknown' && effect.locks.length === 0;
+  if (effect.is_opaque || isUnknown) return ['what it locks is unknown'];
   if (!isLong(effect)) return [];
-  if (effect.work === 'unknown' && effect.locks.length === 0) return ['what it locks is unknown'];
   // Row locks block other writers of the same rows.
   const own = effect.work === 'rows' ? effect.locks : blocking;
   if (own.length + held.length === 0) return [];
   if (queue === 0 && effect.work !== 'rows') return [];
-  const what = {scan: 'reads', rows: 'changes', rewrite: 'rewrites', unknown: 'may rewrite', none: ''}[
-    effect.work
-  ];
+  const what = verbs[effect.work];
   const waiting = trafficText(queue, reading);
   const isOwn = (relation: string) => own.some(each => each.relation.label === relation);
   const earlier = held.filter(({lock}) => !isOwn(lock.relation.label));

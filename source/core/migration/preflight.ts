@@ -33,15 +33,17 @@ export function preflight(
 ): PreflightStatement[] {
   const state = createSchemaState(target);
   const transactions = transactionsOf(statements, autocommit);
+  const sizes = new Map<number, number>();
+  for (const each of transactions) sizes.set(each, (sizes.get(each) ?? 0) + 1);
   let held: Held[] = [];
   let hasTimeout = false;
   let isTold = false;
   return statements.map((statement, index): PreflightStatement => {
-    const transaction = transactions[index];
+    const transaction = transactions[index] ?? 0;
     if (index > 0 && transactions[index - 1] !== transaction) held = [];
     hasTimeout = timeoutAfter(statement.node, hasTimeout);
     const effect = known(effectsOf(statement, state), statement.node, target);
-    const shared = transactions.filter(each => each === transaction).length > 1;
+    const shared = (sizes.get(transaction) ?? 0) > 1;
     const {verdict, reasons, holders, queue_per_second} = judge(effect, {
       ...{held, reading, shared},
       is_checked: target !== null,
@@ -91,6 +93,7 @@ function effectsOf({node, inner}: MigrationStatement, state: SchemaState): Effec
     locks: all.flatMap(each => each.locks),
     work: heaviest(all.map(each => each.work)),
     worked: all.flatMap(each => each.worked),
+    is_opaque: all.some(each => each.is_opaque),
     in_transaction: all.every(each => each.in_transaction),
     waits_for_snapshots: false,
     notes: all.flatMap(each => each.notes),
@@ -103,7 +106,7 @@ function effectsOf({node, inner}: MigrationStatement, state: SchemaState): Effec
 function known(effect: Effect, node: Node, target: MigrationTarget | null): Effect {
   const [statement] = Object.values(node) as {missing_ok?: boolean}[];
   const worked = effect.worked.filter(({is_new}) => !is_new);
-  const isMade = effect.worked.length > 0 && worked.length === 0;
+  const isMade = !effect.is_opaque && effect.worked.length > 0 && worked.length === 0;
   const work: Work = isMade ? 'none' : effect.work;
   const locks = mergeLocks(effect.locks);
   // IF EXISTS finds nothing on the server.

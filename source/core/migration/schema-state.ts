@@ -35,6 +35,8 @@ export type SchemaState = {
   addConstraint(relation: Relation, name: string | null, constraint: StatedConstraint): void;
   constraint(relation: Relation, name: string): StatedConstraint | null;
   validate(relation: Relation, name: string): void;
+  makeFunction(name: string): void;
+  isMadeFunction(name: string): boolean;
   /** Whether a constraint proves that the column holds no null, so that SET NOT NULL need not read the table. */
   isProvenNotNull(relation: Relation, column: string): boolean;
 };
@@ -68,9 +70,12 @@ export function createSchemaState(target: MigrationTarget | null): SchemaState {
       is_new: isImplied,
     };
   };
+  const functions = new Set<string>();
   return {
     target,
     find,
+    makeFunction: name => void functions.add(name),
+    isMadeFunction: name => functions.has(name),
     byOid: oid => {
       const found = byOid.get(oid);
       return found === undefined ? null : known(found);

@@ -1,3 +1,4 @@
+import {usageError} from '../../core/errors.ts';
 import type {Reading} from '../../core/migration/judge.ts';
 import {lockModeOf} from '../../core/migration/lock-mode.ts';
 import {relationsOf} from '../../core/migration/traffic.ts';
@@ -18,13 +19,19 @@ export type ReadingOptions = {
 
 /**
  * Who holds locks on the migration's relations, and which statements are executed, over a window. Locks that are not held
- * from its beginning to its end are left out: they are those of normal traffic. Throws the server's errors.
+ * from its beginning to its end are left out: they are those of normal traffic. Throws the server's errors, and
+ * AbortError (exit 2) on a standby.
  */
 export async function readMigrationReading(
   connection: Connection,
   {target, window_ms, parser, pause}: ReadingOptions,
 ): Promise<Reading & {unavailable: string[]}> {
   const {statements_schema, target: own, unavailable: missing} = await readCapabilities(connection);
+  if (own.is_in_recovery)
+    throw usageError(
+      'this server is a standby: what sessions of the primary hold cannot be seen here',
+      'Name the primary, where the migration runs.',
+    );
   const statements =
     statements_schema === null || own.statements_version === null
       ? null
@@ -38,10 +45,6 @@ export async function readMigrationReading(
   const unavailable = missing
     .filter(({section}) => section === 'statements')
     .map(({reason, remedy}) => `${reason}. ${remedy}`);
-  if (own.is_in_recovery)
-    unavailable.push(
-      'This is a standby: what sessions of the primary hold cannot be seen here. Name the primary.',
-    );
   const reading = {
     held: stillHeld.held.filter(isIn(held.held)).map(withoutKey),
     snapshots: stillHeld.snapshots.filter(isIn(held.snapshots)).map(withoutKey),

@@ -26,6 +26,7 @@ export async function readMigrationTarget(
       relations: [],
       foreign_keys: [],
       volatile_functions: [],
+      catalog_functions: [],
       constrained_domains: [],
       statistics: [],
     }),
@@ -117,6 +118,8 @@ SELECT json_build_object(
     FROM key o), '[]'),
   'volatile_functions', ARRAY(SELECT DISTINCT p.proname::text FROM pg_proc p
     WHERE p.proname = ANY ($1::text[]) AND p.provolatile = 'v'),
+  'catalog_functions', ARRAY(SELECT p.proname::text FROM pg_proc p WHERE p.proname = ANY ($1::text[])
+    GROUP BY p.proname HAVING bool_and(p.pronamespace = 'pg_catalog'::regnamespace)),
   'constrained_domains', ARRAY(SELECT DISTINCT t.typname::text FROM pg_type t
     WHERE t.typname = ANY ($1::text[]) AND t.typtype = 'd'
       AND (t.typnotnull OR EXISTS (SELECT FROM pg_constraint o WHERE o.contypid = t.oid)))

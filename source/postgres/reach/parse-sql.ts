@@ -11,7 +11,7 @@ export type SqlParser = {
   parse(sql: string): ParseResult;
   /** The statements of a file. Throws AbortError (exit 2) with the grammar's error and its line. */
   split(sql: string): SqlStatement[];
-  /** What a DO block runs; null if that is known only when it runs (EXECUTE), or not in PL/pgSQL. */
+  /** What a DO block runs, with its expressions as SELECT; null if it calls or loops, runs EXECUTE, or is not in PL/pgSQL. */
   readBlock(sql: string): Node[] | null;
   /** The tokens of a text, without its comments. */
   scan(sql: string): {text: string; kind: string}[];
@@ -20,6 +20,9 @@ export type SqlParser = {
 /** A statement without what precedes it; the line is of its first word. */
 type SqlStatement = {node: Node; sql: string; line: number};
 
+/** Statements of PL/pgSQL that run what is not in the block, or run it an unknown number of times. */
+const unreadable = /^PLpgSQL_stmt_(?:dyn\w+|call|loop|while|for\w+|commit|rollback)$/;
+
 /** Loads PostgreSQL's parser, 1.7 MB of WebAssembly, once. */
 export async function loadSqlParser(): Promise<SqlParser> {
   const library = await import('libpg-query');
@@ -27,6 +30,15 @@ export async function loadSqlParser(): Promise<SqlParser> {
   const {loadModule, parseSync, parsePlPgSQLSync, scanSync} =
     'default' in library ? (library.default as typeof library) : library;
   await loadModule();
+  /** A statement of a block, a condition, or an assignment. */
+  const parseExpression = (query: string): Node[] => {
+    const assigned = query.replace(/^\s*[\w.]+(?:\[[^\]]*\])*\s*:?=/, '');
+    for (const text of [query, `SELECT ${query}`, `SELECT ${assigned}`])
+      try {
+        return (parseSync(text).stmts ?? []).flatMap(({stmt}) => stmt ?? []);
+      } catch {}
+    throw new Error('not an expression');
+  };
   return {
     parse(sql) {
       try {
@@ -57,14 +69,9 @@ export async function loadSqlParser(): Promise<SqlParser> {
     readBlock(sql) {
       try {
         const parts = [...descendants(parsePlPgSQLSync(sql))];
-        if (parts.some(part => 'PLpgSQL_stmt_dynexecute' in part || 'PLpgSQL_stmt_dynfors' in part))
+        if (parts.some(part => Object.keys(part).some(kind => unreadable.test(kind)) || 'dynquery' in part))
           return null;
-        const queries = parts.flatMap(part =>
-          'PLpgSQL_stmt_execsql' in part ? [...descendants(part.PLpgSQL_stmt_execsql)] : [],
-        );
-        return queries.flatMap(({query}) =>
-          typeof query === 'string' ? (parseSync(query).stmts ?? []).flatMap(({stmt}) => stmt ?? []) : [],
-        );
+        return parts.flatMap(({query}) => (typeof query === 'string' ? parseExpression(query) : []));
       } catch {
         return null;
       }

@@ -213,18 +213,26 @@ describe('preflight of a server', () => {
       await mkdir(join(home, 'migrations', name), {recursive: true});
       await writeFile(join(home, 'migrations', name, 'migration.sql'), `SELECT '${name}';`);
     }
+    const readAll = async (url = urlOf(server, 'oncall')) => {
+      const args = ['preflight', 'migrations', url, '--json', '--rates', '0.1s'];
+      return JSON.parse((await runProgram(args, {home})).stdout) as Preflight;
+    };
+    // Nothing was ever applied here.
+    expect((await readAll()).statements.map(({file}) => file)).toEqual(['1_a', '2_b', '3_c']);
     await server.query(
       'CREATE TABLE _prisma_migrations (migration_name text, finished_at timestamptz, rolled_back_at timestamptz)',
     );
     await server.query("INSERT INTO _prisma_migrations VALUES ('1_a', now(), NULL), ('2_b', now(), now())");
-    const read = async () => {
-      const args = ['preflight', 'migrations', urlOf(server, 'oncall'), '--json', '--rates', '0.1s'];
-      return JSON.parse((await runProgram(args, {home})).stdout) as Preflight;
-    };
-    const hidden = await read();
+    const hidden = await readAll();
     expect(hidden.statements.map(({file}) => file)).toEqual(['3_c']);
     expect(hidden.unavailable[0]).toContain('_prisma_migrations may not be read');
     await server.query('GRANT SELECT ON _prisma_migrations TO oncall');
-    expect((await read()).statements.map(({file}) => file)).toEqual(['2_b', '3_c']);
+    expect((await readAll()).statements.map(({file}) => file)).toEqual(['2_b', '3_c']);
+    await server.query('ALTER TABLE _prisma_migrations ENABLE ROW LEVEL SECURITY');
+    expect((await readAll()).unavailable[0]).toContain('row security');
+    await server.query('CREATE SCHEMA app; ALTER TABLE _prisma_migrations SET SCHEMA app');
+    expect((await readAll()).unavailable[0]).toContain(
+      '_prisma_migrations is in schema "app", not in public',
+    );
   });
 });

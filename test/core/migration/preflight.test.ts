@@ -43,13 +43,39 @@ describe('preflight, from the text alone', () => {
     ['DROP INDEX i', 'safe, ACCESS EXCLUSIVE table of i, ACCESS EXCLUSIVE i'],
     ['TRUNCATE t, u', 'safe, ACCESS EXCLUSIVE t, ACCESS EXCLUSIVE u'],
     ['UPDATE t SET a = 1', 'unsafe, ROW EXCLUSIVE t, scan'],
-    ['UPDATE t SET a = 1 WHERE b = 2', 'safe, ROW EXCLUSIVE t'],
+    ['UPDATE t SET a = 1 WHERE b = 2', 'unsafe, ROW EXCLUSIVE t, scan'],
+    ['SELECT count(*) FROM t', 'safe, scan'],
+    ['INSERT INTO t SELECT * FROM u', 'safe, ROW EXCLUSIVE t, scan'],
+    ["INSERT INTO t VALUES (1, now(), 'x')", 'safe, ROW EXCLUSIVE t'],
+    [
+      'WITH x AS (DELETE FROM t RETURNING *) INSERT INTO u SELECT * FROM x',
+      'unsafe, ROW EXCLUSIVE u, ROW EXCLUSIVE t, scan',
+    ],
+    ['EXPLAIN ANALYZE DELETE FROM t', 'unsafe, ROW EXCLUSIVE t, scan'],
+    ['EXPLAIN DELETE FROM t', 'safe'],
+    ['SELECT * FROM t FOR UPDATE', 'unsafe, ROW SHARE t, scan'],
     ['CREATE TABLE n (a int REFERENCES t)', 'safe, SHARE ROW EXCLUSIVE t'],
     ['LOCK TABLE t IN SHARE MODE', 'safe, SHARE t'],
     ['CREATE TYPE e AS ENUM ()', 'safe'],
     ["DO $$BEGIN EXECUTE 'x'; END$$", 'unsafe, unknown'],
     ['DO $$BEGIN ALTER TABLE t ADD COLUMN a int; END$$', 'safe, ACCESS EXCLUSIVE t'],
     ['CALL f()', 'unsafe, unknown'],
+    ['SELECT backfill_all()', 'unsafe, unknown'],
+    ['SELECT app.now()', 'unsafe, unknown'],
+    ["SELECT setval('s', (SELECT max(id) FROM t))", 'safe, scan'],
+    ['UPDATE t SET a = f()', 'unsafe, ROW EXCLUSIVE t, unknown'],
+    ['DO $$BEGIN ALTER TABLE t ADD a int; PERFORM f(); END$$', 'unsafe, ACCESS EXCLUSIVE t, unknown'],
+    ['DO $$BEGIN CALL f(); END$$', 'unsafe, unknown'],
+    ['DO $$DECLARE x int; BEGIN x := f(); END$$', 'unsafe, unknown'],
+    ['DO $$DECLARE x int := f(); BEGIN NULL; END$$', 'unsafe, unknown'],
+    ['DO $$BEGIN IF f() THEN NULL; END IF; END$$', 'unsafe, unknown'],
+    ['DO $$DECLARE r record; BEGIN FOR r IN SELECT 1 LOOP NULL; END LOOP; END$$', 'unsafe, unknown'],
+    ["DO $$DECLARE c refcursor; BEGIN OPEN c FOR EXECUTE 'SELECT 1'; END$$", 'unsafe, unknown'],
+    ['DO $$BEGIN CREATE TABLE n (a int); UPDATE n SET a = f(); END$$', 'unsafe, unknown'],
+    [
+      "DO $$BEGIN IF NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conname = 'c') THEN ALTER TABLE t ADD a int; END IF; END$$",
+      'safe, ACCESS EXCLUSIVE t',
+    ],
     ['CREATE TEMP TABLE n (a int)', 'safe'],
     ['', 'nothing'],
     ['-- only a comment', 'nothing'],
@@ -84,6 +110,24 @@ describe('preflight, from the text alone', () => {
     expect(judge(sql, {autocommit: true})[1]).toMatchObject({verdict: 'safe', reasons: []});
     expect(judge(sql.replace('; ', '; COMMIT; '))[2]).toMatchObject({verdict: 'safe', reasons: []});
     expect(judge(`BEGIN; ${sql}; COMMIT`, {autocommit: true})[2]).toMatchObject({verdict: 'unsafe'});
+  });
+
+  it.each([
+    'UPDATE u SET s = 1 WHERE s IS NULL',
+    'DELETE FROM u WHERE id IN (SELECT id FROM v)',
+    'INSERT INTO copy SELECT * FROM u',
+    'WITH x AS (DELETE FROM u RETURNING *) INSERT INTO archive SELECT * FROM x',
+    'EXPLAIN ANALYZE SELECT * FROM u',
+    'CREATE TABLE n AS SELECT * FROM u',
+    'SELECT count(*) FROM u',
+    'DO $$BEGIN PERFORM count(*) FROM u; END$$',
+    'COPY u FROM stdin',
+    'INSERT INTO u SELECT generate_series(1, 1000000000)',
+    'ANALYZE u',
+    'SELECT pg_sleep(60)',
+  ])('does not let a lock be held during %s', sql => {
+    const last = judge(`ALTER TABLE t ADD a int; ${sql}`)[1];
+    expect([last?.verdict, last?.reasons.length]).toEqual(['unsafe', expect.any(Number)]);
   });
 
   it('refuses CONCURRENTLY beside other statements of a file', () => {
