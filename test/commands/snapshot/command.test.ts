@@ -96,8 +96,9 @@ describeEachMajor('snapshot of a server', major => {
     expect(databases[0].interval_ms).toBeGreaterThan(0);
   });
 
-  /** One of eight kinds of requests, each of up to 0.7 s. */
-  const request = (call: number) => `SELECT ${'1, '.repeat(call % 8)} pg_sleep(${(call % 8) / 10})`;
+  /** One of eight kinds of requests, each of up to 0.7 s more than `least_s`. */
+  const request = (call: number, least_s = 0) =>
+    `SELECT ${'1, '.repeat(call % 8)} pg_sleep(${least_s + (call % 8) / 10})`;
 
   /** A pool of 5, which keeps its sessions; `use` returns what ends its use. */
   function openPool(
@@ -122,7 +123,10 @@ describeEachMajor('snapshot of a server', major => {
   function starve(pool: pg.Pool): () => Promise<unknown> {
     let isOver = false;
     const work = async (worker: number) => {
-      for (let call = worker; !isOver; call++) await pool.query(request(call));
+      for (let call = worker; !isOver; call++) {
+        // Long beside the time in which a busy machine gives the session its next request.
+        await pool.query(request(call, 2));
+      }
     };
     const workers = Promise.all(Array.from({length: 20}, (_, worker) => work(worker)));
     return () => {
