@@ -25,7 +25,7 @@ export type ApplicationPool = {
   most_busy: number | null;
   /** Share of its sessions that were idle in a transaction. */
   idle_in_transaction_ratio: number | null;
-  /** Known where no other application works in its database: PostgreSQL counts by database. */
+  /** Known where no other application works in its database: PostgreSQL counts by database. Without those of poolctl. */
   transactions_per_second: number | null;
   /** backend_start of its oldest and newest session. */
   oldest_start: string | null;
