@@ -82,10 +82,8 @@ export type MigrationTarget = {
   search_path: string[];
   relations: TargetRelation[];
   foreign_keys: TargetForeignKey[];
-  /** Functions that are VOLATILE, by name. */
-  volatile_functions: string[];
-  /** Functions that only pg_catalog has, by name. */
-  catalog_functions: string[];
+  /** By name: whether one of them is VOLATILE, and whether all are PostgreSQL's own. */
+  functions: {name: string; is_volatile: boolean; is_own: boolean}[];
   /** Domains with a CHECK or NOT NULL, by name: a new column of such a type rewrites the table. */
   constrained_domains: string[];
   /** Extended statistics (CREATE STATISTICS). */

@@ -19,9 +19,10 @@ CREATE FUNCTION steady() RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
 CREATE FUNCTION on_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 CREATE TABLE parent (id int PRIMARY KEY, note text);
 CREATE TABLE t (id int PRIMARY KEY, n int CHECK (n > 0), proven int CONSTRAINT proof CHECK (proven IS NOT NULL), nn int NOT NULL,
-  short varchar(10), limited varchar(10) CHECK (limited <> 'x'), shown text, words text, amount numeric(10, 2), at timestamp(3), address cidr, parent_id int CONSTRAINT t_fk REFERENCES parent);
+  short varchar(10), limited varchar(10) CHECK (limited <> 'x'), shown text, words text, coded text, amount numeric(10, 2), at timestamp(3), address cidr, parent_id int CONSTRAINT t_fk REFERENCES parent);
 CREATE TABLE child (id int NOT NULL, t_id int CONSTRAINT child_fk REFERENCES t, words text);
 CREATE INDEX t_n ON t (n);
+CREATE INDEX t_coded ON t (coded);
 CREATE UNIQUE INDEX t_unique ON t (nn);
 CREATE UNIQUE INDEX t_nullable ON t (n, id);
 CREATE TABLE part (k int, v text) PARTITION BY RANGE (k);
@@ -52,7 +53,7 @@ CREATE RULE ruled AS ON DELETE TO loose DO INSTEAD NOTHING;
 CREATE POLICY allowed ON t USING (true);
 CREATE STATISTICS correlated ON n, id FROM t;
 INSERT INTO parent SELECT g, repeat('x', 200) FROM generate_series(1, 2000) g;
-INSERT INTO t SELECT g, g, g, g, 'a', 'a', repeat('x', 200), repeat('x', 200), 1, now(), '10.0.0.0/8', g FROM generate_series(1, 2000) g;
+INSERT INTO t SELECT g, g, g, g, 'a', 'a', repeat('x', 200), repeat('x', 200), 'a', 1, now(), '10.0.0.0/8', g FROM generate_series(1, 2000) g;
 INSERT INTO child SELECT g, g, repeat('x', 200) FROM generate_series(1, 2000) g;
 INSERT INTO part SELECT g, repeat('x', 200) FROM generate_series(1, 2000) g;
 INSERT INTO part SELECT -g, repeat('x', 200) FROM generate_series(1, 2000) g;
@@ -122,6 +123,9 @@ const inTransaction = [
     'ALTER COLUMN at TYPE timestamp(1)',
     'ALTER COLUMN at TYPE date',
     'ALTER COLUMN address TYPE inet',
+    'ALTER COLUMN parent_id TYPE bigint',
+    'ALTER COLUMN coded TYPE text COLLATE "C"',
+    'ALTER COLUMN words TYPE text COLLATE "C"',
     'ALTER COLUMN n SET STATISTICS 10',
     'ALTER COLUMN n SET (n_distinct = 5)',
     'ALTER COLUMN words SET STORAGE EXTERNAL',
@@ -171,6 +175,8 @@ const inTransaction = [
   ),
   ...alter('plain_part', 'ATTACH PARTITION sevens FOR VALUES IN (7)', 'ALTER COLUMN v TYPE varchar(999)'),
   ...alter('base', 'ADD COLUMN b int', 'ALTER COLUMN v SET NOT NULL', 'RENAME COLUMN v TO w'),
+  ...alter('parent', 'ALTER COLUMN id TYPE bigint', 'ALTER COLUMN id TYPE int', 'DROP COLUMN id CASCADE'),
+  ...alter('parent', 'ALTER COLUMN note TYPE int USING 1'),
   ...alter('ONLY base', 'ALTER COLUMN v SET DEFAULT 1'),
   ...alter('base', 'SET UNLOGGED'),
   ...alter('derived', 'NO INHERIT base', 'SET UNLOGGED'),

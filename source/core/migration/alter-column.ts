@@ -1,7 +1,8 @@
 import type {Constraint, Node, TypeName} from 'libpg-query';
 import {isPlainUsing, isSerial, requiresRewrite, typeText, volatilityOf} from './column-type.ts';
-import {addConstraint} from './constraint.ts';
+import {addConstraint, both} from './constraint.ts';
 import {heaviest, type Part, type Work} from './effect.ts';
+import {referencedBy, referencingOf} from './foreign-keys.ts';
 import {type Relation, type SchemaState, stringsOf} from './schema-state.ts';
 
 const mode = 'ACCESS EXCLUSIVE';
@@ -26,14 +27,19 @@ export function addColumn(def: Node | undefined, relation: Relation, state: Sche
       : volatility(value, state);
   const parts = all.flatMap(each => {
     if (!validated.has(each.contype ?? '')) return [];
-    const keys = each.contype === 'CONSTR_PRIMARY' ? {keys: [{String: {sval: column}}]} : {};
+    const isKey = each.contype === 'CONSTR_PRIMARY' || each.contype === 'CONSTR_UNIQUE';
+    const keys = isKey ? {keys: [{String: {sval: column}}]} : {};
     const part = addConstraint({...each, ...keys}, relation, state);
     // Without a value there is nothing to look up.
     return each.contype === 'CONSTR_FOREIGN' && !hasValue ? {...part, work: 'none' as const} : part;
   });
   const isRead = isEmptyNotNull || (isVirtual && isNotNull);
   const failure = `column ${column} is NOT NULL without a default, which fails if the table has rows`;
-  const hasRows = (relation.found?.estimated_rows ?? 0) > 0;
+  // reltuples is -1, up to PostgreSQL 13 0, before the first ANALYZE.
+  const hasRows = [relation, ...state.descendants(relation)].some(
+    ({found}) =>
+      found !== null && found.kind !== 'p' && (found.estimated_rows !== 0 || found.size_bytes !== 0),
+  );
   return {
     mode,
     locks: parts.flatMap(part => part.locks ?? []),
@@ -55,12 +61,12 @@ function isNull(value: Node): boolean {
   return 'A_Const' in value && value.A_Const.isnull === true;
 }
 
-function isConstrained(type: TypeName | undefined, {target}: SchemaState): boolean {
-  return target?.constrained_domains.includes(stringsOf(type?.names).at(-1) ?? '') ?? false;
+function isConstrained(type: TypeName | undefined, state: SchemaState): boolean {
+  return state.isConstrainedDomain(stringsOf(type?.names).at(-1) ?? '');
 }
 
-function volatility(value: Node | undefined, {target}: SchemaState): Work {
-  const found = volatilityOf(value, target?.volatile_functions ?? null);
+function volatility(value: Node | undefined, state: SchemaState): Work {
+  const found = volatilityOf(value, state);
   return found === 'volatile' ? 'rewrite' : found === 'unknown' ? 'unknown' : 'none';
 }
 
@@ -68,10 +74,10 @@ export function alterType(
   column: string,
   def: Node | undefined,
   relation: Relation,
-  {target}: SchemaState,
+  state: SchemaState,
 ): Part {
   if (def === undefined || !('ColumnDef' in def) || def.ColumnDef.typeName === undefined) return {mode};
-  const {typeName, raw_default} = def.ColumnDef;
+  const {typeName, raw_default, collClause} = def.ColumnDef;
   const type = typeText(typeName);
   // CHECK constraints of the column are made again, and so validated.
   const isChecked = relation.found?.constraints.some(
@@ -81,14 +87,38 @@ export function alterType(
   const work: Work = !isPlainUsing(raw_default, column, typeName)
     ? 'rewrite'
     : from === undefined
-      ? target === null
+      ? state.target === null
         ? 'unknown'
         : 'rewrite'
       : requiresRewrite(from, type)
         ? 'rewrite'
-        : isChecked
+        : isChecked ||
+            ((collClause !== undefined || /^citext\b/.test(from)) && isIndexed(column, relation, state))
           ? 'scan'
           : 'none';
   const notes = from !== undefined && work !== 'rewrite' ? [`${from} to ${type} needs no rewrite`] : [];
-  return {mode, work, notes, ...(work !== 'none' && {remedy: {kind: 'new-column' as const, column, type}})};
+  // Its foreign keys are made again, from it and to it, and checked if the type is another.
+  const others = [
+    ...referencedBy(column, relation, state).flatMap(each => both(each, mode)),
+    ...referencingOf(relation, state, column),
+  ];
+  const worked = work === 'none' ? [] : others.map(lock => lock.relation);
+  return {
+    mode,
+    locks: others,
+    work,
+    worked,
+    notes,
+    ...(work !== 'none' && {remedy: {kind: 'new-column' as const, column, type}}),
+  };
+}
+
+/** Another collation or operator class: the column's indexes are built again. */
+function isIndexed(column: string, {found}: Relation, {target}: SchemaState): boolean {
+  const own = new Set(found?.columns.map(({name}) => name));
+  const indexes = (target?.relations ?? []).filter(
+    ({table_oid}) => table_oid !== null && table_oid === found?.oid,
+  );
+  // An index on an expression has columns of its own.
+  return indexes.some(({columns}) => columns.some(({name}) => name === column || !own.has(name)));
 }

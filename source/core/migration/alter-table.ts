@@ -3,6 +3,7 @@ import type {LockMode} from '../../model/preflight.ts';
 import {addColumn, alterType} from './alter-column.ts';
 import {addConstraint, both, setNotNull, validate} from './constraint.ts';
 import {type Effect, heaviest, type Lock, lockOn, lockRelation, noEffect, type Part} from './effect.ts';
+import {referencedBy, referencingOf} from './foreign-keys.ts';
 import {strongest} from './lock-mode.ts';
 import {nameOf, type Relation, type SchemaState} from './schema-state.ts';
 
@@ -65,7 +66,14 @@ export function alterTable(statement: AlterTableStmt, state: SchemaState): Effec
     ...noEffect,
     locks: [...lockOn(range, mode, state, {recurses}), ...parts.flatMap(part => part.locks ?? [])],
     work,
-    worked: work === 'none' ? [] : [relation, ...(recurses ? state.descendants(relation) : [])],
+    worked:
+      work === 'none'
+        ? []
+        : [
+            relation,
+            ...(recurses ? state.descendants(relation) : []),
+            ...parts.flatMap(part => part.worked ?? []),
+          ],
     in_transaction: parts.every(part => part.in_transaction ?? true),
     waits_for_snapshots: parts.some(part => part.in_transaction === false),
     notes: parts.flatMap(part => part.notes ?? []),
@@ -119,7 +127,10 @@ function partOf(command: AlterTableCmd, relation: Relation, state: SchemaState):
     case 'AT_DropColumn':
       return {
         mode: exclusive,
-        locks: referencedBy(name, relation, state).flatMap(each => both(each, exclusive)),
+        locks: [
+          ...referencedBy(name, relation, state).flatMap(each => both(each, exclusive)),
+          ...(behavior === 'DROP_CASCADE' ? referencingOf(relation, state, name) : []),
+        ],
         notes: [`the running application may still use column ${name}`],
         remedy: {kind: 'contract'},
       };
@@ -181,13 +192,6 @@ export function defaultOf(parent: Relation, state: SchemaState): Lock[] {
     .map(relation => ({relation, mode: exclusive}));
 }
 
-/** Tables that a column's foreign keys refer to: their triggers are dropped with the key. */
-function referencedBy(column: string, relation: Relation, state: SchemaState): Relation[] {
-  return (state.target?.foreign_keys ?? [])
-    .filter(key => key.table_oid === relation.found?.oid && key.columns.includes(column))
-    .flatMap(key => state.byOid(key.references_oid) ?? []);
-}
-
 /** A new partition gets its parent's foreign keys, from it and to it, and their triggers. */
 export function keysOf(parent: Relation, state: SchemaState): Lock[] {
   const oid = parent.found?.oid;
@@ -197,12 +201,6 @@ export function keysOf(parent: Relation, state: SchemaState): Lock[] {
       table_oid === oid ? references_oid : references_oid === oid && isReferenceLocked ? table_oid : null;
     return other === null ? [] : both(state.byOid(other), share_row);
   });
-}
-
-export function referencingOf(relation: Relation, state: SchemaState): Lock[] {
-  return (state.target?.foreign_keys ?? [])
-    .filter(key => key.references_oid === relation.found?.oid)
-    .flatMap(key => both(state.byOid(key.table_oid), exclusive));
 }
 
 function versionOf({target}: SchemaState): number {

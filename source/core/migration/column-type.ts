@@ -110,16 +110,20 @@ const volatile = new Set([
 const stable =
   /^(?:now|(?:statement|transaction)_timestamp|timezone|date_trunc|to_(?:timestamp|char|date|json|jsonb)|make_\w+|lower|upper|concat|md5|format|length|abs|floor|ceil|round|trunc|jsonb?_\w+|array_\w+|string_to_array|current_\w+|date_part|nullif|repeat|encode|decode)$/;
 
-/** `unknown`: it calls a function that only the server knows. A volatile default is computed for each row. */
+/** `unknown`: it calls a function that only the server knows, or that it lacks. A volatile default is computed for each row. */
 export function volatilityOf(
   expression: Node | undefined,
-  volatileOnServer: readonly string[] | null,
+  {target, madeFunction}: SchemaState,
 ): 'constant' | 'volatile' | 'unknown' {
   const called = [...descendants(expression)].flatMap(node =>
     'funcname' in node ? (stringsOf(node.funcname as Node[]).at(-1) ?? []) : [],
   );
-  if (called.some(name => volatile.has(name) || volatileOnServer?.includes(name))) return 'volatile';
-  return volatileOnServer !== null || called.every(name => stable.test(name)) ? 'constant' : 'unknown';
+  const isVolatile = (name: string) =>
+    madeFunction(name) ??
+    target?.functions.find(each => each.name === name)?.is_volatile ??
+    (stable.test(name) ? false : null);
+  if (called.some(name => volatile.has(name) || isVolatile(name) === true)) return 'volatile';
+  return called.every(name => isVolatile(name) === false) ? 'constant' : 'unknown';
 }
 
 /** Functions of PostgreSQL that stand in migrations, beside those above. */
@@ -131,11 +135,11 @@ const slow =
   /^(?:pg_sleep|pg_(?:try_)?advisory_|query_to_|table_to_|database_to_|schema_to_|cursor_to_|pg_wal_replay_wait|lo_|ts_stat|ts_rewrite)/;
 
 /** Whether a call runs only PostgreSQL's own code, and at once. */
-export function isHarmless(names: readonly string[], {target, isMadeFunction}: SchemaState): boolean {
+export function isHarmless(names: readonly string[], {target, madeFunction}: SchemaState): boolean {
   const name = names.at(-1) ?? '';
   const schema = names.at(-2) ?? 'pg_catalog';
-  if (schema !== 'pg_catalog' || slow.test(name) || isMadeFunction(name)) return false;
+  if (schema !== 'pg_catalog' || slow.test(name) || madeFunction(name) !== null) return false;
   return target === null
     ? volatile.has(name) || stable.test(name) || common.test(name)
-    : target.catalog_functions.includes(name);
+    : target.functions.some(each => each.name === name && each.is_own);
 }

@@ -45,13 +45,27 @@ function addUnique(constraint: Constraint, relation: Relation, state: SchemaStat
   if (contype === 'CONSTR_PRIMARY')
     for (const column of columns ?? [])
       state.addConstraint(relation, null, {references: null, not_null_column: column, is_valid: true});
-  if (conname !== undefined) state.create({schema, name: conname}, columns ?? []);
+  if (indexname === undefined || conname !== undefined)
+    createIndex(constraint, columns ?? [], relation, state);
   if (indexname !== undefined) {
     const isRead = contype === 'CONSTR_PRIMARY' && isProven !== true;
     return {mode: exclusive, work: isRead ? (isProven === null ? 'unknown' : 'scan') : 'none'};
   }
   const scan: Part = {mode: exclusive, work: 'scan'};
   return contype === 'CONSTR_EXCLUSION' ? scan : {...scan, remedy: {kind: 'unique-index'}};
+}
+
+/** The index of a key: with the constraint's name, or PostgreSQL's own (ChooseIndexName in indexcmds.c). */
+export function createIndex(
+  {contype, conname}: Constraint,
+  columns: readonly string[],
+  relation: Relation,
+  state: SchemaState,
+): void {
+  const schema = /^(.*)\.[^.]*$/.exec(relation.label)?.[1] ?? null;
+  if (conname !== undefined) state.create({schema, name: conname}, [...columns]);
+  else if (contype === 'CONSTR_PRIMARY') state.createFor(relation, 'pkey');
+  else state.createFor(relation, [...columns, contype === 'CONSTR_UNIQUE' ? 'key' : 'excl'].join('_'));
 }
 
 /** The column of `CHECK (column IS NOT NULL)`. */

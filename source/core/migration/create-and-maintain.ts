@@ -1,9 +1,11 @@
 import type {Constraint, CreateStmt, Node, RefreshMatViewStmt, ReindexStmt, VacuumStmt} from 'libpg-query';
 import {defaultOf, keysOf, stringsOfOptions} from './alter-table.ts';
+import {isSerial} from './column-type.ts';
+import {createIndex} from './constraint.ts';
 import {readThrough} from './data.ts';
 import {indexLocks} from './drop.ts';
 import {type Effect, type Lock, lockOn, lockRelation} from './effect.ts';
-import {nameOf, type Relation, type SchemaState} from './schema-state.ts';
+import {isCreated, nameOf, type Relation, type SchemaState, stringsOf} from './schema-state.ts';
 
 const exclusive = 'ACCESS EXCLUSIVE';
 const shareUpdate = 'SHARE UPDATE EXCLUSIVE';
@@ -15,7 +17,10 @@ export function createTable(statement: CreateStmt, state: SchemaState): Partial<
   const isKnown = statement.if_not_exists === true && state.find(nameOf(relation)).found !== null;
   if (isKnown) return {notes: ['it exists: nothing is done']};
   const isTemporary = relation.relpersistence === 't';
-  state.create(nameOf(relation));
+  if (isCreated(nameOf(relation), statement.if_not_exists, state)) {
+    state.create(nameOf(relation));
+    createImplied(tableElts, state.find(nameOf(relation)), state);
+  }
   const parents = inhRelations.flatMap(node => ('RangeVar' in node ? node.RangeVar : []));
   const isPartition = partbound !== undefined;
   const rest = isPartition ? parents.flatMap(parent => defaultOf(state.find(nameOf(parent)), state)) : [];
@@ -35,6 +40,28 @@ export function createTable(statement: CreateStmt, state: SchemaState): Partial<
     worked: rest.map(lock => lock.relation),
     ...(isPartition && {remedies: [{kind: 'attach'}]}),
   };
+}
+
+/** The indexes and sequences that come with a table: orders_pkey, orders_id_seq. */
+function createImplied(elements: readonly Node[], table: Relation, state: SchemaState): void {
+  const keys = new Set(['CONSTR_PRIMARY', 'CONSTR_UNIQUE', 'CONSTR_EXCLUSION']);
+  for (const element of elements) {
+    const column = 'ColumnDef' in element ? element.ColumnDef : null;
+    const name = column?.colname ?? '';
+    for (const node of column?.constraints ?? [element]) {
+      if (!('Constraint' in node)) continue;
+      const {contype = '', keys: columns, exclusions = []} = node.Constraint;
+      if (contype === 'CONSTR_IDENTITY') state.createFor(table, `${name}_seq`);
+      const excluded = exclusions.flatMap(each => ('List' in each ? columnsOf(each.List.items) : []));
+      const own = column === null ? [...stringsOf(columns), ...excluded] : [name];
+      if (keys.has(contype)) createIndex(node.Constraint, own, table, state);
+    }
+    if (isSerial(column?.typeName)) state.createFor(table, `${name}_seq`);
+  }
+}
+
+export function columnsOf(nodes: Node[] | undefined): string[] {
+  return (nodes ?? []).flatMap(node => ('IndexElem' in node ? (node.IndexElem.name ?? []) : []));
 }
 
 function foreignKeysOf(elements: readonly Node[]): Constraint[] {

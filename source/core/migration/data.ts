@@ -69,6 +69,8 @@ export function dataEffect(statement: Node, state: SchemaState): Partial<Effect>
     const names = Array.isArray(funcname) ? stringsOf(funcname as Node[]) : [];
     return names.length === 0 || isHarmless(names, state) ? [] : `${names.join('.')}()`;
   });
+  // Which relations the names after it mean is unknown then.
+  if (parts.some(({sval}) => sval === 'search_path')) foreign.push('set_config()');
   for (const each of new Set(foreign)) notes.add(`poolctl cannot read what ${each} does`);
   return {
     ...{locks, worked, notes: [...notes]},

@@ -1,7 +1,8 @@
 import type {DropStmt} from 'libpg-query';
 import type {LockMode} from '../../model/preflight.ts';
-import {defaultOf, referencingOf} from './alter-table.ts';
+import {defaultOf} from './alter-table.ts';
 import {type Effect, type Lock, lockRelation} from './effect.ts';
+import {referencingOf} from './foreign-keys.ts';
 import {nameOfList, type Relation, type SchemaState, stringsOf} from './schema-state.ts';
 
 const exclusive = 'ACCESS EXCLUSIVE';

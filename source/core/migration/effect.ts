@@ -83,6 +83,8 @@ export type Part = {
   mode: LockMode;
   locks?: Lock[];
   work?: Work;
+  /** Tables that are read or written beside its own. */
+  worked?: Relation[];
   notes?: string[];
   /** Why it fails. */
   failures?: string[];

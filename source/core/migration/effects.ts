@@ -1,12 +1,13 @@
 import type {Node} from 'libpg-query';
 import type {LockMode} from '../../model/preflight.ts';
-import {alterTable, referencingOf, stringsOfOptions} from './alter-table.ts';
-import {createTable, refreshView, reindex, vacuum} from './create-and-maintain.ts';
+import {alterTable, stringsOfOptions} from './alter-table.ts';
+import {columnsOf, createTable, refreshView, reindex, vacuum} from './create-and-maintain.ts';
 import {dataEffect} from './data.ts';
 import {dropObjects} from './drop.ts';
 import {type Effect, lockOn, lockRelation, noEffect} from './effect.ts';
+import {referencingOf} from './foreign-keys.ts';
 import {lockModes} from './lock-mode.ts';
-import {nameOf, nameOfList, type SchemaState, stringsOf} from './schema-state.ts';
+import {isCreated, nameOf, nameOfList, type SchemaState, stringsOf} from './schema-state.ts';
 
 type KindOf<N> = N extends unknown ? keyof N : never;
 type Kind = KindOf<Node>;
@@ -21,11 +22,12 @@ const kinds: Kinds = {
   ReindexStmt: reindex,
   RefreshMatViewStmt: refreshView,
   VacuumStmt: vacuum,
-  IndexStmt: ({relation, idxname, indexParams, concurrent = false}, state) => {
+  IndexStmt: ({relation, idxname, indexParams, if_not_exists, concurrent = false}, state) => {
     if (relation === undefined) return {};
     const table = state.find(nameOf(relation));
-    if (idxname !== undefined)
-      state.create({schema: relation.schemaname ?? null, name: idxname}, columnsOf(indexParams));
+    const name = {schema: relation.schemaname ?? null, name: idxname ?? ''};
+    if (idxname === undefined) state.createFor(table, [...columnsOf(indexParams), 'idx'].join('_'));
+    else if (isCreated(name, if_not_exists, state)) state.create(name, columnsOf(indexParams));
     if (concurrent) {
       const locks = lockOn(relation, 'SHARE UPDATE EXCLUSIVE', state);
       return {locks, work: 'scan', worked: [table], in_transaction: false, waits_for_snapshots: true};
@@ -63,9 +65,10 @@ const kinds: Kinds = {
     return {locks, notes: [`the running application still uses ${relation.relname}`]};
   },
   CreateTableAsStmt: (statement, state) => {
-    const {into, query} = statement;
+    const {into, query, if_not_exists} = statement;
     const effect = dataEffect({CreateTableAsStmt: statement}, state);
-    if (into?.rel !== undefined) state.create(nameOf(into.rel));
+    if (into?.rel !== undefined && isCreated(nameOf(into.rel), if_not_exists, state))
+      state.create(nameOf(into.rel));
     if (query === undefined || into?.skipData === true) return {};
     return {...effect, work: effect.work === 'scan' ? 'copy' : (effect.work ?? 'none')};
   },
@@ -114,10 +117,22 @@ const kinds: Kinds = {
     return {locks: lockRelation(relation, 'SHARE UPDATE EXCLUSIVE', null)};
   },
   AlterSeqStmt: ({sequence}, state) => ({locks: lockOn(sequence, 'SHARE ROW EXCLUSIVE', state)}),
-  AlterDomainStmt: ({subtype = '', typeName, def}) => {
+  AlterDomainStmt: ({subtype = '', typeName, def}, state) => {
+    if (subtype === 'C' || subtype === 'O') state.constrainDomain(stringsOf(typeName).at(-1) ?? '');
     const skips = def !== undefined && 'Constraint' in def && def.Constraint.skip_validation === true;
     if (!['C', 'O', 'V'].includes(subtype) || skips) return {};
     return unknownEffect(`reads every table with a column of ${stringsOf(typeName).join('.')}, under SHARE`);
+  },
+  CreateDomainStmt: ({domainname, constraints = []}, state) => {
+    if (constraints.length > 0) state.constrainDomain(stringsOf(domainname).at(-1) ?? '');
+    return {};
+  },
+  VariableSetStmt: ({kind, name = '', args = [], is_local = false}, state) => {
+    if (name.toLowerCase() !== 'search_path' && kind !== 'VAR_RESET_ALL') return {};
+    const values = args.flatMap(arg => ('A_Const' in arg ? (arg.A_Const.sval?.sval ?? []) : []));
+    const schemas = values.filter(each => each !== '$user' && each !== '');
+    state.setSearchPath(kind === 'VAR_SET_VALUE' ? schemas : null, is_local);
+    return {};
   },
   AlterEnumStmt: () => ({notes: ['the new value cannot be used before the transaction ends']}),
   LockStmt: ({relations: nodes, mode = 8}, state) =>
@@ -147,12 +162,19 @@ const kinds: Kinds = {
     if (base?.relation !== undefined) state.create(nameOf(base.relation));
     return {};
   },
-  CreateSeqStmt: ({sequence}, state) => {
-    if (sequence !== undefined) state.create(nameOf(sequence));
+  CreateSeqStmt: ({sequence, if_not_exists}, state) => {
+    if (sequence !== undefined && isCreated(nameOf(sequence), if_not_exists, state))
+      state.create(nameOf(sequence));
     return {};
   },
-  CreateFunctionStmt: ({funcname}, state) => {
-    state.makeFunction(stringsOf(funcname).at(-1) ?? '');
+  CreateFunctionStmt: ({funcname, options = []}, state) => {
+    const volatility = options.flatMap(each =>
+      'DefElem' in each && each.DefElem.defname === 'volatility' && each.DefElem.arg !== undefined
+        ? stringsOf(each.DefElem.arg)
+        : [],
+    );
+    const isSteady = volatility.some(each => each === 'stable' || each === 'immutable');
+    state.makeFunction(stringsOf(funcname).at(-1) ?? '', !isSteady);
     return {};
   },
   DoStmt: () => unknownEffect('runs code that poolctl cannot read'),
@@ -162,7 +184,7 @@ const kinds: Kinds = {
 
 /** Statements that lock no relation, or only those that they make. */
 const harmless =
-  /^(?:Transaction|Variable(?:Set|Show)|Create(?:Schema|Extension|Enum|Range|Domain|Cast|Role|OpClass|OpFamily|Conversion|Transform|PLang|EventTrig|Fdw|ForeignServer|UserMapping|Am)|Alter(?:Extension(?:Contents)?|Function|Role(?:Set)?|Database(?:Set|RefreshColl)?|DefaultPrivileges|Owner|Type|Stats|Operator|OpFamily|Collation|EventTrig|ObjectDepends|TSDictionary|TSConfiguration|Fdw|ForeignServer|UserMapping)|CompositeType|Define|Drop(?:Role|UserMapping)|Grant(?:Role)?|Notify|Listen|Unlisten|Prepare|Deallocate|Discard|ConstraintsSet|CheckPoint|Load|ClosePortal)Stmt$/;
+  /^(?:Transaction|VariableShow|Create(?:Schema|Extension|Enum|Range|Cast|Role|OpClass|OpFamily|Conversion|Transform|PLang|EventTrig|Fdw|ForeignServer|UserMapping|Am)|Alter(?:Extension(?:Contents)?|Function|Role(?:Set)?|Database(?:Set|RefreshColl)?|DefaultPrivileges|Owner|Type|Stats|Operator|OpFamily|Collation|EventTrig|ObjectDepends|TSDictionary|TSConfiguration|Fdw|ForeignServer|UserMapping)|CompositeType|Define|Drop(?:Role|UserMapping)|Grant(?:Role)?|Notify|Listen|Unlisten|Prepare|Deallocate|Discard|ConstraintsSet|CheckPoint|Load|ClosePortal)Stmt$/;
 
 /** Statements that name no relation, and run only by themselves. */
 const alone =
@@ -190,10 +212,6 @@ const relations = new Set<string>([
 
 function unknownEffect(note: string, in_transaction = true): Partial<Effect> {
   return {work: 'unknown', is_opaque: true, notes: [note], in_transaction};
-}
-
-function columnsOf(nodes: Node[] | undefined): string[] {
-  return (nodes ?? []).flatMap(node => ('IndexElem' in node ? (node.IndexElem.name ?? []) : []));
 }
 
 function lockEach(nodes: Node[] | undefined, mode: LockMode, state: SchemaState, recurses?: boolean) {

@@ -40,7 +40,10 @@ export function preflight(
   let isTold = false;
   return statements.map((statement, index): PreflightStatement => {
     const transaction = transactions[index] ?? 0;
-    if (index > 0 && transactions[index - 1] !== transaction) held = [];
+    if (index > 0 && transactions[index - 1] !== transaction) {
+      held = [];
+      state.endTransaction();
+    }
     hasTimeout = timeoutAfter(statement.node, hasTimeout);
     const effect = known(effectsOf(statement, state), statement.node, target);
     const shared = (sizes.get(transaction) ?? 0) > 1;

@@ -35,8 +35,15 @@ export type SchemaState = {
   addConstraint(relation: Relation, name: string | null, constraint: StatedConstraint): void;
   constraint(relation: Relation, name: string): StatedConstraint | null;
   validate(relation: Relation, name: string): void;
-  makeFunction(name: string): void;
-  isMadeFunction(name: string): boolean;
+  makeFunction(name: string, isVolatile: boolean): void;
+  /** Whether a function of the migration is VOLATILE; null if it makes none of this name. */
+  madeFunction(name: string): boolean | null;
+  /** A domain with a CHECK or NOT NULL. */
+  constrainDomain(name: string): void;
+  isConstrainedDomain(name: string): boolean;
+  /** Null: that of the session. */
+  setSearchPath(schemas: string[] | null, isLocal: boolean): void;
+  endTransaction(): void;
   /** Whether a constraint proves that the column holds no null, so that SET NOT NULL need not read the table. */
   isProvenNotNull(relation: Relation, column: string): boolean;
 };
@@ -51,8 +58,11 @@ export function createSchemaState(target: MigrationTarget | null): SchemaState {
   const known = (found: TargetRelation): Relation => ({label: labelOf(found), found, is_new: false});
   const statedOf = ({label}: Relation) => constraints.get(label) ?? new Map<string, StatedConstraint>();
 
+  const initialPath = target?.search_path ?? ['public'];
+  let path = initialPath;
+  let isLocalPath = false;
   const find = ({schema, name}: Name): Relation => {
-    const schemas = schema === null ? (target?.search_path ?? ['public']) : [schema];
+    const schemas = schema === null ? path : [schema];
     for (const each of schemas) {
       const label = `${each}.${name}`;
       const relation = renamed.get(label);
@@ -62,20 +72,28 @@ export function createSchemaState(target: MigrationTarget | null): SchemaState {
       if (found !== undefined) return known(found);
     }
     const first = schemas[0] ?? 'public';
-    // An index or a sequence that comes with a table of the migration: orders_pkey, orders_id_seq.
-    const isImplied = [...made.keys()].some(label => `${first}.${name}`.startsWith(`${label}_`));
     return {
       label: target === null && schema === null ? name : `${first}.${name}`,
       found: null,
-      is_new: isImplied,
+      is_new: false,
     };
   };
-  const functions = new Set<string>();
+  const functions = new Map<string, boolean>();
+  const domains = new Set(target?.constrained_domains);
   return {
     target,
     find,
-    makeFunction: name => void functions.add(name),
-    isMadeFunction: name => functions.has(name),
+    makeFunction: (name, isVolatile) => void functions.set(name, isVolatile),
+    madeFunction: name => functions.get(name) ?? null,
+    constrainDomain: name => void domains.add(name),
+    isConstrainedDomain: name => domains.has(name),
+    setSearchPath: (schemas, isLocal) => {
+      path = schemas ?? initialPath;
+      isLocalPath = isLocal;
+    },
+    endTransaction: () => {
+      if (isLocalPath) path = initialPath;
+    },
     byOid: oid => {
       const found = byOid.get(oid);
       return found === undefined ? null : known(found);
@@ -86,7 +104,7 @@ export function createSchemaState(target: MigrationTarget | null): SchemaState {
       return relation.found === null ? [] : below(relation.found.oid).map(known);
     },
     create: ({schema, name}, columns = []) => {
-      made.set(`${schema ?? target?.search_path[0] ?? 'public'}.${name}`, columns);
+      made.set(`${schema ?? path[0] ?? 'public'}.${name}`, columns);
     },
     createFor: ({label}, ending) => {
       made.set(`${label.includes('.') ? label : `public.${label}`}_${ending}`, []);
@@ -158,4 +176,9 @@ export function stringsOf(node: Node | Node[] | undefined): string[] {
   if ('List' in node) return stringsOf(node.List.items ?? []);
   if ('TypeName' in node) return stringsOf(node.TypeName.names ?? []);
   return [];
+}
+
+/** Whether CREATE makes it: IF NOT EXISTS does nothing if it is there, which without a server is not known. */
+export function isCreated(name: Name, if_not_exists: boolean | undefined, state: SchemaState): boolean {
+  return if_not_exists !== true || (state.target !== null && state.find(name).found === null);
 }

@@ -25,8 +25,7 @@ export async function readMigrationTarget(
       search_path: [],
       relations: [],
       foreign_keys: [],
-      volatile_functions: [],
-      catalog_functions: [],
+      functions: [],
       constrained_domains: [],
       statistics: [],
     }),
@@ -116,10 +115,9 @@ SELECT json_build_object(
       'references_oid', o.confrelid::text, 'is_inherited', o.conparentid <> 0, 'columns',
       ARRAY(SELECT k.attname::text FROM pg_attribute k WHERE k.attrelid = o.conrelid AND k.attnum = ANY (o.conkey))))
     FROM key o), '[]'),
-  'volatile_functions', ARRAY(SELECT DISTINCT p.proname::text FROM pg_proc p
-    WHERE p.proname = ANY ($1::text[]) AND p.provolatile = 'v'),
-  'catalog_functions', ARRAY(SELECT p.proname::text FROM pg_proc p WHERE p.proname = ANY ($1::text[])
-    GROUP BY p.proname HAVING bool_and(p.pronamespace = 'pg_catalog'::regnamespace)),
+  'functions', coalesce((SELECT json_agg(f) FROM (
+    SELECT p.proname AS name, bool_or(p.provolatile = 'v') AS is_volatile, bool_and(p.pronamespace = 'pg_catalog'::regnamespace) AS is_own
+    FROM pg_proc p WHERE p.proname = ANY ($1::text[]) GROUP BY p.proname) f), '[]'),
   'constrained_domains', ARRAY(SELECT DISTINCT t.typname::text FROM pg_type t
     WHERE t.typname = ANY ($1::text[]) AND t.typtype = 'd'
       AND (t.typnotnull OR EXISTS (SELECT FROM pg_constraint o WHERE o.contypid = t.oid)))

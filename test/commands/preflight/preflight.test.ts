@@ -87,6 +87,18 @@ describe('preflight of a server', () => {
     expect(document.statements[0]?.locks[0]?.size_bytes).toBe(size);
   });
 
+  it('takes a table without statistics for one with rows, and a function that the server lacks for volatile', async () => {
+    await server.query('CREATE TABLE fresh (id int); INSERT INTO fresh VALUES (1)');
+    await write(
+      'ALTER TABLE fresh ADD z int NOT NULL;\nALTER TABLE orders ADD code text DEFAULT gen_ulid();',
+    );
+    const {document} = await judge('--autocommit');
+    expect(document.statements).toMatchObject([
+      {verdict: 'unsafe', reasons: [expect.stringContaining('fails if the table has rows')]},
+      {rewrites: null},
+    ]);
+  });
+
   it('counts the statements that would wait', async () => {
     await write(
       'ALTER TABLE orders ALTER total TYPE bigint;\nCREATE INDEX CONCURRENTLY i ON orders (total);',

@@ -99,6 +99,42 @@ describe('preflight, from the text alone', () => {
     expect(statements.flatMap(({locks}) => locks.map(({relation}) => relation))).toEqual(['t']);
   });
 
+  it.each<[sql: string, last: string]>([
+    ['CREATE TABLE t (a int); ALTER TABLE t_items ADD b int', 'ACCESS EXCLUSIVE t_items'],
+    [
+      'CREATE TABLE t (a int UNIQUE, b int, EXCLUDE USING btree (b WITH =)); ALTER INDEX t_a_key RENAME TO k',
+      '',
+    ],
+    ['CREATE TABLE t (a int, b int); CREATE INDEX ON t (a, b); DROP INDEX t_a_b_idx', ''],
+    ['CREATE TABLE t (a int GENERATED ALWAYS AS IDENTITY); ALTER SEQUENCE t_a_seq RESTART 5', ''],
+    ['CREATE TABLE IF NOT EXISTS t (a int); ALTER TABLE t ADD b int', 'ACCESS EXCLUSIVE t'],
+    [
+      'CREATE INDEX IF NOT EXISTS i ON t (a); DROP INDEX i',
+      'ACCESS EXCLUSIVE table of i, ACCESS EXCLUSIVE i',
+    ],
+    [
+      "CREATE FUNCTION f() RETURNS text LANGUAGE sql AS 'SELECT 1'; ALTER TABLE t ADD b text DEFAULT f()",
+      'ACCESS EXCLUSIVE t, rewrite',
+    ],
+    [
+      "CREATE FUNCTION f() RETURNS text LANGUAGE sql STABLE AS 'SELECT 1'; ALTER TABLE t ADD b text DEFAULT f()",
+      'ACCESS EXCLUSIVE t',
+    ],
+    [
+      "CREATE DOMAIN email AS text CHECK (VALUE <> ''); ALTER TABLE t ADD b email",
+      'ACCESS EXCLUSIVE t, rewrite',
+    ],
+    [
+      'SET search_path = app; CREATE TABLE t (a int); ALTER TABLE public.t ADD b int',
+      'ACCESS EXCLUSIVE public.t',
+    ],
+    ['SET search_path = app; CREATE TABLE t (a int); ALTER TABLE app.t ADD b int', ''],
+  ])('%s', (sql, expected) => {
+    const last = judge(sql).at(-1);
+    const locks = last?.locks.map(({mode, relation}) => `${mode} ${relation}`) ?? [];
+    expect([...locks, last?.rewrites ? 'rewrite' : ''].filter(Boolean).join(', ')).toBe(expected);
+  });
+
   it('holds locks to the end of a transaction, which is the file unless it says otherwise', () => {
     const sql = 'ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID; ALTER TABLE t VALIDATE CONSTRAINT c';
     expect(judge(sql)[1]).toMatchObject({
