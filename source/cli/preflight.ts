@@ -48,7 +48,13 @@ export async function judgeOnServer(
     const judgeIn = (circumstances: typeof reading) =>
       preflight(statements, {...migration, target, reading: circumstances});
     const {request, server_version_num} = connection;
-    const quiet = {...reading, held: [], snapshots: [], traffic: reading.traffic === null ? null : []};
+    const quiet = {
+      ...reading,
+      held: [],
+      snapshots: [],
+      used: [],
+      traffic: reading.traffic === null ? null : [],
+    };
     const document: Preflight = {
       ...documentOf(migration, judgeIn(reading)),
       target: {id: `${hostAndPort(request)}/${request.database}`, server_version_num},

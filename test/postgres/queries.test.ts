@@ -23,6 +23,7 @@ import {
 import {tableUpkeepQuery, xminHoldersQuery} from '../../source/postgres/facts/maintenance.ts';
 import {
   migrationHoldersQuery,
+  migrationUseQuery,
   statementCallsQuery,
   statementQueriesQuery,
 } from '../../source/postgres/facts/migration-reading.ts';
@@ -65,6 +66,7 @@ const serverQueries: [Query, unknown[]][] = [
   [databaseNamesQuery, []],
   [migrationTargetQuery, [['orders'], [], null, true]],
   [migrationHoldersQuery, [['1']]],
+  [migrationUseQuery, [['1']]],
   [wideningColumnsQuery, ['public.orders', 'id']],
   [wideningSequenceQuery, ['1', 1]],
   [catalogTablesQuery, []],

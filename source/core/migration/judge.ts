@@ -10,6 +10,8 @@ export type Reading = {
   snapshots: LockHolder[];
   /** Null if statements cannot be counted. */
   traffic: Traffic[] | null;
+  /** Relations that sessions used in the window, by their own counters: not all of it may be in `traffic`. */
+  used: string[];
   window_ms: number;
 };
 
@@ -153,6 +155,8 @@ function queueBehind(locks: readonly Lock[], reading: Reading | null): number | 
   const waiting = traffic.filter(
     ({reads, writes}) => reads.some(each => all.has(each)) || writes.some(each => written.has(each)),
   );
+  const isMissed = (reading?.used ?? []).some(each => all.has(each) || written.has(each));
+  if (waiting.length === 0 && isMissed) return null;
   return waiting.reduce((sum, {calls_per_second}) => sum + calls_per_second, 0);
 }
 

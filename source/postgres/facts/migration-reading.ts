@@ -38,9 +38,11 @@ export async function readMigrationReading(
       : createCounter(connection, {schema: statements_schema, version: own.statements_version});
   const oids = target.relations.map(({oid}) => oid);
   const started = performance.now();
-  const [held, before] = await Promise.all([readHolders(connection, oids), statements?.read()]);
+  const read = () =>
+    Promise.all([readHolders(connection, oids), statements?.read(), readUse(connection, oids)]);
+  const [held, before, usedBefore] = await read();
   await pause(window_ms);
-  const [stillHeld, after] = await Promise.all([readHolders(connection, oids), statements?.read()]);
+  const [stillHeld, after, usedAfter] = await read();
   const seconds = (performance.now() - started) / 1000;
   const unavailable = missing
     .filter(({section}) => section === 'statements')
@@ -48,6 +50,9 @@ export async function readMigrationReading(
   const reading = {
     held: stillHeld.held.filter(isIn(held.held)).map(withoutKey),
     snapshots: stillHeld.snapshots.filter(isIn(held.snapshots)).map(withoutKey),
+    used: target.relations
+      .filter(({oid}) => usedAfter.get(oid) === undefined || usedAfter.get(oid) !== usedBefore.get(oid))
+      .map(({schema, name}) => `${schema}.${name}`),
     window_ms: Math.round(seconds * 1000),
   };
   if (statements === null || before === undefined || after === undefined)
@@ -104,6 +109,23 @@ function isIn(before: readonly Keyed[]): (each: Keyed) => boolean {
 function withoutKey<Holder extends Keyed>({key: _, ...holder}: Holder): Omit<Holder, 'key'> {
   return holder;
 }
+
+/** How often each table was scanned or changed; without those that are not counted (track_counts). */
+async function readUse({client, server_version_num}: Connection, oids: readonly string[]) {
+  const {text} = pickVariant(migrationUseQuery, server_version_num);
+  const {rows} = await client.query<{oid: string; uses: string}>({text, values: [oids]});
+  return new Map(rows.map(({oid, uses}) => [oid, uses]));
+}
+
+/** What pg_stat_statements may not have: another role's setting, functions' statements (track = 'top'), a reset, an eviction. */
+export const migrationUseQuery = serverQuery(
+  'poolctl_migration_use',
+  `
+SELECT /* poolctl */ c.oid::text, (CASE WHEN c.relkind IN ('r', 'm', 't') THEN pg_stat_get_numscans(c.oid)
+    + pg_stat_get_tuples_inserted(c.oid) + pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid)
+    + coalesce((SELECT sum(pg_stat_get_numscans(x.indexrelid)) FROM pg_index x WHERE x.indrelid = c.oid), 0) ELSE 0 END)::text AS uses
+FROM pg_class c WHERE c.oid = ANY ($1::oid[]) AND current_setting('track_counts')::bool`,
+);
 
 async function readHolders({client, server_version_num}: Connection, oids: readonly string[]) {
   const {text} = pickVariant(migrationHoldersQuery, server_version_num);

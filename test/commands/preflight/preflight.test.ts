@@ -127,6 +127,22 @@ describe('preflight of a server', () => {
     expect(index).toMatchObject({verdict: 'safe', queue_per_second: 0});
   });
 
+  it('does not take a table for unused that only functions use', async () => {
+    await server.query(
+      "CREATE FUNCTION peek() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT count(*) FROM orders WHERE id < 5); END'",
+    );
+    await write('ALTER TABLE orders ALTER total TYPE bigint');
+    const client = await server.connect({application_name: 'web'});
+    let isOver = false;
+    const traffic = (async () => {
+      while (!isOver) await client.query('SELECT peek(), pg_stat_force_next_flush()');
+    })();
+    const {document} = await judge();
+    isOver = true;
+    await traffic;
+    expect(document.statements).toMatchObject([{verdict: 'unsafe', queue_per_second: null}]);
+  });
+
   it('does not take statements that it may not see for none', async () => {
     await write('ALTER TABLE orders ALTER total TYPE bigint');
     const args = ['preflight', 'm.sql', urlOf(server, 'app'), '--json', '--rates', '0.1s'];

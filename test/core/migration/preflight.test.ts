@@ -1,5 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {type PreflightOptions, preflight} from '../../../source/core/migration/preflight.ts';
+import {relationsOf} from '../../../source/core/migration/traffic.ts';
+import type {MigrationTarget, TargetRelation} from '../../../source/model/preflight.ts';
 import {loadSqlParser} from '../../../source/postgres/reach/parse-sql.ts';
 
 const parser = await loadSqlParser();
@@ -233,5 +235,47 @@ describe('the safer form', () => {
         'ALTER TABLE t VALIDATE CONSTRAINT "t_check";',
       ].join('\n'),
     );
+  });
+});
+
+const relation = (schema: string, name: string, more: Partial<TargetRelation> = {}): TargetRelation => ({
+  ...{oid: `${schema}.${name}`, schema, name, kind: 'r', size_bytes: 5_000_000_000, estimated_rows: 1e7},
+  ...{parents: [], table_oid: null, reads: [], is_default_partition: false, columns: [], constraints: []},
+  ...more,
+});
+const target: MigrationTarget = {
+  ...{server_version_num: 180_000, search_path: ['public'], foreign_keys: [], functions: []},
+  ...{constrained_domains: [], statistics: []},
+  relations: [
+    relation('public', 't'),
+    relation('app', 't'),
+    relation('public', 'seen', {kind: 'v', reads: ['public.t']}),
+    relation('public', 'above', {kind: 'v', reads: ['public.seen']}),
+  ],
+};
+
+describe('what uses a table', () => {
+  it.each<[sql: string, reads: string[], writes: string[]]>([
+    ['SELECT * FROM t', ['public.t', 'app.t'], []],
+    ['SELECT * FROM app.t', ['app.t'], []],
+    ['SELECT * FROM above', ['public.above', 'public.seen', 'public.t'], []],
+    ['COPY app.t FROM stdin', ['app.t'], ['app.t']],
+    ['TRUNCATE app.t', ['app.t'], ['app.t']],
+    ['COPY app.t TO stdout', ['app.t'], []],
+    ['DELETE FROM seen', ['public.seen', 'public.t'], ['public.seen', 'public.t']],
+  ])('%s', (sql, reads, writes) => {
+    const [statement] = parser.split(sql);
+    if (statement === undefined) throw new Error('no statement');
+    expect(relationsOf(statement.node, target)).toEqual({reads, writes});
+  });
+
+  it.each<[used: string[], verdict: string, queue: number | null]>([
+    [[], 'safe', 0],
+    [['app.t'], 'safe', 0],
+    [['public.t'], 'unsafe', null],
+  ])('with the counters of %j moving', (used, verdict, queue_per_second) => {
+    const reading = {held: [], snapshots: [], traffic: [], used, window_ms: 3000};
+    const sql = "SET lock_timeout = '2s'; ALTER TABLE t ALTER COLUMN a SET NOT NULL";
+    expect(judge(sql, {target, reading})[1]).toMatchObject({verdict, queue_per_second});
   });
 });
