@@ -4,6 +4,7 @@ import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import {connect} from '../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../source/postgres/executor/executor.ts';
 import {createActing, createRoles, leak, pidsOf} from '../cli/execution/acting.ts';
+import {failing, temporaryHome} from '../cli/run-program.ts';
 import {describeEachMajor, type OwnServer, startTestServer} from '../helpers/server.ts';
 import {requestTo} from '../postgres/requests.ts';
 import {advise, createOrders, proposalFor} from './indexing.ts';
@@ -27,6 +28,15 @@ describeEachMajor('a standby', major => {
     expect(await server.query('SELECT pg_is_in_recovery() AS is')).toEqual([{is: true}]);
   });
   afterAll(() => server?.stop());
+
+  it('refuses preflight, which would not see the locks of the primary', async () => {
+    const home = await temporaryHome();
+    await writeFile(join(home, 'm.sql'), 'ALTER TABLE shop.orders ADD a int');
+    expect(await failing(['preflight', 'm.sql', server.url()], {home})).toEqual([
+      2,
+      expect.stringContaining('this server is a standby'),
+    ]);
+  });
 
   const where = 'run it on the primary';
 

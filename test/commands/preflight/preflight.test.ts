@@ -152,6 +152,12 @@ describe('preflight of a server', () => {
       statements: [{verdict: 'unsafe', queue_per_second: null}],
       unavailable: [expect.stringMatching(/^\d+ statements of other roles are hidden/)],
     });
+    // No later reading would have them.
+    const watched = await runProgram([...args, '--watch'], {home});
+    expect([watched.code, watched.stderr]).toEqual([
+      1,
+      'poolctl: no quiet moment makes this migration safe\n',
+    ]);
   });
 
   it('names the sessions whose locks are in the way, and those alone', async () => {
