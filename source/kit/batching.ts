@@ -1,3 +1,5 @@
+import {inChunk} from './detection/scope.ts';
+
 /** What rows are found by: a number, text (a UUID, say) or a bigint. */
 export type Id = string | number | bigint;
 
@@ -143,7 +145,7 @@ async function inChunks<Key extends Id>(
   if (!(chunkSize >= 1)) throw new RangeError(`chunkSize must be at least 1, not ${chunkSize}`);
   const distinct = [...new Map(keys.map(key => [textOf(key), key])).values()];
   for (let start = 0; start < distinct.length; start += chunkSize)
-    await body(distinct.slice(start, start + chunkSize));
+    await inChunk(start, () => body(distinct.slice(start, start + chunkSize)));
 }
 
 function idOf<Row>(row: Row, by: keyof Row | ((row: Row) => Id)): Id {

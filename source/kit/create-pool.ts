@@ -20,6 +20,11 @@ export type InstrumentOptions = {
   application?: string;
   /** Of each statement outside `withTimeout`; default: none; of createPool: 'standard', 5 s. */
   timeout?: Timeout | null;
+  /**
+   * Whether the pool writes its state into the name of its sessions; default true, of createPool false where the URL is of RDS
+   * Proxy, which would pin a session to its client for it.
+   */
+  report?: boolean;
   /** Called with the error of a session that ended while it ran no statement. */
   onConnectionError?: (error: Error) => void;
   /** On SIGTERM the pool ends once it is quiet, at the latest after this time, in ms. Default: false; of createPool: 10,000. */
@@ -47,7 +52,7 @@ export type PoolOptions = Omit<PoolConfig, 'application_name' | 'max'> &
 /** A `pg.Pool` of the size and with the timeouts that the recipe tune-connection-limit computes from the same figures. */
 export function createPool(options: PoolOptions): Pool & Instrumented {
   const {application, platform, instances, deployOverlap, slots, share, max, ...rest} = options;
-  const {timeout = 'standard', onConnectionError, closeOnSigterm, connectionString, ...config} = rest;
+  const {timeout = 'standard', report, onConnectionError, closeOnSigterm, connectionString, ...config} = rest;
   const url = connectionString === undefined ? null : readUrl(connectionString);
   const pool = new pg.Pool({
     keepAlive: true,
@@ -64,6 +69,7 @@ export function createPool(options: PoolOptions): Pool & Instrumented {
   return instrumentPool(pool, {
     application,
     timeout,
+    report: report ?? url?.pooler !== 'RDS Proxy',
     closeOnSigterm: closeOnSigterm ?? defaultDeadlineMs,
     ...(onConnectionError && {onConnectionError}),
   });
@@ -75,30 +81,41 @@ export function instrumentPool<Given extends Pool>(
   options: InstrumentOptions = {},
 ): Given & Instrumented {
   if (isInstrumented(pool)) return pool;
-  const {application = pool.options.application_name ?? 'node', timeout = null} = options;
+  const {application = pool.options.application_name ?? 'node', timeout = null, report = true} = options;
   const {onConnectionError = () => {}, closeOnSigterm: deadline_ms = false} = options;
   const name = cleanName(application);
   // Of the connections that it opens from now on.
   pool.options.application_name = name;
   pool.on('error', () => {});
   const timeout_ms = timeout === null ? null : timeoutMs(timeout);
-  const instrumented = Object.assign(pool, instrument(pool, {name, timeout_ms, onConnectionError}));
+  const settings = {name, timeout_ms, isReporting: report, onConnectionError};
+  const instrumented = Object.assign(pool, instrument(pool, settings), {[mark]: true});
   if (deadline_ms !== false) closeOnSigterm(pool, () => instrumented.close(deadline_ms));
   return instrumented;
 }
 
+/** Also for the kit's other copies in the process. */
+const mark = Symbol.for('poolctl.kit.instrumented');
+
 function isInstrumented<Given extends Pool>(pool: Given): pool is Given & Instrumented {
-  return 'stats' in pool && 'close' in pool;
+  return mark in pool;
 }
 
-function readUrl(url: string): {connectionString: string; ignored: string[]; isPooled: boolean} {
+function readUrl(url: string): {
+  connectionString: string;
+  ignored: string[];
+  pooler: string | null;
+  isPooled: boolean;
+} {
   const parameters = readParameters(url);
+  const pooler = poolerOf(url, parameters);
   return {
     // In the URL it would override the application's name.
     connectionString: url.replace(/([?&])application_name=[^&#]*&?/, '$1').replace(/[?&]$/, ''),
     ignored: ignoredParameters.filter(name => parameters.has(name)),
+    pooler,
     // 6432 is PgBouncer's port unless it is configured otherwise.
-    isPooled: poolerOf(url, parameters) !== null || /:6432(?=[/?]|$)/.test(url),
+    isPooled: pooler !== null || /:6432(?=[/?]|$)/.test(url),
   };
 }
 

@@ -6,7 +6,7 @@ import {currentContext} from './context.ts';
 import {type PoolState, turns, writeReport, writeState} from './report.ts';
 import {closePool} from './shutdown.ts';
 import {tagStatement} from './tags.ts';
-import {isTimeout, limitStatement} from './timeouts.ts';
+import {holdBack, isTimeout, limitStatement, warnOfServerLimit} from './timeouts.ts';
 import {createWaitLog, type Waits} from './waits.ts';
 
 export type PoolStats = {
@@ -50,10 +50,16 @@ const alphabet = '0123456789abcdefghijklmnopqrstuvwxyz';
 // biome-ignore lint/suspicious/noExplicitAny: see above
 type Any = any;
 
-export type Settings = {name: string; timeout_ms: number | null; onConnectionError: (error: Error) => void};
+export type Settings = {
+  name: string;
+  timeout_ms: number | null;
+  isReporting: boolean;
+  onConnectionError: (error: Error) => void;
+};
 
 /** Wraps the pool's own functions; what is wrapped behaves as before for its callers. */
-export function instrument(pool: Pool, {name, timeout_ms, onConnectionError}: Settings): Instrumented {
+export function instrument(pool: Pool, settings: Settings): Instrumented {
+  const {name, timeout_ms, isReporting, onConnectionError} = settings;
   const log = createWaitLog();
   const totals: PoolStats['totals'] = {
     checkouts: 0,
@@ -82,6 +88,7 @@ export function instrument(pool: Pool, {name, timeout_ms, onConnectionError}: Se
   pool.connect = (callback?: Any): Any => {
     const since = mustWait() ? performance.now() : null;
     totals.checkouts++;
+    startTimer();
     if (callback === undefined) {
       const client = connect();
       if (since !== null) {
@@ -119,7 +126,7 @@ export function instrument(pool: Pool, {name, timeout_ms, onConnectionError}: Se
   /** pg sends it before the caller's first statement; a caller that begins a transaction does so after it. */
   const report = (client: PoolClient) => {
     const now = performance.now();
-    if (now < dueAt || !isReady(client)) return;
+    if (!isReporting || now < dueAt || !isReady(client)) return;
     const text = writeState(state(borrowed));
     dueAt = now + (text === reported ? unchangedMs : reportMs);
     if (text === reported) return;
@@ -129,6 +136,7 @@ export function instrument(pool: Pool, {name, timeout_ms, onConnectionError}: Se
     const values = [writeReport(name, text, instance, turn)];
     queries.get(client)?.("select set_config('application_name', $1, false)", values, (error: unknown) => {
       if (error) reported = '';
+      else startTimer();
     });
   };
 
@@ -137,25 +145,27 @@ export function instrument(pool: Pool, {name, timeout_ms, onConnectionError}: Se
     timer = undefined;
     if (pool.ending || pool.totalCount === 0) return;
     const text = writeState(state());
-    const isDue = text !== reported && performance.now() >= dueAt;
-    if (isDue && pool.idleCount > pool.waitingCount) {
-      borrowed = 1;
-      connect((_: unknown, client: PoolClient | undefined) => {
-        borrowed = 0;
-        client?.release();
-      });
+    const isReported = text === reported;
+    if (isReported || performance.now() < dueAt || pool.idleCount <= pool.waitingCount) {
+      const isAtRest = isReported && /^\[0\/\d+ w0$/.test(text);
+      if (!isAtRest) startTimer();
+      return;
     }
-    const isAtRest = text === reported && /^\[0\/\d+ w0$/.test(text);
-    if (!isAtRest) startTimer();
+    // The next one follows a report that arrives, or a checkout of the application: one that cannot report (in a transaction, or
+    // refused) would otherwise be taken every time, and never be idle long enough to be closed.
+    borrowed = 1;
+    connect((_: unknown, client: PoolClient | undefined) => {
+      borrowed = 0;
+      client?.release();
+    });
   };
   const startTimer = () => {
-    if (timer === undefined) timer = setTimeout(reportRest, reportMs).unref();
+    if (isReporting && timer === undefined) timer = setTimeout(reportRest, reportMs).unref();
   };
 
   pool.on('acquire', client => {
     if (!queries.has(client)) wrap(client);
     report(client);
-    startTimer();
   });
 
   pool.on('remove', client => queries.delete(client));
@@ -170,17 +180,19 @@ export function instrument(pool: Pool, {name, timeout_ms, onConnectionError}: Se
       totals.connection_errors++;
       onConnectionError(error);
     });
+    holdBack(client);
     const {Query} = client.constructor as Any;
     const limited = (config: Any, values: Any, callback: Any, limit_ms: number) => {
-      const limit = limitStatement(client, limit_ms, () => totals.timeouts++);
+      const limit = limitStatement(client, pool, limit_ms, () => totals.timeouts++);
       const send = (done: (error: Any, result: Any) => void) => {
-        // A copy: pg writes the callback into the object.
-        const own = typeof config === 'string' ? {text: config} : {...config};
+        // Not the caller's object, into which pg would write the callback; the text may be a getter of its class.
+        const own = typeof config === 'string' ? {text: config} : Object.create(config);
         const statement = new Query(
           own,
           typeof values === 'function' ? undefined : values,
           (error: Any, result: Any) => limit.end(() => done(error ? limit.explain(error) : error, result)),
         );
+        statement.query_timeout = config.query_timeout;
         const submit = statement.submit.bind(statement);
         // Not before: other statements of this connection may run first.
         statement.submit = (connection: Any) => {
@@ -206,14 +218,20 @@ export function instrument(pool: Pool, {name, timeout_ms, onConnectionError}: Se
       const context = currentContext();
       const statement = context === null ? config : tagged(config, context);
       const limit_ms = context?.timeout_ms ?? timeout_ms;
-      return limit_ms === null
+      if (limit_ms !== null) warnOfServerLimit(limit_ms, pool.options.statement_timeout);
+      // A cancel request ends what the server runs, which in a pipeline may be a statement before this one.
+      return limit_ms === null || (client as Any).pipeline
         ? query(statement, values, callback)
         : limited(statement, values, callback, limit_ms);
     };
   };
 
+  let closing: Promise<void> | undefined;
   return {
-    close: (deadline_ms = defaultDeadlineMs) => closePool(pool, queries, deadline_ms),
+    close(deadline_ms = defaultDeadlineMs) {
+      closing ??= closePool(pool, queries, deadline_ms);
+      return closing;
+    },
     stats() {
       const {totalCount, idleCount, waitingCount} = pool;
       return {
@@ -234,13 +252,21 @@ export function instrument(pool: Pool, {name, timeout_ms, onConnectionError}: Se
 function tagged(config: Any, context: Parameters<typeof tagStatement>[1]): Any {
   if (typeof config === 'string') return tagStatement(config, context);
   const {text, name} = config;
-  return typeof text !== 'string' || name ? config : {...config, text: tagStatement(text, context)};
+  if (typeof text !== 'string' || name) return config;
+  return Object.create(config, {text: {value: tagStatement(text, context)}});
 }
 
 /** `pool.query` gives a connection back with any error of its statement, and the pool then closes it. */
 function keepAfterTimeout(client: PoolClient): void {
   const release = client.release.bind(client);
-  client.release = error => release(isTimeout(error) ? undefined : error);
+  client.release = error =>
+    release(isTimeout(error) && transactionStatus(client) === 'I' ? undefined : error);
+}
+
+/** `I` outside of a transaction; null where pg is too old to say. */
+function transactionStatus(client: PoolClient): string | null {
+  const {getTransactionStatus} = client as {getTransactionStatus?: () => string | null};
+  return getTransactionStatus?.call(client) ?? null;
 }
 
 /**
@@ -248,10 +274,6 @@ function keepAfterTimeout(client: PoolClient): void {
  * warn that two statements wait for it.
  */
 function isReady(client: PoolClient): boolean {
-  const {readyForQuery, getTransactionStatus} = client as {
-    readyForQuery?: boolean;
-    /** Not in older versions of pg. */
-    getTransactionStatus?: () => string | null;
-  };
-  return readyForQuery === true && (getTransactionStatus?.call(client) ?? 'I') === 'I';
+  const {readyForQuery} = client as {readyForQuery?: boolean};
+  return readyForQuery === true && (transactionStatus(client) ?? 'I') === 'I';
 }

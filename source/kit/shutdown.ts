@@ -14,7 +14,7 @@ export async function closePool(
   open: ReadonlyMap<PoolClient, unknown>,
   deadline_ms: number,
 ): Promise<void> {
-  if (pool.ending) return;
+  if (pool.ended) return;
   let latest: NodeJS.Timeout | undefined;
   const deadline = new Promise<boolean>(resolve => {
     latest = setTimeout(() => resolve(false), deadline_ms);
@@ -22,17 +22,20 @@ export async function closePool(
   const isQuiet = await Promise.race([untilQuiet(pool), deadline]);
   clearTimeout(latest);
   const connections = [...open.keys()];
-  const ended = pool.end();
+  const all = Promise.all(connections.map(ending));
+  // The application may have ended it itself; a second call rejects.
+  const ended = pool.ending ? null : pool.end();
+  ended?.catch(() => {});
   if (!isQuiet) {
     await Promise.all(
       connections.map(async client => {
-        await requestCancel(client);
+        await requestCancel(client, pool.options);
         await client.end();
       }),
     );
   }
   // A caller that never releases its connection would hold it up.
-  await Promise.race([ended, Promise.all(connections.map(ending))]);
+  await (ended === null ? all : Promise.race([ended, all]));
 }
 
 function ending(client: PoolClient): Promise<void> {
@@ -60,21 +63,28 @@ function untilQuiet(pool: Pool): Promise<true> {
   });
 }
 
-const closers = new Map<Pool, () => Promise<void>>();
+type Sigterm = {closers: Map<Pool, () => Promise<void>>; closeAll: () => Promise<void>};
+const key = Symbol.for('poolctl.kit.sigterm');
+const shared = globalThis as {[key]?: Sigterm};
+shared[key] ??= {
+  closers: new Map(),
+  async closeAll() {
+    // Node ends the process where nobody listens; an application with a listener of its own exits by itself.
+    const isAlone = process.listenerCount('SIGTERM') === 1;
+    await Promise.allSettled([...closers.values()].map(close => close()));
+    process.off('SIGTERM', closeAll);
+    if (isAlone) process.kill(process.pid, 'SIGTERM');
+  },
+};
+/** One per process: Next.js bundles a module once for each route, and with two listeners neither is alone. */
+const {closers, closeAll} = shared[key];
 
-/** One listener for all pools of the process. */
 export function closeOnSigterm(pool: Pool, close: () => Promise<void>): void {
   for (const each of closers.keys()) if (each.ended) closers.delete(each);
   if (closers.size === 0) {
     process.off('SIGTERM', closeAll);
-    process.on('SIGTERM', closeAll);
+    // First, so that it counts also those that listen once.
+    process.prependListener('SIGTERM', closeAll);
   }
   closers.set(pool, close);
-}
-
-async function closeAll(): Promise<void> {
-  await Promise.allSettled([...closers.values()].map(close => close()));
-  process.off('SIGTERM', closeAll);
-  // Node ends the process where no listener is left; an application with its own exits by itself.
-  if (process.listenerCount('SIGTERM') === 0) process.kill(process.pid, 'SIGTERM');
 }

@@ -1,4 +1,5 @@
-import type {PoolClient} from 'pg';
+import process from 'node:process';
+import type {Pool, PoolClient, PoolOptions} from 'pg';
 import {currentContext, withTimeoutMs} from './context.ts';
 
 /** How long a statement may run, by its kind. */
@@ -103,7 +104,42 @@ const graceMs = 5000;
 /** A request overtakes its statement where the server is slow to read it; the next one follows. */
 const firstRetryMs = 50;
 
-export function limitStatement(client: PoolClient, timeout_ms: number, onTimeout: () => void): Limit {
+/** The cancel request that is under way for a client. */
+const requests = new WeakMap<PoolClient, Promise<void>>();
+
+/**
+ * A statement that waits on the client for one that is being cancelled is sent once the request has ended, which would hit it.
+ * pg (8.11 to 8.23) calls `_pulseQueryQueue` when the server is ready for the next.
+ */
+export function holdBack(client: PoolClient): void {
+  const own = client as {_pulseQueryQueue?: () => void};
+  const pulse = own._pulseQueryQueue?.bind(client);
+  if (pulse === undefined) return;
+  own._pulseQueryQueue = () => {
+    const request = requests.get(client);
+    if (request === undefined) pulse();
+    else void request.then(pulse);
+  };
+}
+
+let isWarned = false;
+
+/** The server's own timeout comes first where it is the shorter one. */
+export function warnOfServerLimit(timeout_ms: number, server_ms: number | false | undefined): void {
+  if (isWarned || !server_ms || timeout_ms <= server_ms) return;
+  isWarned = true;
+  process.emitWarning(
+    `The timeout of ${timeout_ms} ms has no effect: the pool's statement_timeout ends the statement after ${server_ms} ms. Give createPool a longer one`,
+    {type: 'PoolctlWarning', code: 'POOLCTL_TIMEOUT_TOO_LONG'},
+  );
+}
+
+export function limitStatement(
+  client: PoolClient,
+  {options}: Pool,
+  timeout_ms: number,
+  onTimeout: () => void,
+): Limit {
   let timer: NodeJS.Timeout | undefined;
   let grace: NodeJS.Timeout | undefined;
   let request: Promise<void> | null = null;
@@ -111,17 +147,19 @@ export function limitStatement(client: PoolClient, timeout_ms: number, onTimeout
   let isEnded = false;
 
   const cancel = (retry_ms: number) => {
-    request = requestCancel(client).then(() => {
+    request = requestCancel(client, options).then(() => {
       request = null;
+      requests.delete(client);
       if (!isEnded) timer = setTimeout(cancel, retry_ms, retry_ms * 2);
     });
+    requests.set(client, request);
   };
   const onTime = () => {
     isLate = true;
     onTimeout();
     cancel(firstRetryMs);
     // Emits no error, which nobody might listen to; the statement's own callback gets it.
-    grace = setTimeout(() => void client.end().catch(() => {}), graceMs);
+    grace = setTimeout(() => void client.end()?.catch(() => {}), graceMs);
   };
   return {
     start() {
@@ -168,12 +206,14 @@ type Connection = NodeJS.EventEmitter & {
 
 /**
  * Sends a CancelRequest, for which the server needs no slot, and resolves once the server has closed that connection: it has
- * then sent the signal. Resolves on a failure too.
+ * then sent the signal. Resolves on a failure too, and where pg-native has no such connection.
  */
-export function requestCancel(client: PoolClient): Promise<void> {
+export function requestCancel(client: PoolClient, {stream}: PoolOptions): Promise<void> {
   const {host, port, ssl, sslNegotiation, processID, secretKey, connection} = client as unknown as Wire;
-  return new Promise(resolve => {
-    const request = new connection.constructor({ssl, sslNegotiation});
+  return new Promise<void>(resolve => {
+    // One that is no function is the client's own socket.
+    const own = typeof stream === 'function' ? {stream} : {};
+    const request = new connection.constructor({ssl, sslNegotiation, ...own});
     const cancel = () => request.cancel(processID, secretKey);
     const finish = () => {
       request.stream.destroy();
@@ -189,5 +229,5 @@ export function requestCancel(client: PoolClient): Promise<void> {
     request.stream.setTimeout(graceMs, finish);
     if (host.startsWith('/')) request.connect(`${host}/.s.PGSQL.${port}`);
     else request.connect(port, host);
-  });
+  }).catch(() => {});
 }

@@ -1,5 +1,7 @@
+import {Socket} from 'node:net';
+import process from 'node:process';
 import pg from 'pg';
-import {afterAll, afterEach, beforeAll, describe, expect, test} from 'vitest';
+import {afterAll, afterEach, beforeAll, describe, expect, test, vi} from 'vitest';
 import {createPool, instrumentPool, withTags, withTimeout} from '../../source/kit/kit.ts';
 import {describePgBouncer, startPgBouncer} from '../helpers/pgbouncer.ts';
 import {shareTestServer, type TestServer} from '../helpers/server.ts';
@@ -86,6 +88,43 @@ describe('the reported queue', () => {
     client.release();
   });
 
+  test('keeps no session alive that cannot report, left in a transaction', async () => {
+    vi.useFakeTimers({toFake: ['setTimeout', 'clearTimeout']});
+    try {
+      const pool = openPool(1, {}, {idleTimeoutMillis: 30_000});
+      const client = await pool.connect();
+      await client.query('BEGIN');
+      client.release();
+      await vi.advanceTimersByTimeAsync(60_000);
+      await vi.waitFor(() => expect(pool.totalCount).toBe(0));
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test('is off where the application says so', async () => {
+    const pool = openPool(1, {report: false});
+    for (let time = 0; time < 3; time++) await pool.query('SELECT 1');
+    expect(await names()).toEqual(['web']);
+  });
+
+  test('is off behind RDS Proxy, and a timeout cancels through the stream of the pool', async () => {
+    const {port, hostname} = new URL(server.superuserUrl);
+    const stream = () => {
+      const socket = new Socket();
+      const connect = socket.connect.bind(socket);
+      return Object.assign(socket, {connect: () => connect(Number(port), hostname)});
+    };
+    const url = new URL(server.superuserUrl);
+    url.host = 'web.proxy-abc123.eu-west-1.rds.amazonaws.com:5432';
+    const options = {platform: 'lambda', instances: 1, application: 'web', closeOnSigterm: false} as const;
+    const pool = createPool({connectionString: url.href, stream, ...options});
+    pools.push(pool);
+    for (let time = 0; time < 3; time++) await pool.query('SELECT 1');
+    expect(await names()).toEqual(['web']);
+    await expect(withTimeout(50, () => pool.query('SELECT pg_sleep(60)'))).rejects.toThrow('its timeout');
+  });
+
   test('that the server refuses fails no caller', async () => {
     await server.query("CREATE ROLE web LOGIN PASSWORD 'web'");
     await server.query('REVOKE EXECUTE ON FUNCTION set_config FROM PUBLIC');
@@ -114,6 +153,20 @@ describe('tags', () => {
       client.release();
     });
     expect((await pool.query(ownText)).rows).toEqual([{query: ownText}]);
+  });
+
+  test('and a timeout leave a statement as it is whose text is a getter', async () => {
+    class Sql {
+      values = [7];
+      get text() {
+        return `SELECT query, $1::int AS value FROM pg_stat_activity WHERE pid = pg_backend_pid()`;
+      }
+    }
+    const pool = openPool(1, {timeout: 'report'});
+    const {text} = new Sql();
+    const rows = async () => (await pool.query(new Sql())).rows;
+    expect(await rows()).toEqual([{query: text, value: 7}]);
+    expect(await withTags({job: 'a'}, rows)).toEqual([{query: `${text} /*job='a'*/`, value: 7}]);
   });
 
   test('of a checkout that waited are its own, not those of what released the connection', async () => {
@@ -177,6 +230,67 @@ describe('a timeout', () => {
     expect(pool.stats().totals.connection_errors).toBe(0);
   });
 
+  test('never hits the next statement of its connection, which waits on the client', async () => {
+    const pool = openPool(1);
+    const client = await pool.connect();
+    for (let round = 0; round < 30; round++) {
+      const statement = withTimeout(4, () => client.query('SELECT pg_sleep(0.004)'));
+      const next = client.query("SELECT pg_sleep(0.02), 'done' AS done");
+      const [, {value}] = (await Promise.allSettled([statement, next])) as [
+        unknown,
+        PromiseFulfilledResult<pg.QueryResult>,
+      ];
+      expect(value?.rows).toMatchObject([{done: 'done'}]);
+    }
+    client.release();
+  });
+
+  test('in a transaction closes the connection that its caller gives back with the error', async () => {
+    const pool = openPool(1);
+    await new Promise<void>((resolve, reject) => {
+      pool.connect((error, client, release) => {
+        if (client === undefined) return reject(error);
+        client.query('BEGIN', () => {
+          withTimeout(50, () =>
+            client.query('SELECT pg_sleep(60)', failure => {
+              release(failure);
+              resolve();
+            }),
+          );
+        });
+      });
+    });
+    expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{one: 1}]);
+    expect(pool.stats().totals.timeouts).toBe(1);
+  });
+
+  test('is none in a pipeline, where it would end the statement before', async () => {
+    const pool = openPool(1, {timeout: 50}, {pipeline: true} as pg.PoolConfig);
+    const client = await pool.connect();
+    const slow = "SELECT pg_sleep(0.2), 'done' AS done";
+    const results = await Promise.all([client.query(slow), client.query(slow)]);
+    expect(results.map(({rows}) => rows[0].done)).toEqual(['done', 'done']);
+    client.release();
+  });
+
+  test('leaves a statement its query_timeout', async () => {
+    const pool = openPool(1, {timeout: 'report'});
+    const client = await pool.connect();
+    const config = {text: 'SELECT pg_sleep(60)', query_timeout: 50} as pg.QueryConfig;
+    await expect(client.query(config)).rejects.toThrow('Query read timeout');
+    client.release(true);
+  });
+
+  test("above the pool's statement_timeout gives one warning", async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const pool = openPool(1, {}, {statement_timeout: 30_000});
+    for (let time = 0; time < 2; time++) await withTimeout(60_000, () => pool.query('SELECT 1'));
+    expect(warn.mock.calls.map(([text]) => text)).toEqual([
+      "The timeout of 60000 ms has no effect: the pool's statement_timeout ends the statement after 30000 ms. Give createPool a longer one",
+    ]);
+    warn.mockRestore();
+  });
+
   test('is none of a statement that pg refuses, nor of one with a callback in its object', async () => {
     const pool = openPool(1, {timeout: 50});
     const client = await pool.connect();
@@ -219,6 +333,38 @@ test('a pool survives the end of its sessions, idle ones and one that a caller h
   expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{one: 1}]);
   const reason = 'terminating connection due to administrator command';
   expect(errors).toEqual([reason, reason]);
+});
+
+describe('close', () => {
+  test('twice is once', async () => {
+    const pool = openPool(1);
+    pools.length = 0;
+    await pool.query('SELECT 1');
+    await Promise.all([pool.close(), pool.close(1)]);
+    await pool.close();
+    expect(pool.ended).toBe(true);
+  });
+
+  test('waits for what the application itself ends meanwhile', async () => {
+    const pool = openPool(1);
+    pools.length = 0;
+    await pool.query('SELECT 1');
+    const closing = pool.close();
+    await pool.end();
+    await closing;
+  });
+
+  test('cancels at its deadline also where the application has ended the pool', async () => {
+    const pool = openPool(1);
+    pools.length = 0;
+    const client = await pool.connect();
+    const endless = client.query('SELECT pg_sleep(60)');
+    const ended = pool.end();
+    await Promise.all([pool.close(50), expect(endless).rejects.toThrow()]);
+    client.release();
+    await ended;
+    await expect.poll(() => server.query(running)).toEqual([]);
+  });
 });
 
 describePgBouncer('through PgBouncer', () => {

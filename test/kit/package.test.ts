@@ -138,4 +138,18 @@ describe('on SIGTERM', () => {
     expect(await exited).toEqual([null, 'SIGTERM']);
     await expect.poll(() => server.query(sessions)).toEqual([]);
   });
+
+  test('an application that listens once ends itself', async () => {
+    const {child, exited, output} = await start(`${instrumented}
+process.once('SIGTERM', async () => {
+  while (!pool.ended) await new Promise(resolve => setTimeout(resolve, 10));
+  await new Promise(resolve => setTimeout(resolve, 200));
+  console.log('drained');
+  process.exit(0);
+});
+`);
+    child.kill('SIGTERM');
+    expect(await exited).toEqual([0, null]);
+    expect(output()).toContain('drained');
+  });
 });

@@ -97,6 +97,21 @@ describe('detection', () => {
     await expect(expectQueries(() => prisma.user.count()).toBeAtMost(1)).rejects.toThrow(/call watchQueries/);
   });
 
+  test('of findByIds finds no repetition in its chunks', async () => {
+    await withWatched(({pool: own, withoutPool}) =>
+      expectQueries(async () => {
+        const ids = Array.from({length: 6}, (_, index) => index);
+        const options = {chunkSize: 1};
+        await findByIds(
+          ids,
+          some => own.query('SELECT 1 AS id WHERE 1 = ANY($1)', [some]).then(r => r.rows),
+          options,
+        );
+        await findByIds(ids, some => withoutPool.user.findMany({where: {id: {in: some}}}), options);
+      }).notToRepeat(),
+    );
+  });
+
   /** Each on a pool of two of its own. */
   async function withWatched(
     body: (of: {pool: pg.Pool; prisma: PrismaClient; withoutPool: PrismaClient}) => Promise<unknown>,

@@ -35,7 +35,8 @@ export type WatchedClient = {isOnPool: boolean};
 /** A call of Prisma, while its statements are sent. */
 type Operation = {at: string | null; client: WatchedClient};
 
-type Store = {scope: Scope; operation: Operation | null};
+/** `chunk`: of one call's IDs; statements of different chunks are no repetition. */
+type Store = {scope: Scope; operation: Operation | null; chunk?: number};
 type Detection = {current: AsyncLocalStorage<Store>; watched: WeakSet<object>; isWatching: boolean};
 
 const key = Symbol.for('poolctl.kit.detection');
@@ -76,7 +77,8 @@ export function begin({text, values, connections, below}: Sent): () => void {
   if (operation !== null) operation.client.isOnPool = true;
   const at = operation === null ? callSite(below) : operation.at;
   const {shape, literals} = shapeOf(text);
-  return count(store.scope, {text: shape, values: textOf([values, literals]), connections, at});
+  const {scope, chunk} = store;
+  return count(scope, {text: shape, values: textOf([values, literals]), connections, at, chunk});
 }
 
 /**
@@ -93,7 +95,7 @@ export function beginOperation(
 ): (<Result>(send: () => PromiseLike<Result>) => Promise<Result>) | null {
   const store = current.getStore();
   if (store === undefined) return null;
-  const {scope} = store;
+  const {scope, chunk} = store;
   const at = callSite(below);
   const operation: Operation = {at, client};
   return async send => {
@@ -102,20 +104,30 @@ export function beginOperation(
     if (operations.running > operations.peak.running)
       operations.peak = {running: operations.running, statement: {text, at}};
     try {
-      return await current.run({scope, operation}, send);
+      return await current.run({...store, operation}, send);
     } finally {
       operations.running--;
-      if (!client.isOnPool) count(scope, {text, values: textOf(values), connections: null, at})();
+      if (!client.isOnPool) count(scope, {text, values: textOf(values), connections: null, at, chunk})();
     }
   };
 }
 
-function count(
-  scope: Scope,
-  sent: {text: string; values: string; connections: number | null; at: string | null},
-): () => void {
-  const {text, values, connections, at} = sent;
-  const key = `${at}\n${text}`;
+/** Runs `body`, which queries for one of several chunks of IDs. */
+export function inChunk<Result>(chunk: number, body: () => Result): Result {
+  const store = current.getStore();
+  return store === undefined ? body() : current.run({...store, chunk}, body);
+}
+
+type Counted = {
+  text: string;
+  values: string;
+  connections: number | null;
+  at: string | null;
+  chunk: number | undefined;
+};
+
+function count(scope: Scope, {text, values, connections, at, chunk = 0}: Counted): () => void {
+  const key = `${at}\n${text}\n${chunk}`;
   const scopes: Scope[] = [];
   for (let each: Scope | null = scope; each !== null; each = each.outer) scopes.push(each);
   for (const each of scopes) {

@@ -56,12 +56,12 @@ function watchPool(pool: Pool): Pool {
     }
     const isOfPoolQuery = isPoolQuery;
     // The pool calls back in the context of what released the connection.
-    const bound = AsyncResource.bind(callback);
+    const caller = new AsyncResource('poolctl.checkout');
     return connect((error: Error | undefined, client: PoolClient | undefined, release: Any) => {
       if (client !== undefined) watchClient(client);
       isPoolQuery = isOfPoolQuery;
       try {
-        bound(error, client, release);
+        caller.runInAsyncScope(callback, null, error, client, release);
       } finally {
         isPoolQuery = false;
       }
