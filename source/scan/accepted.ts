@@ -22,6 +22,9 @@ export function acceptedInText(text: string, line: number, kind: string): string
 
 function reasonIn(comment: string, kind: string): string | null {
   const [, kinds, reason] =
-    /^[*\s]*poolctl-accept\s+([\w-]+(?:\s*,\s*[\w-]+)*)\s*:\s*(\S[\s\S]*?)[*\s]*$/.exec(comment) ?? [];
-  return reason !== undefined && kinds?.split(/\s*,\s*/).includes(kind) ? reason : null;
+    /^[*\s]*poolctl-accept\s+([\w-]+(?:\s*,\s*[\w-]+)*)\s*:\s*(\S[\s\S]*)$/.exec(comment) ?? [];
+  if (reason === undefined || !kinds?.split(/\s*,\s*/).includes(kind)) return null;
+  let end = reason.length;
+  while (end > 0 && /[*\s]/.test(reason.charAt(end - 1))) end--;
+  return end === 0 ? null : reason.slice(0, end);
 }

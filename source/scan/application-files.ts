@@ -135,6 +135,8 @@ function contractIndexes(json: string): PrismaContract['indexes'] {
   );
 }
 
+type PackageJson = {prisma?: {schema?: unknown}};
+
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -147,9 +149,8 @@ function parseJson(text: string): unknown {
 async function readConfigured(
   root: string,
 ): Promise<{schema: string[]; migrations: string[]; contract: string | null}> {
-  const manifest = /"prisma"\s*:\s*\{[^}]*"schema"\s*:\s*"([^"]+)"/.exec(
-    (await readText(join(root, 'package.json'))) ?? '',
-  );
+  const manifest = parseJson((await readText(join(root, 'package.json'))) ?? '') as PackageJson | null;
+  const inManifest = manifest?.prisma?.schema;
   const {place, text} = (await readConfig(root)) ?? {place: '.', text: ''};
   const configured = (key: RegExp) => {
     const path = pathOf(key, withoutComments(text));
@@ -158,10 +159,10 @@ async function readConfigured(
   return {
     schema: [
       ...configured(/(?<![\w.'"])schema\s*:\s*/),
-      ...(manifest?.[1] === undefined ? [] : [manifest[1]]),
+      ...(typeof inManifest === 'string' ? [inManifest] : []),
     ],
     contract: configured(/(?<![\w.'"])contract\s*:\s*/)[0] ?? null,
-    migrations: configured(/(?<![\w.'"])migrations\s*:\s*\{[^}]*?\bpath\s*:\s*/),
+    migrations: configured(/(?<![\w.'"])migrations\s*:\s*\{[^{}]*?\bpath\s*:\s*/),
   };
 }
 
@@ -180,7 +181,13 @@ function pathOf(key: RegExp, config: string): string | null {
 
 /** Line comments begin a line or follow a blank, so that `postgres://` is none. */
 function withoutComments(text: string): string {
-  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '$1');
+  const parts = text.split('*/');
+  const code = parts.map((part, index) => {
+    const start = part.indexOf('/*');
+    if (index === parts.length - 1) return part;
+    return start === -1 ? `${part}*/` : part.slice(0, start);
+  });
+  return code.join('').replace(/(^|\s)\/\/.*$/gm, '$1');
 }
 
 /**

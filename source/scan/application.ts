@@ -38,7 +38,7 @@ export async function readApplication(path: string, variable?: string): Promise<
   };
 }
 
-const datasourceProvider = /^[^/\n]*\bdatasource\s+\w+\s*\{[^}]*?\bprovider\s*=\s*"(\w+)"/m;
+const datasourceProvider = /^[^/\n]*\bdatasource\s+\w+\s*\{[^{}]*?\bprovider\s*=\s*"(\w+)"/m;
 
 /** As Next.js and Vite rank them in production: the first that sets a variable wins. Prisma itself reads `.env` only. */
 const envNames = ['.env.production.local', '.env.local', '.env.production', '.env'];

@@ -30,7 +30,7 @@ export type PrismaModels = ReadonlyMap<string, PrismaModelShape>;
 /** The models of a Prisma schema. Its language has one field or attribute per line. */
 export function readPrismaModels(files: readonly {path: string; text: string}[]): PrismaModels {
   const providers = files.flatMap(
-    ({text}) => /\bdatasource\s+\w+\s*\{[^}]*?\bprovider\s*=\s*"(\w+)"/.exec(text)?.[1] ?? [],
+    ({text}) => /\bdatasource\s+\w+\s*\{[^{}]*?\bprovider\s*=\s*"(\w+)"/.exec(text)?.[1] ?? [],
   );
   const isPostgres = providers.every(each => /^postgres/.test(each));
   const models = new Map<string, PrismaModelShape & {fields: Map<string, PrismaField>}>();
@@ -63,7 +63,7 @@ function readLine(
   if (mapped !== undefined) model.table = mapped;
   const [, name, type, many] = /^(\w+)\s+(\w+)(\[\])?/.exec(line) ?? [];
   if (name === undefined || type === undefined) return;
-  const [, own = ''] = /@relation\([^)]*\bfields\s*:\s*\[([^\]]*)\]/.exec(line) ?? [];
+  const [, own = ''] = /@relation\([^()]*\bfields\s*:\s*\[([^[\]]*)\]/.exec(line) ?? [];
   const isUnique = /@(?:id|unique)\b/.test(line);
   if (isUnique) model.indexes.push([name]);
   model.fields.set(name, {

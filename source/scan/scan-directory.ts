@@ -104,7 +104,7 @@ function noPrisma(models: PrismaModels | null): ScanProblem[] {
 
 /** A cheap test of the text that excludes most files: they are not parsed unless an endpoint uses them. */
 const mayHoldEndpoint =
-  /['"](?:express(?:-promise-router)?|fastify|hono|koa-router|@koa\/router|polka|restify|elysia|react-router|use server|(?:@fastify|hono|@hono|@nestjs|@remix-run|@react-router|\.\/\+types)\/[^'"\n]*)['"]|[pP]rocedure\b|\bexport\b[^\n]*\b(?:loader|action)\b/;
+  /['"](?:express(?:-promise-router)?|fastify|hono|koa-router|@koa\/router|polka|restify|elysia|react-router|use server|(?:@fastify|hono|@hono|@nestjs|@remix-run|@react-router|\.\/\+types)\/[^'"\n]*)['"]|[pP]rocedure\b|\bexport\b(?:(?!\bexport\b)[^\n])*\b(?:loader|action)\b/;
 const isRouteFile =
   /(?:^|\/)(?:app\/(?:.*\/)?(?:route|page|layout|template|default)|pages\/.*)\.[cm]?[jt]sx?$/;
 

@@ -120,6 +120,7 @@ describe('.gitignore', () => {
     ['?.ts', ['a.ts'], ['ab.ts', '.ts']],
     ['[a-c!].ts', ['b.ts', '!.ts'], ['d.ts']],
     ['[!a-c].ts', ['d.ts'], ['b.ts', '/.ts']],
+    ['[z-a].ts', ['z.ts'], ['b.ts']],
     ['[]x].ts', ['].ts', 'x.ts'], ['y.ts']],
     ['[a\\]-].ts', ['].ts', '-.ts'], ['b.ts']],
     ['\\*', ['*'], ['a']],
@@ -137,7 +138,7 @@ describe('.gitignore', () => {
   });
 
   test('a line that is no pattern is a problem, and the others are applied', async () => {
-    const bad = ['[z-a]', '[a', 'a\\', '[a/b]'];
+    const bad = ['[a', 'a\\', '[a/b]'];
     const app = await createApp({'.gitignore': ['b.ts', ...bad].join('\n'), 'a.ts': '', 'b.ts': ''});
     expect(walkFiles(app)).toMatchObject({
       code: [join(app, 'a.ts')],
@@ -192,4 +193,29 @@ test('imports are resolved as TypeScript does, without anything installed', asyn
   expect(from('src/a.ts', '@acme/db/client')).toBe('packages/db/src/client.ts');
   expect(from('src/a.ts', 'ui')).toBe('packages/ui/src/main.ts');
   expect(from('src/a.ts', 'express')).toBe(null);
+});
+
+/** A file as large as those that are read, of one piece that begins what never ends. */
+const filled = (piece: string, head = '') => head + piece.repeat(Math.floor(900_000 / piece.length));
+
+// With a regular expression that takes quadratic time, each takes minutes.
+test.each<[file: string, text: string]>([
+  ['schema.prisma', filled('datasource a{')],
+  ['schema.prisma', `model A {\n  a B ${filled('@relation(fields:[')}\n}`],
+  ['package.json', filled('"prisma":{')],
+  ['prisma.config.ts', filled('/* ')],
+  ['prisma.config.ts', filled('migrations:{path:a(')],
+  ['prisma.config.ts', filled('url ')],
+  ['pool.ts', filled('"\\', "import {Pool} from 'pg'; new Pool(; PrismaPg ")],
+  ['pool.ts', filled('/* ', 'new PrismaPg(')],
+  ['pool.ts', filled('new PrismaPg(')],
+  ['pool.ts', `new PrismaPg({${'/**/'.repeat(200_000)}!})`],
+  ['pool.ts', filled(' ', 'new PrismaPg')],
+  ['app/b/route.ts', `${'/**/'.repeat(200_000)}!`],
+  ['remix.ts', filled('export ')],
+  ['app/b/route.ts', `// poolctl-accept query-in-loop: a${'* '.repeat(400_000)}b\n${route}`],
+])('%s that makes regular expressions explode is read', async (file, text) => {
+  const app = await createApp({'prisma.ts': prisma, 'app/a/route.ts': route, [file]: text});
+  const {endpoints} = await scanDirectory(app);
+  expect(endpoints.map(each => each.route)).toContain('GET /a');
 });

@@ -73,9 +73,10 @@ export function takesPoolFromElsewhere({text}: Pick<PoolCall, 'text'>): boolean 
 type NamedCall = PoolCall & {name: string};
 
 function callsOf(pattern: RegExp, text: string, code: string): NamedCall[] {
+  const closings = closingsOf(code);
   return [...code.matchAll(pattern)].flatMap(match => {
-    const close = closingAt(code, match.index + match[0].length - 1);
-    if (close === -1) return [];
+    const close = closings.get(match.index + match[0].length - 1);
+    if (close === undefined) return [];
     const call = text.slice(match.index, close + 1);
     const settings = readSettings(call);
     return [{text: call, start: match.index, settings, isFixed: false, name: match[1] ?? ''}];
@@ -99,7 +100,11 @@ function prisma8Calls(text: string, code: string, calls: readonly NamedCall[]): 
   const [, factory] = /\bimport\s+([\w$]+)\s+from\s*['"]@prisma\/orm-postgres\/runtime['"]/.exec(text) ?? [];
   if (factory === undefined) return [];
   const name = factory.replaceAll('$', '\\$');
-  const made = callsOf(new RegExp(`(?<![\\w$.])(${name})\\s*(?:<[^()]*>)?\\s*\\(`, 'g'), text, code);
+  const made = callsOf(
+    new RegExp(`(?<![\\w$.])(${name})\\s*(?:<(?:[^()<>]|<[^()<>]*>)*>\\s*)?\\(`, 'g'),
+    text,
+    code,
+  );
   const pools = calls.filter(call => call.name !== 'PrismaPg');
   const isHanded = ({text: call}: PoolCall) =>
     (objectOf(call)?.parts ?? []).some(part => ['pg', 'binding'].includes(keyOf(call, part) ?? ''));
@@ -198,7 +203,7 @@ function isSetting(key: string): key is keyof AdapterSettings {
 /** The object literal of the first argument. */
 function objectOf(call: string): (ObjectText & {parts: {start: number; end: number}[]}) | null {
   const code = codeOnly(call);
-  const open = /^(?:new\s+)?[\w$.]+\s*(?:<[^()]*>)?\s*\(\s*\{/.exec(code)?.[0].length;
+  const open = /^(?:new\s+)?[\w$.]+\s*(?:<[^()]*>\s*)?\(\s*\{/.exec(code)?.[0].length;
   if (open === undefined) return null;
   const close = closingAt(code, open - 1);
   return close === -1 ? null : {open: open - 1, close, code, parts: partsBetween(code, open - 1, close)};
@@ -211,7 +216,7 @@ function isHandedPool(call: string): boolean {
 
 function keyOf(call: string, {start, end}: {start: number; end: number}): string | null {
   return (
-    /^\s*(?:\/\/[^\n]*\n\s*|\/\*[\s\S]*?\*\/\s*)*['"]?([\w$]+)['"]?\s*(?::|$)/.exec(
+    /^\s*(?:\/\/[^\n]*\n\s*|\/\*[^*]*(?:\*(?!\/)[^*]*)*\*\/\s*)*['"]?([\w$]+)['"]?\s*(?::|$)/.exec(
       call.slice(start, end),
     )?.[1] ?? null
   );
@@ -224,14 +229,28 @@ function keyOf(call: string, {start, end}: {start: number; end: number}): string
  */
 export function codeOnly(text: string): string {
   return text.replace(
-    /\/\/[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\[\s\S])*`/g,
+    /\/\/[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|'(?:[^'\\\n]|\\.)*'?|"(?:[^"\\\n]|\\.)*"?|`(?:[^`\\]|\\[\s\S])*`?/g,
     match => {
-      const isQuoted = /^['"`]/.test(match);
-      const inside = isQuoted ? match.slice(1, -1) : match;
-      const blank = inside.replace(/[^\n]/g, ' ');
-      return isQuoted ? match.charAt(0) + blank + match.charAt(0) : blank;
+      const [quote = ''] = /^['"`]/.exec(match) ?? [];
+      const closing = match.length > 1 && match.endsWith(quote) ? quote : '';
+      const inside = match.slice(quote.length, match.length - closing.length);
+      return quote + inside.replace(/[^\n]/g, ' ') + closing;
     },
   );
+}
+
+/** Each bracket's closing one, found in one pass: a text can be full of calls that never close. */
+function closingsOf(code: string): Map<number, number> {
+  const closings = new Map<number, number>();
+  const open: number[] = [];
+  for (const {0: bracket, index} of code.matchAll(/[()[\]{}]/g)) {
+    if ('([{'.includes(bracket)) open.push(index);
+    else {
+      const start = open.pop();
+      if (start !== undefined) closings.set(start, index);
+    }
+  }
+  return closings;
 }
 
 /** Position of the bracket that closes the one at `open`; -1 if there is none. `code` comes from `codeOnly`. */

@@ -84,7 +84,7 @@ function nameOf(glob: string): Name | null {
   return characters;
 }
 
-/** `[a-z]`, `[!a-z]` or `[]a]` from behind its bracket; null if it does not end, or a range is empty. */
+/** `[a-z]`, `[!a-z]` or `[]a]` from behind its bracket; null if it does not end. */
 function setAt(glob: string, start: number): {has(unit: number): boolean; end: number} | null {
   const isNegated = glob[start] === '!' || glob[start] === '^';
   const first = isNegated ? start + 1 : start;
@@ -99,8 +99,8 @@ function setAt(glob: string, start: number): {has(unit: number): boolean; end: n
     const isRange = glob[at] === '-' && at + 1 < glob.length && glob[at + 1] !== ']';
     if (isRange) at++;
     const to = isRange ? next() : from;
-    if (!(from <= to)) return null;
-    ranges.push([from, to]);
+    // Of a range that is empty, Git takes its start.
+    ranges.push([from, Math.max(from, to)]);
   }
   if (at >= glob.length) return null;
   const has = (unit: number) => ranges.some(([from, to]) => from <= unit && unit <= to) !== isNegated;

@@ -40,7 +40,7 @@ export type Project = {
 };
 
 /** Below comments at most, 'use client' is the first statement. */
-const isClientCode = /^(?:\s|\/\/[^\n]*\n|\/\*[\s\S]*?\*\/)*['"]use client['"]/;
+const isClientCode = /^(?:\s|\/\/[^\n]*\n|\/\*[^*]*(?:\*(?!\/)[^*]*)*\*\/)*['"]use client['"]/;
 const emptyProgram: Program = {
   type: 'Program',
   body: [],
