@@ -80,7 +80,7 @@ export async function awaitSafe(
   {for_ms, ...judging}: Judging & {for_ms: number | null},
 ): Promise<Preflight> {
   const started = performance.now();
-  let told = '';
+  let printed = '';
   for (;;) {
     const {document, is_hopeless} = await judgeOnServer(connection, judging);
     const waited_ms = performance.now() - started;
@@ -96,12 +96,12 @@ export async function awaitSafe(
       if (for_ms > 0) printMessage(output, `not safe within ${formatAge(for_ms)}`);
       return document;
     }
-    if (told === '') for (const each of document.unavailable) printMessage(output, each);
+    if (printed === '') for (const each of document.unavailable) printMessage(output, each);
     const reasons = document.statements.flatMap(each => each.reasons).join('; ');
     // Figures change with every reading.
     const text = reasons.replace(/\d+/g, '');
-    if (text !== told) printMessage(output, `not yet: ${reasons}`);
-    told = text;
+    if (text !== printed) printMessage(output, `not yet: ${reasons}`);
+    printed = text;
   }
 }
 

@@ -69,7 +69,7 @@ const shared = globalThis as {[key]?: Sigterm};
 shared[key] ??= {
   closers: new Map(),
   async closeAll() {
-    // Node ends the process where nobody listens; an application with a listener of its own exits by itself.
+    // Node ends the process where no listener is left; an application with a listener of its own exits by itself.
     const isAlone = process.listenerCount('SIGTERM') === 1;
     await Promise.allSettled([...closers.values()].map(close => close()));
     process.off('SIGTERM', closeAll);

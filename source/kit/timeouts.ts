@@ -158,7 +158,7 @@ export function limitStatement(
     isLate = true;
     onTimeout();
     cancel(firstRetryMs);
-    // Emits no error, which nobody might listen to; the statement's own callback gets it.
+    // Emits no error, because there may be no listener; the statement's own callback gets it.
     grace = setTimeout(() => void client.end()?.catch(() => {}), graceMs);
   };
   return {

@@ -114,7 +114,7 @@ function findEndpoints(walk: Walk, project: Project, code: readonly string[]): E
     return isRouteFile.test(file) || mayHoldEndpoint.test(textOf(path)) ? (project.module(path) ?? []) : [];
   });
   const mounts: Mounts = new Map();
-  // Twice: a router can be mounted on one whose own mount comes later.
+  // Twice: a router can be mounted on another one that is mounted later.
   for (const _pass of [1, 2])
     for (const module of modules) guarded(project, module.file, () => findMounts(walk, module, mounts));
   const finders = [nextEndpoints, serverActions, remixEndpoints, nestEndpoints, trpcEndpoints];

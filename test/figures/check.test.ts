@@ -99,7 +99,7 @@ describe.runIf(program !== '')('figures of check', () => {
     await (await leak(server, {application_name: 'web'})).query('INSERT INTO audit VALUES (0)');
     await (await leak(server, {application_name: 'web'})).query('SELECT 1/0').catch(() => {});
     await (await leak(server, {application_name: 'migrate'})).query('LOCK TABLE orders');
-    // It does not end: an idle session would say that nobody waits.
+    // It does not end: an idle session would report an empty queue.
     const api = {user: 'app', password, application_name: 'api[5/5 w3 p95 850ms #k3f.a]'};
     (await server.connect(api)).query('SELECT pg_sleep(600)').catch(() => {});
     for (const each of [await web(), await web()]) each.query('SELECT FROM orders').catch(() => {});

@@ -58,7 +58,7 @@ describe('findByIds', () => {
     expect(await findByIds(ids, async () => content as {id: string}[])).toEqual(content);
   });
 
-  test('tells texts apart that differ in case', async () => {
+  test('distinguishes texts that differ in case', async () => {
     expect(await findByIds(['A'], async () => [{id: 'a'}])).toEqual([null]);
   });
 

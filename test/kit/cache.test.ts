@@ -160,7 +160,7 @@ describe('invalidation', () => {
   test.each<[string, Parameters<ReturnType<typeof createCache>['invalidate']>[0]]>([
     ['model', {model: 'School'}],
     ['prefix', {tenant: 7, prefix: 'sch'}],
-  ])('by %s while a value loads: it is returned to who waits, and not kept', async (_, what) => {
+  ])('by %s while a value loads: its callers get it, and it is not kept', async (_, what) => {
     const {get, cache} = counting();
     const first = get();
     cache.invalidate(what);

@@ -216,7 +216,7 @@ describe('detection', () => {
       ]);
     }));
 
-  test('concurrent requests are told apart, also where one waits for the connection of another', () =>
+  test('concurrent requests are distinguished, also where one waits for the connection of another', () =>
     withWatched(async ({prisma: on}) => {
       const requests = [1, 2, 3, 4].map(times =>
         expectQueries(async () => {

@@ -145,7 +145,7 @@ export function healthFamilies(
   ];
 }
 
-/** What applications say of their pools; the label `role` tells pools of one name apart. */
+/** What applications say of their pools; the label `role` distinguishes pools of one name. */
 export function poolFamilies(applications: readonly ApplicationPool[]): Family[] {
   const reporting = applications.filter(({reported}) => reported !== null).slice(0, mostApplications);
   const family = (name: 'size' | 'busy' | 'waiting', help: string): Family => ({

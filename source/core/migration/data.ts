@@ -7,7 +7,7 @@ import {nameOf, type Relation, type SchemaState, stringsOf} from './schema-state
 type Part = Record<string, unknown>;
 type Written = {relation?: {relname?: string}; whereClause?: Node; selectStmt?: Node};
 
-/** What is read or executed for a time that no size tells. */
+/** What is read or executed for a time that does not follow from a size. */
 const unsized: Relation = {label: '', found: null, is_new: false};
 
 /**
@@ -59,7 +59,7 @@ export function dataEffect(statement: Node, state: SchemaState): Partial<Effect>
     const name = nameOf(part as {relname: string; schemaname?: string});
     const relation = state.find(name);
     const isUnknown = relation.found === null && !relation.is_new;
-    // A WITH query may have the name of a table that it reads: only the server tells them apart.
+    // A WITH query may have the name of a table that it reads: only the server can distinguish them.
     if (isUnknown && state.target !== null && ctes.has(part.relname)) continue;
     if (isUnknown && /^(?:pg_|information_schema$)/.test(name.schema ?? part.relname)) continue;
     worked.push(...readThrough(relation, state));

@@ -23,7 +23,7 @@ export type Held = {lock: Lock; line: number};
 
 /** A lock held for less does not show: a request takes as long. */
 const brief_ms = 1000;
-/** CONCURRENTLY blocks nobody while it waits: only what keeps it for long matters. */
+/** CONCURRENTLY blocks no session while it waits: only what keeps it for long matters. */
 const snapshot_wait_ms = 60_000;
 
 /**
@@ -184,7 +184,7 @@ function waitReasons({waits_for_snapshots}: Effect, holders: readonly LockHolder
   );
   const named = new Map(late.map(holder => [holder.pid, describeHolder(holder)]));
   if (named.size === 0) return [];
-  const what = waits_for_snapshots ? 'waits, blocking nobody, for' : 'waits for';
+  const what = waits_for_snapshots ? 'waits, blocking no session, for' : 'waits for';
   const rest = named.size > 3 ? ` and ${named.size - 3} more` : '';
   return [`${what} ${counted(named.size, 'session')}: ${[...named.values()].slice(0, 3).join(', ')}${rest}`];
 }

@@ -105,7 +105,7 @@ function effectsOf({node, inner}: MigrationStatement, state: SchemaState): Effec
   };
 }
 
-/** Without what this migration makes itself, which nobody else uses, and what IF EXISTS does not find. */
+/** Without what this migration makes itself, which no other session uses, and what IF EXISTS does not find. */
 function known(effect: Effect, node: Node, target: MigrationTarget | null): Effect {
   const [statement] = Object.values(node) as {missing_ok?: boolean}[];
   const worked = effect.worked.filter(({is_new}) => !is_new);

@@ -55,7 +55,7 @@ export type ConnectionRequest = {
   /** A function, so that neither JSON nor a log of this object shows it. Returns null if there is none. */
   password: () => string | null;
   /**
-   * Reads the password where it was found, as a file, ./.env or a URL command may have another by now; whether it has. Absent where
+   * Reads the password where it was found, as a file, ./.env or a URL command may have another one since; whether it has. Absent where
    * it cannot be found again.
    */
   renewPassword?: () => Promise<boolean>;

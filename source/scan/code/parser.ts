@@ -11,7 +11,7 @@ type Parsed = {
   errors: {message: string; offset: number}[];
 };
 
-/** Parses a file's text; the name's ending tells the language. Offsets are UTF-16 units. */
+/** Parses a file's text; the language follows from the name's ending. Offsets are UTF-16 units. */
 export type Parse = (path: string, text: string) => Parsed;
 
 type Binding = {

@@ -45,7 +45,7 @@ export function createCalls(walk: Walk, callFunction: CallFunction): Pick<Walk, 
   const callUnknown = (name: string | null, values: readonly Value[]): Value => {
     const functions = values.flatMap(functionsIn);
     if (functions.length > 0) return {kind: 'wrapped', functions, name: name ?? ''};
-    // Who waits for `withTimeout(promise)` waits for the promise.
+    // The caller of `withTimeout(promise)` waits for the promise.
     const promises = values.filter(each => each.kind === 'pending');
     if (promises.length > 0)
       return {

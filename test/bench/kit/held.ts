@@ -48,7 +48,7 @@ async function measure(
 
 /** As the applications did it by hand. */
 function race<Result>(work: Promise<Result>, ms = timeout_ms): Promise<Result> {
-  // Nobody waits for it any more.
+  // No caller waits for it any more.
   work.catch(() => {});
   return Promise.race([
     work,

@@ -39,7 +39,7 @@ describe('two revisions of an application', () => {
     ]);
   });
 
-  it('are told apart at one address by what their pools report', () => {
+  it('are distinguished at one address by what their pools report', () => {
     const report = {turn: 1, size: 30, busy: 0, waiting: 0, wait_p95_ms: 0};
     const backends = sessions(12, index => ({
       backend_age_ms: index < 6 ? 90 * minute_ms : 20_000,

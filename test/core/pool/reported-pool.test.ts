@@ -92,7 +92,7 @@ describe('queueOf', () => {
     expect(queue(...leaked, {...idle(200), ...newest})).toEqual(newest);
   });
 
-  it('tells apart instances of one id at several addresses', () => {
+  it('distinguishes instances of one id at several addresses', () => {
     const hosts = [1, 2, 3].map(host => ({client_addr: `10.0.0.${host}`, turn: host, waiting: host}));
     expect(queue(...hosts)).toMatchObject({size: 27, waiting: 6});
   });
