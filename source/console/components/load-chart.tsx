@@ -1,4 +1,5 @@
-import {type LoadColumn, loadClasses} from '../../core/activity/session-load.ts';
+import type {LoadColumn} from '../../core/activity/load-over.ts';
+import {loadClasses} from '../../core/activity/session-load.ts';
 import {timeOfDay} from '../../core/text/clock.ts';
 import {formatCount} from '../../core/text/format.ts';
 import {classSigns} from '../rows/waits.ts';

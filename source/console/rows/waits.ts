@@ -1,6 +1,5 @@
 import {
   groupLoad,
-  type LoadClass,
   type LoadDimension,
   type LoadGroup,
   type LoadOver,
@@ -8,7 +7,8 @@ import {
   loadDimensions,
   loadOver,
   loadValue,
-} from '../../core/activity/session-load.ts';
+} from '../../core/activity/load-over.ts';
+import type {LoadClass} from '../../core/activity/session-load.ts';
 import {windowMs} from '../../core/activity/statement-window.ts';
 import {formatRatio} from '../../core/text/format.ts';
 import type {Role} from '../screen/line.ts';

@@ -1,6 +1,7 @@
 import {Box} from 'ink';
 import {useCallback, useMemo} from 'react';
-import {loadColumns as columnsOver, type LoadOf, loadClasses} from '../../core/activity/session-load.ts';
+import {loadColumns as columnsOver} from '../../core/activity/load-over.ts';
+import {type LoadOf, loadClasses} from '../../core/activity/session-load.ts';
 import {counted, formatAge} from '../../core/text/format.ts';
 import {useConsole} from '../components/context.ts';
 import {LoadChart} from '../components/load-chart.tsx';

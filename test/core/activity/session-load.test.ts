@@ -1,13 +1,6 @@
 import {describe, expect, it} from 'vitest';
-import {
-  addLoad,
-  groupLoad,
-  type LoadHistory,
-  loadClasses,
-  loadColumns,
-  loadOver,
-  noLoad,
-} from '../../../source/core/activity/session-load.ts';
+import {groupLoad, loadColumns, loadOver} from '../../../source/core/activity/load-over.ts';
+import {addLoad, type LoadHistory, loadClasses, noLoad} from '../../../source/core/activity/session-load.ts';
 import type {Backend} from '../../../source/model/snapshot.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
 

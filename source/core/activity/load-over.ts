@@ -1,0 +1,155 @@
+import {type LoadClass, type LoadHistory, type LoadOf, loadClasses} from './session-load.ts';
+
+export type LoadRow = LoadOf & {
+  /** Average of the readings. */
+  sessions: number;
+};
+
+export type LoadOver = {
+  from_ms: number;
+  to_ms: number;
+  readings: number;
+  /** Average of sessions whose state is hidden. */
+  hidden: number;
+  rows: LoadRow[];
+};
+
+/** The load of the last `window_ms`; null without a reading in it. */
+export function loadOver({buckets}: LoadHistory, window_ms: number): LoadOver | null {
+  const end_ms = buckets.at(-1)?.to_ms ?? 0;
+  const within = buckets.filter(({from_ms}) => end_ms - from_ms <= window_ms);
+  const [first] = within;
+  if (first === undefined) return null;
+  let readings = 0;
+  let hidden = 0;
+  const counts = new Map<LoadOf, number>();
+  for (const bucket of within) {
+    readings += bucket.readings;
+    hidden += bucket.hidden;
+    for (const [of, count] of bucket.sessions) counts.set(of, (counts.get(of) ?? 0) + count);
+  }
+  const rows = [...counts].map(([of, count]) => ({...of, sessions: count / readings}));
+  return {from_ms: first.from_ms, to_ms: end_ms, readings, hidden: hidden / readings, rows};
+}
+
+export const loadDimensions = [
+  'event',
+  'statement',
+  'operation',
+  'route',
+  'application',
+  'role',
+  'database',
+  'client',
+  'object',
+] as const;
+
+export type LoadDimension = (typeof loadDimensions)[number];
+
+/** What a row is in one dimension, for people. */
+export function loadValue(of: LoadOf, dimension: LoadDimension): string {
+  switch (dimension) {
+    case 'event':
+      return of.event;
+    case 'statement':
+      return of.statement || `(unknown) ${of.query_id ?? ''}`.trim();
+    case 'operation':
+      return of.operation || '(no tag)';
+    case 'route':
+      return of.route || '(no tag)';
+    case 'application':
+      return of.application_name || '(no name)';
+    case 'role':
+      return of.usename ?? '(unknown)';
+    case 'database':
+      return of.datname ?? '(unknown)';
+    case 'client':
+      return of.client_addr || 'local';
+    case 'object':
+      return of.object || '(waits for no lock)';
+  }
+}
+
+/** What groups rows: statements by their query id. */
+function loadKey(of: LoadOf, dimension: LoadDimension): string {
+  return (dimension === 'statement' && of.query_id) || loadValue(of, dimension);
+}
+
+export type LoadGroup = {
+  /** The value, and of a statement its query id. */
+  key: string;
+  value: string;
+  /** Average busy sessions. */
+  sessions: number;
+  /** Of the sessions of all groups, 0 to 1. */
+  share_ratio: number;
+  /** The largest first. */
+  classes: {class: LoadClass; sessions: number}[];
+};
+
+/** The rows by one dimension, the largest first. */
+export function groupLoad(rows: readonly LoadRow[], dimension: LoadDimension): LoadGroup[] {
+  const groups = new Map<string, {value: string; classes: Map<LoadClass, number>}>();
+  let all = 0;
+  for (const row of rows) {
+    const key = loadKey(row, dimension);
+    const group = groups.get(key) ?? {value: loadValue(row, dimension), classes: new Map()};
+    groups.set(key, group);
+    group.classes.set(row.class, (group.classes.get(row.class) ?? 0) + row.sessions);
+    all += row.sessions;
+  }
+  return [...groups]
+    .map(([key, {value, classes}]): LoadGroup => {
+      const sessions = [...classes.values()].reduce((sum, each) => sum + each, 0);
+      return {
+        ...{key, value, sessions},
+        share_ratio: sessions / all,
+        classes: [...classes]
+          .map(([name, count]) => ({class: name, sessions: count}))
+          .sort((a, b) => b.sessions - a.sessions),
+      };
+    })
+    .sort((a, b) => b.sessions - a.sessions || (a.value < b.value ? -1 : 1));
+}
+
+/** A reading stands for the time until the next one, but not for an outage. */
+const heldMs = 15_000;
+
+/** The average of busy sessions by class, in the order of `loadClasses`; null where there was no reading. */
+export type LoadColumn = {at_ms: number; sessions: number[] | null};
+
+/**
+ * The last `window_ms` as `count` columns of equal time, of the rows that `matches` takes. It begins and ends at a multiple
+ * of a quarter of the window, with room for what follows: over a slow connection a chart that moves is most of what is written.
+ */
+export function loadColumns(
+  {buckets}: LoadHistory,
+  {window_ms, count}: {window_ms: number; count: number},
+  matches: (of: LoadOf) => boolean,
+): LoadColumn[] {
+  const quarter_ms = window_ms / 4;
+  const end_ms = buckets.at(-1)?.to_ms ?? 0;
+  const begin_ms = Math.ceil(end_ms / quarter_ms) * quarter_ms - window_ms;
+  const width_ms = window_ms / count;
+  const sums = Array.from({length: count}, () => ({readings: 0, sessions: loadClasses.map(() => 0)}));
+  for (const {to_ms, readings, sessions} of buckets) {
+    const sum = sums[Math.min(count - 1, Math.floor((to_ms - begin_ms) / width_ms))];
+    if (sum === undefined) continue;
+    sum.readings += readings;
+    for (const [of, each] of sessions) {
+      if (!matches(of)) continue;
+      const at = loadClasses.indexOf(of.class);
+      sum.sessions[at] = (sum.sessions[at] ?? 0) + each;
+    }
+  }
+  const columns: LoadColumn[] = [];
+  let last: {until_ms: number; sessions: number[]} | null = null;
+  for (const [index, {readings, sessions}] of sums.entries()) {
+    const at_ms = begin_ms + index * width_ms;
+    if (readings > 0)
+      last = {until_ms: at_ms + width_ms + heldMs, sessions: sessions.map(each => each / readings)};
+    const isHeld = last !== null && at_ms <= Math.min(last.until_ms, end_ms);
+    columns.push({at_ms, sessions: isHeld ? (last?.sessions ?? null) : null});
+  }
+  return columns;
+}
