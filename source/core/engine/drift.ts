@@ -2,13 +2,14 @@ import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {EnginePorts, Recheck} from '../../model/ports.ts';
 import type {GroupKey, ParameterValues, Plan, Recipe, WatchedGroup} from '../../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
-import type {RunStep, SlotUsage} from '../../model/run.ts';
+import type {RunState, RunStep, SlotUsage} from '../../model/run.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import type {Step} from '../../model/step.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import {subjectOf} from '../sessions/protection.ts';
 import {canonicalJson} from '../text/json.ts';
 import {messageOf} from '../text/redact.ts';
+import type {Stop} from './interruption.ts';
 import {canAct, planRecipe} from './plan.ts';
 import {slotsOf} from './run-state.ts';
 import {findRun, planUndo} from './undo.ts';
@@ -125,11 +126,49 @@ export function detectReconnect(
   return null;
 }
 
+/** The group of a step's session, if one of its sessions was ended and what ended with it was not looked at. */
+export function unseenGroup(
+  {watch_groups}: Plan,
+  steps: readonly RunStep[],
+  seen: Set<WatchedGroup>,
+  index: number,
+): WatchedGroup | null {
+  const group = watch_groups.find(each => each.steps.includes(index));
+  if (group === undefined || seen.has(group)) return null;
+  if (!group.steps.some(step => steps[step]?.result?.outcome === 'verified')) return null;
+  seen.add(group);
+  return group;
+}
+
+/** Why a run ends before its next step, by the sessions that are left; null if it goes on. */
+export function stopAfterEnding(
+  plan: Plan,
+  {steps, before, after}: Pick<RunState, 'steps' | 'before' | 'after'>,
+  {group, isNewBatch}: {group: WatchedGroup | null; isNewBatch: boolean},
+): Stop | null {
+  const vanished = group && detectVanished(group, steps, before, after);
+  if (vanished !== null) {
+    return {
+      status: 'stopped',
+      reason: vanished,
+      hint: "its process may have ended: a pool of node-postgres without a listener for 'error' ends it; see that it is back before you end more",
+    };
+  }
+  // After a single session one that is new may be chance.
+  const reconnect = isNewBatch ? detectReconnect(plan, steps, before, after) : null;
+  if (reconnect === null) return null;
+  return {
+    status: 'stopped',
+    reason: reconnect,
+    hint: 'ending more sessions frees nothing: stop or fix that application, or limit its role (ALTER ROLE ... CONNECTION LIMIT)',
+  };
+}
+
 /**
  * One line if other sessions of a group ended with the first one, at least two and a quarter of them: their process has probably
  * ended. Null otherwise.
  */
-export function detectVanished(
+function detectVanished(
   group: WatchedGroup,
   steps: readonly RunStep[],
   before: SlotUsage | null,

@@ -6,7 +6,7 @@ import type {Step} from '../../model/step.ts';
 import {withAfter} from '../assessment/recovery.ts';
 import {exitCodes} from '../errors.ts';
 import {canonicalJson} from '../text/json.ts';
-import {detectReconnect, detectVanished} from './drift.ts';
+import {detectReconnect, stopAfterEnding, unseenGroup} from './drift.ts';
 import {skippedResult} from './execute-sql.ts';
 import {executeStep, planDrifted, resultOf} from './execute-step.ts';
 import {
@@ -112,7 +112,7 @@ async function* executeSteps(run: Run): AsyncGenerator<RunState> {
   await openRun(run);
   yield run.state;
   for (const [index, step] of plan.steps.entries()) {
-    const group = unseenGroup(run, index);
+    const group = unseenGroup(plan, run.state.steps, run.seen, index);
     const isNewBatch = index > 0 && index % plan.batch_size === 0;
     if (group !== null || isNewBatch) yield* pause(run, index, {group, isNewBatch});
     throwIfInterrupted(run);
@@ -129,15 +129,6 @@ async function* executeSteps(run: Run): AsyncGenerator<RunState> {
 
 function refusal(source: string): Stop {
   return {status: 'failed', reason: whyReadOnly(source), exit_code: exitCodes.usage};
-}
-
-/** The group of this step's session, if one of its sessions was ended and what ended with it was not looked at. */
-function unseenGroup({plan, state, seen}: Run, index: number): WatchedGroup | null {
-  const group = plan.watch_groups.find(({steps}) => steps.includes(index));
-  if (group === undefined || seen.has(group)) return null;
-  if (!group.steps.some(step => state.steps[step]?.result?.outcome === 'verified')) return null;
-  seen.add(group);
-  return group;
 }
 
 async function openRun(run: Run): Promise<void> {
@@ -158,7 +149,7 @@ async function openRun(run: Run): Promise<void> {
   run.isOpen = true;
 }
 
-/** Waits between batches. Throws StopRun if an application has reconnected as many sessions as were ended. */
+/** Waits between batches, and after the first session of a group. Throws StopRun if ending more would do harm or free nothing. */
 async function* pause(
   run: Run,
   next: number,
@@ -171,24 +162,8 @@ async function* pause(
   throwIfInterrupted(run);
   const after = await readSlots(run);
   run.state = {...run.state, after, pause_ms: null};
-  const vanished = group && detectVanished(group, run.state.steps, run.state.before, after);
-  if (vanished !== null) {
-    throw new StopRun({
-      status: 'stopped',
-      reason: vanished,
-      hint: "its process may have ended: a pool of node-postgres without a listener for 'error' ends it; see that it is back before you end more",
-    });
-  }
-  // After a single session one that is new may be chance.
-  if (!isNewBatch) return;
-  const reconnect = detectReconnect(plan, run.state.steps, run.state.before, after);
-  if (reconnect !== null) {
-    throw new StopRun({
-      status: 'stopped',
-      reason: reconnect,
-      hint: 'ending more sessions frees nothing: stop or fix that application, or limit its role (ALTER ROLE ... CONNECTION LIMIT)',
-    });
-  }
+  const stop = stopAfterEnding(plan, run.state, {group, isNewBatch});
+  if (stop !== null) throw new StopRun(stop);
 }
 
 async function* runStep(run: Run, index: number, step: Step): AsyncGenerator<RunState> {
