@@ -1,4 +1,5 @@
-import {chmod, copyFile, cp, readdir, readFile, rm, writeFile} from 'node:fs/promises';
+import {chmod, copyFile, cp, mkdir, readdir, readFile, rm, writeFile} from 'node:fs/promises';
+import {createRequire} from 'node:module';
 import {build} from 'esbuild';
 import {startInOneChunk, yogaWithoutFetch} from './build/esbuild-plugins.mjs';
 import {inkOnAGrid} from './build/ink-on-a-grid.mjs';
@@ -45,12 +46,12 @@ const {metafile} = await build({
     startInOneChunk(draft.metafile, [options.entryPoints['demo-traffic'], options.entryPoints.poolctl]),
   ],
 });
-// What applications import from 'poolctl/kit': a file of its own beside their pg and their Prisma Client.
+// What applications load as 'poolctl/kit', beside their pg and their Prisma Client: CommonJS, which also Jest's own loader takes.
 const kit = await build({
   entryPoints: ['source/kit/kit.ts'],
-  outfile: 'dist/kit.js',
+  outfile: 'dist/kit.cjs',
   bundle: true,
-  format: 'esm',
+  format: 'cjs',
   platform: 'node',
   target: options.target,
   external: ['pg', '@prisma/client'],
@@ -58,6 +59,7 @@ const kit = await build({
   metafile: true,
   logLevel: 'error',
 });
+await writeKitModule();
 Object.assign(metafile.outputs, kit.metafile.outputs);
 // PostgreSQL's own parser, beside the chunk that loads it.
 await copyFile('node_modules/libpg-query/wasm/libpg-query.wasm', 'dist/chunks/libpg-query.wasm');
@@ -83,10 +85,28 @@ async function writeNotices() {
   await writeFile('dist/THIRD-PARTY-NOTICES.txt', await thirdPartyNotices(metafile, comments));
 }
 
+/** `import` gets the same kit as `require`: a process that does both has one. For types, each names the functions of kit.d.ts. */
+async function writeKitModule() {
+  const names = Object.keys(createRequire(import.meta.url)('./dist/kit.cjs'));
+  await writeFile('dist/kit.js', `export {${names.join(', ')}} from './kit.cjs';\n`);
+  const asModule = `with {'resolution-mode': 'import'}`;
+  await mkdir('dist/types/kit', {recursive: true});
+  await writeFile(
+    'dist/types/kit/kit.d.cts',
+    [
+      `export type * from './kit.ts' ${asModule};`,
+      `import type * as kit from './kit.ts' ${asModule};`,
+      ...names.map(name => `export declare const ${name}: typeof kit.${name};`),
+      '',
+    ].join('\n'),
+  );
+}
+
 /** Removes what an earlier build left, after everything is written: a running program never finds `dist` empty. */
 async function removeStaleFiles() {
   const built = new Set(Object.keys(metafile.outputs).map(path => path.slice('dist/'.length)));
   for (const path of await readdir('dist', {recursive: true})) {
-    if (/\.js(\.LEGAL\.txt)?$/.test(path) && !built.has(path) && path !== 'cli.js') await rm(`dist/${path}`);
+    if (/\.c?js(\.LEGAL\.txt)?$/.test(path) && !built.has(path) && !['cli.js', 'kit.js'].includes(path))
+      await rm(`dist/${path}`);
   }
 }

@@ -6,11 +6,12 @@ export const bounds = {size: 3_500_000, unpackedSize: 12_000_000};
 /** The paths that the package may contain. */
 const allowedPaths = [
   /^(package\.json|LICENSE|README\.md|CHANGELOG\.md)$/,
+  /^dist\/kit\.cjs$/,
   /^dist\/(cli|main|poolctl|kit|replay-worker|demo-traffic)\.js$/,
   /^dist\/chunks\/[\w.-]+\.js$/,
   /^dist\/chunks\/(libpg-query|oxc-parser)\.wasm$/,
   /^dist\/endpoints\/([\w-]+\/)?[\w-]+\.ts$/,
-  /^dist\/types\/([\w-]+\/)*[\w-]+\.d\.ts$/,
+  /^dist\/types\/([\w-]+\/)*[\w-]+\.d\.c?ts$/,
   /^dist\/THIRD-PARTY-NOTICES\.txt$/,
   /^man\/poolctl\.1$/,
   /^docs\/schemas\/[\w-]+\.json$/,
@@ -26,10 +27,12 @@ const requiredPaths = [
   'man/poolctl.1',
   'dist/poolctl.js',
   'dist/kit.js',
+  'dist/kit.cjs',
   'dist/chunks/libpg-query.wasm',
   'dist/chunks/oxc-parser.wasm',
   'dist/types/poolctl.d.ts',
   'dist/types/kit/kit.d.ts',
+  'dist/types/kit/kit.d.cts',
   'dist/THIRD-PARTY-NOTICES.txt',
 ];
 

@@ -38,20 +38,45 @@ afterAll(async () => {
   await rm(folder, {recursive: true, force: true});
 });
 
-test("an application imports 'poolctl/kit' with its types", async () => {
-  const source = `import {createPool} from 'poolctl/kit';
-const pool = createPool({application: 'web', platform: 'lambda', instances: 2});
+const use = `const pool = createPool({application: 'web', platform: 'lambda', instances: 2});
 const max: number | undefined = pool.options.max;
 console.log(max, pool.stats().waits.p95_ms);
 // @ts-expect-error A platform has a name of a list.
 () => createPool({application: 'web', platform: 'heroku', instances: 2});
 `;
-  await writeFile(path.join(folder, 'app.ts'), source);
-  const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--types', 'node', 'app.ts'];
-  await run(process.execPath, [tsc, ...flags], {cwd: folder});
-  const script = source.replace(': number | undefined', '');
+
+test.each([
+  ['imports', 'app.mts', "import {createPool, type PoolStats} from 'poolctl/kit';"],
+  ['requires', 'app.cts', "import {createPool, type PoolStats} from 'poolctl/kit';"],
+])("an application %s 'poolctl/kit' with its types", async (_, file, head) => {
+  await writeFile(
+    path.join(folder, file),
+    `${head}\n${use}const {open}: PoolStats = pool.stats();\nexport const isOpen = open > 0;\n`,
+  );
+  for (const module of ['node16', 'nodenext']) {
+    const flags = ['--strict', '--module', module, '--moduleResolution', module, '--target', 'es2023'];
+    await run(process.execPath, [tsc, ...flags, '--skipLibCheck', 'false', '--types', 'node', file], {
+      cwd: folder,
+    });
+    // Jest's loader for CommonJS cannot require a module either.
+    const {stdout} = await run(
+      process.execPath,
+      ['--no-experimental-require-module', file.replace('ts', 'js')],
+      {
+        cwd: folder,
+      },
+    );
+    expect(stdout).toBe('1 null\n');
+  }
+});
+
+test('a process that imports and requires it has one kit', async () => {
+  const script = `import {createRequire} from 'node:module';
+import * as kit from 'poolctl/kit';
+const required = createRequire(process.cwd() + '/app.js')('poolctl/kit');
+console.log(Object.keys(kit).every(name => kit[name] === required[name]), 'default' in kit);`;
   expect((await run(process.execPath, ['--input-type=module', '-e', script], {cwd: folder})).stdout).toBe(
-    '1 null\n',
+    'true false\n',
   );
 });
 
