@@ -51,12 +51,13 @@ function readTarget(
     report(entry.line, `target "${name}" must be a table: [targets.${name}]`);
     return null;
   }
-  const fields = readFields(entry, ['environment', ...urlKeys, ...settingKeys], report);
+  const fields = readFields(entry, ['environment', 'cores', ...urlKeys, ...settingKeys], report);
+  const cores = fields.count('cores', mostCores);
   const target = {
     environment: fields.choice('environment', environments),
     url: readUrl(fields, 'url', report),
     rescue_url: readUrl(fields, 'rescue_url', report),
-    settings: readSettings(fields, settings, place),
+    settings: {...readSettings(fields, settings, place), ...(cores !== null && {cores})},
   };
   const {url} = target;
   if (url === null) report(entry.line, `target "${name}" needs url, url_env or url_command`);
@@ -75,6 +76,9 @@ function readUrl(fields: Fields, key: 'url' | 'rescue_url', report: Report): Url
     report(fields.lineOf(second.name), `${first.name} and ${second.name} cannot be used together`);
   return {kind: first.kind, text: fields.requiredText(first.name)};
 }
+
+/** More than any server has. */
+const mostCores = 4096;
 
 /** A target's limits override those for every server; its lists extend theirs. */
 function readSettings(fields: Fields, base: TargetSettings, place: Place): TargetSettings {

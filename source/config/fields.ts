@@ -46,6 +46,8 @@ export type Fields = {
   texts(key: string): string[];
   choice<Choice extends string>(key: string, choices: readonly Choice[]): Choice | null;
   boolean(key: string): boolean;
+  /** From 1 to `most`; null if it is missing or no such number. */
+  count(key: string, most: number): number | null;
   duration_ms(key: string, range: {min: number; max: number}): number | null;
   /** Limits of `check`, named as its flags are; `["80%", "90%"]` is a warning and a critical level. */
   limits(key: string): GivenLimits;
@@ -109,6 +111,13 @@ export function readFields({line, value}: Entry, known: readonly string[], repor
       const isBoolean = typeof value === 'boolean' || value === 'true' || value === 'false';
       if (!isBoolean) report(lineOf(key), `${key} must be true or false`);
       return value === true || value === 'true';
+    },
+    count(key, most) {
+      const value = table.get(key)?.value;
+      if (value === undefined) return null;
+      if (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= most) return Number(value);
+      report(lineOf(key), `${key} must be a whole number from 1 to ${most}`);
+      return null;
     },
     duration_ms(key, {min, max}) {
       const written = text(key);

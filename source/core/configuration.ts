@@ -41,6 +41,8 @@ export type TargetSettings = {
   recipe_folders: readonly string[];
   /** poolctl refuses every act; absent where the file does not say. */
   read_only?: boolean;
+  /** The server's processor cores; absent where the file does not say. */
+  cores?: number;
   /** Absent where the file names none. */
   theme?: ThemeName;
 };

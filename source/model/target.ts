@@ -62,6 +62,8 @@ export type Target = {
   is_production: boolean;
   /** Where the user forbids every act on this server: `--read-only`; absent where acts are allowed. */
   read_only?: string;
+  /** The server's, from config.toml; absent if it does not say. */
+  cores?: number;
   /** From config.toml; absent if it names none. */
   protected_sessions?: ProtectedSessions;
   managed_service: ManagedService | null;

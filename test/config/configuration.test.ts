@@ -92,6 +92,13 @@ it('read_only that is no boolean is a mistake', () => {
   expect(() => read('read_only = "yes"')).toThrow(/:1: read_only must be true or false/);
 });
 
+it("a target's cores are a whole number", () => {
+  const target = (cores: string) => read(`[targets.prod]\nurl = "postgres://prod/shop"\ncores = ${cores}`);
+  expect(target('8').targets.get('prod')?.settings.cores).toBe(8);
+  expect(() => target('0')).toThrow(/:3: cores must be a whole number from 1 to 4096/);
+  expect(() => target('"8"')).toThrow(/:3: cores must be a whole number/);
+});
+
 it('an empty config.toml is read', () => {
   expect(read('# nothing yet\n')).toEqual({file: place.file, targets: new Map(), settings: noSettings});
 });
@@ -146,7 +153,7 @@ describe('a mistake in config.toml is reported with its line', () => {
     [
       'an unknown key without a near name',
       '[targets.a]\nurl = "secret"\nproduction = true',
-      '3: unknown key "production": use environment, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, recipes, protected, thresholds, applications, theme, read_only',
+      '3: unknown key "production": use environment, cores, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, recipes, protected, thresholds, applications, theme, read_only',
     ],
     [
       'an unknown key of a target',
@@ -228,7 +235,7 @@ it('all mistakes of a file are reported at once', () => {
       message: '/c/config.toml:2: url must be a string',
       hint: [
         'And line 3: invalid environment "prodution": did you mean "production"?',
-        'line 4: unknown key "colour": use environment, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, recipes, protected, thresholds, applications, theme, read_only',
+        'line 4: unknown key "colour": use environment, cores, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, recipes, protected, thresholds, applications, theme, read_only',
         'line 5: target "b" needs url, url_env or url_command',
         'line 6: lists of tables ([[...]]) are not supported',
         'line 8: max_used must be a share: "80%" or 0.8, or a warning and a critical one: "80%,90%".',

@@ -10,6 +10,16 @@ const sessions = `(SELECT a.*, CASE WHEN a.pid = pg_backend_pid() THEN 'idle' EL
   FROM pg_stat_activity a WHERE a.backend_type = 'client backend') a`;
 const inState = (state: string) => `count(*) FILTER (WHERE state_then = '${state}')::float8`;
 
+/** Sessions with what the load counts them as; class is null for those that are not busy. */
+const load = `(SELECT a.*, CASE WHEN is_blocker THEN 'idle in transaction' WHEN wait_event_type IS NULL THEN 'CPU'
+      ELSE wait_event_type || ':' || wait_event END AS event,
+    CASE WHEN is_blocker THEN 'blocker' WHEN state_then <> 'active' THEN NULL WHEN wait_event_type IS NULL THEN 'CPU'
+      WHEN wait_event_type IN ('IO', 'Lock', 'LWLock', 'IPC', 'Client') THEN wait_event_type ELSE 'other' END AS class
+  FROM (SELECT a.*, state_then LIKE 'idle in transaction%' AND EXISTS (
+      SELECT FROM pg_stat_activity w WHERE w.wait_event_type = 'Lock' AND a.pid = ANY (pg_blocking_pids(w.pid))
+    ) AS is_blocker FROM ${sessions} WHERE NOT is_own) a) a`;
+const loadShare = `count(*)::float8 AS average_active_sessions, count(*) / sum(count(*)) OVER ()::float8 AS share`;
+
 /**
  * A part of `snapshot --json` and the SQL that has the same figures, asked as superuser: each column is the value of the JSON key
  * of its name. A key that is neither a column nor in `own` fails the test, and so does a column without a key.
@@ -73,7 +83,16 @@ export const sectionsOf = (major: number, hiddenRoles: string, reader: string): 
       hidden: [],
       own: [
         ...['target', 'budget', 'backends', 'background_workers', 'statements', 'statements_info'],
-        ...['index_builds', 'lock_waits', 'databases', 'unavailable', 'cost', 'applications', 'waits'],
+        ...[
+          'index_builds',
+          'lock_waits',
+          'databases',
+          'unavailable',
+          'cost',
+          'applications',
+          'waits',
+          'load',
+        ],
       ],
     },
     target: {
@@ -186,6 +205,35 @@ export const sectionsOf = (major: number, hiddenRoles: string, reader: string): 
       isLeftOut: true,
       helpers: ['usename'],
     },
+    load: {
+      sql: `SELECT count(*) FILTER (WHERE class IS NOT NULL AND NOT (${hiddenRoles}))::float8 AS average_active_sessions,
+      count(*) FILTER (WHERE ${hiddenRoles})::float8 AS hidden_sessions, 1::float8 AS readings, NULL AS cores FROM ${load}`,
+      key: [],
+      hidden: [],
+      own: ['from', 'to', 'classes', 'top'],
+    },
+    'load.classes': {
+      sql: `SELECT class, ${loadShare}, 'app' AS usename FROM ${load} WHERE class IS NOT NULL GROUP BY class`,
+      key: ['class'],
+      hidden: [],
+      isLeftOut: true,
+      helpers: ['usename'],
+    },
+    ...Object.fromEntries(
+      Object.entries({event: 'event', application: 'application_name', role: 'usename'}).map(
+        ([dimension, column]) => [
+          `load.top.${dimension}`,
+          {
+            sql: `SELECT ${column} AS value, ${loadShare}, 'app' AS usename FROM ${load} WHERE class IS NOT NULL GROUP BY 1`,
+            key: ['value'],
+            hidden: [],
+            isLeftOut: true,
+            helpers: ['usename'],
+            own: ['classes'],
+          } satisfies Section,
+        ],
+      ),
+    ),
     statements: {
       sql: `SELECT queryid::text, dbid::text, userid::text, coalesce((to_jsonb(p) ->> 'toplevel')::bool, true) AS toplevel,
       datname::text, rolname::text AS usename,

@@ -18,6 +18,9 @@ import {
   gapTimes,
   holderRows,
   holderTitles,
+  loadRows,
+  loadSentence,
+  loadTitles,
   statementCells,
   statementsWindow,
   statementTitles,
@@ -47,6 +50,7 @@ ${unfinished.length === 0 ? '<p>Nothing.</p>' : list(unfinished)}
 ${series.length === 0 ? '' : `<h2>Figures</h2>\n${chartsOf({...report, changes, clockOf: clock})}`}
 <h2>Findings</h2>
 ${findings.length === 0 ? `<p>${report.snapshot_count === 0 ? 'No recording.' : 'Nothing.'}</p>` : findingsTable(report, clock)}
+${loadSection(report)}
 ${holdersSection(report, clock)}
 ${statementsSection(report, clock)}
 ${changed.length === 0 ? '' : `<h2>What changed</h2>\n${list(changed.map(({at, what}) => `${clock(at)}: ${what}`))}`}
@@ -93,6 +97,12 @@ function table(titles: readonly string[], rows: readonly string[]): string {
 
 function tableRow(cells: readonly string[]): string {
   return `<tr>${cells.map(cell => `<td>${escaped(cell)}</td>`).join('')}</tr>`;
+}
+
+function loadSection({load}: Report): string {
+  if (load === null || load.classes.length === 0) return '';
+  const rows = loadRows(load, text => text).map(tableRow);
+  return `<h2>Load</h2>\n<p>${escaped(loadSentence(load))}</p>\n${table(loadTitles, rows)}`;
 }
 
 function holdersSection({holders}: Report, clock: Clock): string {

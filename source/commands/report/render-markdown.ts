@@ -1,7 +1,9 @@
 import {rolloutLines, runLines} from '../../cli/journal.ts';
+import {loadDimensions} from '../../core/activity/load-over.ts';
+import type {LoadSummary} from '../../core/activity/load-summary.ts';
 import {loadText} from '../../core/activity/statement-window.ts';
 import {type Clock, utcClock} from '../../core/text/clock.ts';
-import {counted, formatAge, formatCount, formatMs} from '../../core/text/format.ts';
+import {counted, formatAge, formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
 import {codeBlock, inlineCode, tableCode} from '../../core/text/markdown.ts';
 import {foldHolders, type LockHolder} from './lock-holders.ts';
 import {markdownCharts} from './markdown-charts.ts';
@@ -11,7 +13,7 @@ import type {ReportStatements} from './report-statements.ts';
 /** A report for a post-mortem. Texts from the server are code spans, so they cannot become links or mentions. */
 export function markdownOf(report: Report, clock: Clock): string {
   const {target, from_ms, to_ms, series, statements, holders, findings, changed, gaps, unfinished} = report;
-  const {runs, rollouts} = report;
+  const {runs, rollouts, load} = report;
   return [
     `# ${inlineCode(target)}, ${utcClock(from_ms)} to ${utcClock(to_ms)}`,
     '',
@@ -33,6 +35,11 @@ export function markdownOf(report: Report, clock: Clock): string {
             ...[tableCode(recipe), tableCode(summary)],
           ]),
         )),
+    ...section('Load', load !== null && load.classes.length > 0, () => [
+      loadSentence(load),
+      '',
+      ...table(loadTitles, loadRows(load, tableCode)),
+    ]),
     ...section('Lock holders', holders.length > 0, () => [
       ...table(holderTitles, holderRows(holders, clock, tableCode)),
     ]),
@@ -102,6 +109,38 @@ export function statementCells(row: ReportStatements['rows'][number], quote: Quo
     quote(statement.query ?? `(${statement.queryid})`),
   ];
 }
+
+/** `3.4 busy sessions on average of 600 readings: Lock 2.1 (62%), CPU 1.3 (38%); the server has 8 cores.` */
+export function loadSentence(load: LoadSummary | null): string {
+  if (load === null) return '';
+  const {average_active_sessions: busy, readings, classes, cores, hidden_sessions: hidden} = load;
+  const parts = classes.map(each => `${each.class} ${busyOf(each)} (${formatRatio(each.share, 0)})`);
+  const ofCores = cores === null ? '' : `; the server has ${counted(cores, 'core')}`;
+  const unseen = hidden === 0 ? '' : `; ${hidden.toFixed(1)} sessions whose state is hidden are not counted`;
+  return `${busy.toFixed(1)} busy sessions on average of ${counted(readings, 'reading')}: ${parts.join(', ')}${ofCores}${unseen}.`;
+}
+
+function busyOf({average_active_sessions: busy}: {average_active_sessions: number}): string {
+  return busy.toFixed(busy < 10 ? 2 : 1);
+}
+
+export const loadTitles = ['by', 'busy', 'share', 'value', 'classes'];
+
+/** The top of each dimension that has a value. `quote`: for texts of the server. */
+export function loadRows(load: LoadSummary | null, quote: Quote): string[][] {
+  return loadDimensions.flatMap(dimension =>
+    (load?.top[dimension] ?? [])
+      .filter(({value}) => value !== null)
+      .slice(0, mostOfDimension)
+      .map((each, index) => [
+        ...[index === 0 ? dimension : '', busyOf(each), formatRatio(each.share, 0)],
+        ...[quote(each.value ?? ''), each.classes.map(of => `${of.class} ${busyOf(of)}`).join(', ')],
+      ]),
+  );
+}
+
+/** All of them are in `--json`. */
+const mostOfDimension = 3;
 
 /** Of the rows of holders; each session is in `--json`. */
 const mostHolders = 12;

@@ -1,5 +1,8 @@
 import {type ReportRollout, type ReportRun, rolloutsOf, runsOf, unfinishedOf} from '../../cli/journal.ts';
 import {type HistorySample, historySample} from '../../core/activity/budget.ts';
+import {loadOver} from '../../core/activity/load-over.ts';
+import {coresOf, type LoadSummary, summarizeLoad} from '../../core/activity/load-summary.ts';
+import {addLoad, noLoad} from '../../core/activity/session-load.ts';
 import {assessRecorded} from '../../core/assessment/assess.ts';
 import {collectChanges} from '../../core/assessment/recorded-changes.ts';
 import {addSample} from '../../core/assessment/samples.ts';
@@ -23,6 +26,8 @@ export type Report = {
   series: Series[];
   /** null without two readings of the statements' counters. */
   statements: ReportStatements | null;
+  /** What busy sessions did; null without a snapshot. */
+  load: LoadSummary | null;
   /** Who held locks that others waited for; those that most sessions waited for first. */
   holders: LockHolder[];
   findings: FindingSpan[];
@@ -68,17 +73,22 @@ export async function createReport(sources: ReportSources, scope: ReportScope): 
   const statements = periodStatements();
   const holders = lockHolders();
   const findings = findingSpans(recipes);
+  let load = noLoad;
+  let cores: number | null = null;
   for (const index of evaluated) {
     const [snapshot] = (await recording?.read(index, index)) ?? [];
     if (snapshot === undefined) continue;
     series.add(snapshot);
     statements.add(snapshot);
     holders.add(snapshot);
+    load = addLoad(load, snapshot, {isWhole: true});
+    cores = coresOf(snapshot);
     findings.add(snapshot);
   }
   const runs = runsOf(entries, scope);
   const rollouts = rolloutsOf(entries, scope);
   const spans = findings.spans();
+  const over = loadOver(load, Infinity);
   return {
     target:
       scope.target ??
@@ -92,6 +102,7 @@ export async function createReport(sources: ReportSources, scope: ReportScope): 
     stride,
     series: series.all(),
     statements: statements.costliest(),
+    load: over && summarizeLoad(over, cores),
     holders: holders.all(),
     findings: spans,
     changed: findings.changed(),

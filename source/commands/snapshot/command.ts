@@ -3,9 +3,11 @@ import {readEachSnapshot, readSnapshot, withConnection} from '../../cli/connecti
 import type {CliContext, Output} from '../../cli/context.ts';
 import {readDuration, readRates} from '../../cli/flag-values.ts';
 import {locateServer} from '../../cli/locate-server.ts';
+import {loadOver} from '../../core/activity/load-over.ts';
+import {coresOf, summarizeLoad, waitsOfAll} from '../../core/activity/load-summary.ts';
+import {addLoad, type LoadHistory, noLoad} from '../../core/activity/session-load.ts';
 import {applicationsOf} from '../../core/assessment/applications.ts';
 import {addSample, samplesOf} from '../../core/assessment/samples.ts';
-import {waitsOfAll} from '../../core/assessment/work-and-waits.ts';
 import {exitCodes, usageError} from '../../core/errors.ts';
 import {isUnseen} from '../../core/sessions/session.ts';
 import {jsonText} from '../../core/text/json.ts';
@@ -49,12 +51,14 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
     const {for_ms, every_ms} = times;
     let last: Snapshot | null = null;
     let samples: Sample[] = [];
+    let load = noLoad;
     const count = Math.round(for_ms / every_ms) + 1;
     await readEachSnapshot(connection, {count, every_ms, signal}, snapshot => {
       samples = addSample(samples, snapshot, {}, Number.POSITIVE_INFINITY);
+      load = addLoad(load, snapshot);
       last = snapshot;
     });
-    if (last !== null) printSnapshot(last, context.output, samples);
+    if (last !== null) printSnapshot(last, context.output, {samples, load});
     return exitCodes.ok;
   });
 }
@@ -77,27 +81,31 @@ function readTimes(flags: {[name in 'for' | 'every' | 'rates']?: string | undefi
   return {for_ms, every_ms: Math.min(every_ms, for_ms)};
 }
 
+type Readings = {samples: readonly Sample[]; load: LoadHistory};
+
 /** Prints JSON, indented on a terminal. Reports unavailable sections on stderr, too. */
 export function printSnapshot(
   snapshot: Snapshot,
   output: Output,
-  samples: readonly Sample[] = samplesOf([snapshot]),
+  over: Readings = {samples: samplesOf([snapshot]), load: addLoad(noLoad, snapshot)},
 ): void {
-  output.stdout(jsonText(snapshotDocument(snapshot, samples), output.isTty ? 2 : 0));
+  output.stdout(jsonText(snapshotDocument(snapshot, over), output.isTty ? 2 : 0));
   for (const {section, reason, remedy} of snapshot.unavailable) {
     output.stderr(`${section}: ${reason}. ${remedy}`);
   }
 }
 
 /** The documented JSON: `schema_version` comes first, and rates are next to their counters. */
-export function snapshotDocument(whole: Snapshot, samples: readonly Sample[]) {
+export function snapshotDocument(whole: Snapshot, {samples, load}: Readings) {
   const {schema_version, ...snapshot} = whole;
+  const over = loadOver(load, Infinity);
   return {
     schema_version,
     ...snapshot,
     applications: applicationsOf({snapshot: whole, samples, facts: {}}),
     /** null: what some sessions do is hidden from this role. */
-    waits: snapshot.backends.some(isUnseen) ? null : waitsOfAll(samples),
+    waits: snapshot.backends.some(isUnseen) ? null : waitsOfAll(over),
+    load: over && summarizeLoad(over, coresOf(whole)),
     statements: snapshot.statements.map(flattenStatement),
     databases: snapshot.databases.map(({rates, ...database}) => ({...database, ...rates})),
   };

@@ -14,10 +14,13 @@ export type LoadOver = {
   rows: LoadRow[];
 };
 
-/** The load of the last `window_ms`; null without a reading in it. */
-export function loadOver({buckets}: LoadHistory, window_ms: number): LoadOver | null {
-  const end_ms = buckets.at(-1)?.to_ms ?? 0;
-  const within = buckets.filter(({from_ms}) => end_ms - from_ms <= window_ms);
+/** The load of `window_ms` before the last reading, or before `until_ms`; null without a reading in it. */
+export function loadOver(
+  {buckets}: LoadHistory,
+  window_ms: number,
+  until_ms: number = buckets.at(-1)?.to_ms ?? 0,
+): LoadOver | null {
+  const within = buckets.filter(({from_ms, to_ms}) => to_ms <= until_ms && until_ms - from_ms <= window_ms);
   const [first] = within;
   if (first === undefined) return null;
   let readings = 0;
@@ -29,7 +32,8 @@ export function loadOver({buckets}: LoadHistory, window_ms: number): LoadOver | 
     for (const [of, count] of bucket.sessions) counts.set(of, (counts.get(of) ?? 0) + count);
   }
   const rows = [...counts].map(([of, count]) => ({...of, sessions: count / readings}));
-  return {from_ms: first.from_ms, to_ms: end_ms, readings, hidden: hidden / readings, rows};
+  const to_ms = within.at(-1)?.to_ms ?? until_ms;
+  return {from_ms: first.from_ms, to_ms, readings, hidden: hidden / readings, rows};
 }
 
 export const loadDimensions = [
@@ -46,27 +50,40 @@ export const loadDimensions = [
 
 export type LoadDimension = (typeof loadDimensions)[number];
 
+const withoutValue: Record<LoadDimension, string> = {
+  event: '',
+  statement: '(unknown)',
+  operation: '(no tag)',
+  route: '(no tag)',
+  application: '(no name)',
+  role: '(unknown)',
+  database: '(unknown)',
+  client: 'local',
+  object: '(waits for no lock)',
+};
+
 /** What a row is in one dimension, for people. */
 export function loadValue(of: LoadOf, dimension: LoadDimension): string {
+  const value = knownValue(of, dimension);
+  if (value !== null) return value;
+  return dimension === 'statement'
+    ? `${withoutValue.statement} ${of.query_id ?? ''}`.trim()
+    : withoutValue[dimension];
+}
+
+/** null where there is none, or none is known. */
+function knownValue(of: LoadOf, dimension: LoadDimension): string | null {
   switch (dimension) {
-    case 'event':
-      return of.event;
-    case 'statement':
-      return of.statement || `(unknown) ${of.query_id ?? ''}`.trim();
-    case 'operation':
-      return of.operation || '(no tag)';
-    case 'route':
-      return of.route || '(no tag)';
     case 'application':
-      return of.application_name || '(no name)';
+      return of.application_name || null;
     case 'role':
-      return of.usename ?? '(unknown)';
+      return of.usename;
     case 'database':
-      return of.datname ?? '(unknown)';
+      return of.datname;
     case 'client':
-      return of.client_addr || 'local';
-    case 'object':
-      return of.object || '(waits for no lock)';
+      return of.client_addr || null;
+    default:
+      return of[dimension] || null;
   }
 }
 
@@ -79,6 +96,10 @@ export type LoadGroup = {
   /** The value, and of a statement its query id. */
   key: string;
   value: string;
+  /** `value` without words for people: null where there is none. */
+  known: string | null;
+  /** Of a statement, where it is known. */
+  query_id: string | null;
   /** Average busy sessions. */
   sessions: number;
   /** Of the sessions of all groups, 0 to 1. */
@@ -89,20 +110,21 @@ export type LoadGroup = {
 
 /** The rows by one dimension, the largest first. */
 export function groupLoad(rows: readonly LoadRow[], dimension: LoadDimension): LoadGroup[] {
-  const groups = new Map<string, {value: string; classes: Map<LoadClass, number>}>();
+  const groups = new Map<string, {of: LoadOf; classes: Map<LoadClass, number>}>();
   let all = 0;
   for (const row of rows) {
     const key = loadKey(row, dimension);
-    const group = groups.get(key) ?? {value: loadValue(row, dimension), classes: new Map()};
+    const group = groups.get(key) ?? {of: row, classes: new Map()};
     groups.set(key, group);
     group.classes.set(row.class, (group.classes.get(row.class) ?? 0) + row.sessions);
     all += row.sessions;
   }
   return [...groups]
-    .map(([key, {value, classes}]): LoadGroup => {
+    .map(([key, {of, classes}]): LoadGroup => {
       const sessions = [...classes.values()].reduce((sum, each) => sum + each, 0);
       return {
-        ...{key, value, sessions},
+        ...{key, sessions, value: loadValue(of, dimension), known: knownValue(of, dimension)},
+        query_id: dimension === 'statement' ? of.query_id : null,
         share_ratio: sessions / all,
         classes: [...classes]
           .map(([name, count]) => ({class: name, sessions: count}))
@@ -124,11 +146,11 @@ export type LoadColumn = {at_ms: number; sessions: number[] | null};
  */
 export function loadColumns(
   {buckets}: LoadHistory,
-  {window_ms, count}: {window_ms: number; count: number},
+  {window_ms, count, until_ms}: {window_ms: number; count: number; until_ms?: number},
   matches: (of: LoadOf) => boolean,
 ): LoadColumn[] {
   const quarter_ms = window_ms / 4;
-  const end_ms = buckets.at(-1)?.to_ms ?? 0;
+  const end_ms = until_ms ?? buckets.at(-1)?.to_ms ?? 0;
   const begin_ms = Math.ceil(end_ms / quarter_ms) * quarter_ms - window_ms;
   const width_ms = window_ms / count;
   const sums = Array.from({length: count}, () => ({readings: 0, sessions: loadClasses.map(() => 0)}));

@@ -2,6 +2,7 @@ import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {rootsOf} from '../assessment/lock-graph.ts';
 import {lockedObject} from '../assessment/locked-object.ts';
 import {isActive, isIdleInTransaction} from '../assessment/sample.ts';
+import {isUnseen} from '../sessions/session.ts';
 
 /**
  * What a busy session does, by pg_stat_activity.wait_event_type: without a wait event it runs on a CPU or waits for one.
@@ -59,15 +60,22 @@ const mergedMs = 10_000;
 /** Above this, those that are no longer used are forgotten. */
 const mostKnown = 4000;
 
-/** Adds a reading. One of the same time as the last (its statements came later) adds nothing; a clock set back begins anew. */
-export function addLoad(history: LoadHistory, snapshot: Snapshot): LoadHistory {
+/**
+ * Adds a reading. One of the same time as the last (its statements came later) adds nothing; a clock set back begins anew.
+ * `isWhole`: every reading is kept as it is, however old.
+ */
+export function addLoad(
+  history: LoadHistory,
+  snapshot: Snapshot,
+  {isWhole = false}: {isWhole?: boolean} = {},
+): LoadHistory {
   const at_ms = Date.parse(snapshot.at);
   const last = history.buckets.at(-1);
   if (last?.to_ms === at_ms) return history;
   const {buckets, known: before} = last !== undefined && at_ms < last.to_ms ? noLoad : history;
   const known = bounded(before, buckets);
   const bucket = toBucket(snapshot, at_ms, known);
-  return {buckets: [...mergeOld(buckets, at_ms), bucket], known};
+  return {buckets: [...(isWhole ? buckets : mergeOld(buckets, at_ms)), bucket], known};
 }
 
 function bounded(before: Known | null, buckets: readonly LoadBucket[]): Known {
@@ -125,7 +133,7 @@ function toBucket(snapshot: Snapshot, at_ms: number, {known, statements}: Known)
   const objects = new Map(snapshot.lock_waits.map(wait => [wait.pid, wait]));
   let hidden = 0;
   for (const backend of snapshot.backends) {
-    if (backend.state === null) hidden++;
+    if (isUnseen(backend)) hidden++;
     const isBlocker = isIdleInTransaction(backend) && blockers.has(backend.pid);
     if (!isBlocker && !isActive(backend)) continue;
     const wait = objects.get(backend.pid);

@@ -46,27 +46,6 @@ export function workOfApplications(samples: readonly Sample[]): ApplicationWork[
     .sort((a, b) => b.work.sessions - a.work.sessions);
 }
 
-/** What sessions that run a statement wait for; class and event are null for those that work. `share`s add up to 1. */
-export type WaitOfAll = {
-  class: string | null;
-  event: string | null;
-  average_active_sessions: number;
-  share: number;
-};
-
-/** Of all sessions, the most frequent first. */
-export function waitsOfAll(samples: readonly Sample[]): WaitOfAll[] {
-  const work = workOf(samples, {isOwn: () => true, idleIn: () => [0, 0]});
-  if (work === null) return [];
-  const working = work.working === 0 ? [] : [{event: null, ratio: work.working}];
-  return [...working, ...work.waits]
-    .sort((a, b) => b.ratio - a.ratio)
-    .map(({event, ratio: share}) => {
-      const [name = null, what = null] = event?.split(':', 2) ?? [];
-      return {class: name, event: what, average_active_sessions: share * work.sessions, share};
-    });
-}
-
 type Of = {
   isOwn(of: ActivitySample): boolean;
   /** Sessions idle in transaction, and idle. */

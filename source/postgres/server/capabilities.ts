@@ -68,7 +68,7 @@ const oldestStatementsVersion = 108;
 
 function toTarget(row: IdentityRow, request: ConnectionRequest): Target {
   const {is_superuser, read_all_stats, signal_backend} = row;
-  const {protected_sessions} = request.settings;
+  const {protected_sessions, cores} = request.settings;
   return {
     id: `${hostAndPort(request)}/${request.database}`,
     host: request.host,
@@ -80,6 +80,7 @@ function toTarget(row: IdentityRow, request: ConnectionRequest): Target {
     is_in_recovery: row.is_in_recovery,
     is_production: request.is_production,
     ...(request.read_only !== null && {read_only: request.read_only}),
+    ...(cores !== undefined && {cores}),
     ...(Object.values(protected_sessions).flat().length > 0 && {protected_sessions}),
     managed_service: guessService(row),
     privileges: {

@@ -237,6 +237,18 @@ describe('of a recorded incident', () => {
     expect(activeMarkdown(text)).toEqual([]);
   });
 
+  it('says what the busy sessions waited for, as Markdown and HTML', async () => {
+    const report = await reportOf('lock-queue');
+    expect(report.load?.classes[0]).toMatchObject({class: 'Lock'});
+    const text = markdownOf(report, utcClock);
+    expect(text).toMatch(
+      /## Load\n\n\d+\.\d busy sessions on average of 42 readings: Lock \d+\.\d+ \(\d+%\), other [^\n]+\.\n\n\| by \|/,
+    );
+    expect(text).toMatch(/\| event \| [\d.]+ \| \d+% \| `Lock:relation` \| Lock [\d.]+ \|/);
+    expect(text).toMatch(/\| object \| [\d.]+ \| \d+% \| `relation public.orders` \|/);
+    expect(htmlOf(report, utcClock)).toContain('<td>Lock:relation</td>');
+  });
+
   it('has the sessions of one pool that took turns at a row in one line', async () => {
     const report = await reportOf('hot-row');
     expect(report.holders.length).toBeGreaterThan(10);
@@ -275,6 +287,11 @@ describe('of a recorded incident', () => {
       schema_version: 1,
       snapshots: 42,
       findings: [{recipe: 'release-blockers', severity: 'critical', is_open: false}],
+      load: {
+        readings: 42,
+        classes: [{class: 'Lock'}],
+        top: {object: [{value: 'relation public.orders'}, {value: null}]},
+      },
       lock_holders: [{application_name: 'nightly-report', waiting: 22}],
       statements: {reset_at: null, rows: [{share_is: 'exact'}, {}, {calls: 1}]},
       not_observed: [],

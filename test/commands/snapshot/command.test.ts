@@ -185,7 +185,7 @@ describeEachMajor('snapshot of a server', major => {
     const url = server.url({user: 'app', password: 'hunter2'});
     const context = {...createCliContext(), output};
     await run(context, {words: [url], flags: {for: '8s', every: '0.5s'}});
-    const {applications, waits} = JSON.parse(stdout.join(''));
+    const {applications, waits, load} = JSON.parse(stdout.join(''));
     const ofPools = applications.filter((each: {usename: string}) => each.usename === 'app');
     expect(ofPools).toMatchObject([
       {application_name: 'busy', sessions: 5, verdict: 'fine'},
@@ -202,5 +202,8 @@ describeEachMajor('snapshot of a server', major => {
     ]);
     expect(waits[0]).toMatchObject({class: 'Timeout', event: 'PgSleep'});
     expect(waits[0].average_active_sessions).toBeGreaterThan(4);
+    expect(load).toMatchObject({readings: 17, hidden_sessions: 0, cores: null});
+    expect(load.classes[0]).toMatchObject({class: 'other', share: expect.closeTo(waits[0].share, 10)});
+    expect(load.top.application[0]).toMatchObject({value: 'starving', classes: [{class: 'other'}]});
   });
 });

@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import {groupLoad, loadColumns, loadOver} from '../../../source/core/activity/load-over.ts';
+import {summarizeLoad, waitsOfAll} from '../../../source/core/activity/load-summary.ts';
 import {addLoad, type LoadHistory, loadClasses, noLoad} from '../../../source/core/activity/session-load.ts';
 import type {Backend} from '../../../source/model/snapshot.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
@@ -57,6 +58,7 @@ describe('the class of a session', () => {
 });
 
 describe('the load over a window', () => {
+  const named = (value: string) => ({key: value, value, known: value, query_id: null});
   const web = {...active, application_name: 'web'};
   const job = {...waiting('IO', 'DataFileRead'), application_name: 'job'};
 
@@ -64,8 +66,8 @@ describe('the load over a window', () => {
     const over = loadOver(read([web, web], [web], [], [web, job]), 60_000);
     expect(over).toMatchObject({readings: 4, from_ms: start_ms, to_ms: start_ms + 3000});
     expect(groupLoad(over?.rows ?? [], 'application')).toEqual([
-      {key: 'web', value: 'web', sessions: 1, share_ratio: 0.8, classes: [{class: 'CPU', sessions: 1}]},
-      {key: 'job', value: 'job', sessions: 0.25, share_ratio: 0.2, classes: [{class: 'IO', sessions: 0.25}]},
+      {...named('web'), sessions: 1, share_ratio: 0.8, classes: [{class: 'CPU', sessions: 1}]},
+      {...named('job'), sessions: 0.25, share_ratio: 0.2, classes: [{class: 'IO', sessions: 0.25}]},
     ]);
   });
 
@@ -85,8 +87,7 @@ describe('the load over a window', () => {
     const over = loadOver(read([web, web, web], [job], [job]), 1000);
     expect(groupLoad(over?.rows ?? [], 'event')).toEqual([
       {
-        key: 'IO:DataFileRead',
-        value: 'IO:DataFileRead',
+        ...named('IO:DataFileRead'),
         sessions: 1,
         share_ratio: 1,
         classes: [{class: 'IO', sessions: 1}],
@@ -129,6 +130,56 @@ describe('the load over a window', () => {
       ['web', '1.00'],
       ['job', '0.50'],
     ]);
+  });
+});
+
+describe('the summary of a load', () => {
+  const web = {...active, application_name: 'web', tags: {route: '/cart'}, query_id: '7', query: 'SELECT 1'};
+  const blocker = {...inTransaction, application_name: 'web'};
+  const blocked = {...waiting('Lock', 'relation'), application_name: '', blocked_by: [1]};
+  const over = loadOver(read([blocker, blocked, web], [web]), 60_000);
+
+  it('has the classes, and the top of each dimension with null where there is no value', () => {
+    const summary = over && summarizeLoad(over, 8);
+    expect(summary).toMatchObject({
+      ...{from: '2026-01-01T12:00:00.000Z', to: '2026-01-01T12:00:01.000Z', readings: 2, cores: 8},
+      ...{average_active_sessions: 2, hidden_sessions: 0},
+      classes: [
+        {class: 'CPU', average_active_sessions: 1, share: 0.5},
+        {class: 'blocker', average_active_sessions: 0.5, share: 0.25},
+        {class: 'Lock', average_active_sessions: 0.5, share: 0.25},
+      ],
+    });
+    expect(summary?.top.route.map(({value, share}) => [value, share])).toEqual([
+      [null, 0.5],
+      ['/cart', 0.5],
+    ]);
+    expect(summary?.top.statement).toContainEqual(
+      expect.objectContaining({value: 'SELECT 1', query_id: '7', share: 0.5}),
+    );
+  });
+
+  it('and the waits, without a class for those that work and without blockers, are of the same readings', () => {
+    expect(waitsOfAll(over)).toEqual([
+      {class: null, event: null, average_active_sessions: 1, share: 2 / 3},
+      {class: 'Lock', event: 'relation', average_active_sessions: 0.5, share: 1 / 3},
+    ]);
+    expect(waitsOfAll(null)).toEqual([]);
+  });
+
+  it('of a whole recording loses no reading', () => {
+    const at = (second: number) =>
+      createSnapshot({
+        at: new Date(start_ms + second * 1000).toISOString(),
+        backends: [createBackend(active)],
+      });
+    const history = [0, 5000, 9000].reduce(
+      (load, second) => addLoad(load, at(second), {isWhole: true}),
+      noLoad,
+    );
+    expect(loadOver(history, Infinity)).toMatchObject({readings: 3, from_ms: start_ms});
+    expect(loadOver(history, 60_000, start_ms + 6_000_000)).toBeNull();
+    expect(loadOver(history, 60_000, start_ms + 5_030_000)).toMatchObject({readings: 1});
   });
 });
 
