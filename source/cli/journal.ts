@@ -8,8 +8,8 @@ import {codeBlock, inlineCode} from '../core/text/markdown.ts';
 import {type JournalFile, openJournal} from '../journal/journal-file.ts';
 import type {JournalEntry} from '../model/journal-entry.ts';
 import type {Sql} from '../model/step.ts';
-import {localMachine} from '../postgres/connect/machine.ts';
 import {type CliContext, printMessage} from './context.ts';
+import {stateFile} from './state-file.ts';
 
 /**
  * Opens the journal of `--journal FILE`, `POOLCTL_JOURNAL`, or the user's state directory. Does not read or create the
@@ -22,11 +22,6 @@ export function openConfiguredJournal(
 ): JournalFile {
   const file = flags.journal ?? (context.env.POOLCTL_JOURNAL || stateFile(context, 'journal.jsonl'));
   return openJournal(file, {onNotice});
-}
-
-/** A file in the user's state directory. */
-export function stateFile({env, cwd}: CliContext, name: string): string {
-  return `${env.XDG_STATE_HOME || `${localMachine(env, cwd).home}/.local/state`}/poolctl/${name}`;
 }
 
 type Event<Name extends JournalEntry['event']> = Extract<JournalEntry, {event: Name}>;

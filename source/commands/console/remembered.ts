@@ -2,7 +2,7 @@ import {constants} from 'node:fs';
 import {open} from 'node:fs/promises';
 import {dirname} from 'node:path';
 import type {CliContext} from '../../cli/context.ts';
-import {stateFile} from '../../cli/journal.ts';
+import {stateFile} from '../../cli/state-file.ts';
 import type {ConsolePorts} from '../../console/ports.ts';
 import {longestRemembered, type Remembered} from '../../console/state/browsing.ts';
 import {usageError} from '../../core/errors.ts';

@@ -2,7 +2,7 @@ import type {Call} from '../../cli/call/usage.ts';
 import {canShowConsole} from '../../cli/console-terminal.ts';
 import type {CliContext} from '../../cli/context.ts';
 import {catchInterrupts, exitCodeOfNormalEnd, raceInterrupt, untilAborted} from '../../cli/interrupts.ts';
-import {stateFile} from '../../cli/journal.ts';
+import {stateFile} from '../../cli/state-file.ts';
 import {jsonText} from '../../core/text/json.ts';
 import type {Demo} from '../../demo/demo.ts';
 import type {Finding} from '../../model/recipe.ts';
