@@ -1,6 +1,7 @@
 import type {AssessmentFacts, PoolSample, Sample} from '../../model/assessment.ts';
 import type {Finding} from '../../model/recipe.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
+import {groupBy} from '../group-by.ts';
 import {poolIn, poolKey} from './sample.ts';
 
 /** What harm is looked for in: the last reading, and the samples of the last minute. */
@@ -67,18 +68,24 @@ export type PoolHistory = {
   sessions: Backend[];
 };
 
+const byPool = new WeakMap<Snapshot, ReadonlyMap<string, Backend[]>>();
+
+/** Sessions by `poolKey`; the map is made once for each snapshot, as every refresh asks for it several times. */
+export function sessionsByPool(snapshot: Snapshot): ReadonlyMap<string, Backend[]> {
+  let map = byPool.get(snapshot);
+  if (map === undefined) {
+    map = groupBy(snapshot.backends, poolKey);
+    byPool.set(snapshot, map);
+  }
+  return map;
+}
+
 /** Applications that have a session now and that `isWanted` accepts. */
 export function poolHistories(
   {samples, snapshot}: Context,
   isWanted: (pool: PoolSample) => boolean = () => true,
 ): PoolHistory[] {
-  const own = new Map<string, Backend[]>();
-  for (const backend of snapshot.backends) {
-    const key = poolKey(backend);
-    const sessions = own.get(key);
-    if (sessions === undefined) own.set(key, [backend]);
-    else sessions.push(backend);
-  }
+  const own = sessionsByPool(snapshot);
   return (samples.at(-1)?.pools ?? []).filter(isWanted).map(last => {
     const key = poolKey(last);
     const history = samples.flatMap(sample => {

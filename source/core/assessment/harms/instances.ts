@@ -7,7 +7,7 @@ import {protectionOf, subjectOf} from '../../sessions/protection.ts';
 import {sessionId} from '../../sessions/session.ts';
 import {clientOf} from '../../sessions/session-parameters.ts';
 import {counted, formatAge} from '../../text/format.ts';
-import {type Context, type PoolHistory, poolName, poolSubject} from '../context.ts';
+import {type Context, type PoolHistory, poolName, poolSubject, sessionsByPool} from '../context.ts';
 import {poolKey} from '../sample.ts';
 import {advice, shortestMs, tuneAct} from './slots-acts.ts';
 import type {Cause, Space} from './slots-causes.ts';
@@ -17,7 +17,7 @@ import {twoGenerations} from './slots-waves.ts';
 export function examineInstances({samples, snapshot}: Context): Finding[] {
   const pools = (samples.at(-1)?.pools ?? []).filter(({sessions}) => sessions >= leastSessions);
   if (pools.length === 0) return [];
-  const own = groupBy(snapshot.backends, poolKey);
+  const own = sessionsByPool(snapshot);
   return pools.flatMap(last => {
     const pool = {last, sessions: own.get(poolKey(last)) ?? []};
     return [overlapCeiling(snapshot, pool), leftBehind(snapshot, pool), fanOut(pool)].filter(
@@ -91,17 +91,18 @@ function medianOf(counts: readonly number[]): number {
   return counts.toSorted((a, b) => a - b)[(counts.length - 1) >> 1] ?? 0;
 }
 
-/** Pools of one application in one database at one address, all of whose sessions but the newest pool's are idle since the next pool began. */
+/** Pools of one application at one address, all of whose sessions but the newest pool's are idle since the next pool began. */
 type Left = {address: string; pools: number; sessions: [Backend, ...Backend[]]};
 
 /**
- * A pool opens no session while it has an idle one: sessions that have been idle since before others of their address began belong
+ * `sessions` are of one application, role and database. A pool opens no session while it has an idle one: sessions that have been idle since before others of their address began belong
  * to another pool. Where a client works with the newest only, a reload has left the others. A pool that replaces its sessions by
  * age (HikariCP's maxLifetime) looks alike, but replaces them one at a time.
  */
 function leftPools(sessions: readonly Backend[]): Left[] {
-  const atAddress = groupBy(sessions, each => `${poolKey(each)}\0${clientOf(each)}`);
-  return [...atAddress.values()].flatMap(own => {
+  if (sessions.length <= leastSessions) return [];
+  return [...groupBy(sessions, clientOf).values()].flatMap(own => {
+    if (own.length <= leastSessions) return [];
     const pools = byStart(own);
     const newest = pools.at(-1) ?? [];
     const left = pools.slice(0, -1);
@@ -167,7 +168,8 @@ function evidenceOf({address, pools, sessions}: Left): Finding['evidence'] {
 
 /** Of applications that hold slots: pools that a reload left, while slots are short. */
 export function reloads({snapshot}: Context, {holders}: Space): Cause[] {
-  return holders.flatMap(leftPools).flatMap(left => {
+  const inOneDatabase = holders.flatMap(own => [...groupBy(own, ({datname}) => datname ?? '').values()]);
+  return inOneDatabase.flatMap(leftPools).flatMap(left => {
     const {sessions, address} = left;
     if (sessions.some(each => protectionOf(each, snapshot, false) !== null)) return [];
     return {
