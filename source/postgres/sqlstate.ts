@@ -36,3 +36,8 @@ export function explainUnconvertible(error: unknown): {reason: string; remedy: s
     remedy: 'connect to a database in SQL_ASCII to see the texts',
   };
 }
+
+/** undefined_column, undefined_table, undefined_function: the server lacks what the query names. */
+export function isUndefined(code: unknown): boolean {
+  return code === '42703' || code === '42P01' || code === '42883';
+}

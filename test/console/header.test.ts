@@ -51,3 +51,11 @@ it('says first that the server takes no writes', () => {
   const {state} = play(open(80, 24), read(createSnapshot()), data);
   expect(rowsOf(state)[0]).toMatch(/^poolctl read-only oncall@db/);
 });
+
+it('says that the server is newer than poolctl knows', () => {
+  const now = createSnapshot();
+  const of = (server_version_num: number) =>
+    rowsOf(play(open(120, 24), read({...now, target: {...now.target, server_version_num}})).state)[0];
+  expect(of(200_001)).toContain('PG 20.1 (newer than 19)');
+  expect(of(190_002)).not.toContain('newer');
+});

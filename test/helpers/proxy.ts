@@ -14,8 +14,11 @@ export type Proxy = {
   addressOf(server: TestServer): TestServer;
 };
 
-/** An address that leads to one server first and to another later, like a tunnel or a pooler. Closed after the test. */
-export async function startProxy(first: TestServer): Promise<Proxy> {
+/** An address that leads to one server first and to another later, like a tunnel or a pooler; `rewrite` changes what a server answers. Closed after the test. */
+export async function startProxy(
+  first: TestServer,
+  rewrite?: (fromServer: Buffer) => Buffer,
+): Promise<Proxy> {
   let target = first;
   let accepted = 0;
   const sockets = new Set<Socket>();
@@ -33,7 +36,9 @@ export async function startProxy(first: TestServer): Promise<Proxy> {
         other.destroy();
       });
     }
-    client.pipe(server).pipe(client);
+    client.pipe(server);
+    if (rewrite === undefined) server.pipe(client);
+    else server.on('data', bytes => client.write(rewrite(bytes)));
   });
   listener.listen(0, '127.0.0.1');
   await once(listener, 'listening');

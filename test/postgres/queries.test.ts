@@ -37,7 +37,7 @@ import {wideningColumnsQuery, wideningSequenceQuery} from '../../source/postgres
 import {readOnlyDefaultQuery, writeStateQuery} from '../../source/postgres/facts/write-state.ts';
 import {activityQuery} from '../../source/postgres/queries/activity.ts';
 import {lockWaitsQuery} from '../../source/postgres/queries/lock-waits.ts';
-import {extensionVersionNum, pickVariant, type Query} from '../../source/postgres/queries/query.ts';
+import {extensionVersionNum, features, pickVariant, type Query} from '../../source/postgres/queries/query.ts';
 import {
   databasesQuery,
   indexBuildsQuery,
@@ -52,11 +52,14 @@ import {
   statementTextsQuery,
   wantedStatementsQuery,
 } from '../../source/postgres/queries/statements.ts';
+import {readOnce} from '../../source/postgres/sampler/sampler.ts';
 import {sessionLocksQuery, sessionQueryQuery} from '../../source/postgres/sampler/session-detail.ts';
 import {identityQuery} from '../../source/postgres/server/capabilities.ts';
+import {examine} from '../../source/postgres/server/doctor.ts';
 import {serverProofQuery, systemIdentifierQuery} from '../../source/postgres/server/server-proof.ts';
+import {startProxy} from '../helpers/proxy.ts';
 import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
-import {watch} from './watching.ts';
+import {everything, openReader, watch} from './watching.ts';
 
 const serverQueries: [Query, unknown[]][] = [
   ...Object.values(progressQueries).map((query): [Query, unknown[]] => [query, [1]]),
@@ -78,7 +81,7 @@ const serverQueries: [Query, unknown[]][] = [
   [columnValuesQuery, [['1259'], ['relname']]],
   [hypopgQuery, []],
   [databasesQuery, []],
-  [identityQuery, []],
+  [identityQuery, [Object.keys(features)]],
   [indexBuildsQuery, []],
   [indexHitsQuery, []],
   [lockWaitsQuery, []],
@@ -190,5 +193,72 @@ describeEachMajor('queries', major => {
         expectSameColumns(query, await columnsOf(connection, text, values));
       }
     });
+  });
+});
+
+/** Nothing that the proxy changes is longer or shorter than before, so messages keep their lengths. */
+function sayVersion20(bytes: Buffer): Buffer {
+  const text = bytes.toString('latin1');
+  const said = text
+    .replace(
+      /(server_version\0)18\.\d+(?=\0)/,
+      (whole, name: string) => `${name}20.${'0'.repeat(whole.length - name.length - 3)}`,
+    )
+    .replace(/1800\d\d/g, '200000');
+  return Buffer.from(said, 'latin1');
+}
+
+describe('a major version that poolctl does not know', () => {
+  const major = 18;
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await shareTestServer({major});
+    await server.query('CREATE EXTENSION pg_stat_statements');
+  });
+  afterAll(() => server?.stop());
+
+  const watchAs20 = async () => watch((await startProxy(server, sayVersion20)).addressOf(server).url());
+
+  it('is read by what it has, and named', async () => {
+    const connection = await watchAs20();
+    const snapshot = await readOnce(connection, {rates_over_ms: null});
+    expect(snapshot.target.server_version_num).toBe(200_000);
+    expect(snapshot.unavailable).toEqual([]);
+    expect(snapshot.statements_info).not.toBeNull();
+    const {checks} = await examine(connection);
+    expect(checks[0]).toMatchObject({
+      id: 'version',
+      status: 'advice',
+      detail: expect.stringMatching(/^PostgreSQL 20 is newer than poolctl knows: it is read as 19/),
+    });
+    await connection.close();
+  });
+
+  it('goes without what it has dropped', async () => {
+    const admin = await server.connect();
+    await admin.query('SET allow_system_table_mods = on');
+    await admin.query('ALTER FUNCTION pg_stat_force_next_flush() RENAME TO pg_stat_flush');
+    await admin.query('ALTER VIEW pg_catalog.pg_locks RENAME COLUMN waitstart TO wait_began');
+    await admin.query('ALTER VIEW pg_catalog.pg_stat_database RENAME COLUMN sessions_fatal TO fatal');
+    await admin.query('ALTER VIEW pg_catalog.pg_stat_progress_create_index RENAME COLUMN phase TO stage');
+    const connection = await watchAs20();
+    const reader = await openReader(connection);
+    const {databases, unavailable} = await reader.read(everything);
+    expect(databases.length).toBeGreaterThan(0);
+    expect(databases[0]).not.toHaveProperty('sessions_fatal');
+    // What no variant can do without is said, and the rest is read.
+    expect(unavailable).toEqual([
+      {
+        section: 'index_builds',
+        sqlstate: '42703',
+        reason: 'column p.phase does not exist',
+        remedy: 'PostgreSQL is newer than poolctl knows: see whether a newer poolctl reads it',
+      },
+    ]);
+    const {checks} = await examine(connection);
+    expect(checks[0]?.detail).toContain(
+      'this server lacks pg_locks.waitstart, pg_stat_database.sessions_fatal, pg_stat_force_next_flush()',
+    );
+    await connection.close();
   });
 });

@@ -98,8 +98,7 @@ export async function run(
       },
       describeSession: async ({pid, backend_start}) => {
         const {readSessionDetail, lockLines} = await import('../../postgres/sampler/session-detail.ts');
-        const {client, server_version_num} = requireConnection(watching);
-        const detail = await readSessionDetail(client, {pid, backend_start, server_version_num});
+        const detail = await readSessionDetail(requireConnection(watching), {pid, backend_start});
         return {query: detail.query, locks: lockLines(detail)};
       },
       execute: async function* (plan, options) {

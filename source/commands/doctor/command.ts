@@ -4,7 +4,7 @@ import type {CliContext, Output} from '../../cli/context.ts';
 import {raceInterrupt} from '../../cli/interrupts.ts';
 import {locateServer} from '../../cli/locate-server.ts';
 import {exitCodes} from '../../core/errors.ts';
-import {counted, formatMs, formatVersion} from '../../core/text/format.ts';
+import {counted, formatMs, formatVersion, newerThanKnown} from '../../core/text/format.ts';
 import {jsonText} from '../../core/text/json.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {ExitCode} from '../../model/run.ts';
@@ -54,7 +54,7 @@ function headLines({target, connection}: DoctorReport): string[] {
       : 'in plain text';
   const service = managed_service === null ? '' : ` on ${managed_service}`;
   const head = [
-    `PostgreSQL ${formatVersion(version)}${service} at ${target.id} as ${target.user}`,
+    `PostgreSQL ${formatVersion(version)}${newerThanKnown(version)}${service} at ${target.id} as ${target.user}`,
     `  from ${connection.source}, connected ${transport}, round trip ${formatMs(connection.round_trip_ms)}`,
   ];
   if (target.is_production) head.push('  marked as production');

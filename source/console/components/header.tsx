@@ -1,6 +1,6 @@
 import {Box} from 'ink';
 import {timeOfDay, utcClock} from '../../core/text/clock.ts';
-import {formatBytes, formatMs, formatVersion} from '../../core/text/format.ts';
+import {formatBytes, formatMs, formatVersion, newerThanKnown} from '../../core/text/format.ts';
 import {textWidth} from '../screen/cell-width.ts';
 import {fitText} from '../screen/line.ts';
 import type {Past} from '../state/past.ts';
@@ -47,6 +47,7 @@ function Server() {
           {`  PG ${formatVersion(target.server_version_num)}${target.is_in_recovery ? ' standby' : ''}`}
         </Text>
       )}
+      {target && <Text role="warning">{newerThanKnown(target.server_version_num)}</Text>}
       {source !== null && source !== '.env' && <Text role="muted">{` (${source})`}</Text>}
     </Text>
   );

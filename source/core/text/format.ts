@@ -69,6 +69,14 @@ export function counted(count: number, noun: string, plural = `${noun}s`): strin
   return `${count} ${count === 1 ? noun : plural}`;
 }
 
+/** The newest major version of PostgreSQL whose views poolctl knows; a newer one is read by what it has of them. */
+export const newestKnownMajor = 19;
+
+/** ` (newer than 19)`: poolctl does not know the version; else ''. */
+export function newerThanKnown(server_version_num: number): string {
+  return server_version_num < (newestKnownMajor + 1) * 10_000 ? '' : ` (newer than ${newestKnownMajor})`;
+}
+
 /** `180004` is `18.4`: PostgreSQL's server_version_num, from 10 on. */
 export function formatVersion(server_version_num: number): string {
   return `${Math.floor(server_version_num / 10_000)}.${server_version_num % 10_000}`;

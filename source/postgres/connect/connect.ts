@@ -21,6 +21,8 @@ export type Connection = {
   route: Route;
   /** As PostgreSQL numbers it: 150018 is 15.18. */
   server_version_num: number;
+  /** What of `features` (queries/query.ts) the server has; null until its target was read on this connection. */
+  features: ReadonlySet<string> | null;
   /** Sent in the startup options: a session that returns it is this one, not one that a pooler assigned. */
   marker: string;
   /** Read on this connection; null until a read-only connection has read it. */
@@ -126,6 +128,7 @@ async function open(request: ConnectionRequest, route: Route, options: ConnectOp
     request,
     route,
     server_version_num,
+    features: null,
     marker,
     server: proof?.server ?? null,
     is_encrypted,

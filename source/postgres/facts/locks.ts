@@ -13,11 +13,11 @@ import {pickVariant, serverQuery} from '../queries/query.ts';
 
 /** The sessions of every database that hold or await these advisory locks, holders first. Throws the server's errors. */
 export async function readAdvisoryLocks(
-  {client, server_version_num}: Connection,
+  connection: Connection,
   {key, with_prisma_8}: AdvisoryLockNeed,
 ): Promise<AdvisoryLock[]> {
-  const {text} = pickVariant(advisoryLocksQuery, server_version_num);
-  return (await client.query<AdvisoryLock>({text, values: [key, with_prisma_8 === true]})).rows;
+  const {text} = pickVariant(advisoryLocksQuery, connection);
+  return (await connection.client.query<AdvisoryLock>({text, values: [key, with_prisma_8 === true]})).rows;
 }
 
 /**
@@ -47,7 +47,7 @@ ORDER BY l.granted DESC, l.pid`;
 
 export const advisoryLocksQuery = serverQuery('poolctl_advisory_locks', {
   13: advisoryLocksText('NULL::int8'),
-  14: advisoryLocksText("(date_part('epoch', now() - l.waitstart) * 1000)::int8"),
+  'pg_locks.waitstart': advisoryLocksText("(date_part('epoch', now() - l.waitstart) * 1000)::int8"),
 });
 
 /** The advisory locks that sessions hold, and the indexes they build, in every database. Throws the server's errors. */

@@ -46,8 +46,11 @@ WHERE a.pid = pg_backend_pid() OR (${unchanged('a')}) IS NOT TRUE`;
 
 export const activityQuery = serverQuery('poolctl_activity', {
   13: text({query_id: 'NULL::text', flush: 'false'}),
-  14: text({query_id: 'a.query_id::text', flush: 'false'}),
-  15: text({query_id: 'a.query_id::text', flush: 'pg_stat_force_next_flush() IS NOT NULL'}),
+  'pg_stat_activity.query_id': text({query_id: 'a.query_id::text', flush: 'false'}),
+  'pg_stat_force_next_flush()': text({
+    query_id: 'a.query_id::text',
+    flush: 'pg_stat_force_next_flush() IS NOT NULL',
+  }),
 });
 
 /**

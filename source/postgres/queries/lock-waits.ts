@@ -128,7 +128,7 @@ const mostHolders = 100;
 export const lockWaitsQuery = serverQuery('poolctl_lock_waits', {
   13: text('NULL::int8'),
   // waitstart is NULL for a moment after the wait began.
-  14: text("(date_part('epoch', w.waitstart) * 1000)::int8"),
+  'pg_locks.waitstart': text("(date_part('epoch', w.waitstart) * 1000)::int8"),
 });
 
 export type LockWaitRow = [

@@ -5,22 +5,54 @@ import {quoteIdentifier} from '../../core/sql/quote.ts';
 export const oldestVersionNum = 130_000;
 
 /**
- * One query with a variant for each version that needs one. The variant with the highest floor at or below the version
- * is run; every variant returns the same columns.
+ * What a query reads where it exists, and the major version that brought it: a column, a view, a function. A server is asked which
+ * it has (`identityQuery`): a newer one, or one that a service has changed, may have dropped some. Until then its version decides.
+ */
+export const features = {
+  'pg_stat_activity.query_id': 14,
+  'pg_locks.waitstart': 14,
+  'pg_stat_database.sessions_fatal': 14,
+  'pg_stat_force_next_flush()': 15,
+} as const satisfies Record<string, number>;
+
+export type Feature = keyof typeof features;
+
+/** What decides which variant of a query a server gets. */
+export type ServerVersion = {
+  server_version_num: number;
+  /** Those that the server has; null until it was asked. */
+  features?: ReadonlySet<string> | null;
+};
+
+/**
+ * One query with a variant for each version that needs one. From the lowest floor up, each fits whose floor is at or
+ * below the version, or whose feature the server has; the last before one that does not fit is run. All return the same columns.
  */
 export type Query = {
   /** Also the prepared statement's. */
   name: string;
   /** Whose version the floors are of: the server's (150018) or pg_stat_statements' (1.10 is 110). */
   versioned_by: 'server' | 'pg_stat_statements';
-  variants: {floor: number; text: string}[];
+  variants: {floor: number; needs?: Feature; text: string}[];
 };
 
-/** A query of the server: one text for every version, or by the major version from which each text is used. */
-export function serverQuery(name: string, texts: string | Record<number, string>): Query {
-  const byMajor = typeof texts === 'string' ? {13: texts} : texts;
-  const variants = Object.entries(byMajor).map(([major, text]) => ({floor: Number(major) * 10_000, text}));
+/**
+ * A query of the server: one text for every version, or by the feature that each text needs, or by the major version from which it
+ * is used where no column, view or function shows the difference.
+ */
+export function serverQuery(
+  name: string,
+  texts: string | ({[major: number]: string} & {[feature in Feature]?: string}),
+): Query {
+  const all: Record<string, string> = typeof texts === 'string' ? {13: texts} : texts;
+  const variants = Object.entries(all).map(([key, text]) =>
+    isFeature(key) ? {floor: features[key] * 10_000, needs: key, text} : {floor: Number(key) * 10_000, text},
+  );
   return {name, versioned_by: 'server', variants};
+}
+
+function isFeature(key: string): key is Feature {
+  return Object.hasOwn(features, key);
 }
 
 /** A query of pg_stat_statements, by the extension's version (`1.8`) from which each text is used. */
@@ -36,16 +68,23 @@ export function extensionQuery(name: string, texts: Record<string, string>): Que
 export type ReadRows = <Row>(query: Query) => Promise<Row[]>;
 
 /**
- * The text for `version`. `{schema}` in it becomes the quoted schema of pg_stat_statements, as the search path may be
- * another's.
+ * The text for a server, or for a version of the extension. `{schema}` in it becomes the quoted schema of pg_stat_statements, as the
+ * search path may be another's.
  */
-export function pickVariant(query: Query, version: number, schema?: string): {name: string; text: string} {
-  const fitting = query.variants.filter(({floor}) => floor <= version);
-  const best = fitting.reduce<Query['variants'][number] | null>(
-    (chosen, variant) => (chosen === null || variant.floor > chosen.floor ? variant : chosen),
-    null,
+export function pickVariant(
+  query: Query,
+  of: ServerVersion | number,
+  schema?: string,
+): {name: string; text: string} {
+  const {server_version_num: version, features: present = null} =
+    typeof of === 'number' ? {server_version_num: of} : of;
+  const ascending = query.variants.toSorted((a, b) => a.floor - b.floor);
+  const unfit = ascending.findIndex(({floor, needs}) =>
+    needs === undefined || present === null ? floor > version : !present.has(needs),
   );
-  if (best === null) throw new BugError(`${query.name} has no variant for ${query.versioned_by} ${version}`);
+  const best = ascending.slice(0, unfit === -1 ? undefined : unfit).at(-1);
+  if (best === undefined)
+    throw new BugError(`${query.name} has no variant for ${query.versioned_by} ${version}`);
   const text = schema === undefined ? best.text : best.text.replaceAll('{schema}', quoteIdentifier(schema));
   return {name: query.name, text};
 }

@@ -53,7 +53,7 @@ ORDER BY d.datname`;
 /** Counters of every database since its statistics were reset. The row of shared relations, which has no name, is left out. */
 export const databasesQuery = serverQuery('poolctl_databases', {
   13: databasesText('NULL::int8 AS sessions_fatal'),
-  14: databasesText('d.sessions_fatal'),
+  'pg_stat_database.sessions_fatal': databasesText('d.sessions_fatal'),
 });
 
 export type DatabaseRow = [

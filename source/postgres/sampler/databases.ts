@@ -4,7 +4,7 @@ import type {Database} from '../../model/snapshot.ts';
 import {isoTime, type PgClient, type RawPgClient} from '../connect/client.ts';
 import {commitsIn} from '../connect/commits.ts';
 import type {ConnectionRequest} from '../connect/request.ts';
-import {oldestVersionNum, pickVariant} from '../queries/query.ts';
+import {oldestVersionNum, pickVariant, type ServerVersion} from '../queries/query.ts';
 import {type DatabaseRow, databasesQuery, type IndexHitsRow, indexHitsQuery} from '../queries/server.ts';
 import type {RunQuery} from './sections.ts';
 
@@ -18,12 +18,9 @@ export type DatabasesReader = {
 
 export function createDatabasesReader(
   run: RunQuery,
-  {
-    client,
-    request,
-    server_version_num,
-  }: {client: PgClient; request: ConnectionRequest; server_version_num: number},
+  connection: ServerVersion & {client: PgClient; request: ConnectionRequest},
 ): DatabasesReader {
+  const {client, request} = connection;
   const {database: datname} = request;
   const inFlight = countInFlight(client);
   let counters: DatabaseCounters | null = null;
@@ -34,7 +31,7 @@ export function createDatabasesReader(
 
   return {
     async read(sessionsAt_ms) {
-      const query = pickVariant(databasesQuery, server_version_num);
+      const query = pickVariant(databasesQuery, connection);
       // Before the query is sent: what this session has committed until then, the counters have.
       const commits = commitsIn(request) + inFlight();
       const [rows, at_ms] = await Promise.all([run<DatabaseRow>(query), sessionsAt_ms]);

@@ -1,6 +1,7 @@
 import {computeBudget, type SlotSettings} from '../../core/activity/budget.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import type {PgClient, RawPgClient} from '../connect/client.ts';
+import type {Connection} from '../connect/connect.ts';
 import type {ConnectionRequest} from '../connect/request.ts';
 import {poolerInBetween} from '../connect/request.ts';
 import {type ActivityRow, activityQuery} from '../queries/activity.ts';
@@ -16,6 +17,7 @@ import {
 } from '../queries/server.ts';
 import {type Capabilities, readCapabilities, untrackedSessions, withServer} from '../server/capabilities.ts';
 import {readServerProof, type ServerProof} from '../server/server-proof.ts';
+import {isUndefined} from '../sqlstate.ts';
 import {type Activity, createActivityReader} from './activity.ts';
 import {createDatabasesReader} from './databases.ts';
 import {toLockWaits} from './lock-waits.ts';
@@ -28,6 +30,7 @@ export type ReadableConnection = {
   client: PgClient;
   request: ConnectionRequest;
   server_version_num: number;
+  features: Connection['features'];
   is_pooled: boolean;
   marker: string;
 };
@@ -72,12 +75,12 @@ export type Reader = {
 
 /** Reads one server over one connection, and keeps what rates and names need. The first request must include `catalogs`. */
 export function createReader(connection: ReadableConnection, now: () => number): Reader {
-  const {client, request, server_version_num} = connection;
+  const {client} = connection;
   const run = createRunQuery(client, {is_pooled: connection.is_pooled, now});
-  const sections = createSections(request.user, now);
+  const sections = createSections(connection, now);
   const activityReader = createActivityReader();
   const databases = createDatabasesReader(run, connection);
-  const pick = (query: Query) => pickVariant(query, server_version_num);
+  const pick = (query: Query) => pickVariant(query, connection);
 
   let capabilities: Capabilities | null = null;
   let proof: ServerProof | null = null;
@@ -216,7 +219,14 @@ export function createReader(connection: ReadableConnection, now: () => number):
     async read(requested) {
       const started = now();
       const bytesBefore = bytesRead(client);
-      await readAll(requested);
+      const wasAsked = connection.features !== null;
+      try {
+        await readAll(requested);
+      } catch (error) {
+        // By its version the server should have what it lacks: now it is known what it has.
+        if (wasAsked || !isUndefined((error as {code?: unknown}).code)) throw error;
+        await readAll(requested);
+      }
       const own = {round_trip_ms: now() - started, response_bytes: bytesRead(client) - bytesBefore};
       // What is read later for the same sessions is of the same snapshot: it does not hide how long they took.
       cost = requested.activity

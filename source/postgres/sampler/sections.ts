@@ -1,7 +1,8 @@
 import {quoteIdentifier} from '../../core/sql/quote.ts';
+import {newerThanKnown} from '../../core/text/format.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
 import type {PgClient, PgQuery} from '../connect/client.ts';
-import {explainUnconvertible, isAboutOneQuery} from '../sqlstate.ts';
+import {explainUnconvertible, isAboutOneQuery, isUndefined} from '../sqlstate.ts';
 
 /** Parts of a snapshot that may be unavailable while the rest is read. */
 type SectionName =
@@ -32,7 +33,14 @@ const retryAfterMs = 30_000;
  * Records which sections failed, why, and what fixes them. Errors that concern one query are recorded; those that end
  * the connection are thrown.
  */
-export function createSections(role: string, now: () => number): Sections {
+export function createSections(
+  connection: {request: {user: string}; server_version_num: number},
+  now: () => number,
+): Sections {
+  const {
+    request: {user: role},
+    server_version_num,
+  } = connection;
   const failed = new Map<SectionName, {at_ms: number; unavailable: Unavailable}>();
   const isPaused: Sections['isPaused'] = name => {
     const last = failed.get(name);
@@ -48,7 +56,7 @@ export function createSections(role: string, now: () => number): Sections {
       } catch (error) {
         const code = (error as {code?: unknown}).code;
         if (!isAboutOneQuery(code)) throw error;
-        failed.set(name, {at_ms: now(), unavailable: explain(name, code, {error, role})});
+        failed.set(name, {at_ms: now(), unavailable: explain(name, code, {error, role, server_version_num})});
       }
     },
     unavailable: () => [...failed.values()].map(({unavailable}) => unavailable),
@@ -59,7 +67,7 @@ export function createSections(role: string, now: () => number): Sections {
 function explain(
   section: SectionName,
   sqlstate: string,
-  context: {error: unknown; role: string},
+  context: {error: unknown; role: string; server_version_num: number},
 ): Unavailable {
   const unconvertible = section === 'statement_texts' ? explainUnconvertible(context.error) : null;
   if (unconvertible !== null) return {section, sqlstate, ...unconvertible};
@@ -74,6 +82,9 @@ function explain(
         ? 'ALTER EXTENSION pg_stat_statements UPDATE;'
         : 'report this as a bug of poolctl',
   };
+  const isOutdated = isUndefined(sqlstate) && newerThanKnown(context.server_version_num) !== '';
+  if (isOutdated)
+    remedies[sqlstate] = 'PostgreSQL is newer than poolctl knows: see whether a newer poolctl reads it';
   return {section, sqlstate, reason, remedy: remedies[sqlstate] ?? 'poolctl tries again in 30 s'};
 }
 

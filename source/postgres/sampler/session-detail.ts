@@ -2,7 +2,7 @@ import {shownStatement} from '../../core/sql/shown-sql.ts';
 import {formatAge} from '../../core/text/format.ts';
 import type {SessionIdentity} from '../../model/snapshot.ts';
 import {type PgClient, withDeadline} from '../connect/client.ts';
-import {pickVariant, serverQuery} from '../queries/query.ts';
+import {pickVariant, type ServerVersion, serverQuery} from '../queries/query.ts';
 
 type SessionLock = {
   locktype: string;
@@ -28,12 +28,13 @@ export type SessionDetail = {
  * does not answer within `deadline_ms`.
  */
 export async function readSessionDetail(
-  client: PgClient,
-  session: {pid: number; backend_start: SessionIdentity['backend_start'] | null; server_version_num: number},
+  connection: ServerVersion & {client: PgClient},
+  session: {pid: number; backend_start: SessionIdentity['backend_start'] | null},
   deadline_ms = 5000,
 ): Promise<SessionDetail> {
   const values = [session.pid];
-  const text = (query: typeof sessionLocksQuery) => pickVariant(query, session.server_version_num).text;
+  const {client} = connection;
+  const text = (query: typeof sessionLocksQuery) => pickVariant(query, connection).text;
   const answers = Promise.all([
     client.query<SessionQueryRow>({text: text(sessionQueryQuery), values, rowMode: 'array'}),
     client.query<SessionLockRow>({text: text(sessionLocksQuery), values, rowMode: 'array'}),
@@ -94,7 +95,7 @@ LIMIT 200`;
 
 export const sessionLocksQuery = serverQuery('poolctl_session_locks', {
   13: text('NULL::int8'),
-  14: text("(date_part('epoch', now() - l.waitstart) * 1000)::int8"),
+  'pg_locks.waitstart': text("(date_part('epoch', now() - l.waitstart) * 1000)::int8"),
 });
 
 type SessionLockRow = [

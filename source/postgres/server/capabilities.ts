@@ -2,14 +2,14 @@ import {quoteIdentifier} from '../../core/sql/quote.ts';
 import {counted} from '../../core/text/format.ts';
 import type {Backend, Unavailable} from '../../model/snapshot.ts';
 import type {ManagedService, Target} from '../../model/target.ts';
-import type {PgClient} from '../connect/client.ts';
+import type {Connection} from '../connect/connect.ts';
 import {type ConnectionRequest, hostAndPort} from '../connect/request.ts';
-import {extensionVersionNum, oldestVersionNum, pickVariant, serverQuery} from '../queries/query.ts';
+import {extensionVersionNum, features, oldestVersionNum, pickVariant, serverQuery} from '../queries/query.ts';
 import {suggestSetting} from './managed-service.ts';
 import {readServerProof, type ServerProof} from './server-proof.ts';
 
 /** The parts of a connection that reading the target needs. */
-type TargetConnection = {client: PgClient; request: ConnectionRequest; marker: string};
+type TargetConnection = Pick<Connection, 'client' | 'request' | 'marker' | 'features'>;
 
 export type Capabilities = {
   target: Target;
@@ -24,14 +24,16 @@ export type Capabilities = {
 
 /**
  * The target in one query: its role, privileges and extensions. Sent at once, so that queries sent in the same turn
- * share its round trip. Throws the server's errors.
+ * share its round trip; from then on, queries of this connection are chosen by what the server has. Throws the server's errors.
  */
-export async function readCapabilities({client, request}: TargetConnection): Promise<Capabilities> {
+export async function readCapabilities(connection: TargetConnection): Promise<Capabilities> {
+  const {client, request} = connection;
   const {text} = pickVariant(identityQuery, oldestVersionNum);
   const {
     rows: [row],
-  } = await client.query<IdentityRow>({text});
+  } = await client.query<IdentityRow>({text, values: [Object.keys(features)]});
   if (row === undefined) throw new Error('the role of this session is not in pg_roles');
+  connection.features = new Set(row.features);
   const target = toTarget(row, request);
   const missing = missingStatements(row, request);
   return {
@@ -217,7 +219,12 @@ SELECT /* poolctl */ current_setting('server_version_num')::int4 AS server_versi
   (SELECT array_agg(m.rolname::text ORDER BY m.rolname) FROM pg_roles m WHERE m.rolname IN ('rds_superuser',
     'cloudsqlsuperuser', 'azure_pg_admin', 'supabase_admin', 'neon_superuser')) AS service_roles,
   to_regproc('pg_catalog.aurora_version') IS NOT NULL AS has_aurora_version,
-  to_regnamespace('heroku_ext') IS NOT NULL AS has_heroku_schema
+  to_regnamespace('heroku_ext') IS NOT NULL AS has_heroku_schema,
+  ARRAY(SELECT f FROM unnest($1::text[]) f
+    WHERE CASE WHEN f LIKE '%()' THEN to_regprocedure('pg_catalog.' || f) IS NOT NULL
+      WHEN strpos(f, '.') = 0 THEN to_regclass('pg_catalog.' || f) IS NOT NULL
+      ELSE EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = to_regclass('pg_catalog.' || split_part(f, '.', 1))
+        AND a.attname = split_part(f, '.', 2)) END) AS features
 FROM pg_roles r
 LEFT JOIN pg_extension e ON e.extname = 'pg_stat_statements'
 LEFT JOIN pg_namespace n ON n.oid = e.extnamespace
@@ -240,4 +247,5 @@ type IdentityRow = {
   service_roles: string[] | null;
   has_aurora_version: boolean;
   has_heroku_schema: boolean;
+  features: string[];
 };

@@ -1,5 +1,6 @@
 import {writableOf} from '../../core/assessment/harms/writable.ts';
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
+import {newerThanKnown, newestKnownMajor} from '../../core/text/format.ts';
 import type {AssessmentFacts} from '../../model/assessment.ts';
 import type {DoctorCheck, DoctorReport, Target} from '../../model/target.ts';
 import type {PgClient} from '../connect/client.ts';
@@ -10,6 +11,7 @@ import {poolerInBetween} from '../connect/request.ts';
 import {readReplication} from '../facts/replication.ts';
 import {readSequences} from '../facts/sequences.ts';
 import {readWriteState} from '../facts/write-state.ts';
+import {features} from '../queries/query.ts';
 import {readTarget} from './capabilities.ts';
 import {checkTarget, type DoctorData, settingNames} from './doctor-checks.ts';
 import {advice, missing, ok} from './doctor-results.ts';
@@ -44,6 +46,7 @@ export async function examine(connection: Connection): Promise<DoctorReport> {
       },
       checks: [
         ...pooler(connection.is_pooled || !is_own_session),
+        ...versionCheck(target, connection.features),
         writesCheck(target, facts),
         ...checkTarget({target, data, unavailable}),
         ...(await rescue(request, target)),
@@ -52,6 +55,22 @@ export async function examine(connection: Connection): Promise<DoctorReport> {
   } catch (error) {
     throw toAbortError(error, request);
   }
+}
+
+/** A version that poolctl does not know, or a server without what its version should have. */
+function versionCheck({server_version_num}: Target, present: Connection['features']): DoctorCheck[] {
+  const lacking = Object.entries(features)
+    .filter(([name, major]) => server_version_num >= major * 10_000 && present?.has(name) === false)
+    .map(([name]) => name);
+  const isNewer = newerThanKnown(server_version_num) !== '';
+  if (!isNewer && lacking.length === 0) return [];
+  const version = `PostgreSQL ${Math.floor(server_version_num / 10_000)}`;
+  const detail = [
+    ...(isNewer ? [`${version} is newer than poolctl knows: it is read as ${newestKnownMajor}`] : []),
+    ...(lacking.length === 0 ? [] : [`this server lacks ${lacking.join(', ')}: what they show is unknown`]),
+  ];
+  const remedy = isNewer ? 'See whether a newer poolctl knows it.' : null;
+  return [advice('version', detail.join('; '), {remedy})];
 }
 
 /** What could not be read is left out. */

@@ -118,11 +118,7 @@ describePgBouncer('through PgBouncer', () => {
       const connection = await watch((await pool(pool_mode, settings)).url());
       const {client, rawClient: bare, server_version_num} = connection;
       const [session] = await server.query<{pid: number}>('SELECT pg_backend_pid() AS pid');
-      const detail = await readSessionDetail(client, {
-        pid: session?.pid ?? 0,
-        backend_start: null,
-        server_version_num,
-      });
+      const detail = await readSessionDetail(connection, {pid: session?.pid ?? 0, backend_start: null});
       expect(detail).toMatchObject({is_gone: false, query: expect.stringContaining('pg_backend_pid')});
       const request = {database: 'postgres', connected_database: 'postgres', server_version_num};
       for (const query of ['SELECT FROM t WHERE id = $1', 'SELECT gone', 'SELECT FROM t WHERE id = $1']) {

@@ -25,9 +25,7 @@ describeEachMajor('a frozen server', major => {
     [
       'the detail of a session',
       deadline_ms => {
-        const {server_version_num} = connection;
-        const session = {pid: 1, backend_start: null, server_version_num};
-        return readSessionDetail(connection.client, session, deadline_ms);
+        return readSessionDetail(connection, {pid: 1, backend_start: null}, deadline_ms);
       },
     ],
     [

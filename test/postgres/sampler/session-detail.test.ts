@@ -31,9 +31,8 @@ describeEachMajor('session detail', major => {
       );
       return rows.length > 0 && rows;
     });
-    const {server_version_num} = connection;
     const pid = session?.pid ?? 0;
-    const detail = await readSessionDetail(connection.client, {pid, backend_start: null, server_version_num});
+    const detail = await readSessionDetail(connection, {pid, backend_start: null});
     expect(detail.query).toBe(text.replace("'hush'", '?'));
     expect(detail.locks[0]).toMatchObject({granted: false, relation: 'public.t', mode: 'AccessShareLock'});
     expect(lockLines(detail)[0]).toMatch(/^waits( \d+s)? AccessShareLock on public\.t$/);
@@ -53,11 +52,8 @@ describeEachMajor('session detail', major => {
       );
       return rows.length > 0 && rows;
     });
-    const {server_version_num} = connection;
     const pid = session?.pid ?? 0;
-    const lines = lockLines(
-      await readSessionDetail(connection.client, {pid, backend_start: null, server_version_num}),
-    );
+    const lines = lockLines(await readSessionDetail(connection, {pid, backend_start: null}));
     expect(lines[0]).toMatch(new RegExp(`^waits( \\d+s)? ShareLock on transaction ${written?.xid}$`));
     expect(lines).toContainEqual(expect.stringMatching(/^holds ExclusiveLock on transaction \d+$/));
     await writer.query('ROLLBACK');
@@ -65,9 +61,8 @@ describeEachMajor('session detail', major => {
   });
 
   it('reports that the session has ended, or that another session has its pid', async () => {
-    const {server_version_num} = connection;
     const read = (pid: number, backend_start: string | null) =>
-      readSessionDetail(connection.client, {pid, backend_start, server_version_num});
+      readSessionDetail(connection, {pid, backend_start});
     expect(await read(4_000_000, null)).toEqual({is_gone: true, query: null, locks: []});
     expect(await read(connection.client.processID ?? 0, '2020-01-01T00:00:00.000000Z')).toMatchObject({
       is_gone: true,
