@@ -15,7 +15,7 @@ export type ApplicationPool = {
   sessions: number;
   /** The most sessions that held for two readings. */
   ceiling: number;
-  /** Readings in which it had a session, and the time from the first to the last. */
+  /** Readings in which it had a session, of the last five minutes or of --for, and the time from the first to the last. */
   readings: number;
   window_ms: number;
   /** Share of the readings in which every session was active or in a transaction. */
@@ -25,7 +25,7 @@ export type ApplicationPool = {
   most_busy: number | null;
   /** Share of its sessions that were idle in a transaction. */
   idle_in_transaction_ratio: number | null;
-  /** Known where no other application works in its database: PostgreSQL counts by database. Without those of poolctl. */
+  /** Known where no other application works in its database: PostgreSQL counts by database. Without those of poolctl; over the last minute or --for. */
   transactions_per_second: number | null;
   /** backend_start of its oldest and newest session. */
   oldest_start: string | null;

@@ -200,6 +200,25 @@ export type Sample = {
   statements: StatementSample[] | null;
   /** What changed up to it. */
   log: ChangeLog;
+  /** What each pool did in the last minutes up to it, by `poolKey`, oldest first. */
+  pool_counts: ReadonlyMap<string, readonly PoolCounts[]>;
+};
+
+/** A pool's readings of ten seconds, added up. */
+export type PoolCounts = {
+  from_ms: number;
+  until_ms: number;
+  readings: number;
+  /** Readings in which every session was active or in a transaction. */
+  all_busy: number;
+  /** Busy sessions, summed and at most. */
+  busy: number;
+  most_busy: number;
+  /** Shares of sessions idle in a transaction, summed. */
+  idle_in_transaction: number;
+  /** Its sessions in the last of them, and the most that two readings in a row had. */
+  sessions: number;
+  ceiling: number;
 };
 
 /** The sessions of one application and role. */
@@ -225,10 +244,24 @@ export type PoolSample = {
   begun_ms?: number;
   /** Sessions by client address, '' for a Unix socket. */
   addresses: Readonly<Record<string, number>>;
+  /** Of its instances that report no pool, those with all of their sessions busy; absent if there are none. */
+  busy_instances?: readonly BusyInstance[];
   /** What its pools report of themselves; absent if none does. */
   reported?: PoolQueue;
   /** backend_start of the newest session with a transaction that has written; absent if there was none. */
   newest_writer?: string;
+};
+
+/** An instance all of whose sessions are busy; those at its address that an earlier pool left are not among them. */
+export type BusyInstance = {
+  client_addr: string | null;
+  pids: readonly number[];
+  active: number;
+  waiting_for_lock: number;
+  /** Age of its transactions, summed. */
+  xact_ms: number;
+  /** What its active sessions run. */
+  query_ids: readonly string[];
 };
 
 export type ActivitySample = {

@@ -88,7 +88,7 @@ export const poolColumns: Column<ApplicationPool>[] = [
   {
     id: 'busy',
     title: 'BUSY',
-    help: 'sessions active or in transaction, on average over the last minute',
+    help: 'sessions active or in transaction, on average over the last five minutes',
     width: 5,
     priority: 4,
     align: 'right',
@@ -98,7 +98,7 @@ export const poolColumns: Column<ApplicationPool>[] = [
   {
     id: 'full',
     title: 'ALL BUSY',
-    help: 'share of the readings of the last minute in which all its sessions were busy',
+    help: 'share of the readings of the last five minutes in which all its sessions were busy',
     width: 8,
     priority: 5,
     align: 'right',

@@ -1,8 +1,7 @@
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {rootsOf} from '../assessment/lock-graph.ts';
 import {lockedObject} from '../assessment/locked-object.ts';
-import {isActive, isIdleInTransaction} from '../assessment/sample.ts';
-import {isUnseen} from '../sessions/session.ts';
+import {isActive, isIdleInTransaction, isUnseen} from '../sessions/session.ts';
 
 /**
  * What a busy session does, by pg_stat_activity.wait_event_type: without a wait event it runs on a CPU or waits for one.

@@ -5,17 +5,19 @@ import {groupBy} from '../group-by.ts';
 import {thresholds} from '../health/thresholds.ts';
 import {instancesOf} from '../pool/clients.ts';
 import {isUnseen} from '../sessions/session.ts';
+import {clientOf} from '../sessions/session-parameters.ts';
 import {counted, formatAge, formatRatio, formatSpan} from '../text/format.ts';
-import {averageOf, type Context, type PoolHistory, poolHistories} from './context.ts';
+import {openTogetherMs} from './busy-instances.ts';
+import {type Context, type PoolHistory, poolHistories} from './context.ts';
+import {type FullPart, fullPart, queueText} from './harms/pools-full.ts';
 import {leaksOf} from './harms/pools-leaks.ts';
 import {parkedSessions} from './harms/pools-outside-call.ts';
-import {busyReadings, isProtected} from './harms/pools-readings.ts';
-import {isSaturated, queueText} from './harms/pools-saturated.ts';
+import {isProtected} from './harms/pools-readings.ts';
 import {longestMs, shortestMs} from './harms/slots-acts.ts';
 import {twoGenerations} from './harms/slots-waves.ts';
 import {poolKey} from './sample.ts';
 
-/** Every application that has a session now and how its pool fares over the samples; the one with the most sessions first. */
+/** Every application that has a session now and how its pool fares; the one with the most sessions first. */
 export function applicationsOf(context: Context): ApplicationPool[] {
   return poolHistories(context)
     .filter(({sessions}) => sessions.length > 0)
@@ -30,10 +32,9 @@ function compareNames(a: ApplicationPool, b: ApplicationPool): number {
 type Figures = Omit<ApplicationPool, 'verdict' | 'reason'>;
 
 function poolOf(context: Context, history: PoolHistory): ApplicationPool {
-  const {last, samples, sessions} = history;
+  const {last, counted, sessions} = history;
   const {application_name, usename, datname, reported = null} = last;
   const isHidden = sessions.some(isUnseen);
-  const busy = samples.map(({pool}) => pool.active + pool.idle_in_transaction);
   const known = <Value>(value: Value) => (isHidden ? null : value);
   const starts = sessions.flatMap(({backend_start}) => backend_start ?? []).sort();
   const figures: Figures = {
@@ -42,15 +43,13 @@ function poolOf(context: Context, history: PoolHistory): ApplicationPool {
     datname,
     clients: isHidden ? [] : clientsOf(sessions),
     sessions: last.sessions,
-    ceiling: ceilingOf(samples.map(({pool}) => pool.sessions)),
-    readings: samples.length,
-    window_ms: (samples.at(-1)?.at_ms ?? 0) - (samples[0]?.at_ms ?? 0),
-    all_busy_ratio: known(busyReadings(history) / samples.length),
-    average_busy: known(averageOf(busy, count => count)),
-    most_busy: known(Math.max(...busy)),
-    idle_in_transaction_ratio: known(
-      averageOf(samples, ({pool}) => pool.idle_in_transaction / pool.sessions),
-    ),
+    ceiling: counted.ceiling,
+    readings: counted.readings,
+    window_ms: counted.until_ms - counted.from_ms,
+    all_busy_ratio: known(counted.all_busy / counted.readings),
+    average_busy: known(counted.busy / counted.readings),
+    most_busy: known(counted.most_busy),
+    idle_in_transaction_ratio: known(counted.idle_in_transaction / counted.readings),
     transactions_per_second: transactionsPerSecond(context.samples, last.datname),
     oldest_start: starts[0] ?? null,
     newest_start: starts.at(-1) ?? null,
@@ -75,11 +74,6 @@ function clientsOf(sessions: readonly Backend[]): PoolClient[] {
       oldest_start: own.flatMap(({backend_start}) => backend_start ?? []).sort()[0] ?? null,
     }))
     .sort((a, b) => b.sessions - a.sessions || ((a.client_addr ?? '') < (b.client_addr ?? '') ? -1 : 1));
-}
-
-/** The most that two readings in a row had: a session may be seen while another one replaces it. */
-function ceilingOf(counts: readonly number[]): number {
-  return Math.max(...counts.map((count, index) => Math.min(count, counts[index - 1] ?? counts[1] ?? count)));
 }
 
 /** Of the whole database, where this application alone has had sessions in it; without poolctl's own transactions. */
@@ -136,18 +130,27 @@ function parked(context: Context, history: PoolHistory): Judgement | null {
   };
 }
 
+/** What is full now, and for how much of the longer time that is known. */
 function saturated(context: Context, history: PoolHistory, figures: Figures): Judgement | null {
-  if (!isSaturated(context, history) || isProtected(context, history)) return null;
+  const full = fullPart(context, history);
+  if (full === null || isProtected(context, history)) return null;
   const {headroom} = context.snapshot.budget;
-  const {reported, sessions, all_busy_ratio} = figures;
-  const full = reported?.waiting
-    ? queueText(reported)
-    : `all ${sessions} busy in ${formatRatio(all_busy_ratio, 0)} of ${overReadings(figures)}`;
   const limit = headroom === 0 ? '' : ": the application's pool is the limit, not the server";
   return {
     verdict: 'saturated',
-    reason: `${full}; the server has ${counted(headroom, 'free slot')}${limit}`,
+    reason: `${fullText(history, full, figures)}; the server has ${counted(headroom, 'free slot')}${limit}`,
   };
+}
+
+function fullText({samples, last}: PoolHistory, full: FullPart, figures: Figures): string {
+  const {instance, sessions} = full;
+  if (instance === null && last.reported?.waiting) return queueText(last.reported);
+  const window_ms = (samples.at(-1)?.at_ms ?? 0) - (samples[0]?.at_ms ?? 0);
+  const [share, now] = [formatRatio(full.share, 0), overReadings({readings: samples.length, window_ms})];
+  if (instance !== null) return `all ${sessions.length} at ${clientOf(instance)} busy in ${share} of ${now}`;
+  const isLonger = figures.readings > samples.length;
+  const longer = isLonger ? `, in ${formatRatio(figures.all_busy_ratio, 0)} of ${overReadings(figures)}` : '';
+  return `all ${last.sessions} busy in ${share} of ${now}${longer}`;
 }
 
 /**
@@ -164,7 +167,7 @@ export function deadSocketsOf(sessions: readonly Backend[]): Backend[] {
     const since_ms = shortestMs(silent);
     const newer = own.filter(
       ({backend_age_ms, state_age_ms}) =>
-        (backend_age_ms ?? Infinity) < since_ms &&
+        (backend_age_ms ?? Infinity) < since_ms - openTogetherMs &&
         (state_age_ms ?? Infinity) < thresholds.dead_socket_ms.warning,
     );
     return silent.length > 0 && newer.length >= silent.length ? silent : [];
@@ -199,15 +202,15 @@ function oversized(figures: Figures): Judgement | null {
 const leastReadings = 10;
 
 function fine(figures: Figures): Judgement {
-  const {most_busy, sessions, all_busy_ratio, readings, reported} = figures;
+  const {most_busy, ceiling, all_busy_ratio, readings, reported} = figures;
   if (reported === null && readings < leastReadings)
     return {verdict: null, reason: `${counted(readings, 'reading')} is too little to judge a pool`};
-  const seen = `at most ${most_busy} of ${sessions} busy`;
+  const seen = `at most ${most_busy} of ${Math.max(most_busy ?? 0, ceiling)} busy`;
   const all = `all of them in ${formatRatio(all_busy_ratio, 0)} of ${overReadings(figures)}`;
   return {verdict: 'fine', reason: most_busy === null ? 'no request waits for its pool' : `${seen}, ${all}`};
 }
 
 /** `58 readings over 57s`. */
-function overReadings({readings, window_ms}: Figures): string {
+function overReadings({readings, window_ms}: Pick<Figures, 'readings' | 'window_ms'>): string {
   return `${counted(readings, 'reading')} over ${formatSpan(window_ms)}`;
 }

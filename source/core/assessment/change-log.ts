@@ -33,7 +33,7 @@ export const emptyLog: ChangeLog = {
 type Reading = {
   /** null with the first one. */
   before: Sample | null;
-  after: Omit<Sample, 'log'>;
+  after: Omit<Sample, 'log' | 'pool_counts'>;
   snapshot: Snapshot;
   facts: AssessmentFacts;
 };

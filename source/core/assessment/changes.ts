@@ -15,7 +15,7 @@ import {poolIn, poolKey} from './sample.ts';
 /** A change as it is noticed; the log numbers it. */
 export type Draft = Omit<LoggedChange, 'id' | 'at' | 'what'> & {at_ms: number};
 
-type After = Omit<Sample, 'log'>;
+type After = Omit<Sample, 'log' | 'pool_counts'>;
 
 export const restarted = 'was started again';
 

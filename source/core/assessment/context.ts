@@ -1,7 +1,8 @@
-import type {AssessmentFacts, PoolSample, Sample} from '../../model/assessment.ts';
+import type {AssessmentFacts, PoolCounts, PoolSample, Sample} from '../../model/assessment.ts';
 import type {Finding} from '../../model/recipe.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {groupBy} from '../group-by.ts';
+import {countedOf} from './pool-counts.ts';
 import {poolIn, poolKey} from './sample.ts';
 
 /** What harm is looked for in: the last reading, and the samples of the last minute. */
@@ -64,6 +65,8 @@ export type PoolHistory = {
   last: PoolSample;
   /** Of the samples in which it had a session, oldest first. */
   samples: {at_ms: number; pool: PoolSample}[];
+  /** What it did in the last five minutes, or the longer time that was asked for. */
+  counted: PoolCounts;
   /** Its sessions in the last reading. */
   sessions: Backend[];
 };
@@ -86,13 +89,16 @@ export function poolHistories(
   isWanted: (pool: PoolSample) => boolean = () => true,
 ): PoolHistory[] {
   const own = sessionsByPool(snapshot);
-  return (samples.at(-1)?.pools ?? []).filter(isWanted).map(last => {
+  const latest = samples.at(-1);
+  return (latest?.pools ?? []).filter(isWanted).flatMap(last => {
     const key = poolKey(last);
+    const counted = latest && countedOf(latest, key);
+    if (!counted) return [];
     const history = samples.flatMap(sample => {
       const pool = poolIn(sample, key);
       return pool === undefined ? [] : [{at_ms: sample.at_ms, pool}];
     });
-    return {key, last, samples: history, sessions: own.get(key) ?? []};
+    return {key, last, samples: history, counted, sessions: own.get(key) ?? []};
   });
 }
 

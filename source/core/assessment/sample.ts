@@ -9,9 +9,10 @@ import type {
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {statementKey} from '../activity/rates.ts';
 import {groupBy, mostOf} from '../group-by.ts';
-import {isReporting, queueOf, type Reporting} from '../pool/reported-pool.ts';
-import {isWaitingForLock} from '../sessions/session.ts';
+import {isReporting, queueOf} from '../pool/reported-pool.ts';
+import {isActive, isIdleInTransaction, isWaitingForLock} from '../sessions/session.ts';
 import {statementName} from '../sql/statement-name.ts';
+import {busyInstances} from './busy-instances.ts';
 import {rootsOf} from './lock-graph.ts';
 import {lockedObject, rowLocks, sharedCondition} from './locked-object.ts';
 import {isSchemaChange, writingStatement} from './writing-statement.ts';
@@ -19,8 +20,12 @@ import {isSchemaChange, writingStatement} from './writing-statement.ts';
 /** What an assessment looks back on. */
 export const windowMs = 60_000;
 
-/** Without the log of changes, which needs the sample before. */
-export function toSample(snapshot: Snapshot, at_ms: number, before: readonly Sample[]): Omit<Sample, 'log'> {
+/** Without what is carried on from the sample before. */
+export function toSample(
+  snapshot: Snapshot,
+  at_ms: number,
+  before: readonly Sample[],
+): Omit<Sample, 'log' | 'pool_counts'> {
   const {backends, budget, databases} = snapshot;
   const sinceLast_ms = at_ms - (before.at(-1)?.at_ms ?? at_ms);
   return {
@@ -66,24 +71,15 @@ function newestXid(backends: readonly Backend[]): Pick<Sample, 'xid'> {
   return xid === 0 ? {} : {xid};
 }
 
-export function isIdleInTransaction({state}: Pick<Backend, 'state'>): boolean {
-  return state === 'idle in transaction' || state === 'idle in transaction (aborted)';
-}
-
-/** Sessions that run a statement, waiting ones included. */
-export function isActive({state}: Pick<Backend, 'state'>): boolean {
-  return state === 'active' || state === 'fastpath function call';
-}
-
 function poolsOf(backends: readonly Backend[], at_ms: number, sinceLast_ms: number): PoolSample[] {
-  const pools = new Map<string, PoolSample & {addresses: Record<string, number>}>();
-  const reporting = new Map<PoolSample, Reporting[]>();
+  type Counting = PoolSample & {addresses: Record<string, number>};
+  const pools = new Map<string, {pool: Counting; own: Backend[]}>();
   const hasQueryIds = backends.some(({query_id}) => query_id !== null);
   for (const backend of backends) {
     const key = poolKey(backend);
-    let pool = pools.get(key);
-    if (pool === undefined) {
-      pool = {
+    let counting = pools.get(key);
+    if (counting === undefined) {
+      const pool = {
         application_name: backend.application_name,
         usename: backend.usename ?? '',
         datname: backend.datname ?? '',
@@ -99,8 +95,11 @@ function poolsOf(backends: readonly Backend[], at_ms: number, sinceLast_ms: numb
         xact_ms: 0,
         addresses: {},
       };
-      pools.set(key, pool);
+      counting = {pool, own: []};
+      pools.set(key, counting);
     }
+    const {pool, own} = counting;
+    own.push(backend);
     pool.sessions++;
     if (isActive(backend)) pool.active++;
     if (hasQueryIds && isUnplanned(backend)) pool.unplanned++;
@@ -121,14 +120,16 @@ function poolsOf(backends: readonly Backend[], at_ms: number, sinceLast_ms: numb
     const known = pool.addresses[address];
     if (known === undefined) pool.clients++;
     pool.addresses[address] = (known ?? 0) + 1;
-    if (isReporting(backend)) {
-      const own = reporting.get(pool) ?? [];
-      own.push(backend);
-      reporting.set(pool, own);
-    }
   }
-  for (const [pool, own] of reporting) pool.reported = queueOf(own);
-  return [...pools.values()];
+  return [...pools.values()].map(({pool, own}) => {
+    const reporting = own.filter(isReporting);
+    const busy = busyInstances(own);
+    return {
+      ...pool,
+      ...(reporting.length > 0 && {reported: queueOf(reporting)}),
+      ...(busy.length > 0 && {busy_instances: busy}),
+    };
+  });
 }
 
 const planned = /^\s*(?:\/\*.*?\*\/\s*)*(?:select|insert|update|delete|merge|with)\b/is;

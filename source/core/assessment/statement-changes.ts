@@ -15,7 +15,7 @@ import {gone, nextRates, rateChange, silentWindows, unknownRates} from './statem
 import {isSchemaChange} from './writing-statement.ts';
 
 type Counters = Pick<ChangeLog, 'known' | 'dealloc' | 'evicted_ms' | 'window' | 'usual'>;
-type After = Omit<Sample, 'log'>;
+type After = Omit<Sample, 'log' | 'pool_counts'>;
 
 /** A statement that has changed. `weight` orders those that are too many to be named. */
 type Found = {

@@ -15,6 +15,15 @@ export function isUnseen({state}: {state: BackendState | null}): boolean {
   return state === null || state === 'disabled';
 }
 
+export function isIdleInTransaction({state}: Pick<Backend, 'state'>): boolean {
+  return state === 'idle in transaction' || state === 'idle in transaction (aborted)';
+}
+
+/** Sessions that run a statement, waiting ones included. */
+export function isActive({state}: Pick<Backend, 'state'>): boolean {
+  return state === 'active' || state === 'fastpath function call';
+}
+
 /** Whether it waits for a heavyweight lock. A hidden session has no wait event, but shows who blocks it. */
 export function isWaitingForLock({
   wait_event_type,

@@ -247,9 +247,163 @@ const situations: Situation[] = [
   ],
 ];
 
+/** The first instance has 5 sessions, each of the others one less. */
+const ofInstances =
+  (first: SessionOf, others: SessionOf = () => idle()): SessionOf =>
+  (session, second) =>
+    session < 5
+      ? {client_addr: '10.0.0.1', ...first(session, second)}
+      : {client_addr: `10.0.0.${2 + ((session - 5) >> 2)}`, ...others(session, second)};
+
+const instanceSituations: Situation[] = [
+  [
+    'one of three instances all busy',
+    'saturated',
+    13,
+    ofInstances(active),
+    "all 5 at 10.0.0.1 busy in 100% of 30 readings over 29s; the server has 84 free slots: the application's pool is the limit, not the server",
+  ],
+  [
+    'one instance all busy beside others that report no waiting request',
+    'saturated',
+    13,
+    ofInstances(active, session => ({
+      ...idle(),
+      ...reporting(session, {instance: `b${session >> 2}`, size: 4}),
+    })),
+    /^all 5 at 10.0.0.1 busy in 100%/,
+  ],
+  [
+    'a process all busy beside one at its address that reports no waiting request',
+    'saturated',
+    10,
+    (session, second) =>
+      session < 5 ? active(session, second) : {...idle(), ...reporting(session, {busy: 0})},
+    /^all 5 at 10.0.0.7 busy in 100%/,
+  ],
+  [
+    'a pool all busy beside sessions that an earlier one left at its address',
+    'saturated',
+    11,
+    (session, second) =>
+      session < 5
+        ? {...active(session, second), backend_age_ms: hour_ms / 12}
+        : {...idle(hour_ms / 10), backend_age_ms: hour_ms},
+    /^all 5 at 10.0.0.7 busy in 100%/,
+  ],
+  [
+    'one instance all busy in two thirds of the readings',
+    'fine',
+    13,
+    ofInstances((session, second) => (second % 3 === 0 ? idle() : active(session, second))),
+  ],
+  [
+    'one instance all busy with statements of a moment',
+    'fine',
+    13,
+    ofInstances((session, second) => active(session, second, 20)),
+  ],
+  ['a batch in one of several instances', 'fine', 13, ofInstances(() => active(0, 0))],
+  [
+    'one instance that waits for locks',
+    'fine',
+    13,
+    ofInstances((session, second) => ({
+      ...active(session, second),
+      wait_event_type: 'Lock',
+      blocked_by: [99],
+    })),
+  ],
+  [
+    'one instance that is idle inside its transactions',
+    'fine',
+    13,
+    ofInstances((session, second) => inTransaction(10, `${session}/${second}`)),
+  ],
+  [
+    'a worker of three sessions, all busy, beside a larger pool',
+    'fine',
+    10,
+    (session, second) =>
+      session < 3
+        ? {...active(session, second), client_addr: '10.0.0.2'}
+        : {...(session < 8 ? active(0, 0) : idle()), client_addr: '10.0.0.1'},
+  ],
+  [
+    'sessions all busy that may belong to the pool that reports at their address',
+    'fine',
+    5,
+    (session, second) => ({
+      ...active(session, second),
+      ...(session < 2 && {...reporting(session, {busy: 3}), ...idle()}),
+    }),
+  ],
+  [
+    'as many sessions as a pool opens at once, some of them unused since',
+    'fine',
+    8,
+    (session, second) =>
+      session < 5
+        ? {...active(session, second), backend_age_ms: hour_ms - session * 100}
+        : {...idle(hour_ms), backend_age_ms: hour_ms + session * 100},
+  ],
+  [
+    'older sessions in use from time to time',
+    'fine',
+    8,
+    (session, second) =>
+      session < 5
+        ? {...active(session, second), backend_age_ms: hour_ms / 12}
+        : {...idle(30_000), backend_age_ms: hour_ms},
+  ],
+];
+
+/** Of 300 readings, one a second. */
+const longSituations: Situation[] = [
+  [
+    'all busy in most readings',
+    'saturated',
+    9,
+    (session, second) => (session === 0 && second % 8 === 0 ? idle() : active(session, second)),
+    /^all 9 busy in 8\d% of 61 readings over 1m00s, in 87% of \d+ readings over [45]m\d\ds; the server has/,
+  ],
+  [
+    'all busy since a minute ago',
+    'saturated',
+    9,
+    (session, second) => (second < 239 ? idle() : active(session, second)),
+    /^all 9 busy in 100% of 61 readings over 1m00s, in 2\d% of \d+ readings over [45]m\d\ds; the server has/,
+  ],
+  [
+    'a burst of twenty seconds just now',
+    'fine',
+    9,
+    (session, second) => (second < 280 ? idle() : active(session, second)),
+  ],
+  [
+    'a peak three minutes ago, and little to do since',
+    'fine',
+    9,
+    (session, second) => (second > 100 && second < 130 ? active(session, second) : idle()),
+    /^at most 9 of 9 busy, all of them in 10% of \d+ readings over [45]m\d\ds$/,
+  ],
+  [
+    'few of many busy',
+    'oversized',
+    20,
+    (session, second) => (session < 2 ? active(session, second) : idle(5000)),
+    /^never more than 2 of 20 busy in \d+ readings over [45]m\d\ds: 3 would do$/,
+  ],
+];
+
+type Timed = [readings: number, ...Situation];
+
 describe('the verdict on a pool', () => {
-  it.each(situations)('with %s is %s', (_, verdict, sessions, sessionOf, reason = /./) => {
-    const context = contextWith(sessions, sessionOf);
+  it.each([
+    ...[...situations, ...instanceSituations].map((each): Timed => [30, ...each]),
+    ...longSituations.map((each): Timed => [300, ...each]),
+  ])('over %s s with %s is %s', (readings, _, verdict, sessions, sessionOf, reason = /./) => {
+    const context = contextWith(sessions, sessionOf, {readings});
     const [pool, ...others] = applicationsOf(context);
     expect(others).toEqual([]);
     expect([pool?.verdict, pool?.reason]).toEqual([verdict, expect.stringMatching(reason)]);

@@ -3,9 +3,9 @@ import type {UncoveredForeignKey} from '../../../model/server-facts.ts';
 import type {Backend} from '../../../model/snapshot.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {subjectOf} from '../../sessions/protection.ts';
+import {isActive} from '../../sessions/session.ts';
 import type {Context, Examine} from '../context.ts';
 import {lockGraph} from '../lock-graph.ts';
-import {isActive} from '../sample.ts';
 import {describeKey, indexAct, keyScannedBy, sentenceOf} from './waiting-foreign-key.ts';
 
 /**

@@ -2,11 +2,11 @@ import type {Finding} from '../../../model/recipe.ts';
 import type {Backend, Snapshot} from '../../../model/snapshot.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {protectionOf} from '../../sessions/protection.ts';
+import {isActive} from '../../sessions/session.ts';
 import {groupByApplication} from '../../sessions/session-plan.ts';
 import {statementName} from '../../sql/statement-name.ts';
 import {counted, formatAge} from '../../text/format.ts';
 import {type Context, type Examine, poolName, poolSubject} from '../context.ts';
-import {isActive} from '../sample.ts';
 
 const longAfterMs = thresholds.report_statement_ms.warning;
 

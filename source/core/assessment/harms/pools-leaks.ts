@@ -4,10 +4,10 @@ import {slotForecast} from '../../activity/budget.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {writeText} from '../../recipe/parameters.ts';
 import {protectionOf, subjectOf} from '../../sessions/protection.ts';
+import {isIdleInTransaction} from '../../sessions/session.ts';
 import {groupByApplication} from '../../sessions/session-plan.ts';
 import {counted, formatAge} from '../../text/format.ts';
 import {type Context, heldSince, type PoolHistory, poolName, poolSubject} from '../context.ts';
-import {isIdleInTransaction} from '../sample.ts';
 import {idleSpans, longestEndedMs} from './pools-idle-spans.ts';
 import {endAct, longestMs} from './slots-acts.ts';
 

@@ -1,66 +1,40 @@
-import type {PoolQueue} from '../../../model/application-pool.ts';
 import type {PoolSample} from '../../../model/assessment.ts';
 import type {Act, Finding} from '../../../model/recipe.ts';
 import type {Backend} from '../../../model/snapshot.ts';
 import {groupBy} from '../../group-by.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {instancesOf} from '../../pool/clients.ts';
+import {isActive} from '../../sessions/session.ts';
+import {clientOf} from '../../sessions/session-parameters.ts';
 import {counted, formatMs, formatRatio} from '../../text/format.ts';
 import {type Context, heldSince, type PoolHistory, poolName, poolSubject} from '../context.ts';
-import {isActive, poolIn} from '../sample.ts';
-import {busyReadings, isBusy, isBusyPool, meanExecMs, statementText} from './pools-readings.ts';
+import {poolIn} from '../sample.ts';
+import {fullPart, queueText} from './pools-full.ts';
+import {isBusy, meanExecMs, statementText} from './pools-readings.ts';
 import {advice, tuneAct} from './slots-acts.ts';
-
-/**
- * Whether requests wait for a session: the application says so, or all of its sessions are busy in most readings. Where locks
- * keep them busy, that is the finding.
- */
-export function isSaturated(context: Context, history: PoolHistory): boolean {
-  const {samples, last} = history;
-  const waiting = samples.reduce((sum, {pool}) => sum + pool.waiting_for_lock, 0);
-  const active = samples.reduce((sum, {pool}) => sum + pool.active, 0);
-  if (waiting > active / 2) return false;
-  const reports = samples.slice(-leastReadings).flatMap(({pool}) => pool.reported ?? []);
-  if (isQueue(reports)) return true;
-  // All of its pools report, or some: one never has more sessions than its size.
-  if (reports.length > 0 && last.sessions <= (last.reported?.size ?? 0)) return false;
-  return (
-    samples.length >= leastReadings && isBusyPool(history) && !isFast(history) && !isJob(context, history)
-  );
-}
-
-/** Requests wait in most readings, each for long: a pool that is used well makes some wait for a moment. */
-function isQueue(reports: readonly PoolQueue[]): boolean {
-  const waits = reports.filter(
-    ({waiting, wait_p95_ms}) => waiting > 0 && (wait_p95_ms ?? Infinity) >= thresholds.pool_wait_ms.warning,
-  );
-  return (
-    reports.length >= leastReports &&
-    waits.length > reports.length / 2 &&
-    waits.includes(reports.at(-1) as PoolQueue)
-  );
-}
-
-/** As many as `check` without a watch takes: a report is of several seconds. */
-const leastReports = 3;
 
 /**
  * Requests of an application wait for a session while the server has free slots. Why its statements take long is
  * the finding of another examination: of the waiting, or of the statement that most of its sessions run.
  */
 export function saturatedPool(context: Context, history: PoolHistory): Finding | null {
-  const {last, sessions, samples} = history;
+  const {last, samples} = history;
   const {budget} = context.snapshot;
-  if (budget.used_ratio >= thresholds.used_ratio.warning || !isSaturated(context, history)) return null;
-  const share = busyReadings(history) / samples.length;
+  const part = budget.used_ratio < thresholds.used_ratio.warning ? fullPart(context, history) : null;
+  if (part === null) return null;
+  const {instance, sessions, share} = part;
   const main = mainStatement(sessions);
   const mean_ms = main === null ? null : meanExecMs(context.snapshot, main.query_id);
   const free = `${counted(budget.headroom, 'slot')} of the server ${budget.headroom === 1 ? 'is' : 'are'} free`;
-  const reported = last.reported?.waiting ? last.reported : undefined;
+  const reported = instance === null && last.reported?.waiting ? last.reported : undefined;
   const idle = reported === undefined ? 0 : idleInUse(sessions);
+  const elsewhere = last.sessions - sessions.length;
+  const isFull = (pool: PoolSample | undefined) =>
+    instance === null ? isFullPool(pool) : isBusyAt(instance, pool);
+  const at = instance === null ? '' : ` at ${clientOf(instance)}`;
   const full =
     reported === undefined
-      ? `the pool of ${poolName(last)} is full: all ${last.sessions} sessions busy in ${formatRatio(share, 0)} of ${samples.length} readings`
+      ? `the pool of ${poolName(last)}${at} is full: all ${sessions.length} sessions busy in ${formatRatio(share, 0)} of ${samples.length} readings`
       : `${poolName(last)}: ${queueText(reported)}`;
   return {
     recipe: main === null ? 'tune-connection-limit' : 'pool-saturated',
@@ -70,7 +44,8 @@ export function saturatedPool(context: Context, history: PoolHistory): Finding |
     evidence: {
       application_name: last.application_name,
       usename: last.usename,
-      sessions: last.sessions,
+      sessions: sessions.length,
+      ...(instance !== null && {client: clientOf(instance), sessions_elsewhere: elsewhere}),
       busy_ratio: share,
       readings: samples.length,
       headroom: budget.headroom,
@@ -94,6 +69,11 @@ export function saturatedPool(context: Context, history: PoolHistory): Finding |
     confidence: reported === undefined ? 'possible' : 'certain',
     reasons: [
       `${free}: the application's pool is the limit, not the server. Requests beyond it wait in the application (P2024)${reported === undefined ? ', which the server cannot see' : ', which reports them in application_name'}.`,
+      ...(elsewhere > 0
+        ? [
+            `${counted(elsewhere, 'session')} of the application ${elsewhere === 1 ? 'is' : 'are'} not in this pool: those of other instances, or what an earlier pool at its address has left.`,
+          ]
+        : []),
       ...(main === null
         ? [
             idle > 0
@@ -101,10 +81,10 @@ export function saturatedPool(context: Context, history: PoolHistory): Finding |
               : 'Its sessions run different statements, and few wait for a lock: it has more to do than its pool serves.',
           ]
         : [
-            `${main.sessions} of its ${last.sessions} sessions run ${main.text}${mean_ms === null ? '' : `, ${formatMs(mean_ms)} on average`}.`,
+            `${main.sessions} of its ${sessions.length} sessions run ${main.text}${mean_ms === null ? '' : `, ${formatMs(mean_ms)} on average`}.`,
           ]),
     ],
-    ...actsOf(history, main, idle > 0),
+    ...actsOf(history, main, {isIdleInUse: idle > 0, isOneOfSeveral: instance !== null}),
   };
 }
 
@@ -115,48 +95,13 @@ function idleInUse(sessions: readonly Backend[]): number {
   return idle > own.length / 2 ? idle : 0;
 }
 
-/** `34 requests wait for its pools of 9 connections, at the 95th percentile for 1.20s`. */
-export function queueText({size, waiting, wait_p95_ms}: PoolQueue): string {
-  const wait = wait_p95_ms === null ? '' : `, at the 95th percentile for ${formatMs(wait_p95_ms)}`;
-  return `${counted(waiting, 'request')} ${waiting === 1 ? 'waits' : 'wait'} for its pool of ${size}${wait}`;
-}
-
-function isFull(pool: PoolSample | undefined): boolean {
+function isFullPool(pool: PoolSample | undefined): boolean {
   return pool?.reported?.waiting ? true : isBusy(pool);
 }
 
-/** Ten seconds of the console's readings: a burst fills a pool for less. */
-const leastReadings = 10;
-
-/** Its transactions end so soon that one is free for the next request in a moment. */
-function isFast({samples}: PoolHistory): boolean {
-  const busy = samples.reduce((sum, {pool}) => sum + pool.active + pool.idle_in_transaction, 0);
-  const xact_ms = samples.reduce((sum, {pool}) => sum + pool.xact_ms, 0);
-  return xact_ms < busy * thresholds.pool_transaction_ms.warning;
+function isBusyAt({client_addr}: Pick<Backend, 'client_addr'>, pool: PoolSample | undefined): boolean {
+  return pool?.busy_instances?.some(each => each.client_addr === client_addr) ?? false;
 }
-
-/**
- * A batch or a bulk load keeps its few sessions busy for as long as it takes: it runs on one client, the same statements
- * over and over, or COPY, or statements for over half a minute.
- */
-function isJob({samples}: Context, {last, sessions}: PoolHistory): boolean {
-  const active = sessions.filter(isActive);
-  const isLong = ({query, query_age_ms}: Backend) =>
-    /^\s*(copy|insert|create|alter|vacuum|refresh|reindex|cluster)\b/i.test(query ?? '') ||
-    (query_age_ms ?? 0) > thresholds.report_statement_ms.warning;
-  if (active.filter(isLong).length > active.length / 2) return true;
-  if (last.clients > 1) return false;
-  const kinds = new Set<string>();
-  for (const {begun} of samples.toReversed()) {
-    for (const {application_name, usename, query_id} of begun)
-      if (application_name === last.application_name && usename === last.usename) kinds.add(query_id);
-    if (kinds.size >= leastStatements) return false;
-  }
-  return true;
-}
-
-/** A service runs many kinds of statements, a job few besides its BEGIN and COMMIT. */
-const leastStatements = 6;
 
 type MainStatement = {text: string; query_id: string | null; sessions: number};
 
@@ -174,7 +119,7 @@ function mainStatement(sessions: readonly Backend[]): MainStatement | null {
 function actsOf(
   {last, sessions}: PoolHistory,
   main: MainStatement | null,
-  isIdleInUse: boolean,
+  {isIdleInUse, isOneOfSeveral}: {isIdleInUse: boolean; isOneOfSeveral: boolean},
 ): Pick<Finding, 'acts' | 'params'> {
   const tune: Act = tuneAct(
     last.usename,
@@ -188,7 +133,14 @@ function actsOf(
     'release the connection between the statements of a request, or while it calls something else',
     'a change of the application; what belongs together stays in one transaction',
   );
-  if (main === null) return {params: tune.params, acts: isIdleInUse ? [tune, release] : [tune]};
+  const spread = advice(
+    'spread its requests over all instances: the others have free connections',
+    'a change of the load balancer, or of what one instance alone does',
+  );
+  if (main === null) {
+    const others = [...(isIdleInUse ? [release] : []), ...(isOneOfSeveral ? [spread] : [])];
+    return {params: tune.params, acts: [tune, ...others]};
+  }
   const faster = advice(
     `make ${main.text} faster: its plan and waits are in Statements`,
     'nothing else makes the pool serve more requests without more load',

@@ -17,11 +17,11 @@ export function examinePools(context: Context): Finding[] {
   return [...saturated, ...leakFindings(context, busy)];
 }
 
-/** Whose sessions are mostly busy, or that report requests which wait. */
+/** Whose sessions are mostly busy, or those of one instance, or that report requests which wait. */
 function fullPools(context: Context): PoolHistory[] {
   // Most servers have none: the histories are not needed then.
-  const isCandidate = ({sessions, idle, reported}: PoolSample) =>
-    idle <= sessions / 2 || (reported?.waiting ?? 0) > 0;
+  const isCandidate = ({sessions, idle, reported, busy_instances}: PoolSample) =>
+    idle <= sessions / 2 || (reported?.waiting ?? 0) > 0 || busy_instances !== undefined;
   if (!context.samples.at(-1)?.pools.some(isCandidate)) return [];
   return poolHistories(context, isCandidate).filter(history => !isProtected(context, history));
 }

@@ -1,10 +1,10 @@
 import type {Act} from '../../../model/recipe.ts';
 import type {Backend} from '../../../model/snapshot.ts';
 import {writeText} from '../../recipe/parameters.ts';
+import {isIdleInTransaction} from '../../sessions/session.ts';
 import {clientOf} from '../../sessions/session-parameters.ts';
 import {counted} from '../../text/format.ts';
 import {writeDuration} from '../../text/time.ts';
-import {isIdleInTransaction} from '../sample.ts';
 
 /** Ends sessions of one application and role that have been in their state for longer, only from `clients` if given. */
 export function endAct(

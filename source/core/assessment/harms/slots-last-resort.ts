@@ -2,11 +2,11 @@ import type {Act} from '../../../model/recipe.ts';
 import type {Backend} from '../../../model/snapshot.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {writeText} from '../../recipe/parameters.ts';
+import {isActive, isIdleInTransaction} from '../../sessions/session.ts';
 import {quoteIdentifier} from '../../sql/quote.ts';
 import {counted} from '../../text/format.ts';
 import {writeDuration} from '../../text/time.ts';
 import {type Context, poolName} from '../context.ts';
-import {isActive, isIdleInTransaction} from '../sample.ts';
 import {addressesOf, advice, tuneAct} from './slots-acts.ts';
 import type {Cause, Space} from './slots-causes.ts';
 

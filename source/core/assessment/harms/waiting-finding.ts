@@ -4,11 +4,12 @@ import {mostOf} from '../../group-by.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {effectsOf} from '../../sessions/effect-of-ending.ts';
 import {protectionOf, subjectOf} from '../../sessions/protection.ts';
+import {isActive, isIdleInTransaction} from '../../sessions/session.ts';
 import {statementName} from '../../sql/statement-name.ts';
 import {counted, formatAge} from '../../text/format.ts';
 import {type Context, poolName, poolSubject} from '../context.ts';
 import {freedBy} from '../lock-graph.ts';
-import {isActive, isIdleInTransaction, poolKey} from '../sample.ts';
+import {poolKey} from '../sample.ts';
 import type {Jam, Root, Wait} from './waiting-jams.ts';
 
 const {lock_wait_ms, blocker_waiters, blocked_sessions, longest_idle_in_transaction_ms} = thresholds;

@@ -3,12 +3,12 @@ import type {UncoveredForeignKey} from '../../../model/server-facts.ts';
 import type {Backend} from '../../../model/snapshot.ts';
 import {btree, key as indexKey, nameFor} from '../../indexes/index-spec.ts';
 import {writeText} from '../../recipe/parameters.ts';
+import {isActive, isIdleInTransaction} from '../../sessions/session.ts';
 import {quoteIdentifier} from '../../sql/quote.ts';
 import {redactLiterals} from '../../sql/shown-sql.ts';
 import {statementName} from '../../sql/statement-name.ts';
 import {formatAge, formatCount} from '../../text/format.ts';
 import {type Context, poolName, poolSubject} from '../context.ts';
-import {isActive, isIdleInTransaction} from '../sample.ts';
 import {type Explain, releaseAct, waitForIt} from './waiting-finding.ts';
 
 /** A purge between two of its deletions is idle for a moment. */

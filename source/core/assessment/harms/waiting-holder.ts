@@ -5,10 +5,10 @@ import {mostOf} from '../../group-by.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {writeText} from '../../recipe/parameters.ts';
 import {protectionOf, subjectOf} from '../../sessions/protection.ts';
+import {isActive} from '../../sessions/session.ts';
 import {changesSchema, statementName} from '../../sql/statement-name.ts';
 import {formatAge} from '../../text/format.ts';
 import {poolName} from '../context.ts';
-import {isActive} from '../sample.ts';
 import {
   advice,
   describeRoot,

@@ -3,11 +3,12 @@ import type {Backend} from '../../../model/snapshot.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {writeText} from '../../recipe/parameters.ts';
 import {subjectOf} from '../../sessions/protection.ts';
+import {isIdleInTransaction} from '../../sessions/session.ts';
 import {changesSchema} from '../../sql/statement-name.ts';
 import {formatAge} from '../../text/format.ts';
 import {type Context, poolName, shareOf} from '../context.ts';
 import {changedTable, rowLocks} from '../locked-object.ts';
-import {isIdleInTransaction, poolKey} from '../sample.ts';
+import {poolKey} from '../sample.ts';
 import {
   advice,
   describeRoot,
