@@ -1,6 +1,6 @@
 import {countersOf} from '../core/activity/statement-window.ts';
+import type {WholeRecording} from '../core/assessment/whole-recording.ts';
 import {indexAt} from '../core/text/time.ts';
-import type {LoggedChange} from '../model/assessment.ts';
 import type {ParameterValues, Plan} from '../model/recipe.ts';
 import type {ReplayUpdate} from '../model/replay-report.ts';
 import type {RunState} from '../model/run.ts';
@@ -133,9 +133,9 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
           error => dispatch(warning(messageOf(error).join('. '))),
         );
       }
-      case 'read-past-changes':
-        return void readPastChanges(ports).then(
-          changes => dispatch({kind: 'past-changes', changes}),
+      case 'read-whole-recording':
+        return void readWholeRecording(ports).then(
+          whole => dispatch({kind: 'whole-recording', whole}),
           error => dispatch(warning(messageOf(error).join('. '))),
         );
       case 'play-on':
@@ -211,9 +211,9 @@ async function readBase({past}: ConsolePorts, {at_ms}: {at_ms: number}) {
 }
 
 /** Imported late, since the first frame does not need it. */
-async function readPastChanges({past}: ConsolePorts): Promise<readonly LoggedChange[]> {
-  const {changesIn} = await import('../core/assessment/recorded-changes.ts');
-  return changesIn(await past.recording(), () => new Promise(resolve => setImmediate(resolve)));
+async function readWholeRecording({past}: ConsolePorts): Promise<WholeRecording> {
+  const {readWhole} = await import('../core/assessment/whole-recording.ts');
+  return readWhole(await past.recording(), () => new Promise(resolve => setImmediate(resolve)));
 }
 
 function warning(text: string): Message {

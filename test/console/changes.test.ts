@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import type {ConsoleState} from '../../source/console/state/state.ts';
+import {noLoad} from '../../source/core/activity/session-load.ts';
 import type {JournalEntry} from '../../source/model/journal-entry.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
@@ -142,7 +143,7 @@ it('asks for what changed in a recording when it is opened, and shows what came 
   const snapshots = [createSnapshot(readings[1])];
   const playing = play(
     open(120, 24, {
-      past: {times, at_ms: 0, outage: null, isPlaying: false, speed: 1, now: null, changes: null},
+      past: {times, at_ms: 0, outage: null, isPlaying: false, speed: 1, now: null, whole: null},
     }),
     {
       kind: 'past-read',
@@ -152,10 +153,13 @@ it('asks for what changed in a recording when it is opened, and shows what came 
     },
   ).state;
   const {state, effects} = play(playing, key('7'));
-  expect(effects).toContainEqual({kind: 'read-past-changes'});
+  expect(effects).toContainEqual({kind: 'read-whole-recording'});
   expect(body(state).join('\n')).not.toContain('UPDATE orders');
   const {log} = play(open(), ...messages).state.samples.at(-1) ?? {};
-  const known = play(state, {kind: 'past-changes', changes: log?.entries ?? []}).state;
+  const known = play(state, {
+    kind: 'whole-recording',
+    whole: {changes: log?.entries ?? [], load: noLoad},
+  }).state;
   expect(body(known)[2]).toContain('new: UPDATE orders');
   expect(body(known)[3]).toBe('');
 });

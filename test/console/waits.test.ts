@@ -1,8 +1,9 @@
 import {describe, expect, it} from 'vitest';
+import {addLoad, noLoad} from '../../source/core/activity/session-load.ts';
 import type {Backend} from '../../source/model/snapshot.ts';
 import {exampleServer} from '../helpers/identity.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
-import {open, play, press, read, rowsOf, screenOf} from './played.ts';
+import {key, open, play, press, read, rowsOf, screenOf} from './played.ts';
 
 const active = {state: 'active', wait_event_type: null, wait_event: null} as const;
 const reading = {state: 'active', wait_event_type: 'IO', wait_event: 'DataFileRead'} as const;
@@ -47,6 +48,50 @@ describe('the Waits view', () => {
     expect(rowsOf(by_statement)[1]).toContain('/event=IO:DataFileRead');
     const same = press(by_statement, 'enter');
     expect(screenOf(same)).toContain('these sessions differ in nothing else');
+  });
+
+  it('draws the cores as a line, where they are known and not far above the load', () => {
+    const of = (cores: number) => {
+      const now = createSnapshot({
+        backends: [createBackend({pid: 1, ...orders}), createBackend({pid: 2, ...active})],
+      });
+      return rowsOf(press(play(open(120, 40), read({...now, target: {...now.target, cores}})).state, '9'));
+    };
+    const near = of(4);
+    expect(near.filter(row => /^ {3}4 │─+$/.test(row))).toHaveLength(1);
+    expect(near.join('\n')).toContain('─ 4 cores');
+    const far = of(64);
+    expect(far.some(row => /│─+$/.test(row))).toBe(false);
+    expect(far.join('\n')).toContain('─ 64 cores');
+    expect(screenOf(waits([120, 40], [orders]))).not.toContain('core');
+  });
+
+  it('reads the whole of a recording once, and shows it or the time before the snapshot on show', () => {
+    const at_ms = (minute: number) => Date.UTC(2026, 0, 1, 12, minute);
+    const busy = [[orders], [orders, items], [active], [active, active, active]];
+    const snapshots = busy.map((backends, minute) =>
+      createSnapshot({
+        at: new Date(at_ms(minute * 30)).toISOString(),
+        backends: backends.map((backend, index) => createBackend({pid: index + 1, ...backend})),
+      }),
+    );
+    const times = snapshots.map((_, minute) => ({at_ms: at_ms(minute * 30), severity: null}));
+    const past = {times, at_ms: 0, outage: null, isPlaying: false, speed: 1, now: null, whole: null};
+    const {state, effects} = play(
+      open(120, 40, {past}),
+      {kind: 'past-read', times, snapshots: snapshots.slice(1, 2), outage: null},
+      key('9'),
+    );
+    expect(effects).toContainEqual({kind: 'read-whole-recording'});
+    const load = snapshots.reduce((all, each) => addLoad(all, each, {isWhole: true}), noLoad);
+    const known = play(state, {kind: 'whole-recording', whole: {changes: [], load}}).state;
+    expect(play(known, key('1'), key('9')).effects).not.toContainEqual({kind: 'read-whole-recording'});
+    expect(screenOf(known)).toContain('2.0 busy sessions on average of 1 reading in');
+    const shown = (window: 'reset' | '60min') => screenOf({...known, window});
+    expect(shown('60min')).toContain('1.5 busy sessions on average of 2 readings in 30m00s');
+    expect(shown('reset')).toContain(
+      '1.8 busy sessions on average of 4 readings in 1h30m, the whole recording',
+    );
   });
 
   it('begins anew on another server', () => {

@@ -12,40 +12,49 @@ import {PaintedRows} from './text.tsx';
 type LoadChartProps = {
   /** As many as there is room for: one cell each. */
   columnsOf(count: number): LoadColumn[];
+  /** Drawn as a line; null where they are not known. */
+  cores: number | null;
   label: string;
 };
 
 const axisWidth = 6;
+/** Above this many times the busiest the line of the cores would press the load to the floor: it is only named. */
+const mostHeadroom = 4;
 
 /** Busy sessions over time, stacked by class: a letter for each, from CPU at the bottom. */
-export function LoadChart({columnsOf, label}: LoadChartProps) {
+export function LoadChart({columnsOf, cores, label}: LoadChartProps) {
   return (
     <Measured name="load" aria-label={label}>
-      {size => <Stack columnsOf={columnsOf} {...size} />}
+      {size => <Stack columnsOf={columnsOf} cores={cores} {...size} />}
     </Measured>
   );
 }
 
-function Stack({columnsOf, width, height}: Pick<LoadChartProps, 'columnsOf'> & Size) {
-  const {charset} = useTheme();
+function Stack({columnsOf, cores, width, height}: Omit<LoadChartProps, 'label'> & Size) {
+  const {charset, symbols} = useTheme();
   const count = width - axisWidth;
   const rows = height - 1;
   if (count < 1 || rows < 2) return null;
   const columns = columnsOf(count);
-  const most = Math.max(
+  const busiest = Math.max(
     1,
     ...columns.map(({sessions}) => (sessions ?? []).reduce((sum, each) => sum + each, 0)),
   );
+  const isNear = cores !== null && cores <= busiest * mostHeadroom;
+  const most = isNear ? Math.max(busiest, cores) : busiest;
   const ticks = chooseTicks(most, {rows, isWhole: true});
   const top = ticks.at(-1) ?? most;
-  const labels = new Map(
-    ticks.map(tick => [rows - 1 - Math.round((tick / top) * (rows - 1)), formatCount(tick)]),
-  );
+  const rowOf = (sessions: number) => rows - 1 - Math.round((sessions / top) * (rows - 1));
+  const labels = new Map(ticks.map(tick => [rowOf(tick), formatCount(tick)]));
+  const line = isNear ? rowOf(cores) : null;
   const stacks = columns.map(({sessions}) => stackOf(sessions, top, rows));
   const axis = charset === 'unicode' ? '│' : '|';
   const plot = Array.from({length: rows}, (_, y): Span[] => [
     span(`${(labels.get(y) ?? '').padStart(axisWidth - 2)} ${axis}`, 'muted'),
-    ...spansOf(stacks.map(stack => stack[rows - 1 - y] ?? null)),
+    ...spansOf(
+      stacks.map(stack => stack[rows - 1 - y] ?? null),
+      y === line ? span(symbols.horizontal, 'warning') : span(' ', 'plain'),
+    ),
   ]);
   const scale = `${'busy'.padEnd(axisWidth)}${scaleOf(timeOfDay(columns[0]?.at_ms ?? 0), null, count)}`;
   return <PaintedRows rows={[...plot, [span(scale, 'muted')]]} />;
@@ -63,10 +72,10 @@ function stackOf(sessions: number[] | null, top: number, rows: number): (keyof t
   return cells;
 }
 
-function spansOf(cells: (keyof typeof classSigns | null)[]): Span[] {
+function spansOf(cells: (keyof typeof classSigns | null)[], blank: Span): Span[] {
   const spans: Span[] = [];
   for (const cell of cells) {
-    const {sign, role} = cell === null ? {sign: ' ', role: 'plain' as const} : classSigns[cell];
+    const {sign, role} = cell === null ? {sign: blank.text, role: blank.role} : classSigns[cell];
     const before = spans.at(-1);
     if (before?.role === role) spans[spans.length - 1] = span(before.text + sign, role);
     else spans.push(span(sign, role));

@@ -124,7 +124,7 @@ export function changeId({id}: ChangeRow): string {
 function loggedRows({samples, past, snapshot}: Shown): ChangeRow[] {
   const log = (past?.now?.samples ?? samples).at(-1)?.log.entries ?? [];
   const texts = new Map(snapshot?.statements.map(each => [statementKey(each), each.query]));
-  return (past?.changes ?? log).map(change => {
+  return (past?.whole?.changes ?? log).map(change => {
     const text = change.kind === 'statement' ? (texts.get(change.statement ?? '') ?? null) : null;
     return {...change, id: String(change.id), object: text === null ? change.object : oneLine(text)};
   });

@@ -4,11 +4,12 @@ import {
   type LoadGroup,
   type LoadOver,
   type LoadRow,
+  type LoadTime,
   loadDimensions,
   loadOver,
   loadValue,
 } from '../../core/activity/load-over.ts';
-import type {LoadClass} from '../../core/activity/session-load.ts';
+import type {LoadClass, LoadHistory} from '../../core/activity/session-load.ts';
 import {windowMs} from '../../core/activity/statement-window.ts';
 import {formatRatio} from '../../core/text/format.ts';
 import type {Role} from '../screen/line.ts';
@@ -115,16 +116,30 @@ function classesText({classes, sessions}: LoadGroup): string {
   return classes.map(each => `${each.class} ${formatRatio(each.sessions / sessions, 0)}`).join(', ');
 }
 
-type Shown = Pick<ConsoleState, 'load' | 'window' | 'tables'>;
+type Shown = Pick<ConsoleState, 'load' | 'window' | 'past' | 'tables'>;
 
 export function groupId({key}: LoadGroup): string {
   return key;
 }
 
-/** An hour at most; the last minute where the statements' window is not by the clock. */
-export function loadWindowMs({window}: Pick<ConsoleState, 'window'>): number {
-  return windowMs[window] ?? (window === 'reset' ? windowMs['60min'] : windowMs['1min']) ?? 0;
+/**
+ * The last minute where the statements' window is that of two readings; all that is kept where it is since the reset: the last hour,
+ * or the whole recording. Of the past, up to the snapshot shown.
+ */
+export function loadRange({load, window, past}: Omit<Shown, 'tables'>): LoadTime & {load: LoadHistory} {
+  const whole = past === null ? load : (past.now?.load ?? past.whole?.load ?? load);
+  const [first, last] = [whole.buckets[0], whole.buckets.at(-1)];
+  const all_ms = Math.max(leastMs, (last?.to_ms ?? 0) - (first?.from_ms ?? 0));
+  if (window === 'reset' && past?.whole) return {load: whole, window_ms: all_ms, isFixed: true};
+  // The chart begins at a multiple of a quarter: three of them hold what there is.
+  if (window === 'reset') return {load: whole, window_ms: (all_ms * 4) / 3};
+  const window_ms = windowMs[window] ?? leastMs;
+  if (past === null) return {load, window_ms};
+  const near = load.buckets[0]?.from_ms ?? Infinity;
+  return {load: near <= past.at_ms - window_ms ? load : whole, window_ms, until_ms: past.at_ms};
 }
+
+const leastMs = 60_000;
 
 export type ShownLoad = {
   over: LoadOver;
@@ -135,8 +150,9 @@ export type ShownLoad = {
 };
 
 /** null without a reading. */
-export function shownLoad({load, window, tables}: Shown): ShownLoad | null {
-  const over = loadOver(load, loadWindowMs({window}));
+export function shownLoad({tables, ...shown}: Shown): ShownLoad | null {
+  const {load, window_ms, until_ms} = loadRange(shown);
+  const over = loadOver(load, window_ms, until_ms);
   if (over === null) return null;
   const table = tableOf({tables}, 'waits');
   const dimension = loadDimensions.find(each => each === table.sort.column) ?? 'event';

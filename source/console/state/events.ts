@@ -50,8 +50,8 @@ export function handleEvent(state: ConsoleState, event: Event): UpdateResult {
       return noEffects(handleDialogEvent(state, event));
     case 'past-read':
       return takePast(state, event);
-    case 'past-changes':
-      return noEffects(state.past ? {...state, past: {...state.past, changes: event.changes}} : state);
+    case 'whole-recording':
+      return noEffects(state.past ? {...state, past: {...state.past, whole: event.whole}} : state);
     case 'window-read':
       return noEffects(takeBase(state, event));
     case 'play-on':

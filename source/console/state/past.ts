@@ -1,8 +1,9 @@
 import type {HistorySample} from '../../core/activity/budget.ts';
 import type {LoadHistory} from '../../core/activity/session-load.ts';
+import type {WholeRecording} from '../../core/assessment/whole-recording.ts';
 import {timeOfDay} from '../../core/text/clock.ts';
 import {indexAt} from '../../core/text/time.ts';
-import type {LoggedChange, Sample} from '../../model/assessment.ts';
+import type {Sample} from '../../model/assessment.ts';
 import type {Outage, RecordedAt} from '../../model/ports.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 
@@ -24,8 +25,8 @@ export type Past = {
   speed: number;
   /** What L returns to; null in a recording. */
   now: Shown | null;
-  /** What changed in a recording; null until that is asked for. That of the last hour is known. */
-  changes: readonly LoggedChange[] | null;
+  /** Of a recording, once a view has asked for it; null before. That of the last hour is known. */
+  whole: WholeRecording | null;
 };
 
 /** The part of the reading slice that depends on the time shown. */
@@ -46,16 +47,12 @@ export type PastRead = {
   is_before_first?: true;
 };
 
-export type PastEvent =
-  | PastRead
-  | {kind: 'past-changes'; changes: readonly LoggedChange[]}
-  | {kind: 'play-on'};
+export type PastEvent = PastRead | {kind: 'whole-recording'; whole: WholeRecording} | {kind: 'play-on'};
 
 export type PastEffect =
   /** The last snapshot at or before `at_ms`, moved by `by` snapshots. */
   | {kind: 'read-past'; at_ms: number; by: number}
-  /** What changed in the whole recording. */
-  | {kind: 'read-past-changes'}
+  | {kind: 'read-whole-recording'}
   | {kind: 'play-on'; after_ms: number}
   /** Ignores what is still being read of the past, and stops playing. */
   | {kind: 'cancel-past'}
@@ -71,9 +68,14 @@ const speeds = [1, 2, 5, 10, 30, 60, 300];
 export function createPast(isRecording: boolean): PastSlice {
   return {
     past: isRecording
-      ? {times: [], at_ms: 0, outage: null, isPlaying: true, speed: 1, now: null, changes: null}
+      ? {times: [], at_ms: 0, outage: null, isPlaying: true, speed: 1, now: null, whole: null}
       : null,
   };
+}
+
+/** What a view asks for that shows more of a recording than the snapshots read for the charts. */
+export function requestWhole({past}: PastSlice): PastEffect[] {
+  return past?.now === null && past.whole === null ? [{kind: 'read-whole-recording'}] : [];
 }
 
 /** Shown until the first snapshot of the past is. */
@@ -104,7 +106,7 @@ export function showPast<State extends PastSlice & Shown>(
   shown: Shown & {snapshot: Snapshot},
 ): Updated<State> {
   const {snapshot, history, trends, samples, load} = state;
-  const fresh = {isPlaying: false, speed: 1, now: {snapshot, history, trends, samples, load}, changes: null};
+  const fresh = {isPlaying: false, speed: 1, now: {snapshot, history, trends, samples, load}, whole: null};
   const at_ms = outage?.at_ms ?? Date.parse(shown.snapshot.at);
   const past: Past = {...(state.past ?? fresh), times, at_ms, outage};
   const next = {...state, ...shown, past};

@@ -13,6 +13,7 @@ import {tableOf} from '../state/browsing.ts';
 import {inform, openRun, openStatement} from '../state/dialog.ts';
 import {showEffect} from '../state/events.ts';
 import {showRows, showSessions} from '../state/opening.ts';
+import {requestWhole} from '../state/past.ts';
 import {type ConsoleState, noEffects, type UpdateResult} from '../state/state.ts';
 import type {View} from './view.ts';
 
@@ -33,10 +34,7 @@ const view: View = {
       state,
       changeRows(state).find(row => changeId(row) === id),
     ),
-  effectsWhenShown: ({past}) => [
-    {kind: 'read-journal'},
-    ...(past?.now === null && past.changes === null ? [{kind: 'read-past-changes'} as const] : []),
-  ],
+  effectsWhenShown: state => [{kind: 'read-journal'}, ...requestWhole(state)],
   Component: Changes,
 };
 

@@ -1,9 +1,10 @@
 import {Box} from 'ink';
 import {useCallback, useMemo} from 'react';
 import {loadColumns as columnsOver} from '../../core/activity/load-over.ts';
+import {coresOf} from '../../core/activity/load-summary.ts';
 import {type LoadOf, loadClasses} from '../../core/activity/session-load.ts';
 import {counted, formatAge} from '../../core/text/format.ts';
-import {useConsole} from '../components/context.ts';
+import {useConsole, useTheme} from '../components/context.ts';
 import {LoadChart} from '../components/load-chart.tsx';
 import {Table} from '../components/table.tsx';
 import {Text} from '../components/text.tsx';
@@ -14,12 +15,13 @@ import {
   groupColumns,
   groupId,
   loadColumns,
-  loadWindowMs,
+  loadRange,
   type ShownLoad,
   shownLoad,
 } from '../rows/waits.ts';
 import {setFilter, sortBy, tableOf} from '../state/browsing.ts';
 import {inform} from '../state/dialog.ts';
+import {requestWhole} from '../state/past.ts';
 import {noEffects} from '../state/state.ts';
 import type {View} from './view.ts';
 
@@ -36,6 +38,7 @@ const view: View = {
   hasWindow: true,
   firstOrder: 'event',
   ids: state => (shownLoad(state)?.groups ?? []).map(groupId),
+  effectsWhenShown: requestWhole,
   open(state, key) {
     const shown = shownLoad(state);
     const found = shown && drillInto(shown, {filter: tableOf(state, 'waits').filter, key});
@@ -49,31 +52,34 @@ const view: View = {
 export default view;
 
 function Waits() {
-  const {load, window, tables, rows} = useConsole(state => ({
+  const {load, window, past, snapshot, tables, rows} = useConsole(state => ({
     rows: state.rows,
+    past: state.past,
+    snapshot: state.snapshot,
     load: state.load,
     window: state.window,
     tables: state.tables,
   }));
   const table = tableOf({tables}, 'waits');
-  const shown = useMemo(() => shownLoad({load, window, tables}), [load, window, tables]);
-  const window_ms = loadWindowMs({window});
+  const shown = useMemo(() => shownLoad({load, window, past, tables}), [load, window, past, tables]);
+  const cores = snapshot && coresOf(snapshot);
   const {filter} = table;
   const columnsOf = useCallback(
     (count: number) => {
       const matches = createFilter(filter, loadColumns);
-      return columnsOver(load, {window_ms, count}, (of: LoadOf) => matches({...of, sessions: 0}));
+      const {load: readings, ...range} = loadRange({load, window, past});
+      return columnsOver(readings, {...range, count}, (of: LoadOf) => matches({...of, sessions: 0}));
     },
-    [load, window_ms, filter],
+    [load, window, past, filter],
   );
   if (shown === null) return null;
   return (
     <>
-      <Head shown={shown} />
+      <Head shown={shown} isWhole={window === 'reset' && Boolean(past?.whole)} />
       <Box flexDirection="column" height={chartHeight(rows)} flexShrink={0}>
-        <LoadChart columnsOf={columnsOf} label={labelOf(shown)} />
+        <LoadChart columnsOf={columnsOf} cores={cores} label={labelOf(shown)} />
       </Box>
-      <Legend shown={shown} />
+      <Legend shown={shown} cores={cores} />
       <Box flexDirection="column" flexGrow={1} flexBasis={0} minHeight={0}>
         <Table
           rows={shown.groups}
@@ -104,12 +110,13 @@ function labelOf({over, sessions}: ShownLoad): string {
   return `${sessions.toFixed(1)} busy sessions on average of ${counted(readings, 'reading')} in ${formatAge(to_ms - from_ms)}`;
 }
 
-function Head({shown}: {shown: ShownLoad}) {
+function Head({shown, isWhole}: {shown: ShownLoad; isWhole: boolean}) {
   const {hidden} = shown.over;
   return (
     <Box flexShrink={0}>
       <Text wrap="truncate">
         <Text role="strong">{labelOf(shown)}</Text>
+        {isWhole && ', the whole recording'}
         {hidden > 0 && (
           <Text role="warning">{`, and ${hidden.toFixed(1)} sessions whose state is hidden`}</Text>
         )}
@@ -119,7 +126,8 @@ function Head({shown}: {shown: ShownLoad}) {
 }
 
 /** The classes that are there, with their averages. */
-function Legend({shown: {groups}}: {shown: ShownLoad}) {
+function Legend({shown: {groups}, cores}: {shown: ShownLoad; cores: number | null}) {
+  const {symbols} = useTheme();
   const sums = new Map<string, number>();
   for (const {classes} of groups)
     for (const each of classes) sums.set(each.class, (sums.get(each.class) ?? 0) + each.sessions);
@@ -136,6 +144,7 @@ function Legend({shown: {groups}}: {shown: ShownLoad}) {
             </Text>
           );
         })}
+        {cores !== null && <Text role="warning">{` ${symbols.horizontal} ${counted(cores, 'core')}`}</Text>}
       </Text>
     </Box>
   );

@@ -140,23 +140,27 @@ const heldMs = 15_000;
 /** The average of busy sessions by class, in the order of `loadClasses`; null where there was no reading. */
 export type LoadColumn = {at_ms: number; sessions: number[] | null};
 
+/** `until_ms`: the last reading's time where it is absent. */
+export type LoadTime = {window_ms: number; until_ms?: number; isFixed?: boolean};
+
 /**
  * The last `window_ms` as `count` columns of equal time, of the rows that `matches` takes. It begins and ends at a multiple
  * of a quarter of the window, with room for what follows: over a slow connection a chart that moves is most of what is written.
+ * One that `isFixed` ends with its last reading.
  */
 export function loadColumns(
   {buckets}: LoadHistory,
-  {window_ms, count, until_ms}: {window_ms: number; count: number; until_ms?: number},
+  {window_ms, count, until_ms, isFixed = false}: LoadTime & {count: number},
   matches: (of: LoadOf) => boolean,
 ): LoadColumn[] {
   const quarter_ms = window_ms / 4;
   const end_ms = until_ms ?? buckets.at(-1)?.to_ms ?? 0;
-  const begin_ms = Math.ceil(end_ms / quarter_ms) * quarter_ms - window_ms;
+  const begin_ms = (isFixed ? end_ms : Math.ceil(end_ms / quarter_ms) * quarter_ms) - window_ms;
   const width_ms = window_ms / count;
   const sums = Array.from({length: count}, () => ({readings: 0, sessions: loadClasses.map(() => 0)}));
   for (const {to_ms, readings, sessions} of buckets) {
     const sum = sums[Math.min(count - 1, Math.floor((to_ms - begin_ms) / width_ms))];
-    if (sum === undefined) continue;
+    if (sum === undefined || to_ms > end_ms) continue;
     sum.readings += readings;
     for (const [of, each] of sessions) {
       if (!matches(of)) continue;

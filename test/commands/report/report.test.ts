@@ -287,11 +287,7 @@ describe('of a recorded incident', () => {
       schema_version: 1,
       snapshots: 42,
       findings: [{recipe: 'release-blockers', severity: 'critical', is_open: false}],
-      load: {
-        readings: 42,
-        classes: [{class: 'Lock'}],
-        top: {object: [{value: 'relation public.orders'}, {value: null}]},
-      },
+      load: {readings: 42, classes: [{class: 'Lock'}, {class: 'other'}, {class: 'CPU'}]},
       lock_holders: [{application_name: 'nightly-report', waiting: 22}],
       statements: {reset_at: null, rows: [{share_is: 'exact'}, {}, {calls: 1}]},
       not_observed: [],

@@ -175,7 +175,7 @@ it('says how to go on while the screen is paused', () => {
 
 describe('a recording', () => {
   const opened = open(100, 30, {
-    past: {times: [], at_ms: 0, outage: null, isPlaying: true, speed: 1, now: null, changes: null},
+    past: {times: [], at_ms: 0, outage: null, isPlaying: true, speed: 1, now: null, whole: null},
   });
 
   it('plays from its beginning, snapshot by snapshot', () => {

@@ -204,6 +204,15 @@ describe('the columns of the chart', () => {
     expect(totals(history, 8000, 16).slice(-5)).toEqual([{CPU: 1}, {CPU: 2}, {CPU: 2}, {CPU: 3}, {IO: 1}]);
   });
 
+  it('of the past end with the reading on show', () => {
+    const history = read([active], [active], [active, active], [active]);
+    const columns = loadColumns(history, {window_ms: 8000, count: 8, until_ms: start_ms + 1000}, () => true);
+    expect(columns.map(({sessions}) => sessions?.[0] ?? null)).toEqual([
+      ...[null, null, null, null, null, null],
+      ...[1, 1],
+    ]);
+  });
+
   it('are empty where no reading was for long', () => {
     const at = (second: number) =>
       createSnapshot({

@@ -1,28 +1,34 @@
 import type {ChangeLog, LoggedChange, Sample} from '../../model/assessment.ts';
 import type {Recording} from '../../model/ports.ts';
+import {addLoad, type LoadHistory, noLoad} from '../activity/session-load.ts';
 import {addSample} from './samples.ts';
 
 /** More snapshots would show waves of connects in smaller parts. */
 const mostRead = 2000;
 const pausedEvery = 20;
 
-/** What changed over a whole recording, however long. `pause` lets others go on in between. */
-export async function changesIn(
+/** What a recording has of all its time: what changed, and what busy sessions did. */
+export type WholeRecording = {changes: readonly LoggedChange[]; load: LoadHistory};
+
+/** Of a recording however long. `pause` lets others go on in between. */
+export async function readWhole(
   recording: Recording,
   pause: () => Promise<unknown>,
-): Promise<LoggedChange[]> {
+): Promise<WholeRecording> {
   const count = recording.times().length;
   const stride = Math.max(1, Math.ceil(count / mostRead));
   const collected = collectChanges();
   let samples: Sample[] = [];
+  let load = noLoad;
   for (let index = 0; index < count; index += stride) {
     if (index % pausedEvery < stride) await pause();
     const [snapshot] = await recording.read(index, index);
     if (snapshot === undefined) continue;
     samples = addSample(samples, snapshot);
     collected.add(samples.at(-1)?.log);
+    load = addLoad(load, snapshot, {isWhole: true});
   }
-  return collected.all();
+  return {changes: collected.all(), load};
 }
 
 /** The entries of a log that goes on, beyond the hour that it holds. */
