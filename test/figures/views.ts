@@ -1,25 +1,27 @@
 import {expect} from 'vitest';
-import type {snapshotDocument} from '../../source/commands/snapshot/command.ts';
 import {fitColumns} from '../../source/console/components/table.tsx';
 import type {Column} from '../../source/console/rows/arrange.ts';
 import {lockRows} from '../../source/console/rows/locks.ts';
 import {oneLine} from '../../source/console/rows/one-line.ts';
+import {poolColumns, poolRows} from '../../source/console/rows/pools.ts';
 import {sessionColumns, sessionRows} from '../../source/console/rows/sessions.ts';
 import {statementColumns, statementRows} from '../../source/console/rows/statements.ts';
 import type {ConsoleState} from '../../source/console/state/state.ts';
 import {lockColumns} from '../../source/console/views/locks.tsx';
-import {
-  formatAge,
-  formatBytes,
-  formatCount,
-  formatMs,
-  formatRatio,
-  formatSpan,
-} from '../../source/core/text/format.ts';
-import type {Backend, Snapshot} from '../../source/model/snapshot.ts';
+import {formatBytes, formatCount, formatMs, formatRatio, formatSpan} from '../../source/core/text/format.ts';
+import type {Snapshot} from '../../source/model/snapshot.ts';
 import {open, play, press, read, rowsOf, theme} from '../console/played.ts';
-
-type Document = ReturnType<typeof snapshotDocument>;
+import {
+  type Cells,
+  type Document,
+  grownOf,
+  lockCells,
+  of,
+  poolCells,
+  sessionCells,
+  statementCells,
+  textLength,
+} from './cells.ts';
 
 /** Below 44 rows the charts of the Overview are below each other; a table has all of its rows on a high screen. */
 const [columns, rows, tableRows] = [320, 43, 150];
@@ -35,19 +37,8 @@ export function expectViews(readings: readonly Snapshot[], document: Document): 
   expectTable(press(state, '2'), sessionColumns, sessionRows(state), sessionCells(document));
   expectTable(press(state, '4'), lockColumns(theme.symbols), lockRows(state), lockCells(document));
   expectTable(press(state, '3'), statementColumns, statementRows(state), statementCells(document));
+  expectTable(press(state, '8'), poolColumns, poolRows(state), poolCells(state, readings));
 }
-
-/** Texts are no figures, and long ones are cut. */
-const textLength = 60;
-
-function textOf(query: string | null): string {
-  return oneLine(query ?? '')
-    .slice(0, textLength)
-    .trimEnd();
-}
-
-/** What each cell of a row says, by the id of its column. */
-type Cells = {[column: string]: string};
 
 /** `expected`: every row in any order. */
 function expectTable<R>(state: ConsoleState, shown: Column<R>[], found: R[], expected: Cells[]): void {
@@ -81,106 +72,6 @@ function expectTable<R>(state: ConsoleState, shown: Column<R>[], found: R[], exp
       )
       .sort();
   expect(sorted(printed), state.view).toEqual(sorted(expected));
-}
-
-function sessionCells({backends}: Document): Cells[] {
-  return backends.map(backend => ({
-    pid: String(backend.pid),
-    state: isBlocked(backend) ? `waits ${backend.blocked_by[0]}` : stateOf(backend),
-    age: formatAge(backend.state === 'active' ? backend.query_age_ms : backend.state_age_ms),
-    xact: formatAge(backend.xact_age_ms),
-    application: backend.application_name,
-    role: backend.usename ?? '-',
-    database: backend.datname ?? '-',
-    client: backend.client_addr ?? (backend.state === null ? '-' : 'local'),
-    wait:
-      backend.wait_event === null || backend.wait_event === 'ClientRead'
-        ? ''
-        : `${backend.wait_event_type}:${backend.wait_event}`,
-    blocked: backend.blocked_by.join(','),
-    query: textOf(backend.query),
-  }));
-}
-
-function isBlocked({blocked_by}: Backend): boolean {
-  return blocked_by.length > 0;
-}
-
-function stateOf({state}: Backend): string {
-  if (state === 'idle in transaction (aborted)') return 'aborted tx';
-  return state === 'idle in transaction' ? 'idle in tx' : (state ?? 'hidden');
-}
-
-/** Every session that waits or is waited for. */
-function lockCells({backends, lock_waits}: Document): Cells[] {
-  const waitersOf = (pid: number): Set<number> => {
-    const found = new Set<number>();
-    for (let size = -1; size < found.size; ) {
-      size = found.size;
-      for (const wait of lock_waits)
-        if (wait.blocked_by.some(each => each === pid || found.has(each))) found.add(wait.pid);
-    }
-    return found;
-  };
-  const pids = new Set(lock_waits.flatMap(({pid, blocked_by}) => [pid, ...blocked_by]));
-  return [...pids].map(pid => {
-    const backend = backends.find(each => each.pid === pid);
-    const wait = lock_waits.find(each => each.pid === pid);
-    const waiters = waitersOf(pid).size;
-    const object =
-      wait?.locktype === 'transactionid' ? `transaction ${wait.transactionid}, ${wait.object}` : wait?.object;
-    return {
-      pid: String(pid),
-      waiters: waiters === 0 ? '' : String(waiters),
-      state: backend === undefined ? '' : stateOf(backend),
-      age: wait === undefined ? '' : formatAge(wait.wait_age_ms),
-      xact: formatAge(backend?.xact_age_ms ?? null),
-      mode: object ?? '',
-      application: backend?.application_name ?? '',
-      query: textOf(backend?.query ?? null),
-    };
-  });
-}
-
-type StatementOf = Document['statements'][number];
-
-/** Over the interval between the two readings. */
-function statementCells({statements}: Document): Cells[] {
-  return statements.map(statement => {
-    const {calls, exec_ms} = grownOf(statement);
-    const ifCalled = (figure: number | null) => (calls === 0 ? null : figure);
-    return {
-      load: 'exec_share_ratio' in statement ? formatRatio(statement.exec_share_ratio) : '-',
-      exec: formatMs(of(statement, 'exec_ms_per_second')),
-      calls: formatCount(of(statement, 'calls_per_second')),
-      mean: formatMs(ifCalled(of(statement, 'interval_mean_exec_time_ms'))),
-      deviation: formatMs(ifCalled(of(statement, 'interval_stddev_exec_time_ms'))),
-      total: formatMs(exec_ms),
-      count: formatCount(calls),
-      rows: formatCount(of(statement, 'rows_per_second')),
-      hit: formatCount(of(statement, 'shared_blks_hit_per_second')),
-      read: formatCount(of(statement, 'shared_blks_read_per_second')),
-      temp: formatCount(of(statement, 'temp_blks_per_second')),
-      wal: formatBytes(of(statement, 'wal_bytes_per_second')),
-      role: statement.usename ?? statement.userid,
-      database: statement.datname ?? statement.dbid,
-      query: textOf(statement.query ?? `(${statement.queryid})`),
-    };
-  });
-}
-
-function of(statement: StatementOf, figure: string): number | null {
-  return ((statement as Record<string, unknown>)[figure] as number | undefined) ?? null;
-}
-
-function grownOf(statement: StatementOf): {calls: number | null; exec_ms: number | null} {
-  const seconds = (of(statement, 'interval_ms') ?? Number.NaN) / 1000;
-  const grown = (rate: string) => {
-    const value = (of(statement, rate) ?? Number.NaN) * seconds;
-    return Number.isNaN(value) ? null : value;
-  };
-  const calls = grown('calls_per_second');
-  return {calls: calls === null ? null : Math.round(calls), exec_ms: grown('exec_ms_per_second')};
 }
 
 /** The title of the groups, beside which the charts begin. */
