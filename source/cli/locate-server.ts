@@ -17,10 +17,10 @@ export function locateServer(
   {env, cwd}: CliContext,
   {url, flags}: {url: string | undefined; flags: ServerFlags},
 ): Promise<ConnectionRequest> {
-  const {host, port, username, dbname, target, production, readOnly} = flags;
+  const {host, port, username, dbname, target, production, readOnly, pooler} = flags;
   return locateServerOn(localMachine(env, cwd), {
     url,
-    flags: {host, port, user: username, database: dbname, target, production, readOnly},
+    flags: {host, port, user: username, database: dbname, target, production, readOnly, pooler},
   });
 }
 
@@ -31,10 +31,11 @@ export async function locateServerOn(
 ): Promise<ConnectionRequest> {
   const find = () => findServer(machine, call);
   const request = await find();
-  const {rescue} = request;
+  const {pooler, rescue} = request;
   return {
     ...renewable(request, find),
     rescue: rescue && renewable(rescue, async () => (await find()).rescue),
+    pooler: pooler && renewable(pooler, async () => (await find()).pooler),
   };
 }
 
@@ -88,7 +89,7 @@ async function readTargetUrls(
   name: string,
   configuration: Configuration | null,
   machine: Machine,
-): Promise<{url: string; rescue_url: string | null}> {
+): Promise<{url: string; rescue_url: string | null; pooler_url: string | null}> {
   const target = configuration?.targets.get(name);
   if (target === undefined) throw unknownTarget(name, configuration, machine);
   const {resolveUrl} = await import('../config/configuration.ts');
@@ -97,6 +98,7 @@ async function readTargetUrls(
   return {
     url: await read(target.url, 'the URL'),
     rescue_url: target.rescue_url === null ? null : await read(target.rescue_url, 'the rescue URL'),
+    pooler_url: target.pooler_url === null ? null : await read(target.pooler_url, 'the pooler URL'),
   };
 }
 

@@ -6,6 +6,7 @@ import {
   loadDiagnosisData,
   loadFacts,
   noDiagnosisData,
+  timesAfter,
   withFacts,
 } from '../core/recipe/diagnose.ts';
 import type {Finding, Recipe} from '../model/recipe.ts';
@@ -28,6 +29,7 @@ const readers: Readers = {
     (await import('../postgres/facts/index-advice.ts')).readIndexAdvice(connection, need),
   maintenance: async connection =>
     (await import('../postgres/facts/maintenance.ts')).readMaintenance(connection),
+  pooler: async connection => (await import('../postgres/facts/pooler.ts')).readPooler(connection),
   pooler_file: async (_, need) => (await import('../scan/application-files.ts')).readPoolerFileAt(need),
   prepared_transactions: async connection =>
     (await import('../postgres/facts/locks.ts')).readPreparedTransactions(connection),
@@ -94,15 +96,17 @@ export function cacheDiagnosisData(
   now: () => number,
 ): (findings?: readonly Finding[]) => Promise<DiagnosisData> {
   let data: DiagnosisData = noDiagnosisData;
-  let times: DataTimes = {all_ms: null, facts_ms: null};
+  let times: DataTimes = {all_ms: null, facts_ms: null, pooler_ms: null};
   let isLoading = false;
   return async (findings = []) => {
-    const due = isLoading ? null : dueData(now(), times, findings);
+    const due = isLoading ? null : dueData(now(), times, {findings, data});
     if (due === null) return data;
-    times = {all_ms: due === 'all' ? now() : times.all_ms, facts_ms: now()};
+    times = timesAfter(due, now(), times);
     isLoading = true;
     const loaded = (
-      due === 'all' ? loadDiagnosisData(recipes, load) : loadFacts(load).then(facts => withFacts(data, facts))
+      due === 'all'
+        ? loadDiagnosisData(recipes, load)
+        : loadFacts(load, due).then(facts => withFacts(data, facts))
     ).then(
       newer => {
         data = newer;

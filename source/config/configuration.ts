@@ -14,7 +14,8 @@ import {AbortError, exitCodes, usageError} from '../core/errors.ts';
 import {type Entry, type Fields, isTable, type Report, readFields, type Table} from './fields.ts';
 
 const settingKeys = ['recipes', 'protected', 'thresholds', 'applications', 'theme', 'read_only'];
-const urlKeys = ['url', 'url_env', 'url_command', 'rescue_url', 'rescue_url_env', 'rescue_url_command'];
+const urlNames = ['url', 'rescue_url', 'pooler_url'] as const;
+const urlKeys = urlNames.flatMap(name => [name, `${name}_env`, `${name}_command`]);
 
 /** The file, its folder and the user's home. Relative recipe folders are resolved against `folder`. */
 type Place = {file: string; folder: string; home: string};
@@ -57,6 +58,7 @@ function readTarget(
     environment: fields.choice('environment', environments),
     url: readUrl(fields, 'url', report),
     rescue_url: readUrl(fields, 'rescue_url', report),
+    pooler_url: readUrl(fields, 'pooler_url', report),
     settings: {...readSettings(fields, settings, place), ...(cores !== null && {cores})},
   };
   const {url} = target;
@@ -64,7 +66,7 @@ function readTarget(
   return url === null ? null : {...target, url};
 }
 
-function readUrl(fields: Fields, key: 'url' | 'rescue_url', report: Report): UrlSource | null {
+function readUrl(fields: Fields, key: (typeof urlNames)[number], report: Report): UrlSource | null {
   const sources = [
     {kind: 'literal', name: key},
     {kind: 'variable', name: `${key}_env`},

@@ -234,9 +234,10 @@ async function loadDiagnosisDataLazily(
   {due, at_ms}: Extract<Effect, {kind: 'load-diagnosis-data'}>,
 ): Promise<Message> {
   const {loadDiagnosisData, loadFacts} = await import('../core/recipe/diagnose.ts');
-  return due === 'all'
-    ? {kind: 'diagnosis-data', at_ms, diagnosisData: await loadDiagnosisData(recipes, loadData)}
-    : {kind: 'facts', at_ms, ...(await loadFacts(loadData))};
+  if (due === 'all')
+    return {kind: 'diagnosis-data', at_ms, diagnosisData: await loadDiagnosisData(recipes, loadData)};
+  const loaded = await loadFacts(loadData, due);
+  return due === 'facts' ? {kind: 'facts', at_ms, ...loaded} : {kind: 'pooler', ...loaded};
 }
 
 /**

@@ -23,6 +23,8 @@ export type ConfiguredTarget = {
   url: UrlSource;
   /** Used when every connection slot is taken. */
   rescue_url: UrlSource | null;
+  /** PgBouncer's admin console in front of the server. */
+  pooler_url: UrlSource | null;
   /** Including those for every server. */
   settings: TargetSettings;
 };

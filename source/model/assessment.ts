@@ -1,4 +1,5 @@
 import type {ApplicationPool, PoolQueue} from './application-pool.ts';
+import type {Pooler} from './pooler.ts';
 import type {Change, Finding} from './recipe.ts';
 import type {Maintenance, SettingOverride} from './recipe-data.ts';
 import type {
@@ -64,6 +65,7 @@ export type AssessmentFacts = {
   write_state?: WriteState;
   sequences?: SequenceUse[];
   replication?: Replication;
+  pooler?: Pooler;
   foreign_keys?: UncoveredForeignKey[];
 };
 

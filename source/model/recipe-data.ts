@@ -1,6 +1,7 @@
 import type {Application, EnvFile, PoolerFile, PrismaSchema, PrismaSchemaNeed} from './application.ts';
 import type {Catalog} from './catalog.ts';
 import type {IndexAdvice, IndexAdviceNeed} from './index-advice.ts';
+import type {PoolerReading} from './pooler.ts';
 import type {Replication, SequenceUse, ServerSettings, WriteState} from './server-facts.ts';
 import type {Sql} from './step.ts';
 
@@ -26,6 +27,8 @@ export type RecipeData = {
   write_state?: WriteState;
   sequences?: SequenceUse[];
   replication?: Replication;
+  /** The PgBouncer in front of the server. */
+  pooler?: PoolerReading;
   /** The pool settings found in an application's folder. */
   application?: Application;
   env_file?: EnvFile;
@@ -52,6 +55,7 @@ export type DataRequirements = {
   write_state?: true;
   sequences?: true;
   replication?: true;
+  pooler?: true;
   application?: {folder: string; variable?: string};
   env_file?: {path: string; variable: string};
   pooler_file?: {path: string};

@@ -107,6 +107,13 @@ export const serverFlags = {
     help: "Treat the server as production: to confirm a change, type the server's name",
   },
   readOnly: {type: 'boolean', group: 'Server', help: 'Refuse every change of the server and of files'},
+  pooler: {
+    type: 'string',
+    value: 'URL',
+    group: 'Server',
+    help: "URL of PgBouncer's admin console in front of the server: its pools, clients and queue",
+    default: '$POOLCTL_POOLER_URL',
+  },
   wait: {
     type: 'string',
     value: 'TIME',
@@ -161,14 +168,6 @@ export const ratesFlag = {
     type: 'string',
     value: 'TIME',
     help: 'Take a second snapshot after this long, 0.1s to 60s, and print rates per second',
-  },
-} as const satisfies Flags;
-
-export const poolerFlag = {
-  pooler: {
-    type: 'string',
-    value: 'URL',
-    help: "URL of PgBouncer's admin console, to count waiting clients",
   },
 } as const satisfies Flags;
 

@@ -1,8 +1,7 @@
 import {AbortError, exitCodes} from '../../core/errors.ts';
-import {withDeadline} from '../../postgres/connect/client.ts';
 import {locate} from '../../postgres/connect/locate.ts';
 import {localMachine} from '../../postgres/connect/machine.ts';
-import {closeClient, openClient} from '../../postgres/connect/open-client.ts';
+import {openPoolerConsole, poolerUrlHint} from '../../postgres/connect/pooler-console.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 import {type CliContext, printMessage} from '../context.ts';
 
@@ -30,7 +29,7 @@ export async function openPoolerClients(
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw new AbortError(`cannot query PgBouncer's admin console: ${reason}`, {
-        hint: 'Connect to the database "pgbouncer" of the pooler, as a role in admin_users or stats_users.',
+        hint: poolerUrlHint,
         exitCode: exitCodes.connection,
         cause: error,
       });
@@ -53,24 +52,19 @@ export async function openPoolerClients(
   };
 }
 
-const answerWithinMs = 5000;
-
-/**
- * Connects to the console, which supports the simple protocol only and no startup options. SHOW POOLS has 12 to 17
- * columns by version, so they are read by name. Throws as `openClient`, and the console's errors.
- */
+/** Throws as `openPoolerConsole`, and the console's errors. */
 async function openPoolerAdmin(request: ConnectionRequest) {
-  const {client} = await openClient(request, '');
+  const console = await openPoolerConsole(request);
   /** Clients of all pools that sent a statement and wait for a server connection. */
   const waitingClients = async () => {
-    const {rows} = await withDeadline(client.query<{cl_waiting?: unknown}>('SHOW POOLS'), answerWithinMs);
+    const rows = await console.query('SHOW POOLS');
     return rows.reduce((sum, {cl_waiting}) => sum + Number(cl_waiting ?? 0), 0);
   };
   try {
     await waitingClients();
   } catch (error) {
-    await closeClient(client);
+    await console.close();
     throw error;
   }
-  return {waitingClients, close: () => closeClient(client)};
+  return {waitingClients, close: console.close};
 }

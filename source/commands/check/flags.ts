@@ -1,12 +1,4 @@
-import {
-  type Flags,
-  jsonFlag,
-  poolerFlag,
-  ratesFlag,
-  recipesFlag,
-  serverFlags,
-  type Usage,
-} from '../../cli/call/usage.ts';
+import {type Flags, jsonFlag, ratesFlag, recipesFlag, serverFlags, type Usage} from '../../cli/call/usage.ts';
 import {type MetricName, metricOf} from '../../core/health/metrics.ts';
 import {describeDefault, thresholds, watchDefaults} from '../../core/health/thresholds.ts';
 import {writeDuration} from '../../core/text/time.ts';
@@ -105,7 +97,6 @@ export const usage = {
       default: String(thresholds.slower_times.warning),
     },
     ...ratesFlag,
-    ...poolerFlag,
     ...recipesFlag,
     ...jsonFlag,
     failOn: {

@@ -12,8 +12,10 @@ import {exitCodes, usageError} from '../../core/errors.ts';
 import {isUnseen} from '../../core/sessions/session.ts';
 import {jsonText} from '../../core/text/json.ts';
 import type {Sample} from '../../model/assessment.ts';
+import type {Pooler, PoolerReading} from '../../model/pooler.ts';
 import type {ExitCode} from '../../model/run.ts';
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
+import type {Connection} from '../../postgres/connect/connect.ts';
 
 export const usage = {
   name: 'snapshot',
@@ -45,7 +47,8 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
   const times = readTimes(flags);
   return withConnection(context, request, flags, async (connection, signal) => {
     if (times === null) {
-      printSnapshot(await readSnapshot(connection, {rates_over_ms, signal}), context.output);
+      const snapshot = await readSnapshot(connection, {rates_over_ms, signal});
+      printSnapshot(snapshot, context.output, {pooler: await readPoolerOf(connection)});
       return exitCodes.ok;
     }
     const {for_ms, every_ms} = times;
@@ -58,7 +61,8 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
       load = addLoad(load, snapshot);
       last = snapshot;
     });
-    if (last !== null) printSnapshot(last, context.output, {samples, load});
+    if (last !== null)
+      printSnapshot(last, context.output, {samples, load, pooler: await readPoolerOf(connection)});
     return exitCodes.ok;
   });
 }
@@ -81,22 +85,38 @@ function readTimes(flags: {[name in 'for' | 'every' | 'rates']?: string | undefi
   return {for_ms, every_ms: Math.min(every_ms, for_ms)};
 }
 
+/** Loaded only where one is known. */
+async function readPoolerOf(connection: Connection): Promise<PoolerReading | null> {
+  if (connection.request.pooler === null && !connection.is_pooled) return null;
+  return (await import('../../postgres/facts/pooler.ts')).readPooler(connection);
+}
+
 type Readings = {samples: readonly Sample[]; load: LoadHistory};
 
 /** Prints JSON, indented on a terminal. Reports unavailable sections on stderr, too. */
 export function printSnapshot(
-  snapshot: Snapshot,
+  whole: Snapshot,
   output: Output,
-  over: Readings = {samples: samplesOf([snapshot]), load: addLoad(noLoad, snapshot)},
+  {
+    pooler = null,
+    samples = samplesOf([whole]),
+    load = addLoad(noLoad, whole),
+  }: Partial<Readings> & {pooler?: PoolerReading | null} = {},
 ): void {
-  output.stdout(jsonText(snapshotDocument(snapshot, over), output.isTty ? 2 : 0));
+  const missing = pooler?.problem ? [{section: 'poolers', sqlstate: null, ...pooler.problem}] : [];
+  const snapshot = {
+    ...whole,
+    unavailable: [...whole.unavailable, ...missing.map(({address: _, ...rest}) => rest)],
+  };
+  const document = snapshotDocument(snapshot, {samples, load}, pooler?.pooler ?? null);
+  output.stdout(jsonText(document, output.isTty ? 2 : 0));
   for (const {section, reason, remedy} of snapshot.unavailable) {
     output.stderr(`${section}: ${reason}. ${remedy}`);
   }
 }
 
 /** The documented JSON: `schema_version` comes first, and rates are next to their counters. */
-export function snapshotDocument(whole: Snapshot, {samples, load}: Readings) {
+export function snapshotDocument(whole: Snapshot, {samples, load}: Readings, pooler: Pooler | null) {
   const {schema_version, ...snapshot} = whole;
   const over = loadOver(load, Infinity);
   return {
@@ -106,6 +126,8 @@ export function snapshotDocument(whole: Snapshot, {samples, load}: Readings) {
     /** null: what some sessions do is hidden from this role. */
     waits: snapshot.backends.some(isUnseen) ? null : waitsOfAll(over),
     load: over && summarizeLoad(over, coresOf(whole)),
+    /** null: no PgBouncer is known, or it cannot be read. */
+    poolers: pooler === null ? null : [pooler],
     statements: snapshot.statements.map(flattenStatement),
     databases: snapshot.databases.map(({rates, ...database}) => ({...database, ...rates})),
   };

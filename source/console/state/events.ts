@@ -43,6 +43,8 @@ export function handleEvent(state: ConsoleState, event: Event): UpdateResult {
         diagnosisData: withFacts(state.diagnosisData, event),
         facts_of_ms: event.at_ms,
       });
+    case 'pooler':
+      return noEffects({...state, diagnosisData: withFacts(state.diagnosisData, event)});
     case 'session-described':
     case 'statement-formatted':
     case 'explained':

@@ -4,7 +4,14 @@ import {addLoad, type LoadHistory, noLoad} from '../../core/activity/session-loa
 import {isOtherServer} from '../../core/assessment/sample.ts';
 import {addSample} from '../../core/assessment/samples.ts';
 import {whyReadOnly} from '../../core/engine/run-state.ts';
-import {type DiagnosisData, dueData, type LoadedFacts, noDiagnosisData} from '../../core/recipe/diagnose.ts';
+import {
+  type DiagnosisData,
+  type DueData,
+  dueData,
+  type LoadedFacts,
+  noDiagnosisData,
+  timesAfter,
+} from '../../core/recipe/diagnose.ts';
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
 import type {AssessmentFacts} from '../../model/assessment.ts';
 import type {RecordedSnapshot} from '../../model/ports.ts';
@@ -36,6 +43,8 @@ export type ReadingSlice = Findings & {
   diagnosis_data_at_ms: number | null;
   /** The same of the facts that are cheap to read. */
   facts_at_ms: number | null;
+  /** The same of the pooler. */
+  pooler_at_ms: number | null;
   /** When the facts known now were requested. */
   facts_of_ms: number | null;
   interval_ms: number;
@@ -65,15 +74,16 @@ export type ReadingEvent =
   | {kind: 'lost'; message: string; hint: string | null; retry_in_ms: number | null}
   | {kind: 'connecting'; message: string}
   | {kind: 'diagnosis-data'; at_ms: number; diagnosisData: DiagnosisData}
-  | ({kind: 'facts'; at_ms: number} & LoadedFacts);
+  | ({kind: 'facts'; at_ms: number} & LoadedFacts)
+  | ({kind: 'pooler'} & LoadedFacts);
 
 export type ReadingEffect =
   | {kind: 'set-interval'; interval_ms: number}
   | {kind: 'refresh'}
   /** The sampler reads statements at every tick only while they are shown, and these texts. */
   | {kind: 'show'; statements: boolean; texts: string[]}
-  /** All of it, or the facts that are cheap to read; `at_ms` comes back with them. */
-  | {kind: 'load-diagnosis-data'; due: 'all' | 'facts'; at_ms: number};
+  /** `at_ms` comes back with it. */
+  | {kind: 'load-diagnosis-data'; due: DueData; at_ms: number};
 
 export type ReadingOptions = {
   address: string;
@@ -103,6 +113,7 @@ export function createReading(options: ReadingOptions): ReadingSlice {
     diagnosisData: noDiagnosisData,
     diagnosis_data_at_ms: null,
     facts_at_ms: null,
+    pooler_at_ms: null,
     facts_of_ms: null,
     letters: {},
     history: [],
@@ -200,12 +211,18 @@ const leastReadings = 2;
 export function requestDiagnosisData<State extends ReadingSlice>(
   state: State,
 ): {state: State; effects: ReadingEffect[]} {
-  const {snapshot, history, diagnosis_data_at_ms: all_ms, facts_at_ms: facts_ms, isPaused} = state;
+  const {snapshot, history, isPaused} = state;
   if (snapshot === null || isPaused || history.length < leastReadings) return {state, effects: []};
   const at_ms = Date.parse(snapshot.at);
-  const due = dueData(at_ms, {all_ms, facts_ms}, state.findings);
+  const times = {
+    all_ms: state.diagnosis_data_at_ms,
+    facts_ms: state.facts_at_ms,
+    pooler_ms: state.pooler_at_ms,
+  };
+  const due = dueData(at_ms, times, {findings: state.findings, data: state.diagnosisData});
   if (due === null) return {state, effects: []};
-  const requested = {...(due === 'all' && {diagnosis_data_at_ms: at_ms}), facts_at_ms: at_ms};
+  const {all_ms, facts_ms, pooler_ms} = timesAfter(due, at_ms, times);
+  const requested = {diagnosis_data_at_ms: all_ms, facts_at_ms: facts_ms, pooler_at_ms: pooler_ms};
   return {state: {...state, ...requested}, effects: [{kind: 'load-diagnosis-data', due, at_ms}]};
 }
 

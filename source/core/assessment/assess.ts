@@ -125,6 +125,7 @@ function lookedAt({unavailable}: Snapshot, facts: AssessmentFacts): string[] {
     ...(facts.write_state ? ['whether the server takes writes'] : []),
     ...(facts.sequences ? ['sequences'] : []),
     ...(facts.replication ? ['replication'] : []),
+    ...(facts.pooler ? ["PgBouncer's pools"] : []),
   ];
 }
 

@@ -16,6 +16,7 @@ export const assessmentRequires: DataRequirements = {
   write_state: true,
   sequences: true,
   replication: true,
+  pooler: true,
 };
 
 /** Harms that are found in these facts, or explained by them. */
@@ -33,7 +34,8 @@ export const mostFacts = 50;
 
 /** The part of the facts that an assessment reads. */
 export function assessmentFacts(data: RecipeData): AssessmentFacts {
-  const {maintenance, role_settings, server_settings, catalog, write_state, sequences, replication} = data;
+  const {maintenance, role_settings, server_settings, catalog, write_state, sequences, replication, pooler} =
+    data;
   return {
     ...(maintenance && {maintenance: worstOf(maintenance)}),
     ...(role_settings && {setting_overrides: role_settings.overrides.slice(0, mostFacts)}),
@@ -42,6 +44,7 @@ export function assessmentFacts(data: RecipeData): AssessmentFacts {
     ...(write_state && {write_state}),
     ...(sequences && {sequences: sequences.slice(0, mostFacts)}),
     ...(replication && {replication}),
+    ...(pooler?.pooler && {pooler: pooler.pooler}),
   };
 }
 

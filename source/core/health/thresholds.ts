@@ -114,6 +114,13 @@ export const thresholds = {
     meaning: 'Clients waiting for a server connection in PgBouncer.',
     source: 'SHOW POOLS',
   },
+  pooler_max_wait_ms: {
+    unit: 'ms',
+    warning: 1000,
+    critical: 10_000,
+    meaning: 'Longest time that a client has waited for a server connection in PgBouncer.',
+    source: 'SHOW POOLS',
+  },
   availability_ratio: {
     unit: 'ratio',
     critical: 0.5,

@@ -13,20 +13,36 @@ const diagnosisDataEveryMs = 60_000;
 /** The same of the facts that are cheap to read, while a finding rests on them: it goes soon after its cause. */
 const factsEveryMs = 15_000;
 
-/** When data was last requested, in milliseconds of one clock; null: not yet. */
-export type DataTimes = {all_ms: number | null; facts_ms: number | null};
+/** The same of a PgBouncer's queues, where one is known: they come and go. */
+const poolerEveryMs = 5000;
 
-/** What has to be read now: everything, or the facts that are cheap to read. A clock can be set back. */
+/** When data was last requested, in milliseconds of one clock; null: not yet. */
+export type DataTimes = {all_ms: number | null; facts_ms: number | null; pooler_ms: number | null};
+
+/** Everything, the facts that are cheap to read, or the pooler alone. */
+export type DueData = 'all' | 'facts' | 'pooler';
+
+/** What has to be read now. A clock can be set back. */
 export function dueData(
   now_ms: number,
-  {all_ms, facts_ms}: DataTimes,
-  findings: readonly Finding[],
-): 'all' | 'facts' | null {
+  {all_ms, facts_ms, pooler_ms}: DataTimes,
+  {findings, data}: {findings: readonly Finding[]; data: DiagnosisData},
+): DueData | null {
   const isOlder = (at_ms: number | null, age_ms: number) =>
     at_ms === null || Math.abs(now_ms - at_ms) >= age_ms;
   if (isOlder(all_ms, diagnosisDataEveryMs)) return 'all';
   const restsOnFacts = findings.some(({harm}) => harm !== undefined && harmsOfFacts.has(harm.kind));
-  return restsOnFacts && isOlder(facts_ms, factsEveryMs) ? 'facts' : null;
+  if (restsOnFacts && isOlder(facts_ms, factsEveryMs)) return 'facts';
+  return data.ofAssessment.pooler !== undefined && isOlder(pooler_ms, poolerEveryMs) ? 'pooler' : null;
+}
+
+/** The times after `due` has been requested: what is more contains what is less. */
+export function timesAfter(due: DueData, now_ms: number, {all_ms, facts_ms}: DataTimes): DataTimes {
+  return {
+    all_ms: due === 'all' ? now_ms : all_ms,
+    facts_ms: due === 'pooler' ? facts_ms : now_ms,
+    pooler_ms: now_ms,
+  };
 }
 
 export type Diagnosis = {
@@ -111,10 +127,13 @@ export async function loadDiagnosisData(recipes: readonly Recipe[], load: Load):
   return withFacts(noDiagnosisData, await loadEach(required, load));
 }
 
-/** Loads the facts of the assessment again, without the catalog, which is expensive to read. Throws as `loadDiagnosisData`. */
-export async function loadFacts(load: Load): Promise<LoadedFacts> {
+/**
+ * Loads the facts of the assessment again, without the catalog, which is expensive to read, or the pooler alone. Throws as
+ * `loadDiagnosisData`.
+ */
+export async function loadFacts(load: Load, due: Exclude<DueData, 'all'> = 'facts'): Promise<LoadedFacts> {
   const {catalog: _, ...cheap} = assessmentRequires;
-  return loadEach([cheap], load);
+  return loadEach([due === 'pooler' ? {pooler: true} : cheap], load);
 }
 
 /** What was read, and the requested facts that could not be. */
@@ -122,9 +141,15 @@ export type LoadedFacts = {facts: RecipeData; unread: Unread[]};
 
 /** The data with facts that were read later. One that could not be read again is kept. */
 export function withFacts(data: DiagnosisData, {facts, unread}: LoadedFacts): DiagnosisData {
+  // A PgBouncer that answers no more has no queue that is known.
+  const {pooler, ...others} = data.ofAssessment;
   return {
     facts: {...data.facts, ...facts},
-    ofAssessment: {...data.ofAssessment, ...assessmentFacts(facts)},
+    ofAssessment: {
+      ...others,
+      ...(pooler !== undefined && facts.pooler === undefined && {pooler}),
+      ...assessmentFacts(facts),
+    },
     unread: [
       ...data.unread.filter(({fact}) => !(fact in facts) && !unread.some(each => each.fact === fact)),
       ...unread,

@@ -74,6 +74,7 @@ export function buildRequest(
     environment: null,
     settings: noSettings,
     rescue: null,
+    pooler: null,
   };
 }
 

@@ -16,6 +16,8 @@ export type LocateFlags = {
   target?: string | undefined;
   production?: boolean | undefined;
   readOnly?: boolean | undefined;
+  /** URL of PgBouncer's admin console. */
+  pooler?: string | undefined;
 };
 
 export type LocateOptions = {
@@ -25,13 +27,13 @@ export type LocateOptions = {
   /** null if there is no configuration file. */
   configuration?: Configuration | null;
   /** The addresses of the target that `flags.target` names. */
-  target?: {url: string; rescue_url: string | null} | null;
+  target?: {url: string; rescue_url: string | null; pooler_url: string | null} | null;
 };
 
 /**
  * Finds the server by the first of: `[url]` or `--target`; exported variables (POOLCTL_DATABASE_URL, DIRECT_URL,
  * DATABASE_URL, PGSERVICE, PGHOST and the like); the same URLs in ./.env; libpq's defaults. Flags override the address;
- * with `-h` no URL is used. The rescue URL never comes from ./.env. Throws AbortError (exit 2) for what is not an
+ * with `-h` no URL is used. Rescue and pooler URL never come from ./.env. Throws AbortError (exit 2) for what is not an
  * address, and for a target or service that does not exist.
  */
 export function locate(options: LocateOptions): ConnectionRequest {
@@ -56,10 +58,17 @@ export function locate(options: LocateOptions): ConnectionRequest {
       : marks.some(isTruthy)
         ? 'POOLCTL_READ_ONLY'
         : null;
-  const perTarget = {is_production, read_only, environment, settings: known.settings};
+  const perTarget = {
+    is_production,
+    read_only,
+    environment,
+    settings: known.settings,
+    pooler: findPooler(options),
+  };
   const rescue = findRescue(options);
-  const isIgnored = dotenv.variables.POOLCTL_RESCUE_URL && !machine.env.POOLCTL_RESCUE_URL;
-  const ignored = isIgnored ? ['POOLCTL_RESCUE_URL in ./.env is ignored: export it instead'] : [];
+  const ignored = ['POOLCTL_RESCUE_URL', 'POOLCTL_POOLER_URL']
+    .filter(name => dotenv.variables[name] && !machine.env[name])
+    .map(name => `${name} in ./.env is ignored: export it instead`);
   return {
     ...request,
     ...perTarget,
@@ -74,7 +83,20 @@ function findRescue({flags, machine, target}: LocateOptions): ConnectionRequest 
     const source = `the rescue URL of target "${flags.target}"`;
     return requestFromUrl({url: target.rescue_url, source, origin: call}, machine);
   }
-  const [variable, url] = ['POOLCTL_RESCUE_URL', machine.env.POOLCTL_RESCUE_URL] as const;
+  return requestFromVariable('POOLCTL_RESCUE_URL', machine);
+}
+
+function findPooler({flags, machine, target}: LocateOptions): ConnectionRequest | null {
+  const [url, source] =
+    flags.pooler === undefined
+      ? [target?.pooler_url, `the pooler URL of target "${flags.target}"`]
+      : [flags.pooler, '--pooler'];
+  if (url) return requestFromUrl({url, source, origin: {kind: 'call'}}, machine);
+  return requestFromVariable('POOLCTL_POOLER_URL', machine);
+}
+
+function requestFromVariable(variable: string, machine: Machine): ConnectionRequest | null {
+  const url = machine.env[variable];
   if (!url) return null;
   return requestFromUrl({url, source: variable, origin: {kind: 'environment', variable}}, machine);
 }

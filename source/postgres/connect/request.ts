@@ -83,6 +83,8 @@ export type ConnectionRequest = {
   settings: TargetSettings;
   /** The rescue URL, used when every slot is taken. */
   rescue: ConnectionRequest | null;
+  /** The admin console of the PgBouncer in front of the server; null if it is not known. */
+  pooler: ConnectionRequest | null;
 };
 
 /** Where the address comes from, in short: `.env`, `DATABASE_URL`; null for the command line and for defaults. */

@@ -1,4 +1,5 @@
 import {writableOf} from '../../core/assessment/harms/writable.ts';
+import {preparedStatementAdvice} from '../../core/pool/pooler.ts';
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
 import {newerThanKnown, newestKnownMajor} from '../../core/text/format.ts';
 import type {AssessmentFacts} from '../../model/assessment.ts';
@@ -8,6 +9,7 @@ import {type Connection, connect} from '../connect/connect.ts';
 import {toAbortError} from '../connect/errors.ts';
 import type {ConnectionRequest} from '../connect/request.ts';
 import {poolerInBetween} from '../connect/request.ts';
+import {poolerRequest, readPooler} from '../facts/pooler.ts';
 import {readReplication} from '../facts/replication.ts';
 import {readSequences} from '../facts/sequences.ts';
 import {readWriteState} from '../facts/write-state.ts';
@@ -50,6 +52,7 @@ export async function examine(connection: Connection): Promise<DoctorReport> {
         writesCheck(target, facts),
         ...checkTarget({target, data, unavailable}),
         ...(await rescue(request, target)),
+        ...(await pgBouncer(connection)),
       ],
     };
   } catch (error) {
@@ -125,6 +128,28 @@ async function rescue({rescue: request}: ConnectionRequest, target: Target): Pro
     const detail = `the rescue URL (${request.source}) does not work: ${message}`;
     return [missing(id, detail, {remedy: hint ?? 'Correct the address.'})];
   }
+}
+
+/** Whether PgBouncer's admin console can be read, and whether it keeps prepared statements. */
+async function pgBouncer(connection: Connection): Promise<DoctorCheck[]> {
+  if (poolerRequest(connection) === null) return [];
+  const id = 'PgBouncer';
+  const {pooler, problem} = await readPooler(connection);
+  if (problem !== null) {
+    // Another pooler may be in between, which has no such console.
+    const report = connection.request.pooler === null ? advice : missing;
+    return [report(id, problem.reason, {remedy: problem.remedy})];
+  }
+  const mode = pooler.settings.pool_mode;
+  const readable = ok(
+    id,
+    `PgBouncer ${pooler.version} at ${pooler.address}, ${mode} mode: its pools can be read`,
+  );
+  const prepared = preparedStatementAdvice(pooler);
+  if (prepared === null) return [readable];
+  const {detail, remedy, is_lossy} = prepared;
+  const isLost = is_lossy || connection.request.prisma?.pgbouncer === true;
+  return [readable, isLost ? advice('prepared', detail, {remedy}) : ok('prepared', detail, remedy)];
 }
 
 /** What only the doctor needs, in one query. Throws the server's errors. */

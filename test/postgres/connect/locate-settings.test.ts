@@ -81,10 +81,22 @@ describe('production and rescue', () => {
     const files = {'/app/.env': 'POOLCTL_RESCUE_URL=postgres://file@h/d'};
     expect(find({files})).toMatchObject({
       rescue: null,
+      pooler: null,
       warnings: ['POOLCTL_RESCUE_URL in ./.env is ignored: export it instead'],
     });
     expect(find({files, env})).toMatchObject({rescue: {user: 'root'}, warnings: []});
     expect(find({}).rescue).toBeNull();
+  });
+
+  it("PgBouncer's console is that of --pooler, of the target or of POOLCTL_POOLER_URL, not of ./.env", () => {
+    const env = {DATABASE_URL: 'postgres://u@h/d', POOLCTL_POOLER_URL: 'postgres://env@p:6432/pgbouncer'};
+    const files = {'/app/.env': 'POOLCTL_POOLER_URL=postgres://file@p/pgbouncer'};
+    expect(find({env}).pooler).toMatchObject({user: 'env', host: 'p', port: 6432, database: 'pgbouncer'});
+    expect(find({env, flags: {pooler: 'postgres://flag@p/pgbouncer'}}).pooler?.user).toBe('flag');
+    expect(find({files})).toMatchObject({
+      pooler: null,
+      warnings: ['POOLCTL_POOLER_URL in ./.env is ignored: export it instead'],
+    });
   });
 
   it('POOLCTL_PRODUCTION in ./.env marks a server as production, and cannot unmark one', () => {
@@ -115,6 +127,7 @@ describe('read-only', () => {
       environment: null,
       url: {kind: 'literal', text: 'postgres://u@h/d'},
       rescue_url: null,
+      pooler_url: null,
     } as const;
     const targets = new Map(isTarget ? [['shop', {...target, settings: all}]] : []);
     return {configuration: {file, targets, settings: isTarget ? noSettings : all}};

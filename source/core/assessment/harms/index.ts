@@ -8,6 +8,7 @@ import {examineHorizon} from './horizon.ts';
 import {examineInstances} from './instances.ts';
 import {examineLongStatements} from './long-statements.ts';
 import {examineLwlocks} from './lwlocks.ts';
+import {examinePooler} from './pooler.ts';
 import {examinePools} from './pools.ts';
 import {examineSlots} from './slots.ts';
 import {examineSlow} from './slow.ts';
@@ -29,5 +30,6 @@ export const examinations: readonly Examine[] = [
   examineWrites,
   examineSlots,
   examinePools,
+  examinePooler,
   examineInstances,
 ];

@@ -1,0 +1,172 @@
+import type {Pooler, PoolerClient, PoolerDatabase, PoolerPool} from '../../model/pooler.ts';
+import type {Backend} from '../../model/snapshot.ts';
+import {groupBy} from '../group-by.ts';
+import {thresholds} from '../health/thresholds.ts';
+import {isIdleInTransaction} from '../sessions/session.ts';
+import {counted, formatMs} from '../text/format.ts';
+
+/** Why clients wait in PgBouncer; `fine` if none has waited for long. */
+export type PoolerVerdict = 'paused' | 'disabled' | 'no server' | 'logging in' | 'full' | 'waiting' | 'fine';
+
+/** A pool with what is known of it besides. */
+export type PoolerQueue = {
+  pool: PoolerPool;
+  /** null if SHOW DATABASES does not list it. */
+  database: PoolerDatabase | null;
+  /** Its server connections that are sessions here. */
+  sessions: Backend[];
+  verdict: PoolerVerdict;
+  /** The verdict in a sentence. */
+  reason: string;
+  /** Clients have waited for longer than a moment. */
+  is_harmful: boolean;
+};
+
+/** `shop/app`, which identifies a pool within its PgBouncer. */
+export function poolerPoolName({database, user}: Pick<PoolerPool, 'database' | 'user'>): string {
+  return `${database}/${user}`;
+}
+
+/** Every pool, those with the longest wait first. */
+export function poolerQueues(pooler: Pooler, backends: readonly Backend[]): PoolerQueue[] {
+  const links = poolerLinks(pooler, backends);
+  const byPid = new Map(backends.map(backend => [backend.pid, backend]));
+  const servers = groupBy(pooler.servers, poolerPoolName);
+  return pooler.pools
+    .map(pool => {
+      const own = servers.get(poolerPoolName(pool)) ?? [];
+      const sessions = own.flatMap(({pid}) => (pid !== null && links.has(pid) ? (byPid.get(pid) ?? []) : []));
+      const database = pooler.databases.find(({name}) => name === pool.database) ?? null;
+      const verdict = verdictOf(pool, database);
+      return {
+        pool,
+        database,
+        sessions,
+        verdict,
+        reason: reasonOf(verdict, pool, {database, sessions}),
+        is_harmful: pool.cl_waiting > 0 && pool.maxwait_ms >= thresholds.pooler_max_wait_ms.warning,
+      };
+    })
+    .sort((a, b) => b.pool.maxwait_ms - a.pool.maxwait_ms || b.pool.cl_active - a.pool.cl_active);
+}
+
+/**
+ * The sessions that are this PgBouncer's server connections, by pid, each with the client that has it now. It may lead to
+ * several servers, whose pids say nothing here: this one is the address that most of its pids match, in their database.
+ */
+export function poolerLinks(
+  {servers, databases, clients}: Pooler,
+  backends: readonly Backend[],
+): ReadonlyMap<number, PoolerClient | null> {
+  const byPid = new Map(backends.map(backend => [backend.pid, backend]));
+  const namesThere = new Map(databases.map(({name, database}) => [name, database]));
+  const here = servers.filter(
+    ({pid, database}) => pid !== null && byPid.get(pid)?.datname === (namesThere.get(database) ?? database),
+  );
+  const byAddress = groupBy(here, ({server_addr, server_port}) => `${server_addr}:${server_port}`);
+  const [own = []] = [...byAddress.values()].sort((a, b) => b.length - a.length);
+  const clientOf = new Map((clients ?? []).map(client => [client.server_pid, client]));
+  return new Map(own.map(({pid}) => [pid as number, clientOf.get(pid) ?? null]));
+}
+
+function serversOf({sv_active, sv_idle, sv_used, sv_tested, sv_login}: PoolerPool): number {
+  return sv_active + sv_idle + sv_used + sv_tested + sv_login;
+}
+
+function verdictOf(pool: PoolerPool, database: PoolerDatabase | null): PoolerVerdict {
+  if (database?.is_paused) return 'paused';
+  if (database?.is_disabled) return 'disabled';
+  if (pool.cl_waiting === 0) return 'fine';
+  const servers = serversOf(pool);
+  if (servers === 0) return 'no server';
+  if (pool.sv_login === servers) return 'logging in';
+  if (isFull(pool, database)) return 'full';
+  return pool.sv_login > 0 ? 'logging in' : 'waiting';
+}
+
+function isFull(pool: PoolerPool, database: PoolerDatabase | null): boolean {
+  if (database === null) return false;
+  return pool.sv_active >= database.pool_size || isDatabaseFull(database);
+}
+
+function isDatabaseFull({max_connections, current_connections}: PoolerDatabase): boolean {
+  return max_connections > 0 && current_connections >= max_connections;
+}
+
+function reasonOf(
+  verdict: PoolerVerdict,
+  pool: PoolerPool,
+  {database, sessions}: Pick<PoolerQueue, 'database' | 'sessions'>,
+): string {
+  const {cl_waiting, maxwait_ms, sv_active, sv_login} = pool;
+  const queue =
+    cl_waiting === 0
+      ? ''
+      : `${counted(cl_waiting, 'client')} ${cl_waiting === 1 ? 'waits' : 'wait'}, up to ${formatMs(maxwait_ms)}: `;
+  const size = database?.pool_size ?? null;
+  switch (verdict) {
+    case 'paused':
+      return `${queue}PgBouncer is paused for this database`;
+    case 'disabled':
+      return `${queue}the database is disabled in PgBouncer: it accepts no new client`;
+    case 'no server':
+      return `${queue}no server connection: the server refuses them, or cannot be reached`;
+    case 'logging in':
+      return `${queue}${counted(sv_login, 'server connection')} ${sv_login === 1 ? 'is' : 'are'} logging in: the server is slow to accept them, or refuses`;
+    case 'full':
+      return `${queue}${fullText(pool, database)}${holdersText(sessions)}`;
+    case 'waiting':
+      return `${queue}${sv_active} of ${size ?? '?'} server connections busy`;
+    case 'fine':
+      return `${sv_active} of ${size ?? '?'} server connections busy`;
+  }
+}
+
+function fullText({sv_active}: PoolerPool, database: PoolerDatabase | null): string {
+  if (database !== null && sv_active < database.pool_size)
+    return `the database has its ${counted(database.max_connections, 'server connection')} (max_db_connections)`;
+  return `${sv_active === 1 ? 'its only server connection is' : `all ${sv_active} server connections are`} busy`;
+}
+
+/** What keeps them busy, as the server sees it. */
+function holdersText(sessions: readonly Backend[]): string {
+  const idle = sessions.filter(isIdleInTransaction).length;
+  const locked = sessions.filter(({wait_event_type}) => wait_event_type === 'Lock').length;
+  return [
+    ...(idle > 0 ? [`, ${idle} idle in transaction`] : []),
+    ...(locked > 0 ? [`, ${locked} waiting for a lock`] : []),
+  ].join('');
+}
+
+/**
+ * What `max_prepared_statements` means for Prisma's URL: from 1.21 PgBouncer keeps prepared statements where a transaction may get
+ * another server connection than the one before, and `pgbouncer=true`, which switches them off, is a loss. null in session mode.
+ */
+export function preparedStatementAdvice({
+  version,
+  settings,
+  pools,
+}: Pooler): {detail: string; remedy: string; is_lossy: boolean} | null {
+  const modes = [settings.pool_mode, ...pools.map(({pool_mode}) => pool_mode)];
+  if (modes.every(mode => mode === 'session')) return null;
+  const {max_prepared_statements: most} = settings;
+  if (most === null)
+    return {
+      detail: `PgBouncer ${version} loses prepared statements between transactions`,
+      remedy:
+        "keep pgbouncer=true in Prisma's URL, or upgrade to 1.21 or later and set max_prepared_statements = 200",
+      is_lossy: true,
+    };
+  if (most === 0)
+    return {
+      detail: 'max_prepared_statements is 0: prepared statements are lost between transactions',
+      remedy:
+        "set max_prepared_statements = 200 in pgbouncer.ini, then drop pgbouncer=true from Prisma's URL",
+      is_lossy: true,
+    };
+  return {
+    detail: `max_prepared_statements is ${most}: prepared statements outlive their transaction`,
+    remedy: "drop pgbouncer=true from Prisma's URL: it only makes every statement be planned anew",
+    is_lossy: false,
+  };
+}
