@@ -221,11 +221,17 @@ function warning(text: string): Message {
 }
 
 async function describeSession(ports: ConsolePorts, backend: Backend, isPast: boolean): Promise<string[]> {
-  const {query, locks} = isPast
-    ? {query: null, locks: ['locks are not recorded']}
+  const {query, locks, timeouts} = isPast
+    ? {query: null, locks: ['locks and timeouts are not recorded'], timeouts: []}
     : await ports.describeSession(backend);
   const text = query ?? backend.query;
-  return [...(text === null ? ['(hidden from this role)'] : await formatLazily(text)), '', ...locks];
+  return [
+    ...(text === null ? ['(hidden from this role)'] : await formatLazily(text)),
+    '',
+    ...locks,
+    '',
+    ...timeouts,
+  ];
 }
 
 /** Loaded on first use: the first frame does not need it. */

@@ -24,7 +24,7 @@ export type ConsolePorts = {
   recipes: Recipe[];
   explain(statement: Statement): Promise<string[]>;
   /** The session's whole statement, and its locks as lines of text. */
-  describeSession(backend: Backend): Promise<{query: string | null; locks: string[]}>;
+  describeSession(backend: Backend): Promise<{query: string | null; locks: string[]; timeouts: string[]}>;
   /** `answers`: the findings with harm that the plan answers. */
   execute(
     plan: Plan,

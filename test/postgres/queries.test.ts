@@ -33,6 +33,7 @@ import {databaseNamesQuery, roleSettingsQuery, rolesQuery} from '../../source/po
 import {sequenceOidsQuery, sequencesQuery} from '../../source/postgres/facts/sequences.ts';
 import {serverSettingsQuery} from '../../source/postgres/facts/server-settings.ts';
 import {statementStatisticsQuery} from '../../source/postgres/facts/statement-statistics.ts';
+import {fileTimeoutsQuery, serverTimeoutsQuery} from '../../source/postgres/facts/timeouts.ts';
 import {wideningColumnsQuery, wideningSequenceQuery} from '../../source/postgres/facts/widening.ts';
 import {readOnlyDefaultQuery, writeStateQuery} from '../../source/postgres/facts/write-state.ts';
 import {activityQuery} from '../../source/postgres/queries/activity.ts';
@@ -91,6 +92,8 @@ const serverQueries: [Query, unknown[]][] = [
   [roleSettingsQuery, []],
   [serverSettingsQuery, []],
   [rolesQuery, []],
+  [serverTimeoutsQuery, [['statement_timeout']]],
+  [fileTimeoutsQuery, [['statement_timeout']]],
   [serverProofQuery, []],
   [sessionLocksQuery, [1]],
   [sessionQueryQuery, [1]],

@@ -96,10 +96,9 @@ export async function run(
         });
         return [...lines, `(${how}: the statement was not executed)`];
       },
-      describeSession: async ({pid, backend_start}) => {
-        const {readSessionDetail, lockLines} = await import('../../postgres/sampler/session-detail.ts');
-        const detail = await readSessionDetail(requireConnection(watching), {pid, backend_start});
-        return {query: detail.query, locks: lockLines(detail)};
+      describeSession: async backend => {
+        const {describeSession} = await import('./describe-session.ts');
+        return describeSession(requireConnection(watching), backend);
       },
       execute: async function* (plan, options) {
         const {executeInConsole} = await loadExecution();

@@ -67,10 +67,11 @@ export function readTimeout(name: string, text: string): Timeout | null {
   return {value: writeTimeout(ms), ms};
 }
 
-function writeTimeout(ms: number): string {
-  if (ms === 0) return '0';
-  if (ms % 60_000 === 0) return `${ms / 60_000}min`;
-  return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
+/** `90000` as `90s`, `3600000` as `1h`: in the largest unit, as SHOW does. */
+export function writeTimeout(ms: number): string {
+  const [unit = 'ms', factor = 1] =
+    Object.entries(unitMs).findLast(([, each]) => ms > 0 && ms % each === 0) ?? [];
+  return ms === 0 ? '0' : `${ms / factor}${unit}`;
 }
 
 const unitMs: Record<string, number> = {ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000};
