@@ -6,9 +6,10 @@ import {lineAt, type Module} from './code/project.ts';
  */
 export function acceptedAt(module: Module, line: number, kind: string): string | null {
   for (const {value, start} of module.comments) {
+    const reason = reasonIn(value, kind);
+    if (reason === null) continue;
     const at = lineAt(module.text, start);
-    const reason = at === line || at === line - 1 ? reasonIn(value, kind) : null;
-    if (reason !== null) return reason;
+    if (at === line || at === line - 1) return reason;
   }
   return null;
 }

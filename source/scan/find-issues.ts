@@ -115,8 +115,8 @@ function reportLoop(
   if (isParallel) {
     if (count !== null && connections > 0 && count * connections <= fineParallel && !isHeavy) return;
     const limit = body.kind === 'limited' ? body.limit : null;
-    // Bounded by p-limit, or within a transaction: one connection each at most.
-    if (connections === 0 || limit !== null) {
+    // Bounded by p-limit or a batch's size, or within a transaction: one connection each at most.
+    if (connections === 0 || limit !== null || isBatch.test(over)) {
       report(
         'query-in-loop',
         site,
@@ -131,7 +131,7 @@ function reportLoop(
     report('parallel-per-item', site, `${each} per item of ${over}, all at once: ${held}`, weight);
     return;
   }
-  if (isPaging && isPagingBody(body)) return;
+  if ((isPaging && isPagingBody(body)) || areBatches.test(over)) return;
   const times = count === null ? '' : `, ${count} times`;
   const weight =
     count !== null && count <= shortLoop
@@ -146,6 +146,12 @@ function reportLoop(
     weight,
   );
 }
+
+/** `for (const ids of chunk(all, 100))`, `for (let i = 0; i < n; i += 100)`: a loop over batches is the remedy. */
+const areBatches =
+  /\b\w*(?:chunks|batches|chunked\w*)$|\bchunk\w*(?:<[^()]*>)?\(|\w(?:Chunk|Batch)(?:es|s)?\(|\+=\s*(?!1\b)/i;
+/** The items of one batch. */
+const isBatch = /^(?:\w*(?:[cC]hunk|[bB]atch))$|\.slice\([^,()]+,/;
 
 /** `while (true) { findMany({take, cursor}) }` reads page by page. */
 function isPagingBody(cost: Cost): boolean {

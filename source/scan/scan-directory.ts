@@ -16,11 +16,12 @@ import {createProject, lineAt, type Project} from './code/project.ts';
 import {createResolver} from './code/resolve-import.ts';
 import {walkFiles} from './code/walk-files.ts';
 import {nestEndpoints, trpcEndpoints} from './endpoints/decorated.ts';
-import {type Endpoint, isCallable, nodeOfExport} from './endpoints/endpoint.ts';
+import {type Endpoint, nodeOfExport} from './endpoints/endpoint.ts';
 import {nextEndpoints, remixEndpoints, serverActions} from './endpoints/files.ts';
-import {findMounts, type Mounts, serverEndpoints} from './endpoints/servers.ts';
+import {addsRoutes, findMounts, type Mounts, serverEndpoints} from './endpoints/servers.ts';
 import {type Cost, figuresOf, queriesOf, sequence} from './evaluate/cost.ts';
 import {createWalk} from './evaluate/create-walk.ts';
+import {isCallable} from './evaluate/values.ts';
 import {topFrame} from './evaluate/walk.ts';
 import {type FoundIssue, findIssues} from './find-issues.ts';
 import {indexIssues} from './index-issues.ts';
@@ -103,15 +104,16 @@ function noPrisma(models: PrismaModels | null): ScanProblem[] {
 }
 
 /** A cheap test of the text that excludes most files: they are not parsed unless an endpoint uses them. */
-const mayHoldEndpoint =
+const namesFramework =
   /['"](?:express(?:-promise-router)?|fastify|hono|koa-router|@koa\/router|polka|restify|elysia|react-router|use server|(?:@fastify|hono|@hono|@nestjs|@remix-run|@react-router|\.\/\+types)\/[^'"\n]*)['"]|[pP]rocedure\b|\bexport\b(?:(?!\bexport\b)[^\n])*\b(?:loader|action)\b/;
+const mayHoldEndpoint = (text: string) => namesFramework.test(text) || addsRoutes.test(text);
 const isRouteFile =
   /(?:^|\/)(?:app\/(?:.*\/)?(?:route|page|layout|template|default)|pages\/.*)\.[cm]?[jt]sx?$/;
 
 function findEndpoints(walk: Walk, project: Project, code: readonly string[]): Endpoint[] {
   const modules = code.flatMap(path => {
     const file = relative(project.root, path).replaceAll('\\', '/');
-    return isRouteFile.test(file) || mayHoldEndpoint.test(textOf(path)) ? (project.module(path) ?? []) : [];
+    return isRouteFile.test(file) || mayHoldEndpoint(textOf(path)) ? (project.module(path) ?? []) : [];
   });
   const mounts: Mounts = new Map();
   // Twice: a router can be mounted on another one that is mounted later.

@@ -81,6 +81,31 @@ test.each<[string, Record<string, string>, string[]]>([
     ['GET /a 1/1/1', 'POST /b 2/1/2'],
   ],
   [
+    'routes in files that import no framework, and paths that are computed',
+    {
+      'app.ts': `import express from 'express'; import {prisma} from './lib/prisma'; import users from './users'; const app = express(); users(app); app.post(pathOf('posts'), async (req, res) => { await prisma.post.create({data: {}}); });`,
+      'users.js': `import {prisma} from './lib/prisma'; export default app => app.get('/users', async (req, res) => { await prisma.user.count(); });`,
+      'pages.js': `export const load = () => api.get('/users', {limit: 5}); const cached = cache.get('/users', async () => prisma.user.count());`,
+      'posts.ts': `import {Router} from 'express'; import {prisma} from './lib/prisma'; import {Base} from './base'; export class Posts extends Base { constructor() { super(); this.router.get(this.pathOf('all'), auth, async (req, res) => { await prisma.post.count(); }).delete('/', async () => { await prisma.post.deleteMany({}); }); } }`,
+    },
+    [
+      'DELETE / 1/1/1',
+      "GET /<this.pathOf('all')> 1/1/1",
+      'GET /users 1/1/1',
+      "POST /<pathOf('posts')> 1/1/1",
+    ],
+  ],
+  [
+    'handlers that a package or a function wraps, by method or in a chain',
+    {
+      'lib/with-log.ts': `import {createWrapper} from 'logging'; const withLog = createWrapper({onDone: async () => {}}); export const withAuth = handler => withLog(async (req, context) => handler({req})); export const byMethod = handlers => async (req, res) => { await handlers[req.method](req, res); };`,
+      'app/a/route.ts': `import {withAuth} from '../../lib/with-log'; import {prisma} from '../../lib/prisma'; export const GET = withAuth(async ({req}) => { ${body} });`,
+      'app/actions.ts': `'use server'; import {createSafeActionClient} from 'next-safe-action'; import {prisma} from '../lib/prisma'; const client = createSafeActionClient().use(async ({next}) => next({user: await prisma.user.findUnique({where: {id: 1}})})); export const save = client.inputSchema({}).action(async () => { await prisma.post.create({data: {}}); });`,
+      'pages/api/b.ts': `import {byMethod} from '../../lib/with-log'; import {prisma} from '../../lib/prisma'; export default byMethod({GET: async () => { await prisma.user.count(); }, PUT: async () => { ${body} }});`,
+    },
+    ['/api/b 1/2/2', 'GET /a 1/2/2', 'action save 1/2/2'],
+  ],
+  [
     'NestJS: services that are injected, a client that extends PrismaClient',
     {
       'prisma.service.ts': `import {Injectable} from '@nestjs/common'; import {PrismaClient} from '@prisma/client'; @Injectable() export class PrismaService extends PrismaClient {}`,
@@ -145,6 +170,41 @@ test.each<[code: string, expected: string, files?: Record<string, string>]>([
     '5/2/10',
   ],
   ['const all = []; for (const id of ids) all.push(prisma.user.count()); await Promise.all(all)', 'n/1/n'],
+  [
+    'const all = []; ids.forEach((id: number) => { all.push(prisma.user.count()); }); await Promise.all(all)',
+    'n/1/n',
+  ],
+  [
+    'const add = (list: unknown[]) => list.push(prisma.user.count()); const all = []; add(all); add(all); await Promise.all(all)',
+    '2/1/2',
+  ],
+  [
+    'const by = ids.reduce((all, id) => ({...all, [id]: 1}), {}); for (const id of Object.keys(by)) await prisma.user.findUnique({where: {id}})',
+    '1/n/n',
+  ],
+  ['const list = ids ?? []; for (const id of list) await prisma.user.findUnique({where: {id}})', '1/n/n'],
+  [
+    'for (const id of ids) { if (id > 5) { await prisma.user.count(); continue; } else { await prisma.post.count(); continue; } }',
+    '1/n/n',
+  ],
+  [
+    'for (const id of ids) { const user = await prisma.user.findUnique({where: {id}}); if (!user) continue; return user; }',
+    '1/n/n',
+  ],
+  [
+    'await cached(ids)',
+    'n/1/n',
+    {
+      'lib/prisma.ts': `import {chunk} from 'lodash'; ${client} export const cached = ids => Promise.all(chunk(ids, 100).map(async () => prisma.user.count()));`,
+    },
+  ],
+  ['await prisma.$replica().user.count()', '1/1/1'],
+  ['const db: Prisma.TransactionClient | PrismaClient = getDb(ids); await db.user.count()', '1/1/1'],
+  [
+    'const count = (tx?: Prisma.TransactionClient) => (tx ?? prisma).user.count(); await count(); await prisma.$transaction(async tx => { await count(tx); })',
+    '1/2/2',
+  ],
+  ['const count = (tx: Prisma.TransactionClient = prisma) => tx.user.count(); await count()', '1/1/1'],
   ['ids.forEach(async (id: number) => { await prisma.user.count(); })', 'n/1/n'],
   [
     'await ids.reduce(async (last: Promise<void>) => { await last; await prisma.user.count(); }, Promise.resolve())',

@@ -58,6 +58,14 @@ describe('an issue', () => {
       ['parallel-per-item'],
     ],
     [
+      'for (let i = 0; i < ids.length; i += 10) { await Promise.all(ids.slice(i, i + 10).map((each: number) => prisma.user.count({where: {id: each}}))); }',
+      ['query-in-loop'],
+    ],
+    [
+      'await prisma.$transaction(ids.map((each: number) => prisma.user.delete({where: {id: each}})))',
+      ['query-in-loop'],
+    ],
+    [
       'await Promise.all([prisma.user.count(), prisma.post.count(), prisma.comment.count(), prisma.profile.count()])',
       ['parallel-overload'],
     ],
@@ -121,6 +129,10 @@ describe('no issue', () => {
     [
       'three queries at once',
       'await Promise.all([prisma.user.count(), prisma.post.count(), prisma.comment.count()])',
+    ],
+    [
+      'a loop over batches',
+      'const batches = chunk(ids, 100); for (const batch of batches) await prisma.user.updateMany({where: {id: {in: batch}}, data: {}}); for (let i = 0; i < ids.length; i += 100) await prisma.post.deleteMany({where: {id: {in: ids.slice(i, i + 100)}}});',
     ],
     ['a find by unique values', 'await prisma.user.findMany({where: {id: {in: ids}}})'],
     ['options that a spread may bound', 'const page = {...ids}; await prisma.user.findMany({...page})'],

@@ -100,7 +100,7 @@ export function namesOf(pattern: BindingPattern | ParamPattern): string[] {
   }
 }
 
-/** Whether a statement never lets the next one run: it returns, throws, or leaves the loop. */
+/** Whether a statement never lets the next one run: it returns, throws, or leaves the loop or its pass. */
 export function exits(node: Node | null): boolean {
   switch (node?.type) {
     case 'ReturnStatement':
@@ -127,6 +127,16 @@ export function exits(node: Node | null): boolean {
     }
   }
   return false;
+}
+
+/** Whether a loop's body never lets another pass begin. */
+export function leavesLoop(body: Node): boolean {
+  let hasContinue = false;
+  visit(body, node => {
+    if (node.type === 'ContinueStatement') hasContinue = true;
+    return !isFunction(node);
+  });
+  return exits(body) && !hasContinue;
 }
 
 /** Names of variables that a node reads, property names aside. */

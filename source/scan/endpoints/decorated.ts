@@ -2,8 +2,9 @@ import type {Class, Decorator, Node} from '@oxc-project/types';
 import {literalOf} from '../code/literal.ts';
 import {childrenOf, isFunction, nameOfKey, propertyOf, unwrap} from '../code/nodes.ts';
 import type {Module} from '../code/project.ts';
+import {isCallable} from '../evaluate/values.ts';
 import {topFrame, type Walk} from '../evaluate/walk.ts';
-import {type Endpoint, isCallable, joinPaths} from './endpoint.ts';
+import {type Endpoint, joinPaths} from './endpoint.ts';
 
 const handlersByDecorator =
   /^(?:Get|Post|Put|Patch|Delete|Head|Options|All|Sse|Query|Mutation|Subscription|ResolveField|MessagePattern|EventPattern|GrpcMethod|Cron|Interval|Process)$/;

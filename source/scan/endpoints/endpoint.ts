@@ -19,11 +19,6 @@ export function nodeOfExport(module: Module, name: string): Node {
   return (found?.kind === 'local' && module.declarations.get(found.name)) || module.program;
 }
 
-/** Whether calling a value can run code of the application. */
-export function isCallable(value: Value): boolean {
-  return value.kind === 'function' || value.kind === 'wrapped';
-}
-
 /** `/users` below `/api`, without doubled slashes. */
 export function joinPaths(...parts: readonly string[]): string {
   const path = `/${parts.join('/')}`.replace(/\/+/g, '/');

@@ -1,8 +1,9 @@
 import type {Node} from '@oxc-project/types';
 import {isFunction, visit} from '../code/nodes.ts';
 import type {Module} from '../code/project.ts';
+import {isCallable} from '../evaluate/values.ts';
 import type {Walk} from '../evaluate/walk.ts';
-import {type Endpoint, isCallable, joinPaths, nodeOfExport} from './endpoint.ts';
+import {type Endpoint, joinPaths, nodeOfExport} from './endpoint.ts';
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'];
 

@@ -3,9 +3,10 @@ import {literalOf} from '../code/literal.ts';
 import {childrenOf, isFunction, nameOfKey, propertyOf, unwrap} from '../code/nodes.ts';
 import {type Import, type Module, moduleExports} from '../code/project.ts';
 import {bind} from '../evaluate/names.ts';
-import {type Scope, unknown, type Value} from '../evaluate/values.ts';
+import {textOf} from '../evaluate/statements.ts';
+import {isCallable, type Scope, unknown, type Value} from '../evaluate/values.ts';
 import {type At, topFrame, type Walk} from '../evaluate/walk.ts';
-import {type Endpoint, isCallable, joinPaths} from './endpoint.ts';
+import {type Endpoint, joinPaths} from './endpoint.ts';
 
 type Call = Extract<Node, {type: 'CallExpression'}>;
 
@@ -13,18 +14,22 @@ const verbs = new Set(['get', 'post', 'put', 'patch', 'delete', 'head', 'options
 const frameworks =
   /^(?:express|express-promise-router|fastify|@fastify\/.*|hono|hono\/.*|@hono\/.*|koa-router|@koa\/router|polka|restify|elysia|find-my-way)$/;
 
+/** What routes are added to, where the file does not import the framework: `export default app => app.get('/users', ...)`. */
+const routerNames = /^_?(?:\w*[rR]outer|\w*[aA]pp|server|fastify|api|routes?)$/;
+
 /** Where each router is mounted: `app.use('/api', users)`, by the router's declaration. */
 export type Mounts = Map<Node, string>;
 
 /** Express, Fastify, Hono and others with `server.get(path, handler)`. */
 export function serverEndpoints(walk: Walk, module: Module, mounts: Mounts): Endpoint[] {
-  if (!usesFramework(module)) return [];
+  const isFramework = usesFramework(module);
+  if (!isFramework && !addsRoutes.test(module.text)) return [];
   const found: Endpoint[] = [];
   for (const {call, scope, within} of callsIn(walk, module)) {
     const callee = unwrap(call.callee);
     if (callee.type !== 'MemberExpression') continue;
     const name = nameOfKey(callee.property, callee.computed);
-    if (name === null) continue;
+    if (name === null || !(isFramework || routerNames.test(rootOf(callee.object)))) continue;
     const at: At = {scope, out: [], frame: topFrame(), loop: null};
     const prefix = prefixOf(walk, callee.object, {module, mounts, within});
     if (verbs.has(name) || name === 'on') found.push(...byVerb(walk, call, name, prefix, module, at));
@@ -59,6 +64,23 @@ function usesFramework({imports, text}: Module): boolean {
     [...imports.values()].some(({specifier}) => frameworks.test(specifier)) ||
     /require\(['"](?:express|fastify|koa-router|@koa\/router|polka|restify)['"]\)/.test(text)
   );
+}
+
+/** A cheap test of a file's text. */
+export const addsRoutes =
+  /\b\w*(?:[rR]outer|[aA]pp|server|fastify|api|routes?)\s*\.\s*(?:get|post|put|patch|delete|all|route)\s*\(/;
+
+/** The name that a chain of calls begins with: `this.router.get(...).post(...)` is router. */
+function rootOf(node: Node): string {
+  const own = unwrap(node);
+  if (own.type === 'Identifier') return own.name;
+  if (own.type === 'CallExpression') return rootOf(own.callee);
+  if (own.type !== 'MemberExpression') return '';
+  const object = unwrap(own.object);
+  const name = nameOfKey(own.property, own.computed) ?? '';
+  return object.type === 'CallExpression' || (object.type !== 'ThisExpression' && !routerNames.test(name))
+    ? rootOf(object)
+    : name;
 }
 
 type Place = {
@@ -125,13 +147,34 @@ function byVerb(walk: Walk, call: Call, name: string, prefix: string, module: Mo
       ? [literalOf(call.arguments[0] ?? call), call.arguments[1], call.arguments.slice(2)]
       : [name, call.arguments[0], call.arguments.slice(1)];
   const text = path === undefined ? undefined : literalOf(path);
-  const isChained = path !== undefined && text === undefined && prefix !== '/' && prefix !== '';
-  if (typeof method !== 'string' || (!isChained && (typeof text !== 'string' || !/^[/*:]|^$/.test(text))))
-    return [];
+  const isChained = path !== undefined && text === undefined && isRouteCall(call.callee);
+  const isComputed =
+    !isChained &&
+    path !== undefined &&
+    /^(?:CallExpression|TemplateLiteral|BinaryExpression|MemberExpression|Identifier)$/.test(path.type) &&
+    routerNames.test(rootOf(call.callee)) &&
+    rest.length > 0;
+  const isPath = typeof text === 'string' && /^[/*:]|^$/.test(text);
+  if (typeof method !== 'string' || !(isChained || isComputed || isPath)) return [];
   const given = isChained ? call.arguments : rest;
   const handlers = given.map(each => walk.evaluate(each, {...at, out: []})).flatMap(handlersIn);
-  const route = `${method.toUpperCase()} ${joinPaths(prefix, typeof text === 'string' ? text : '')}`;
+  const shown = isComputed ? `<${textOf(module.text, path)}>` : String(text ?? '');
+  const route = `${method.toUpperCase()} ${joinPaths(prefix, shown)}`;
   return handlers.length === 0 ? [] : [{route, module, node: call, handlers}];
+}
+
+/** `app.route('/users').get(handler)`. */
+function isRouteCall(callee: Node): boolean {
+  const own = unwrap(callee);
+  if (own.type === 'CallExpression') return isRouteCall(own.callee);
+  if (own.type !== 'MemberExpression') return false;
+  const object = unwrap(own.object);
+  return (
+    (object.type === 'CallExpression' &&
+      object.callee.type === 'MemberExpression' &&
+      nameOfKey(object.callee.property, object.callee.computed) === 'route') ||
+    isRouteCall(object)
+  );
 }
 
 /** Fastify: `app.route({method: 'GET', url: '/users', handler})`. */

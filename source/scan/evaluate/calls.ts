@@ -1,26 +1,27 @@
 import type {Node} from '@oxc-project/types';
 import {nameOfKey, unwrap} from '../code/nodes.ts';
 import {moduleExports} from '../code/project.ts';
-import {type Cost, sequence} from './cost.ts';
+import {branch, type Cost, sequence} from './cost.ts';
 import {callListMethod, emptyList, isListMethod, mapLimited, waitForAll} from './lists.ts';
 import {prismaCall} from './prisma-client.ts';
 import {textOf} from './statements.ts';
-import {awaited, costOf, join, type ListValue, unknown, type Value} from './values.ts';
-import type {At, Loop, Walk} from './walk.ts';
+import {awaited, costOf, join, unknown, type Value} from './values.ts';
+import type {At, Walk} from './walk.ts';
 
 type Call = Extract<Node, {type: 'CallExpression'}>;
 type CallFunction = (callee: Extract<Value, {kind: 'function'}>, values: Value[], at: At) => Value;
 
 /** Calls: of Prisma Client, of arrays and promises, of functions, and of what got functions to call. */
 export function createCalls(walk: Walk, callFunction: CallFunction): Pick<Walk, 'call' | 'callExpression'> {
-  const loopOfList = new WeakMap<ListValue, Loop | null>();
-
   const call = (callee: Value, values: Value[], node: Node, at: At): Value => {
     switch (callee.kind) {
       case 'function':
         return callFunction(callee, values, at);
       case 'wrapped': {
         // What `asyncHandler(fn)` returns calls fn; the wrapper's own arguments are unknown to it.
+        // What makes a wrapper (`createHandler({onError})`) got functions of its own; these are what it wraps.
+        const handed = values.flatMap(functionsIn);
+        if (handed.length > 0) return {...callee, functions: [...handed, ...callee.functions]};
         const out: Cost[] = [];
         const given = callee.functions.length === 1 ? values : [];
         const costs = callee.functions.map(each =>
@@ -34,6 +35,14 @@ export function createCalls(walk: Walk, callFunction: CallFunction): Pick<Walk, 
         const result = call(task, [], node, {...at, out});
         const body = sequence([...out, walk.settle(result, node, at)]);
         return {kind: 'pending', cost: {kind: 'limited', body, limit: callee.limit}, value: awaited(result)};
+      }
+      case 'choice': {
+        const parts = callee.values.map(each => {
+          const out: Cost[] = [];
+          return {value: call(each, values, node, {...at, out}), cost: sequence(out)};
+        });
+        at.out.push(branch(parts.map(({cost}) => cost)));
+        return parts.map(({value}) => value).reduce(join, unknown);
       }
       case 'external':
         return callUnknown(`${callee.name}()`, values);
@@ -74,11 +83,8 @@ export function createCalls(walk: Walk, callFunction: CallFunction): Pick<Walk, 
 
   const callMember = (node: Call, callee: Extract<Node, {type: 'MemberExpression'}>, at: At): Value => {
     const name = nameOfKey(callee.property, callee.computed);
+    if (name === null) return call(walk.evaluate(callee, at), argumentsOf(node, at), node, at);
     const owner = walk.evaluate(callee.object, at);
-    if (name === null) {
-      argumentsOf(node, at);
-      return unknown;
-    }
     const found = prismaCall(walk, node, awaited(owner), name, at);
     if (found !== null) return found;
     const values = argumentsOf(node, at);
@@ -94,10 +100,12 @@ export function createCalls(walk: Walk, callFunction: CallFunction): Pick<Walk, 
       if (member.kind === 'function' && /^(?:call|apply|bind)$/.test(name)) return member;
       return call(member, values, node, at);
     }
-    const isList = awaited(owner).kind === 'list' || awaited(owner).kind === 'unknown';
-    if (isList && isListMethod(name)) {
+    // A step of a chain: `client.use(middleware).input(schema).action(handler)`.
+    if (owner.kind === 'wrapped')
+      return {...owner, functions: [...owner.functions, ...values.flatMap(functionsIn)]};
+    if (mayBeList(awaited(owner)) && isListMethod(name)) {
       const over = textOf(at.scope.module.text, callee.object);
-      return callListMethod(walk, {name, receiver: awaited(owner), values, node, over, loopOfList}, at);
+      return callListMethod(walk, {name, receiver: awaited(owner), values, node, over}, at);
     }
     if (owner.kind === 'function' && /^(?:call|apply|bind)$/.test(name))
       return name === 'bind' ? owner : call(owner, values.slice(1), node, at);
@@ -116,11 +124,7 @@ export function createCalls(walk: Walk, callFunction: CallFunction): Pick<Walk, 
     const list = first.kind === 'list' ? first : emptyList(length?.kind === 'constant' ? length.value : null);
     if (callback === undefined) return list;
     const over = textOf(at.scope.module.text, node);
-    return callListMethod(
-      walk,
-      {name: 'map', receiver: list, values: [callback], node, over, loopOfList},
-      at,
-    );
+    return callListMethod(walk, {name: 'map', receiver: list, values: [callback], node, over}, at);
   };
 
   const then = (
@@ -155,7 +159,12 @@ export function createCalls(walk: Walk, callFunction: CallFunction): Pick<Walk, 
 /** The functions that a value is or holds. */
 function functionsIn(value: Value): Value[] {
   if (value.kind === 'function' || value.kind === 'wrapped') return [value];
-  return value.kind === 'object' ? [...value.members.values()].filter(each => each.kind === 'function') : [];
+  return value.kind === 'object' ? [...value.members.values()].flatMap(functionsIn) : [];
+}
+
+/** Also what a package returns: `chunk(ids, 100).map(...)`. */
+function mayBeList(value: Value): boolean {
+  return value.kind === 'external' ? value.name.endsWith('()') : /^(?:list|unknown)$/.test(value.kind);
 }
 
 function limitIn(options: Value | undefined): number | null {
@@ -174,13 +183,13 @@ export function memberOf(
   name: string,
   at: At,
   special: {
-    client(name: string, value: Extract<Value, {kind: 'client'}>): Value;
+    client(name: string, value: Extract<Value, {kind: 'client'}>, at: At): Value;
     instance(name: string, value: Extract<Value, {kind: 'instance'}>, at: At): Value;
   },
 ): Value {
   switch (value.kind) {
     case 'client':
-      return special.client(name, value);
+      return special.client(name, value, at);
     case 'instance':
       return special.instance(name, value, at);
     case 'object':

@@ -6,6 +6,7 @@ import {createFunctions} from './functions.ts';
 import {createNames} from './names.ts';
 import {memberOfClient} from './prisma-client.ts';
 import {runStatements} from './statements.ts';
+import {unknown} from './values.ts';
 import type {Walk} from './walk.ts';
 
 /** A walk through a project: follows values through functions and files, and adds up the queries on the way. */
@@ -21,7 +22,11 @@ export function createWalk(project: Project, models: PrismaModels | null): Walk 
     run: (statements, at) => runStatements(walk, statements, at),
     memberOf: (value, name, at) =>
       memberOf(walk, value, name, at, {
-        client: (each, client) => memberOfClient(client, each),
+        client: (each, client, place) => {
+          const own = client.own ? memberOfInstance(client.own, each, place) : unknown;
+          if (own.kind === 'function') return {...own, self: client};
+          return own.kind === 'unknown' ? memberOfClient(client, each) : own;
+        },
         instance: (each, instance, place) => memberOfInstance(instance, each, place),
       }),
     ...createNames(walk),

@@ -6,7 +6,7 @@ import {emptyList} from './lists.ts';
 import {assign} from './names.ts';
 import {rawQuery} from './prisma-client.ts';
 import {textOf} from './statements.ts';
-import {awaited, join, unknown, type Value} from './values.ts';
+import {awaited, isCallable, join, unknown, type Value} from './values.ts';
 import type {At, Walk} from './walk.ts';
 
 /** What an expression is; adds what it costs to `at.out`. */
@@ -50,7 +50,7 @@ export function evaluate(walk: Walk, node: Node, at: At): Value {
       const owner = walk.evaluate(node.object, at);
       const name = nameOfKey(node.property, node.computed);
       if (node.computed) walk.evaluate(node.property, at);
-      return name === null ? unknown : walk.memberOf(awaited(owner), name, at);
+      return name === null ? anyMemberOf(awaited(owner)) : walk.memberOf(awaited(owner), name, at);
     }
     case 'CallExpression':
       return walk.callExpression(node, at);
@@ -88,6 +88,8 @@ export function evaluate(walk: Walk, node: Node, at: At): Value {
     }
     case 'LogicalExpression': {
       const left = walk.evaluate(node.left, at);
+      // `tx ?? prisma` with a tx.
+      if (left.kind === 'client' && node.operator !== '&&') return left;
       return join(left, branches(walk, [node.right], at));
     }
     case 'ConditionalExpression':
@@ -110,6 +112,12 @@ export function evaluate(walk: Walk, node: Node, at: At): Value {
   }
 }
 
+/** `handlers[method]`. */
+function anyMemberOf(owner: Value): Value {
+  const values = owner.kind === 'object' ? [...owner.members.values()].filter(isCallable) : [];
+  return values.length === 0 ? unknown : {kind: 'choice', values};
+}
+
 function objectOf(walk: Walk, node: ObjectExpression, at: At): Value {
   const members = new Map<string, Value>();
   for (const each of node.properties) {
@@ -130,7 +138,7 @@ function objectOf(walk: Walk, node: ObjectExpression, at: At): Value {
 }
 
 function listOf(walk: Walk, node: ArrayExpression, at: At): Value {
-  const list = emptyList(0);
+  const list = emptyList(0, at.loop);
   for (const each of node.elements) {
     if (each === null) continue;
     const value = walk.evaluate(each.type === 'SpreadElement' ? each.argument : each, at);
@@ -143,7 +151,12 @@ function listOf(walk: Walk, node: ArrayExpression, at: At): Value {
       list.length = list.length === null || value.length === null ? null : list.length + value.length;
     } else {
       list.length = null;
-      list.each ??= {value: unknown, count: null, over: textOf(at.scope.module.text, each), node: each};
+      list.each ??= {
+        value: unknown,
+        count: null,
+        over: textOf(at.scope.module.text, each),
+        site: {module: at.scope.module, node: each},
+      };
     }
   }
   return list;

@@ -3,11 +3,10 @@ import type {FunctionLike} from '../code/nodes.ts';
 import {nameOfKey} from '../code/nodes.ts';
 import {branch, type Cost, noCost, sequence} from './cost.ts';
 import {bind} from './names.ts';
-import {awaited, costOf, join, type Scope, unknown, type Value} from './values.ts';
+import {awaited, costOf, type InstanceValue, join, type Scope, unknown, type Value} from './values.ts';
 import {type At, type Frame, topFrame, type Walk} from './walk.ts';
 
 type FunctionValue = Extract<Value, {kind: 'function'}>;
-type InstanceValue = Extract<Value, {kind: 'instance'}>;
 
 const maxDepth = 60;
 /** Bodies walked for one endpoint: more is a program, not a request. */
@@ -35,7 +34,7 @@ export function createFunctions(walk: Walk) {
     const out: Cost[] = [];
     const inner: Scope = {names: new Map(), parent: scope, module: scope.module};
     const frame: Frame = {node, returns: [], inTransaction: at.frame.inTransaction};
-    const inside: At = {scope: inner, out, frame, loop: null};
+    const inside: At = {scope: inner, out, frame, loop: at.loop};
     try {
       if (node.type !== 'ArrowFunctionExpression') inner.names.set('this', self ?? unknown);
       bindParameters(node, values, inside);
@@ -64,14 +63,17 @@ export function createFunctions(walk: Walk) {
 
   const bindParameters = (node: FunctionLike, values: readonly Value[], inside: At): void => {
     for (const [index, parameter] of node.params.entries()) {
-      const value = values[index] ?? unknown;
-      bind(walk, parameter, value.kind === 'unknown' ? typeOf(parameter, inside.scope) : value, inside);
+      const given = values[index];
+      // Without an argument `tx?: TransactionClient` is no client.
+      const isOmitted = given === undefined && 'optional' in parameter && parameter.optional;
+      const value = given ?? unknown;
+      const isTyped = value.kind === 'unknown' && !isOmitted && parameter.type !== 'AssignmentPattern';
+      bind(walk, parameter, isTyped ? typeOf(parameter, inside.scope) : value, inside);
     }
   };
 
   const typeOf = (parameter: Node, scope: Scope): Value => {
     if (parameter.type === 'TSParameterProperty') return typeOf(parameter.parameter, scope);
-    if (parameter.type === 'AssignmentPattern') return typeOf(parameter.left, scope);
     const annotation = 'typeAnnotation' in parameter ? parameter.typeAnnotation : null;
     return annotation?.type === 'TSTypeAnnotation' ? walk.typed(annotation.typeAnnotation, scope) : unknown;
   };
@@ -81,7 +83,12 @@ export function createFunctions(walk: Walk) {
       return /\bPrismaClient$/.test(callee.name) ? {kind: 'client', inTransaction: false} : unknown;
     if (callee.kind !== 'class') return unknown;
     const {node, scope} = callee;
-    if (isClientClass(node, scope)) return {kind: 'client', inTransaction: false};
+    if (isClientClass(node, scope))
+      return {
+        kind: 'client',
+        inTransaction: false,
+        own: {kind: 'instance', node, scope, fields: new Map()},
+      };
     const isInjected = values.length === 0;
     const known = isInjected ? instances.get(node) : undefined;
     if (known !== undefined) return known;

@@ -1,10 +1,15 @@
 import type {Node} from '@oxc-project/types';
 import {type Cost, isNothing, sequence} from './cost.ts';
-import {awaited, costOf, join, type ListValue, unknown, type Value} from './values.ts';
-import type {At, Loop, Walk} from './walk.ts';
+import {awaited, costOf, join, type ListValue, type Loop, unknown, type Value} from './values.ts';
+import type {At, Walk} from './walk.ts';
 
-export function emptyList(length: unknown): ListValue {
-  return {kind: 'list', length: typeof length === 'number' ? length : null, items: [], each: null};
+export function emptyList(length: unknown, loop: Loop | null = null): ListValue {
+  return {kind: 'list', length: typeof length === 'number' ? length : null, items: [], each: null, loop};
+}
+
+/** How often a loop over a list runs. Code loops over no empty list: what fills it was not seen. */
+export function passesOver(list: Value): number | null {
+  return list.kind === 'list' && list.length !== 0 ? list.length : null;
 }
 
 const iterating = new Set(
@@ -27,27 +32,25 @@ export function callListMethod(
     values,
     node,
     over,
-    loopOfList,
   }: {
     name: string;
     receiver: Value;
     values: Value[];
     node: Node;
     over: string;
-    loopOfList: WeakMap<ListValue, Loop | null>;
   },
   at: At,
 ): Value {
   const list = receiver.kind === 'list' ? receiver : emptyList(null);
   if (name === 'push' || name === 'unshift') {
-    if (receiver.kind === 'list') add(receiver, values, loopOfList.get(receiver) ?? null, at);
+    if (receiver.kind === 'list') add(receiver, values, at);
     return unknown;
   }
   const [callback = unknown] = values;
   if (!iterating.has(name) || callback.kind !== 'function')
     return passing.has(name) ? shortened(list, name, values) : unknown;
   const item = list.items.reduce(join, list.each?.value ?? unknown);
-  const count = list.length;
+  const count = passesOver(list);
   const out: Cost[] = [];
   const isReduce = name.startsWith('reduce');
   const given = isReduce ? [values[1] ?? unknown, item] : [item, unknown, list];
@@ -59,10 +62,8 @@ export function callListMethod(
     if (!isNothing(own))
       at.out.push({kind: 'loop', body: own, count, isParallel: false, isPaging: false, over, site});
     return {
-      kind: 'list',
-      length: name === 'map' ? count : null,
-      items: [],
-      each: {value: result, count, over, node},
+      ...emptyList(name === 'map' ? count : null, at.loop),
+      each: {value: result, count, over, site},
     };
   }
   // forEach and the others do not wait: an async function runs for all items at once, but in reduce for one after another.
@@ -80,8 +81,8 @@ function shortened(list: ListValue, name: string, values: readonly Value[]): Lis
 }
 
 /** In a loop that began after the list, an item per pass. */
-function add(list: ListValue, values: readonly Value[], made: Loop | null, at: At): void {
-  if (at.loop === made) {
+function add(list: ListValue, values: readonly Value[], at: At): void {
+  if (at.loop === list.loop) {
     list.items.push(...values);
     if (list.length !== null) list.length += values.length;
     return;
@@ -89,7 +90,12 @@ function add(list: ListValue, values: readonly Value[], made: Loop | null, at: A
   const {count, over, node} = at.loop ?? {count: null, over: '', node: null};
   if (node === null) return;
   list.length = count;
-  list.each = {value: values.reduce(both, unknown), count, over, node};
+  list.each = {
+    value: values.reduce(both, unknown),
+    count,
+    over,
+    site: {module: at.scope.module, node},
+  };
 }
 
 function both(a: Value, b: Value): Value {
@@ -114,7 +120,7 @@ export function waitForAll(walk: Walk, list: Value, node: Node, at: At): Value {
         isParallel: true,
         isPaging: false,
         over,
-        site: {module: at.scope.module, node: list.each.node},
+        site: list.each.site,
       });
   }
   const [only] = parts;
@@ -137,7 +143,7 @@ export function mapLimited(
   at: At,
 ): Value {
   const [list = unknown, callback = unknown] = values;
-  const count = list.kind === 'list' ? list.length : null;
+  const count = passesOver(list);
   const out: Cost[] = [];
   const result = walk.call(callback, [unknown], node, {...at, out});
   const body: Cost = {kind: 'limited', body: sequence([...out, costOf(result)]), limit};

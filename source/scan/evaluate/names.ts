@@ -141,8 +141,13 @@ export function createNames(walk: Walk): Names {
       case 'TSTypeLiteral':
         return membersOf(type.members, scope, depth);
       case 'TSUnionType':
-      case 'TSIntersectionType':
-        return type.types.map(each => typed(each, scope, depth + 1)).reduce(join, unknown);
+      case 'TSIntersectionType': {
+        const values = type.types.map(each => typed(each, scope, depth + 1));
+        // `PrismaClient | TransactionClient`: what calls it without a transaction uses the pool.
+        return (
+          values.find(each => each.kind === 'client' && !each.inTransaction) ?? values.reduce(join, unknown)
+        );
+      }
     }
     return unknown;
   };
@@ -183,12 +188,25 @@ export function createNames(walk: Walk): Names {
       if (each.type !== 'TSPropertySignature' || !each.typeAnnotation) continue;
       const name = nameOfKey(each.key, each.computed);
       const value = typed(each.typeAnnotation.typeAnnotation, scope, depth + 1);
-      if (name !== null && value.kind !== 'unknown') found.set(name, value);
+      const isOptionalTransaction = each.optional && value.kind === 'client' && value.inTransaction;
+      if (name !== null && value.kind !== 'unknown' && !isOptionalTransaction) found.set(name, value);
     }
     return found.size === 0 ? unknown : {kind: 'object', members: found, node: null};
   };
 
   return {lookup, exported, moduleScope, typed: (type, scope) => typed(type, scope)};
+}
+
+/** A default, or what its type says. */
+function initial(
+  walk: Walk,
+  {left, right}: Extract<ParamPattern, {type: 'AssignmentPattern'}>,
+  at: At,
+): Value {
+  const value = walk.evaluate(right, at);
+  return value.kind === 'unknown' && left.typeAnnotation
+    ? walk.typed(left.typeAnnotation.typeAnnotation, at.scope)
+    : value;
 }
 
 /** Binds the names of a pattern to the parts of a value. */
@@ -198,7 +216,7 @@ export function bind(walk: Walk, pattern: BindingPattern | ParamPattern, value: 
       at.scope.names.set(pattern.name, value);
       return;
     case 'AssignmentPattern':
-      bind(walk, pattern.left, value.kind === 'unknown' ? walk.evaluate(pattern.right, at) : value, at);
+      bind(walk, pattern.left, value.kind === 'unknown' ? initial(walk, pattern, at) : value, at);
       return;
     case 'RestElement':
       bind(walk, pattern.argument, unknown, at);

@@ -24,7 +24,7 @@ const operations = new Set([
   'aggregateRaw',
 ]);
 const raw = /^\$(?:queryRaw|executeRaw|queryRawUnsafe|executeRawUnsafe|queryRawTyped)$/;
-const clientName = /^_?(?:prisma\w*|\w*prisma|db|tx|trx|client|database|dbClient)$/i;
+const clientName = /^_?(?:\w*[pP]risma\w*|[dD]b|DB|db[A-Z_]\w*|tx|trx|client|database)$/;
 const transactionName = /^(?:tx|trx|transaction|prismaTx|txClient)$/;
 
 /** A member of Prisma Client: a model's delegate, or what makes another client. */
@@ -40,10 +40,13 @@ export function prismaCall(walk: Walk, node: Call, owner: Value, name: string, a
   if (isOrmTransaction(node, name, at.scope.module.text)) return transaction(walk, node, at);
   if (owner.kind === 'delegate')
     return operations.has(name) ? query(node, owner.model, name, owner.inTransaction, walk, at) : null;
-  if (owner.kind !== 'client') return owner.kind === 'unknown' ? callByShape(walk, node, name, at) : null;
+  if (owner.kind !== 'client')
+    return owner.kind === 'unknown' || owner.kind === 'external'
+      ? callByShape(walk, node, owner, name, at)
+      : null;
   if (raw.test(name)) return query(node, null, name, owner.inTransaction, walk, at);
   if (name === '$transaction') return transaction(walk, node, at);
-  if (name === '$extends') return owner;
+  if (/^\$(?:extends|replica|primary)$/.test(name)) return owner;
   return null;
 }
 
@@ -76,7 +79,7 @@ export function rawQuery(
 }
 
 /** Where the walk lost the client (`ctx.db`, a request's decorator): a model of the schema with one of Prisma's operations. */
-function callByShape(walk: Walk, node: Call, operation: string, at: At): Value | null {
+function callByShape(walk: Walk, node: Call, {kind}: Value, operation: string, at: At): Value | null {
   const callee = unwrap(node.callee);
   if (callee.type !== 'MemberExpression') return null;
   const owner = unwrap(callee.object);
@@ -88,7 +91,9 @@ function callByShape(walk: Walk, node: Call, operation: string, at: At): Value |
   if (model === null) return null;
   const isNamed = isClientName(owner.object);
   const isModel =
-    walk.models === null ? isNamed : walk.models.has(model) && (isNamed || distinctive.has(operation));
+    walk.models === null
+      ? isNamed
+      : walk.models.has(model) && (isNamed || (kind === 'unknown' && distinctive.has(operation)));
   return isModel ? query(node, model, operation, isTransactionName(owner.object), walk, at) : null;
 }
 
@@ -143,7 +148,7 @@ function transaction(walk: Walk, node: Call, at: At): Value {
   if (given.kind === 'list') {
     const costs = given.items.map(each => walk.settle(each, node, at));
     if (given.each !== null) {
-      const {value, count, over} = given.each;
+      const {value, count, over, site: place} = given.each;
       costs.push({
         kind: 'loop',
         body: walk.settle(value, node, at),
@@ -151,7 +156,7 @@ function transaction(walk: Walk, node: Call, at: At): Value {
         isParallel: false,
         isPaging: false,
         over,
-        site,
+        site: place,
       });
     }
     const body = sequence(costs);

@@ -1,11 +1,12 @@
 import type {ForStatement, IfStatement, Node, VariableDeclarator} from '@oxc-project/types';
-import {exits, unwrap} from '../code/nodes.ts';
+import {exits, leavesLoop, unwrap} from '../code/nodes.ts';
 import {createAwaits} from './awaits.ts';
 import {branch, type Cost, isNothing, sequence} from './cost.ts';
+import {passesOver} from './lists.ts';
 import {assign, bind} from './names.ts';
 import {unusedParts} from './records.ts';
-import {awaited, join, unknown, type Value} from './values.ts';
-import type {At, Loop, Walk} from './walk.ts';
+import {awaited, join, type Loop, unknown, type Value} from './values.ts';
+import type {At, Walk} from './walk.ts';
 
 /** Runs statements in order, and adds what they cost to `at.out`. */
 export function runStatements(walk: Walk, statements: readonly Node[], at: At): void {
@@ -172,7 +173,7 @@ function runLoop(walk: Walk, node: LoopNode, at: At): void {
     };
   } else if (node.type === 'ForOfStatement' || node.type === 'ForInStatement') {
     const list = awaited(walk.evaluate(node.right, at));
-    loop = {count: lengthOf(list), over: textOf(module.text, node.right), node};
+    loop = {count: passesOver(list), over: textOf(module.text, node.right), node};
     const item = list.kind === 'list' ? (list.items[0] ?? list.each?.value ?? unknown) : unknown;
     bindTarget(walk, node.left, item, {...at, out});
     if (node.type === 'ForOfStatement' && node.await) out.push(walk.settle(item, node, at));
@@ -183,7 +184,7 @@ function runLoop(walk: Walk, node: LoopNode, at: At): void {
   const body = sequence(out);
   if (isNothing(body)) return;
   // A body that returns or breaks at its end makes one pass unless something fails: a retry.
-  const isOnce = exits(node.body) || endsFirstPass(node.body);
+  const isOnce = leavesLoop(node.body) || endsFirstPass(node.body);
   const isPaging =
     (test === null || node.type !== 'ForStatement') &&
     !node.type.startsWith('ForIn') &&
@@ -209,7 +210,7 @@ function bindTarget(walk: Walk, left: Node, value: Value, at: At): void {
 /** `try { ...; return } catch { retry }` as the body. */
 function endsFirstPass(body: Node): boolean {
   const statements = body.type === 'BlockStatement' ? body.body : [body];
-  return statements.some(each => each.type === 'TryStatement' && exits(each.block));
+  return statements.some(each => each.type === 'TryStatement' && leavesLoop(each.block));
 }
 
 /** How often `for (let i = 5; i >= 0; i--)` runs, where all its numbers are written there. */
@@ -221,10 +222,6 @@ function countOf({init, test, update}: ForStatement): number | null {
   const step = update?.type === 'UpdateExpression' ? 1 : null;
   if (typeof from !== 'number' || typeof to !== 'number' || step === null) return null;
   return Math.max(0, Math.abs(to - from) + (test.operator.endsWith('=') ? 1 : 0));
-}
-
-function lengthOf(value: Value): number | null {
-  return value.kind === 'list' ? value.length : null;
 }
 
 export function textOf(text: string, node: Node): string {

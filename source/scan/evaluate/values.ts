@@ -1,10 +1,13 @@
 import type {Class, Node, ObjectExpression} from '@oxc-project/types';
 import type {FunctionLike} from '../code/nodes.ts';
 import type {Module} from '../code/project.ts';
-import {branch, type Cost, noCost} from './cost.ts';
+import {branch, type Cost, noCost, type Site} from './cost.ts';
 
 /** Names and what they hold, as far as it matters for queries. */
 export type Scope = {names: Map<string, Value>; parent: Scope | null; module: Module};
+
+/** `count` null: unknown; `over` is its text. */
+export type Loop = {count: number | null; over: string; node: Node};
 
 export type ListValue = {
   kind: 'list';
@@ -13,19 +16,23 @@ export type ListValue = {
   /** The first items, as far as they are known. */
   items: Value[];
   /** What the others are, where a list is made by `map` or filled in a loop. */
-  each: {value: Value; count: number | null; over: string; node: Node} | null;
+  each: {value: Value; count: number | null; over: string; site: Site} | null;
+  /** The loop in which it is made. */
+  loop: Loop | null;
 };
+
+export type InstanceValue = {kind: 'instance'; node: Class; scope: Scope; fields: Map<string, Value>};
 
 /** What an expression is, as far as it matters for queries. */
 export type Value =
   | {kind: 'unknown'}
   | {kind: 'constant'; value: unknown}
-  /** Prisma Client; `inTransaction` is the client of an interactive transaction. */
-  | {kind: 'client'; inTransaction: boolean}
+  /** Prisma Client; `inTransaction` is the client of an interactive transaction, `own` what a class that extends it adds. */
+  | {kind: 'client'; inTransaction: boolean; own?: InstanceValue}
   | {kind: 'delegate'; model: string; inTransaction: boolean}
   | {kind: 'function'; node: FunctionLike; scope: Scope; self: Value | null}
   | {kind: 'class'; node: Class; scope: Scope}
-  | {kind: 'instance'; node: Class; scope: Scope; fields: Map<string, Value>}
+  | InstanceValue
   /** `node`: the literal; null if it is only known by its type. */
   | {kind: 'object'; members: Map<string, Value>; node: ObjectExpression | null}
   | ListValue
@@ -36,6 +43,8 @@ export type Value =
   | {kind: 'external'; name: string}
   /** Code that got functions which it may call: `asyncHandler(fn)`. */
   | {kind: 'wrapped'; functions: Value[]; name: string}
+  /** `handlers[method]`: one of them. */
+  | {kind: 'choice'; values: Value[]}
   /** p-limit(n). */
   | {kind: 'limiter'; limit: number | null};
 
@@ -52,6 +61,11 @@ export function join(a: Value, b: Value): Value {
     return longer;
   }
   return a;
+}
+
+/** Whether calling a value can run code of the application. */
+export function isCallable({kind}: Value): boolean {
+  return kind === 'function' || kind === 'wrapped' || kind === 'choice';
 }
 
 /** What waiting for a value costs. */

@@ -3,7 +3,7 @@ import type {FunctionLike} from '../code/nodes.ts';
 import type {Module, Project} from '../code/project.ts';
 import type {PrismaModels} from '../prisma-models.ts';
 import type {Cost} from './cost.ts';
-import type {Scope, Value} from './values.ts';
+import type {Loop, Scope, Value} from './values.ts';
 
 /** One call of a function while its body is walked. */
 export type Frame = {
@@ -13,8 +13,6 @@ export type Frame = {
   /** Within an interactive transaction, in whatever function. */
   inTransaction: boolean;
 };
-
-export type Loop = {count: number | null; over: string; node: Node};
 
 /** Where the walk is: what names mean, where costs go. */
 export type At = {scope: Scope; out: Cost[]; frame: Frame; loop: Loop | null};
