@@ -117,9 +117,16 @@ export async function openSampler(
 /** Reads one snapshot. Throws AbortError: exit 3 if the connection or the server failed, 130 when interrupted. */
 export async function readSnapshot(
   connection: Connection,
-  {rates_over_ms = null, signal}: {rates_over_ms?: number | null; signal: AbortSignal},
+  {
+    rates_over_ms = null,
+    signal,
+    server = false,
+  }: {rates_over_ms?: number | null; signal: AbortSignal; server?: boolean},
 ): Promise<Snapshot> {
-  return explainServerErrors(connection, raceInterrupt(readOnce(connection, {rates_over_ms}), signal));
+  return explainServerErrors(
+    connection,
+    raceInterrupt(readOnce(connection, {rates_over_ms, server}), signal),
+  );
 }
 
 /** What an assessment without a watch reads: harm that comes and goes shows between readings. */
@@ -137,7 +144,7 @@ export async function readSnapshots(
 /** Hands each of `count` snapshots to `take`. Throws as `readSnapshot`. */
 export async function readEachSnapshot(
   connection: Connection,
-  {signal, ...times}: {count: number; every_ms: number; signal: AbortSignal},
+  {signal, ...times}: {count: number; every_ms: number; signal: AbortSignal; server?: boolean},
   take: (snapshot: Snapshot) => void,
 ): Promise<void> {
   const readAll = async () => {

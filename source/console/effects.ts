@@ -92,6 +92,10 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
       case 'load-diagnosis-data':
         // It fails as a whole only when the connection is lost: the data known so far stays, and it is read again later.
         return void loadDiagnosisDataLazily(ports, effect).then(dispatch, () => {});
+      case 'load-server-rows':
+        return void import('../core/server/topics/index.ts').then(({serverRows}) =>
+          dispatch({kind: 'server-rows', serverRows}),
+        );
       case 'load-data': {
         const {dataRequest} = effect;
         return void ports.loadData(dataRequest.needs).then(

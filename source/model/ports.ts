@@ -21,8 +21,11 @@ export type Sampler = {
   setInterval(interval_ms: number): void;
   /** The wait between reads: longer than the set interval if reading is slow. */
   effectiveIntervalMs(): number;
-  /** Whether statements are shown, and so read at each tick; `texts`: the keys of those whose texts to fetch. */
-  setVisible(options: {statements: boolean; texts: string[]}): void;
+  /**
+   * Whether statements are shown, and so read at each tick; `texts`: the keys of those whose texts to fetch. `server`: whether
+   * the Server view is, and so what it shows is read.
+   */
+  setVisible(options: {statements: boolean; texts: string[]; server?: boolean}): void;
   /** Reads everything now, including what is read rarely, or connects again; called after a change, and by the user. */
   refresh(): void;
 };

@@ -94,6 +94,10 @@ export type ReplicationSlot = {
   /** Bytes that can still be written before it is lost; null without max_slot_wal_keep_size. */
   safe_wal_bytes: number | null;
   is_temporary: boolean;
+  /** PG17+: without a consumer for so long; absent in older recordings. */
+  inactive_ms?: number | null;
+  /** PG16+: why it is lost. */
+  invalidation_reason?: string | null;
   /** What identifies a slot that is not in use, as it has no oid: none of these changes without a consumer. */
   restart_lsn: string | null;
   xmin: string | null;

@@ -1,3 +1,4 @@
+import type {ServerState} from './server-state.ts';
 import type {RoleOrDatabaseLimit, Target} from './target.ts';
 
 /**
@@ -21,6 +22,8 @@ export type Snapshot = {
   index_builds: {pid: number; phase: string; relation: string | null}[];
   lock_waits: LockWait[];
   databases: Database[];
+  /** Read while the Server view is open, and by `poolctl snapshot`; absent otherwise. */
+  server?: ServerState;
   unavailable: Unavailable[];
   /** The cost of this reading. */
   cost: {round_trip_ms: number; response_bytes: number};

@@ -18,7 +18,7 @@ it("keeps the mark of a folder's .env where a long address is cut off", () => {
 });
 
 it('never cuts the current tab', () => {
-  expect(rowsOf(open(40, 10, {view: 'journal'}))[1]).toBe('1 2 3 4 5 6 Journal 7 8 9');
+  expect(rowsOf(open(40, 10, {view: 'journal'}))[1]).toBe('1 2 3 4 5 6 Journal 7 8 9 0');
 });
 
 it('cuts the server with a sign, and never the state of the connection', () => {

@@ -92,6 +92,7 @@ export const sectionsOf = (major: number, hiddenRoles: string, reader: string): 
           'applications',
           'waits',
           'load',
+          'server',
         ],
       ],
     },

@@ -2,6 +2,12 @@ import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {Connection} from '../../source/postgres/connect/connect.ts';
 import {progressQueries} from '../../source/postgres/executor/progress.ts';
 import {
+  autovacuumQuery,
+  databaseAgesQuery,
+  dueTablesQuery,
+  oldestTablesQuery,
+} from '../../source/postgres/facts/autovacuum.ts';
+import {
   catalogAgeQuery,
   catalogBuildsQuery,
   catalogForeignKeysQuery,
@@ -34,6 +40,7 @@ import {sequenceOidsQuery, sequencesQuery} from '../../source/postgres/facts/seq
 import {serverSettingsQuery} from '../../source/postgres/facts/server-settings.ts';
 import {statementStatisticsQuery} from '../../source/postgres/facts/statement-statistics.ts';
 import {fileTimeoutsQuery, serverTimeoutsQuery} from '../../source/postgres/facts/timeouts.ts';
+import {walFilesQuery, walQuery} from '../../source/postgres/facts/wal.ts';
 import {wideningColumnsQuery, wideningSequenceQuery} from '../../source/postgres/facts/widening.ts';
 import {readOnlyDefaultQuery, writeStateQuery} from '../../source/postgres/facts/write-state.ts';
 import {activityQuery} from '../../source/postgres/queries/activity.ts';
@@ -108,6 +115,12 @@ const serverQueries: [Query, unknown[]][] = [
   [statementStatisticsQuery, []],
   [tableUpkeepQuery, []],
   [xminHoldersQuery, []],
+  [walQuery, []],
+  [walFilesQuery, []],
+  [autovacuumQuery, []],
+  [databaseAgesQuery, []],
+  [oldestTablesQuery, []],
+  [dueTablesQuery, []],
 ];
 const statementQueries: [Query, unknown[]][] = [
   [statementsQuery, [10]],

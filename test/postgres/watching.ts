@@ -21,6 +21,7 @@ export const everything: ReadRequest = {
   index_hits: true,
   index_builds: true,
   statements: {numbers: true, texts: null},
+  server_state: 'read',
 };
 
 /** A reader that knows its target, so that everything can be read from here on. */

@@ -47,7 +47,7 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
   const times = readTimes(flags);
   return withConnection(context, request, flags, async (connection, signal) => {
     if (times === null) {
-      const snapshot = await readSnapshot(connection, {rates_over_ms, signal});
+      const snapshot = await readSnapshot(connection, {rates_over_ms, signal, server: true});
       printSnapshot(snapshot, context.output, {pooler: await readPoolerOf(connection)});
       return exitCodes.ok;
     }
@@ -56,7 +56,7 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
     let samples: Sample[] = [];
     let load = noLoad;
     const count = Math.round(for_ms / every_ms) + 1;
-    await readEachSnapshot(connection, {count, every_ms, signal}, snapshot => {
+    await readEachSnapshot(connection, {count, every_ms, signal, server: true}, snapshot => {
       samples = addSample(samples, snapshot, {}, Number.POSITIVE_INFINITY);
       load = addLoad(load, snapshot);
       last = snapshot;

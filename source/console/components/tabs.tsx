@@ -26,6 +26,7 @@ const styles: Style[] = [
   {gap: ' ', hasCounts: false, titleLength: 99, isTight: true, frozen: 'sign'},
   {gap: ' ', hasCounts: false, titleLength: 8, frozen: 'sign'},
   {gap: ' ', hasCounts: false, titleLength: 4, frozen: 'sign'},
+  {gap: ' ', hasCounts: false, titleLength: 3, frozen: 'sign'},
   {gap: ' ', hasCounts: false, titleLength: 0, frozen: 'sign'},
 ];
 

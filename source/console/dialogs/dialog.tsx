@@ -9,6 +9,7 @@ import {OverviewDetail} from './overview-detail.tsx';
 import {PoolDetail} from './pool-detail.tsx';
 import {Replay} from './replay.tsx';
 import {RunDetail} from './run-detail.tsx';
+import {ServerDetail} from './server-detail.tsx';
 import {SessionDetail} from './session-detail.tsx';
 import {StatementDetail} from './statement-detail.tsx';
 
@@ -46,6 +47,8 @@ function Open() {
       return <FindingDetail key={overlay.id} {...overlay} />;
     case 'pool':
       return <PoolDetail key={overlay.id} {...overlay} />;
+    case 'server':
+      return <ServerDetail key={overlay.id} {...overlay} />;
     case 'session':
       return <SessionDetail key={overlay.id} {...overlay} />;
     case 'statement':

@@ -271,7 +271,7 @@ export const bindings: Binding[] = [
     keys: ['v'],
     modes: ['browse', 'detail', 'wizard'],
     update: toggleRun,
-    help: `leave a run while it goes on, as 1 to ${views.at(-1)?.key} do; back to the run that was left, or from one to the other`,
+    help: `leave a run while it goes on, as the key of a view does; back to the run that was left, or from one to the other`,
     disabledBecause: needsRun,
   },
   ...inModes(everyMode, [

@@ -1,5 +1,6 @@
 import {statementKey} from '../../core/activity/rates.ts';
 import {poolKey} from '../../core/assessment/sample.ts';
+import type {ServerRow} from '../../core/server/topics/index.ts';
 import {sessionId} from '../../core/sessions/session.ts';
 import type {ApplicationPool} from '../../model/application-pool.ts';
 import type {Backend, BudgetGroup, Statement} from '../../model/snapshot.ts';
@@ -7,12 +8,12 @@ import {openTable} from '../state/browsing.ts';
 import {currentFinding} from '../state/findings.ts';
 import {type ConsoleState, openView} from '../state/state.ts';
 import {findingFilter, groupId, groupRows} from './groups.ts';
+import {serverViewRows} from './server.ts';
 
 /** The session, statement or pool whose page is open; else what the cursor rests on: the row that was selected, or the first one shown; null in an empty list. */
 export function selectedId(state: ConsoleState): string | null {
   const {overlay} = state;
-  if (overlay?.kind === 'session' || overlay?.kind === 'statement' || overlay?.kind === 'pool')
-    return overlay.id;
+  if (overlay !== null && 'id' in overlay && overlay.kind !== 'finding') return overlay.id;
   return openTable(state).cursor ?? firstId(state);
 }
 
@@ -68,6 +69,12 @@ export function selectedPool(state: ConsoleState): ApplicationPool | undefined {
   if (state.view !== 'pools') return undefined;
   const id = selectedId(state);
   return state.assessment?.applications.find(pool => poolKey(pool) === id);
+}
+
+export function selectedServerRow(state: ConsoleState): ServerRow | undefined {
+  if (state.view !== 'server') return undefined;
+  const id = selectedId(state);
+  return serverViewRows(state).find(row => row.id === id);
 }
 
 /** The run selected in the Journal. */

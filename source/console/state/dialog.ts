@@ -1,3 +1,4 @@
+import type {ServerRow} from '../../core/server/topics/index.ts';
 import type {Finding} from '../../model/recipe.ts';
 import type {Backend, Statement} from '../../model/snapshot.ts';
 import {atEnd, type InputLine} from './line-editor.ts';
@@ -17,6 +18,7 @@ type Overlay =
   | {kind: 'finding'; id: string; finding: Finding}
   | Prompt
   | {kind: 'pool'; id: string}
+  | {kind: 'server'; id: string; row: ServerRow}
   | {kind: 'session'; id: string; detail: string[] | null}
   | {kind: 'statement'; id: string; text: string[] | null; explain: string[] | null}
   | {kind: 'run'; run: string};
@@ -70,6 +72,11 @@ export function openFindingDetail<State extends DialogSlice>(
 
 export function openPool<State extends DialogSlice>(state: State, id: string): State {
   return {...state, overlay: {kind: 'pool', id}};
+}
+
+/** `row`: as it was when its page was opened. */
+export function openServerRow<State extends DialogSlice>(state: State, row: ServerRow): State {
+  return {...state, overlay: {kind: 'server', id: row.id, row}};
 }
 
 export function openRun<State extends DialogSlice>(state: State, run: string): State {

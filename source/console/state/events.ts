@@ -45,6 +45,8 @@ export function handleEvent(state: ConsoleState, event: Event): UpdateResult {
       });
     case 'pooler':
       return noEffects({...state, diagnosisData: withFacts(state.diagnosisData, event)});
+    case 'server-rows':
+      return noEffects({...state, serverRows: event.serverRows});
     case 'session-described':
     case 'statement-formatted':
     case 'explained':
@@ -185,5 +187,11 @@ function unnamedStatements({samples}: ConsoleState): string[] {
 
 /** The sampler reads statements at every tick only while their view is shown. */
 export function showEffect(state: ConsoleState): Effect {
-  return {kind: 'show', statements: state.view === 'statements', texts: shownStatements(state)};
+  const {view, past} = state;
+  return {
+    kind: 'show',
+    statements: view === 'statements',
+    texts: shownStatements(state),
+    server: view === 'server' && past === null,
+  };
 }

@@ -10,6 +10,7 @@ import {
   selectedId,
   selectedPool,
   selectedRun,
+  selectedServerRow,
   selectedSession,
   selectedStatement,
   targetSessions,
@@ -102,6 +103,8 @@ export function openRecipeOfRow(state: ConsoleState): UpdateResult | null {
     const {recipe, params} = recipeOfPool(pool, state.snapshot);
     return openWizard(state, recipe, null, params);
   }
+  const answer = selectedServerRow(state)?.acts?.find(({recipe}) => recipe !== null);
+  if (answer?.recipe) return openWizard(state, answer.recipe, null, answer.params);
   if (state.view !== 'overview') return null;
   const group = selectedGroup(state);
   if (group !== undefined) return openWizard(state, 'kill-idle-sessions', null, paramsOf(group));

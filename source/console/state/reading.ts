@@ -13,6 +13,8 @@ import {
   timesAfter,
 } from '../../core/recipe/diagnose.ts';
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
+import type {ServerRow} from '../../core/server/topics/index.ts';
+import type {Seen} from '../../core/server/topics/topic.ts';
 import type {AssessmentFacts} from '../../model/assessment.ts';
 import type {RecordedSnapshot} from '../../model/ports.ts';
 import type {Recipe} from '../../model/recipe.ts';
@@ -47,10 +49,14 @@ export type ReadingSlice = Findings & {
   pooler_at_ms: number | null;
   /** When the facts known now were requested. */
   facts_of_ms: number | null;
+  /** Makes the lines of the Server view; null until it was opened. */
+  serverRows: ServerRowsOf | null;
   interval_ms: number;
   effective_interval_ms: number;
   isPaused: boolean;
 };
+
+type ServerRowsOf = (seen: Seen, absent: string) => ServerRow[];
 
 /** The state of the connection. */
 type Link =
@@ -75,13 +81,15 @@ export type ReadingEvent =
   | {kind: 'connecting'; message: string}
   | {kind: 'diagnosis-data'; at_ms: number; diagnosisData: DiagnosisData}
   | ({kind: 'facts'; at_ms: number} & LoadedFacts)
-  | ({kind: 'pooler'} & LoadedFacts);
+  | ({kind: 'pooler'} & LoadedFacts)
+  | {kind: 'server-rows'; serverRows: ServerRowsOf};
 
 export type ReadingEffect =
   | {kind: 'set-interval'; interval_ms: number}
   | {kind: 'refresh'}
-  /** The sampler reads statements at every tick only while they are shown, and these texts. */
-  | {kind: 'show'; statements: boolean; texts: string[]}
+  /** The sampler reads statements at every tick only while they are shown, and these texts; the server's state only for its view. */
+  | {kind: 'show'; statements: boolean; texts: string[]; server: boolean}
+  | {kind: 'load-server-rows'}
   /** `at_ms` comes back with it. */
   | {kind: 'load-diagnosis-data'; due: DueData; at_ms: number};
 
@@ -120,6 +128,7 @@ export function createReading(options: ReadingOptions): ReadingSlice {
     load: noLoad,
     trends: {},
     samples: [],
+    serverRows: null,
     interval_ms,
     effective_interval_ms: interval_ms,
     isPaused: false,

@@ -7,6 +7,7 @@ import {applicationsOf} from './applications.ts';
 import {emptyLog, recentChanges, withChanges} from './change-log.ts';
 import {contentionOf} from './contention.ts';
 import {type Context, windowMs} from './context.ts';
+import {assessmentFacts} from './facts.ts';
 import {examinations} from './harms/index.ts';
 import {writableOf} from './harms/writable.ts';
 import {compareFindings} from './rank.ts';
@@ -40,7 +41,8 @@ export function assessRecorded({
   );
 }
 
-function combine(context: Context, {findings: diagnosed, failed}: Diagnosis): Assessment {
+function combine(read: Context, {findings: diagnosed, failed}: Diagnosis): Assessment {
+  const context = {...read, facts: newest(read)};
   const examined = examinations.flatMap(examine => examine(context));
   const {findings, also} = join([...examined, ...diagnosed].sort(compareFindings));
   const last = context.samples.at(-1);
@@ -66,6 +68,11 @@ function combine(context: Context, {findings: diagnosed, failed}: Diagnosis): As
     diagnosed,
     failed,
   };
+}
+
+/** While the Server view is open, some facts come with each snapshot. */
+function newest({facts, snapshot: {server}}: Context): AssessmentFacts {
+  return server === undefined ? facts : {...facts, ...assessmentFacts(server)};
 }
 
 /**

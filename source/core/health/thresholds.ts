@@ -228,6 +228,12 @@ export const thresholds = {
       'WAL that can still be written before a replication slot loses what it needs (max_slot_wal_keep_size); less is worse.',
     source: 'pg_replication_slots.safe_wal_size',
   },
+  standby_lag_ms: {
+    unit: 'ms',
+    warning: 60_000,
+    meaning: 'How long after it was written a standby replays WAL.',
+    source: 'pg_stat_replication.replay_lag',
+  },
   changed_rows: {
     unit: 'rows',
     warning: 10_000,

@@ -5,7 +5,10 @@ import type {Connection} from '../connect/connect.ts';
 import {pickVariant, serverQuery, userSchema} from '../queries/query.ts';
 
 /** Tables that need vacuum or analyze, and what holds back the xmin horizon, in one round trip. Throws the server's errors. */
-export async function readMaintenance({client, server_version_num}: Connection): Promise<Maintenance> {
+export async function readMaintenance({
+  client,
+  server_version_num,
+}: Pick<Connection, 'client' | 'server_version_num'>): Promise<Maintenance> {
   const [tables, holders] = await Promise.all([
     client.query<TableUpkeep>({text: pickVariant(tableUpkeepQuery, server_version_num).text}),
     client.query<XminHolder>({text: pickVariant(xminHoldersQuery, server_version_num).text}),
@@ -24,8 +27,10 @@ const option = (name: string, type: string) =>
 /** The table's setting, else the server's. */
 const setting = (name: string) => `coalesce(${option(name, 'float8')}, current_setting('${name}')::float8)`;
 
+export const isEnabledSql = `coalesce(${option('autovacuum_enabled', 'bool')}, true)`;
+
 /** As autovacuum computes it (relation_needs_vacanalyze in autovacuum.c). */
-const threshold = (kind: 'vacuum' | 'analyze') =>
+export const thresholdSql = (kind: 'vacuum' | 'analyze') =>
   `(${setting(`autovacuum_${kind}_threshold`)} + ${setting(`autovacuum_${kind}_scale_factor`)} * greatest(c.reltuples, 0))::float8`;
 
 /**
@@ -35,8 +40,8 @@ const threshold = (kind: 'vacuum' | 'analyze') =>
 const text = (may_maintain: string) => `
 SELECT /* poolctl */ c.oid::text, n.nspname::text AS schema, c.relname::text AS name,
   s.n_live_tup AS live_rows, s.n_dead_tup AS dead_rows, s.n_mod_since_analyze AS rows_changed_since_analyze,
-  ${threshold('analyze')} AS analyze_threshold, ${threshold('vacuum')} AS vacuum_threshold,
-  coalesce(${option('autovacuum_enabled', 'bool')}, true) AS is_autovacuum_enabled,
+  ${thresholdSql('analyze')} AS analyze_threshold, ${thresholdSql('vacuum')} AS vacuum_threshold,
+  ${isEnabledSql} AS is_autovacuum_enabled,
   (extract(epoch FROM now() - greatest(s.last_analyze, s.last_autoanalyze)) * 1000)::float8 AS analyze_age_ms,
   (extract(epoch FROM now() - greatest(s.last_vacuum, s.last_autovacuum)) * 1000)::float8 AS vacuum_age_ms,
   s.analyze_count,

@@ -3,14 +3,24 @@ import {isoTime} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, serverQuery} from '../queries/query.ts';
 
-/** Whether the server takes writes, and what will end that. Throws the server's errors. */
-export async function readWriteState({client, server_version_num}: Connection): Promise<WriteState> {
+/**
+ * Whether the server takes writes, and what will end that: in one round trip once `before` says that this role may read
+ * the settings of files. Throws the server's errors.
+ */
+export async function readWriteState(
+  {client, server_version_num}: Pick<Connection, 'client' | 'server_version_num'>,
+  before?: WriteState,
+): Promise<WriteState> {
   const text = (query: typeof writeStateQuery) => pickVariant(query, server_version_num).text;
+  const readFiles = () => client.query<FileSetting>({text: text(readOnlyDefaultQuery)});
+  const known = (before?.default_read_only ?? null) === null ? null : readFiles();
+  // If the connection breaks, the first query's error says why.
+  known?.catch(() => {});
   const {rows} = await client.query<WriteStateRow>({text: text(writeStateQuery)});
   const [row] = rows;
   if (row === undefined) throw new Error('the server returned no row');
   const {may_read_files, archive_mode, failed_count, last_failed_at, last_archived_at, ...state} = row;
-  const files = may_read_files ? await client.query<FileSetting>({text: text(readOnlyDefaultQuery)}) : null;
+  const files = may_read_files ? await (known ?? readFiles()) : null;
   const setting = files?.rows[0];
   return {
     ...state,

@@ -23,6 +23,7 @@ import {createDatabasesReader} from './databases.ts';
 import {toLockWaits} from './lock-waits.ts';
 import {type Names, noNames, toNames} from './names.ts';
 import {createRunQuery, createSections} from './sections.ts';
+import type {ServerStateReader} from './server-state.ts';
 import {createStatementsReader, type StatementsReader, type StatementsRequest} from './statements-reader.ts';
 
 /** The parts of a connection that reading needs. */
@@ -48,6 +49,8 @@ export type ReadRequest = {
   index_hits: boolean;
   index_builds: boolean;
   statements: StatementsRequest | null;
+  /** What the Server view shows, which each snapshot has until it is dropped. */
+  server_state: 'read' | 'keep' | 'drop';
 };
 
 export const emptyRequest: ReadRequest = {
@@ -59,6 +62,7 @@ export const emptyRequest: ReadRequest = {
   index_hits: false,
   index_builds: false,
   statements: null,
+  server_state: 'keep',
 };
 
 export type Reader = {
@@ -68,6 +72,7 @@ export type Reader = {
   statements(): StatementsReader | null;
   /** Of the statements with these keys, those whose texts to read. */
   missingTexts(keys: readonly string[]): string[];
+  hasServerState(): boolean;
   hasLockWaits(): boolean;
   /** A role or database was created since the catalogs were read. */
   hasUnknownNames(): boolean;
@@ -93,6 +98,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
   let indexBuilds: Snapshot['index_builds'] = [];
   let lockDetails = new Map<number, LockWaitRow>();
   let statements: StatementsReader | null = null;
+  let serverState: ServerStateReader | null = null;
 
   async function readCatalogs(): Promise<void> {
     const [found, roles, [slots]] = await Promise.all([
@@ -177,6 +183,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
     if (request.lock_waits) parts.push(sections.attempt('lock_waits', readLockWaits));
     if (request.index_hits)
       parts.push(sections.attempt('index_hits', () => databases.readIndexHits(databasesRead)));
+    if (request.server_state === 'read' && serverState !== null) parts.push(...serverState.read());
     if (request.index_builds) parts.push(sections.attempt('index_builds', readIndexBuilds));
     if (statementsRequest !== null && open !== null) {
       const {numbers, texts} = statementsRequest;
@@ -205,6 +212,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
       index_builds: indexBuilds,
       lock_waits: toLockWaits(at, sessions, background_workers, lockDetails),
       databases: databases.databases(),
+      ...(serverState !== null && {server: serverState.state()}),
       unavailable: [
         ...(connection.is_pooled || !combined.is_own_session ? [poolerInBetween] : []),
         ...combined.unavailable,
@@ -217,6 +225,12 @@ export function createReader(connection: ReadableConnection, now: () => number):
 
   return {
     async read(requested) {
+      if (requested.server_state === 'drop') serverState = null;
+      if (requested.server_state === 'read' && serverState === null) {
+        // Loaded late: the first frame does not need it.
+        const {createServerStateReader} = await import('./server-state.ts');
+        serverState = createServerStateReader(connection, sections);
+      }
       const started = now();
       const bytesBefore = bytesRead(client);
       const wasAsked = connection.features !== null;
@@ -240,6 +254,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
     statements: () => statements,
     missingTexts: keys =>
       sections.isPaused('statement_texts') ? [] : (statements?.missingTexts(keys) ?? []),
+    hasServerState: () => serverState !== null,
     hasLockWaits: () => activity?.has_lock_waits ?? false,
     hasUnknownNames: () => activity?.has_unknown_names ?? false,
   };

@@ -28,14 +28,23 @@ const slowestWithText = 20;
  */
 export async function readOnce(
   connection: Connection,
-  {rates_over_ms, deadline_ms}: {rates_over_ms: number | null; deadline_ms?: number | undefined},
+  {
+    rates_over_ms,
+    ...options
+  }: {rates_over_ms: number | null; deadline_ms?: number | undefined; server?: boolean},
 ): Promise<Snapshot> {
   const times = rates_over_ms === null ? {count: 1, every_ms: 0} : {count: 2, every_ms: rates_over_ms};
-  const series = await readSeries(connection, {...times, deadline_ms});
+  const series = await readSeries(connection, {...times, ...options});
   return series.at(-1) as Snapshot;
 }
 
-type Series = {count: number; every_ms: number; deadline_ms?: number | undefined};
+type Series = {
+  count: number;
+  every_ms: number;
+  deadline_ms?: number | undefined;
+  /** With what the Server view shows. */
+  server?: boolean;
+};
 
 /** The snapshots of `readEach`. */
 export async function readSeries(connection: Connection, times: Series): Promise<Snapshot[]> {
@@ -50,26 +59,26 @@ export async function readSeries(connection: Connection, times: Series): Promise
  */
 export async function* readEach(
   connection: Connection,
-  {count, every_ms, deadline_ms = 30_000}: Series,
+  {count, every_ms, deadline_ms = 30_000, server = false}: Series,
 ): AsyncGenerator<Snapshot> {
   const plan = createReadingPlan(() => performance.now(), connection.server_version_num);
   const reader = createReader(connection, () => performance.now());
   const read = (request: ReadRequest) => withDeadline(reader.read(request), deadline_ms, connection);
   await read(plan.first());
-  let last = await read(plan.second());
+  let last = await read({...plan.second(), server_state: server ? 'read' : 'drop'});
   for (let index = 1; index < count; index++) {
     yield last;
     // Loaded late: the console does not need it.
     const {setTimeout: sleep} = await import('node:timers/promises');
     await sleep(every_ms);
-    last = await read(plan.tick(reader, {statements: true, texts: []}));
+    last = await read(plan.tick(reader, {statements: true, texts: [], server}));
   }
   const costliest = last.statements.slice(0, statementsWithText);
   const slowest = [...last.statements]
     .sort((a, b) => b.mean_exec_time_ms - a.mean_exec_time_ms)
     .slice(0, slowestWithText);
   const keys = [...costliest, ...slowest].map(statementKey);
-  const texts = plan.texts(reader, {statements: true, texts: keys});
+  const texts = plan.shown(reader, {statements: true, texts: keys});
   // Texts only: counters read again at once would give rates over a few milliseconds.
   yield texts === null ? last : await read(texts);
 }
@@ -180,7 +189,7 @@ export function createSampler(options: SamplerOptions): Sampler {
     lost: Promise<Error>;
   };
 
-  /** Waits until the next tick is due; meanwhile fetches the texts of statements that become visible. */
+  /** Waits until the next tick is due; meanwhile fetches what becomes visible. */
   async function* pauseBeforeTick(
     pauseMs: () => number,
     {plan, reader, read, timer, lost}: ReadContext,
@@ -190,8 +199,8 @@ export function createSampler(options: SamplerOptions): Sampler {
       const left = since + pauseMs() - performance.now();
       if (left <= 0 || isRefreshDue) return;
       await timer.sleep(left, lost);
-      const texts = visible.statements ? plan.texts(reader, visible) : null;
-      if (texts !== null) yield* read(texts);
+      const shown = plan.shown(reader, visible);
+      if (shown !== null) yield* read(shown);
     }
   }
 
@@ -202,10 +211,11 @@ export function createSampler(options: SamplerOptions): Sampler {
       current?.timer.wake();
     },
     effectiveIntervalMs: () => interval.effectiveMs(),
-    setVisible({statements, texts}) {
-      visible = {statements, texts: [...texts]};
+    setVisible({statements, texts, server = false}) {
+      visible = {statements, texts: [...texts], server};
       const missing = current?.reader?.missingTexts(texts) ?? [];
-      if (statements && missing.length > 0) current?.timer.wake();
+      const isServerMissing = server && current?.reader?.hasServerState() === false;
+      if ((statements && missing.length > 0) || isServerMissing) current?.timer.wake();
     },
     refresh() {
       isRefreshDue = true;

@@ -4,8 +4,8 @@ import {sqlstateOf} from '../sqlstate.ts';
 import {emptyRequest, type Reader, type ReadRequest} from './reader.ts';
 import type {StatementsRequest} from './statements-reader.ts';
 
-/** What the console shows: it decides how often statements are read, and whose texts come first. */
-export type Visible = {statements: boolean; texts: readonly string[]};
+/** What the console shows: it decides how often statements are read, and whose texts come first; `server`: the Server view. */
+export type Visible = {statements: boolean; texts: readonly string[]; server?: boolean};
 
 /** Decides what each round trip reads: every part at its own interval. */
 export type ReadingPlan = {
@@ -17,14 +17,16 @@ export type ReadingPlan = {
   tick(reader: Reader, visible: Visible): ReadRequest;
   /** Everything is due at the next tick. */
   forget(): void;
-  /** Texts of visible statements that were not requested yet; null if there are none. */
-  texts(reader: Reader, visible: Visible): ReadRequest | null;
+  /** What is visible and was not requested yet: texts of statements, the Server view; null if there is nothing. */
+  shown(reader: Reader, visible: Visible): ReadRequest | null;
 };
 
 const intervals_ms = {
   catalogs: 30_000,
   index_hits: 30_000,
   index_builds: 10_000,
+  /** While it is visible. It reads the statistics of every table. */
+  server_state: 2000,
   /** While they are not visible; visible, they are read at each tick. Thousands of them are read less often. */
   statements: 8000,
   texts: 10_000,
@@ -66,6 +68,12 @@ export function createReadingPlan(now: () => number, server_version_num: number)
     return ahead.length > 0 && isDue('texts', intervals_ms.texts) ? ahead : null;
   }
 
+  function serverStateDue(reader: Reader, {server}: Visible): ReadRequest['server_state'] {
+    if (!server) return 'drop';
+    if (!reader.hasServerState()) return isDue('server_state', 0) ? 'read' : 'keep';
+    return isDue('server_state', intervals_ms.server_state) ? 'read' : 'keep';
+  }
+
   return {
     first() {
       isDue('catalogs', 0);
@@ -101,13 +109,19 @@ export function createReadingPlan(now: () => number, server_version_num: number)
         index_hits,
         index_builds: isDue('index_builds', intervals_ms.index_builds),
         statements: statementsDue(reader, visible),
+        server_state: serverStateDue(reader, visible),
       };
     },
     forget: () => lastMs.clear(),
-    texts(reader, visible) {
-      const missing = reader.missingTexts(visible.texts);
-      if (missing.length === 0) return null;
-      return {...emptyRequest, statements: {numbers: false, texts: missing}};
+    shown(reader, visible) {
+      const missing = visible.statements ? reader.missingTexts(visible.texts) : [];
+      const isServerMissing = visible.server === true && !reader.hasServerState();
+      if (missing.length === 0 && !isServerMissing) return null;
+      return {
+        ...emptyRequest,
+        ...(missing.length > 0 && {statements: {numbers: false, texts: missing}}),
+        ...(isServerMissing && {server_state: serverStateDue(reader, visible)}),
+      };
     },
   };
 }

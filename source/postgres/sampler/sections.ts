@@ -1,5 +1,6 @@
 import {quoteIdentifier} from '../../core/sql/quote.ts';
 import {newerThanKnown} from '../../core/text/format.ts';
+import type {ServerState} from '../../model/server-state.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
 import type {PgClient, PgQuery} from '../connect/client.ts';
 import {explainUnconvertible, isAboutOneQuery, isUndefined} from '../sqlstate.ts';
@@ -14,7 +15,8 @@ type SectionName =
   | 'statement_texts'
   | 'lock_waits'
   | 'index_hits'
-  | 'index_builds';
+  | 'index_builds'
+  | `server.${keyof ServerState}`;
 
 export type Sections = {
   /** Runs `read` unless it failed within 30 s. Its failure makes the section unavailable. */

@@ -50,7 +50,7 @@ describe('keymap', () => {
   it.each([
     ['2', {state: {view: 'sessions'}}],
     ['tab', {state: {view: 'sessions'}}],
-    ['shift-tab', {state: {view: 'waits'}}],
+    ['shift-tab', {state: {view: 'server'}}],
     ['ctrl-c', {effects: [{kind: 'quit'}]}],
     ['q', {effects: [{kind: 'quit'}]}],
     ['?', {state: {overlay: {kind: 'help'}}}],

@@ -216,7 +216,7 @@ describe(':', () => {
     [
       'overview',
       'filter idle',
-      'works in Sessions (2), Statements (3), Journal (6), Changes (7), Pools (8) and Waits (9)',
+      'works in Sessions (2), Statements (3), Journal (6), Changes (7), Pools (8), Waits (9) and Server (0)',
     ],
     ['overview', 'sort', 'this view has a fixed order'],
     ['sessions', 'sort', 'by which column? pid, state'],

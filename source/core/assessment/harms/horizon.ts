@@ -27,7 +27,7 @@ export function examineHorizon(context: Context): Finding[] {
 type Kept = {holder: XminHolder; kept: TableUpkeep[]; worst: TableUpkeep; readers: Statement[]};
 
 /** As analyze-stale-tables calls a table that vacuum is behind on. */
-function isBehind({dead_rows, vacuum_threshold}: TableUpkeep): boolean {
+export function isBehind({dead_rows, vacuum_threshold}: TableUpkeep): boolean {
   return (
     dead_rows >= thresholds.changed_rows.warning &&
     dead_rows > thresholds.autovacuum_threshold_times.warning * vacuum_threshold
@@ -73,7 +73,7 @@ function findingOf({holder, kept, worst, readers}: Kept, context: Context): Find
         ? `; ${statementName(running[0]?.query ?? null)}, which reads them, runs in ${counted(running.length, 'session')}`
         : '';
   const rest = kept.length === 1 ? '' : ` and ${kept.length - 1} more`;
-  const acts = actsFor(holder, context.snapshot);
+  const acts = actsForHolder(holder, context.snapshot);
   const [recommended] = acts;
   const active_ms = readers.reduce((sum, {rates}) => sum + (rates?.exec_ms_per_second ?? 0), 0);
   const harm: Harm = {
@@ -137,12 +137,12 @@ function sessionOf(
   return kind === 'backend' ? backends.find(({pid}) => String(pid) === name) : undefined;
 }
 
-function subjectOfHolder({kind, name}: XminHolder): string {
+export function subjectOfHolder({kind, name}: XminHolder): string {
   return kind === 'backend' ? subjectOf(Number(name)) : `${kind}:${name}`;
 }
 
 /** Ways to end what holds vacuum back; then autovacuum removes the rows by itself. */
-function actsFor(holder: XminHolder, snapshot: Snapshot): Act[] {
+export function actsForHolder(holder: XminHolder, snapshot: Snapshot): Act[] {
   const then =
     'autovacuum removes the dead rows within minutes; the space is used again, but the files stay as large';
   const {kind, name} = holder;

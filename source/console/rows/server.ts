@@ -1,0 +1,60 @@
+import type {ServerRow} from '../../core/server/topics/index.ts';
+import type {Verdict} from '../../core/server/topics/topic.ts';
+import type {RecordedSnapshot} from '../../model/ports.ts';
+import type {Role} from '../screen/line.ts';
+import {tableOf} from '../state/browsing.ts';
+import type {ConsoleState} from '../state/state.ts';
+import {arrangeRows, type Column} from './arrange.ts';
+
+const roles: Record<Verdict, Role> = {critical: 'danger', warning: 'warning', ok: 'good', unknown: 'muted'};
+
+export function verdictRoleOf({verdict}: ServerRow): Role {
+  return roles[verdict];
+}
+
+export const serverColumns: Column<ServerRow>[] = [
+  {
+    id: 'topic',
+    title: 'TOPIC',
+    help: 'what the line is about',
+    width: 11,
+    priority: 3,
+    text: ({topic}) => topic,
+    sortValue: () => null,
+  },
+  {
+    id: 'verdict',
+    title: 'VERDICT',
+    help: 'critical, warning, ok; ? where this role or one reading does not show it',
+    width: 8,
+    priority: 2,
+    text: ({verdict}) => (verdict === 'unknown' ? '?' : verdict),
+    role: verdictRoleOf,
+    sortValue: () => null,
+  },
+  {
+    id: 'what',
+    title: 'WHAT',
+    help: 'what the verdict rests on; Enter shows the figures behind it',
+    width: 20,
+    grows: true,
+    priority: 1,
+    text: ({text}) => text,
+    sortValue: () => null,
+  },
+];
+
+/** The lines of every topic. What the view itself has read is newer than the facts of the findings. */
+export function serverViewRows({
+  snapshot,
+  serverRows,
+  diagnosisData,
+  past,
+  tables,
+}: Pick<ConsoleState, 'snapshot' | 'serverRows' | 'diagnosisData' | 'past' | 'tables'>): ServerRow[] {
+  if (snapshot === null || serverRows === null) return [];
+  const recorded = past === null ? diagnosisData.ofAssessment : ((snapshot as RecordedSnapshot).facts ?? {});
+  const absent = past === null ? 'not read yet' : 'not recorded: it is read while this view is open';
+  const rows = serverRows({snapshot, state: {...recorded, ...snapshot.server}}, absent);
+  return arrangeRows(rows, tableOf({tables}, 'server'), serverColumns, ({id}) => id);
+}

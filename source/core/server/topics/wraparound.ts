@@ -1,0 +1,130 @@
+import type {ServerState} from '../../../model/server-state.ts';
+import {idsLeft} from '../../assessment/harms/writes.ts';
+import {thresholds} from '../../health/thresholds.ts';
+import {formatBytes, formatCount, formatSpan} from '../../text/format.ts';
+import {type Part, type TopicRow, topic, type Verdict} from './topic.ts';
+
+type Kind = 'transaction ids' | 'multixacts';
+
+/** How many transaction ids and multixacts are left until the server refuses writes, and for how long they last if nothing is frozen. */
+export const wraparound = topic({
+  name: 'wraparound',
+  reads: ['write_state'],
+  rows: state =>
+    (['transaction ids', 'multixacts'] as const).map(kind => {
+      const ids = idsOf(kind, state);
+      const near = idsLeft(state.write_state).find(({what}) => what === kind);
+      const runway = runwayOf(ids);
+      const verdict: Verdict =
+        near?.severity ??
+        ((runway.until_ms ?? Infinity) < thresholds.until_full_ms.critical ? 'warning' : 'ok');
+      const database =
+        ids.left < thresholds.xids_left.warning ? ` (database ${ids.database} has to be vacuumed)` : '';
+      return {
+        id: kind,
+        verdict,
+        text: `${formatCount(Math.max(0, ids.left))} ${kind} left${database}: ${runway.text}`,
+        page: () => pageOf(kind, ids, state.autovacuum),
+      } satisfies TopicRow;
+    }),
+});
+
+type Ids = {
+  left: number;
+  database: string;
+  per_second: number | null;
+  interval_ms: number | null;
+  freeze_max_age: number | null;
+  age: number | null;
+};
+
+function idsOf(
+  kind: Kind,
+  {
+    write_state,
+    wal,
+    autovacuum,
+  }: Pick<ServerState, 'wal' | 'autovacuum'> & Required<Pick<ServerState, 'write_state'>>,
+): Ids {
+  const {rates} = wal ?? {};
+  const interval_ms = rates?.interval_ms ?? null;
+  const databases = autovacuum?.databases ?? [];
+  const oldest = (age: 'xid_age' | 'multixact_age') =>
+    databases.length === 0 ? null : Math.max(...databases.map(each => each[age]));
+  return kind === 'transaction ids'
+    ? {
+        left: write_state.xids_left,
+        database: write_state.oldest_database,
+        per_second: rates?.xids_per_second ?? null,
+        interval_ms,
+        freeze_max_age: autovacuum?.freeze_max_age ?? null,
+        age: oldest('xid_age'),
+      }
+    : {
+        left: write_state.multixacts_left,
+        database: write_state.oldest_multixact_database,
+        per_second: rates?.multixacts_per_second ?? null,
+        interval_ms,
+        freeze_max_age: autovacuum?.multixact_freeze_max_age ?? null,
+        age: oldest('multixact_age'),
+      };
+}
+
+const day_ms = 86_400_000;
+
+/** Measured between two readings: never guessed. */
+function runwayOf({left, per_second, interval_ms}: Ids): {until_ms: number | null; text: string} {
+  if (per_second === null || interval_ms === null)
+    return {until_ms: null, text: 'days ?: it takes two readings'};
+  if (per_second === 0) return {until_ms: null, text: `none used in ${formatSpan(interval_ms)}`};
+  const until_ms = (Math.max(0, left) / per_second) * 1000;
+  const days = until_ms / day_ms;
+  const lasts =
+    days < 2 ? `${Math.floor(until_ms / 3_600_000)} hours` : `${formatCount(Math.floor(days))} days`;
+  return {
+    until_ms,
+    text: `${lasts} at ${formatCount(per_second)}/s (over ${formatSpan(interval_ms)})`,
+  };
+}
+
+function pageOf(kind: Kind, ids: Ids, autovacuum: ServerState['autovacuum']): Part[] {
+  const age = kind === 'transaction ids' ? 'xid_age' : 'multixact_age';
+  const {left, database, per_second, interval_ms, freeze_max_age} = ids;
+  const rate =
+    per_second === null
+      ? '?: it takes two readings'
+      : `${formatCount(per_second)}/s over ${formatSpan(interval_ms)}`;
+  const parts: Part[] = [
+    {
+      heading: kind,
+      properties: [
+        [
+          'left',
+          `${formatCount(left)}, then the server refuses writes; database ${database} has the oldest rows`,
+        ],
+        ['used', rate],
+        [
+          'frozen',
+          `autovacuum freezes a table from an age of ${formatCount(freeze_max_age)} on; the oldest is ${formatCount(ids.age)} old`,
+        ],
+      ],
+    },
+  ];
+  if (autovacuum === undefined) return parts;
+  const {databases, oldest_tables} = autovacuum;
+  const byAge = [...databases].sort((a, b) => b[age] - a[age]);
+  return [
+    ...parts,
+    {
+      heading: 'databases by age',
+      properties: byAge.map(each => [formatCount(each[age]), each.name]),
+    },
+    {
+      heading: 'oldest tables of this database',
+      properties: oldest_tables.map(each => [
+        formatCount(each[age]),
+        `${each.schema}.${each.name}, about ${formatBytes(each.size_bytes)}`,
+      ]),
+    },
+  ];
+}

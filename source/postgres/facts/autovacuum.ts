@@ -1,0 +1,123 @@
+import type {AutovacuumState, DueTable} from '../../model/server-state.ts';
+import {isoTime} from '../connect/client.ts';
+import type {Connection} from '../connect/connect.ts';
+import {pickVariant, serverQuery, userSchema} from '../queries/query.ts';
+import {isEnabledSql, thresholdSql} from './maintenance.ts';
+
+/**
+ * What autovacuum does, and which tables it does not get done; since when is known from `before`. In one round trip.
+ * Throws the server's errors.
+ */
+export async function readAutovacuum(
+  {client, server_version_num}: Pick<Connection, 'client' | 'server_version_num'>,
+  before: AutovacuumState | undefined,
+): Promise<AutovacuumState> {
+  const pick = (query: typeof autovacuumQuery) => pickVariant(query, server_version_num).text;
+  const [states, databases, tables, due] = await Promise.all([
+    client.query<StateRow>({text: pick(autovacuumQuery)}),
+    client.query<AutovacuumState['databases'][number]>({text: pick(databaseAgesQuery)}),
+    client.query<AutovacuumState['oldest_tables'][number]>({text: pick(oldestTablesQuery)}),
+    client.query<DueRow>({text: pick(dueTablesQuery)}),
+  ]);
+  const [row] = states.rows;
+  if (row === undefined) throw new Error('the server returned no row');
+  const {at, workers, ...state} = row;
+  const seen = workers?.map(toWorker) ?? null;
+  const now = {
+    ...state,
+    at: isoTime(at) ?? '',
+    workers: seen,
+    databases: databases.rows,
+    oldest_tables: tables.rows,
+  };
+  return {...now, due: due.rows.map(table => sinceDue(table, {now, before}))};
+}
+
+type WorkerRow = {database: string | null; query: string | null; age_ms: number | null};
+
+/** `autovacuum: VACUUM ANALYZE public.orders (to prevent wraparound)`: autovac_report_activity in autovacuum.c. */
+function toWorker({database, query, age_ms}: WorkerRow): NonNullable<AutovacuumState['workers']>[number] {
+  const [, table = null, wraparound] =
+    /^autovacuum: (?:VACUUM ANALYZE|VACUUM|ANALYZE|BRIN summarize) (.*?)( \(to prevent wraparound\))?$/.exec(
+      query ?? '',
+    ) ?? [];
+  return {database, table, age_ms, is_to_prevent_wraparound: wraparound !== undefined};
+}
+
+/** How long a table has been due: from the first reading in a row in which it was and no autovacuum finished it. */
+function sinceDue(
+  table: DueRow,
+  {now, before}: {now: Omit<AutovacuumState, 'due'>; before: AutovacuumState | undefined},
+): DueTable {
+  const last = before?.due.find(
+    ({oid, autovacuum_count}) => oid === table.oid && autovacuum_count === table.autovacuum_count,
+  );
+  const isOn = (workers: AutovacuumState['workers']) =>
+    workers?.some(worker => worker.table === `${table.schema}.${table.name}`) ?? false;
+  if (before === undefined || last === undefined) return {...table, due_ms: 0, unfinished_workers: 0};
+  const has_left = isOn(before.workers) && !isOn(now.workers);
+  return {
+    ...table,
+    due_ms: last.due_ms + Date.parse(now.at) - Date.parse(before.at),
+    unfinished_workers: last.unfinished_workers + (has_left ? 1 : 0),
+  };
+}
+
+type StateRow = Omit<AutovacuumState, 'workers' | 'databases' | 'oldest_tables' | 'due'> & {
+  workers: WorkerRow[] | null;
+};
+
+/** A worker has no role: without pg_read_all_stats its type and statement are hidden. */
+export const autovacuumQuery = serverQuery(
+  'poolctl_autovacuum',
+  `
+SELECT /* poolctl */ clock_timestamp()::text AS at,
+  current_setting('autovacuum')::bool AND current_setting('track_counts')::bool AS is_on,
+  current_setting('autovacuum_max_workers')::int4 AS max_workers,
+  (extract(epoch FROM current_setting('autovacuum_naptime')::interval) * 1000)::int8 AS naptime_ms,
+  current_setting('autovacuum_freeze_max_age')::int8 AS freeze_max_age,
+  current_setting('autovacuum_multixact_freeze_max_age')::int8 AS multixact_freeze_max_age,
+  CASE WHEN pg_has_role('pg_read_all_stats', 'USAGE') THEN coalesce((
+    SELECT jsonb_agg(jsonb_build_object('database', a.datname, 'query', a.query,
+      'age_ms', floor(extract(epoch FROM clock_timestamp() - a.xact_start) * 1000)) ORDER BY a.pid)
+    FROM pg_stat_activity a WHERE a.backend_type = 'autovacuum worker'), '[]') END AS workers`,
+);
+
+export const databaseAgesQuery = serverQuery(
+  'poolctl_database_ages',
+  `
+SELECT /* poolctl */ d.datname::text AS name, age(d.datfrozenxid) AS xid_age, mxid_age(d.datminmxid) AS multixact_age
+FROM pg_database d
+ORDER BY xid_age DESC, d.datname
+LIMIT 20`,
+);
+
+export const oldestTablesQuery = serverQuery(
+  'poolctl_oldest_tables',
+  `
+SELECT /* poolctl */ n.nspname::text AS schema, c.relname::text AS name, age(c.relfrozenxid) AS xid_age,
+  mxid_age(c.relminmxid) AS multixact_age,
+  greatest(c.relpages, 0)::int8 * current_setting('block_size')::int8 AS size_bytes
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'm', 't')
+ORDER BY xid_age DESC, c.relpages DESC, c.oid
+LIMIT 5`,
+);
+
+type DueRow = Omit<DueTable, 'due_ms' | 'unfinished_workers'>;
+
+export const dueTablesQuery = serverQuery(
+  'poolctl_due_tables',
+  `
+SELECT /* poolctl */ c.oid::text, n.nspname::text AS schema, c.relname::text AS name, s.n_dead_tup AS dead_rows,
+  ${thresholdSql('vacuum')} AS vacuum_threshold, s.autovacuum_count,
+  (extract(epoch FROM now() - greatest(s.last_vacuum, s.last_autovacuum)) * 1000)::float8 AS vacuum_age_ms
+FROM pg_stat_all_tables s
+JOIN pg_class c ON c.oid = s.relid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND ${userSchema('n.nspname')} AND ${isEnabledSql}
+  AND s.n_dead_tup > ${thresholdSql('vacuum')}
+ORDER BY s.n_dead_tup DESC, c.oid
+LIMIT 10`,
+);

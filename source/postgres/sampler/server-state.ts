@@ -1,0 +1,58 @@
+import {comparable, walRates} from '../../core/server/wal-rates.ts';
+import type {ServerState, WalState} from '../../model/server-state.ts';
+import type {Connection} from '../connect/connect.ts';
+import {readAutovacuum} from '../facts/autovacuum.ts';
+import {readMaintenance} from '../facts/maintenance.ts';
+import {readReplication} from '../facts/replication.ts';
+import {readWal} from '../facts/wal.ts';
+import {readWriteState} from '../facts/write-state.ts';
+import type {Sections} from './sections.ts';
+
+type ReadConnection = Pick<Connection, 'client' | 'server_version_num'>;
+
+/** A reader of each part: it sends its queries at once, and gets what it read before. */
+type Readers = {
+  [Part in keyof ServerState]-?: (
+    connection: ReadConnection,
+    before: ServerState[Part],
+  ) => Promise<NonNullable<ServerState[Part]>>;
+};
+
+export type ServerStateReader = {
+  /** Sends every query before it returns. A part that fails is listed as unavailable. */
+  read(): Promise<void>[];
+  state(): ServerState;
+};
+
+/** Reads what the Server view shows; rates are of the time that the reader exists. */
+export function createServerStateReader(
+  connection: ReadConnection,
+  {attempt}: Pick<Sections, 'attempt'>,
+): ServerStateReader {
+  let state: ServerState = {};
+  let earlier: WalState[] = [];
+  const readers: Readers = {
+    maintenance: readMaintenance,
+    replication: readReplication,
+    write_state: readWriteState,
+    wal: async (_, before) => {
+      const wal = await readWal(connection, before);
+      earlier = comparable(earlier, wal);
+      const now = {...wal, ...walRates(earlier[0], wal)};
+      earlier.push(now);
+      return now;
+    },
+    autovacuum: readAutovacuum,
+  };
+  async function readPart(part: keyof ServerState): Promise<void> {
+    const read = readers[part] as (of: ReadConnection, before: unknown) => Promise<unknown>;
+    state = {...state, [part]: await read(connection, state[part])};
+  }
+  return {
+    read: () =>
+      (Object.keys(readers) as (keyof ServerState)[]).map(part =>
+        attempt(`server.${part}`, () => readPart(part)),
+      ),
+    state: () => state,
+  };
+}
