@@ -1,4 +1,4 @@
-import {existsSync, readFileSync} from 'node:fs';
+import {existsSync} from 'node:fs';
 import {dirname, join, relative} from 'node:path';
 import type {Node} from '@oxc-project/types';
 import type {Application} from '../model/application.ts';
@@ -32,13 +32,15 @@ export async function applicationIssues(
   const folders = new Set(manifests.map(dirname));
   const issues = severalClients(clients, [...folders]);
   // A folder that another tool refuses to read (no PostgreSQL) has no pool that poolctl knows.
-  const application = await readApplication(project.root).catch(() => null);
-  if (application !== null) issues.push(...poolIssues(project.root, application, clients));
+  const application = await readApplication(project.root, undefined, async path => project.text(path)).catch(
+    () => null,
+  );
+  if (application !== null) issues.push(...poolIssues(project, application, clients));
   const [first] = clients;
   if (
     servesItself &&
     first !== undefined &&
-    !code.some(path => /\$disconnect\b|enableShutdownHooks/.test(textOf(path)))
+    !code.some(path => /\$disconnect\b|enableShutdownHooks/.test(project.text(path)))
   )
     issues.push(
       issue('no-shutdown', first.file, first.line, 'nothing disconnects this client when the process ends'),
@@ -51,7 +53,7 @@ type ClientSite = {path: string; file: string; line: number};
 /** Where the sources create Prisma Client. */
 function clientsOf(project: Project, code: readonly string[]): ClientSite[] {
   return code.flatMap(path => {
-    const module = /new\s+\w*PrismaClient\b/.test(textOf(path)) ? project.module(path) : null;
+    const module = /new\s+\w*PrismaClient\b/.test(project.text(path)) ? project.module(path) : null;
     if (module === null || /(?:^|\/)(?:scripts?|prisma|seeds?|bin|tools?)\//.test(module.file)) return [];
     const lines: number[] = [];
     visit(module.program, node => {
@@ -89,11 +91,12 @@ function severalClients(clients: readonly ClientSite[], folders: readonly string
 }
 
 function poolIssues(
-  root: string,
+  project: Project,
   {prisma, env_file, pools, url_readers}: Application,
   clients: readonly ClientSite[],
 ): ApplicationIssue[] {
   if (prisma === null) return [];
+  const {root} = project;
   const set =
     env_file?.problem === null
       ? ['connection_limit', 'pool_timeout', 'max'].filter(
@@ -108,7 +111,7 @@ function poolIssues(
         ? [
             issue(
               'ignored-url-parameters',
-              ...placeIn(root, env_file.path, env_file.variable),
+              ...placeIn(project, env_file.path, env_file.variable),
               `Prisma ${prisma.major} ignores ${set.join(' and ')} of the URL`,
             ),
           ]
@@ -132,23 +135,16 @@ function poolIssues(
   return [
     issue(
       'no-pool-setting',
-      ...placeIn(root, env_file.path, env_file.variable),
+      ...placeIn(project, env_file.path, env_file.variable),
       `${env_file.variable} has no connection_limit: 2 per core + 1 in each serverless instance`,
     ),
   ];
 }
 
-function placeIn(root: string, path: string, variable: string): [file: string, line: number] {
-  const line = textOf(path)
+function placeIn(project: Project, path: string, variable: string): [file: string, line: number] {
+  const line = project
+    .text(path)
     .split('\n')
     .findIndex(each => each.replace(/^\s*export\s+/, '').startsWith(`${variable}=`));
-  return [relative(root, path).replaceAll('\\', '/'), Math.max(0, line) + 1];
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
+  return [relative(project.root, path).replaceAll('\\', '/'), Math.max(0, line) + 1];
 }

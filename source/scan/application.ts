@@ -17,7 +17,11 @@ import {packageFolders, readConfig, readSchemaOf, readText, realPathOf} from './
  * URL (unless `variable` names it), `.env`, and the calls that create adapters. Throws AbortError (exit 2) if the
  * folder does not exist, or its Prisma schema is for another database.
  */
-export async function readApplication(path: string, variable?: string): Promise<Application> {
+export async function readApplication(
+  path: string,
+  variable?: string,
+  readSource: typeof readText = readText,
+): Promise<Application> {
   const folder = resolve(path);
   const isFolder = await stat(folder).then(
     found => found.isDirectory(),
@@ -34,7 +38,7 @@ export async function readApplication(path: string, variable?: string): Promise<
     prisma: await readPrismaVersion(folder, schema.length > 0),
     url_variable,
     ...(await readEnvFiles(folder, url_variable)),
-    ...(await readPools(folder)),
+    ...(await readPools(folder, readSource)),
   };
 }
 
@@ -94,14 +98,14 @@ function variableOf(local: string, text: string): string | undefined {
 
 type Pools = Pick<Application, 'pools' | 'other_pools' | 'url_readers' | 'is_partial'>;
 
-async function readPools(folder: string): Promise<Pools> {
+async function readPools(folder: string, readSource: typeof readText): Promise<Pools> {
   const {paths, is_partial} = await findSources(folder);
   const pools: PoolSite[] = [];
   const others: NonNullable<Pools['other_pools']> = [];
   let isTakenElsewhere = false;
   const url_readers: string[] = [];
   for (const path of paths) {
-    const text = await readText(path);
+    const text = await readSource(path);
     // A cheap test that excludes most files.
     if (text !== null && /PrismaPg|@prisma\/orm-postgres/.test(text)) {
       const calls = findPoolCalls(text);

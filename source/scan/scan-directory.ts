@@ -1,4 +1,4 @@
-import {readFileSync, statSync} from 'node:fs';
+import {statSync} from 'node:fs';
 import {join, relative, resolve} from 'node:path';
 import {usageError} from '../core/errors.ts';
 import type {
@@ -66,7 +66,7 @@ export async function scanDirectory(
   ];
   const withReasons = application.map(issue => {
     const {kind, file, line} = issue;
-    return {issue, reason: acceptedInText(textOf(join(root, file)), line, kind)};
+    return {issue, reason: acceptedInText(project.text(join(root, file)), line, kind)};
   });
   return {
     schema_version: 1,
@@ -113,7 +113,7 @@ const isRouteFile =
 function findEndpoints(walk: Walk, project: Project, code: readonly string[]): Endpoint[] {
   const modules = code.flatMap(path => {
     const file = relative(project.root, path).replaceAll('\\', '/');
-    return isRouteFile.test(file) || mayHoldEndpoint(textOf(path)) ? (project.module(path) ?? []) : [];
+    return isRouteFile.test(file) || mayHoldEndpoint(project.text(path)) ? (project.module(path) ?? []) : [];
   });
   const mounts: Mounts = new Map();
   // Twice: a router can be mounted on another one that is mounted later.
@@ -146,14 +146,6 @@ function guarded<T>({problems}: Project, file: string, judgeFile: () => T): T | 
         message: `not understood: ${error instanceof Error ? error.message : error}`,
       });
     return null;
-  }
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
   }
 }
 

@@ -7,7 +7,7 @@ declare module '@emnapi/core' {
       asyncWorkPoolSize: number;
       wasi: {initialize(instance: unknown): void; wasiImport: object};
       overwriteImports(imports: Record<string, object>): object;
-      beforeInit(created: {instance: {exports: Record<string, () => void>}}): void;
+      beforeInit(created: {instance: {exports: Record<string, (...values: number[]) => number>}}): void;
     },
   ): {napiModule: {exports: unknown}};
 }

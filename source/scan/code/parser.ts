@@ -54,6 +54,7 @@ async function load(): Promise<Parse> {
     beforeInit({instance}) {
       for (const [name, register] of Object.entries(instance.exports))
         if (name.startsWith('__napi_register__')) register();
+      reserve(instance.exports);
     },
   });
   const {parseSync} = napiModule.exports as Binding;
@@ -112,4 +113,12 @@ function systemCalls(memory: WebAssembly.Memory) {
       throw new BugError(`the parser ended with ${code}`);
     },
   };
+}
+
+/**
+ * Makes the module's memory grow once. What a result holds is freed when the event loop turns, so memory grows during a scan;
+ * whenever it does, V8 counts all of it as newly allocated and collects garbage: 160 times for 3,000 files.
+ */
+function reserve({malloc, free}: Record<string, (size: number) => number>): void {
+  free?.(malloc?.(64 * 1024 * 1024) ?? 0);
 }

@@ -34,6 +34,8 @@ export type Module = {
 export type Project = {
   root: string;
   problems: ScanProblem[];
+  /** A file's text, read once; '' if it cannot be read. */
+  text(path: string): string;
   /** Parsed on first use; null if it cannot be read. */
   module(path: string): Module | null;
   resolve: ResolveImport;
@@ -52,11 +54,17 @@ const emptyProgram: Program = {
 
 export function createProject(root: string, parse: Parse, resolve: ResolveImport): Project {
   const modules = new Map<string, Module | null>();
+  const texts = new Map<string, string>();
   const problems: ScanProblem[] = [];
+  const readOnce = (path: string): string => {
+    const text = texts.get(path) ?? readFileSync(path, 'utf8');
+    texts.set(path, text);
+    return text;
+  };
   const read = (path: string): Module | null => {
     const file = posixPath(root, path);
     try {
-      const text = readFileSync(path, 'utf8');
+      const text = readOnce(path);
       // The server never runs it, so it is not worth parsing: what it exports is unknown.
       if (isClientCode.test(text))
         return {path, file, text, program: emptyProgram, comments: [], ...namesIn(emptyProgram)};
@@ -74,6 +82,13 @@ export function createProject(root: string, parse: Parse, resolve: ResolveImport
     root,
     problems,
     resolve,
+    text(path) {
+      try {
+        return readOnce(path);
+      } catch {
+        return '';
+      }
+    },
     module(path) {
       const known = modules.get(path);
       if (known !== undefined) return known;
