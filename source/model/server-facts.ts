@@ -96,7 +96,7 @@ export type ReplicationSlot = {
   is_temporary: boolean;
   /** PG17+: without a consumer for so long; absent in older recordings. */
   inactive_ms?: number | null;
-  /** PG16+: why it is lost. */
+  /** PG17+: why it is lost. */
   invalidation_reason?: string | null;
   /** What identifies a slot that is not in use, as it has no oid: none of these changes without a consumer. */
   restart_lsn: string | null;

@@ -1,5 +1,5 @@
 import {sessionId} from '../../core/sessions/session.ts';
-import {formatAge, formatCount} from '../../core/text/format.ts';
+import {counted, formatAge} from '../../core/text/format.ts';
 import type {Backend} from '../../model/snapshot.ts';
 import {useConsole} from '../components/context.ts';
 import {Page} from '../components/page.tsx';
@@ -35,18 +35,21 @@ export function SessionDetail({id, detail}: {id: string; detail: string[] | null
   );
 }
 
+/** What it keeps vacuum from removing: a snapshot (xmin) or an own transaction (xid) does. These are visible to every role. */
+function pinsText({xmin_age, backend_xid}: Backend): string {
+  if (xmin_age === null) return 'pins nothing: it has neither a snapshot nor a transaction id';
+  const by = backend_xid === null ? 'its snapshot' : `transaction ${backend_xid}`;
+  return `pins rows deleted in the last ${counted(xmin_age, 'transaction')} (${by})`;
+}
+
 function propertiesOf(backend: Backend, blocks: string): Property[] {
   return [
     [
       'state',
       `${backend.state ?? 'hidden'} for ${formatAge(backend.state === 'active' ? backend.query_age_ms : backend.state_age_ms)}`,
     ],
-    [
-      'transaction',
-      backend.xact_age_ms === null
-        ? 'none'
-        : `open for ${formatAge(backend.xact_age_ms)}${backend.xmin_age === null ? '' : `, holds back vacuum by ${formatCount(backend.xmin_age)} transactions`}`,
-    ],
+    ['transaction', backend.xact_age_ms === null ? 'none' : `open for ${formatAge(backend.xact_age_ms)}`],
+    ['vacuum', pinsText(backend)],
     [
       'connected',
       `${formatAge(backend.backend_age_ms)} ago, as ${backend.usename ?? '?'}${backend.is_superuser ? ' (superuser)' : ''} to ${backend.datname ?? '?'}`,

@@ -228,6 +228,13 @@ export const thresholds = {
       'WAL that can still be written before a replication slot loses what it needs (max_slot_wal_keep_size); less is worse.',
     source: 'pg_replication_slots.safe_wal_size',
   },
+  retained_wal_bytes: {
+    unit: 'bytes',
+    warning: 10 * 1024 * 1024 * 1024,
+    meaning:
+      'WAL that a replication slot without a consumer retains where nothing limits it (max_slot_wal_keep_size = -1).',
+    source: 'pg_replication_slots.restart_lsn',
+  },
   standby_lag_ms: {
     unit: 'ms',
     warning: 60_000,

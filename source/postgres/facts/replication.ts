@@ -26,23 +26,21 @@ export async function readReplication({
 const currentLsn = `CASE WHEN pg_is_in_recovery() THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
     ELSE pg_current_wal_lsn() END`;
 
-/** Those that keep most WAL first. A slot that is lost keeps none: its restart_lsn is NULL. */
-const slotsText = (inactive_ms: string, invalidation_reason: string) => `
+/** Those that keep most WAL first. A slot that is lost keeps none: its restart_lsn is NULL. Columns of 17 are read by name. */
+export const slotsQuery = serverQuery(
+  'poolctl_replication_slots',
+  `
 SELECT /* poolctl */ r.slot_name::text AS name, r.slot_type AS kind, r.database::text, r.plugin::text, r.active AS is_active,
   r.active_pid, age(r.xmin) AS xmin_age, age(r.catalog_xmin) AS catalog_xmin_age,
   greatest(0, pg_wal_lsn_diff(${currentLsn}, r.restart_lsn))::int8 AS retained_bytes,
   r.wal_status, r.safe_wal_size AS safe_wal_bytes, r.temporary AS is_temporary,
-  r.restart_lsn::text, r.xmin::text, r.catalog_xmin::text, ${inactive_ms} AS inactive_ms,
-  ${invalidation_reason} AS invalidation_reason
+  r.restart_lsn::text, r.xmin::text, r.catalog_xmin::text,
+  (extract(epoch FROM now() - (to_jsonb(r) ->> 'inactive_since')::timestamptz) * 1000)::float8 AS inactive_ms,
+  to_jsonb(r) ->> 'invalidation_reason' AS invalidation_reason
 FROM pg_replication_slots r
 ORDER BY retained_bytes DESC NULLS LAST, r.slot_name
-LIMIT 50`;
-
-export const slotsQuery = serverQuery('poolctl_replication_slots', {
-  13: slotsText('NULL::float8', 'NULL::text'),
-  16: slotsText('NULL::float8', "CASE WHEN r.conflicting THEN 'a standby needed what it kept' END"),
-  17: slotsText('(extract(epoch FROM now() - r.inactive_since) * 1000)::float8', 'r.invalidation_reason'),
-});
+LIMIT 50`,
+);
 
 /** A standby's figures are NULL without pg_read_all_stats. */
 export const standbysQuery = serverQuery(

@@ -2,17 +2,17 @@ import {redactSecrets} from '../../core/text/redact.ts';
 import type {WalState} from '../../model/server-state.ts';
 import {isoTime} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
-import {pickVariant, serverQuery} from '../queries/query.ts';
+import {pickVariant, type ServerVersion, serverQuery} from '../queries/query.ts';
 
 /**
  * WAL, its archive and checkpoints, in one round trip once `before` says that this role may list files. Throws the
  * server's errors.
  */
 export async function readWal(
-  {client, server_version_num}: Pick<Connection, 'client' | 'server_version_num'>,
+  {client, ...version}: Pick<Connection, 'client'> & ServerVersion,
   before: WalState | undefined,
 ): Promise<Omit<WalState, 'rates'>> {
-  const pick = (query: typeof walQuery) => pickVariant(query, server_version_num).text;
+  const pick = (query: typeof walQuery) => pickVariant(query, version).text;
   const readFiles = () => client.query<WalFiles>({text: pick(walFilesQuery)});
   const known = before?.directory ? readFiles() : null;
   // If the connection breaks, the first query's error says why.
@@ -108,12 +108,10 @@ type WalRow = {
 
 /**
  * - mxid_age is the next multixact minus its argument (mxid_age in multixact.c): of 1 it counts those ever used.
+ * - Later versions have more causes of conflicts: each column is one.
  * - A standby's checkpoints are restartpoints; before 17 pg_stat_bgwriter counts both in the same columns.
  */
-const walText = (
-  checkpoints: {from: string; timed: string; requested: string},
-  conflicts: readonly string[],
-) => `
+const walText = (checkpoints: {from: string; timed: string; requested: string}) => `
 SELECT /* poolctl */ clock_timestamp()::text AS at, r.is_in_recovery,
   has_function_privilege('pg_catalog.pg_ls_waldir()', 'EXECUTE')
     AND has_function_privilege('pg_catalog.pg_ls_archive_statusdir()', 'EXECUTE') AS may_list,
@@ -134,8 +132,10 @@ SELECT /* poolctl */ clock_timestamp()::text AS at, r.is_in_recovery,
   greatest(0, pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()))::int8 AS replay_lag_bytes,
   (extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)::int8 AS last_replayed_age_ms,
   w.pid AS receiver_pid, w.status AS receiver_status, w.sender_host AS receiver_sender, w.slot_name::text AS receiver_slot,
-  (SELECT jsonb_build_object(${conflicts.map(name => `'${name}', coalesce(sum(d.confl_${name}), 0)`).join(', ')})
-    FROM pg_stat_database_conflicts d) AS conflicts
+  coalesce((SELECT jsonb_object_agg(k.cause, k.count) FROM (
+    SELECT substr(v.key, 7) AS cause, sum(v.value::int8) AS count
+    FROM pg_stat_database_conflicts d, jsonb_each_text(to_jsonb(d)) v
+    WHERE v.key LIKE 'confl\\_%' GROUP BY v.key) k), '{}') AS conflicts
 FROM (SELECT pg_is_in_recovery() AS is_in_recovery) r
 CROSS JOIN ${checkpoints.from} c CROSS JOIN pg_stat_archiver a LEFT JOIN pg_stat_wal_receiver w ON true`;
 
@@ -150,11 +150,7 @@ const checkpointer = {
   timed: 'CASE WHEN r.is_in_recovery THEN c.restartpoints_timed ELSE c.num_timed END',
   requested: 'CASE WHEN r.is_in_recovery THEN c.restartpoints_req ELSE c.num_requested END',
 };
-const conflictCauses = ['tablespace', 'lock', 'snapshot', 'bufferpin', 'deadlock'];
-const conflictCauses16 = [...conflictCauses, 'active_logicalslot'];
-
 export const walQuery = serverQuery('poolctl_wal', {
-  13: walText(bgwriter, conflictCauses),
-  16: walText(bgwriter, conflictCauses16),
-  17: walText(checkpointer, conflictCauses16),
+  13: walText(bgwriter),
+  'pg_stat_checkpointer.num_timed': walText(checkpointer),
 });

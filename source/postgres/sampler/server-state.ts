@@ -8,7 +8,7 @@ import {readWal} from '../facts/wal.ts';
 import {readWriteState} from '../facts/write-state.ts';
 import type {Sections} from './sections.ts';
 
-type ReadConnection = Pick<Connection, 'client' | 'server_version_num'>;
+type ReadConnection = Pick<Connection, 'client' | 'features' | 'server_version_num'>;
 
 /** A reader of each part: it sends its queries at once, and gets what it read before. */
 type Readers = {

@@ -3,7 +3,8 @@ import type {WriteState} from '../../../model/server-facts.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {formatCount} from '../../text/format.ts';
 import {inTime, isMended, type Readings, sequenceState, shortName, untilFullMs} from './sequence-state.ts';
-import {idsLeft, isNearLoss, isWithoutStandby, waitingForStandby} from './writes.ts';
+import {idsLeft, isWithoutStandby, waitingForStandby} from './writes.ts';
+import {isNearLoss} from './writes-slots.ts';
 
 /**
  * Whether the server takes writes, and what will end that: `ok` is false if it takes none now, null as long as that is

@@ -1,14 +1,15 @@
-import type {Act, Finding, Severity} from '../../../model/recipe.ts';
-import type {ReplicationSlot, WriteState} from '../../../model/server-facts.ts';
+import type {Finding, Severity} from '../../../model/recipe.ts';
+import type {WriteState} from '../../../model/server-facts.ts';
 import type {Snapshot} from '../../../model/snapshot.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {timeOfDay, utcClock} from '../../text/clock.ts';
-import {counted, formatBytes, formatCount, formatRatio} from '../../text/format.ts';
+import {counted, formatCount, formatRatio} from '../../text/format.ts';
 import {type Context, poolSubject} from '../context.ts';
 import {advice} from './failing-part.ts';
 import {inTime} from './sequence-state.ts';
 import {readOnlyServerAct, readOnlyServerSubject, shortSource} from './settings.ts';
 import {examineSequences} from './writes-sequences.ts';
+import {slotFindings} from './writes-slots.ts';
 
 type IdsLeft = {
   what: 'transaction ids' | 'multixacts';
@@ -56,7 +57,7 @@ export function examineWrites(context: Context): Finding[] {
           ...notifyQueue(state),
           ...archiving(state, context),
         ]),
-    ...(replication?.slots ?? []).filter(isNearLoss).map(slotFinding),
+    ...(replication?.slots ?? []).flatMap(slot => slotFindings(slot, context)),
   ];
 }
 
@@ -79,7 +80,10 @@ function readOnlyServer({default_read_only, read_only_source}: WriteState): Find
 }
 
 /** Until the server refuses writes, at the rate of the readings; null if that is not known. */
-function untilOutMs({what, left}: IdsLeft, {samples}: Context): number | null {
+function untilOutMs({what, left}: IdsLeft, {samples, snapshot}: Context): number | null {
+  const {xids_per_second, multixacts_per_second} = snapshot.server?.wal?.rates ?? {};
+  const measured = what === 'multixacts' ? multixacts_per_second : xids_per_second;
+  if (measured !== undefined && measured > 0) return (left / measured) * 1000;
   const seen = samples.filter(({xid}) => xid !== undefined);
   const [first, last] = [seen[0], seen.at(-1)];
   if (what === 'multixacts' || first?.xid === undefined || last?.xid === undefined) return null;
@@ -223,44 +227,3 @@ function archiving({archive}: WriteState, {snapshot}: Context): Finding[] {
 
 /** The archiver retries at least once a minute (PGARCH_AUTOWAKE_INTERVAL). */
 const archiveRetryMs = 5 * 60_000;
-
-/** It has lost, or will soon lose, what its consumer needs: then that has to be rebuilt. */
-export function isNearLoss({safe_wal_bytes, wal_status}: ReplicationSlot): boolean {
-  if (wal_status === 'unreserved') return true;
-  return (
-    safe_wal_bytes !== null && wal_status !== 'lost' && safe_wal_bytes < thresholds.safe_wal_bytes.warning
-  );
-}
-
-function slotFinding({
-  name,
-  kind,
-  is_active,
-  retained_bytes,
-  safe_wal_bytes,
-  wal_status,
-}: ReplicationSlot): Finding {
-  const acts: Act[] = [
-    advice(
-      is_active
-        ? 'find out why its consumer falls behind'
-        : 'start its consumer, or drop the slot if it is gone',
-      {
-        frees: null,
-        costs: 'a consumer whose slot is lost has to copy everything anew',
-      },
-    ),
-  ];
-  return {
-    recipe: 'slot-wal',
-    severity: 'warning',
-    subject: `slot:${name}`,
-    summary: `${kind} slot ${name} (${is_active ? 'active' : 'inactive'}) retains ${formatBytes(retained_bytes)} of WAL and loses what it needs in ${formatBytes(Math.max(0, safe_wal_bytes ?? 0))}`,
-    evidence: {slot: name, is_active, retained_bytes, safe_wal_bytes, wal_status},
-    harm: {kind: 'soon', sessions: 0, share: 1, since: null},
-    cause: 'slot-wal',
-    confidence: 'certain',
-    reasons: ['max_slot_wal_keep_size limits what it may retain; beyond, the slot is invalidated.'],
-    acts,
-  };
-}

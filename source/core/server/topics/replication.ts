@@ -1,8 +1,8 @@
-import type {Act} from '../../../model/recipe.ts';
 import type {Replication, ReplicationSlot, WriteState} from '../../../model/server-facts.ts';
 import type {WalState} from '../../../model/server-state.ts';
 import type {Snapshot} from '../../../model/snapshot.ts';
-import {isNearLoss, isWithoutStandby, waitingForStandby} from '../../assessment/harms/writes.ts';
+import {isWithoutStandby, waitingForStandby} from '../../assessment/harms/writes.ts';
+import {dropSlotAct, isNearLoss} from '../../assessment/harms/writes-slots.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {counted, formatAge, formatBytes, formatCount, formatMs, formatSpan} from '../../text/format.ts';
 import {conflictsOf} from '../wal-rates.ts';
@@ -33,7 +33,7 @@ function slotRow(slot: ReplicationSlot, wal: WalState | undefined): TopicRow {
     verdict,
     text: `${slot.kind} slot ${slot.name}${slot.is_active ? '' : ', without a consumer,'} ${text}`,
     page: () => slotPage(slot, wal),
-    ...(!slot.is_active && !slot.is_temporary && {acts: [dropAct(slot)]}),
+    ...(!slot.is_active && !slot.is_temporary && {acts: [dropSlotAct(slot.name)]}),
   };
 }
 
@@ -48,7 +48,7 @@ function judgeSlot(slot: ReplicationSlot, wal: WalState | undefined): {verdict: 
   if (safe_wal_bytes !== null) {
     const left = `loses what it needs in ${formatBytes(Math.max(0, safe_wal_bytes))}${until}`;
     return {
-      verdict: isNearLoss(slot) ? 'warning' : isBehind(slot, wal) ? 'warning' : 'ok',
+      verdict: isNearLoss(slot) || isBehind(slot, wal) ? 'warning' : 'ok',
       text: `${retains}, ${left}`,
     };
   }
@@ -77,16 +77,6 @@ function untilLost({safe_wal_bytes, is_active}: ReplicationSlot, wal: WalState |
   if (rate === 0) return ', of which none is written now';
   const ms = (Math.max(0, safe_wal_bytes) / rate) * 1000;
   return `: ${is_active ? 'not before ' : 'in '}${formatAge(ms)} at ${formatBytes(rate)}/s`;
-}
-
-function dropAct({name}: ReplicationSlot): Act {
-  return {
-    recipe: 'drop-replication-slot',
-    params: {slot: name},
-    title: `drop replication slot ${name}, if its consumer is gone for good`,
-    frees: 'the WAL that it retains, at the next checkpoint',
-    costs: 'irreversible: its consumer has to be set up again from a full copy',
-  };
 }
 
 function slotPage(slot: ReplicationSlot, wal: WalState | undefined): Part[] {

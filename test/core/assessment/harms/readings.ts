@@ -2,6 +2,7 @@ import type {Context} from '../../../../source/core/assessment/context.ts';
 import {samplesOf} from '../../../../source/core/assessment/samples.ts';
 import type {AssessmentFacts} from '../../../../source/model/assessment.ts';
 import type {SequenceUse, WriteState} from '../../../../source/model/server-facts.ts';
+import type {WalState} from '../../../../source/model/server-state.ts';
 import type {Backend, Database, Snapshot, Statement} from '../../../../source/model/snapshot.ts';
 import {createSnapshot} from '../../../helpers/snapshot.ts';
 
@@ -75,6 +76,26 @@ export function createWriteState(overrides: Partial<WriteState> = {}): WriteStat
     synchronous_standbys: 0,
     notify_queue_ratio: 0,
     archive: null,
+    ...overrides,
+  };
+}
+
+export function createWal(overrides: Partial<WalState> = {}): WalState {
+  return {
+    at: '2026-01-01T13:04:00.000000Z',
+    written_bytes: 1_000_000_000,
+    next_xid: 1000,
+    next_multixact: 10,
+    settings: {
+      max_wal_size_bytes: 2 ** 30,
+      wal_keep_size_bytes: 0,
+      max_slot_wal_keep_size_bytes: null,
+      checkpoint_timeout_ms: 300_000,
+    },
+    directory: {files: 4, bytes: 64 * 2 ** 20},
+    checkpoints: {timed: 3, requested: 1, stats_reset: '2026-01-01T12:04:00.000000Z'},
+    archive: null,
+    recovery: null,
     ...overrides,
   };
 }

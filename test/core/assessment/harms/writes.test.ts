@@ -4,7 +4,7 @@ import {examineWrites} from '../../../../source/core/assessment/harms/writes.ts'
 import type {AssessmentFacts} from '../../../../source/model/assessment.ts';
 import type {ReplicationSlot, SequenceUse} from '../../../../source/model/server-facts.ts';
 import {createBackend, createStatement} from '../../../helpers/snapshot.ts';
-import {contextOf, createSequence, createWriteState, type Reading} from './readings.ts';
+import {contextOf, createSequence, createWal, createWriteState, type Reading} from './readings.ts';
 
 const still = (): Reading => ({});
 
@@ -225,9 +225,48 @@ describe('examineWrites', () => {
       'warning',
       /^logical slot cdc \(inactive\)/,
     ],
+    [
+      'a slot without a cap, which fills the disk',
+      {replication: {slots: [{...slot, safe_wal_bytes: null, retained_bytes: 12 * 2 ** 30}], standbys: []}},
+      still,
+      'slot-wal',
+      'warning',
+      /retains 12G of WAL and goes on until the disk is full$/,
+    ],
   ])('%s', (_, facts, reading, cause, severity, summary) => {
     expect(examineWrites(contextOf(30, reading, facts))).toMatchObject([
       {cause, severity, summary: expect.stringMatching(summary), harm: {share: 1}},
+    ]);
+  });
+
+  it('is silent about a slot without a cap that is in use, and about one that retains little', () => {
+    const uncapped = {...slot, safe_wal_bytes: null, retained_bytes: 12 * 2 ** 30};
+    const slots = [
+      {...uncapped, is_active: true},
+      {...uncapped, retained_bytes: 2 ** 30},
+      {...uncapped, is_temporary: true},
+    ];
+    expect(examineWrites(contextOf(3, still, {replication: {slots, standbys: []}}))).toEqual([]);
+  });
+
+  it('dates the loss of a slot and the end of ids by what was measured', () => {
+    const rates = {
+      interval_ms: 60_000,
+      written_bytes_per_second: 1_000_000,
+      xids_per_second: 1000,
+      multixacts_per_second: 10_000,
+      ...{checkpoints_timed: 0, checkpoints_requested: 0, archived_count: 0, failed_count: 0, conflicts: 0},
+    };
+    const facts = {
+      replication: {slots: [slot], standbys: []},
+      write_state: createWriteState({multixacts_left: 36_000_000}),
+    };
+    const context = contextOf(3, still, facts);
+    const measured = {...context.snapshot, server: {wal: {...createWal(), rates}}};
+    const summaries = examineWrites({...context, snapshot: measured}).map(({summary}) => summary);
+    expect(summaries).toEqual([
+      expect.stringContaining('multixacts are left until the server refuses writes (in 1 h at the rate'),
+      expect.stringContaining('loses what it needs in 477M (in 8 min)'),
     ]);
   });
 

@@ -1,0 +1,88 @@
+import type {Act, Finding} from '../../../model/recipe.ts';
+import type {ReplicationSlot} from '../../../model/server-facts.ts';
+import {thresholds} from '../../health/thresholds.ts';
+import {formatBytes} from '../../text/format.ts';
+import type {Context} from '../context.ts';
+import {advice} from './failing-part.ts';
+import {inTime} from './sequence-state.ts';
+
+/** It has lost, or will soon lose, what its consumer needs: then that has to be rebuilt. */
+export function isNearLoss({safe_wal_bytes, wal_status}: ReplicationSlot): boolean {
+  if (wal_status === 'unreserved') return true;
+  return (
+    safe_wal_bytes !== null && wal_status !== 'lost' && safe_wal_bytes < thresholds.safe_wal_bytes.warning
+  );
+}
+
+/** No consumer takes what it retains, and nothing limits it but the disk. */
+function isFillingDisk({
+  is_active,
+  is_temporary,
+  safe_wal_bytes,
+  wal_status,
+  retained_bytes,
+}: ReplicationSlot): boolean {
+  const isEndless = !is_active && !is_temporary && safe_wal_bytes === null && wal_status !== 'lost';
+  return isEndless && (retained_bytes ?? 0) >= thresholds.retained_wal_bytes.warning;
+}
+
+/** A slot that loses what its consumer needs, or fills the disk. */
+export function slotFindings(slot: ReplicationSlot, context: Context): Finding[] {
+  if (!isNearLoss(slot) && !isFillingDisk(slot)) return [];
+  const {name, kind, is_active, retained_bytes, safe_wal_bytes, wal_status} = slot;
+  const until_ms = untilLostMs(slot, context);
+  const end = isNearLoss(slot)
+    ? `loses what it needs in ${formatBytes(Math.max(0, safe_wal_bytes ?? 0))}${until_ms === null ? '' : ` (${inTime(until_ms)})`}`
+    : 'goes on until the disk is full';
+  return [
+    {
+      recipe: 'slot-wal',
+      severity: 'warning',
+      subject: `slot:${name}`,
+      summary: `${kind} slot ${name} (${is_active ? 'active' : 'inactive'}) retains ${formatBytes(retained_bytes)} of WAL and ${end}`,
+      evidence: {
+        slot: name,
+        is_active,
+        retained_bytes,
+        safe_wal_bytes,
+        wal_status,
+        ...(until_ms !== null && {until_lost_ms: Math.round(until_ms)}),
+      },
+      harm: {kind: 'soon', sessions: 0, share: 1, since: null},
+      cause: 'slot-wal',
+      confidence: 'certain',
+      reasons: [
+        isNearLoss(slot)
+          ? 'max_slot_wal_keep_size limits what it may retain; beyond, the slot is invalidated.'
+          : 'max_slot_wal_keep_size is -1, so that a slot retains WAL without a limit; a server whose disk is full stops.',
+      ],
+      acts: actsFor(slot),
+    },
+  ];
+}
+
+/** Of one without a consumer, at the rate at which WAL is written now; null if that is not known. */
+function untilLostMs({is_active, safe_wal_bytes}: ReplicationSlot, {snapshot}: Context): number | null {
+  const rate = snapshot.server?.wal?.rates?.written_bytes_per_second ?? 0;
+  return is_active || safe_wal_bytes === null || rate === 0
+    ? null
+    : (Math.max(0, safe_wal_bytes) / rate) * 1000;
+}
+
+function actsFor({name, is_active, is_temporary}: ReplicationSlot): Act[] {
+  const rebuilt = 'a consumer whose slot is lost has to copy everything anew';
+  if (is_active || is_temporary)
+    return [advice('find out why its consumer falls behind', {frees: null, costs: rebuilt})];
+  return [advice('start its consumer again', {frees: null, costs: rebuilt}), dropSlotAct(name)];
+}
+
+/** What it retains is freed at the next checkpoint. */
+export function dropSlotAct(name: string): Act {
+  return {
+    recipe: 'drop-replication-slot',
+    params: {slot: name},
+    title: `drop replication slot ${name}, if its consumer is gone for good`,
+    frees: 'the WAL that it retains, at the next checkpoint',
+    costs: 'irreversible: its consumer has to be set up again from a full copy',
+  };
+}
