@@ -52,6 +52,15 @@ it('says first that the server takes no writes', () => {
   expect(rowsOf(state)[0]).toMatch(/^poolctl read-only oncall@db/);
 });
 
+it('says that the server starts up or stops', () => {
+  const message = 'db.example:5432 accepts no connections now: the database system is starting up';
+  const lost: Message = {kind: 'lost', message, hint: null, retry_in_ms: 4000};
+  const first = play(open(80, 24), lost).state;
+  expect(rowsOf(first)[0]).toMatch(/◌ the server is starting up$/);
+  const {state} = play(open(80, 24), read(createSnapshot()), lost);
+  expect(rowsOf(state)[0]).toMatch(/◌ stale .* the server is starting up$/);
+});
+
 it('says that the server is newer than poolctl knows', () => {
   const now = createSnapshot();
   const of = (server_version_num: number) =>

@@ -1,12 +1,16 @@
 import {chown, stat, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
+import {createAssessor} from '../../source/core/assessment/assess.ts';
+import {noDiagnosisData} from '../../source/core/recipe/diagnose.ts';
 import {connect} from '../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../source/postgres/executor/executor.ts';
+import {createSampler} from '../../source/postgres/sampler/sampler.ts';
 import {createActing, createRoles, leak, pidsOf} from '../cli/execution/acting.ts';
 import {failing, temporaryHome} from '../cli/run-program.ts';
 import {describeEachMajor, type OwnServer, startTestServer} from '../helpers/server.ts';
-import {requestTo} from '../postgres/requests.ts';
+import {rejection, requestTo} from '../postgres/requests.ts';
+import {watch} from '../postgres/watching.ts';
 import {advise, createOrders, proposalFor} from './indexing.ts';
 
 describeEachMajor('a standby', major => {
@@ -20,6 +24,7 @@ describeEachMajor('a standby', major => {
     await server.query("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'shop.broken'::regclass");
     await server.query("ALTER ROLE app SET work_mem = '8MB'");
     await server.query('CREATE TABLE shop.events (id serial PRIMARY KEY)');
+    await server.query('GRANT USAGE ON SCHEMA shop TO app; GRANT INSERT ON shop.orders TO app');
     const data = join(server.folder, 'data');
     const {uid, gid} = await stat(data);
     await writeFile(join(data, 'standby.signal'), '');
@@ -102,5 +107,42 @@ describeEachMajor('a standby', major => {
     expect(acting.document().steps).toMatchObject([
       {sqlstate: '25006', hint: 'This server is a standby (in recovery): run it on the primary.'},
     ]);
+  });
+
+  it('names an application that writes to it, ends its sessions, and is a primary once promoted', async () => {
+    const client = await server.connect({user: 'app', password: 'secret', application_name: 'shop'});
+    client.on('error', () => {});
+    const insert = client.query("INSERT INTO shop.orders (status) VALUES ('new')");
+    expect(await rejection(insert)).toMatchObject({code: '25006'});
+
+    const abort = new AbortController();
+    onTestFinished(() => abort.abort());
+    const sampler = createSampler({connect: () => watch(server.url()), interval_ms: 500});
+    const assessor = createAssessor([]);
+    let promoted = false;
+    for await (const event of sampler.events(abort.signal)) {
+      if (event.kind !== 'snapshot') continue;
+      const {snapshot} = event;
+      const {findings, writable} = assessor.assess(snapshot, noDiagnosisData);
+      if (!promoted) {
+        expect(snapshot.target.is_in_recovery).toBe(true);
+        expect(writable.ok).toBe(false);
+        expect(findings[0]).toMatchObject({cause: 'standby', recipe: 'kill-idle-sessions'});
+        const acting = await createActing(server, {user: 'oncall'});
+        const set = Object.entries(findings[0]?.params ?? {}).map(([name, value]) => `${name}=${value}`);
+        expect(await acting.run('kill-idle-sessions', {set, yes: true})).toBe(0);
+        expect(await pidsOf(server, 'shop')).toEqual([]);
+        await server.query('SELECT pg_promote()');
+        promoted = true;
+      } else if (!snapshot.target.is_in_recovery) {
+        // The same connection goes on: nothing was lost.
+        expect(snapshot.target.server?.is_in_recovery).toBe(false);
+        expect(findings.map(({cause}) => cause)).not.toContain('standby');
+        expect(assessor.assess(snapshot, noDiagnosisData).changes.map(({what}) => what)).toContainEqual(
+          expect.stringContaining('the standby became the primary'),
+        );
+        break;
+      }
+    }
   });
 });

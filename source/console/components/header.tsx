@@ -70,7 +70,10 @@ function Freshness() {
   if (link.kind === 'connecting')
     return <Text role="warning">{` ${symbols.stale} ${clock ? `stale ${clock}, ` : ''}connecting `}</Text>;
   if (link.kind === 'lost') {
-    const state = clock ? `stale ${clock} ${link.message}` : 'not connected';
+    // All of 57P03 (PostmasterMain), which a server in English says: starting up, shutting down, in recovery mode.
+    const refusing = /the database system is (.+?)$/m.exec(link.message)?.[1];
+    const said = refusing === undefined ? link.message : `the server is ${refusing}`;
+    const state = clock ? `stale ${clock} ${said}` : refusing === undefined ? 'not connected' : said;
     // The server keeps a third of the row.
     const most = Math.floor((columns * 2) / 3);
     const shown = textWidth(state) > most ? fitText(state, most) : state;

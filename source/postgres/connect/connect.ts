@@ -21,6 +21,8 @@ export type Connection = {
   route: Route;
   /** As PostgreSQL numbers it: 150018 is 15.18. */
   server_version_num: number;
+  /** ParameterStatus by name, as the server last reported them: `in_hot_standby` (14+), ... */
+  parameters: ReadonlyMap<string, string>;
   /** What of `features` (queries/query.ts) the server has; null until its target was read on this connection. */
   features: ReadonlySet<string> | null;
   /** Sent in the startup options: a session that returns it is this one, not one that a pooler assigned. */
@@ -121,13 +123,14 @@ async function open(request: ConnectionRequest, route: Route, options: ConnectOp
     return openSession(request, options);
   });
   countCommits(client, request);
-  const {server_version_num, is_encrypted, is_pooled, lost, marker} = session;
+  const {server_version_num, parameters, is_encrypted, is_pooled, lost, marker} = session;
   return {
     client: is_pooled ? createPooledClient(client, {takesBytes: holdsAnyBytes(session)}) : client,
     rawClient: client,
     request,
     route,
     server_version_num,
+    parameters,
     features: null,
     marker,
     server: proof?.server ?? null,

@@ -31,6 +31,7 @@ export type ReadableConnection = {
   client: PgClient;
   request: ConnectionRequest;
   server_version_num: number;
+  parameters: Connection['parameters'];
   features: Connection['features'];
   is_pooled: boolean;
   marker: string;
@@ -76,6 +77,8 @@ export type Reader = {
   hasLockWaits(): boolean;
   /** A role or database was created since the catalogs were read. */
   hasUnknownNames(): boolean;
+  /** The standby that was read has become a primary, as PostgreSQL 14 and later report. */
+  isPromoted(): boolean;
 };
 
 /** Reads one server over one connection, and keeps what rates and names need. The first request must include `catalogs`. */
@@ -257,6 +260,8 @@ export function createReader(connection: ReadableConnection, now: () => number):
     hasServerState: () => serverState !== null,
     hasLockWaits: () => activity?.has_lock_waits ?? false,
     hasUnknownNames: () => activity?.has_unknown_names ?? false,
+    isPromoted: () =>
+      capabilities?.target.is_in_recovery === true && connection.parameters.get('in_hot_standby') === 'off',
   };
 }
 

@@ -95,7 +95,10 @@ export function createReadingPlan(now: () => number, server_version_num: number)
     tick(reader, visible) {
       ticks++;
       const index_hits = isDue('index_hits', intervals_ms.index_hits);
-      const catalogs = isDue('catalogs', reader.hasUnknownNames() ? 1000 : intervals_ms.catalogs);
+      const catalogs = isDue(
+        'catalogs',
+        reader.hasUnknownNames() || reader.isPromoted() ? 1000 : intervals_ms.catalogs,
+      );
       return {
         catalogs,
         server: catalogs,

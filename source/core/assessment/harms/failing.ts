@@ -3,7 +3,6 @@ import type {Context} from '../context.ts';
 import {deadlocksPerSecond} from './failing-deadlocks.ts';
 import {unknownErrors} from './failing-errors.ts';
 import {
-  advice,
   databaseSubject,
   distinct,
   evidenceOf,
@@ -36,6 +35,7 @@ import {
   settingSubject,
   shortSource,
 } from './settings.ts';
+import {failingOnStandby, recycleActs} from './standby.ts';
 import {reasonsOf, sequenceEvidence} from './writes-sequences.ts';
 
 /**
@@ -129,25 +129,7 @@ function serverReadOnly(failure: Failure, pools: Pool[]): Finding[] {
   const state = facts.write_state;
   const common = {...failing(failure, pools), severity: 'critical' as const, evidence: evidenceOf(failure)};
   const explains = ['server', readOnlyServerSubject, databaseSubject(failure)];
-  if (snapshot.target.is_in_recovery) {
-    return [
-      {
-        ...common,
-        recipe: 'standby',
-        cause: 'standby',
-        summary: `${namesOf(pools)} writes to a standby: ${rateOf(failure)} fail with 25006 (read-only transaction)`,
-        explains,
-        confidence: 'certain',
-        reasons: ['The server is in recovery: it takes no writes.', ...signsOf(failure)],
-        acts: [
-          advice('point the application at the primary (target_session_attrs=read-write)', {
-            frees: 'writes work again',
-            costs: 'after a failover: find out which server is the primary first',
-          }),
-        ],
-      },
-    ];
-  }
+  if (snapshot.target.is_in_recovery) return [failingOnStandby(failure, pools, explains)];
   if (state?.default_read_only !== true) return [];
   return [
     {
@@ -161,7 +143,7 @@ function serverReadOnly(failure: Failure, pools: Pool[]): Finding[] {
         `default_transaction_read_only is on in the server's settings (${state.read_only_source ?? 'source unknown'}): every session without its own value is read-only.`,
         ...signsOf(failure),
       ],
-      acts: [readOnlyServerAct(state.read_only_source)],
+      acts: [readOnlyServerAct(state.read_only_source), ...recycleActs(pools)],
     },
   ];
 }

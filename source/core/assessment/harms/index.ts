@@ -12,6 +12,7 @@ import {examinePooler} from './pooler.ts';
 import {examinePools} from './pools.ts';
 import {examineSlots} from './slots.ts';
 import {examineSlow} from './slow.ts';
+import {examineStandby} from './standby.ts';
 import {examineWaiting} from './waiting.ts';
 import {examineWrites} from './writes.ts';
 
@@ -28,6 +29,7 @@ export const examinations: readonly Examine[] = [
   examineLongStatements,
   examineLwlocks,
   examineWrites,
+  examineStandby,
   examineSlots,
   examinePools,
   examinePooler,

@@ -2,6 +2,7 @@ import {describe, expect, it} from 'vitest';
 import {examineFailing} from '../../../../source/core/assessment/harms/failing.ts';
 import {examineDeadlocks} from '../../../../source/core/assessment/harms/failing-deadlocks.ts';
 import {examineUnplanned} from '../../../../source/core/assessment/harms/failing-unplanned.ts';
+import {examineStandby} from '../../../../source/core/assessment/harms/standby.ts';
 import {poolKey} from '../../../../source/core/assessment/sample.ts';
 import type {PoolSample, Sample} from '../../../../source/model/assessment.ts';
 import {createBackend, createStatement} from '../../../helpers/snapshot.ts';
@@ -115,12 +116,41 @@ describe('examineFailing', () => {
     expect(examineFailing(contextOf(5, failing, {write_state}))).toMatchObject([
       {
         cause: 'read-only-server',
-        acts: [{recipe: null}],
+        acts: [{recipe: null}, {recipe: 'kill-idle-sessions'}],
         summary: expect.stringContaining('postgresql.auto.conf'),
       },
     ]);
     const standby = (index: number) => ({...failing(index), target: {is_in_recovery: true}});
-    expect(examineFailing(contextOf(5, standby))).toMatchObject([{cause: 'standby', recipe: 'standby'}]);
+    expect(examineFailing(contextOf(5, standby))).toMatchObject([
+      {
+        cause: 'standby',
+        recipe: 'kill-idle-sessions',
+        params: {application: 'ingest', role: 'shop_app', states: 'idle', older_than: '0s'},
+        acts: [{recipe: 'kill-idle-sessions'}, {recipe: null}],
+      },
+    ]);
+    expect(examineStandby(contextOf(5, standby))).toEqual([]);
+  });
+
+  it('names who writes to a standby now and then', () => {
+    const quiet = (overrides: object) => () => ({
+      backends: [
+        session(1, insert, {state: 'idle', state_age_ms: 5000, ...overrides}),
+        session(2, 'SELECT 1'),
+      ],
+      target: {is_in_recovery: true},
+    });
+    expect(examineStandby(contextOf(5, quiet({})))).toMatchObject([
+      {
+        cause: 'standby',
+        summary:
+          'ingest/shop_app writes to a standby: INSERT INTO public.readings: refused with 25006 (read-only transaction)',
+        harm: {kind: 'failing', sessions: 1},
+      },
+    ]);
+    expect(examineStandby(contextOf(5, quiet({state_age_ms: 90_000})))).toEqual([]);
+    expect(examineStandby(contextOf(5, quiet({query: 'SELECT 1'})))).toEqual([]);
+    expect(examineStandby(contextOf(5, failing))).toEqual([]);
   });
 
   it('names a statement that begins and never completes', () => {
