@@ -198,6 +198,27 @@ test.each<[code: string, expected: string, files?: Record<string, string>]>([
       'lib/prisma.ts': `import {chunk} from 'lodash'; ${client} export const cached = ids => Promise.all(chunk(ids, 100).map(async () => prisma.user.count()));`,
     },
   ],
+  [
+    'const save = async () => { await prisma.user.count(); await prisma.post.count(); }; save(); void save()',
+    '1/4/4',
+  ],
+  [
+    'let saving; saving = cached(); await saving',
+    '1/1/1',
+    {'lib/prisma.ts': `${client} export const cached = async () => prisma.user.count();`},
+  ],
+  [
+    'prisma.user.update({where: {id: 1}, data: {}}).catch(() => null); waitUntil(prisma.post.count())',
+    '1/2/2',
+  ],
+  [
+    'const by = {[first]: async () => prisma.user.count(), [second]: async () => { await prisma.user.count(); await prisma.post.count(); }}; await by[ids]()',
+    '1/2/2',
+  ],
+  [
+    'const first = "a"; const by = {[first]: async () => prisma.user.count(), b: async () => { await prisma.user.count(); await prisma.post.count(); }}; await by["a"]()',
+    '1/1/1',
+  ],
   ['await prisma.$replica().user.count()', '1/1/1'],
   ['const db: Prisma.TransactionClient | PrismaClient = getDb(ids); await db.user.count()', '1/1/1'],
   [

@@ -1,7 +1,8 @@
-import type {Node} from '@oxc-project/types';
+import type {Node, ObjectExpression} from '@oxc-project/types';
 import {nameOfKey, unwrap} from '../code/nodes.ts';
 import {moduleExports} from '../code/project.ts';
 import {branch, type Cost, sequence} from './cost.ts';
+import {constantName} from './expressions.ts';
 import {callListMethod, emptyList, isListMethod, mapLimited, waitForAll} from './lists.ts';
 import {prismaCall} from './prisma-client.ts';
 import {textOf} from './statements.ts';
@@ -61,6 +62,7 @@ export function createCalls(walk: Walk, callFunction: CallFunction): Pick<Walk, 
         kind: 'pending',
         cost: sequence(promises.map(costOf)),
         value: promises.length === 1 ? promises.map(awaited).reduce(join) : unknown,
+        isRunning: true,
       };
     return name === null ? unknown : {kind: 'external', name};
   };
@@ -82,7 +84,7 @@ export function createCalls(walk: Walk, callFunction: CallFunction): Pick<Walk, 
   };
 
   const callMember = (node: Call, callee: Extract<Node, {type: 'MemberExpression'}>, at: At): Value => {
-    const name = nameOfKey(callee.property, callee.computed);
+    const name = nameOfKey(callee.property, callee.computed) ?? constantName(walk, callee.property, at);
     if (name === null) return call(walk.evaluate(callee, at), argumentsOf(node, at), node, at);
     const owner = walk.evaluate(callee.object, at);
     const found = prismaCall(walk, node, awaited(owner), name, at);
@@ -118,7 +120,7 @@ export function createCalls(walk: Walk, callFunction: CallFunction): Pick<Walk, 
   const built = (name: string, values: Value[], node: Node, at: At): Value => {
     const [first = unknown, callback] = values;
     if (/^(?:keys|values|entries)$/.test(name))
-      return emptyList(first.kind === 'object' && first.node !== null ? first.members.size : null);
+      return emptyList(first.kind === 'object' && isWritten(first.node) ? first.members.size : null);
     if (name !== 'from') return unknown;
     const length = first.kind === 'object' ? first.members.get('length') : undefined;
     const list = first.kind === 'list' ? first : emptyList(length?.kind === 'constant' ? length.value : null);
@@ -140,7 +142,7 @@ export function createCalls(walk: Walk, callFunction: CallFunction): Pick<Walk, 
     const costs = results.map(each => walk.settle(each, node, at));
     const [first] = results;
     const value = first === undefined || first.kind === 'unknown' ? owner.value : awaited(first);
-    return {kind: 'pending', cost: sequence([owner.cost, ...out, ...costs]), value};
+    return {kind: 'pending', cost: sequence([owner.cost, ...out, ...costs]), value, isRunning: true};
   };
 
   const required = (node: Call, at: At): Value => {
@@ -154,6 +156,11 @@ export function createCalls(walk: Walk, callFunction: CallFunction): Pick<Walk, 
   };
 
   return {call, callExpression};
+}
+
+/** Whether all members of an object stand in its literal. */
+function isWritten(node: ObjectExpression | null): boolean {
+  return node?.properties.every(each => each.type === 'Property' && !each.computed) ?? false;
 }
 
 /** The functions that a value is or holds. */

@@ -48,8 +48,7 @@ export function evaluate(walk: Walk, node: Node, at: At): Value {
     }
     case 'MemberExpression': {
       const owner = walk.evaluate(node.object, at);
-      const name = nameOfKey(node.property, node.computed);
-      if (node.computed) walk.evaluate(node.property, at);
+      const name = nameOfKey(node.property, node.computed) ?? constantName(walk, node.property, at);
       return name === null ? anyMemberOf(awaited(owner)) : walk.memberOf(awaited(owner), name, at);
     }
     case 'CallExpression':
@@ -112,6 +111,12 @@ export function evaluate(walk: Walk, node: Node, at: At): Value {
   }
 }
 
+/** `[name]` where name is a constant. */
+export function constantName(walk: Walk, key: Node, at: At): string | null {
+  const value = walk.evaluate(key, at);
+  return value.kind === 'constant' && typeof value.value === 'string' ? value.value : null;
+}
+
 /** `handlers[method]`. */
 function anyMemberOf(owner: Value): Value {
   const values = owner.kind === 'object' ? [...owner.members.values()].filter(isCallable) : [];
@@ -126,8 +131,9 @@ function objectOf(walk: Walk, node: ObjectExpression, at: At): Value {
       if (value.kind === 'object') for (const [name, member] of value.members) members.set(name, member);
       continue;
     }
-    const name = nameOfKey(each.key, each.computed);
-    if (name !== null) members.set(name, value);
+    const {key} = each;
+    const name = nameOfKey(key, each.computed) ?? constantName(walk, key, at);
+    members.set(name ?? `[${textOf(at.scope.module.text, key)}]`, value);
   }
   const object: Value = {kind: 'object', members, node};
   // `this` of its methods.

@@ -51,7 +51,7 @@ export function createFunctions(walk: Walk) {
         ...out,
         node.body.type === 'BlockStatement' ? noCost : walk.settle(returned, node, inside),
       ]);
-      value = {kind: 'pending', cost, value: awaited(returned)};
+      value = {kind: 'pending', cost, value: awaited(returned), isRunning: true};
     } else spent.push(...out);
     if (isPlain) {
       const own = results.get(scope) ?? new Map();

@@ -128,6 +128,7 @@ export function waitForAll(walk: Walk, list: Value, node: Node, at: At): Value {
   const items = list.items.map(awaited);
   return {
     kind: 'pending',
+    isRunning: true,
     cost: parts.length === 0 ? {kind: 'sequence', parts: []} : cost,
     value: {...list, items, each: null},
   };

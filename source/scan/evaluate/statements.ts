@@ -58,9 +58,14 @@ function runStatement(walk: Walk, node: Node, at: At): void {
     case 'BlockStatement':
       walk.run(node.body, at);
       return;
-    case 'ExpressionStatement':
-      walk.evaluate(node.expression, at);
+    case 'ExpressionStatement': {
+      const {expression} = node;
+      const isVoid = expression.type === 'UnaryExpression' && expression.operator === 'void';
+      const value = walk.evaluate(isVoid ? expression.argument : expression, at);
+      if (expression.type !== 'AssignmentExpression' && runsUnawaited(value))
+        at.out.push(walk.settle(value, node, at));
       return;
+    }
     case 'ReturnStatement': {
       if (node.argument === null) return;
       const value = walk.evaluate(node.argument, at);
@@ -107,6 +112,12 @@ function runStatement(walk: Walk, node: Node, at: At): void {
     default:
       walk.evaluate(node, at);
   }
+}
+
+/** `sendMail(...)` without await, `waitUntil(...)`, `after(() => ...)`: a statement that starts queries and goes on. */
+function runsUnawaited(value: Value): boolean {
+  if (value.kind === 'wrapped') return /(?:^|\.)(?:unstable_after|after|waitUntil)\(\)$/.test(value.name);
+  return value.kind === 'pending' && value.isRunning === true;
 }
 
 function declare(walk: Walk, node: VariableDeclarator, kind: string, at: At): void {

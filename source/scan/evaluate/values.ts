@@ -36,8 +36,8 @@ export type Value =
   /** `node`: the literal; null if it is only known by its type. */
   | {kind: 'object'; members: Map<string, Value>; node: ObjectExpression | null}
   | ListValue
-  /** A promise: what it costs, and what it resolves to. */
-  | {kind: 'pending'; cost: Cost; value: Value}
+  /** A promise: what it costs, and what it resolves to. A query of Prisma begins when something waits for it. */
+  | {kind: 'pending'; cost: Cost; value: Value; isRunning?: boolean}
   | {kind: 'module'; module: Module}
   /** What a package exports: `express`, `react.cache`. */
   | {kind: 'external'; name: string}
