@@ -22,6 +22,8 @@ export type Assessment = {
   writable: Writable;
   /** Who waits for what in the last reading; the object that most sessions wait for first. */
   contention: Contention[];
+  /** The PgBouncer in front of the server; null if none is known. */
+  pooler: Pooler | null;
   /** Every application that has a session now, the one with the most sessions first. */
   applications: ApplicationPool[];
   assessed: Assessed;

@@ -7,6 +7,7 @@ import {FindingDetail} from './finding-detail.tsx';
 import {Help} from './help.tsx';
 import {OverviewDetail} from './overview-detail.tsx';
 import {PoolDetail} from './pool-detail.tsx';
+import {PoolerDetail} from './pooler-detail.tsx';
 import {Replay} from './replay.tsx';
 import {RunDetail} from './run-detail.tsx';
 import {ServerDetail} from './server-detail.tsx';
@@ -47,6 +48,8 @@ function Open() {
       return <FindingDetail key={overlay.id} {...overlay} />;
     case 'pool':
       return <PoolDetail key={overlay.id} {...overlay} />;
+    case 'pooler':
+      return <PoolerDetail key={overlay.id} {...overlay} />;
     case 'server':
       return <ServerDetail key={overlay.id} {...overlay} />;
     case 'session':

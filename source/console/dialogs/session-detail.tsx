@@ -1,9 +1,11 @@
+import {poolerLinks} from '../../core/pool/pooler.ts';
 import {sessionId} from '../../core/sessions/session.ts';
 import {counted, formatAge} from '../../core/text/format.ts';
+import type {Pooler, PoolerClient} from '../../model/pooler.ts';
 import type {Backend} from '../../model/snapshot.ts';
 import {useConsole} from '../components/context.ts';
 import {Page} from '../components/page.tsx';
-import {BlankRow, Heading, Properties, type Property, Prose} from '../components/prose.tsx';
+import {BlankRow, Heading, Properties, type Property, PropertyRows, Prose} from '../components/prose.tsx';
 import {Text} from '../components/text.tsx';
 
 /**
@@ -11,11 +13,17 @@ import {Text} from '../components/text.tsx';
  * stays open when the session ends, and says so.
  */
 export function SessionDetail({id, detail}: {id: string; detail: string[] | null}) {
-  const {backend, blocks} = useConsole(({snapshot}) => {
+  const {backend, blocks, pooler, behind} = useConsole(({snapshot, assessment}) => {
     const backends = snapshot?.backends ?? [];
     const found = backends.find(candidate => sessionId(candidate) === id);
     const blocked = backends.filter(other => found && other.blocked_by.includes(found.pid));
-    return {backend: found, blocks: blocked.map(({pid}) => pid).join(', ')};
+    const links = assessment?.pooler && poolerLinks(assessment.pooler, backends);
+    return {
+      backend: found,
+      blocks: blocked.map(({pid}) => pid).join(', '),
+      pooler: assessment?.pooler,
+      behind: found && links ? links.get(found.pid) : undefined,
+    };
   });
   if (!backend)
     return (
@@ -28,6 +36,7 @@ export function SessionDetail({id, detail}: {id: string; detail: string[] | null
     <Page>
       <Heading>{`session ${backend.pid}`}</Heading>
       <Properties properties={propertiesOf(backend, blocks)} />
+      {pooler && behind !== undefined && <PropertyRows name="PgBouncer" value={behindText(pooler, behind)} />}
       <BlankRow />
       <Heading>{backend.state === 'active' ? 'statement' : 'last statement'}</Heading>
       <Prose text={detail ?? backend.query ?? '(hidden from this role: GRANT pg_monitor)'} />
@@ -40,6 +49,14 @@ function pinsText({xmin_age, backend_xid}: Backend): string {
   if (xmin_age === null) return 'pins nothing: it has neither a snapshot nor a transaction id';
   const by = backend_xid === null ? 'its snapshot' : `transaction ${backend_xid}`;
   return `pins rows deleted in the last ${counted(xmin_age, 'transaction')} (${by})`;
+}
+
+/** What has this server connection of PgBouncer now. */
+function behindText({address}: Pooler, client: PoolerClient | null): string {
+  const of = `a server connection of PgBouncer at ${address}`;
+  if (client === null) return `${of}; no client has it now`;
+  const {application_name, client_addr, client_port, database, user} = client;
+  return `${of}, pool ${database}/${user}; ${application_name || '(no name)'} at ${client_addr}:${client_port} has it now`;
 }
 
 function propertiesOf(backend: Backend, blocks: string): Property[] {

@@ -1,6 +1,8 @@
 import {thresholds} from '../../core/health/thresholds.ts';
+import {poolerLinks} from '../../core/pool/pooler.ts';
 import {isWaitingForLock, sessionId} from '../../core/sessions/session.ts';
 import {formatAge} from '../../core/text/format.ts';
+import type {PoolerClient} from '../../model/pooler.ts';
 import type {Backend} from '../../model/snapshot.ts';
 import type {Role} from '../screen/line.ts';
 import {tableOf} from '../state/browsing.ts';
@@ -8,8 +10,11 @@ import type {ConsoleState} from '../state/state.ts';
 import {arrangeRows, type Column} from './arrange.ts';
 import {oneLine} from './one-line.ts';
 
+/** `behind`: the session is a server connection of PgBouncer, and this client has it now; null: none has. */
+export type SessionRow = Backend & {behind?: PoolerClient | null};
+
 /** On a narrow terminal who (application, role) outlasts what (statement): `K` ends the session, not the statement. */
-export const sessionColumns: Column<Backend>[] = [
+export const sessionColumns: Column<SessionRow>[] = [
   {
     id: 'pid',
     title: 'PID',
@@ -66,8 +71,8 @@ export const sessionColumns: Column<Backend>[] = [
     width: 12,
     widest: 40,
     priority: 3,
-    text: b => b.application_name,
-    sortValue: b => b.application_name,
+    text: applicationOf,
+    sortValue: applicationOf,
   },
   {
     id: 'role',
@@ -94,11 +99,12 @@ export const sessionColumns: Column<Backend>[] = [
     id: 'client',
     isText: true,
     title: 'CLIENT',
-    help: 'its address, or that of the pooler between',
+    help: 'its address; of a server connection of PgBouncer the client that has it now, or (pooler)',
     width: 15,
     priority: 10,
-    text: b => b.client_addr ?? (b.state === null ? '-' : 'local'),
-    sortValue: b => b.client_addr,
+    text: clientOf,
+    aliases: b => (b.behind === undefined ? [] : [b.client_addr ?? 'local', 'pgbouncer']),
+    sortValue: b => (b.behind === undefined ? b.client_addr : clientOf(b)),
   },
   {
     id: 'wait',
@@ -137,8 +143,31 @@ export const sessionColumns: Column<Backend>[] = [
   },
 ];
 
-export function sessionRows(state: Pick<ConsoleState, 'snapshot' | 'tables'>): Backend[] {
-  return arrangeRows(state.snapshot?.backends ?? [], tableOf(state, 'sessions'), sessionColumns, sessionId);
+export function sessionRows({
+  snapshot,
+  tables,
+  assessment,
+}: Pick<ConsoleState, 'snapshot' | 'tables'> & Partial<Pick<ConsoleState, 'assessment'>>): SessionRow[] {
+  const backends = snapshot?.backends ?? [];
+  const links = assessment?.pooler ? poolerLinks(assessment.pooler, backends) : null;
+  const rows =
+    links === null
+      ? backends
+      : backends.map(backend => {
+          const behind = links.get(backend.pid);
+          return behind === undefined ? backend : {...backend, behind};
+        });
+  return arrangeRows(rows, tableOf({tables}, 'sessions'), sessionColumns, sessionId);
+}
+
+/** PgBouncer passes its client's name on; before 1.18 it does not say it itself. */
+function applicationOf({application_name, behind}: SessionRow): string {
+  return behind?.application_name || application_name;
+}
+
+function clientOf({client_addr, state, behind}: SessionRow): string {
+  if (behind === null) return '(pooler)';
+  return behind?.client_addr ?? client_addr ?? (state === null ? '-' : 'local');
 }
 
 /** An aborted transaction has no xact_start: it is at least as old as its state. */

@@ -19,6 +19,8 @@ type Overlay =
   | Prompt
   | {kind: 'pool'; id: string}
   | {kind: 'server'; id: string; row: ServerRow}
+  /** A pool of PgBouncer. */
+  | {kind: 'pooler'; id: string}
   | {kind: 'session'; id: string; detail: string[] | null}
   | {kind: 'statement'; id: string; text: string[] | null; explain: string[] | null}
   | {kind: 'run'; run: string};
@@ -77,6 +79,10 @@ export function openPool<State extends DialogSlice>(state: State, id: string): S
 /** `row`: as it was when its page was opened. */
 export function openServerRow<State extends DialogSlice>(state: State, row: ServerRow): State {
   return {...state, overlay: {kind: 'server', id: row.id, row}};
+}
+
+export function openPooler<State extends DialogSlice>(state: State, id: string): State {
+  return {...state, overlay: {kind: 'pooler', id}};
 }
 
 export function openRun<State extends DialogSlice>(state: State, run: string): State {

@@ -26,9 +26,13 @@ const view: View = {
 export default view;
 
 function Sessions() {
-  const {snapshot, tables} = useConsole(state => ({snapshot: state.snapshot, tables: state.tables}));
+  const {snapshot, tables, assessment} = useConsole(state => ({
+    snapshot: state.snapshot,
+    tables: state.tables,
+    assessment: state.assessment,
+  }));
   const table = tableOf({tables}, 'sessions');
-  const rows = useMemo(() => sessionRows({snapshot, tables}), [snapshot, tables]);
+  const rows = useMemo(() => sessionRows({snapshot, tables, assessment}), [snapshot, tables, assessment]);
   return (
     <Table
       rows={rows}

@@ -54,6 +54,7 @@ function combine(read: Context, {findings: diagnosed, failed}: Diagnosis): Asses
     changes: recentChanges(log, now_ms),
     writable: writableOf(context),
     contention: contentionOf(context.snapshot),
+    pooler: context.facts.pooler ?? null,
     // When asked for: few readers need it, and not in every reading.
     get applications() {
       applications ??= applicationsOf(context);

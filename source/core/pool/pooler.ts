@@ -16,7 +16,9 @@ export type PoolerQueue = {
   /** Its server connections that are sessions here. */
   sessions: Backend[];
   verdict: PoolerVerdict;
-  /** The verdict in a sentence. */
+  /** What the verdict rests on. */
+  why: string;
+  /** The same, after who waits. */
   reason: string;
   /** Clients have waited for longer than a moment. */
   is_harmful: boolean;
@@ -38,12 +40,14 @@ export function poolerQueues(pooler: Pooler, backends: readonly Backend[]): Pool
       const sessions = own.flatMap(({pid}) => (pid !== null && links.has(pid) ? (byPid.get(pid) ?? []) : []));
       const database = pooler.databases.find(({name}) => name === pool.database) ?? null;
       const verdict = verdictOf(pool, database);
+      const why = whyOf(verdict, pool, {database, sessions});
       return {
         pool,
         database,
         sessions,
         verdict,
-        reason: reasonOf(verdict, pool, {database, sessions}),
+        why,
+        reason: queueText(pool) + why,
         is_harmful: pool.cl_waiting > 0 && pool.maxwait_ms >= thresholds.pooler_max_wait_ms.warning,
       };
     })
@@ -93,32 +97,32 @@ function isDatabaseFull({max_connections, current_connections}: PoolerDatabase):
   return max_connections > 0 && current_connections >= max_connections;
 }
 
-function reasonOf(
+/** `12 clients wait, up to 4.10s: `; '' if none waits. */
+function queueText({cl_waiting, maxwait_ms}: PoolerPool): string {
+  if (cl_waiting === 0) return '';
+  return `${counted(cl_waiting, 'client')} ${cl_waiting === 1 ? 'waits' : 'wait'}, up to ${formatMs(maxwait_ms)}: `;
+}
+
+function whyOf(
   verdict: PoolerVerdict,
   pool: PoolerPool,
   {database, sessions}: Pick<PoolerQueue, 'database' | 'sessions'>,
 ): string {
-  const {cl_waiting, maxwait_ms, sv_active, sv_login} = pool;
-  const queue =
-    cl_waiting === 0
-      ? ''
-      : `${counted(cl_waiting, 'client')} ${cl_waiting === 1 ? 'waits' : 'wait'}, up to ${formatMs(maxwait_ms)}: `;
-  const size = database?.pool_size ?? null;
+  const {sv_active, sv_login} = pool;
   switch (verdict) {
     case 'paused':
-      return `${queue}PgBouncer is paused for this database`;
+      return 'PgBouncer is paused for this database';
     case 'disabled':
-      return `${queue}the database is disabled in PgBouncer: it accepts no new client`;
+      return 'the database is disabled in PgBouncer: it accepts no new client';
     case 'no server':
-      return `${queue}no server connection: the server refuses them, or cannot be reached`;
+      return 'no server connection: the server refuses them, or cannot be reached';
     case 'logging in':
-      return `${queue}${counted(sv_login, 'server connection')} ${sv_login === 1 ? 'is' : 'are'} logging in: the server is slow to accept them, or refuses`;
+      return `${counted(sv_login, 'server connection')} ${sv_login === 1 ? 'is' : 'are'} logging in: the server is slow to accept them, or refuses`;
     case 'full':
-      return `${queue}${fullText(pool, database)}${holdersText(sessions)}`;
+      return fullText(pool, database) + holdersText(sessions);
     case 'waiting':
-      return `${queue}${sv_active} of ${size ?? '?'} server connections busy`;
     case 'fine':
-      return `${sv_active} of ${size ?? '?'} server connections busy`;
+      return `${sv_active} of ${database?.pool_size ?? '?'} server connections busy`;
   }
 }
 
