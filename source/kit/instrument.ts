@@ -256,11 +256,30 @@ function tagged(config: Any, context: Parameters<typeof tagStatement>[1]): Any {
   return Object.create(config, {text: {value: tagStatement(text, context)}});
 }
 
-/** `pool.query` gives a connection back with any error of its statement, and the pool then closes it. */
+/**
+ * `pool.query` gives a connection back with any error of its statement, and the pool then closes it. After a timeout it is usable,
+ * unless it is in a transaction, which the server says after the error: the text itself may have begun one.
+ */
 function keepAfterTimeout(client: PoolClient): void {
-  const release = client.release.bind(client);
-  client.release = error =>
-    release(isTimeout(error) && transactionStatus(client) === 'I' ? undefined : error);
+  const {release} = client;
+  client.release = error => {
+    if (!isTimeout(error)) release(error);
+    else whenReady(client, () => release(transactionStatus(client) === 'I' ? undefined : error));
+  };
+}
+
+function whenReady(client: PoolClient, callback: () => void): void {
+  const {readyForQuery, connection} = client as {readyForQuery?: boolean; connection?: NodeJS.EventEmitter};
+  if (readyForQuery === true || connection === undefined) {
+    callback();
+    return;
+  }
+  const events = ['readyForQuery', 'end'];
+  const onReady = () => {
+    for (const event of events) connection.off(event, onReady);
+    callback();
+  };
+  for (const event of events) connection.on(event, onReady);
 }
 
 /** `I` outside of a transaction; null where pg is too old to say. */

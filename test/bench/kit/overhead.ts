@@ -9,13 +9,14 @@ const {instrumentPool, watchQueries, withTags}: typeof import('../../../source/k
 );
 
 const rounds = 200;
-const queriesPerRound = 50;
+const queriesPerRound = 100;
 
-type Sample = {time: number; cpu: number};
+/** Of a query in a block, µs. */
+type Cost = {time: number; cpu: number};
 
 /**
- * `SELECT 1` on a pool of one, bare, with the whole kit, and watched as in tests, in turn: the time of a query and the processor
- * time of the application's process in it. The difference in time is that of the kit only where the machine is otherwise quiet.
+ * `SELECT 1` on a pool of one, bare, with the whole kit, and watched as in tests, in turn. What the kit costs is processor time of the
+ * application's process: the time of a query depends on whether the server's process sleeps between two of them.
  */
 export async function overhead(connectionString: string): Promise<{text: string; micros: number}> {
   const open = () => new pg.Pool({connectionString, max: 1, application_name: 'bench'});
@@ -29,17 +30,16 @@ export async function overhead(connectionString: string): Promise<{text: string;
     watched: () => withTags(tags, () => watched.query('SELECT 1')),
   };
   const order = ['bare', 'kit', 'watched'] as const;
-  const samples: Record<keyof typeof variants, Sample>[] = [];
+  const costs: Record<keyof typeof variants, Cost>[] = [];
   // The first rounds warm up.
-  for (let round = -40; round < rounds; round++) {
-    const sample = {bare: none, kit: none, watched: none};
+  for (let round = -20; round < rounds; round++) {
+    const cost = {bare: none, kit: none, watched: none};
     for (const name of round % 2 === 0 ? order : order.toReversed())
-      sample[name] = await sampleOf(variants[name]);
-    if (round >= 0) samples.push(sample);
+      cost[name] = await costOf(variants[name]);
+    if (round >= 0) costs.push(cost);
   }
   await Promise.all([bare, kit, watched].map(pool => pool.end()));
-  const typical = (read: (of: (typeof samples)[number]) => number) => median(samples.map(read));
-  const micros = typical(of => of.kit.time - of.bare.time);
+  const typical = (read: (of: (typeof costs)[number]) => number) => median(costs.map(read));
   const names = {
     bare: 'bare',
     kit: 'with the kit: report, tags, timeout',
@@ -47,29 +47,29 @@ export async function overhead(connectionString: string): Promise<{text: string;
   };
   const rows = order.map(name => {
     const figures = [
-      typical(of => of[name].time),
-      typical(of => of[name].time - of.bare.time),
+      typical(of => of[name].cpu),
       typical(of => of[name].cpu - of.bare.cpu),
+      typical(of => of[name].time),
     ];
     return `| ${names[name]} | ${figures.map(figure => figure.toFixed(1)).join(' | ')} |`;
   });
   const text = [
-    `\`SELECT 1\` on a pool of one, ${rounds} rounds of ${queriesPerRound} queries of each in turn; µs at the median of the rounds:\n`,
-    '| | query | more than bare | more processor time |',
+    `\`SELECT 1\` on a pool of one, ${rounds} rounds of ${queriesPerRound} queries of each in turn; µs a query at the median of the rounds:\n`,
+    '| | processor time | more than bare | time |',
     '|---|---|---|---|',
     ...rows,
   ];
-  return {text: text.join('\n'), micros};
+  return {text: text.join('\n'), micros: typical(of => of.kit.cpu - of.bare.cpu)};
 }
 
-const none: Sample = {time: Number.NaN, cpu: Number.NaN};
+const none: Cost = {time: Number.NaN, cpu: Number.NaN};
 
-async function sampleOf(query: () => Promise<unknown>): Promise<Sample> {
-  const times: number[] = [];
-  const before = process.cpuUsage();
-  for (let each = 0; each < queriesPerRound; each++) times.push(await timed(query));
-  const {user, system} = process.cpuUsage(before);
-  return {time: median(times), cpu: (user + system) / queriesPerRound};
+async function costOf(query: () => Promise<unknown>): Promise<Cost> {
+  const [cpu, start] = [process.cpuUsage(), performance.now()];
+  for (let each = 0; each < queriesPerRound; each++) await query();
+  const time = (performance.now() - start) * 1000;
+  const {user, system} = process.cpuUsage(cpu);
+  return {time: time / queriesPerRound, cpu: (user + system) / queriesPerRound};
 }
 
 export async function timed(query: () => Promise<unknown>): Promise<number> {
