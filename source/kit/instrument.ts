@@ -186,7 +186,7 @@ export function instrument(pool: Pool, settings: Settings): Instrumented {
       const limit = limitStatement(client, pool, limit_ms, () => totals.timeouts++);
       const send = (done: (error: Any, result: Any) => void) => {
         // Not the caller's object, into which pg would write the callback; the text may be a getter of its class.
-        const own = typeof config === 'string' ? {text: config} : Object.create(config);
+        const own = typeof config === 'string' ? config : Object.create(config);
         const statement = new Query(
           own,
           typeof values === 'function' ? undefined : values,
