@@ -46,6 +46,12 @@ export const thresholds = {
     meaning: "One statement's share of the execution time of the assessed time, to be called the load.",
     source: 'pg_stat_statements',
   },
+  disk_load_ratio: {
+    unit: 'ratio',
+    warning: 0.4,
+    meaning: 'Busy sessions that wait for a block to be read, of all busy sessions in the assessed time.',
+    source: 'pg_stat_activity.wait_event',
+  },
   slower_than_before_times: {
     unit: 'times',
     warning: 3,

@@ -1,6 +1,8 @@
+import type {Act} from '../../../model/recipe.ts';
 import type {Snapshot} from '../../../model/snapshot.ts';
 import {thresholds} from '../../health/thresholds.ts';
-import {formatAge, formatBytes, formatCount} from '../../text/format.ts';
+import {formatAge, formatBytes, formatCount, formatRatio} from '../../text/format.ts';
+import type {Context} from '../context.ts';
 import {meanBefore, type StatementHistory} from '../statement-history.ts';
 
 /** A statement that reads more from outside shared buffers than it did. */
@@ -51,6 +53,64 @@ export function coldCache(history: StatementHistory, {target, at}: Snapshot): Co
       : 'find out what reads or loads much since then (a report, a bulk load), or enlarge shared_buffers',
   };
 }
+
+/** What a statement's reads are of the load. */
+export type DiskLoad = {
+  /** Busy sessions on average. */
+  sessions: number;
+  /** Of the busy sessions, those that wait for a block to be read, 0 to 1. */
+  share: number;
+  /** Of those, the ones in this statement. */
+  own: number;
+  /** What most of them wait for: `IO:DataFileRead`. */
+  event: string;
+  blocks_per_call: number;
+};
+
+/** null where the load does not wait for reads, or not for those of this statement, or that is not known (query ids: PG14). */
+export function diskLoad(
+  {statement}: StatementHistory,
+  {samples}: Pick<Context, 'samples'>,
+): DiskLoad | null {
+  const {rates} = statement;
+  const read = rates?.shared_blks_read_per_second ?? null;
+  if (!rates || read === null || rates.calls_per_second === 0) return null;
+  const blocks_per_call = Math.round(read / rates.calls_per_second);
+  const events = new Map<string, number>();
+  let [all, reading, own] = [0, 0, 0];
+  for (const {activity} of samples)
+    for (const {event, query_id, sessions} of activity) {
+      all += sessions;
+      if (event === null || !blockRead.test(event)) continue;
+      reading += sessions;
+      events.set(event, (events.get(event) ?? 0) + sessions);
+      if (query_id === statement.queryid) own += sessions;
+    }
+  const [most] = [...events].sort((a, b) => b[1] - a[1]);
+  if (most === undefined || blocks_per_call < leastReadBlocks) return null;
+  if (reading / all < thresholds.disk_load_ratio.warning || own * 2 < reading) return null;
+  const sessions = all / samples.length;
+  return {sessions, share: reading / all, own: own / reading, event: most[0], blocks_per_call};
+}
+
+/** Waits for a block of a table or index; from 18 on most are for asynchronous I/O (wait_event_names.txt). */
+const blockRead = /^IO:(?:DataFileRead|DataFilePrefetch|Aio\w+)$/;
+
+export function diskReason(load: DiskLoad | null): string[] {
+  if (load === null) return [];
+  const {share, event, own, sessions} = load;
+  return [
+    `${formatRatio(share, 0)} of ${sessions.toFixed(1)} busy sessions wait for ${event}, ${formatRatio(own, 0)} of them in this statement.`,
+  ];
+}
+
+export const diskAdvice: Act = {
+  recipe: null,
+  params: {},
+  title: 'enlarge shared_buffers, or put the data on a faster disk',
+  frees: null,
+  costs: 'shared_buffers takes a restart',
+};
 
 const leastCalls = 5;
 const leastReadBlocks = 50;

@@ -1,12 +1,13 @@
 import type {Sample} from '../../../model/assessment.ts';
 import type {Act, Finding} from '../../../model/recipe.ts';
 import type {SettingOverride, TableUpkeep} from '../../../model/recipe-data.ts';
+import {coresOf} from '../../activity/load-summary.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {describeWhere, effectiveOverride} from '../../roles/role-settings.ts';
 import {nameOf} from '../../server/maintenance.ts';
 import {statementName} from '../../sql/statement-name.ts';
 import {formatBytes, formatCount, formatMs, formatRatio} from '../../text/format.ts';
-import {type Context, shareOf, windowMs} from '../context.ts';
+import {type Context, shareOf} from '../context.ts';
 import {
   activeLately,
   meanBefore,
@@ -15,9 +16,19 @@ import {
   tablesOf,
 } from '../statement-history.ts';
 import {resetActs} from './settings.ts';
-import {coldCache} from './slow-cache.ts';
+import {coldCache, diskAdvice, diskLoad, diskReason} from './slow-cache.ts';
+import {
+  base,
+  before,
+  describe,
+  explained,
+  isSlower,
+  nameStatement,
+  planAdvice,
+  type Slow,
+} from './slow-finding.ts';
 
-const {slow_active_sessions, slow_share_ratio, slower_than_before_times} = thresholds;
+const {slow_active_sessions, slow_share_ratio} = thresholds;
 
 /**
  * Harm: one statement of an application takes most of the server's time, in several sessions at once. Explained by stale
@@ -41,13 +52,12 @@ export function examineSlow(context: Context): Finding[] {
     staleStatistics(slow, context) ??
       spills(slow, context) ??
       readsMore(slow, context) ??
+      readsFromDisk(slow, context) ??
       slower(slow, context),
   ].flatMap(finding => finding ?? []);
 }
 
 const leastCalls = 5;
-
-type Slow = {history: StatementHistory; share: number};
 
 /** Sessions that run it wait for locks, now or until lately: another examination's harm. */
 function isMostlyWaiting(
@@ -205,7 +215,7 @@ function readsMore(slow: Slow, context: Context): Finding | null {
     cause: isPlan ? 'plan-changed' : 'cache-cold',
     explains: explained(slow),
     confidence: 'likely',
-    reasons: [reason, ...before(slow)],
+    reasons: [reason, ...diskReason(diskLoad(slow.history, context)), ...before(slow)],
     acts: [
       ...(isPlan ? [] : [{recipe: null, params: {}, title, frees: null, costs: 'reading the tables once'}]),
       ...planAdvice(slow),
@@ -213,12 +223,34 @@ function readsMore(slow: Slow, context: Context): Finding | null {
   };
 }
 
+/** The load waits for what this statement reads, and it is slower than before, or more sessions are busy than there are cores. */
+function readsFromDisk(slow: Slow, context: Context): Finding | null {
+  const {history} = slow;
+  const load = diskLoad(history, context);
+  const cores = coresOf(context.snapshot);
+  if (load === null || !(isSlower(history) || (cores !== null && load.sessions > cores))) return null;
+  const {share, event, blocks_per_call} = load;
+  const mean_before = meanBefore(history);
+  const earlier = mean_before === null ? '; it is new' : `; ${formatMs(mean_before)} a call before`;
+  return {
+    ...base(slow, context),
+    summary: `${formatRatio(share, 0)} of the load waits for ${event}, caused by ${nameStatement(history)}, which reads ${formatCount(blocks_per_call)} blocks a call: ${formatMs(history.mean_ms)}, ${history.active.toFixed(1)} sessions at once${earlier}`,
+    cause: 'disk-reads',
+    explains: explained(slow),
+    confidence: 'likely',
+    reasons: [
+      ...diskReason(load),
+      ...(cores === null ? [] : [`The server has ${cores} cores.`]),
+      ...before(slow),
+    ],
+    acts: [...planAdvice(slow), diskAdvice],
+  };
+}
+
 /** Nothing that can be seen explains it; only reported where it is slower than before. */
 function slower(slow: Slow, context: Context): Finding | null {
   const mean_before = meanBefore(slow.history);
-  const isSlower =
-    mean_before === null || slow.history.mean_ms >= mean_before * slower_than_before_times.warning;
-  if (!isSlower) return null;
+  if (!isSlower(slow.history)) return null;
   return {
     ...base(slow, context),
     summary: `${describe(slow)}${mean_before === null ? '; it is new' : `; ${formatMs(mean_before)} a call before`}`,
@@ -228,58 +260,4 @@ function slower(slow: Slow, context: Context): Finding | null {
     reasons: [...before(slow), 'Its plan shows where the time goes: x in Statements (3).'],
     acts: planAdvice(slow),
   };
-}
-
-function base({history, share}: Slow, context: Context): Omit<Finding, 'summary'> & {recipe: string} {
-  const {statement, mean_ms, calls_per_second, active} = history;
-  const isSeen = (queryid: string) =>
-    shareOf(context.samples, ({begun}) => begun.some(each => each.query_id === queryid));
-  return {
-    recipe: 'slow-statement',
-    severity: active >= slow_active_sessions.critical ? 'critical' : 'warning',
-    subject: `statement:${statement.queryid}`,
-    evidence: {
-      queryid: statement.queryid,
-      usename: statement.usename,
-      database: statement.datname,
-      mean_exec_time_ms: Math.round(mean_ms * 10) / 10,
-      mean_before_ms: meanBefore(history),
-      calls_per_second: Math.round(calls_per_second * 10) / 10,
-      active_sessions: Math.round(active * 10) / 10,
-      load_ratio: share,
-      window_ms: windowMs(context),
-    },
-    harm: {kind: 'slow', sessions: active, share: Math.max(isSeen(statement.queryid), 0.5), since: null},
-  };
-}
-
-function explained({history: {statement}}: Slow): string[] {
-  return [`statement:${statement.queryid}`];
-}
-
-/** `SELECT of listings by web_app: 1.2s a call, 94% of the load, in 8 sessions at once`. */
-function describe({history: {statement, mean_ms, active}, share}: Slow): string {
-  const [table] = tablesOf(statement.query);
-  const name = statementName(statement.query) || `statement ${statement.queryid}`;
-  const what = name === 'a SELECT' && table !== undefined ? `a SELECT of ${table}` : name;
-  return `${what} by ${statement.usename ?? '?'}: ${formatMs(mean_ms)} a call, ${formatRatio(share, 0)} of the load, ${active.toFixed(1)} sessions at once`;
-}
-
-function before({history}: Slow): string[] {
-  const mean_ms = meanBefore(history);
-  if (mean_ms === null) return ['The statement is new: it has no earlier calls.'];
-  return [`Before the assessed time it took ${formatMs(mean_ms)} a call, on average since the last reset.`];
-}
-
-function planAdvice({history: {statement}}: Slow): Act[] {
-  const [table] = tablesOf(statement.query);
-  return [
-    {
-      recipe: 'apply-indexes',
-      params: {},
-      title: `look for an index that serves it${table === undefined ? '' : ` on ${table}`}`,
-      frees: null,
-      costs: 'an index takes space, and each write maintains it',
-    },
-  ];
 }

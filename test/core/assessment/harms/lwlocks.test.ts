@@ -1,7 +1,7 @@
 import {expect, it} from 'vitest';
 import {examineLwlocks} from '../../../../source/core/assessment/harms/lwlocks.ts';
 import type {Sample} from '../../../../source/model/assessment.ts';
-import {createBackend} from '../../../helpers/snapshot.ts';
+import {createBackend, createStatement} from '../../../helpers/snapshot.ts';
 import {contextOf} from './readings.ts';
 
 /** Of ten sessions that insert, `waiting` wait for the lock. */
@@ -30,6 +30,37 @@ it('names the lock that most wait for, and what it means', () => {
     acts: [{recipe: null}],
   });
   expect(finding?.explains).toContain('application:ingest/role:shop_app');
+});
+
+it('counts the sessions that write the WAL, and says how often commits come and how many rows each has', () => {
+  const writer = {wait_event_type: 'IO', wait_event: 'WalSync'};
+  const context = contextOf(8, second => ({
+    backends: inserting(4).map((backend, index) => (index === 0 ? {...backend, ...writer} : backend)),
+    statements: [
+      createStatement({
+        queryid: '7',
+        query: 'INSERT INTO events VALUES ($1)',
+        calls: 5000 + 300 * second,
+        rows: 5000 + 600 * second,
+      }),
+    ],
+    database: {xact_commit: 90_000 + 900 * second},
+    info: {at: new Date(Date.UTC(2026, 0, 1, 13, 4, second)).toISOString()},
+  }));
+  expect(examineLwlocks(context)).toMatchObject([
+    {
+      subject: 'lwlock:WALWrite',
+      summary:
+        '4 of 10 sessions of ingest/shop_app wait for WALWrite (LWLock), most in INSERT INTO events, 4.0 on average in 8 of 8 readings: commits wait for WAL to be written, 300/s of 2 rows each',
+      evidence: {sessions: 4, commits_per_second: 300, rows_per_commit: 2},
+    },
+  ]);
+  const synced = contextOf(8, () => ({
+    backends: inserting(6).map(each => ({...each, ...(each.wait_event_type === 'LWLock' && writer)})),
+  }));
+  expect(examineLwlocks(synced)[0]?.summary).toContain(
+    '6 of 10 sessions of ingest/shop_app wait for WalSync (IO), most in',
+  );
 });
 
 it.each([

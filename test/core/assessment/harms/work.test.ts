@@ -207,6 +207,64 @@ describe('a statement that takes the server', () => {
     ]);
   });
 
+  describe('whose load waits for the disk', () => {
+    const reading = (count: number, query_id = '1') =>
+      Array.from({length: 6}, (_, index) =>
+        createBackend({
+          ...{pid: index + 1, state: 'active', query_id},
+          ...(index < count
+            ? {wait_event_type: 'IO', wait_event: 'DataFileRead'}
+            : {wait_event_type: null, wait_event: null}),
+        }),
+      );
+    /** 41,000 blocks a call, before and now. */
+    const read = (before_ms: number): Course => ({
+      ...slow,
+      before: 100,
+      calls: 100 + 8 * 19,
+      shared_blks_read: (100 + 8 * 19) * 41_000,
+      rates: {...noRates, calls_per_second: 8, shared_blks_read_per_second: 8 * 41_000},
+      total_exec_time_ms: 100 * before_ms + 8 * 19 * 600,
+    });
+    /** Its counters at the end; contextOf's are of 600 ms a call all along. */
+    const examine = (course: Course, backends: Backend[], cores?: number) => {
+      const context = contextOf([slow], {backends});
+      const {target} = context.snapshot;
+      const statements = [createStatement({queryid: '1', ...course})];
+      return examineSlow({
+        ...context,
+        snapshot: {...context.snapshot, statements, target: {...target, ...(cores !== undefined && {cores})}},
+      });
+    };
+
+    it('names its share, its cause and the blocks a call, where it is slower than before', () => {
+      expect(examine(read(20), reading(4))).toMatchObject([
+        {
+          cause: 'disk-reads',
+          summary:
+            '67% of the load waits for IO:DataFileRead, caused by a SELECT of listings by shop_app, which reads 41k blocks a call: 600ms, 4.8 sessions at once; 20.0ms a call before',
+          reasons: expect.arrayContaining([
+            '67% of 6.0 busy sessions wait for IO:DataFileRead, 100% of them in this statement.',
+          ]),
+        },
+      ]);
+    });
+
+    it('or where more sessions are busy than there are cores', () => {
+      expect(examine(read(600), reading(4), 4)).toMatchObject([{cause: 'disk-reads'}]);
+      expect(examine(read(600), reading(4), 8)).toEqual([]);
+      expect(examine(read(600), reading(4))).toEqual([]);
+    });
+
+    it.each<[string, Course, Backend[]]>([
+      ['few sessions wait for it', read(20), reading(2)],
+      ['another statement reads', read(20), reading(4, '9')],
+      ['it reads few blocks', {...read(20), rates: {...noRates, calls_per_second: 8}}, reading(4)],
+    ])('but not where %s', (_, course, backends) => {
+      expect(examine(course, backends).map(({cause}) => cause)).toEqual(['slow-statement']);
+    });
+  });
+
   it('names the small work_mem of its role where it spills', () => {
     const spilling = {
       ...slow,
