@@ -1,3 +1,5 @@
+import {access, constants} from 'node:fs/promises';
+import {resolve} from 'node:path';
 import type {Configuration} from '../core/configuration.ts';
 import {usageError} from '../core/errors.ts';
 import {nearest} from '../core/text/nearest.ts';
@@ -7,21 +9,35 @@ import type {ConnectionRequest} from '../postgres/connect/request.ts';
 import type {FlagValues, serverFlags} from './call/usage.ts';
 import type {CliContext} from './context.ts';
 
-export type ServerFlags = FlagValues<typeof serverFlags>;
+export type ServerFlags = FlagValues<typeof serverFlags> & {log?: string | undefined};
 
 /**
  * Locates the server from the URL and flags, then from the environment. Throws AbortError: exit 2 if they or the
  * configuration are invalid, 3 if the command that prints a target's URL fails.
  */
-export function locateServer(
+export async function locateServer(
   {env, cwd}: CliContext,
   {url, flags}: {url: string | undefined; flags: ServerFlags},
 ): Promise<ConnectionRequest> {
-  const {host, port, username, dbname, target, production, readOnly, pooler} = flags;
-  return locateServerOn(localMachine(env, cwd), {
+  const {host, port, username, dbname, target, production, readOnly, pooler, log} = flags;
+  const log_file = log === undefined ? undefined : await readableLog(resolve(cwd, log));
+  const request = await locateServerOn(localMachine(env, cwd), {
     url,
     flags: {host, port, user: username, database: dbname, target, production, readOnly, pooler},
   });
+  const {rescue} = request;
+  return log_file === undefined ? request : {...request, log_file, rescue: rescue && {...rescue, log_file}};
+}
+
+async function readableLog(file: string): Promise<string> {
+  await access(file, constants.R_OK).catch(({code, message}) => {
+    const why = {ENOENT: 'there is no such file', EACCES: 'permission denied'}[String(code)] ?? message;
+    throw usageError(
+      `cannot read the server's log ${file}: ${why}`,
+      'Pass the log of this server with --log FILE, as a user who may read it.',
+    );
+  });
+  return file;
 }
 
 /** The same, with the environment and files of `machine`. */

@@ -39,6 +39,7 @@ const readers: Readers = {
   role_limits: async connection => (await import('../postgres/facts/roles.ts')).readRoleLimits(connection),
   role_settings: async connection =>
     (await import('../postgres/facts/roles.ts')).readRoleSettings(connection),
+  server_log: async connection => (await import('../postgres/facts/server-log.ts')).readServerLog(connection),
   server_settings: async connection =>
     (await import('../postgres/facts/server-settings.ts')).readServerSettings(connection),
   sequences: async connection => (await import('../postgres/facts/sequences.ts')).readSequences(connection),

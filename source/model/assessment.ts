@@ -9,6 +9,7 @@ import type {
   UncoveredForeignKey,
   WriteState,
 } from './server-facts.ts';
+import type {ServerLog} from './server-work.ts';
 import type {Database} from './snapshot.ts';
 
 /** What the last minute of readings means. Overview, `check`, metrics, recordings and reports read it, and nothing beside it. */
@@ -68,6 +69,8 @@ export type AssessmentFacts = {
   sequences?: SequenceUse[];
   replication?: Replication;
   pooler?: Pooler;
+  /** Of a log that could be read. */
+  server_log?: ServerLog;
   foreign_keys?: UncoveredForeignKey[];
 };
 

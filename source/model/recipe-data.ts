@@ -3,6 +3,7 @@ import type {Catalog} from './catalog.ts';
 import type {IndexAdvice, IndexAdviceNeed} from './index-advice.ts';
 import type {PoolerReading} from './pooler.ts';
 import type {Replication, SequenceUse, ServerSettings, WriteState} from './server-facts.ts';
+import type {ServerLog} from './server-work.ts';
 import type {Sql} from './step.ts';
 
 /**
@@ -29,6 +30,7 @@ export type RecipeData = {
   replication?: Replication;
   /** The PgBouncer in front of the server. */
   pooler?: PoolerReading;
+  server_log?: ServerLog;
   /** The pool settings found in an application's folder. */
   application?: Application;
   env_file?: EnvFile;
@@ -56,6 +58,7 @@ export type DataRequirements = {
   sequences?: true;
   replication?: true;
   pooler?: true;
+  server_log?: true;
   application?: {folder: string; variable?: string};
   env_file?: {path: string; variable: string};
   pooler_file?: {path: string};

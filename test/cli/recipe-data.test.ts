@@ -76,9 +76,11 @@ it('facts that are cheap to read are loaded every 15 s while a finding rests on 
   expect(await askedAt(15_000, waiting)).toEqual([]);
   expect(await askedAt(15_000, soon)).toEqual([
     'maintenance',
+    'pooler',
     'replication',
     'role_settings',
     'sequences',
+    'server_log',
     'server_settings',
     'write_state',
   ]);

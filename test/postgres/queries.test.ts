@@ -15,6 +15,7 @@ import {
 } from '../../source/postgres/facts/catalog.ts';
 import {catalogIndexesQuery} from '../../source/postgres/facts/catalog-indexes.ts';
 import {columnValuesQuery} from '../../source/postgres/facts/column-values.ts';
+import {hostQuery} from '../../source/postgres/facts/host.ts';
 import {
   columnStatisticsQuery,
   costlyStatementsQuery,
@@ -37,6 +38,8 @@ import {migrationTargetQuery} from '../../source/postgres/facts/migration-target
 import {slotsQuery, standbysQuery} from '../../source/postgres/facts/replication.ts';
 import {databaseNamesQuery, roleSettingsQuery, rolesQuery} from '../../source/postgres/facts/roles.ts';
 import {sequenceOidsQuery, sequencesQuery} from '../../source/postgres/facts/sequences.ts';
+import {ioCountersQuery, ioTotalsQuery, relationIoQuery} from '../../source/postgres/facts/server-io.ts';
+import {logSettingsQuery} from '../../source/postgres/facts/server-log.ts';
 import {serverSettingsQuery} from '../../source/postgres/facts/server-settings.ts';
 import {statementStatisticsQuery} from '../../source/postgres/facts/statement-statistics.ts';
 import {fileTimeoutsQuery, serverTimeoutsQuery} from '../../source/postgres/facts/timeouts.ts';
@@ -98,6 +101,11 @@ const serverQueries: [Query, unknown[]][] = [
   [tableHoldersQuery, []],
   [roleSettingsQuery, []],
   [serverSettingsQuery, []],
+  [hostQuery, []],
+  [ioCountersQuery, []],
+  [ioTotalsQuery, []],
+  [relationIoQuery, []],
+  [logSettingsQuery, []],
   [rolesQuery, []],
   [serverTimeoutsQuery, [['statement_timeout']]],
   [fileTimeoutsQuery, [['statement_timeout']]],

@@ -163,6 +163,15 @@ export const intervalFlag = {
   },
 } as const satisfies Flags;
 
+export const logFlag = {
+  log: {
+    type: 'string',
+    value: 'FILE',
+    help: "The server's log, for the errors and deadlocks in it",
+    default: 'the current log where poolctl runs on the server',
+  },
+} as const satisfies Flags;
+
 export const ratesFlag = {
   rates: {
     type: 'string',

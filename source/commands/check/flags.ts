@@ -1,4 +1,12 @@
-import {type Flags, jsonFlag, ratesFlag, recipesFlag, serverFlags, type Usage} from '../../cli/call/usage.ts';
+import {
+  type Flags,
+  jsonFlag,
+  logFlag,
+  ratesFlag,
+  recipesFlag,
+  serverFlags,
+  type Usage,
+} from '../../cli/call/usage.ts';
 import {type MetricName, metricOf} from '../../core/health/metrics.ts';
 import {describeDefault, thresholds, watchDefaults} from '../../core/health/thresholds.ts';
 import {writeDuration} from '../../core/text/time.ts';
@@ -122,6 +130,7 @@ export const usage = {
       value: 'ADDRESS',
       help: 'Serve OpenMetrics until Ctrl-C, at :9187 (on 127.0.0.1) or HOST:PORT',
     },
+    ...logFlag,
     ...serverFlags,
   },
   details: [

@@ -1,4 +1,4 @@
-import {intervalFlag, recipesFlag, type Usage, waitingServerFlags} from '../../cli/call/usage.ts';
+import {intervalFlag, logFlag, recipesFlag, type Usage, waitingServerFlags} from '../../cli/call/usage.ts';
 
 export const defaultMaxSize_mb = 100;
 
@@ -16,6 +16,7 @@ export const usage = {
       default: `${defaultMaxSize_mb} MB`,
     },
     ...recipesFlag,
+    ...logFlag,
     ...waitingServerFlags,
   },
   details: [

@@ -1,4 +1,4 @@
-import {type Call, jsonFlag, ratesFlag, serverFlags, type Usage} from '../../cli/call/usage.ts';
+import {type Call, jsonFlag, logFlag, ratesFlag, serverFlags, type Usage} from '../../cli/call/usage.ts';
 import {readEachSnapshot, readSnapshot, withConnection} from '../../cli/connection.ts';
 import type {CliContext, Output} from '../../cli/context.ts';
 import {readDuration, readRates} from '../../cli/flag-values.ts';
@@ -35,6 +35,7 @@ export const usage = {
     },
     ...ratesFlag,
     json: {...jsonFlag.json, help: 'No effect: the output is always JSON'},
+    ...logFlag,
     ...serverFlags,
   },
   details: [],

@@ -17,6 +17,7 @@ export const assessmentRequires: DataRequirements = {
   sequences: true,
   replication: true,
   pooler: true,
+  server_log: true,
 };
 
 /** Harms that are found in these facts, or explained by them. */
@@ -34,8 +35,17 @@ export const mostFacts = 50;
 
 /** The part of the facts that an assessment reads. */
 export function assessmentFacts(data: RecipeData): AssessmentFacts {
-  const {maintenance, role_settings, server_settings, catalog, write_state, sequences, replication, pooler} =
-    data;
+  const {
+    maintenance,
+    role_settings,
+    server_settings,
+    catalog,
+    write_state,
+    sequences,
+    replication,
+    pooler,
+    server_log,
+  } = data;
   return {
     ...(maintenance && {maintenance: worstOf(maintenance)}),
     ...(role_settings && {setting_overrides: role_settings.overrides.slice(0, mostFacts)}),
@@ -45,6 +55,7 @@ export function assessmentFacts(data: RecipeData): AssessmentFacts {
     ...(sequences && {sequences: sequences.slice(0, mostFacts)}),
     ...(replication && {replication}),
     ...(pooler?.pooler && {pooler: pooler.pooler}),
+    ...(server_log && server_log.file !== null && {server_log}),
   };
 }
 

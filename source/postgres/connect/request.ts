@@ -77,6 +77,8 @@ export type ConnectionRequest = {
   is_production: boolean;
   /** Where the user forbids every act on this server: `--read-only`; null where acts are allowed. */
   read_only: string | null;
+  /** The server's log that the user named: `--log`. */
+  log_file?: string;
   /** The configuration's name for an environment that is not production. */
   environment: ConfiguredTarget['environment'];
   /** The user's configuration for this server. */

@@ -51,6 +51,7 @@ export function examineDeadlocks(context: Context): Finding[] {
         confidence: 'likely' as const,
         reasons: [
           'Each deadlock rolls back one transaction (40P01) after deadlock_timeout; the server log shows both statements.',
+          ...loggedReport(context),
         ],
         acts: [
           advice(
@@ -64,6 +65,14 @@ export function examineDeadlocks(context: Context): Finding[] {
       },
     ];
   });
+}
+
+/** The last deadlock of the server's log: who waited for what, with which statement. */
+function loggedReport({facts}: Context): string[] {
+  return (facts.server_log?.deadlocks.at(-1)?.processes ?? []).map(
+    ({pid, waits_for, blocked_by, statement}) =>
+      `Server log: ${pid} waits for ${waits_for}, blocked by ${blocked_by}${statement === null ? '' : `: ${[...statement].slice(0, 200).join('')}`}`,
+  );
 }
 
 export function deadlocksPerSecond(datname: string, samples: readonly Sample[]): number {

@@ -21,13 +21,16 @@ import {
   statementsOf,
 } from './failing-part.ts';
 import {recentOf, type UncountedStatement} from './failing-signs.ts';
+import {nameError, type RecentError, recentErrors} from './logged.ts';
 
-/** Errors whose kind the server does not show. */
+/** Errors whose kind the server's views do not show: its log does, if it can be read. */
 export function unknownErrors(failure: Failure): Finding[] {
   const {rollbacks, statements, aborted, context} = failure;
   const {per_second, ratio, unasked_per_second} = rollbacks;
   const {rollbacks_per_second, rollback_ratio} = thresholds;
   if (ratio < rollback_ratio.warning) return [];
+  const logged = recentErrors(context, rollbacks.datname).filter(({count}) => count >= leastLogged);
+  if (logged.length > 0) return [loggedFinding(failure, logged)];
   const certain = statements.filter(({is_certain}) => is_certain);
   const abortedSeen = [...aborted.values()].reduce((sum, count) => sum + count, 0);
   const isAborted =
@@ -42,6 +45,9 @@ export function unknownErrors(failure: Failure): Finding[] {
   return [errorFinding(failure, statements.length > 0 ? 'failing-statement' : 'rollbacks', pools)];
 }
 
+/** Fewer are not what makes most of the transactions fail. */
+const leastLogged = 3;
+
 /** Sessions in an aborted transaction per reading: one now and then is an error that was handled. */
 const leastAborted = 3;
 const leastAbortedShare = 0.2;
@@ -53,7 +59,6 @@ function errorFinding(
 ): Finding {
   const {rollbacks, context} = failure;
   const [statement] = statementsOf(failure, pools);
-  const severity: Severity = rollbacks.ratio >= thresholds.rollback_ratio.critical ? 'critical' : 'warning';
   const what = {
     'aborted-transactions': `a statement fails inside its transactions${statement === undefined ? '' : ` (${nameStatement(statement.query)})`}`,
     'failing-statement': `${nameStatement(statement?.query ?? '')} began ${counted(statement?.seen ?? 0, 'time')} in the readings and never completed`,
@@ -62,7 +67,7 @@ function errorFinding(
   return {
     ...failing(failure, pools),
     recipe: cause,
-    severity,
+    severity: severityOf(failure),
     summary: `${namesOf(pools) || `database ${rollbacks.datname}`}: ${rateOf(failure)}; ${what}; the server log has the error`,
     evidence: {...evidenceOf(failure), ...(statement !== undefined && {statement: statement.query})},
     cause,
@@ -80,6 +85,37 @@ function errorFinding(
       }),
     ],
   };
+}
+
+/** The most frequent error of the log, with whoever meets it. */
+function loggedFinding(failure: Failure, logged: readonly RecentError[]): Finding {
+  const [most] = logged as [RecentError];
+  const {sqlstate, message, statement} = most;
+  const alike = logged.filter(each => each.sqlstate === sqlstate);
+  const pools = distinct(alike.flatMap(({pool}) => pool ?? []));
+  return {
+    ...failing(failure, pools),
+    recipe: 'failing-statement',
+    severity: severityOf(failure),
+    summary: `${namesOf(pools) || `database ${failure.rollbacks.datname}`}: ${rateOf(failure)}; ${nameError(most)}`,
+    evidence: {...evidenceOf(failure), sqlstate, message, ...(statement !== null && {statement})},
+    cause: 'failing-statement',
+    explains: [databaseSubject(failure)],
+    confidence: 'likely',
+    reasons: [...signsOf(failure), ...logged.slice(0, mostNamed).map(nameError)],
+    acts: [
+      advice(`mend what fails with ${sqlstate ?? message} in ${namesOf(pools) || 'the application'}`, {
+        frees: null,
+        costs: 'a change of the application; ending sessions would not help',
+      }),
+    ],
+  };
+}
+
+const mostNamed = 5;
+
+function severityOf({rollbacks}: Failure): Severity {
+  return rollbacks.ratio >= thresholds.rollback_ratio.critical ? 'critical' : 'warning';
 }
 
 function logFilter([pool]: Pool[]): string {

@@ -15,6 +15,7 @@ import {
 } from './failing-part.ts';
 import {roleSettings} from './failing-settings.ts';
 import {abortedPools, recentOf, rollbacksOf, uncountedStatements, writersIn} from './failing-signs.ts';
+import {nameError, recentErrors} from './logged.ts';
 import {actsOf} from './sequence-acts.ts';
 import {
   describeFull,
@@ -101,9 +102,11 @@ function readOnly(failure: Failure): Finding[] {
   const {context, rollbacks} = failure;
   const causes = readOnlyCauses(rollbacks.datname, context);
   if (causes.length > 0) return causes.map(cause => readOnlyFinding(failure, cause));
-  const writers = writersIn(rollbacks.datname, context);
+  const refused = recentErrors(context, rollbacks.datname).filter(({sqlstate}) => sqlstate === '25006');
+  const logged = refused.flatMap(({pool}) => pool ?? []);
+  const writers = logged.length > 0 ? logged : writersIn(rollbacks.datname, context);
   if (writers.length === 0) return [];
-  return serverReadOnly(failure, distinct(writers));
+  return serverReadOnly(failure, distinct(writers), refused.map(nameError));
 }
 
 function readOnlyFinding(failure: Failure, cause: ReadOnlyCause): Finding {
@@ -124,12 +127,12 @@ function readOnlyFinding(failure: Failure, cause: ReadOnlyCause): Finding {
 }
 
 /** The whole server: a standby, or its configuration. */
-function serverReadOnly(failure: Failure, pools: Pool[]): Finding[] {
+function serverReadOnly(failure: Failure, pools: Pool[], logged: string[]): Finding[] {
   const {snapshot, facts} = failure.context;
   const state = facts.write_state;
   const common = {...failing(failure, pools), severity: 'critical' as const, evidence: evidenceOf(failure)};
   const explains = ['server', readOnlyServerSubject, databaseSubject(failure)];
-  if (snapshot.target.is_in_recovery) return [failingOnStandby(failure, pools, explains)];
+  if (snapshot.target.is_in_recovery) return [failingOnStandby(failure, pools, {explains, logged})];
   if (state?.default_read_only !== true) return [];
   return [
     {
@@ -142,6 +145,7 @@ function serverReadOnly(failure: Failure, pools: Pool[]): Finding[] {
       reasons: [
         `default_transaction_read_only is on in the server's settings (${state.read_only_source ?? 'source unknown'}): every session without its own value is read-only.`,
         ...signsOf(failure),
+        ...logged,
       ],
       acts: [readOnlyServerAct(state.read_only_source), ...recycleActs(pools)],
     },

@@ -6,7 +6,9 @@ import {thresholds} from '../../health/thresholds.ts';
 import {groupByApplication} from '../../sessions/session-plan.ts';
 import {counted, formatAge, formatRatio} from '../../text/format.ts';
 import {type Context, heldSince, poolSubject, shareOf} from '../context.ts';
+import {distinct, namesOf} from './failing-part.ts';
 import {reloads} from './instances.ts';
+import {recentErrors} from './logged.ts';
 import {type Cause, leaks, type Space, silentClients} from './slots-causes.ts';
 import {idlePools} from './slots-idle.ts';
 import {ownLimitCause, serverCause} from './slots-last-resort.ts';
@@ -117,15 +119,24 @@ function findingOf(context: Context, space: Space): Finding | null {
     },
     explains: main.explains,
     confidence: main.confidence,
-    reasons: [...main.reasons, ...besides.map(({text}) => `Besides, ${text}.`), refusals],
+    reasons: [...main.reasons, ...besides.map(({text}) => `Besides, ${text}.`), refusalsOf(context)],
     acts,
   };
 }
 
 const mostActs = 4;
 
-const refusals =
-  'Logins that the server refuses (53300) leave no trace in its views, only in its log: how many there are cannot be seen from here.';
+/** Logins that the server refuses leave no trace in its views, only in its log. */
+function refusalsOf(context: Context): string {
+  const {server_log} = context.facts;
+  if (server_log === undefined)
+    return 'Logins that the server refuses (53300) leave no trace in its views, only in its log: how many there are cannot be seen from here.';
+  const refused = recentErrors(context).filter(({sqlstate}) => sqlstate === '53300');
+  if (refused.length === 0) return `The server log has no login refused (53300) in the last two minutes.`;
+  const all = refused.reduce((sum, {count}) => sum + count, 0);
+  const names = namesOf(distinct(refused.flatMap(({pool}) => pool ?? [])));
+  return `The server log has ${counted(all, 'login')} refused (53300)${names === '' ? '' : ` of ${names}`}: ${refused[0]?.message}.`;
+}
 
 function severityOf(ratio: number, full_in_ms: number | null): Severity {
   const isSoon = full_in_ms !== null && full_in_ms < slots_full_in_ms.critical;

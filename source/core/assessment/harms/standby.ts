@@ -15,6 +15,7 @@ import {
   signsOf,
 } from './failing-part.ts';
 import {rollbacksOf} from './failing-signs.ts';
+import {nameError, recentErrors} from './logged.ts';
 
 type WriteOnStandby = Pick<Finding, 'subject' | 'evidence' | 'explains'> & {
   harm: Harm;
@@ -24,14 +25,18 @@ type WriteOnStandby = Pick<Finding, 'subject' | 'evidence' | 'explains'> & {
 };
 
 /** Of applications that write to a standby so often that the database's rollbacks show it. */
-export function failingOnStandby(failure: Failure, pools: Pool[], explains: string[]): Finding {
+export function failingOnStandby(
+  failure: Failure,
+  pools: Pool[],
+  {explains, logged}: {explains: string[]; logged: string[]},
+): Finding {
   return toFinding({
     ...failing(failure, pools),
     pools,
     summary: `${writes(pools)} to a standby: ${rateOf(failure)} fail with 25006 (read-only transaction)`,
     evidence: evidenceOf(failure),
     explains,
-    signs: signsOf(failure),
+    signs: [...signsOf(failure), ...logged],
   });
 }
 
@@ -50,9 +55,13 @@ export function examineStandby(context: Context): Finding[] {
       (state_age_ms ?? Number.POSITIVE_INFINITY) < recentMs &&
       writingStatement(query) !== null,
   );
-  const pools = distinct(
-    writing.map(({application_name, usename}) => ({application_name, usename: usename ?? ''})),
+  const refused = recentErrors(context).filter(
+    ({sqlstate, datname}) => sqlstate === '25006' && !failingDatabases.includes(datname ?? ''),
   );
+  const pools = distinct([
+    ...writing.map(({application_name, usename}) => ({application_name, usename: usename ?? ''})),
+    ...refused.flatMap(({pool}) => pool ?? []),
+  ]);
   const [first] = pools;
   if (first === undefined) return [];
   const seen = samples.filter(({begun}) =>
@@ -61,7 +70,13 @@ export function examineStandby(context: Context): Finding[] {
         writes !== undefined && pools.some(pool => isSame(pool, {application_name, usename})),
     ),
   );
-  const statements = [...new Set(writing.flatMap(({query}) => writingStatement(query) ?? []))];
+  const statements = [
+    ...new Set(
+      [...writing.map(({query}) => query), ...refused.map(({statement}) => statement)].flatMap(
+        query => writingStatement(query) ?? [],
+      ),
+    ),
+  ];
   return [
     toFinding({
       subject: poolSubject(first),
@@ -75,7 +90,10 @@ export function examineStandby(context: Context): Finding[] {
         share: samples.length === 0 ? 1 : Math.max(1, seen.length) / samples.length,
         since: seen[0] === undefined || seen[0] === samples[0] ? null : timeOf(seen[0]),
       },
-      signs: [`${counted(writing.length, 'session')} sent a write within the last minute.`],
+      signs: [
+        `${counted(writing.length, 'session')} sent a write within the last minute.`,
+        ...refused.map(nameError),
+      ],
     }),
   ];
 }

@@ -1,0 +1,35 @@
+import type {LoggedError} from '../../../model/server-work.ts';
+import {counted} from '../../text/format.ts';
+import type {Context} from '../context.ts';
+import type {Pool} from './failing-part.ts';
+
+/** An error of the server's log, and whose session it was; null where neither the log nor a session says it. */
+export type RecentError = LoggedError & {pool: Pool | null};
+
+/** The log is read up to a minute before a reading, and an incident goes on. */
+const recentMs = 120_000;
+
+/** Errors that the server logged lately, in a database if one is named; the most frequent first. */
+export function recentErrors({snapshot, facts}: Context, datname: string | null = null): RecentError[] {
+  const now_ms = Date.parse(snapshot.at);
+  return (facts.server_log?.errors ?? [])
+    .filter(({last_at}) => last_at !== null && now_ms - Date.parse(last_at) <= recentMs)
+    .flatMap(error => {
+      // A pid is used again: its session has to be older than the error.
+      const session = snapshot.backends.find(
+        ({pid, backend_start}) =>
+          pid === error.pid && Date.parse(backend_start ?? '') <= Date.parse(error.last_at ?? ''),
+      );
+      const database = error.datname ?? session?.datname ?? null;
+      if (datname !== null && database !== datname) return [];
+      const usename = error.usename ?? session?.usename ?? null;
+      const application_name = error.application_name ?? session?.application_name ?? '';
+      return [{...error, pool: usename === null ? null : {application_name, usename}}];
+    })
+    .sort((a, b) => b.count - a.count);
+}
+
+/** `23505 duplicate key value violates unique constraint "users_email_key", 412 times in the server log`. */
+export function nameError({sqlstate, message, count}: LoggedError): string {
+  return `${sqlstate === null ? '' : `${sqlstate} `}${message}, ${counted(count, 'time')} in the server log`;
+}

@@ -1,0 +1,121 @@
+import type {IoCounter, ServerIo} from '../../model/server-work.ts';
+
+/** So many relations are read, those first that most was read for. */
+export const mostRelations = 300;
+
+/** What was read and written between two readings. Rates are per second of the server's clock. */
+export type IoRates = {
+  interval_ms: number;
+  /** By kind of process, what reads or writes most first; null before PostgreSQL 16. */
+  processes: ProcessIo[] | null;
+  wal: {bytes_per_second: number; full_page_share: number | null; buffers_full_per_second: number} | null;
+  /** Relations of the connected database, with their indexes, that blocks were read for; the most first. */
+  relations: {name: string; read_bytes_per_second: number; share: number; hit_ratio: number}[];
+};
+
+type ProcessIo = {
+  backend_type: string;
+  read_bytes_per_second: number;
+  write_bytes_per_second: number;
+  /** Of one read; null if reads are not timed, or there were none. */
+  read_ms: number | null;
+  evictions_per_second: number;
+  fsyncs_per_second: number;
+};
+
+/** null if there is no time between them, or the counters were reset meanwhile. */
+export function ioRates(before: ServerIo, now: ServerIo): IoRates | null {
+  const interval_ms = Date.parse(now.at) - Date.parse(before.at);
+  if (!(interval_ms > 0)) return null;
+  const seconds = interval_ms / 1000;
+  const counters = now.counters && before.counters && processesOver(before.counters, now.counters, seconds);
+  if (counters === 'reset') return null;
+  return {
+    interval_ms,
+    processes: counters,
+    wal: walOver(before, now, seconds),
+    relations: relationsOver(before, now, seconds),
+  };
+}
+
+function processesOver(
+  before: readonly IoCounter[],
+  now: readonly IoCounter[],
+  seconds: number,
+): ProcessIo[] | 'reset' {
+  const keyOf = ({backend_type, object, context}: IoCounter) => `${backend_type}\0${object}\0${context}`;
+  const earlier = new Map(before.map(each => [keyOf(each), each]));
+  const sums = new Map<string, Sums>();
+  for (const counter of now) {
+    const since = earlier.get(keyOf(counter));
+    if (since !== undefined && since.reads > counter.reads) return 'reset';
+    // A combination appears in the view with its first operation.
+    const over = (read: (of: IoCounter) => number) => read(counter) - (since === undefined ? 0 : read(since));
+    const sum = sums.get(counter.backend_type) ?? {...noSums};
+    // Blocks of a relation that grows are written by extending it; WAL has its own figures.
+    if (counter.object !== 'wal') {
+      sum.reads += over(({reads}) => reads);
+      sum.read_bytes += over(({read_bytes}) => read_bytes);
+      sum.read_time_ms += over(({read_time_ms}) => read_time_ms);
+      sum.write_bytes += over(({write_bytes, extend_bytes}) => write_bytes + extend_bytes);
+      sum.evictions += over(({evictions}) => evictions);
+    }
+    sum.fsyncs += over(({fsyncs}) => fsyncs);
+    sums.set(counter.backend_type, sum);
+  }
+  return [...sums]
+    .map(([backend_type, {reads, read_bytes, read_time_ms, write_bytes, evictions, fsyncs}]) => ({
+      backend_type,
+      read_bytes_per_second: read_bytes / seconds,
+      write_bytes_per_second: write_bytes / seconds,
+      read_ms: reads > 0 && read_time_ms > 0 ? read_time_ms / reads : null,
+      evictions_per_second: evictions / seconds,
+      fsyncs_per_second: fsyncs / seconds,
+    }))
+    .sort((a, b) => bytesOf(b) - bytesOf(a));
+}
+
+type Sums = {
+  reads: number;
+  read_bytes: number;
+  read_time_ms: number;
+  write_bytes: number;
+  evictions: number;
+  fsyncs: number;
+};
+const noSums: Sums = {reads: 0, read_bytes: 0, read_time_ms: 0, write_bytes: 0, evictions: 0, fsyncs: 0};
+
+function bytesOf({read_bytes_per_second, write_bytes_per_second}: ProcessIo): number {
+  return read_bytes_per_second + write_bytes_per_second;
+}
+
+function walOver(before: ServerIo, now: ServerIo, seconds: number): IoRates['wal'] {
+  if (before.wal === null || now.wal === null || now.wal.bytes < before.wal.bytes) return null;
+  const images = now.wal.full_page_images - before.wal.full_page_images;
+  const records = now.wal.records - before.wal.records;
+  return {
+    bytes_per_second: (now.wal.bytes - before.wal.bytes) / seconds,
+    full_page_share: records > 0 ? Math.min(1, images / records) : null,
+    buffers_full_per_second: (now.wal.buffers_full - before.wal.buffers_full) / seconds,
+  };
+}
+
+function relationsOver(before: ServerIo, now: ServerIo, seconds: number): IoRates['relations'] {
+  const earlier = new Map(before.relations.map(each => [each.name, each]));
+  // One that is new in a whole list was read for the first time; in a cut list it may have risen.
+  const isWhole = before.relations.length < mostRelations;
+  const over = now.relations.flatMap(({name, read_bytes, hit_bytes}) => {
+    const since = earlier.get(name) ?? (isWhole ? {read_bytes: 0, hit_bytes: 0} : undefined);
+    if (since === undefined || read_bytes <= since.read_bytes || hit_bytes < since.hit_bytes) return [];
+    return [{name, read: read_bytes - since.read_bytes, hit: hit_bytes - since.hit_bytes}];
+  });
+  const all = over.reduce((sum, {read}) => sum + read, 0);
+  return over
+    .map(({name, read, hit}) => ({
+      name,
+      read_bytes_per_second: read / seconds,
+      share: read / all,
+      hit_ratio: hit / (hit + read),
+    }))
+    .sort((a, b) => b.read_bytes_per_second - a.read_bytes_per_second);
+}

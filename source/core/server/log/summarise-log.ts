@@ -1,0 +1,140 @@
+import type {LoggedDeadlock, LoggedError, ServerLog} from '../../../model/server-work.ts';
+import {maskSecrets} from '../../sql/secrets.ts';
+import {redactSecrets} from '../../text/redact.ts';
+import {createLogClock, type LogEntry, sqlstateOf} from './log-entry.ts';
+import {parseStderrLog} from './stderr-log.ts';
+import {parseCsvLog, parseJsonLog} from './structured-log.ts';
+
+/** Bounds each list, as the log is among the facts that are recorded. */
+const mostErrors = 50;
+const mostDeadlocks = 10;
+
+export type LogTail = {
+  file: string;
+  /** The end of the file. It may begin and end in the middle of a line. */
+  text: string;
+  /** The server's log_line_prefix; null if it is not known. */
+  prefix: string | null;
+  /** The server's log_timezone; null if it is not known. */
+  time_zone: string | null;
+};
+
+/** The errors and deadlocks of a log's end, in whichever format it is written. Without secrets. */
+export function summariseLog({file, text, ...format}: LogTail): ServerLog {
+  // The last line may be half written.
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+  const entries = parseLog(whole, format);
+  const times = entries.flatMap(({at}) => at ?? []);
+  const errors = entries.filter(({severity}) => errorSeverities.has(severity));
+  return {
+    file,
+    from: times[0] ?? null,
+    to: times.at(-1) ?? null,
+    errors: groupErrors(errors),
+    deadlocks: errors
+      .filter(each => sqlstateOf(each) === '40P01')
+      .slice(-mostDeadlocks)
+      .flatMap(readDeadlock),
+    problem: problemOf(whole, entries),
+  };
+}
+
+const errorSeverities = new Set(['ERROR', 'FATAL', 'PANIC']);
+
+function parseLog(text: string, {prefix, time_zone}: Pick<LogTail, 'prefix' | 'time_zone'>): LogEntry[] {
+  const clock = createLogClock(time_zone);
+  const json = parseJsonLog(text, clock);
+  if (json.length > 0) return json;
+  const csv = parseCsvLog(text, clock);
+  return csv.length > 0 ? csv : parseStderrLog(text, {prefix: prefix ?? '%m [%p] ', clock});
+}
+
+function problemOf(text: string, entries: readonly LogEntry[]): string | null {
+  if (text.trim() === '') return null;
+  if (entries.length === 0)
+    return "no line has the form of the server's log_line_prefix: is it the log of this server, with lc_messages in English?";
+  if (entries.every(({at}) => at === null)) return 'its times are not known: add %m to log_line_prefix';
+  return null;
+}
+
+function groupErrors(errors: readonly LogEntry[]): LoggedError[] {
+  const groups = new Map<string, LoggedError>();
+  for (const entry of errors) {
+    const {at, severity, pid, application_name, usename, datname} = entry;
+    const sqlstate = sqlstateOf(entry);
+    const key = [sqlstate, withoutValues(entry.message), application_name, usename, datname].join('\0');
+    const before = groups.get(key);
+    // The last one is described, in the place of the last one.
+    groups.delete(key);
+    groups.set(key, {
+      ...{
+        count: (before?.count ?? 0) + 1,
+        first_at: before?.first_at ?? at,
+        last_at: at,
+        severity,
+        sqlstate,
+        pid,
+      },
+      message: shown(entry.message),
+      application_name: application_name && shown(application_name),
+      usename: usename && shown(usename),
+      datname: datname && shown(datname),
+      statement: entry.statement === null ? (before?.statement ?? null) : shownSql(entry.statement),
+    });
+  }
+  return [...groups.values()].toReversed().slice(0, mostErrors);
+}
+
+/** Messages that differ by a value only are alike: `value "7" is out of range`. Names, in the same quotes, are not told apart. */
+function withoutValues(message: string): string {
+  return message
+    .replace(/\d+/g, '0')
+    .replace(/: ".*"/gs, ': ""')
+    .slice(0, longestMessage);
+}
+
+const longestMessage = 300;
+const longestStatement = 1000;
+
+function shown(text: string): string {
+  return redactSecrets(text).slice(0, longestMessage);
+}
+
+function shownSql(text: string): string {
+  return maskSecrets(text.slice(0, longestStatement));
+}
+
+/** `Process 7 waits for ShareLock on transaction 9; blocked by process 8.` (DeadLockReport in deadlock.c) */
+const waitLine = /^Process (\d+) waits for (.+); blocked by process (\d+)\.$/;
+const statementLine = /^Process (\d+): (.*)$/;
+
+function readDeadlock({at, detail, context}: LogEntry): LoggedDeadlock[] {
+  const processes: LoggedDeadlock['processes'] = [];
+  let speaking: LoggedDeadlock['processes'][number] | null = null;
+  for (const line of (detail ?? '').split('\n')) {
+    const [, pid, waits_for, blocked_by] = waitLine.exec(line) ?? [];
+    if (pid !== undefined && waits_for !== undefined) {
+      processes.push({
+        pid: Number(pid),
+        waits_for: shown(waits_for),
+        blocked_by: Number(blocked_by),
+        statement: null,
+      });
+      continue;
+    }
+    const [, speaker, words] = statementLine.exec(line) ?? [];
+    const found = speaker === undefined ? undefined : processes.find(each => each.pid === Number(speaker));
+    if (found !== undefined) speaking = found;
+    if (speaking !== null)
+      speaking.statement =
+        speaking.statement === null || found !== undefined ? (words ?? '') : `${speaking.statement}\n${line}`;
+  }
+  if (processes.length === 0) return [];
+  return [
+    {
+      at,
+      processes: processes.map(each => ({...each, statement: each.statement && shownSql(each.statement)})),
+      context: context && shown(context),
+    },
+  ];
+}

@@ -1,0 +1,77 @@
+import {applicationNameSql} from '../../core/pool/reported-pool.ts';
+import {decodeProgress, type ProgressRow} from '../../core/server/progress.ts';
+import {redactSecrets} from '../../core/text/redact.ts';
+import type {CommandProgress} from '../../model/server-work.ts';
+import {isoTime, type PgClient} from '../connect/client.ts';
+import type {Connection} from '../connect/connect.ts';
+
+/**
+ * Every command whose progress the server reports, the longest first. Which views there are is asked once for each
+ * connection, so that those of a later version are read, too. Throws the server's errors.
+ */
+export async function readProgress({client}: Connection): Promise<CommandProgress[]> {
+  const views = await progressViews(client);
+  const {rows} = await client.query<ProgressRow>({text: progressText(views)});
+  return rows.map(row => {
+    const progress = decodeProgress({
+      ...row,
+      at: isoTime(row.at) ?? row.at,
+      started_at: isoTime(row.started_at),
+    });
+    const {waits_for} = progress;
+    return {
+      ...progress,
+      application_name: redactSecrets(progress.application_name),
+      waits_for: waits_for && {...waits_for, description: redactSecrets(waits_for.description)},
+    };
+  });
+}
+
+const known = new WeakMap<PgClient, Promise<string[]>>();
+
+function progressViews(client: PgClient): Promise<string[]> {
+  let views = known.get(client);
+  if (views === undefined) {
+    views = client.query<{name: string}>({text: viewsText}).then(({rows}) => rows.map(({name}) => name));
+    views.catch(() => known.delete(client));
+    known.set(client, views);
+  }
+  return views;
+}
+
+const viewsText = `
+SELECT /* poolctl */ c.relname::text AS name
+FROM pg_catalog.pg_class c
+WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind = 'v' AND c.relname ~ '^pg_stat_progress_[a-z_]+$'
+ORDER BY c.relname`;
+
+/**
+ * Figures as JSON, as each view has its own columns and versions add to them. pg_blocking_pids() takes the lock manager
+ * exclusively: only for commands that wait for a lock.
+ */
+function progressText(views: readonly string[]): string {
+  const commands = views.map(
+    view =>
+      `SELECT '${view.slice('pg_stat_progress_'.length)}' AS command, p.pid, to_jsonb(p) AS figures FROM pg_catalog.${view} p`,
+  );
+  return `
+SELECT /* poolctl */ now()::text AS at, c.command, c.pid, c.figures, a.query_start::text AS started_at,
+  coalesce(${applicationNameSql('a.application_name')}, '') AS application_name, a.usename::text, a.datname::text,
+  (date_part('epoch', now() - a.query_start) * 1000)::int8 AS age_ms,
+  CASE WHEN a.wait_event_type IN ('Lock', 'LWLock', 'IO', 'Timeout') THEN a.wait_event_type || ':' || a.wait_event END AS wait,
+  CASE WHEN c.figures->>'datname' = current_database() THEN (c.figures->>'relid')::oid::regclass::text
+    ELSE nullif(c.figures->>'relid', '0') END AS relation,
+  CASE WHEN c.figures->>'datname' = current_database() AND (c.figures->>'index_relid')::oid <> 0
+    THEN (c.figures->>'index_relid')::oid::regclass::text END AS index,
+  w.pid AS locker_pid,
+  concat_ws(' ', nullif(${applicationNameSql('l.application_name')}, ''), l.usename, l.state) AS locker
+FROM (${commands.join('\n  UNION ALL ')}) c
+JOIN pg_catalog.pg_stat_activity a ON a.pid = c.pid
+CROSS JOIN LATERAL (
+  SELECT coalesce(nullif((c.figures->>'current_locker_pid')::int4, 0),
+    CASE WHEN a.wait_event_type = 'Lock' THEN (pg_catalog.pg_blocking_pids(a.pid))[1] END) AS pid
+) w
+LEFT JOIN pg_catalog.pg_stat_activity l ON l.pid = w.pid
+ORDER BY a.query_start, c.pid
+LIMIT 100`;
+}

@@ -1,0 +1,96 @@
+import {mostRelations} from '../../core/server/io.ts';
+import type {IoCounter, ServerIo} from '../../model/server-work.ts';
+import {isoTime} from '../connect/client.ts';
+import type {Connection} from '../connect/connect.ts';
+import {pickVariant, serverQuery} from '../queries/query.ts';
+
+/** Counters of I/O, WAL and of the relations that most was read for, in one round trip. Throws the server's errors. */
+export async function readServerIo({client, server_version_num}: Connection): Promise<ServerIo> {
+  const text = (query: typeof ioCountersQuery) => pickVariant(query, server_version_num).text;
+  const [counters, totals, relations] = await Promise.all([
+    client.query<IoCounter>({text: text(ioCountersQuery)}),
+    client.query<TotalsRow>({text: text(ioTotalsQuery)}),
+    client.query<ServerIo['relations'][number]>({text: text(relationIoQuery)}),
+  ]);
+  const [row] = totals.rows;
+  if (row === undefined) throw new Error('the server returned no row');
+  const {at, shared_buffers_bytes, is_timed, wal_records, wal_fpi, wal_bytes, wal_buffers_full} = row;
+  return {
+    at: isoTime(at) ?? at,
+    counters: server_version_num >= 160_000 ? counters.rows : null,
+    wal:
+      wal_bytes === null
+        ? null
+        : {
+            records: wal_records ?? 0,
+            full_page_images: wal_fpi ?? 0,
+            bytes: wal_bytes,
+            buffers_full: wal_buffers_full ?? 0,
+          },
+    relations: relations.rows,
+    shared_buffers_bytes,
+    is_timed,
+  };
+}
+
+type TotalsRow = {
+  at: string;
+  shared_buffers_bytes: number;
+  is_timed: boolean;
+  wal_records: number | null;
+  wal_fpi: number | null;
+  wal_bytes: number | null;
+  wal_buffers_full: number | null;
+};
+
+/** PostgreSQL 18 replaced op_bytes by a column of bytes for each operation; read as JSON, both have one text. */
+export const ioCountersQuery = serverQuery('poolctl_io_counters', {
+  13: `
+SELECT /* poolctl */ ''::text AS backend_type, ''::text AS object, ''::text AS context, 0::int8 AS reads, 0::float8 AS read_bytes,
+  0::float8 AS read_time_ms, 0::int8 AS writes, 0::float8 AS write_bytes, 0::float8 AS write_time_ms, 0::float8 AS extend_bytes,
+  0::int8 AS evictions, 0::int8 AS fsyncs, 0::float8 AS fsync_time_ms
+WHERE false`,
+  16: `
+SELECT /* poolctl */ i.backend_type, i.object, i.context, coalesce(i.reads, 0) AS reads,
+  coalesce((j.row->>'read_bytes')::float8, i.reads * (j.row->>'op_bytes')::float8, 0) AS read_bytes,
+  coalesce(i.read_time, 0) AS read_time_ms, coalesce(i.writes, 0) AS writes,
+  coalesce((j.row->>'write_bytes')::float8, i.writes * (j.row->>'op_bytes')::float8, 0) AS write_bytes,
+  coalesce(i.write_time, 0) AS write_time_ms,
+  coalesce((j.row->>'extend_bytes')::float8, i.extends * (j.row->>'op_bytes')::float8, 0) AS extend_bytes,
+  coalesce(i.evictions, 0) AS evictions, coalesce(i.fsyncs, 0) AS fsyncs, coalesce(i.fsync_time, 0) AS fsync_time_ms
+FROM pg_stat_io i
+CROSS JOIN LATERAL (SELECT to_jsonb(i) AS row) j
+WHERE coalesce(i.reads, 0) + coalesce(i.writes, 0) + coalesce(i.extends, 0) + coalesce(i.fsyncs, 0) > 0`,
+});
+
+/** clock_timestamp(): pg_stat_io and the blocks of relations are read beside it, not at the transaction's start. */
+const totals = (wal: string, from: string) => `
+SELECT /* poolctl */ clock_timestamp()::text AS at, pg_size_bytes(current_setting('shared_buffers')) AS shared_buffers_bytes,
+  current_setting('track_io_timing')::bool AS is_timed, ${wal}${from}`;
+
+export const ioTotalsQuery = serverQuery('poolctl_io_totals', {
+  13: totals(
+    'NULL::int8 AS wal_records, NULL::int8 AS wal_fpi, NULL::float8 AS wal_bytes, NULL::int8 AS wal_buffers_full',
+    '',
+  ),
+  14: totals('w.wal_records, w.wal_fpi, w.wal_bytes::float8, w.wal_buffers_full', '\nFROM pg_stat_wal w'),
+});
+
+/** Blocks of tables with their TOAST and indexes. What most was read for since the statistics were reset comes first. */
+export const relationIoQuery = serverQuery(
+  'poolctl_relation_io',
+  `
+SELECT /* poolctl */ t.name, (t.fetched - t.hit) * t.block_bytes AS read_bytes, t.hit * t.block_bytes AS hit_bytes
+FROM (
+  SELECT coalesce(h.oid, i.indrelid, c.oid)::regclass::text AS name, current_setting('block_size')::int8 AS block_bytes,
+    sum(pg_stat_get_blocks_fetched(c.oid))::int8 AS fetched, sum(pg_stat_get_blocks_hit(c.oid))::int8 AS hit
+  FROM pg_class c
+  LEFT JOIN pg_index i ON i.indexrelid = c.oid
+  LEFT JOIN pg_class h ON h.reltoastrelid = coalesce(i.indrelid, c.oid) AND h.reltoastrelid <> 0
+  WHERE c.relkind IN ('r', 'm', 't', 'i', 'S')
+  GROUP BY coalesce(h.oid, i.indrelid, c.oid)
+) t
+WHERE t.fetched > t.hit
+ORDER BY t.fetched - t.hit DESC, t.name
+LIMIT ${mostRelations}`,
+);

@@ -1,0 +1,119 @@
+import {describe, expect, it} from 'vitest';
+import {examineFailing} from '../../../../source/core/assessment/harms/failing.ts';
+import {examineDeadlocks} from '../../../../source/core/assessment/harms/failing-deadlocks.ts';
+import {examineSlots} from '../../../../source/core/assessment/harms/slots.ts';
+import {examineStandby} from '../../../../source/core/assessment/harms/standby.ts';
+import type {LoggedError, ServerLog} from '../../../../source/model/server-work.ts';
+import {createBackend} from '../../../helpers/snapshot.ts';
+import {contextOf, type Reading} from './readings.ts';
+
+const error = (parts: Partial<LoggedError>): LoggedError => ({
+  ...{
+    count: 412,
+    first_at: '2026-01-01T13:00:00.000Z',
+    last_at: '2026-01-01T13:04:08.000Z',
+    severity: 'ERROR',
+  },
+  ...{sqlstate: '23505', message: 'duplicate key value violates unique constraint "users_email_key"', pid: 1},
+  ...{application_name: null, usename: null, datname: null, statement: 'INSERT INTO users VALUES ($1)'},
+  ...parts,
+});
+const log = (...errors: LoggedError[]): {server_log: ServerLog} => ({
+  server_log: {file: '/log', from: null, to: null, errors, deadlocks: [], problem: null},
+});
+const failing = (index: number): Reading => ({
+  backends: [
+    createBackend({
+      pid: 1,
+      application_name: 'ingest',
+      query: 'SELECT 1',
+      backend_start: '2026-01-01T12:00:00.000000Z',
+    }),
+  ],
+  database: {xact_rollback: index * 79, xact_commit: 1000 + index},
+});
+
+describe('with the server log', () => {
+  it('names the error that transactions fail with, and by its pid the application', () => {
+    expect(examineFailing(contextOf(10, failing, log(error({}))))).toMatchObject([
+      {
+        recipe: 'failing-statement',
+        subject: 'application:ingest/role:shop_app',
+        summary:
+          'ingest/shop_app: 79 rollbacks a second, 99% of shop\'s transactions; 23505 duplicate key value violates unique constraint "users_email_key", 412 times in the server log',
+        evidence: {sqlstate: '23505', statement: 'INSERT INTO users VALUES ($1)'},
+      },
+    ]);
+  });
+
+  it.each([
+    ['of another database', {datname: 'other'}],
+    ['of long ago', {last_at: '2026-01-01T12:04:08.000Z'}],
+    ['that came twice', {count: 2}],
+    ['of a session before the one with its pid', {last_at: '2026-01-01T11:59:59.000Z'}],
+  ])('leaves out an error %s', (_, parts) => {
+    const [finding] = examineFailing(contextOf(10, failing, log(error(parts))));
+    expect(finding?.evidence.sqlstate).toBeUndefined();
+  });
+
+  it('names the application that writes to a standby', () => {
+    const standby = (index: number) => ({...failing(index), target: {is_in_recovery: true}});
+    const refused = error({
+      ...{sqlstate: '25006', message: 'cannot execute INSERT in a read-only transaction', datname: 'shop'},
+      ...{application_name: 'worker', usename: 'jobs'},
+    });
+    expect(examineFailing(contextOf(5, standby, log(refused)))).toMatchObject([
+      {
+        cause: 'standby',
+        subject: 'application:worker/role:jobs',
+        summary: expect.stringContaining('worker/jobs writes to a standby'),
+      },
+    ]);
+    expect(examineFailing(contextOf(5, standby)).some(({cause}) => cause === 'standby')).toBe(false);
+    // So few that the rollbacks of the database do not show them.
+    const quiet = (index: number) => ({...standby(index), database: {xact_rollback: 0, xact_commit: index}});
+    expect(examineStandby(contextOf(5, quiet, log({...refused, count: 1})))).toMatchObject([
+      {subject: 'application:worker/role:jobs'},
+    ]);
+    expect(examineStandby(contextOf(5, quiet))).toEqual([]);
+  });
+
+  it('says who waited for whom in the last deadlock', () => {
+    const reading = (index: number): Reading => ({...failing(index), database: {deadlocks: index}});
+    const {server_log} = log();
+    const processes = [
+      {pid: 7, waits_for: 'ShareLock on transaction 90', blocked_by: 8, statement: 'UPDATE orders'},
+      {pid: 8, waits_for: 'ShareLock on transaction 91', blocked_by: 7, statement: 'UPDATE lines'},
+    ];
+    const facts = {server_log: {...server_log, deadlocks: [{at: null, processes, context: null}]}};
+    const [finding] = examineDeadlocks(contextOf(10, reading, facts));
+    expect(finding?.reasons).toContain(
+      'Server log: 7 waits for ShareLock on transaction 90, blocked by 8: UPDATE orders',
+    );
+  });
+
+  it('counts the logins that were refused', () => {
+    const backends = Array.from({length: 97}, (_, at) =>
+      createBackend({
+        pid: at + 10,
+        application_name: 'web',
+        usename: 'app',
+        state: 'active',
+        query: 'SELECT 1',
+      }),
+    );
+    const refused = error({
+      ...{count: 31, sqlstate: '53300', message: 'sorry, too many clients already', severity: 'FATAL'},
+      ...{application_name: 'web', usename: 'app', datname: 'shop', statement: null},
+    });
+    const reasons = (facts: {server_log?: ServerLog}) =>
+      examineSlots(contextOf(10, () => ({backends}), facts))
+        .flatMap(each => each.reasons ?? [])
+        .join('\n');
+    expect(reasons(log(refused))).toContain(
+      'The server log has 31 logins refused (53300) of web/app: sorry, too many clients already.',
+    );
+    expect(reasons(log())).toContain('no login refused');
+    expect(reasons({})).toContain('cannot be seen from here');
+  });
+});

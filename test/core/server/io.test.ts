@@ -1,0 +1,99 @@
+import {expect, it} from 'vitest';
+import {ioRates} from '../../../source/core/server/io.ts';
+import type {IoCounter, ServerIo} from '../../../source/model/server-work.ts';
+
+const counter = (parts: Partial<IoCounter>): IoCounter => ({
+  ...{
+    backend_type: 'client backend',
+    object: 'relation',
+    context: 'normal',
+    reads: 0,
+    read_bytes: 0,
+    read_time_ms: 0,
+  },
+  ...{
+    writes: 0,
+    write_bytes: 0,
+    write_time_ms: 0,
+    extend_bytes: 0,
+    evictions: 0,
+    fsyncs: 0,
+    fsync_time_ms: 0,
+  },
+  ...parts,
+});
+const reading = (second: number, parts: Partial<ServerIo> = {}): ServerIo => ({
+  ...{
+    at: `2026-11-28T13:00:0${second}Z`,
+    counters: [],
+    wal: null,
+    relations: [],
+    shared_buffers_bytes: 1,
+    is_timed: true,
+  },
+  ...parts,
+});
+
+it('adds up what each kind of process read and wrote', () => {
+  const before = reading(0, {
+    counters: [counter({reads: 10, read_bytes: 1000, read_time_ms: 5, write_bytes: 10})],
+  });
+  const now = reading(2, {
+    counters: [
+      counter({reads: 20, read_bytes: 3000, read_time_ms: 10, write_bytes: 10, evictions: 4}),
+      // Appears with its first operation.
+      counter({context: 'bulkread', reads: 10, read_bytes: 5000, read_time_ms: 5}),
+      counter({backend_type: 'checkpointer', write_bytes: 600, fsyncs: 2}),
+      counter({object: 'wal', write_bytes: 999, fsyncs: 6}),
+    ],
+  });
+  expect(ioRates(before, now)?.processes).toEqual([
+    {
+      backend_type: 'client backend',
+      ...{read_bytes_per_second: 3500, write_bytes_per_second: 0, read_ms: 0.5},
+      ...{evictions_per_second: 2, fsyncs_per_second: 3},
+    },
+    {
+      backend_type: 'checkpointer',
+      ...{read_bytes_per_second: 0, write_bytes_per_second: 300, read_ms: null},
+      ...{evictions_per_second: 0, fsyncs_per_second: 1},
+    },
+  ]);
+});
+
+it('ranks relations by what was read for them meanwhile', () => {
+  const before = reading(0, {
+    relations: [
+      {name: 'history', read_bytes: 9000, hit_bytes: 5},
+      {name: 'orders', read_bytes: 100, hit_bytes: 0},
+    ],
+  });
+  const relations = [
+    {name: 'history', read_bytes: 9000, hit_bytes: 9000},
+    {name: 'orders', read_bytes: 1000, hit_bytes: 300},
+    {name: 'lines', read_bytes: 100, hit_bytes: 0},
+  ];
+  expect(ioRates(before, reading(1, {relations}))?.relations).toEqual([
+    {name: 'orders', read_bytes_per_second: 900, share: 0.9, hit_ratio: 0.25},
+    {name: 'lines', read_bytes_per_second: 100, share: 0.1, hit_ratio: 0},
+  ]);
+});
+
+it('knows no rate of one reading, nor over a reset', () => {
+  const now = reading(1, {counters: [counter({reads: 3})]});
+  expect(ioRates(now, now)).toBeNull();
+  expect(ioRates(reading(0, {counters: [counter({reads: 4})]}), now)).toBeNull();
+  expect(ioRates(reading(0, {counters: null}), reading(1, {counters: null}))?.processes).toBeNull();
+});
+
+it('says how much WAL is whole pages', () => {
+  const wal = (bytes: number, records: number, full_page_images: number) => ({
+    records,
+    full_page_images,
+    bytes,
+    buffers_full: 0,
+  });
+  const rates = ioRates(reading(0, {wal: wal(0, 0, 0)}), reading(2, {wal: wal(4000, 100, 25)}));
+  expect(rates?.wal).toEqual({bytes_per_second: 2000, full_page_share: 0.25, buffers_full_per_second: 0});
+  expect(ioRates(reading(0, {wal: wal(5, 0, 0)}), reading(2, {wal: wal(0, 0, 0)}))?.wal).toBeNull();
+});
