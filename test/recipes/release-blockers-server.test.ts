@@ -1,6 +1,8 @@
 import type pg from 'pg';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import {runRecipe} from '../../source/commands/run/command.ts';
+import {createAssessor} from '../../source/core/assessment/assess.ts';
+import {noDiagnosisData} from '../../source/core/recipe/diagnose.ts';
 import {createActing, createRoles, noFlags, pidsOf} from '../cli/execution/acting.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 
@@ -143,16 +145,19 @@ describeEachMajor('release-blockers', major => {
       .query('ALTER TABLE orders ADD gift text')
       .catch((error: {code: string}) => error.code);
     await untilWaiting(owner);
-    const behind = await open('behind');
-    const done = behind.query('SELECT count(*) FROM orders');
-    await untilWaiting(behind);
+    const done: Promise<pg.QueryResult>[] = [];
+    for (let index = 0; index < 5; index++) {
+      const behind = await open('behind');
+      done.push(behind.query('SELECT count(*) FROM orders'));
+      await untilWaiting(behind);
+    }
     const {processID} = owner as pg.Client & {processID: number};
     const acting = await createActing(server);
     expect(await acting.run('release-blockers', {set: [now], dryRun: true})).toBe(0);
     const offered = acting.document();
     expect(offered).toMatchObject({steps: [], skipped: [{reason: 'dump or backup (pg_dump)'}]});
     expect(JSON.stringify(offered)).toContain(
-      `${processID} (migration/postgres active) waits itself and holds up the rest: to cancel its statement, which frees 1 session, set pid=${processID}.`,
+      `${processID} (migration/postgres active) waits itself and holds up the rest: to cancel its statement, which frees 5 sessions, set pid=${processID}.`,
     );
     expect(await acting.run('release-blockers', {set: [`pid=${processID}`], yes: true})).toBe(0);
     expect(acting.document().steps).toMatchObject([
@@ -160,20 +165,66 @@ describeEachMajor('release-blockers', major => {
       {outcome: 'skipped', message: 'it no longer blocks a session: skipped'},
     ]);
     expect(await migration).toBe('57014');
-    expect(await done).toMatchObject({rowCount: 1});
+    for (const each of done) expect(await each).toMatchObject({rowCount: 1});
     const outcomes = (await acting.journal.read()).filter(({event}) => event === 'outcome');
     expect(outcomes[0]).toMatchObject({
       measures: [
         {
           name: 'sessions waiting for a lock',
-          before: '2 (app, postgres)',
-          after: expect.stringMatching(/^(0|1 \(app\))$/),
+          before: '6 (app, postgres)',
+          after: expect.stringMatching(/^(0|\d \(app\))$/),
         },
       ],
     });
     expect(await pidsOf(server, 'pg_dump')).toHaveLength(1);
     await reader.end();
     await dump;
+  });
+
+  it('offers the session in the middle where the root may not be touched', async () => {
+    // A superuser's session, which this role may not end, holds row 7; `middle` holds row 8 and waits for it.
+    const root = await server.connect({application_name: 'root'});
+    await root.query("BEGIN; UPDATE orders SET note = 'root' WHERE id = 7");
+    const middle = await hold('middle', 8);
+    const cancelled = middle
+      .query("UPDATE orders SET note = 'middle' WHERE id = 7")
+      .catch((error: {code: string}) => error.code);
+    await untilWaiting(middle);
+    const waiters = [];
+    for (let index = 0; index < 4; index++) waiters.push(await waitFor(8));
+    const {processID} = middle as pg.Client & {processID: number};
+    const acting = await createActing(server, {user: 'oncall'});
+
+    const assessor = createAssessor([]);
+    await expect
+      .poll(
+        async () =>
+          assessor.assess(await acting.ports.read(), noDiagnosisData).findings[0]?.acts?.slice(0, 2),
+        {
+          timeout: 30_000,
+        },
+      )
+      .toMatchObject([
+        {
+          recipe: 'release-blockers',
+          params: {pid: String(processID)},
+          title: `cancel UPDATE orders of middle/app (${processID}), which waits itself and holds up others`,
+          frees: '4 of 5 waiting sessions',
+        },
+        {recipe: null, title: expect.stringContaining('superuser session: only a superuser may end it')},
+      ]);
+    expect(await acting.run('release-blockers', {set: [now], dryRun: true})).toBe(5);
+    expect(acting.document()).toMatchObject({
+      steps: [],
+      skipped: [{reason: 'superuser session: only a superuser may end it', is_final: true}],
+    });
+    expect(JSON.stringify(acting.document())).toContain(`which frees 4 sessions, set pid=${processID}.`);
+    expect(await acting.run('release-blockers', {set: [`pid=${processID}`], yes: true})).toBe(0);
+    expect(await cancelled).toBe('57014');
+    await middle.query('ROLLBACK');
+    for (const {done} of waiters) expect(await done).toMatchObject({rowCount: 1});
+    expect(await pidsOf(server, 'root')).toHaveLength(1);
+    await root.query('ROLLBACK');
   });
 
   it('does nothing if the sessions changed since the preview', async () => {

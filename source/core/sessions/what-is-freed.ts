@@ -34,14 +34,10 @@ export function whatIsFreed(snapshot: Snapshot, chosen: readonly Backend[]): str
  */
 export function otherWays(snapshot: Snapshot, skipped: readonly Skipped[]): string[] {
   if (skipped.length === 0) return [];
-  const graph = lockGraph(snapshot);
-  const [middle] = snapshot.backends
-    .filter(backend => graph.blockers.has(backend.pid) && protectionOf(backend, snapshot, true) === null)
-    .map(backend => ({backend, freed: freedBy([backend.pid], graph).size}))
-    .sort((a, b) => b.freed - a.freed);
+  const middle = middleOfQueue(snapshot, snapshot.backends);
   const pid = skipped.find(({is_final}) => !is_final)?.subject.replace('backend:', '');
   return [
-    ...(middle === undefined || middle.freed === 0
+    ...(middle === null
       ? []
       : [
           `${middle.backend.pid} (${describeBackend(middle.backend)}) waits itself and holds up the rest: to cancel its statement, which frees ${counted(middle.freed, 'session')}, set pid=${middle.backend.pid}.`,
@@ -50,6 +46,19 @@ export function otherWays(snapshot: Snapshot, skipped: readonly Skipped[]): stri
       ? []
       : [`To release ${pid} in spite of the reason for which it is skipped, set pid=${pid}.`]),
   ];
+}
+
+/** Of `sessions`, the one that waits itself, may be cancelled and frees most; null if none frees any. */
+export function middleOfQueue(
+  snapshot: Snapshot,
+  sessions: readonly Backend[],
+): {backend: Backend; freed: number} | null {
+  const graph = lockGraph(snapshot);
+  const [middle] = sessions
+    .filter(backend => graph.blockers.has(backend.pid) && protectionOf(backend, snapshot, true) === null)
+    .map(backend => ({backend, freed: freedBy([backend.pid], graph).size}))
+    .sort((a, b) => b.freed - a.freed);
+  return middle === undefined || middle.freed === 0 ? null : middle;
 }
 
 const mostNamed = 3;

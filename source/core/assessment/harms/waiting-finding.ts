@@ -5,6 +5,7 @@ import {thresholds} from '../../health/thresholds.ts';
 import {effectsOf} from '../../sessions/effect-of-ending.ts';
 import {protectionOf, subjectOf} from '../../sessions/protection.ts';
 import {isActive, isIdleInTransaction} from '../../sessions/session.ts';
+import {middleOfQueue} from '../../sessions/what-is-freed.ts';
 import {statementName} from '../../sql/statement-name.ts';
 import {counted, formatAge} from '../../text/format.ts';
 import {type Context, poolName, poolSubject} from '../context.ts';
@@ -36,7 +37,8 @@ export type Explanation = {
 export type Explain = (jam: Jam, context: Context) => Explanation | null;
 
 export function toFinding(jam: Jam, context: Context, explanation: Explanation): Finding {
-  const {cause, subject, summary, acts, confidence, reasons = [], explains = []} = explanation;
+  const {cause, subject, summary, confidence, reasons = [], explains = []} = explanation;
+  const acts = explanation.isHarmless ? explanation.acts : withMiddle(explanation.acts, jam, context);
   const [recommended] = acts;
   const backend = jam.roots[0]?.backend ?? null;
   return {
@@ -217,6 +219,27 @@ export function releaseAct(backend: Backend, jam: Jam, {snapshot}: {snapshot: Sn
         frees,
         costs: `Its client loses the connection. ${undone}`,
       };
+}
+
+/** Where what holds the locks is protected (a dump, a superuser): to cancel the session in the middle of the queue that frees most. */
+function withMiddle(acts: Act[], {waits, roots}: Jam, {snapshot}: Context): Act[] {
+  const isUntouchable = ({backend}: Root) =>
+    backend !== null && protectionOf(backend, snapshot, false) !== null;
+  if (roots.length === 0 || !roots.every(isUntouchable) || acts[0]?.recipe !== null) return acts;
+  const middle = middleOfQueue(
+    snapshot,
+    waits.map(({backend}) => backend),
+  );
+  if (middle === null) return acts;
+  const {backend, freed} = middle;
+  const act: Act = {
+    recipe: 'release-blockers',
+    params: {pid: String(backend.pid)},
+    title: `cancel ${statementName(backend.query) || 'the statement'} of ${poolName(backend)} (${backend.pid}), which waits itself and holds up others`,
+    frees: `${freed} of ${counted(waits.length, 'waiting session')}`,
+    costs: 'Its client gets an error (57014), and its transaction is rolled back. What it waits for goes on.',
+  };
+  return freed * 2 >= waits.length - 1 ? [act, ...acts] : [...acts, act];
 }
 
 export function advice(title: string, costs: string): Act {
