@@ -1,3 +1,5 @@
+import type {Node} from '@oxc-project/types';
+import {childrenOf, nameOfKey, propertyOf, unwrap} from './code/nodes.ts';
 import type {Cost, Query} from './evaluate/cost.ts';
 
 /**
@@ -37,6 +39,60 @@ export function duplicatesIn(cost: Cost): {query: Query; first: Query}[] {
     ].join('\0');
     const first = before.get(key);
     if (first === undefined) before.set(key, query);
-    else if (first.site.node !== node) found.set(query, first);
+    else if (first.site.node !== node && !isConditional(first.within, first.site.node, node))
+      found.set(query, first);
   }
+}
+
+/** Whether a branch holds the first and not the second: a request may run the second alone. */
+function isConditional(within: Node | null, first: Node, second: Node): boolean {
+  if (within === null) return false;
+  const holds = (node: Node, inner: Node) => node.start <= inner.start && inner.end <= node.end;
+  const next = childrenOf(within).find(child => holds(child, first));
+  if (next === undefined || next === first) return false;
+  return (isBranchOf(next, within) && !holds(next, second)) || isConditional(next, first, second);
+}
+
+function isBranchOf(child: Node, parent: Node): boolean {
+  switch (parent.type) {
+    case 'IfStatement':
+    case 'ConditionalExpression':
+      return parent.test !== child;
+    case 'LogicalExpression':
+      return parent.right === child;
+  }
+  return child.type === 'SwitchCase' || child.type === 'CatchClause';
+}
+
+/** Three or more counts of one model, equal but for the value of one field: one groupBy counts them all. */
+export function countsPerValue(parts: readonly Cost[]): {model: string; field: string; count: number} | null {
+  const groups = new Map<string, Set<string>>();
+  for (const part of parts) {
+    if (part.kind !== 'query' || part.query.operation !== 'count') continue;
+    const {model, site} = part.query;
+    const textOf = (node: Node) => site.module.text.slice(node.start, node.end).replace(/\s+/g, '');
+    const where = whereOf(part.query.argument);
+    for (const field of where) {
+      if (field.type !== 'Property' || !isScalar(field.value)) continue;
+      const name = nameOfKey(field.key, field.computed);
+      const others = where.filter(each => each !== field).map(textOf);
+      const key = [model, name, ...others.toSorted()].join('\0');
+      groups.set(key, (groups.get(key) ?? new Set()).add(textOf(field.value)));
+    }
+  }
+  const [most] = [...groups].toSorted(([, a], [, b]) => b.size - a.size);
+  if (most === undefined || most[1].size < 3) return null;
+  const [model = '', field = ''] = most[0].split('\0');
+  return {model, field, count: most[1].size};
+}
+
+function whereOf(argument: Node | null) {
+  const options = argument && unwrap(argument);
+  const where = options?.type === 'ObjectExpression' ? propertyOf(options, 'where') : null;
+  const own = where && unwrap(where);
+  return own?.type === 'ObjectExpression' ? own.properties : [];
+}
+
+function isScalar(value: Node): boolean {
+  return /^(?:Literal|Identifier|MemberExpression)$/.test(unwrap(value).type);
 }

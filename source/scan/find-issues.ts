@@ -3,7 +3,7 @@ import {counted} from '../core/text/format.ts';
 import type {ScanIssue} from '../model/scan-report.ts';
 import {hasSpread, nameOfKey, propertyOf, unwrap, visit} from './code/nodes.ts';
 import {lineAt, placeOf} from './code/project.ts';
-import {duplicatesIn} from './duplicates.ts';
+import {countsPerValue, duplicatesIn} from './duplicates.ts';
 import {type Cost, figuresOf, type Patch, type Query, type Site} from './evaluate/cost.ts';
 import type {PrismaModels} from './prisma-models.ts';
 import {
@@ -62,12 +62,12 @@ export function findIssues(cost: Cost, models: PrismaModels | null): FoundIssue[
         return;
       case 'parallel': {
         const {connections} = figuresOf(each);
-        const same = countsOfOneModel(each.parts);
+        const same = countsPerValue(each.parts);
         if (same !== null)
           report(
             'count-per-value',
             each.site,
-            `${same.count} counts of ${same.model} that differ in a value`,
+            `${same.count} counts of ${same.model} that differ in ${same.field}`,
           );
         if (connections > fineParallel && Number.isFinite(connections))
           report(
@@ -87,9 +87,9 @@ export function findIssues(cost: Cost, models: PrismaModels | null): FoundIssue[
         look(each.body, each.isPaging);
         return;
       case 'transaction': {
-        const {connections} = figuresOf(each);
-        if (!each.isBatch && connections > 1)
-          report('second-connection', each.site, 'queries inside with another client than the transaction’s');
+        const other = each.isBatch ? null : otherConnection(each.body);
+        if (other !== null)
+          report('second-connection', each.site, `another client inside: ${placeIn(other)}`);
         look(each.body, false);
       }
     }
@@ -140,7 +140,7 @@ function reportLoop(
         ? heavyLoopWeight
         : undefined;
   report(
-    isByDate(site.node) ? 'date-loop' : 'query-in-loop',
+    isByDate(site.node, over) ? 'date-loop' : 'query-in-loop',
     site,
     `${each} per pass of the loop over ${over}${times}`,
     weight,
@@ -153,20 +153,20 @@ const areBatches =
 /** The items of one batch. */
 const isBatch = /^(?:\w*(?:[cC]hunk|[bB]atch))$|\.slice\([^,()]+,/;
 
-/** `while (true) { findMany({take, cursor}) }` reads page by page. */
+/** `while (true) { findMany({take, cursor}) }` reads page by page, or writes a batch per pass. */
 function isPagingBody(cost: Cost): boolean {
-  if (cost.kind === 'query') {
-    const {argument} = cost.query;
-    return argument?.type === 'ObjectExpression' && propertyOf(argument, 'take') !== null;
-  }
+  if (cost.kind === 'query') return /Many/.test(cost.query.operation);
+  if (cost.kind === 'branch') return cost.parts.some(isPagingBody);
   return cost.kind === 'sequence' && cost.parts.some(isPagingBody);
 }
 
 const dateWords =
   /^(?:setMonth|getMonth|subMonths|addMonths|startOfMonth|endOfMonth|setDate|getDate|subDays|addDays|startOfDay|endOfDay|subWeeks|addWeeks|startOfWeek|endOfWeek)$/;
 
-/** Whether a loop computes dates: of months, weeks or days. */
-function isByDate(node: Node): boolean {
+/** Whether a loop computes its dates, of months, weeks or days; a list of other things has dates of its own. */
+function isByDate(node: Node, over: string): boolean {
+  if (!/^(?:For|While|DoWhile)Statement$/.test(node.type) && !/month|week|day|date|period|length/i.test(over))
+    return false;
   let is = false;
   visit(node, each => {
     if (each.type === 'Identifier' && dateWords.test(each.name)) is = true;
@@ -175,18 +175,18 @@ function isByDate(node: Node): boolean {
   return is;
 }
 
-/** Three or more counts of one model. */
-function countsOfOneModel(parts: readonly Cost[]): {model: string; count: number} | null {
-  const models = new Map<string, number>();
-  for (const part of parts) {
-    const model =
-      part.kind === 'query' && part.query.operation === 'count' && part.query.argument !== null
-        ? part.query.model
-        : null;
-    if (model !== null) models.set(model, (models.get(model) ?? 0) + 1);
-  }
-  const [most] = [...models].toSorted(([, a], [, b]) => b - a);
-  return most !== undefined && most[1] >= 3 ? {model: most[0], count: most[1]} : null;
+/** What in a transaction does not use its connection: a query of another client, or a transaction of its own. */
+function otherConnection(cost: Cost): Site | null {
+  if (figuresOf(cost).connections === 0) return null;
+  if (cost.kind === 'query') return cost.query.site;
+  if (cost.kind === 'transaction') return cost.site;
+  const parts = 'parts' in cost ? cost.parts : 'body' in cost ? [cost.body] : [];
+  return parts.map(otherConnection).find(each => each !== null) ?? null;
+}
+
+/** `lib/users.ts:12`. */
+function placeIn({module, node}: Site): string {
+  return `${module.file}:${lineAt(module.text, node.start)}`;
 }
 
 type QueryIssue = {kind: IssueKind; detail: string; weight?: number};
@@ -281,11 +281,16 @@ function relationsIn(options: ObjectExpression, fields: ReadonlyMap<string, {isR
   );
 }
 
+/** Statements that PostgreSQL takes no parameters in. */
+const takesNoParameters =
+  /^\s*(?:set|reset|create|alter|drop|truncate|comment|grant|revoke|reindex|vacuum|refresh|listen|notify)\b/i;
+
 /** A template with values, or a concatenation with something that is no literal. */
 function isInterpolated(argument: Node | null): boolean {
   if (argument === null) return false;
   const node = unwrap(argument);
-  if (node.type === 'TemplateLiteral') return node.expressions.length > 0;
+  if (node.type === 'TemplateLiteral')
+    return node.expressions.length > 0 && !takesNoParameters.test(node.quasis[0]?.value.raw ?? '');
   return (
     node.type === 'BinaryExpression' &&
     node.operator === '+' &&

@@ -62,6 +62,14 @@ describe('an issue', () => {
       ['query-in-loop'],
     ],
     [
+      'for (const each of ids) { const day = startOfDay(each.createdAt); await prisma.post.count({where: {at: day}}); }',
+      ['query-in-loop'],
+    ],
+    [
+      'await prisma.$transaction(async tx => { const count = () => prisma.$transaction(async own => own.user.count()); await count(); })',
+      ['second-connection'],
+    ],
+    [
       'await prisma.$transaction(ids.map((each: number) => prisma.user.delete({where: {id: each}})))',
       ['query-in-loop'],
     ],
@@ -133,6 +141,27 @@ describe('no issue', () => {
     [
       'a loop over batches',
       'const batches = chunk(ids, 100); for (const batch of batches) await prisma.user.updateMany({where: {id: {in: batch}}, data: {}}); for (let i = 0; i < ids.length; i += 100) await prisma.post.deleteMany({where: {id: {in: ids.slice(i, i + 100)}}});',
+    ],
+    [
+      'counts that one groupBy cannot make',
+      "await Promise.all([prisma.user.count(), prisma.user.count({where: {role: 'a'}}), prisma.user.count({where: {id: {gt: 5}}})])",
+    ],
+    [
+      'a set of rows per pass of a condition',
+      'let level = ids; while (level.length > 0) { const found = await prisma.post.findMany({where: {id: {in: level}}}); level = found.map(each => each.authorId); }',
+    ],
+    ['a name that no parameter can be', `await prisma.$executeRawUnsafe(\`SET search_path TO "\${id}"\`)`],
+    [
+      'the same query in two conditions',
+      'if (id > 5) await prisma.user.count({where: {role: id}}); if (id < 5) await prisma.user.count({where: {role: id}});',
+    ],
+    [
+      'a check before a read',
+      'const check = async () => prisma.user.findFirstOrThrow({where: {id}, select: {id: true}}); await check(); const n = await prisma.post.count(); return n;',
+    ],
+    [
+      'a transaction of its own where there is none',
+      'const count = (tx: unknown) => (tx ? tx.user.count() : prisma.$transaction(async own => own.user.count())); await prisma.$transaction(async tx => count(tx));',
     ],
     ['a find by unique values', 'await prisma.user.findMany({where: {id: {in: ids}}})'],
     ['options that a spread may bound', 'const page = {...ids}; await prisma.user.findMany({...page})'],

@@ -21,7 +21,7 @@ export function createAwaits(at: At) {
       }
       const needed = referencesOf(statement);
       const needsLast = last !== null && [...last.names].some(name => needed.has(name));
-      const found = awaited && readsOf(costs);
+      const found = awaited && readsOf(costs, at.frame.node);
       if (!found) {
         // What is derived from a result depends on it.
         if (last !== null && needsLast) for (const name of declared) last.names.add(name);
@@ -81,16 +81,17 @@ function awaitedIn(node: Node): Node | null {
 }
 
 /** The queries of a statement, if they are reads and nothing else: one, or one group. */
-function readsOf(costs: readonly Cost[]): {isGroup: boolean; count: number} | null {
+function readsOf(costs: readonly Cost[], within: Node | null): {isGroup: boolean; count: number} | null {
   const own = costs.filter(({kind}) => kind !== 'note');
   const [cost] = own;
   if (cost === undefined || own.length > 1) return null;
-  if (cost.kind === 'query') return isRead(cost.query) ? {isGroup: false, count: 1} : null;
+  if (cost.kind === 'query') return isRead(cost.query, within) ? {isGroup: false, count: 1} : null;
   if (cost.kind !== 'parallel') return null;
-  const all = cost.parts.every(each => each.kind === 'query' && isRead(each.query));
+  const all = cost.parts.every(each => each.kind === 'query' && isRead(each.query, within));
   return all && cost.parts.length > 0 ? {isGroup: true, count: cost.parts.length} : null;
 }
 
-function isRead({operation, inTransaction}: Query): boolean {
-  return reads.test(operation) && !inTransaction;
+/** A query that another function makes may check something. */
+function isRead(query: Query, within: Node | null): boolean {
+  return reads.test(query.operation) && !query.inTransaction && query.within === within;
 }

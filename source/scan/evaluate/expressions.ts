@@ -1,7 +1,7 @@
 import type {ArrayExpression, JSXElement, Node, ObjectExpression} from '@oxc-project/types';
 import {childrenOf, isFunction, nameOfKey} from '../code/nodes.ts';
 import {type Cost, figuresOf, sequence} from './cost.ts';
-import {branches} from './functions.ts';
+import {branches, certainBranch} from './functions.ts';
 import {emptyList} from './lists.ts';
 import {assign} from './names.ts';
 import {rawQuery} from './prisma-client.ts';
@@ -91,9 +91,11 @@ export function evaluate(walk: Walk, node: Node, at: At): Value {
       if (left.kind === 'client' && node.operator !== '&&') return left;
       return join(left, branches(walk, [node.right], at));
     }
-    case 'ConditionalExpression':
-      walk.evaluate(node.test, at);
+    case 'ConditionalExpression': {
+      const isTrue = certainBranch(walk, node.test, at);
+      if (isTrue !== null) return walk.evaluate(isTrue ? node.consequent : node.alternate, at);
       return branches(walk, [node.consequent, node.alternate], at);
+    }
     case 'ImportExpression': {
       const path =
         node.source.type === 'Literal'

@@ -192,6 +192,13 @@ function isPlainValue(value: Value): boolean {
   );
 }
 
+/** Which branch `tx ? ... : ...` takes where there is a client; null if that is not known. */
+export function certainBranch(walk: Walk, test: Node, at: At): boolean | null {
+  const isNot = test.type === 'UnaryExpression' && test.operator === '!';
+  const value = walk.evaluate(isNot ? test.argument : test, at);
+  return value.kind === 'client' ? !isNot : null;
+}
+
 export function branches(walk: Walk, nodes: readonly Node[], at: At): Value {
   const parts = nodes.map(node => {
     const out: Cost[] = [];

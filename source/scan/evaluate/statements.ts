@@ -2,6 +2,7 @@ import type {ForStatement, IfStatement, Node, VariableDeclarator} from '@oxc-pro
 import {exits, leavesLoop, unwrap} from '../code/nodes.ts';
 import {createAwaits} from './awaits.ts';
 import {branch, type Cost, isNothing, sequence} from './cost.ts';
+import {certainBranch} from './functions.ts';
 import {passesOver} from './lists.ts';
 import {assign, bind} from './names.ts';
 import {unusedParts} from './records.ts';
@@ -26,7 +27,7 @@ export function runStatements(walk: Walk, statements: readonly Node[], at: At): 
  * branches.
  */
 function runIf(walk: Walk, node: IfStatement, rest: readonly Node[], at: At): boolean {
-  walk.evaluate(node.test, at);
+  const isTrue = certainBranch(walk, node.test, at);
   const inBranch = (...statements: readonly (Node | null)[]): Cost => {
     const out: Cost[] = [];
     runStatements(
@@ -36,6 +37,11 @@ function runIf(walk: Walk, node: IfStatement, rest: readonly Node[], at: At): bo
     );
     return sequence(out);
   };
+  if (isTrue !== null) {
+    const taken = isTrue ? node.consequent : node.alternate;
+    at.out.push(inBranch(taken, ...(exits(taken) ? [] : rest)));
+    return true;
+  }
   const endsThen = exits(node.consequent);
   const endsElse = exits(node.alternate);
   if (endsThen === endsElse) {
