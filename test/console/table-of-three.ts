@@ -46,6 +46,7 @@ export const table: TableState = {
   cursor: null,
   tagged: [],
   frozenOrder: null,
+  groupBy: null,
 };
 
 export const idOf = (row: Row) => row.id;

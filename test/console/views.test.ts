@@ -5,6 +5,63 @@ import type {LockWait, Statement} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
 import {key, mount, open, play, press, read, rowsOf, screenOf} from './played.ts';
 
+describe('sessions and statements by the tags of their statements', () => {
+  const of = (pid: number, route: string, overrides = {}) =>
+    createBackend({
+      ...{pid, state: 'active', wait_event_type: null, query_id: String(pid), xact_age_ms: pid * 1000},
+      tags: route === '' ? {} : {route, prismaQuery: `Order.${route.slice(1)}:e30`},
+      ...overrides,
+    });
+  const backends = [
+    of(11, '/cart', {state: 'idle in transaction'}),
+    of(12, '/list', {wait_event_type: 'Lock', wait_event: 'transactionid', blocked_by: [11]}),
+    of(13, '/list'),
+    of(14, '', {state: 'idle', xact_age_ms: null}),
+  ];
+  const opened = (columns = 140) => play(open(columns, 24), read(createSnapshot({backends}))).state;
+
+  it('shows sessions by route: what holds connections, what waits and what blocks', () => {
+    const grouped = press(opened(), '2', 'B');
+    const screen = screenOf(grouped);
+    expect(screen).toMatch(/SESSIONS +ACTIVE +IDLE TX +WAITING +BLOCKS +XACT ROUTE\n/);
+    expect(screen).toMatch(/> +2 +2 +1 +13s \/list\n +1 +1 +1 +11s \/cart\n +1 +- \(no tag\)/);
+    expect(screenOf(press(grouped, 'B'))).toMatch(/OPERATION\n.* Order\.list\n/);
+    expect(screenOf(press(grouped, 'B', 'B'))).toContain('STATEMENT');
+    expect(screenOf(press(opened(180), '2'))).toMatch(/ROUTE +OPERATION +STATEMENT.*\n.*\/list +Order\.list/);
+  });
+
+  it('opens the sessions of a group, those without a tag, too', () => {
+    const cart = press(opened(), '2', 'B', 'down', 'enter');
+    expect(rowsOf(cart)[1]).toContain('/route=/cart');
+    expect(screenOf(cart).match(/^[ >] +1\d /gm)).toEqual([expect.stringContaining('11')]);
+    const others = screenOf(press(opened(), '2', 'B', 'down', 'down', 'enter'));
+    expect(others.match(/^[ >] +1\d /gm)).toEqual([expect.stringContaining('14')]);
+  });
+
+  it('acts on no group, nor on what was tagged before', () => {
+    const grouped = press(opened(), '2', 'space', 'B');
+    for (const name of ['K', 'C', 'space', 'T', 's'])
+      expect(screenOf(press(grouped, name)), name).toContain(
+        'these are groups: Enter shows their rows, B all rows',
+      );
+    expect(press(grouped, 'B', 'B').tables.sessions?.tagged).toEqual([]);
+  });
+
+  it('shows what statements cost by route, and opens their load', () => {
+    const grouped = press(opened(), '3', 'B');
+    expect(screenOf(grouped)).toMatch(/BUSY +SHARE ROUTE[\s\S]*2\.00 +100\.0% \/list +Lock 50%, CPU 50%/);
+    const list = press(grouped, 'enter');
+    expect(rowsOf(list)[1]).toContain('/route=/list');
+    expect(screenOf(list)).toContain('STATEMENT');
+  });
+
+  it('has no column for tags that no session has', () => {
+    const [, , , untagged] = backends;
+    const state = play(open(140, 24), read(createSnapshot({backends: untagged ? [untagged] : []}))).state;
+    expect(screenOf(press(state, '2'))).not.toContain('ROUTE');
+  });
+});
+
 describe('locks', () => {
   /** `[pid, blocker]`, in the order in which they came. */
   function waiting(...waits: [number, number][]) {

@@ -27,7 +27,15 @@ export function Table<Row>(props: TableProps<Row>) {
 
 function Rows<Row>({rows, table, columns, idOf, emptyText, width, height}: TableProps<Row> & Size) {
   const {symbols} = useTheme();
-  const fitted = useMemo(() => fitColumns(columns, width, rows), [columns, width, rows]);
+  const fitted = useMemo(
+    () =>
+      fitColumns(
+        columns.filter(({isRare, text}) => !isRare || rows.some(row => text(row) !== '')),
+        width,
+        rows,
+      ),
+    [columns, width, rows],
+  );
   const selected = table.cursor === null ? 0 : rows.findIndex(row => idOf(row) === table.cursor);
   const first = firstVisible(rows.length, selected, height - 1);
   const shown = rows.slice(first, first + height - 1);

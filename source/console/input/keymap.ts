@@ -1,5 +1,5 @@
 import {selectedGroup} from '../rows/selection.ts';
-import {openTable, reverseSort, sortByNext, tagAll} from '../state/browsing.ts';
+import {groupByNext, openTable, reverseSort, sortByNext, tagAll} from '../state/browsing.ts';
 import {copySelected, goBackFrom, moveBy, submit, tagSelected, toggleRun} from '../state/commands.ts';
 import {openHelp, openOverview, openPrompt} from '../state/dialog.ts';
 import {findingLetters} from '../state/findings.ts';
@@ -39,6 +39,7 @@ import {
   needsPageToLeave,
   needsRecipe,
   needsRow,
+  needsRows,
   needsRun,
   needsSessions,
   needsSessionsOfFinding,
@@ -57,11 +58,16 @@ const where = (can: (view: ViewList) => unknown) => ({
   disabledBecause: (state: ConsoleState) => needsView(state, can),
 });
 const filterable = where(({columns}) => columns);
-const sortable = where(({isSortable}) => isSortable);
+const sorting = where(({isSortable}) => isSortable);
+const sortable = {
+  ...sorting,
+  disabledBecause: (state: ConsoleState) => sorting.disabledBecause(state) ?? needsRows(state),
+};
 const ofSessions = where(({isOfSessions}) => isOfSessions);
 const taggable = {
   ...ofSessions,
-  disabledBecause: (state: ConsoleState) => ofSessions.disabledBecause(state) ?? needsRow(state),
+  disabledBecause: (state: ConsoleState) =>
+    ofSessions.disabledBecause(state) ?? needsRows(state) ?? needsRow(state),
 };
 
 const always = () => true;
@@ -218,6 +224,14 @@ export const bindings: Binding[] = [
     update: state => noEffects(reverseSort(state)),
     help: 'reverse the sort order',
     ...sortable,
+  },
+  {
+    keys: ['B'],
+    modes: ['browse'],
+    update: state => noEffects(groupByNext(state)),
+    label: state => (openTable(state).groupBy === null ? '' : 'other groups'),
+    help: 'group by route, by Prisma operation, or not: from the tags of statements; Enter shows the rows of a group',
+    ...where(({isGroupable}) => isGroupable),
   },
   ...timeBindings,
   ...inModes(

@@ -9,6 +9,7 @@ import {
   selectedSession,
   targetSessions,
 } from '../rows/selection.ts';
+import {openTable} from '../state/browsing.ts';
 import {actOf, currentFinding, findingOf} from '../state/findings.ts';
 import {whyNotLeave} from '../state/left-run.ts';
 import {hasEnded} from '../state/replay.ts';
@@ -86,6 +87,11 @@ export function needsNow({past}: ConsoleState): string | null {
   return past !== null && past.now === null ? 'this is a recording already' : null;
 }
 
+/** Groups are not acted on, nor sorted. */
+export function needsRows(state: ConsoleState): string | null {
+  return openTable(state).groupBy === null ? null : 'these are groups: Enter shows their rows, B all rows';
+}
+
 export function needsRow(state: ConsoleState): string | null {
   return selectedId(state) === null ? 'there is no row' : null;
 }
@@ -101,6 +107,8 @@ export function needsSessions(state: ConsoleState, key: string): string | null {
   if (state.overlay?.kind !== 'session' && elsewhere !== null)
     return `${elsewhere}${key === 'K' ? ', and on a group here' : ''}`;
   const targets = targetSessions(state);
+  const groups = needsRows(state);
+  if (groups !== null && state.overlay?.kind !== 'session') return groups;
   if (targets.length === 0) return 'no session selected or tagged';
   if (targets.every(id => parseSessionId(id).backend_start === ''))
     return 'this role sees too little of the session to identify it';
@@ -109,7 +117,7 @@ export function needsSessions(state: ConsoleState, key: string): string | null {
 }
 
 export function needsStatement(state: ConsoleState): string | null {
-  return state.view === 'statements' ? needsRow(state) : 'works in Statements (3)';
+  return state.view === 'statements' ? (needsRows(state) ?? needsRow(state)) : 'works in Statements (3)';
 }
 
 /** In other views the key opens the list of recipes. */

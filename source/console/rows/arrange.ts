@@ -25,6 +25,8 @@ export type Column<Row> = {
   aliases?(row: Row): string[];
   /** null sorts last in both directions. */
   sortValue(row: Row): number | string | null;
+  /** Left out where no row has a text in it. */
+  isRare?: true;
   /** Sorted from A to Z when first selected; other columns from the largest. */
   isText?: true;
 };

@@ -36,10 +36,11 @@ export function selectedSession(state: ConsoleState): Backend | undefined {
   return state.snapshot?.backends.find(backend => sessionId(backend) === id);
 }
 
-/** The ids of the sessions that `C` and `K` act on: the one whose detail is open, else the tagged, else the selected one. */
+/** The ids of the sessions that `C` and `K` act on: the one whose detail is open, else the tagged, else the selected one; none of groups. */
 export function targetSessions(state: ConsoleState): string[] {
   if (state.overlay?.kind === 'session') return [state.overlay.id];
-  const {tagged} = openTable(state);
+  const {tagged, groupBy} = openTable(state);
+  if (groupBy !== null) return [];
   if (tagged.length > 0) return tagged;
   const id = selectedId(state);
   return id === null ? [] : [id];

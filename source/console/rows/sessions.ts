@@ -1,3 +1,4 @@
+import {tagOf} from '../../core/activity/session-load.ts';
 import {thresholds} from '../../core/health/thresholds.ts';
 import {poolerLinks} from '../../core/pool/pooler.ts';
 import {isWaitingForLock, sessionId} from '../../core/sessions/session.ts';
@@ -7,8 +8,9 @@ import type {Backend} from '../../model/snapshot.ts';
 import type {Role} from '../screen/line.ts';
 import {tableOf} from '../state/browsing.ts';
 import type {ConsoleState} from '../state/state.ts';
-import {arrangeRows, type Column} from './arrange.ts';
+import {arrangeRows, type Column, freezeOrder} from './arrange.ts';
 import {oneLine} from './one-line.ts';
+import {type TagGroup, tagGroupId, tagGroups} from './tag-groups.ts';
 
 /** `behind`: the session is a server connection of PgBouncer, and this client has it now; null: none has. */
 export type SessionRow = Backend & {behind?: PoolerClient | null};
@@ -128,6 +130,17 @@ export const sessionColumns: Column<SessionRow>[] = [
     role: () => 'danger',
     sortValue: b => (b.blocked_by.length > 0 ? (b.blocked_by[0] ?? null) : null),
   },
+  ...(['route', 'operation'] as const).map(
+    (id): Column<SessionRow> => ({
+      ...{id, isText: true, isRare: true, title: id.toUpperCase(), width: 14, widest: 30, priority: 12},
+      help:
+        id === 'route'
+          ? 'endpoint, from the tags of its statement'
+          : "Prisma's operation, from the same tags",
+      text: b => tagOf(b.tags, id),
+      sortValue: b => tagOf(b.tags, id) || null,
+    }),
+  ),
   {
     id: 'query',
     isText: true,
@@ -158,6 +171,13 @@ export function sessionRows({
           return behind === undefined ? backend : {...backend, behind};
         });
   return arrangeRows(rows, tableOf({tables}, 'sessions'), sessionColumns, sessionId);
+}
+
+/** The groups of the sessions that the filter shows; [] where they are shown one by one. */
+export function sessionGroups(state: Parameters<typeof sessionRows>[0]): TagGroup[] {
+  const {groupBy: tag, frozenOrder} = tableOf(state, 'sessions');
+  if (tag === null || state.snapshot === null) return [];
+  return freezeOrder(tagGroups(sessionRows(state), tag, state.snapshot), frozenOrder, tagGroupId);
 }
 
 /** PgBouncer passes its client's name on; before 1.18 it does not say it itself. */

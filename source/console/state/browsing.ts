@@ -19,7 +19,14 @@ export type TableState = {
   tagged: string[];
   /** Ids in the order they had when a row was selected; null while the order is live. */
   frozenOrder: string[] | null;
+  /** The rows are shown in groups of this tag; null where they are shown one by one. */
+  groupBy: StatementTag | null;
 };
+
+/** What applications write into the comments of their statements. */
+const statementTags = ['route', 'operation'] as const;
+
+export type StatementTag = (typeof statementTags)[number];
 
 /** A longer filter was pasted, and is not kept. */
 export const longestRemembered = 500;
@@ -42,7 +49,14 @@ export function createBrowsing({
 }
 
 function createTable(column: string): TableState {
-  return {sort: {column, isDescending: true}, filter: '', cursor: null, tagged: [], frozenOrder: null};
+  return {
+    sort: {column, isDescending: true},
+    filter: '',
+    cursor: null,
+    tagged: [],
+    frozenOrder: null,
+    groupBy: null,
+  };
 }
 
 /** How a view is sorted and filtered, and what is selected in it. */
@@ -139,9 +153,22 @@ export function reverseSort<State extends BrowsingSlice>(state: State): State {
   }));
 }
 
+/** Groups the rows by the next tag, or no more. What was selected or tagged is hidden now. */
+export function groupByNext<State extends BrowsingSlice>(state: State): State {
+  return withTable(state, ({groupBy}) => ({
+    ...{cursor: null, tagged: [], frozenOrder: null},
+    groupBy: statementTags[groupBy === null ? 0 : statementTags.indexOf(groupBy) + 1] ?? null,
+  }));
+}
+
 /** Shows the rows that match; the selection is cleared, because it may be hidden now. */
 export function setFilter<State extends BrowsingSlice>(state: State, filter: string): State {
   return withTable(state, () => ({filter, cursor: null, frozenOrder: null}));
+}
+
+/** Shows the rows of a group. */
+export function openGroup<State extends BrowsingSlice>(state: State, filter: string): State {
+  return withTable(setFilter(state, filter), () => ({groupBy: null}));
 }
 
 /** The filter as it was before it was edited. */

@@ -15,7 +15,7 @@ import {
   selectedStatement,
   targetSessions,
 } from '../rows/selection.ts';
-import {deselectRecipe, openTable, type ViewId, withTableOf} from './browsing.ts';
+import {deselectRecipe, openTable, setFilter, sortBy, type ViewId, withTableOf} from './browsing.ts';
 import {explainStatement, inform, openFindingDetail, openOverview, openSession} from './dialog.ts';
 import {showEffect} from './events.ts';
 import {actOf, currentFinding, everyFinding, findingId, findingOf} from './findings.ts';
@@ -53,7 +53,7 @@ export function showRows(
   {cursor = null, filter = ''}: {cursor?: string | null; filter?: string},
 ): ConsoleState {
   // What was tagged among other rows is not meant here.
-  const change = () => ({cursor, filter, frozenOrder: null, tagged: []});
+  const change = () => ({cursor, filter, frozenOrder: null, tagged: [], groupBy: null});
   return {...withTableOf(state, view, change), view};
 }
 
@@ -208,6 +208,12 @@ export function showView(state: ConsoleState, view: ViewId): UpdateResult {
   const released = view === 'recipes' ? left : deselectRecipe(left);
   const next: ConsoleState = {...released, view, overlay: null, wizard: null, replay: null};
   return {state: next, effects: [showEffect(next), ...(openView(next).effectsWhenShown?.(next) ?? [])]};
+}
+
+/** Waits, with these sessions by statement. */
+export function showLoadOf(state: ConsoleState, filter: string): UpdateResult {
+  const {state: shown, effects} = showView(state, 'waits');
+  return {state: sortBy(setFilter(shown, filter), {id: 'statement'}), effects};
 }
 
 /** Shows the view before or after the one that is open. */

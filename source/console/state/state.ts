@@ -41,6 +41,8 @@ export type ViewList = {
   openLabel?: string;
   /** What `s` does there, where that is not `sort`. */
   sortLabel?: string;
+  /** `B` groups its rows by the tags of their statements. */
+  isGroupable?: boolean;
   /** `t` changes the time that its figures are over. */
   hasWindow?: boolean;
   /** The column that orders the list at first. */

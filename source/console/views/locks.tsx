@@ -120,6 +120,12 @@ export const lockColumns = (symbols: Theme['symbols']): Column<LockRow>[] => [
     sortValue: () => null,
   },
   {
+    ...{id: 'route', title: 'ROUTE', isRare: true, width: 14, widest: 30, priority: 9},
+    help: 'endpoint, from the tags of its statement',
+    text: row => row.backend?.tags.route ?? '',
+    sortValue: () => null,
+  },
+  {
     id: 'query',
     title: 'STATEMENT',
     help: 'statement that runs, or ran last',

@@ -3,9 +3,11 @@ import {sessionId} from '../../core/sessions/session.ts';
 import {useConsole} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
 import {filterProblem, legendOf} from '../rows/arrange.ts';
-import {sessionColumns, sessionRows} from '../rows/sessions.ts';
-import {tableOf} from '../state/browsing.ts';
+import {sessionColumns, sessionGroups, sessionRows} from '../rows/sessions.ts';
+import {tagFilter, tagGroupColumnsOf, tagGroupId, unsorted} from '../rows/tag-groups.ts';
+import {openGroup, tableOf} from '../state/browsing.ts';
 import {openSessionDetail} from '../state/opening.ts';
+import {noEffects} from '../state/state.ts';
 import type {View} from './view.ts';
 
 const view: View = {
@@ -18,8 +20,16 @@ const view: View = {
   isSortable: true,
   firstOrder: 'xact',
   isOfSessions: true,
-  ids: state => sessionRows(state).map(sessionId),
-  open: openSessionDetail,
+  isGroupable: true,
+  ids: state =>
+    tableOf(state, 'sessions').groupBy === null
+      ? sessionRows(state).map(sessionId)
+      : sessionGroups(state).map(tagGroupId),
+  open(state, id) {
+    const {groupBy: tag, filter} = tableOf(state, 'sessions');
+    if (tag === null) return openSessionDetail(state, id);
+    return noEffects(openGroup(state, `${filter} ${tagFilter(tag, id)}`.trim()));
+  },
   Component: Sessions,
 };
 
@@ -32,18 +42,22 @@ function Sessions() {
     assessment: state.assessment,
   }));
   const table = tableOf({tables}, 'sessions');
+  const {groupBy: tag} = table;
   const rows = useMemo(() => sessionRows({snapshot, tables, assessment}), [snapshot, tables, assessment]);
-  return (
+  const groups = useMemo(() => sessionGroups({snapshot, tables, assessment}), [snapshot, tables, assessment]);
+  const emptyText =
+    table.filter === ''
+      ? 'no client session but poolctl'
+      : (filterProblem(table.filter, sessionColumns) ?? 'no session matches the filter');
+  return tag === null ? (
+    <Table rows={rows} table={table} columns={sessionColumns} idOf={sessionId} emptyText={emptyText} />
+  ) : (
     <Table
-      rows={rows}
-      table={table}
-      columns={sessionColumns}
-      idOf={sessionId}
-      emptyText={
-        table.filter === ''
-          ? 'no client session but poolctl'
-          : (filterProblem(table.filter, sessionColumns) ?? 'no session matches the filter')
-      }
+      rows={groups}
+      table={unsorted(table)}
+      columns={tagGroupColumnsOf(tag)}
+      idOf={tagGroupId}
+      emptyText={emptyText}
     />
   );
 }

@@ -7,6 +7,7 @@ import {useConsole, useTheme} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
 import {Text} from '../components/text.tsx';
 import {filterProblem, legendOf} from '../rows/arrange.ts';
+import {cellFilter} from '../rows/groups.ts';
 import {selectedStatement} from '../rows/selection.ts';
 import {
   arrangeStatements,
@@ -15,8 +16,10 @@ import {
   statementRows,
   windowText,
 } from '../rows/statements.ts';
+import {statementGroupColumns, statementGroups, unsorted} from '../rows/tag-groups.ts';
 import {tableOf} from '../state/browsing.ts';
 import {openStatement} from '../state/dialog.ts';
+import {showLoadOf} from '../state/opening.ts';
 import {noEffects} from '../state/state.ts';
 import type {View} from './view.ts';
 
@@ -32,9 +35,15 @@ const view: View = {
   columns: statementColumns,
   isSortable: true,
   hasWindow: true,
+  isGroupable: true,
   firstOrder: 'load',
-  ids: state => statementRows(state).map(({key}) => key),
+  ids: state =>
+    (tableOf(state, 'statements').groupBy === null ? statementRows(state) : statementGroups(state)).map(
+      ({key}) => key,
+    ),
   open(state, id) {
+    const {groupBy: tag} = tableOf(state, 'statements');
+    if (tag !== null) return showLoadOf(state, cellFilter(tag, id));
     const statement = selectedStatement(state);
     return statement ? openStatement(state, id, statement) : noEffects(state);
   },
@@ -50,9 +59,33 @@ function Statements() {
     table: tableOf(state, 'statements'),
   }));
   const shown = useConsole(shownWindow);
+  const {load, window, past, tables} = useConsole(state => ({
+    load: state.load,
+    window: state.window,
+    past: state.past,
+    tables: state.tables,
+  }));
+  const groups = useMemo(() => statementGroups({load, window, past, tables}), [load, window, past, tables]);
   const rows = useMemo(() => arrangeStatements(shown, table), [shown, table]);
   const eviction = evictionText(snapshot);
   const choice = choiceText(snapshot) ?? hiddenText(snapshot);
+  if (table.groupBy !== null)
+    return (
+      <>
+        <Box flexShrink={0}>
+          <Text role="muted" wrap="wrap">
+            {' busy sessions seen in statements with the tag; pg_stat_statements has no figures of one'}
+          </Text>
+        </Box>
+        <Table
+          rows={groups}
+          table={unsorted(table)}
+          columns={statementGroupColumns(table.groupBy)}
+          idOf={({key}) => key}
+          emptyText="no session was busy"
+        />
+      </>
+    );
   return (
     <>
       {eviction !== null && (

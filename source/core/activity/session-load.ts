@@ -143,8 +143,8 @@ function toBucket(snapshot: Snapshot, at_ms: number, {known, statements}: Known)
       event: kind.event,
       query_id: backend.query_id,
       statement: statementOf(backend, statements),
-      operation: operationOf(backend.tags),
-      route: backend.tags.route ?? '',
+      operation: tagOf(backend.tags, 'operation'),
+      route: tagOf(backend.tags, 'route'),
       application_name: backend.application_name,
       usename: backend.usename,
       datname: backend.datname,
@@ -182,7 +182,13 @@ function eventOf(backend: Backend): Pick<LoadOf, 'class' | 'event'> {
   return {class: known ?? 'other', event: `${type}:${wait_event}`};
 }
 
-/** Prisma writes `User.findMany`, and from 7.1 on with what was asked for after a colon (@prisma/sqlcommenter-query-insights). */
-function operationOf({prismaQuery = ''}: Record<string, string>): string {
-  return prismaQuery.replace(/:.*/s, '');
+/**
+ * '' without it. Prisma writes the operation as `User.findMany`, and from 7.1 on with what was asked for after a colon
+ * (@prisma/sqlcommenter-query-insights).
+ */
+export function tagOf(
+  {prismaQuery = '', route = ''}: Record<string, string>,
+  tag: 'route' | 'operation',
+): string {
+  return tag === 'route' ? route : prismaQuery.replace(/:.*/s, '');
 }
