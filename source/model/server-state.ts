@@ -1,5 +1,6 @@
 import type {Maintenance} from './recipe-data.ts';
-import type {Replication, WriteState} from './server-facts.ts';
+import type {Replication, SequenceUse, WriteState} from './server-facts.ts';
+import type {CommandProgress, HostReading, IoState, ProgressRate, ServerLog} from './server-work.ts';
 
 /**
  * What the Server view shows beyond sessions and statements: read while it is open, and by `poolctl snapshot`. Each part
@@ -11,6 +12,13 @@ export type ServerState = {
   write_state?: WriteState;
   wal?: WalState;
   autovacuum?: AutovacuumState;
+  io?: IoState;
+  /** Commands whose progress the server reports, the longest first. */
+  progress?: (CommandProgress & ProgressRate)[];
+  host?: HostReading;
+  server_log?: ServerLog;
+  /** A fact of the assessment, which is not read more often for the view. */
+  sequences?: SequenceUse[];
 };
 
 /** WAL, its archive and checkpoints; of a standby, what it receives and replays. */

@@ -10,9 +10,39 @@ export type ServerIo = {
   wal: {records: number; full_page_images: number; bytes: number; buffers_full: number} | null;
   /** Relations of the connected database with their indexes, those first that most was read for. */
   relations: {name: string; read_bytes: number; hit_bytes: number}[];
+  /** Of all databases. */
+  deadlocks: number;
+  temp_bytes: number;
   shared_buffers_bytes: number;
   /** Reads and writes are timed only with it. */
   is_timed: boolean;
+};
+
+/** The counters, and what they rose by over the last minute; absent with one reading, or after a reset. */
+export type IoState = Omit<ServerIo, 'relations'> & {rates?: IoRates};
+
+/** What was read and written between two readings. Rates are per second of the server's clock. */
+export type IoRates = {
+  interval_ms: number;
+  /** By kind of process, what reads and writes most first; null before PostgreSQL 16. */
+  processes: ProcessIo[] | null;
+  wal: {bytes_per_second: number; full_page_share: number | null; buffers_full_per_second: number} | null;
+  /** Relations of the connected database, with their indexes, that blocks were read for; the most first, at most 20. */
+  relations: {name: string; read_bytes_per_second: number; share: number; hit_ratio: number}[];
+  deadlocks_per_minute: number;
+  temp_bytes_per_second: number;
+};
+
+export type ProcessIo = {
+  backend_type: string;
+  read_bytes_per_second: number;
+  /** Without blocks that a relation grows by. */
+  write_bytes_per_second: number;
+  extend_bytes_per_second: number;
+  /** Of one read; null if reads are not timed, or there were none. */
+  read_ms: number | null;
+  evictions_per_second: number;
+  fsyncs_per_second: number;
 };
 
 export type IoCounter = {
@@ -59,6 +89,14 @@ export type CommandProgress = {
   waits_for: {pid: number; description: string} | null;
 };
 
+/** How fast a command's phase goes, and when that phase ends. */
+export type ProgressRate = {
+  done_ratio: number | null;
+  per_second: number | null;
+  /** null while it is not known: with one reading, in a new phase, without a total, or while nothing moves. */
+  left_ms: number | null;
+};
+
 /** The machine that the server runs on, from its /proc; counters since its start. */
 export type HostReading =
   | {kind: 'elsewhere'; reason: string}
@@ -75,7 +113,12 @@ export type HostReading =
       disks: {what: 'data directory' | 'WAL'; path: string; size_bytes: number; free_bytes: number}[];
       /** Why a file system is not known; null if all are. */
       disks_unknown: string | null;
+      /** Over the last half minute; absent with one reading. */
+      shares?: CpuShares;
     };
+
+/** Shares of the time of all cores between two readings, 0 to 1. */
+export type CpuShares = {busy: number; iowait: number; steal: number; interval_ms: number};
 
 /** Errors and deadlocks of the end of the server's log. */
 export type ServerLog = {

@@ -1,4 +1,4 @@
-import type {HostReading} from '../../model/server-work.ts';
+import type {CpuShares, HostReading} from '../../model/server-work.ts';
 
 type Here = Extract<HostReading, {kind: 'here'}>;
 
@@ -69,9 +69,7 @@ export function whyElsewhere({pid, started_s, client_port}: Backend, files: Proc
   return Math.abs(begun_s - started_s) <= startTolerance_s ? null : away;
 }
 
-/** Shares of the time of all cores between two readings, 0 to 1; null with one reading. */
-export type CpuShares = {busy: number; iowait: number; steal: number; interval_ms: number};
-
+/** null if no time has passed. */
 export function cpuShares(before: Here, now: Here): CpuShares | null {
   const ticks = now.cpu.total - before.cpu.total;
   // The kernel's idle and iowait may go back a little (proc_stat(5)).

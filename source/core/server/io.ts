@@ -1,27 +1,9 @@
-import type {IoCounter, ServerIo} from '../../model/server-work.ts';
+import type {IoCounter, IoRates, ProcessIo, ServerIo} from '../../model/server-work.ts';
 
 /** So many relations are read, those first that most was read for. */
 export const mostRelations = 300;
 
-/** What was read and written between two readings. Rates are per second of the server's clock. */
-export type IoRates = {
-  interval_ms: number;
-  /** By kind of process, what reads or writes most first; null before PostgreSQL 16. */
-  processes: ProcessIo[] | null;
-  wal: {bytes_per_second: number; full_page_share: number | null; buffers_full_per_second: number} | null;
-  /** Relations of the connected database, with their indexes, that blocks were read for; the most first. */
-  relations: {name: string; read_bytes_per_second: number; share: number; hit_ratio: number}[];
-};
-
-type ProcessIo = {
-  backend_type: string;
-  read_bytes_per_second: number;
-  write_bytes_per_second: number;
-  /** Of one read; null if reads are not timed, or there were none. */
-  read_ms: number | null;
-  evictions_per_second: number;
-  fsyncs_per_second: number;
-};
+const mostShown = 20;
 
 /** null if there is no time between them, or the counters were reset meanwhile. */
 export function ioRates(before: ServerIo, now: ServerIo): IoRates | null {
@@ -34,7 +16,9 @@ export function ioRates(before: ServerIo, now: ServerIo): IoRates | null {
     interval_ms,
     processes: counters,
     wal: walOver(before, now, seconds),
-    relations: relationsOver(before, now, seconds),
+    relations: relationsOver(before, now, seconds).slice(0, mostShown),
+    deadlocks_per_minute: (Math.max(0, now.deadlocks - before.deadlocks) / seconds) * 60,
+    temp_bytes_per_second: Math.max(0, now.temp_bytes - before.temp_bytes) / seconds,
   };
 }
 
@@ -52,26 +36,30 @@ function processesOver(
     // A combination appears in the view with its first operation.
     const over = (read: (of: IoCounter) => number) => read(counter) - (since === undefined ? 0 : read(since));
     const sum = sums.get(counter.backend_type) ?? {...noSums};
-    // Blocks of a relation that grows are written by extending it; WAL has its own figures.
+    // WAL has its own figures.
     if (counter.object !== 'wal') {
       sum.reads += over(({reads}) => reads);
       sum.read_bytes += over(({read_bytes}) => read_bytes);
       sum.read_time_ms += over(({read_time_ms}) => read_time_ms);
-      sum.write_bytes += over(({write_bytes, extend_bytes}) => write_bytes + extend_bytes);
+      sum.write_bytes += over(({write_bytes}) => write_bytes);
+      sum.extend_bytes += over(({extend_bytes}) => extend_bytes);
       sum.evictions += over(({evictions}) => evictions);
     }
     sum.fsyncs += over(({fsyncs}) => fsyncs);
     sums.set(counter.backend_type, sum);
   }
   return [...sums]
-    .map(([backend_type, {reads, read_bytes, read_time_ms, write_bytes, evictions, fsyncs}]) => ({
-      backend_type,
-      read_bytes_per_second: read_bytes / seconds,
-      write_bytes_per_second: write_bytes / seconds,
-      read_ms: reads > 0 && read_time_ms > 0 ? read_time_ms / reads : null,
-      evictions_per_second: evictions / seconds,
-      fsyncs_per_second: fsyncs / seconds,
-    }))
+    .map(
+      ([backend_type, {reads, read_bytes, read_time_ms, write_bytes, extend_bytes, evictions, fsyncs}]) => ({
+        backend_type,
+        read_bytes_per_second: read_bytes / seconds,
+        write_bytes_per_second: write_bytes / seconds,
+        extend_bytes_per_second: extend_bytes / seconds,
+        read_ms: reads > 0 && read_time_ms > 0 ? read_time_ms / reads : null,
+        evictions_per_second: evictions / seconds,
+        fsyncs_per_second: fsyncs / seconds,
+      }),
+    )
     .sort((a, b) => bytesOf(b) - bytesOf(a));
 }
 
@@ -80,13 +68,26 @@ type Sums = {
   read_bytes: number;
   read_time_ms: number;
   write_bytes: number;
+  extend_bytes: number;
   evictions: number;
   fsyncs: number;
 };
-const noSums: Sums = {reads: 0, read_bytes: 0, read_time_ms: 0, write_bytes: 0, evictions: 0, fsyncs: 0};
+const noSums: Sums = {
+  reads: 0,
+  read_bytes: 0,
+  read_time_ms: 0,
+  write_bytes: 0,
+  extend_bytes: 0,
+  evictions: 0,
+  fsyncs: 0,
+};
 
-function bytesOf({read_bytes_per_second, write_bytes_per_second}: ProcessIo): number {
-  return read_bytes_per_second + write_bytes_per_second;
+function bytesOf({
+  read_bytes_per_second,
+  write_bytes_per_second,
+  extend_bytes_per_second,
+}: ProcessIo): number {
+  return read_bytes_per_second + write_bytes_per_second + extend_bytes_per_second;
 }
 
 function walOver(before: ServerIo, now: ServerIo, seconds: number): IoRates['wal'] {

@@ -1,4 +1,4 @@
-import type {CommandProgress} from '../../model/server-work.ts';
+import type {CommandProgress, ProgressRate} from '../../model/server-work.ts';
 import {formatBytes, formatCount} from '../text/format.ts';
 
 /** A row of a pg_stat_progress_* view, and the session that runs the command. */
@@ -105,14 +105,6 @@ function countOf({command, figures}: ProgressRow, phase: string): Count {
   if (best === undefined || best.done === null) return {done: null, total: null, unit: null};
   return {...best, done: best.total === null ? best.done : Math.min(best.done, best.total)};
 }
-
-/** How fast a command's phase goes, and when that phase ends. */
-export type ProgressRate = {
-  done_ratio: number | null;
-  per_second: number | null;
-  /** null while it is not known: with one reading, in a new phase, without a total, or while nothing moves. */
-  left_ms: number | null;
-};
 
 /** `earlier`: the same command in earlier readings, oldest first. */
 export function progressRate(now: CommandProgress, earlier: readonly CommandProgress[]): ProgressRate {

@@ -1,12 +1,30 @@
 import {readFile, stat, statfs} from 'node:fs/promises';
 import {join} from 'node:path';
-import {parseLoad, parseMemory, parseStat, whyElsewhere} from '../../core/server/host.ts';
+import {cpuShares, parseLoad, parseMemory, parseStat, whyElsewhere} from '../../core/server/host.ts';
 import type {HostReading} from '../../model/server-work.ts';
 import type {Connection} from '../connect/connect.ts';
 import {serverQuery} from '../queries/query.ts';
 
+/** Rates are over at most this much. */
+const longest_ms = 30_000;
+
+/** A reader that remembers its readings of the last half minute. */
+export function createHostReader(): (connection: HostConnection) => Promise<HostReading> {
+  let earlier: Extract<HostReading, {kind: 'here'}>[] = [];
+  return async connection => {
+    const now = await readHost(connection);
+    if (now.kind === 'elsewhere') return now;
+    earlier = [...earlier.filter(({at_ms}) => now.at_ms - at_ms <= longest_ms), now];
+    const [first] = earlier;
+    const shares = first === undefined ? null : cpuShares(first, now);
+    return {...now, ...(shares !== null && {shares})};
+  };
+}
+
+type HostConnection = Pick<Connection, 'client' | 'request'>;
+
 /** The host's figures where poolctl runs on the server's machine, which is proved each time. Throws the server's errors. */
-export async function readHost(connection: Connection, proc = '/proc'): Promise<HostReading> {
+export async function readHost(connection: HostConnection, proc = '/proc'): Promise<HostReading> {
   const found = await findServerHere(connection, proc);
   if (typeof found === 'string') return {kind: 'elsewhere', reason: found};
   const [statText, loadText, memoryText] = await Promise.all(
@@ -22,7 +40,7 @@ export async function readHost(connection: Connection, proc = '/proc'): Promise<
 
 /** Only a local connection can lead to this machine; a tunnel's end is local, too, so the process itself is looked at. */
 export async function findServerHere(
-  {client, request}: Pick<Connection, 'client' | 'request'>,
+  {client, request}: HostConnection,
   proc = '/proc',
 ): Promise<ServerHere | string> {
   const host = request.hostaddr ?? request.host;

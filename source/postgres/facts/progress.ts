@@ -1,15 +1,33 @@
 import {applicationNameSql} from '../../core/pool/reported-pool.ts';
-import {decodeProgress, type ProgressRow} from '../../core/server/progress.ts';
+import {decodeProgress, type ProgressRow, progressRate} from '../../core/server/progress.ts';
 import {redactSecrets} from '../../core/text/redact.ts';
-import type {CommandProgress} from '../../model/server-work.ts';
+import type {CommandProgress, ProgressRate} from '../../model/server-work.ts';
 import {isoTime, type PgClient} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
+
+/** Rates are over at most this much. */
+const longest_ms = 60_000;
+
+/** A reader that remembers its readings of the last minute. */
+export function createProgressReader(): (
+  connection: Pick<Connection, 'client'>,
+) => Promise<(CommandProgress & ProgressRate)[]> {
+  let earlier: CommandProgress[] = [];
+  return async connection => {
+    const now = await readProgress(connection);
+    const commands = now.map(each => ({...each, ...progressRate(each, earlier)}));
+    earlier = [...earlier, ...now].filter(({pid, at}) =>
+      now.some(each => each.pid === pid && Date.parse(each.at) - Date.parse(at) <= longest_ms),
+    );
+    return commands;
+  };
+}
 
 /**
  * Every command whose progress the server reports, the longest first. Which views there are is asked once for each
  * connection, so that those of a later version are read, too. Throws the server's errors.
  */
-export async function readProgress({client}: Connection): Promise<CommandProgress[]> {
+export async function readProgress({client}: Pick<Connection, 'client'>): Promise<CommandProgress[]> {
   const views = await progressViews(client);
   const {rows} = await client.query<ProgressRow>({text: progressText(views)});
   return rows.map(row => {

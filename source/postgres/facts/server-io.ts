@@ -1,11 +1,30 @@
-import {mostRelations} from '../../core/server/io.ts';
-import type {IoCounter, ServerIo} from '../../model/server-work.ts';
+import {ioRates, mostRelations} from '../../core/server/io.ts';
+import type {IoCounter, IoState, ServerIo} from '../../model/server-work.ts';
 import {isoTime} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, serverQuery} from '../queries/query.ts';
 
+/** Rates are over at most this much. */
+const longest_ms = 60_000;
+
+/** A reader that remembers its readings of the last minute. */
+export function createIoReader(): (connection: IoConnection) => Promise<IoState> {
+  let earlier: ServerIo[] = [];
+  return async connection => {
+    const now = await readServerIo(connection);
+    earlier = earlier.filter(({at}) => Date.parse(now.at) - Date.parse(at) <= longest_ms);
+    const [first] = earlier;
+    const rates = first === undefined ? null : ioRates(first, now);
+    earlier = rates === null ? [now] : [...earlier, now];
+    const {relations: _, ...counters} = now;
+    return {...counters, ...(rates !== null && {rates})};
+  };
+}
+
+type IoConnection = Pick<Connection, 'client' | 'server_version_num'>;
+
 /** Counters of I/O, WAL and of the relations that most was read for, in one round trip. Throws the server's errors. */
-export async function readServerIo({client, server_version_num}: Connection): Promise<ServerIo> {
+export async function readServerIo({client, server_version_num}: IoConnection): Promise<ServerIo> {
   const text = (query: typeof ioCountersQuery) => pickVariant(query, server_version_num).text;
   const [counters, totals, relations] = await Promise.all([
     client.query<IoCounter>({text: text(ioCountersQuery)}),
@@ -14,7 +33,17 @@ export async function readServerIo({client, server_version_num}: Connection): Pr
   ]);
   const [row] = totals.rows;
   if (row === undefined) throw new Error('the server returned no row');
-  const {at, shared_buffers_bytes, is_timed, wal_records, wal_fpi, wal_bytes, wal_buffers_full} = row;
+  const {
+    at,
+    deadlocks,
+    temp_bytes,
+    shared_buffers_bytes,
+    is_timed,
+    wal_records,
+    wal_fpi,
+    wal_bytes,
+    wal_buffers_full,
+  } = row;
   return {
     at: isoTime(at) ?? at,
     counters: server_version_num >= 160_000 ? counters.rows : null,
@@ -28,6 +57,8 @@ export async function readServerIo({client, server_version_num}: Connection): Pr
             buffers_full: wal_buffers_full ?? 0,
           },
     relations: relations.rows,
+    deadlocks,
+    temp_bytes,
     shared_buffers_bytes,
     is_timed,
   };
@@ -35,6 +66,8 @@ export async function readServerIo({client, server_version_num}: Connection): Pr
 
 type TotalsRow = {
   at: string;
+  deadlocks: number;
+  temp_bytes: number;
   shared_buffers_bytes: number;
   is_timed: boolean;
   wal_records: number | null;
@@ -66,14 +99,15 @@ WHERE coalesce(i.reads, 0) + coalesce(i.writes, 0) + coalesce(i.extends, 0) + co
 /** clock_timestamp(): pg_stat_io and the blocks of relations are read beside it, not at the transaction's start. */
 const totals = (wal: string, from: string) => `
 SELECT /* poolctl */ clock_timestamp()::text AS at, pg_size_bytes(current_setting('shared_buffers')) AS shared_buffers_bytes,
-  current_setting('track_io_timing')::bool AS is_timed, ${wal}${from}`;
+  current_setting('track_io_timing')::bool AS is_timed, d.deadlocks, d.temp_bytes, ${wal}
+FROM (SELECT sum(s.deadlocks)::int8 AS deadlocks, sum(s.temp_bytes)::int8 AS temp_bytes FROM pg_stat_database s) d${from}`;
 
 export const ioTotalsQuery = serverQuery('poolctl_io_totals', {
   13: totals(
     'NULL::int8 AS wal_records, NULL::int8 AS wal_fpi, NULL::float8 AS wal_bytes, NULL::int8 AS wal_buffers_full',
     '',
   ),
-  14: totals('w.wal_records, w.wal_fpi, w.wal_bytes::float8, w.wal_buffers_full', '\nFROM pg_stat_wal w'),
+  14: totals('w.wal_records, w.wal_fpi, w.wal_bytes::float8, w.wal_buffers_full', ', pg_stat_wal w'),
 });
 
 /** Blocks of tables with their TOAST and indexes. What most was read for since the statistics were reset comes first. */

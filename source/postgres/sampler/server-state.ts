@@ -2,17 +2,23 @@ import {comparable, walRates} from '../../core/server/wal-rates.ts';
 import type {ServerState, WalState} from '../../model/server-state.ts';
 import type {Connection} from '../connect/connect.ts';
 import {readAutovacuum} from '../facts/autovacuum.ts';
+import {createHostReader} from '../facts/host.ts';
 import {readMaintenance} from '../facts/maintenance.ts';
+import {createProgressReader} from '../facts/progress.ts';
 import {readReplication} from '../facts/replication.ts';
+import {createIoReader} from '../facts/server-io.ts';
+import {readServerLog} from '../facts/server-log.ts';
 import {readWal} from '../facts/wal.ts';
 import {readWriteState} from '../facts/write-state.ts';
 import type {Sections} from './sections.ts';
 
-type ReadConnection = Pick<Connection, 'client' | 'features' | 'server_version_num'>;
+type ReadConnection = Pick<Connection, 'client' | 'features' | 'request' | 'server_version_num'>;
+
+type ReadPart = Exclude<keyof ServerState, 'sequences'>;
 
 /** A reader of each part: it sends its queries at once, and gets what it read before. */
 type Readers = {
-  [Part in keyof ServerState]-?: (
+  [Part in ReadPart]-?: (
     connection: ReadConnection,
     before: ServerState[Part],
   ) => Promise<NonNullable<ServerState[Part]>>;
@@ -43,16 +49,20 @@ export function createServerStateReader(
       return now;
     },
     autovacuum: readAutovacuum,
+    io: createIoReader(),
+    progress: createProgressReader(),
+    host: createHostReader(),
+    server_log: readServerLog,
   };
-  async function readPart(part: keyof ServerState): Promise<void> {
+  async function readPart(part: ReadPart): Promise<void> {
     const read = readers[part] as (of: ReadConnection, before: unknown) => Promise<unknown>;
-    state = {...state, [part]: await read(connection, state[part])};
+    const now = await read(connection, state[part]);
+    // Only then: meanwhile other parts were read.
+    state = {...state, [part]: now};
   }
   return {
     read: () =>
-      (Object.keys(readers) as (keyof ServerState)[]).map(part =>
-        attempt(`server.${part}`, () => readPart(part)),
-      ),
+      (Object.keys(readers) as ReadPart[]).map(part => attempt(`server.${part}`, () => readPart(part))),
     state: () => state,
   };
 }

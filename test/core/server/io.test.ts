@@ -28,6 +28,8 @@ const reading = (second: number, parts: Partial<ServerIo> = {}): ServerIo => ({
     counters: [],
     wal: null,
     relations: [],
+    deadlocks: 0,
+    temp_bytes: 0,
     shared_buffers_bytes: 1,
     is_timed: true,
   },
@@ -50,12 +52,12 @@ it('adds up what each kind of process read and wrote', () => {
   expect(ioRates(before, now)?.processes).toEqual([
     {
       backend_type: 'client backend',
-      ...{read_bytes_per_second: 3500, write_bytes_per_second: 0, read_ms: 0.5},
+      ...{read_bytes_per_second: 3500, write_bytes_per_second: 0, extend_bytes_per_second: 0, read_ms: 0.5},
       ...{evictions_per_second: 2, fsyncs_per_second: 3},
     },
     {
       backend_type: 'checkpointer',
-      ...{read_bytes_per_second: 0, write_bytes_per_second: 300, read_ms: null},
+      ...{read_bytes_per_second: 0, write_bytes_per_second: 300, extend_bytes_per_second: 0, read_ms: null},
       ...{evictions_per_second: 0, fsyncs_per_second: 1},
     },
   ]);

@@ -1,4 +1,5 @@
 import type {LoggedError} from '../../../model/server-work.ts';
+import type {Backend, Snapshot} from '../../../model/snapshot.ts';
 import {counted} from '../../text/format.ts';
 import type {Context} from '../context.ts';
 import type {Pool} from './failing-part.ts';
@@ -15,11 +16,7 @@ export function recentErrors({snapshot, facts}: Context, datname: string | null 
   return (facts.server_log?.errors ?? [])
     .filter(({last_at}) => last_at !== null && now_ms - Date.parse(last_at) <= recentMs)
     .flatMap(error => {
-      // A pid is used again: its session has to be older than the error.
-      const session = snapshot.backends.find(
-        ({pid, backend_start}) =>
-          pid === error.pid && Date.parse(backend_start ?? '') <= Date.parse(error.last_at ?? ''),
-      );
+      const session = sessionOf(error, snapshot);
       const database = error.datname ?? session?.datname ?? null;
       if (datname !== null && database !== datname) return [];
       const usename = error.usename ?? session?.usename ?? null;
@@ -27,6 +24,16 @@ export function recentErrors({snapshot, facts}: Context, datname: string | null 
       return [{...error, pool: usename === null ? null : {application_name, usename}}];
     })
     .sort((a, b) => b.count - a.count);
+}
+
+/** The session that met an error, if it is still open. A pid is used again, so it has to be older than the error. */
+export function sessionOf(
+  {pid, last_at}: Pick<LoggedError, 'pid' | 'last_at'>,
+  {backends}: Pick<Snapshot, 'backends'>,
+): Backend | undefined {
+  return backends.find(
+    each => each.pid === pid && Date.parse(each.backend_start ?? '') <= Date.parse(last_at ?? ''),
+  );
 }
 
 /** `23505 duplicate key value violates unique constraint "users_email_key", 412 times in the server log`. */

@@ -2,14 +2,31 @@ import type {ServerState} from '../../../model/server-state.ts';
 import type {Snapshot} from '../../../model/snapshot.ts';
 import {autovacuum} from './autovacuum.ts';
 import {checkpoints} from './checkpoints.ts';
+import {errors} from './errors.ts';
 import {horizon} from './horizon.ts';
+import {host} from './host.ts';
+import {io} from './io.ts';
+import {progress} from './progress.ts';
 import {replication} from './replication.ts';
+import {sequences} from './sequences.ts';
 import type {Seen, Topic, TopicRow} from './topic.ts';
 import {wal} from './wal.ts';
 import {wraparound} from './wraparound.ts';
 
 /** In the order of the Server view. A topic is a file here and a line in this list. */
-const topics: readonly Topic[] = [horizon, wraparound, autovacuum, replication, wal, checkpoints];
+const topics: readonly Topic[] = [
+  horizon,
+  wraparound,
+  autovacuum,
+  replication,
+  wal,
+  checkpoints,
+  io,
+  host,
+  progress,
+  sequences,
+  errors,
+];
 
 export type ServerRow = TopicRow & {topic: string};
 
