@@ -175,6 +175,14 @@ test.each<[code: string, expected: string, files?: Record<string, string>]>([
     'n/1/n',
   ],
   [
+    'const all = [prisma.post.count()]; all.push(...ids.map((id: number) => prisma.user.count())); await prisma.$transaction(all)',
+    '1/n/n',
+  ],
+  [
+    'const plan = () => { if (ids.length > 5) return {writes: []}; return {writes: ids.map((id: number) => prisma.user.count())}; }; const {writes} = plan(); await Promise.all(writes)',
+    'n/1/n',
+  ],
+  [
     'const add = (list: unknown[]) => list.push(prisma.user.count()); const all = []; add(all); add(all); await Promise.all(all)',
     '2/1/2',
   ],

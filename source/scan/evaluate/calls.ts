@@ -3,7 +3,7 @@ import {nameOfKey, unwrap} from '../code/nodes.ts';
 import {moduleExports} from '../code/project.ts';
 import {branch, type Cost, sequence} from './cost.ts';
 import {constantName} from './expressions.ts';
-import {callListMethod, emptyList, isListMethod, mapLimited, waitForAll} from './lists.ts';
+import {addTo, callListMethod, emptyList, isListMethod, mapLimited, spreadInto, waitForAll} from './lists.ts';
 import {prismaCall} from './prisma-client.ts';
 import {textOf} from './statements.ts';
 import {awaited, costOf, join, unknown, type Value} from './values.ts';
@@ -89,6 +89,16 @@ export function createCalls(walk: Walk, callFunction: CallFunction): Pick<Walk, 
     const owner = walk.evaluate(callee.object, at);
     const found = prismaCall(walk, node, awaited(owner), name, at);
     if (found !== null) return found;
+    if (owner.kind === 'list' && (name === 'push' || name === 'unshift')) {
+      for (const each of node.arguments) {
+        const {module} = at.scope;
+        const value = walk.evaluate(each.type === 'SpreadElement' ? each.argument : each, at);
+        if (each.type === 'SpreadElement')
+          spreadInto(owner, value, textOf(module.text, each), {module, node: each});
+        else addTo(owner, value, at);
+      }
+      return unknown;
+    }
     const values = argumentsOf(node, at);
     const isPromise = callee.object.type === 'Identifier' && callee.object.name === 'Promise';
     if (isPromise && /^(?:all|allSettled|race|any)$/.test(name))

@@ -2,7 +2,7 @@ import type {ArrayExpression, JSXElement, Node, ObjectExpression} from '@oxc-pro
 import {childrenOf, isFunction, nameOfKey} from '../code/nodes.ts';
 import {type Cost, figuresOf, sequence} from './cost.ts';
 import {branches, certainBranch} from './functions.ts';
-import {emptyList} from './lists.ts';
+import {emptyList, spreadInto} from './lists.ts';
 import {assign} from './names.ts';
 import {rawQuery} from './prisma-client.ts';
 import {textOf} from './statements.ts';
@@ -153,18 +153,9 @@ function listOf(walk: Walk, node: ArrayExpression, at: At): Value {
     if (each.type !== 'SpreadElement') {
       list.items.push(value);
       if (list.length !== null) list.length++;
-    } else if (value.kind === 'list') {
-      list.items.push(...value.items);
-      list.each ??= value.each;
-      list.length = list.length === null || value.length === null ? null : list.length + value.length;
     } else {
-      list.length = null;
-      list.each ??= {
-        value: unknown,
-        count: null,
-        over: textOf(at.scope.module.text, each),
-        site: {module: at.scope.module, node: each},
-      };
+      const {module} = at.scope;
+      spreadInto(list, value, textOf(module.text, each), {module, node: each});
     }
   }
   return list;

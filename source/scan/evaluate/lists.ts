@@ -1,10 +1,10 @@
 import type {Node} from '@oxc-project/types';
-import {type Cost, isNothing, sequence} from './cost.ts';
+import {type Cost, isNothing, type Site, sequence} from './cost.ts';
 import {awaited, costOf, join, type ListValue, type Loop, unknown, type Value} from './values.ts';
 import type {At, Walk} from './walk.ts';
 
 export function emptyList(length: unknown, loop: Loop | null = null): ListValue {
-  return {kind: 'list', length: typeof length === 'number' ? length : null, items: [], each: null, loop};
+  return {kind: 'list', length: typeof length === 'number' ? length : null, items: [], each: [], loop};
 }
 
 /** How often a loop over a list runs. Code loops over no empty list: what fills it was not seen. */
@@ -20,7 +20,7 @@ const passing = new Set(
 );
 
 export function isListMethod(name: string): boolean {
-  return iterating.has(name) || passing.has(name) || name === 'push' || name === 'unshift';
+  return iterating.has(name) || passing.has(name);
 }
 
 /** A method of an array, or of what may be one: `over` is its text. */
@@ -42,14 +42,10 @@ export function callListMethod(
   at: At,
 ): Value {
   const list = receiver.kind === 'list' ? receiver : emptyList(null);
-  if (name === 'push' || name === 'unshift') {
-    if (receiver.kind === 'list') add(receiver, values, at);
-    return unknown;
-  }
   const [callback = unknown] = values;
   if (!iterating.has(name) || callback.kind !== 'function')
     return passing.has(name) ? shortened(list, name, values) : unknown;
-  const item = list.items.reduce(join, list.each?.value ?? unknown);
+  const item = itemOf(list);
   const count = passesOver(list);
   const out: Cost[] = [];
   const isReduce = name.startsWith('reduce');
@@ -63,7 +59,7 @@ export function callListMethod(
       at.out.push({kind: 'loop', body: own, count, isParallel: false, isPaging: false, over, site});
     return {
       ...emptyList(name === 'map' ? count : null, at.loop),
-      each: {value: result, count, over, site},
+      each: [{value: result, count, over, site}],
     };
   }
   // forEach and the others do not wait: an async function runs for all items at once, but in reduce for one after another.
@@ -80,28 +76,33 @@ function shortened(list: ListValue, name: string, values: readonly Value[]): Lis
   return {...list, length: Math.max(0, to.value - start)};
 }
 
-/** In a loop that began after the list, an item per pass. */
-function add(list: ListValue, values: readonly Value[], at: At): void {
+/** `list.push(value)`: in a loop that began after the list, an item per pass. */
+export function addTo(list: ListValue, value: Value, at: At): void {
   if (at.loop === list.loop) {
-    list.items.push(...values);
-    if (list.length !== null) list.length += values.length;
-    return;
+    list.items.push(value);
+    if (list.length !== null) list.length++;
+  } else if (at.loop !== null) {
+    const {count, over, node} = at.loop;
+    list.length = count;
+    list.each.push({value, count, over, site: {module: at.scope.module, node}});
   }
-  const {count, over, node} = at.loop ?? {count: null, over: '', node: null};
-  if (node === null) return;
-  list.length = count;
-  list.each = {
-    value: values.reduce(both, unknown),
-    count,
-    over,
-    site: {module: at.scope.module, node},
-  };
 }
 
-function both(a: Value, b: Value): Value {
-  return a.kind === 'pending' && b.kind === 'pending'
-    ? {kind: 'pending', cost: sequence([a.cost, b.cost]), value: unknown}
-    : join(a, b);
+/** `[...other]`, `list.push(...other)`; `over` is its text. */
+export function spreadInto(list: ListValue, other: Value, over: string, site: Site): void {
+  if (other.kind === 'list') {
+    list.items.push(...other.items);
+    list.each.push(...other.each);
+    list.length = list.length === null || other.length === null ? null : list.length + other.length;
+  } else {
+    list.length = null;
+    list.each.push({value: unknown, count: null, over, site});
+  }
+}
+
+/** What any of its items may be. */
+export function itemOf({items, each}: ListValue): Value {
+  return [...items, ...each.map(({value}) => value)].reduce(join, unknown);
 }
 
 /** Promise.all and its kin: every item at once. */
@@ -109,8 +110,7 @@ export function waitForAll(walk: Walk, list: Value, node: Node, at: At): Value {
   if (list.kind !== 'list') return unknown;
   const site = {module: at.scope.module, node};
   const parts = list.items.map(each => walk.settle(each, node, at)).filter(each => !isNothing(each));
-  if (list.each !== null) {
-    const {value, count, over} = list.each;
+  for (const {value, count, over, site: place} of list.each) {
     const body = walk.settle(value, node, at);
     if (!isNothing(body))
       parts.push({
@@ -120,7 +120,7 @@ export function waitForAll(walk: Walk, list: Value, node: Node, at: At): Value {
         isParallel: true,
         isPaging: false,
         over,
-        site: list.each.site,
+        site: place,
       });
   }
   const [only] = parts;
@@ -130,7 +130,7 @@ export function waitForAll(walk: Walk, list: Value, node: Node, at: At): Value {
     kind: 'pending',
     isRunning: true,
     cost: parts.length === 0 ? {kind: 'sequence', parts: []} : cost,
-    value: {...list, items, each: null},
+    value: {...list, items, each: []},
   };
 }
 

@@ -147,8 +147,7 @@ function transaction(walk: Walk, node: Call, at: At): Value {
   const given = argument === undefined ? unknown : walk.evaluate(argument, at);
   if (given.kind === 'list') {
     const costs = given.items.map(each => walk.settle(each, node, at));
-    if (given.each !== null) {
-      const {value, count, over, site: place} = given.each;
+    for (const {value, count, over, site: place} of given.each) {
       costs.push({
         kind: 'loop',
         body: walk.settle(value, node, at),

@@ -3,7 +3,7 @@ import {exits, leavesLoop, unwrap} from '../code/nodes.ts';
 import {createAwaits} from './awaits.ts';
 import {branch, type Cost, isNothing, sequence} from './cost.ts';
 import {certainBranch} from './functions.ts';
-import {passesOver} from './lists.ts';
+import {itemOf, passesOver} from './lists.ts';
 import {assign, bind} from './names.ts';
 import {unusedParts} from './records.ts';
 import {awaited, join, type Loop, unknown, type Value} from './values.ts';
@@ -191,7 +191,7 @@ function runLoop(walk: Walk, node: LoopNode, at: At): void {
   } else if (node.type === 'ForOfStatement' || node.type === 'ForInStatement') {
     const list = awaited(walk.evaluate(node.right, at));
     loop = {count: passesOver(list), over: textOf(module.text, node.right), node};
-    const item = list.kind === 'list' ? (list.items[0] ?? list.each?.value ?? unknown) : unknown;
+    const item = list.kind === 'list' ? itemOf(list) : unknown;
     bindTarget(walk, node.left, item, {...at, out});
     if (node.type === 'ForOfStatement' && node.await) out.push(walk.settle(item, node, at));
   }

@@ -16,7 +16,7 @@ export type ListValue = {
   /** The first items, as far as they are known. */
   items: Value[];
   /** What the others are, where a list is made by `map` or filled in a loop. */
-  each: {value: Value; count: number | null; over: string; site: Site} | null;
+  each: {value: Value; count: number | null; over: string; site: Site}[];
   /** The loop in which it is made. */
   loop: Loop | null;
 };
@@ -59,6 +59,14 @@ export function join(a: Value, b: Value): Value {
   if (a.kind === 'list' && b.kind === 'list') {
     const longer = a.length === null || (b.length !== null && a.length >= b.length) ? a : b;
     return longer;
+  }
+  if (a.kind === 'object' && b.kind === 'object') {
+    const members = new Map(a.members);
+    for (const [name, value] of b.members) {
+      const own = members.get(name) ?? unknown;
+      members.set(name, own.kind === 'object' ? own : join(own, value));
+    }
+    return {...a, members};
   }
   return a;
 }
