@@ -3,6 +3,7 @@ import analyzeStaleTables from './analyze-stale-tables.ts';
 import applyIndexes from './apply-indexes.ts';
 import cancelRunawayStatements from './cancel-runaway-statements.ts';
 import cancelStatements from './cancel-statements.ts';
+import controlPgBouncer from './control-pgbouncer.ts';
 import dropReplicationSlot from './drop-replication-slot.ts';
 import dropUnusedIndexes from './drop-unused-indexes.ts';
 import enableStatementStatistics from './enable-statement-statistics.ts';
@@ -32,6 +33,7 @@ export const recipes: Recipe[] = [
   widenColumn,
   analyzeStaleTables,
   dropReplicationSlot,
+  controlPgBouncer,
   prismaMigrateLock,
   enableStatementStatistics,
   cancelStatements,

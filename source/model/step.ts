@@ -15,6 +15,15 @@ export type Sql = {
    * What the query reaches is checked on the server before it runs.
    */
   functions?: readonly string[];
+  /** Set for a command that goes to PgBouncer's admin console instead of the server. */
+  console?: PoolerCommand;
+};
+
+export type PoolerCommand = {
+  /** Which PgBouncer, by address and configuration file: no other gets the command. */
+  pooler: string;
+  /** Of the rows of a SHOW only those with these values. */
+  where?: Record<string, string>;
 };
 
 /** A serialisable check: run `query` and compare `column` of its first row with `value`. */

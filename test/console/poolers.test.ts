@@ -1,44 +1,10 @@
 import {expect, it} from 'vitest';
+import controlPgBouncer from '../../recipes/control-pgbouncer.ts';
 import {noDiagnosisData, withFacts} from '../../source/core/recipe/diagnose.ts';
-import type {Pooler, PoolerReading} from '../../source/model/pooler.ts';
+import type {PoolerReading} from '../../source/model/pooler.ts';
+import {createPooler} from '../helpers/pooler.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
 import {open, play, press, read, rowsOf, screenOf} from './played.ts';
-
-const client = {database: 'shop', user: 'app', application_name: 'web', client_addr: '10.0.0.7'};
-const none = {sv_active: 0, sv_idle: 0, sv_used: 0, sv_tested: 0, sv_login: 0, cl_waiting: 0, maxwait_ms: 0};
-const pooler: Pooler = {
-  address: '10.0.0.2:6432',
-  version: '1.24.1',
-  config_file: '/etc/pgbouncer/pgbouncer.ini',
-  settings: {
-    pool_mode: 'transaction',
-    default_pool_size: 2,
-    max_client_conn: 100,
-    query_wait_timeout_ms: 120_000,
-    max_prepared_statements: 200,
-  },
-  databases: [
-    {
-      ...{name: 'shop', host: '10.0.0.1', port: 5432, database: 'shop_app', pool_size: 2, max_connections: 0},
-      ...{current_connections: 2, is_paused: false, is_disabled: false},
-      ...{transactions_per_second: 120, average_transaction_ms: 4},
-    },
-  ],
-  pools: [
-    {
-      ...{...none, database: 'shop', user: 'app', pool_mode: 'transaction'},
-      ...{cl_active: 2, cl_waiting: 12, maxwait_ms: 4100, sv_active: 2},
-    },
-    {...none, database: 'shop', user: 'jobs', pool_mode: 'session', cl_active: 1},
-  ],
-  clients: [
-    {...client, client_port: 4001, state: 'waiting', wait_ms: 4100, server_pid: null},
-    {...client, client_port: 4002, state: 'active', wait_ms: null, server_pid: 11},
-  ],
-  servers: [11, 12].map(pid => ({
-    ...{database: 'shop', user: 'app', state: 'active', server_addr: '10.0.0.1', server_port: 5432, pid},
-  })),
-};
 
 /** The second reading knows what PgBouncer said after the first. */
 function watching(columns: number, rows: number, reading: PoolerReading) {
@@ -55,9 +21,14 @@ function watching(columns: number, rows: number, reading: PoolerReading) {
   const at = (second: number) =>
     read({...createSnapshot({backends}), at: `2026-01-01T00:02:0${second}.000000Z`});
   const diagnosisData = withFacts(noDiagnosisData, {facts: {pooler: reading}, unread: []});
-  return play(open(columns, rows), at(1), {kind: 'diagnosis-data', at_ms: 0, diagnosisData}, at(2)).state;
+  return play(
+    open(columns, rows, {recipes: [controlPgBouncer]}),
+    at(1),
+    {kind: 'diagnosis-data', at_ms: 0, diagnosisData},
+    at(2),
+  ).state;
 }
-const known = {pooler, problem: null};
+const known = {pooler: createPooler(), problem: null};
 
 it.each([
   [80, 24],
@@ -100,4 +71,16 @@ it('says in one line why no PgBouncer is shown, and what to do', () => {
   };
   const state = press(watching(100, 24, {pooler: null, problem}), '8');
   expect(screenOf(state)).toContain('no PgBouncer is known; name its admin console: --pooler URL');
+});
+
+it('r on a pool opens its finding, or the recipe set to its database', () => {
+  const state = press(watching(120, 40, known), '8', 'j');
+  expect(press(state, 'r').overlay).toMatchObject({
+    kind: 'finding',
+    id: expect.stringContaining('pooler:shop/app'),
+  });
+  expect(press(state, 'j', 'r').wizard).toMatchObject({
+    recipe: 'control-pgbouncer',
+    params: {database: 'shop'},
+  });
 });

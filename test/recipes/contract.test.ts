@@ -136,6 +136,11 @@ const stated: Record<string, {does: RegExp; whom: RegExp; costs: RegExp}> = {
     whom: /analyze public\.orders/,
     costs: /Query plans may change/,
   },
+  'control-pgbouncer': {
+    does: /pause shop in PgBouncer/,
+    whom: /PgBouncer 1\.24\.1 at 10\.0\.0\.2:6432 .*Clients of shop then wait.*: 3 connected now, 12 waiting/s,
+    costs: /disconnects one that has waited for 2m00s.*resumed at once and the step fails/s,
+  },
   'drop-replication-slot': {
     does: /drop replication slot standby_berlin/,
     whom: /no consumer is connected to it/,

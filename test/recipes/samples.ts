@@ -3,6 +3,7 @@ import type {RecipeData} from '../../source/model/recipe-data.ts';
 import type {ReplicationSlot} from '../../source/model/server-facts.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createCatalog, createIndex, createProposal} from '../helpers/catalog.ts';
+import {createPooler} from '../helpers/pooler.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
 
 /** Data for which a recipe has something to do. The contract tests use it. */
@@ -72,6 +73,11 @@ export const samples: Record<string, Sample> = {
       },
     },
     params: {app: '/app'},
+  },
+  'control-pgbouncer': {
+    snapshot: leaking,
+    facts: {pooler: {pooler: createPooler(), problem: null}},
+    params: {action: 'pause', database: 'shop'},
   },
   'drop-replication-slot': {
     snapshot: createSnapshot(),

@@ -19,6 +19,7 @@ import {type Connection, connect} from '../../postgres/connect/connect.ts';
 import {localMachine} from '../../postgres/connect/machine.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
 import {createExecutor} from '../../postgres/executor/executor.ts';
+import {poolerRequest} from '../../postgres/facts/pooler.ts';
 import {connectToWatch, readSnapshot} from '../connection.ts';
 import {writeWithoutWaiting} from '../console-terminal.ts';
 import {type CliContext, createPrompt, type Output, printMessage} from '../context.ts';
@@ -43,7 +44,10 @@ export function openEngine(
   request: ConnectionRequest,
   {flags, watching, onNotice}: EngineOptions,
 ): {engine: Engine; identity: Omit<RunIdentity, 'target' | 'server'>} {
-  const executor = createExecutor(() => connectForExecution(request, watching()));
+  const executor = createExecutor(
+    () => connectForExecution(request, watching()),
+    () => poolerRequest({request, is_pooled: watching()?.is_pooled ?? false}),
+  );
   return {
     engine: {
       executor,

@@ -184,11 +184,13 @@ function checkDocument({query, expect}: Verification<AnySql>) {
 }
 
 /** A statement as executed, with its secrets masked. */
-function sqlDocument({text, values}: AnySql) {
+function sqlDocument({text, values, console}: AnySql) {
   const secret = secretParameters(text);
   return {
     sql: maskSecrets(text),
     values: values.map((value, at) => (secret.has(at + 1) ? '***' : shownValue(value))),
+    // PgBouncer's admin console gets it, not the server.
+    ...(console !== undefined && {console}),
   };
 }
 

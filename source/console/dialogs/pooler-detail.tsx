@@ -11,7 +11,7 @@ import {useConsole} from '../components/context.ts';
 import {Page} from '../components/page.tsx';
 import {BlankRow, Heading, Properties, type Property, PropertyRows, Prose} from '../components/prose.tsx';
 import {Text} from '../components/text.tsx';
-import {poolerOf, poolerRole} from '../rows/poolers.ts';
+import {paramsOfPooler, poolerOf, poolerRole} from '../rows/poolers.ts';
 
 /** A pool of PgBouncer: the verdict, its server connections as the server sees them, and its clients. */
 export function PoolerDetail({id}: {id: string}) {
@@ -40,6 +40,16 @@ export function PoolerDetail({id}: {id: string}) {
       <BlankRow />
       <Properties properties={propertiesOf(queue, pooler)} />
       {prepared && <PropertyRows name="prepared" value={`${prepared.detail}; ${prepared.remedy}`} />}
+      <BlankRow />
+      <Heading>what can be done</Heading>
+      <PropertyRows
+        name="r"
+        nameWidth={4}
+        nameRole="key"
+        value={`control-pgbouncer, for ${Object.entries(paramsOfPooler(queue))
+          .map(([key, value]) => `${key}=${value}`)
+          .join(' ')}`}
+      />
       <BlankRow />
       <Heading>server connections</Heading>
       {sessions.length === 0 && <Prose text={noSessions(queue)} />}

@@ -1,6 +1,8 @@
 import {type PoolerQueue, type PoolerVerdict, poolerPoolName, poolerQueues} from '../../core/pool/pooler.ts';
+import {writeText} from '../../core/recipe/parameters.ts';
 import {formatAge} from '../../core/text/format.ts';
 import type {Pooler} from '../../model/pooler.ts';
+import type {ParameterValues} from '../../model/recipe.ts';
 import type {Role} from '../screen/line.ts';
 import {tableOf} from '../state/browsing.ts';
 import type {ConsoleState} from '../state/state.ts';
@@ -48,6 +50,11 @@ export function poolerOf(
 ): PoolerQueue | undefined {
   if (!assessment?.pooler || snapshot === null) return undefined;
   return poolerQueues(assessment.pooler, snapshot.backends).find(queue => poolerId(queue) === id);
+}
+
+/** What `control-pgbouncer` takes to mean the database of this pool. */
+export function paramsOfPooler({pool, verdict}: PoolerQueue): ParameterValues {
+  return {database: writeText(pool.database), ...(verdict === 'paused' && {action: 'resume'})};
 }
 
 const verdictRoles: Record<PoolerVerdict, Role> = {

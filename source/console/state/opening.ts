@@ -3,6 +3,7 @@ import {writeText} from '../../core/recipe/parameters.ts';
 import {parseSessionId, sessionId} from '../../core/sessions/session.ts';
 import type {Finding, ParameterValues} from '../../model/recipe.ts';
 import type {BudgetGroup} from '../../model/snapshot.ts';
+import {paramsOfPooler, poolerId, poolerOf} from '../rows/poolers.ts';
 import {recipeOfPool} from '../rows/pools.ts';
 import {
   filterOfFinding,
@@ -92,6 +93,12 @@ export function openRecipeOfRow(state: ConsoleState): UpdateResult | null {
     return openWizard(state, finding?.recipe ?? 'kill-idle-sessions', finding ?? null, {
       pid: sessionId(backend),
     });
+  }
+  const queue = poolerOf(state, selectedId(state) ?? '');
+  if (state.view === 'pools' && queue !== undefined) {
+    const found = state.findings.find(({subject}) => subject === poolerId(queue));
+    if (found) return openFinding(state, found);
+    return openWizard(state, 'control-pgbouncer', null, paramsOfPooler(queue));
   }
   const pool = selectedPool(state);
   if (pool !== undefined && state.snapshot !== null) {

@@ -153,7 +153,8 @@ async function withCleanup(
   } catch (error) {
     // Do not leave it running on the server after poolctl exits.
     if (interruption.expired.aborted) await interruption.waitBriefly(executor.cancel()).catch(() => {});
-    const left = `what it left behind could not be removed (${messageOf(error)}): undo this run, or run repair-invalid-indexes`;
+    const or = cleanup.apply.console === undefined ? ', or run repair-invalid-indexes' : '';
+    const left = `what it left behind could not be removed (${messageOf(error)}): undo this run${or}`;
     return {...result, message: `${result.message}; ${left}`, has_leftover: true};
   }
 }

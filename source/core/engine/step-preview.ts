@@ -198,7 +198,10 @@ export function valueLines(kind: Kind, sql: AnySql): StepLine[] {
 /** The lines of a statement, with its values at the end of the last. */
 function queryLines(kind: Kind, lead: string, sql: AnySql): StepLine[] {
   const values = valuesOf(sql);
-  return withEnd(sqlLines(kind, lead, sql), values === null ? '' : ` with ${values}`);
+  return withEnd(
+    sqlLines(kind, lead, sql),
+    values === null ? '' : sql.console ? ` ${values}` : ` with ${values}`,
+  );
 }
 
 /** `SET name = 'value'`, one per line. */
@@ -241,8 +244,13 @@ function meaningOf({query, expect}: Verification<AnySql>): string | null {
   return `not: ${refusals.map(text => text.replaceAll("''", "'")).join('; ')}`;
 }
 
-/** `$1 = 4711, $2 = "app"` with secrets masked; null without values. */
-function valuesOf({text, values}: AnySql): Showable | null {
+/** `$1 = 4711, $2 = "app"` with secrets masked, or which PgBouncer gets the command; null without values. */
+function valuesOf({text, values, console}: AnySql): Showable | null {
+  if (console !== undefined) {
+    const where = Object.entries(console.where ?? {}).map(([column, value]) => `${column} = ${value}`);
+    const rows = where.length === 0 ? '' : `, row ${where.join(', ')},`;
+    return escapeJson(`in PgBouncer ${console.pooler}${rows}`);
+  }
   if (values.length === 0) return null;
   const secret = secretParameters(text);
   return values

@@ -29,6 +29,11 @@ export function poolerPoolName({database, user}: Pick<PoolerPool, 'database' | '
   return `${database}/${user}`;
 }
 
+/** Identifies a PgBouncer by its address and its configuration file: it has no identity of its own. */
+export function poolerIdentity({address, config_file}: Pick<Pooler, 'address' | 'config_file'>): string {
+  return `${address} ${config_file}`.trim();
+}
+
 /** Every pool, those with the longest wait first. */
 export function poolerQueues(pooler: Pooler, backends: readonly Backend[]): PoolerQueue[] {
   const links = poolerLinks(pooler, backends);

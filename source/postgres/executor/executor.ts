@@ -3,18 +3,24 @@ import {holds} from '../../core/engine/step.ts';
 import {AbortError, BugError, exitCodes} from '../../core/errors.ts';
 import {compareServers, serverDifference, serverDoubt} from '../../core/server/server-identity.ts';
 import type {Executor} from '../../model/ports.ts';
+import type {Sql} from '../../model/step.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import type {Connection} from '../connect/connect.ts';
-import {hostAndPort, noActingThroughPooler} from '../connect/request.ts';
+import {type ConnectionRequest, hostAndPort, noActingThroughPooler} from '../connect/request.ts';
 import {readServerProof} from '../server/server-proof.ts';
 import {execute, readRows} from './execute.ts';
+import {createPoolerExecutor} from './pooler-executor.ts';
 
 /**
  * Executes steps over its own connection, which `connect` opens at the first step and again after a loss: at most one,
- * and only to the bound server. If `connect` throws (AbortError), nothing was sent. Other errors of `apply` are the
+ * and only to the bound server. Steps for PgBouncer go to its admin console, which `findPooler` locates. If `connect` throws (AbortError), nothing was sent. Other errors of `apply` are the
  * server's, or mean that the connection was lost.
  */
-export function createExecutor(connect: () => Promise<Connection>): Executor & {pid(): number | null} {
+export function createExecutor(
+  connect: () => Promise<Connection>,
+  findPooler: () => ConnectionRequest | null = () => null,
+): Executor & {pid(): number | null} {
+  const pooler = createPoolerExecutor(findPooler);
   let current: ProvenConnection | null = null;
   let bound: ServerIdentity | null = null;
 
@@ -43,26 +49,29 @@ export function createExecutor(connect: () => Promise<Connection>): Executor & {
     return connection;
   }
 
+  async function read(query: Sql, timeout_ms: number) {
+    return query.console === undefined ? readRows(await open(), query, timeout_ms) : pooler.read(query);
+  }
+
   return {
     bind(server) {
       bound = server;
     },
     async apply(step) {
+      if (step.apply.console !== undefined) return pooler.apply(step);
       const connection = await open(isSameStart);
       return execute(connection, step);
     },
     async verify({query, expect}, timeout_ms) {
       const deadline = performance.now() + timeout_ms;
       for (let pause_ms = 10; ; pause_ms = Math.min(200, pause_ms * 2)) {
-        const [row] = await readRows(await open(), query, timeout_ms);
+        const [row] = await read(query, timeout_ms);
         if (holds(expect, row)) return true;
         if (performance.now() + pause_ms > deadline) return false;
         await sleep(pause_ms);
       }
     },
-    async read(query, timeout_ms) {
-      return readRows(await open(), query, timeout_ms);
-    },
+    read,
     async explain(statement) {
       const {rawClient, request, server_version_num} = await open();
       const {explainStatement} = await import('../planner/explain.ts');
@@ -76,6 +85,7 @@ export function createExecutor(connect: () => Promise<Connection>): Executor & {
       return lines;
     },
     async cancel() {
+      pooler.cancel();
       const pid = current?.client.processID;
       if (pid === undefined || pid === null) return;
       const canceller = await connectToBound(isSameStart);
@@ -93,7 +103,7 @@ export function createExecutor(connect: () => Promise<Connection>): Executor & {
     async close() {
       const connection = current;
       current = null;
-      await connection?.close();
+      await Promise.all([connection?.close(), pooler.close()]);
     },
   };
 }

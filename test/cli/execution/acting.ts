@@ -57,14 +57,15 @@ export type Acting = {
   document(): Record<string, unknown> & {steps: Record<string, unknown>[]};
 };
 
-/** `run` and `undo` with real parts: their own connections as `user`, and a journal in a temporary folder. */
+/** `run` and `undo` with real parts: their own connections as `user`, a PgBouncer's console, and a journal in a temporary folder. */
 export async function createActing(
   server: TestServer,
-  options: {user?: string; journal?: string; recipes?: readonly Recipe[]} = {},
+  options: {user?: string; journal?: string; recipes?: readonly Recipe[]; pooler?: string} = {},
 ): Promise<Acting> {
   const file = options.journal ?? join(await temporaryFolder(), 'journal.jsonl');
   const user = options.user === undefined ? {} : {user: options.user, password: 'secret'};
-  const request = requestTo(server.url(user));
+  const pooler = options.pooler === undefined ? null : requestTo(options.pooler);
+  const request = {...requestTo(server.url(user)), pooler};
   const watching: Connection = await connect(request, {purpose: 'watch'});
   onTestFinished(() => watching.close());
   const journal = openJournal(file);
@@ -75,7 +76,10 @@ export async function createActing(
     read: () => readOnce(watching, {rates_over_ms: null}),
     load: needs => readRecipeData(watching, needs),
     engine: {
-      executor: createExecutor(() => connect(request, {purpose: 'act'})),
+      executor: createExecutor(
+        () => connect(request, {purpose: 'act'}),
+        () => pooler,
+      ),
       files: localFiles,
       journal,
       clock,

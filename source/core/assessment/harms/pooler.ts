@@ -1,8 +1,10 @@
+import type {Pooler} from '../../../model/pooler.ts';
 import type {Act, Finding} from '../../../model/recipe.ts';
 import type {Backend} from '../../../model/snapshot.ts';
 import {groupBy} from '../../group-by.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {type PoolerQueue, type PoolerVerdict, poolerPoolName, poolerQueues} from '../../pool/pooler.ts';
+import {writeText} from '../../recipe/parameters.ts';
 import {isIdleInTransaction} from '../../sessions/session.ts';
 import {counted, formatMs} from '../../text/format.ts';
 import type {Context} from '../context.ts';
@@ -17,7 +19,7 @@ export function examinePooler({snapshot, facts: {pooler}}: Context): Finding[] {
     .map(queue => {
       const {pool, database, verdict, reason, sessions} = queue;
       const cause = `pooler-${verdict.replace(' ', '-')}`;
-      const acts = actsOf(queue);
+      const acts = actsOf(queue, pooler, snapshot.budget.headroom);
       return {
         recipe: acts[0]?.recipe ?? cause,
         severity: pool.maxwait_ms >= (thresholds.pooler_max_wait_ms.critical ?? 0) ? 'critical' : 'warning',
@@ -70,15 +72,48 @@ function reasonsOf(
   ];
 }
 
-function actsOf(queue: PoolerQueue): Act[] {
-  if (queue.verdict === 'no server' || queue.verdict === 'logging in')
-    return [
-      advice(
-        "read why in PgBouncer's log: a wrong password, pg_hba.conf, no free slot, or an address that does not answer",
-        'PgBouncer tries again after server_login_retry',
-      ),
-    ];
-  return queue.verdict === 'full' ? endIdleActs(queue.sessions) : [];
+function actsOf(queue: PoolerQueue, pooler: Pooler, headroom: number): Act[] {
+  switch (queue.verdict) {
+    case 'paused':
+      return [
+        {
+          recipe: 'control-pgbouncer',
+          params: {action: 'resume', database: writeText(queue.pool.database)},
+          title: `resume ${queue.pool.database} in PgBouncer`,
+          frees: counted(queue.pool.cl_waiting, 'waiting client'),
+          costs: 'what it was paused for may not be done yet',
+        },
+      ];
+    case 'no server':
+    case 'logging in':
+      return [
+        advice(
+          "read why in PgBouncer's log: a wrong password, pg_hba.conf, no free slot, or an address that does not answer",
+          'PgBouncer tries again after server_login_retry',
+        ),
+      ];
+    case 'full':
+      return [...endIdleActs(queue.sessions), ...enlargeActs(queue, pooler, headroom)];
+    default:
+      return [];
+  }
+}
+
+/** Where the pool has the size of all, which can be changed at once, and the server has slots for it. */
+function enlargeActs({pool, database}: PoolerQueue, {settings, pools}: Pooler, headroom: number): Act[] {
+  const before = settings.default_pool_size;
+  if (database?.pool_size !== before || pool.sv_active < before) return [];
+  const size = before + Math.min(before, Math.floor(headroom / Math.max(1, pools.length)));
+  if (size === before) return [];
+  return [
+    {
+      recipe: 'control-pgbouncer',
+      params: {action: 'pool_size', pool_size: String(size)},
+      title: `raise default_pool_size from ${before} to ${size}`,
+      frees: counted(Math.min(pool.cl_waiting, size - before), 'waiting client'),
+      costs: 'more statements at the same time: where CPU or disk is the limit, each takes longer',
+    },
+  ];
 }
 
 /** Of the application with most sessions idle in transaction. */

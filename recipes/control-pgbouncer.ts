@@ -1,0 +1,291 @@
+import {AbortError, exitCodes, usageError} from '../source/core/errors.ts';
+import {poolerIdentity, poolerLinks, poolerPoolName} from '../source/core/pool/pooler.ts';
+import {
+  completeParams,
+  type ReadValue,
+  readChoice,
+  readInteger,
+  readText,
+  readValues,
+  writeText,
+} from '../source/core/recipe/parameters.ts';
+import {quoteIdentifier} from '../source/core/sql/quote.ts';
+import {counted, formatMs} from '../source/core/text/format.ts';
+import {didYouMean} from '../source/core/text/nearest.ts';
+import type {Pooler, PoolerDatabase} from '../source/model/pooler.ts';
+import type {Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';
+import type {RecipeData} from '../source/model/recipe-data.ts';
+import type {Snapshot} from '../source/model/snapshot.ts';
+import type {Sql, SqlStep, Verification} from '../source/model/step.ts';
+
+const actions = ['pause', 'resume', 'reconnect', 'pool_size'] as const;
+
+const parameters: Parameter[] = [
+  {
+    name: 'action',
+    description: 'pause or resume a database, reconnect its server connections, or change default_pool_size',
+    kind: 'choice',
+    choices: actions,
+    default: '',
+    is_required: true,
+  },
+  {
+    name: 'database',
+    description: 'Database as PgBouncer names it; not for pool_size, which is of all databases',
+    kind: 'text',
+    default: '',
+    suggest: (_, {pooler}) => (pooler?.pooler?.databases ?? []).map(({name}) => writeText(name)),
+  },
+  {
+    name: 'pool_size',
+    description: 'With action=pool_size: server connections of each pool (default_pool_size)',
+    kind: 'integer',
+    default: '',
+  },
+];
+
+/** The assessment recommends it, where clients wait in PgBouncer. */
+const recipe: Recipe = {
+  id: 'control-pgbouncer',
+  title: 'Pause, resume or resize PgBouncer',
+  summary:
+    "Pauses, resumes or reconnects a database in PgBouncer's admin console, or sets default_pool_size; undo resumes or sets it back",
+  parameters,
+  diagnose: () => [],
+  planRequires: () => ({pooler: true}),
+  defaults,
+  plan,
+};
+export default recipe;
+
+/** The one database that leads to the connected one. */
+function defaults({target}: Snapshot, {pooler}: RecipeData): ParameterValues {
+  const own = (pooler?.pooler?.databases ?? []).filter(({database}) => database === target.database);
+  const [only] = own;
+  return own.length === 1 && only !== undefined ? {database: writeText(only.name)} : {};
+}
+
+type What = {steps: SqlStep[]; skipped: Skipped[]; explanation: string[]};
+
+function plan(snapshot: Snapshot, params: ParameterValues, {pooler: reading}: RecipeData): Plan {
+  const read = readValues(params, parameters);
+  const action = readChoice('action', read('action'), actions);
+  if (!reading?.pooler)
+    throw new AbortError(reading?.problem?.reason ?? 'PgBouncer could not be read', {
+      exitCode: reading?.problem?.address ? exitCodes.connection : exitCodes.usage,
+      hint: reading?.problem?.remedy ?? '',
+    });
+  const {pooler} = reading;
+  const {steps, skipped, explanation} =
+    action === 'pool_size'
+      ? resize(pooler, read, snapshot)
+      : ofDatabase(action, {pooler, database: databaseOf(pooler, read), snapshot});
+  return {
+    recipe: recipe.id,
+    params: completeParams(params, parameters),
+    explanation: [identityText(pooler, snapshot), ...explanation],
+    steps,
+    skipped,
+    batch_size: 1,
+    pause_ms: 0,
+    slots_freed: 0,
+    watch_groups: [],
+  };
+}
+
+/** Which PgBouncer it is, and what proves that it is in front of this server. */
+function identityText(pooler: Pooler, {backends}: Snapshot): string {
+  const {version, databases} = pooler;
+  const count = poolerLinks(pooler, backends).size;
+  const names = databases.map(({name}) => name).join(', ');
+  const proof =
+    count > 0
+      ? `${counted(count, 'session')} here ${count === 1 ? 'is' : 'are'} its server connections`
+      : 'none of its server connections is a session here: that it leads to this server cannot be proven';
+  return `PgBouncer ${version} at ${poolerIdentity(pooler)}, with ${databases.length === 1 ? 'the database' : 'the databases'} ${names}; ${proof}.`;
+}
+
+function databaseOf({databases}: Pooler, read: ReadValue): PoolerDatabase {
+  const name = readText(read('database'));
+  if (name === null) throw usageError('database is not set', 'set it: --set database=NAME');
+  const found = databases.find(each => each.name === name);
+  if (found === undefined)
+    throw usageError(
+      `PgBouncer has no database "${name}"${didYouMean(
+        name,
+        databases.map(each => each.name),
+      )}`,
+      'SHOW DATABASES lists them.',
+    );
+  return found;
+}
+
+type InDatabase = {pooler: Pooler; database: PoolerDatabase; snapshot: Snapshot};
+
+function ofDatabase(action: Exclude<(typeof actions)[number], 'pool_size'>, on: InDatabase): What {
+  const {pooler, database, snapshot} = on;
+  const {name, is_paused} = database;
+  const pools = pooler.pools.filter(each => each.database === name);
+  const waiting = pools.reduce((sum, {cl_waiting}) => sum + cl_waiting, 0);
+  const active = pools.reduce((sum, {cl_active}) => sum + cl_active, 0);
+  const skip = (reason: string): What => ({
+    steps: [],
+    skipped: [{subject: `pooler:${name}`, description: `${action} ${name}`, reason}],
+    explanation: ['Nothing to do.'],
+  });
+  switch (action) {
+    case 'pause': {
+      if (is_paused) return skip('it is paused already');
+      if (snapshot.unavailable.some(({section}) => section === 'pooler'))
+        throw usageError(
+          'poolctl reads the server through this PgBouncer, and would wait there itself',
+          'Connect to the server directly, and name PgBouncer with --pooler.',
+        );
+      const timeout = pooler.settings.query_wait_timeout_ms;
+      return {
+        steps: [pauseStep(on)],
+        skipped: [],
+        explanation: [
+          `Clients of ${name} then wait until it is resumed: ${active} connected now, ${waiting} waiting.`,
+          ...(timeout ? [`PgBouncer disconnects one that has waited for ${formatMs(timeout)}.`] : []),
+          `PAUSE waits for transactions that are open${pools.some(({pool_mode}) => pool_mode === 'session') ? ', and in session mode for clients to disconnect' : ''}; if that takes more than ${formatMs(pauseWithinMs)}, it is resumed at once and the step fails.`,
+        ],
+      };
+    }
+    case 'resume':
+      if (!is_paused) return skip('it is not paused');
+      return {
+        steps: [resumeStep(on)],
+        skipped: [],
+        explanation: [
+          `${counted(waiting, 'client')} of ${name} waiting now ${waiting === 1 ? 'goes' : 'go'} on.`,
+        ],
+      };
+    case 'reconnect': {
+      const {current_connections: count} = database;
+      return {
+        steps: [reconnectStep(on)],
+        skipped: [],
+        explanation: [
+          `${counted(count, 'server connection')} of ${name} ${count === 1 ? 'is' : 'are'} replaced, each as soon as its client releases it: no client loses a statement. Idle ones are closed at once.`,
+          'New ones get what has changed for their role or address since.',
+        ],
+      };
+    }
+  }
+}
+
+const pauseWithinMs = 5000;
+
+const common = {kind: 'sql', lock: 'none', transaction: false, timeout_ms: 10_000} as const;
+
+function pauseStep(on: InDatabase): SqlStep {
+  const {name} = on.database;
+  const [paused, running] = [isPaused(on, 1), isPaused(on, 0)];
+  const resume = command(on.pooler, `RESUME ${quoteIdentifier(name)}`);
+  return {
+    ...common,
+    timeout_ms: pauseWithinMs,
+    title: `pause ${name} in PgBouncer`,
+    subject: `pooler:${name}`,
+    guard: running,
+    apply: command(on.pooler, `PAUSE ${quoteIdentifier(name)}`),
+    // One that is not done in time leaves the database paused.
+    cleanup: {guard: paused, apply: resume},
+    undo: {guard: paused, apply: resume, verify: running},
+    verify: paused,
+  };
+}
+
+function resumeStep(on: InDatabase): SqlStep {
+  const {undo: _, cleanup, apply, ...pause} = pauseStep(on);
+  const [paused, running] = [isPaused(on, 1), isPaused(on, 0)];
+  return {
+    ...pause,
+    title: `resume ${on.database.name} in PgBouncer`,
+    guard: paused,
+    apply: command(on.pooler, `RESUME ${quoteIdentifier(on.database.name)}`),
+    undo: {guard: running, apply, verify: paused, ...(cleanup && {cleanup})},
+    verify: running,
+  };
+}
+
+function reconnectStep(on: InDatabase): SqlStep {
+  const {name} = on.database;
+  return {
+    ...common,
+    title: `reconnect ${name} in PgBouncer`,
+    subject: `pooler:${name}`,
+    guard: isPaused(on, on.database.is_paused ? 1 : 0),
+    apply: command(on.pooler, `RECONNECT ${quoteIdentifier(name)}`),
+    undo: 'unneeded',
+    // PgBouncer has taken the command; connections in use follow when they are released.
+    verify: isPaused(on, on.database.is_paused ? 1 : 0),
+  };
+}
+
+/** Of the database that leads where it led in the preview. */
+function isPaused({pooler, database}: InDatabase, value: 0 | 1): Verification {
+  const {name, host, port, database: there} = database;
+  const where = {name, host: String(host), port: String(port), database: there};
+  return {
+    query: {text: 'SHOW DATABASES', values: [], console: {pooler: poolerIdentity(pooler), where}},
+    expect: {column: 'paused', op: '=', value},
+  };
+}
+
+function resize(pooler: Pooler, read: ReadValue, {budget}: Snapshot): What {
+  const before = pooler.settings.default_pool_size;
+  const size = readInteger('pool_size', read('pool_size'), 1);
+  const subject = 'pooler:default_pool_size';
+  if (size === before)
+    return {
+      steps: [],
+      skipped: [{subject, description: `default_pool_size = ${size}`, reason: 'it has that value already'}],
+      explanation: ['Nothing to do.'],
+    };
+  const own = new Set(pooler.databases.filter(each => each.pool_size !== before).map(({name}) => name));
+  const pools = pooler.pools.filter(({database}) => !own.has(database));
+  const more = (size - before) * pools.length;
+  const set = (value: number) => command(pooler, `SET default_pool_size = ${value}`);
+  const is = (value: number): Verification => ({
+    query: {
+      text: 'SHOW CONFIG',
+      values: [],
+      console: {pooler: poolerIdentity(pooler), where: {key: 'default_pool_size'}},
+    },
+    expect: {column: 'value', op: '=', value: String(value)},
+  });
+  return {
+    steps: [
+      {
+        ...common,
+        title: `set default_pool_size = ${size} in PgBouncer`,
+        subject,
+        guard: is(before),
+        apply: set(size),
+        undo: {guard: is(size), apply: set(before), verify: is(before)},
+        verify: is(size),
+      },
+    ],
+    skipped: [],
+    explanation: [
+      `Each pool gets up to ${counted(size, 'server connection')} instead of ${before}: ${pools.map(poolerPoolName).join(', ') || 'no pool yet'}.`,
+      ...(more > 0
+        ? [
+            `That is up to ${counted(more, 'session')} more on the server, which has ${counted(budget.headroom, 'free slot')}.`,
+          ]
+        : []),
+      ...(own.size > 0
+        ? [
+            `${[...own].join(', ')} ${own.size === 1 ? 'has a pool_size of its own, which' : 'have pool sizes of their own, which'} stays.`,
+          ]
+        : []),
+      `It lasts until PgBouncer's next RELOAD or restart: to keep it, write default_pool_size = ${size} into ${pooler.config_file || 'pgbouncer.ini'}.`,
+    ],
+  };
+}
+
+function command(pooler: Pooler, text: string): Sql {
+  return {text, values: [], console: {pooler: poolerIdentity(pooler)}};
+}
