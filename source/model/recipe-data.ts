@@ -72,6 +72,12 @@ export type Row = Record<string, unknown>;
 export type SessionFacts = {
   advisory_locks: AdvisoryHolder[];
   index_builds: IndexBuild[];
+  /** Temporary tables of the connected database. Before PostgreSQL 16 only those of sessions in a transaction. */
+  temp_tables?: {pid: number; count: number; bytes: number; names: string[]}[];
+  /** What COPY has copied so far. PostgreSQL 14+. */
+  copies?: {pid: number; command: string; relation: string | null; rows: number; done_ratio: number | null}[];
+  /** The tables of the connected database that a transaction has written to, or may have. */
+  written?: {pid: number; tables: string[]}[];
 };
 
 type AdvisoryHolder = {

@@ -66,6 +66,68 @@ describeEachMajor('sessions that others rely on', major => {
     expect(await server.query('SELECT pg_try_advisory_lock(4242) AS is_free')).toEqual([{is_free: true}]);
   });
 
+  it('are shown with the temporary tables, the tables written to and the rows copied that end with them', async () => {
+    const client = await open(
+      'cart',
+      'CREATE TEMP TABLE cart (id int)',
+      'CREATE TEMP TABLE totals (id int)',
+      'BEGIN',
+      'INSERT INTO orders VALUES (1001)',
+      'INSERT INTO cart VALUES (1)',
+    );
+    const copier = await server.connect({application_name: 'copier'});
+    copier.on('error', () => {});
+    copier.query("COPY orders FROM PROGRAM 'seq 2001 60000; sleep 600'").catch(() => {});
+    onTestFinished(
+      async () =>
+        void (await server.query(
+          "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'copier'",
+        )),
+    );
+    await expect
+      .poll(() =>
+        server.query(
+          "SELECT FROM pg_stat_activity WHERE application_name = 'copier' AND backend_xid IS NOT NULL",
+        ),
+      )
+      .toHaveLength(1);
+    const [pid] = await pidsOf(server, 'cart');
+    const [copy] = await pidsOf(server, 'copier');
+    const acting = await createActing(server);
+    await expect
+      .poll(
+        async () => {
+          await acting.run('terminate-sessions', {set: [`pid=${pid},${copy}`], dryRun: true});
+          return explanationOf(acting.document());
+        },
+        {timeout: 30_000},
+      )
+      .toMatch(
+        major < 14
+          ? /wrote to/
+          : new RegExp(
+              `${copy} runs COPY FROM of public\\.orders, [1-9]\\S* rows so far: they are rolled back\\.`,
+            ),
+      );
+    const explanation = explanationOf(acting.document());
+    expect(explanation).toContain(
+      `${pid} wrote to public.orders, or tried to: how many rows cannot be seen.`,
+    );
+    expect(explanation).toMatch(
+      new RegExp(
+        `${pid} has 2 temporary tables \\(cart, totals; \\d+\\.?\\d* ?\\w+\\), which end with it\\.`,
+      ),
+    );
+    expect(explanation).toContain('Temporary tables of other databases, settings, prepared statements');
+
+    await client.query('ROLLBACK');
+    await acting.run('terminate-sessions', {set: [`pid=${pid}`], dryRun: true});
+    const idleNow = explanationOf(acting.document());
+    expect(idleNow).not.toContain('wrote to');
+    // Before PostgreSQL 16 only a transaction shows whose they are.
+    if (major >= 16) expect(idleNow).toContain(`${pid} has 2 temporary tables`);
+  });
+
   it('a session that takes an advisory lock after the preview is skipped', async () => {
     const client = await open('becomes-leader', 'SELECT 1');
     const acting = await createActing(server, {user: 'oncall'});

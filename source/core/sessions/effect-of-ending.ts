@@ -2,7 +2,7 @@ import type {SessionFacts} from '../../model/recipe-data.ts';
 import type {Backend} from '../../model/snapshot.ts';
 import {redactLiterals} from '../sql/shown-sql.ts';
 import {statementName} from '../sql/statement-name.ts';
-import {counted, formatRatio} from '../text/format.ts';
+import {counted, formatBytes, formatCount, formatRatio} from '../text/format.ts';
 
 /** `end`: pg_terminate_backend(); `cancel`: pg_cancel_backend(). */
 type Ending = 'end' | 'cancel';
@@ -37,6 +37,7 @@ export function effectsOf(
     ...(ending === 'end' ? endedSessions(others, facts) : cancelledStatements(others, facts)),
     ...aboutEach(committed, ({pid}) => committedEffect(pid, ending)),
     ...aboutEach(others, session => unfinishedWork(session, facts)),
+    ...aboutEach(others, session => writtenWork(session, facts)),
     ...(ending === 'end'
       ? whatEndsWith(sessions, facts)
       : aboutEach(sessions, session => lockEffect(session, ending, facts))),
@@ -47,8 +48,9 @@ export function effectsOf(
 export function whatEndsWith(sessions: readonly Backend[], facts: SessionFacts | undefined): string[] {
   return [
     ...aboutEach(sessions, session => lockEffect(session, 'end', facts)),
+    ...aboutEach(sessions, session => tempTables(session, facts)),
     ...unheardErrors(sessions),
-    ...unseen(sessions),
+    ...unseen(sessions, facts),
   ];
 }
 
@@ -162,6 +164,28 @@ function leftBy(command: string): string {
     : 'Stopped, its work is lost.';
 }
 
+/** How much a transaction loses, as far as it shows: the rows of a COPY, else the tables. */
+function writtenWork({pid, backend_xid}: Backend, facts: SessionFacts | undefined): string | null {
+  const copy = facts?.copies?.find(each => each.pid === pid);
+  if (copy !== undefined) {
+    const {command, relation, rows, done_ratio} = copy;
+    const done = done_ratio === null ? '' : ` (${formatRatio(done_ratio, 0)} of its input)`;
+    const lost = command === 'COPY FROM' ? 'they are rolled back' : 'its client has a part';
+    return `${pid} runs ${command} of ${relation ?? 'a query'}, ${formatCount(rows)} rows so far${done}: ${lost}.`;
+  }
+  const tables = backend_xid === null ? undefined : facts?.written?.find(each => each.pid === pid)?.tables;
+  return tables === undefined
+    ? null
+    : `${pid} wrote to ${tables.join(', ')}, or tried to: how many rows cannot be seen.`;
+}
+
+function tempTables({pid}: Backend, facts: SessionFacts | undefined): string | null {
+  const own = facts?.temp_tables?.find(each => each.pid === pid);
+  if (own === undefined) return null;
+  const rest = own.count - own.names.length;
+  return `${pid} has ${counted(own.count, 'temporary table')} (${own.names.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}; ${formatBytes(own.bytes)}), which ${own.count === 1 ? 'ends' : 'end'} with it.`;
+}
+
 function lockEffect(session: Backend, ending: Ending, facts: SessionFacts | undefined): string | null {
   const locks = heldLocks(session, facts);
   if (locks === null) return null;
@@ -179,7 +203,7 @@ function heldLocks({pid}: Backend, facts: SessionFacts | undefined): string | nu
   return holder.count === 1 ? first : `${first} and ${holder.count - 1} more`;
 }
 
-function unseen(sessions: readonly Backend[]): string[] {
+function unseen(sessions: readonly Backend[], facts: SessionFacts | undefined): string[] {
   const pooled = sessions.filter(session => poolerOf(session) !== null);
   const [first] = pooled;
   return [
@@ -188,7 +212,7 @@ function unseen(sessions: readonly Backend[]): string[] {
       : [
           `${counted(pooled.length, 'session')} ${pooled.length === 1 ? 'is a server connection' : 'are server connections'} of ${poolerOf(first)}: the client that uses one just then gets an error, and the pooler opens another.`,
         ]),
-    'Temporary tables, settings, prepared statements and LISTEN of a session cannot be seen, and end with it.',
+    `${facts?.temp_tables === undefined ? 'Temporary tables' : 'Temporary tables of other databases'}, settings, prepared statements and LISTEN of a session cannot be seen, and end with it.`,
   ];
 }
 

@@ -2,7 +2,6 @@ import {advisoryLock} from '../../core/activity/awaited-object.ts';
 import type {
   AdvisoryLock,
   AdvisoryLockNeed,
-  IndexBuild,
   PreparedTransaction,
   SessionFacts,
   TableHolder,
@@ -50,12 +49,15 @@ export const advisoryLocksQuery = serverQuery('poolctl_advisory_locks', {
   'pg_locks.waitstart': advisoryLocksText("(date_part('epoch', now() - l.waitstart) * 1000)::int8"),
 });
 
-/** The advisory locks that sessions hold, and the indexes they build, in every database. Throws the server's errors. */
-export async function readSessionFacts({client, server_version_num}: Connection): Promise<SessionFacts> {
-  const {text} = pickVariant(sessionFactsQuery, server_version_num);
-  const {rows} = await client.query<SessionFactsRow>({text});
-  const [{locks, index_builds} = {locks: [], index_builds: []}] = rows;
+/** What sessions hold and do that ends with them. Throws the server's errors. */
+export async function readSessionFacts(connection: Connection): Promise<SessionFacts> {
+  const {text} = pickVariant(sessionFactsQuery, connection);
+  const {rows} = await connection.client.query<SessionFactsRow>({text});
+  const [row] = rows;
+  if (row === undefined) throw new Error('the server returned no row');
+  const {locks, ...facts} = row;
   return {
+    ...facts,
     advisory_locks: locks.map(({pid, count, database, keys}) => ({
       pid,
       count,
@@ -64,24 +66,25 @@ export async function readSessionFacts({client, server_version_num}: Connection)
         return isPrisma8 && !name.endsWith(')') ? `${name} (Prisma 8)` : name;
       }),
     })),
-    index_builds,
   };
 }
 
-type SessionFactsRow = {
+type SessionFactsRow = Omit<SessionFacts, 'advisory_locks'> & {
   locks: {
     pid: number;
     count: number;
     database: string;
     keys: [classid: number, objid: number, objsubid: number, isPrisma8: boolean][];
   }[];
-  index_builds: IndexBuild[];
 };
 
-/** A session has all its advisory locks in one database. Those of a prepared transaction have no pid. */
-export const sessionFactsQuery = serverQuery(
-  'poolctl_session_facts',
-  `
+/**
+ * - A session has all its advisory locks in one database. Those of a prepared transaction have no pid.
+ * - Temporary tables are in the schema of their session's number (InitTempTableNamespace in namespace.c), which a virtual
+ *   transaction begins with, and of which PostgreSQL 16 and later name the pid.
+ * - A transaction keeps RowExclusiveLock on what it writes to until it ends, also if no row was changed.
+ */
+const sessionFactsText = ({numbers, copies}: {numbers: string; copies: string}) => `
 WITH /* poolctl */ ${prisma8Keys}, locks AS (
   SELECT l.pid, count(*)::int4 AS count, min(d.datname::text) AS database,
     (array_agg(json_build_array(l.classid::int8, l.objid::int8, l.objsubid,
@@ -98,10 +101,40 @@ WITH /* poolctl */ ${prisma8Keys}, locks AS (
       WHEN p.tuples_total > 0 THEN least(1, p.tuples_done / p.tuples_total::float8) END AS done_ratio,
     nullif(p.current_locker_pid, 0) AS waits_for
   FROM pg_stat_progress_create_index p
-)
+), numbers AS (${numbers}), temp_tables AS (
+  SELECT n.pid, count(*)::int4 AS count, sum(pg_total_relation_size(c.oid))::int8 AS bytes,
+    (array_agg(c.relname::text ORDER BY c.relname))[1:3] AS names
+  FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace JOIN numbers n ON s.nspname = 'pg_temp_' || n.id
+  WHERE c.relpersistence = 't' AND c.relkind IN ('r', 'p')
+  GROUP BY n.pid
+), written AS (
+  SELECT l.pid, (array_agg(DISTINCT c.oid::regclass::text))[1:5] AS tables
+  FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+  WHERE l.locktype = 'relation' AND l.granted AND l.mode = 'RowExclusiveLock' AND c.relkind = 'r' AND c.relpersistence <> 't'
+    AND l.pid IS NOT NULL AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+  GROUP BY l.pid
+), copies AS (${copies})
 SELECT coalesce((SELECT json_agg(l ORDER BY l.pid) FROM locks l), '[]') AS locks,
-  coalesce((SELECT json_agg(b ORDER BY b.pid) FROM index_builds b), '[]') AS index_builds`,
-);
+  coalesce((SELECT json_agg(b ORDER BY b.pid) FROM index_builds b), '[]') AS index_builds,
+  coalesce((SELECT json_agg(t ORDER BY t.pid) FROM temp_tables t), '[]') AS temp_tables,
+  coalesce((SELECT json_agg(w ORDER BY w.pid) FROM written w), '[]') AS written,
+  coalesce((SELECT json_agg(c ORDER BY c.pid) FROM copies c), '[]') AS copies`;
+
+const numbersOfTransactions =
+  "SELECT DISTINCT split_part(l.virtualtransaction, '/', 1) AS id, l.pid FROM pg_locks l WHERE l.pid IS NOT NULL";
+const numbersOfBackends =
+  'SELECT b.id::text AS id, pg_stat_get_backend_pid(b.id) AS pid FROM pg_stat_get_backend_idset() AS b(id)';
+const copies = `
+  SELECT p.pid, p.command, CASE WHEN p.relid = 0 THEN NULL WHEN p.datname = current_database() THEN p.relid::regclass::text
+      ELSE p.relid::text END AS relation,
+    p.tuples_processed AS rows, CASE WHEN p.bytes_total > 0 THEN least(1, p.bytes_processed / p.bytes_total::float8) END AS done_ratio
+  FROM pg_stat_progress_copy p`;
+
+export const sessionFactsQuery = serverQuery('poolctl_session_facts', {
+  13: sessionFactsText({numbers: numbersOfTransactions, copies: 'SELECT 0 AS pid WHERE false'}),
+  pg_stat_progress_copy: sessionFactsText({numbers: numbersOfTransactions, copies}),
+  16: sessionFactsText({numbers: numbersOfBackends, copies}),
+});
 
 /** The prepared transactions of every database, oldest first. Throws the server's errors. */
 export async function readPreparedTransactions({

@@ -12,6 +12,7 @@ export const features = {
   'pg_stat_activity.query_id': 14,
   'pg_locks.waitstart': 14,
   'pg_stat_database.sessions_fatal': 14,
+  pg_stat_progress_copy: 14,
   'pg_stat_force_next_flush()': 15,
   'pg_stat_checkpointer.num_timed': 17,
 } as const satisfies Record<string, number>;
