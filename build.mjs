@@ -13,6 +13,7 @@ const options = {
     main: 'cli.tsx',
     'demo-traffic': 'source/demo/traffic-process.ts',
     'replay-worker': 'source/cli/replay/replay-worker.ts',
+    'scan-worker': 'source/cli/scan/scan-worker.ts',
     // What `import {defineRecipe} from 'poolctl'` resolves to where poolctl is installed.
     poolctl: 'source/poolctl.ts',
   },

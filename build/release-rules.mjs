@@ -7,7 +7,7 @@ export const bounds = {size: 3_500_000, unpackedSize: 12_000_000};
 const allowedPaths = [
   /^(package\.json|LICENSE|README\.md|CHANGELOG\.md)$/,
   /^dist\/kit\.cjs$/,
-  /^dist\/(cli|main|poolctl|kit|replay-worker|demo-traffic)\.js$/,
+  /^dist\/(cli|main|poolctl|kit|replay-worker|scan-worker|demo-traffic)\.js$/,
   /^dist\/chunks\/[\w.-]+\.js$/,
   /^dist\/chunks\/(libpg-query|oxc-parser)\.wasm$/,
   /^dist\/endpoints\/([\w-]+\/)?[\w-]+\.ts$/,

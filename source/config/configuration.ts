@@ -13,7 +13,7 @@ import {
 import {AbortError, exitCodes, usageError} from '../core/errors.ts';
 import {type Entry, type Fields, isTable, type Report, readFields, type Table} from './fields.ts';
 
-const settingKeys = ['recipes', 'protected', 'thresholds', 'applications', 'theme', 'read_only'];
+const settingKeys = ['recipes', 'protected', 'thresholds', 'applications', 'theme', 'read_only', 'source'];
 const urlNames = ['url', 'rescue_url', 'pooler_url'] as const;
 const urlKeys = urlNames.flatMap(name => [name, `${name}_env`, `${name}_command`]);
 
@@ -87,6 +87,7 @@ function readSettings(fields: Fields, base: TargetSettings, place: Place): Targe
   const {roles, applications} = base.protected_sessions;
   const theme = fields.choice('theme', themes) ?? base.theme;
   const readOnly = fields.has('read_only') ? fields.boolean('read_only') : base.read_only;
+  const source = fields.has('source') ? resolveFolder(fields.requiredText('source'), place) : base.source;
   const ownProtected = fields.fields('protected', ['roles', 'applications']);
   return {
     limits: {...base.limits, ...fields.limits('thresholds')},
@@ -96,6 +97,7 @@ function readSettings(fields: Fields, base: TargetSettings, place: Place): Targe
       applications: [...applications, ...ownProtected.texts('applications')],
     },
     ...(theme && {theme}),
+    ...(source && {source}),
     ...(readOnly !== undefined && {read_only: readOnly}),
     recipe_folders: [
       ...base.recipe_folders,

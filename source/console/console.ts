@@ -92,7 +92,14 @@ export async function openConsole(ports: ConsolePorts, options: ConsoleOptions):
   const writeFrame = (bytes: string) => ending.signal.aborted || pace.write(bytes);
   const screen = createScreen(writeFrame, theme, columns, rows);
   const {store, dispatch, batch} = createConsoleStore(
-    createState({columns, rows, ...options, recipes: ports.recipes, views}),
+    createState({
+      columns,
+      rows,
+      ...options,
+      recipes: ports.recipes,
+      views,
+      source_directory: ports.scan?.directory ?? null,
+    }),
     effect => effects.perform(effect),
   );
   const scroller = createScroller();

@@ -29,6 +29,8 @@ export type Effects = {
 /** Performs effects; their results come back as messages. */
 export function createEffects(ports: ConsolePorts, context: EffectContext): Effects {
   const {dispatch, terminal, quit} = context;
+  const warn = (error: unknown) =>
+    dispatch({kind: 'notice', notice: {text: messageOf(error).join('. '), severity: 'warning'}});
   const running = new Map<Plan, {interrupt: AbortController; ended: Promise<RunState | null>}>();
   let replaying: {interrupt: AbortController; ended: Promise<void>} | undefined;
   let isSuspended = false;
@@ -59,11 +61,13 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
       case 'show':
         return ports.sampler.setVisible(effect);
       case 'copy':
-        return void ports.copy(effect.text, terminal.write).then(
-          result =>
-            dispatch({kind: 'notice', notice: {text: copyNotice(effect.text, result), severity: 'info'}}),
-          error => dispatch(warning(messageOf(error).join('. '))),
-        );
+        return void ports
+          .copy(effect.text, terminal.write)
+          .then(
+            result =>
+              dispatch({kind: 'notice', notice: {text: copyNotice(effect.text, result), severity: 'info'}}),
+            warn,
+          );
       case 'describe-session':
         return void describeSession(ports, effect.backend, effect.isPast)
           .catch(messageOf)
@@ -84,11 +88,15 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
           .catch(error => ({entries: [], problem: messageOf(error).join(' '), unfinished: 0}))
           .then(journal => asked === lastJournalRequest && dispatch({kind: 'journal-read', ...journal}));
       }
-      case 'read-remembered':
-        return void ports.remembered?.read().then(
-          remembered => dispatch({kind: 'remembered', remembered}),
-          error => dispatch(warning(messageOf(error).join('. '))),
+      case 'scan':
+        return void ports.scan?.run().then(
+          result => dispatch({kind: 'scanned', result}),
+          error => dispatch({kind: 'scan-failed', message: messageOf(error).join('. ')}),
         );
+      case 'read-remembered':
+        return void ports.remembered
+          ?.read()
+          .then(remembered => dispatch({kind: 'remembered', remembered}), warn);
       case 'load-diagnosis-data':
         // It fails as a whole only when the connection is lost: the data known so far stays, and it is read again later.
         return void loadDiagnosisDataLazily(ports, effect).then(dispatch, () => {});
@@ -127,21 +135,18 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
         const asked = ++lastPastRequest;
         return void readPast(ports, effect).then(
           past => asked === lastPastRequest && dispatch({kind: 'past-read', ...past}),
-          error => dispatch(warning(messageOf(error).join('. '))),
+          warn,
         );
       }
       case 'read-window': {
         const {asked_ms} = effect;
         return void readBase(ports, effect).then(
           base => dispatch({kind: 'window-read', asked_ms, base}),
-          error => dispatch(warning(messageOf(error).join('. '))),
+          warn,
         );
       }
       case 'read-whole-recording':
-        return void readWholeRecording(ports).then(
-          whole => dispatch({kind: 'whole-recording', whole}),
-          error => dispatch(warning(messageOf(error).join('. '))),
-        );
+        return void readWholeRecording(ports).then(whole => dispatch({kind: 'whole-recording', whole}), warn);
       case 'play-on':
         clearTimeout(playing);
         playing = setTimeout(() => dispatch({kind: 'play-on'}), effect.after_ms);
@@ -151,10 +156,12 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
         clearTimeout(playing);
         return;
       case 'write-out':
-        return void ports.past.write(effect.file).then(
-          file => dispatch({kind: 'notice', notice: {text: `written to ${file}`, severity: 'info'}}),
-          error => dispatch(warning(messageOf(error).join('. '))),
-        );
+        return void ports.past
+          .write(effect.file)
+          .then(
+            file => dispatch({kind: 'notice', notice: {text: `written to ${file}`, severity: 'info'}}),
+            warn,
+          );
     }
   };
   return {
@@ -218,10 +225,6 @@ async function readBase({past}: ConsolePorts, {at_ms}: {at_ms: number}) {
 async function readWholeRecording({past}: ConsolePorts): Promise<WholeRecording> {
   const {readWhole} = await import('../core/assessment/whole-recording.ts');
   return readWhole(await past.recording(), () => new Promise(resolve => setImmediate(resolve)));
-}
-
-function warning(text: string): Message {
-  return {kind: 'notice', notice: {text, severity: 'warning'}};
 }
 
 async function describeSession(ports: ConsolePorts, backend: Backend, isPast: boolean): Promise<string[]> {

@@ -7,6 +7,7 @@ import type {Backend, Statement} from '../model/snapshot.ts';
 import type {ServerIdentity} from '../model/target.ts';
 import type {Remembered} from './state/browsing.ts';
 import type {JournalState} from './state/run.ts';
+import type {ScanResult} from './state/scan.ts';
 
 /** The snapshots of the last hour, or of a recording that is played. */
 export type PastPort = {
@@ -35,6 +36,8 @@ export type ConsolePorts = {
     params: ParameterValues,
     options: {signal: AbortSignal; onUpdate: (update: ReplayUpdate) => void},
   ): Promise<ReplayDocument>;
+  /** Scans the application's source in another process; absent where no folder was given. */
+  scan?: {directory: string; run(): Promise<ScanResult>};
   readJournal(): Promise<JournalState>;
   /** Reads what recipes require beyond the snapshot. */
   loadData(needs: DataRequirements): Promise<RecipeData>;

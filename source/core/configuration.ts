@@ -43,6 +43,8 @@ export type TargetSettings = {
   recipe_folders: readonly string[];
   /** poolctl refuses every act; absent where the file does not say. */
   read_only?: boolean;
+  /** The folder of the application's source; absent where the file names none. */
+  source?: string;
   /** The server's processor cores; absent where the file does not say. */
   cores?: number;
   /** Absent where the file names none. */

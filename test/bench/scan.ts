@@ -128,10 +128,13 @@ async function measure(command: string, args: string[]): Promise<string> {
   const code = new Promise(done => child.once('close', done));
   let [cpu_s, peak_MB] = [0, 0];
   const watch = setInterval(() => {
-    if (child.exitCode !== null) return;
-    const usage = readUsage(child.pid ?? 0);
-    cpu_s = usage.cpu_s;
-    peak_MB = Math.max(peak_MB, usage.peakMemory_MB);
+    try {
+      const usage = readUsage(child.pid ?? 0);
+      cpu_s = usage.cpu_s;
+      peak_MB = Math.max(peak_MB, usage.peakMemory_MB);
+    } catch {
+      // It has just started, or has ended.
+    }
   }, 50);
   // 1: poolctl has found something.
   if (Number(await code) > 1) throw new Error(`${command} ended with ${child.exitCode}`);

@@ -21,6 +21,7 @@ it('every setting of config.toml is read', () => {
     [targets.prod]
     environment = "production"
     url_env = "PROD_URL"
+    source = "~/shop"
     rescue_url_command = "pass show prod"
     pooler_url_env = "PROD_PGBOUNCER"
     recipes = ["prod"]
@@ -51,6 +52,7 @@ it('every setting of config.toml is read', () => {
       protected_sessions: {roles: ['replicator', 'billing'], applications: ['nightly import']},
       applications: [],
       recipe_folders: ['/c/runbooks', '/home/ann/mine', '/etc/poolctl', '/c/prod'],
+      source: '/home/ann/shop',
     },
   });
   expect(targets.get('my laptop')).toEqual({
@@ -156,7 +158,7 @@ describe('a mistake in config.toml is reported with its line', () => {
     [
       'an unknown key without a near name',
       '[targets.a]\nurl = "secret"\nproduction = true',
-      '3: unknown key "production": use environment, cores, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, pooler_url, pooler_url_env, pooler_url_command, recipes, protected, thresholds, applications, theme, read_only',
+      '3: unknown key "production": use environment, cores, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, pooler_url, pooler_url_env, pooler_url_command, recipes, protected, thresholds, applications, theme, read_only, source',
     ],
     [
       'an unknown key of a target',
@@ -238,7 +240,7 @@ it('all mistakes of a file are reported at once', () => {
       message: '/c/config.toml:2: url must be a string',
       hint: [
         'And line 3: invalid environment "prodution": did you mean "production"?',
-        'line 4: unknown key "colour": use environment, cores, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, pooler_url, pooler_url_env, pooler_url_command, recipes, protected, thresholds, applications, theme, read_only',
+        'line 4: unknown key "colour": use environment, cores, url, url_env, url_command, rescue_url, rescue_url_env, rescue_url_command, pooler_url, pooler_url_env, pooler_url_command, recipes, protected, thresholds, applications, theme, read_only, source',
         'line 5: target "b" needs url, url_env or url_command',
         'line 6: lists of tables ([[...]]) are not supported',
         'line 8: max_used must be a share: "80%" or 0.8, or a warning and a critical one: "80%,90%".',

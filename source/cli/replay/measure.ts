@@ -1,10 +1,7 @@
 import {fork} from 'node:child_process';
-import {existsSync} from 'node:fs';
-import {createRequire} from 'node:module';
 import os from 'node:os';
 import {createInterface} from 'node:readline';
-import {fileURLToPath, pathToFileURL} from 'node:url';
-import {BugError, usageError} from '../../core/errors.ts';
+import {usageError} from '../../core/errors.ts';
 import {counted} from '../../core/text/format.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {ReplayDocument, ReplaySemantics} from '../../model/replay-report.ts';
@@ -20,6 +17,7 @@ import {medianOf, recommend} from '../../replay/measure/results.ts';
 import type {Loaded, WorkerReport} from '../../replay/measure/worker.ts';
 import {simulateInstances} from '../../replay/simulate/fleet.ts';
 import type {CliContext} from '../context.ts';
+import {workerProgram} from '../worker-program.ts';
 import type {ReplayOptions} from './options.ts';
 import {prisma8Problem} from './prisma-8.ts';
 import {type ReplayServer, schemaOf} from './replay-server.ts';
@@ -205,13 +203,13 @@ export function startEndpoint({env, output}: CliContext, source: EndpointSource)
 }
 
 function startWorker(env: CliContext['env'], print: (line: string) => void): Worker<EndpointSource> {
-  const entry = workerEntry();
-  const child = fork(fileURLToPath(entry), [], {
+  const {path, execArgv} = workerProgram('./replay/replay-worker.ts');
+  const child = fork(path, [], {
     // Its own process group, so that Ctrl-C in the terminal goes to the main process only.
     detached: true,
     env: {...env},
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    execArgv: entry.pathname.endsWith('.ts') ? ['--import', typescriptLoader()] : [],
+    execArgv,
   });
   // Results alone go to stdout.
   for (const stream of [child.stdout, child.stderr])
@@ -233,18 +231,4 @@ function startWorker(env: CliContext['env'], print: (line: string) => void): Wor
     },
     kill: () => void child.kill('SIGKILL'),
   };
-}
-
-/** Next to this file in the source; in dist next to the chunks or one folder up. */
-function workerEntry(): URL {
-  const names = import.meta.url.endsWith('.ts')
-    ? ['./replay-worker.ts']
-    : ['../replay-worker.js', './replay-worker.js'];
-  const found = names.map(name => new URL(name, import.meta.url)).find(url => existsSync(url));
-  if (found !== undefined) return found;
-  throw new BugError('the worker program is missing');
-}
-
-function typescriptLoader(): string {
-  return pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 }

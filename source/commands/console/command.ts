@@ -1,3 +1,5 @@
+import {statSync} from 'node:fs';
+import {resolve} from 'node:path';
 import {setFlagsFromString} from 'node:v8';
 import type {Call} from '../../cli/call/usage.ts';
 import {consoleStreams, requireConsoleTerminal} from '../../cli/console-terminal.ts';
@@ -7,7 +9,7 @@ import {catchInterrupts} from '../../cli/interrupts.ts';
 import {locateServer} from '../../cli/locate-server.ts';
 import {loadRecipes} from '../../cli/recipes.ts';
 import type {ConsolePorts, PastPort} from '../../console/ports.ts';
-import {AbortError, exitCodes} from '../../core/errors.ts';
+import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
 import type {SampleEvent, SnapshotBuffer} from '../../model/ports.ts';
 import type {Severity} from '../../model/recipe.ts';
 import type {ExitCode} from '../../model/run.ts';
@@ -29,6 +31,7 @@ export async function run(
     context,
     "'poolctl snapshot' prints a snapshot as JSON, 'poolctl check' checks the health of the server, 'poolctl run' runs a recipe.",
   );
+  const source = findSource(context, flags.source ?? request.settings.source);
   const theme = readTheme(flags, context, request.settings.theme);
   const interval_ms = readInterval(flags);
   const waitFor_ms = readWait(flags, Number.POSITIVE_INFINITY);
@@ -122,6 +125,13 @@ export async function run(
         const {replayForConsole} = await import('./replay.ts');
         return replayForConsole(context, request, params, options);
       },
+      ...(source !== null && {
+        scan: {
+          directory: source,
+          run: async () =>
+            (await import('./scan.ts')).scanForConsole(source, () => requireConnection(watching)),
+        },
+      }),
       readJournal: async () => {
         const {readJournal} = await loadExecution();
         const journal = await readJournal(context, {flags, onNotice: keepNotice});
@@ -146,6 +156,14 @@ export async function run(
   if (interruption !== null) printMessage(context.output, interruption);
   if (interrupts.signal.aborted) return exitCodes.interrupted;
   return outcome === 'left' ? exitCodes.ok : exitCodes.connection;
+}
+
+/** The application's folder. Throws AbortError (exit 2) if it does not exist. */
+function findSource({cwd}: CliContext, folder: string | undefined): string | null {
+  if (folder === undefined) return null;
+  const path = resolve(cwd, folder);
+  if (statSync(path, {throwIfNoEntry: false})?.isDirectory()) return path;
+  throw usageError(`--source: ${folder} is not a folder`);
 }
 
 /** Connects while the rest of the program is loading. */

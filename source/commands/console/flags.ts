@@ -12,7 +12,20 @@ export const usage = {
   name: 'console',
   summary: 'Open the console',
   arguments: [{shown: '[url]'}],
-  flags: {...intervalFlag, ...themeFlag, ...recipesFlag, ...journalFlag, ...logFlag, ...waitingServerFlags},
+  flags: {
+    source: {
+      type: 'string',
+      value: 'DIR',
+      help: "Folder of the application's source: adds the view Scan, what its endpoints ask of the pool",
+      default: 'source of the configuration',
+    },
+    ...intervalFlag,
+    ...themeFlag,
+    ...recipesFlag,
+    ...journalFlag,
+    ...logFlag,
+    ...waitingServerFlags,
+  },
   details: [
     `poolctl connects to the first of these that is set: [url] or --target; POOLCTL_DATABASE_URL, DIRECT_URL, DATABASE_URL, PGSERVICE, PGHOST and the other variables of libpq; the URLs in ./.env. Passwords can also come from ~/.pgpass; an entry with the host "*" is not used for a host from ./.env. When every connection slot is taken, poolctl tries POOLCTL_RESCUE_URL.`,
     'The console uses only ASCII if the locale is not UTF-8 or POOLCTL_ASCII=1 is set. NO_COLOR=1 turns colours off, FORCE_COLOR=1 turns them on; a theme that is named overrides both. auto can be read on any background, solarized takes the first 16 colours of the terminal. ESCDELAY is how long Esc waits for the rest of an escape sequence, in ms (default 75).',

@@ -2,6 +2,7 @@ import {Box} from 'ink';
 import {Fragment} from 'react';
 import {textWidth} from '../screen/cell-width.ts';
 import {openTable} from '../state/browsing.ts';
+import {shownViews} from '../state/state.ts';
 import {views} from '../views/index.ts';
 import {useConsole, useTheme} from './context.ts';
 import {Measured} from './measured.tsx';
@@ -108,13 +109,15 @@ function countOf({count, isBad}: Tab, {hasCounts}: Style): string {
 }
 
 function useTabs(): Tab[] {
+  const shownIds = useConsole(state => shownViews(views, state).map(({id}) => id));
   const badges = useConsole(state => views.map(({badge}) => badgeText(badge(state))));
   const current = useConsole(({view}) => view);
-  return views.map(({id, key, title}, index) => {
+  const tabs = views.map(({id, key, title}, index) => {
     const badge = badges[index] ?? '';
     const isBad = badge.startsWith('!');
     return {key, title, isCurrent: id === current, count: isBad ? badge.slice(1) : badge, isBad};
   });
+  return tabs.filter((_, index) => shownIds.includes(views[index]?.id ?? ''));
 }
 
 /** One string, so that an unchanged badge is the same; a bad one begins with `!`. */

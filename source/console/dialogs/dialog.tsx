@@ -3,6 +3,7 @@ import {Measured} from '../components/measured.tsx';
 import {PageWidth} from '../components/prose.tsx';
 import type {ConsoleState} from '../state/state.ts';
 import {Wizard} from '../wizard/wizard.tsx';
+import {EndpointDetail} from './endpoint-detail.tsx';
 import {FindingDetail} from './finding-detail.tsx';
 import {Help} from './help.tsx';
 import {OverviewDetail} from './overview-detail.tsx';
@@ -50,6 +51,8 @@ function Open() {
       return <PoolDetail key={overlay.id} {...overlay} />;
     case 'pooler':
       return <PoolerDetail key={overlay.id} {...overlay} />;
+    case 'endpoint':
+      return <EndpointDetail key={overlay.id} />;
     case 'server':
       return <ServerDetail key={overlay.id} {...overlay} />;
     case 'session':

@@ -181,8 +181,8 @@ export const bindings: Binding[] = [
     modes: ['browse', 'detail'],
     update: state => openRecipeOfRow(state) ?? showView(state, 'recipes'),
     needsServer: always,
-    label: 'recipe',
-    help: 'open the recipe for the selected row, or the list of recipes',
+    label: ({view}) => (view === 'scan' ? 'replay' : 'recipe'),
+    help: 'open the recipe for the selected row, or the list of recipes; in Scan, replay the endpoint',
     disabledBecause: needsRecipe,
   },
   {

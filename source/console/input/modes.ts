@@ -8,6 +8,7 @@ import {
   selectedRun,
   selectedSession,
   targetSessions,
+  whyNoReplay,
 } from '../rows/selection.ts';
 import {openTable} from '../state/browsing.ts';
 import {actOf, currentFinding, findingOf} from '../state/findings.ts';
@@ -122,6 +123,7 @@ export function needsStatement(state: ConsoleState): string | null {
 
 /** In other views the key opens the list of recipes. */
 export function needsRecipe(state: ConsoleState): string | null {
+  if (state.view === 'scan') return whyNoReplay(state);
   return state.view === 'recipes' ? needsRow(state) : null;
 }
 

@@ -8,6 +8,7 @@ import {openTable} from '../state/browsing.ts';
 import {currentFinding} from '../state/findings.ts';
 import {type ConsoleState, openView} from '../state/state.ts';
 import {findingFilter, groupId, groupRows} from './groups.ts';
+import {type ScanRow, scanRows} from './scan.ts';
 import {serverViewRows} from './server.ts';
 
 /** The session, statement or pool whose page is open; else what the cursor rests on: the row that was selected, or the first one shown; null in an empty list. */
@@ -76,6 +77,22 @@ export function selectedServerRow(state: ConsoleState): ServerRow | undefined {
   if (state.view !== 'server') return undefined;
   const id = selectedId(state);
   return serverViewRows(state).find(row => row.id === id);
+}
+
+/** The row of Scan. */
+export function selectedEndpoint(state: ConsoleState): ScanRow | undefined {
+  if (state.view !== 'scan') return undefined;
+  const id = selectedId(state);
+  return scanRows(state).find(row => row.id === id);
+}
+
+/** Why the selected endpoint of the source cannot be replayed; null where it can. */
+export function whyNoReplay(state: ConsoleState): string | null {
+  const row = selectedEndpoint(state);
+  if (!row?.endpoint) return 'no endpoint selected';
+  return state.scan?.result?.endpoint_files[row.route] === undefined
+    ? `no endpoint file for this route: poolctl replay --capture '${row.route}' writes one`
+    : null;
 }
 
 /** The run selected in the Journal. */

@@ -7,7 +7,15 @@ import {type InputLine, insert} from './line-editor.ts';
 import {openRecipeByName, showView} from './opening.ts';
 import {backToNow, changeSpeed, goInTime, readingPast, setSpeed, togglePlaying} from './past.ts';
 import {nextInterval, setInterval} from './reading.ts';
-import {type ConsoleState, needsView, noEffects, openView, sortColumns, type UpdateResult} from './state.ts';
+import {
+  type ConsoleState,
+  needsView,
+  noEffects,
+  openView,
+  shownViews,
+  sortColumns,
+  type UpdateResult,
+} from './state.ts';
 import {setWindow} from './window.ts';
 
 /** An error, or the next state. */
@@ -57,7 +65,7 @@ export function enterCommandLine(state: ConsoleState, text: string): Entered {
   if (word === '') return noEffects(state);
   const command = lineCommand(alsoQuit.includes(word) ? 'quit' : word);
   if (command) return command.enter(state, rest.join(' '));
-  const viewIds = state.views.map(({id}) => id);
+  const viewIds = shownViews(state.views, state).map(({id}) => id);
   const view = viewIds.find(id => id.startsWith(word));
   if (view) return showView(state, view);
   const names = Object.entries(lineCommands).map(([name, {takes}]) => (takes ? `${name} ${takes}` : name));
@@ -84,7 +92,7 @@ function completeCommandLine(state: ConsoleState, typed: string): Completion {
   const [, before = '', name = '', value] = /^(\s*)(\S*)(?:\s+(.*))?$/s.exec(typed) ?? [];
   if (value === undefined) {
     const names = Object.entries(lineCommands).map(([each, {takes}]) => (takes ? `${each} ` : each));
-    const viewIds = state.views.map(({id}) => id);
+    const viewIds = shownViews(state.views, state).map(({id}) => id);
     return {from: before.length, candidates: startingWith(name, [...names, ...viewIds])};
   }
   if (name === 'filter') return completeFilter(state, typed);

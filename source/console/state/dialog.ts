@@ -21,6 +21,7 @@ type Overlay =
   | {kind: 'server'; id: string; row: ServerRow}
   /** A pool of PgBouncer. */
   | {kind: 'pooler'; id: string}
+  | {kind: 'endpoint'; id: string}
   | {kind: 'session'; id: string; detail: string[] | null}
   | {kind: 'statement'; id: string; text: string[] | null; explain: string[] | null}
   | {kind: 'run'; run: string};
@@ -74,6 +75,10 @@ export function openFindingDetail<State extends DialogSlice>(
 
 export function openPool<State extends DialogSlice>(state: State, id: string): State {
   return {...state, overlay: {kind: 'pool', id}};
+}
+
+export function openEndpoint<State extends DialogSlice>(state: State, id: string): State {
+  return {...state, overlay: {kind: 'endpoint', id}};
 }
 
 /** `row`: as it was when its page was opened. */

@@ -18,6 +18,7 @@ import {
 import {restore} from './remembered.ts';
 import {updateReplay} from './replay.ts';
 import {type RecipeWizard, unfinishedNotice, updateRun} from './run.ts';
+import {handleScanEvent} from './scan.ts';
 import type {ConsoleState} from './state.ts';
 import {type Effect, type Event, noEffects, type UpdateResult, withRun} from './state.ts';
 import {takeBase} from './window.ts';
@@ -47,6 +48,9 @@ export function handleEvent(state: ConsoleState, event: Event): UpdateResult {
       return noEffects({...state, diagnosisData: withFacts(state.diagnosisData, event)});
     case 'server-rows':
       return noEffects({...state, serverRows: event.serverRows});
+    case 'scanned':
+    case 'scan-failed':
+      return noEffects(handleScanEvent(state, event));
     case 'session-described':
     case 'statement-formatted':
     case 'explained':

@@ -7,6 +7,7 @@ import {paramsOfPooler, poolerId, poolerOf} from '../rows/poolers.ts';
 import {recipeOfPool} from '../rows/pools.ts';
 import {
   filterOfFinding,
+  selectedEndpoint,
   selectedGroup,
   selectedId,
   selectedPool,
@@ -15,6 +16,7 @@ import {
   selectedSession,
   selectedStatement,
   targetSessions,
+  whyNoReplay,
 } from '../rows/selection.ts';
 import {deselectRecipe, openTable, setFilter, sortBy, type ViewId, withTableOf} from './browsing.ts';
 import {explainStatement, inform, openFindingDetail, openOverview, openSession} from './dialog.ts';
@@ -24,7 +26,7 @@ import {isWaitedFor, leaveRun, whyNotLeave} from './left-run.ts';
 import {whyNotInPast} from './past.ts';
 import {whyWrongServer} from './reading.ts';
 import {blockerOf, type RecipeWizard} from './run.ts';
-import {type ConsoleState, noEffects, openView, type UpdateResult, withRun} from './state.ts';
+import {type ConsoleState, noEffects, openView, shownViews, type UpdateResult, withRun} from './state.ts';
 import {openRecipe, openUndo, planWizard} from './wizard.ts';
 
 /** Enter: the detail of the selected row, the finding, the sessions of the group; without a row, all of the Overview. */
@@ -86,6 +88,7 @@ export function showSessionsOfFinding(state: ConsoleState): UpdateResult {
 
 /** `r`: the recipe for the selected row; null where none is selected that has one. */
 export function openRecipeOfRow(state: ConsoleState): UpdateResult | null {
+  if (state.view === 'scan') return openReplayOfRow(state);
   if (state.view === 'recipes') return openSelected(state);
   const backend = selectedSession(state);
   if (backend) {
@@ -118,6 +121,13 @@ export function openRecipeOfRow(state: ConsoleState): UpdateResult | null {
   const cursor = selectedId(state);
   const finding = state.findings.find(each => findingId(each) === cursor);
   return finding === undefined ? null : openFinding(state, finding);
+}
+
+function openReplayOfRow(state: ConsoleState): UpdateResult {
+  const file = state.scan?.result?.endpoint_files[selectedEndpoint(state)?.route ?? ''];
+  return file === undefined
+    ? noEffects(inform(state, whyNoReplay(state) ?? ''))
+    : openWizard(state, 'replay-endpoint', null, {endpoint: writeText(file)});
 }
 
 /** What kill-idle-sessions takes to mean this group. */
@@ -211,6 +221,8 @@ export function openBlocker(state: ConsoleState, wizard: RecipeWizard): UpdateRe
 
 /** Shows a view, and closes what lies on top; a run under way goes on. */
 export function showView(state: ConsoleState, view: ViewId): UpdateResult {
+  if (!shownViews(state.views, state).some(({id}) => id === view))
+    return noEffects(inform(state, `no folder of the application was given: 'poolctl --source DIR'`));
   const left = leaveRun(state);
   const released = view === 'recipes' ? left : deselectRecipe(left);
   const next: ConsoleState = {...released, view, overlay: null, wizard: null, replay: null};
@@ -225,7 +237,8 @@ export function showLoadOf(state: ConsoleState, filter: string): UpdateResult {
 
 /** Shows the view before or after the one that is open. */
 export function showNeighbour(state: ConsoleState, by: 1 | -1): UpdateResult {
-  const {views, view} = state;
+  const {view} = state;
+  const views = shownViews(state.views, state);
   const at = views.findIndex(({id}) => id === view);
   return showView(state, views.at((at + by) % views.length)?.id ?? view);
 }

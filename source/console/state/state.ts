@@ -18,6 +18,7 @@ import {
   type ReadingSlice,
 } from './reading.ts';
 import {createRun, type RunEffect, type RunEvent, type RunSlice, type RunUpdate} from './run.ts';
+import {createScan, type ScanEffect, type ScanEvent, type ScanSlice} from './scan.ts';
 import {createWindow, type WindowEffect, type WindowEvent, type WindowSlice} from './window.ts';
 
 /** All that the console knows. Each slice is one file; what concerns several is composed in `events.ts`, `opening.ts` and `commands.ts`. */
@@ -26,7 +27,8 @@ export type ConsoleState = ReadingSlice &
   DialogSlice &
   RunSlice &
   PastSlice &
-  WindowSlice & {views: readonly ViewList[]};
+  WindowSlice &
+  ScanSlice & {views: readonly ViewList[]};
 
 /** What the state has to know of a view; `views/view.ts` adds how it is drawn. */
 export type ViewList = {
@@ -37,6 +39,8 @@ export type ViewList = {
   columns?: readonly (SortColumn & {title: string})[];
   /** `s` walks through the columns; elsewhere the order is fixed. */
   isSortable?: boolean;
+  /** Absent: always. */
+  isShown?(state: ConsoleState): boolean;
   /** What Enter does there, where that is not `detail`. */
   openLabel?: string;
   /** What `s` does there, where that is not `sort`. */
@@ -60,7 +64,12 @@ export type ViewList = {
 export type ConsoleStore = StoreApi<ConsoleState>;
 
 export function createState(
-  options: ReadingOptions & {columns: number; rows: number; views: readonly ViewList[]},
+  options: ReadingOptions & {
+    columns: number;
+    rows: number;
+    views: readonly ViewList[];
+    source_directory?: string | null;
+  },
 ): ConsoleState {
   return {
     views: options.views,
@@ -70,7 +79,13 @@ export function createState(
     ...createRun(),
     ...createPast(options.isRecording ?? false),
     ...createWindow(),
+    ...createScan(options.source_directory ?? null),
   };
+}
+
+/** The views that there are: some need what was not given. */
+export function shownViews<Each extends ViewList>(views: readonly Each[], state: ConsoleState): Each[] {
+  return views.filter(({isShown}) => isShown?.(state) ?? true);
 }
 
 /** The view that is open. */
@@ -89,7 +104,9 @@ export function sortColumns(state: ConsoleState): readonly SortColumn[] {
 /** null in a view that `can`; elsewhere `works in Sessions (2) and Locks (4)`. */
 export function needsView(state: ConsoleState, can: (view: ViewList) => unknown): string | null {
   if (can(openView(state))) return null;
-  const names = state.views.filter(can).map(({title, key}) => `${title} (${key})`);
+  const names = shownViews(state.views, state)
+    .filter(can)
+    .map(({title, key}) => `${title} (${key})`);
   return `works in ${names.slice(0, -1).join(', ')}${names.length > 1 ? ' and ' : ''}${names.at(-1)}`;
 }
 
@@ -100,6 +117,7 @@ export type Event =
   | RunEvent
   | PastEvent
   | WindowEvent
+  | ScanEvent
   | {kind: 'resized'; columns: number; rows: number}
   | {kind: 'remembered'; remembered: Remembered};
 
@@ -110,6 +128,7 @@ export type Effect =
   | RunEffect
   | PastEffect
   | WindowEffect
+  | ScanEffect
   /** `page`: the one on top, which holds its own position. */
   | {kind: 'scroll'; page: string; by: ScrollBy}
   | {kind: 'read-remembered'}

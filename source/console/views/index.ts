@@ -5,6 +5,7 @@ import locks from './locks.tsx';
 import overview from './overview.tsx';
 import pools from './pools.tsx';
 import recipes from './recipes.tsx';
+import scan from './scan.tsx';
 import server from './server.tsx';
 import sessions from './sessions.tsx';
 import statements from './statements.tsx';
@@ -23,6 +24,7 @@ export const views: View[] = [
   pools,
   waits,
   server,
+  scan,
 ];
 
 export function viewOf(id: ViewId): View {

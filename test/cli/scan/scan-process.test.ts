@@ -1,0 +1,36 @@
+// tier: server
+import {cp, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {expect, test} from 'vitest';
+import {scanInProcess} from '../../../source/cli/scan/scan-process.ts';
+import {temporaryFolder} from '../execution/acting.ts';
+
+const fixture = fileURLToPath(new URL('../../fixtures/scan-app', import.meta.url));
+
+test('scans in another process, joins statements, and finds the files that replay an endpoint', async () => {
+  const directory = join(await temporaryFolder(), 'app');
+  await cp(fixture, directory, {recursive: true});
+  const files = {
+    'rbac.endpoint.ts':
+      "export default defineEndpoint({route: 'GET /api/rbac/users', samples: [{}], variants: []});",
+    'get-api-users.sql': '-- @endpoint GET /api/users\nSELECT 1;',
+    'other.sql': 'SELECT 1;',
+  };
+  for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
+  const statements = [
+    {query: 'SELECT "public"."User"."id" FROM "public"."User"', calls: 7, total_exec_time_ms: 9},
+  ];
+  const {report, endpoint_files} = await scanInProcess({directory, statements});
+  expect(report.endpoints).toHaveLength(18);
+  expect(endpoint_files).toEqual({
+    'GET /api/rbac/users': join(directory, 'rbac.endpoint.ts'),
+    'GET /api/users': join(directory, 'get-api-users.sql'),
+  });
+});
+
+test('says why it cannot scan', async () => {
+  await expect(scanInProcess({directory: '/nowhere', statements: null})).rejects.toThrow(
+    '/nowhere is not a directory',
+  );
+});
