@@ -1,5 +1,5 @@
 import {groupBy} from '../source/core/group-by.ts';
-import {instancesOf} from '../source/core/pool/clients.ts';
+import {seenInstances} from '../source/core/pool/revisions.ts';
 import {readLoad} from '../source/core/pool/statement-load.ts';
 import {envFileOf, tunePool} from '../source/core/pool/tuning.ts';
 import {tuningFigure} from '../source/core/pool/tuning-figure.ts';
@@ -66,17 +66,9 @@ function defaults(snapshot: Snapshot, facts: RecipeData): ParameterValues {
   const role = named === undefined ? busy?.role : role_limits.find(({name}) => name === named)?.name;
   return {
     ...(role !== undefined && {role: writeText(role)}),
-    ...(busy && {instances: String(instancesNow(snapshot, busy.role))}),
+    ...(busy && seenInstances(snapshot.backends.filter(({usename}) => usename === busy.role))),
     ...(application?.prisma && {prisma_major: String(application.prisma.major)}),
   };
-}
-
-/**
- * The processes of a role's applications. During a deploy those of both revisions: how old its sessions are does not say which
- * revision a process is of.
- */
-function instancesNow({backends}: Snapshot, role: string): number {
-  return instancesOf(backends.filter(({usename}) => usename === role)).length;
 }
 
 function plan(snapshot: Snapshot, params: ParameterValues, facts: RecipeData): Plan {

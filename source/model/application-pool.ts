@@ -32,6 +32,8 @@ export type ApplicationPool = {
   newest_start: string | null;
   /** Processes: as many as report a pool, one at each other address. */
   instances: number | null;
+  /** The most processes of one revision in the time of the readings. */
+  most_instances: number | null;
   /** 2 while a deploy overlaps: its processes began at two times. */
   revisions: number | null;
   /** What its pools say of themselves; null if none does. */

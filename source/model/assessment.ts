@@ -226,6 +226,8 @@ export type PoolCounts = {
   /** Its sessions in the last of them, and the most that two readings in a row had. */
   sessions: number;
   ceiling: number;
+  /** Processes of one revision at the first of them. */
+  instances: number;
 };
 
 /** The sessions of one application and role. */

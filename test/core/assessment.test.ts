@@ -153,6 +153,20 @@ describe('an assessment', () => {
     expect(subjects(findings)).toEqual(['relation:t', 'application:import']);
   });
 
+  it('leaves out of an explained application what is of one of its databases, not the other way round', () => {
+    const inOne = 'application:web/role:app/database:shop';
+    const whole = 'application:web/role:app';
+    const both = (first: string, second: string) =>
+      subjects(
+        assessed(
+          createFinding({subject: 'relation:t', harm, explains: [first]}),
+          createFinding({subject: second}),
+        ).findings,
+      );
+    expect(both(whole, inOne)).toEqual(['relation:t']);
+    expect(both(inOne, whole)).toEqual(['relation:t', whole]);
+  });
+
   it('lists what explains no harm below, without acts', () => {
     const act = {recipe: 'end-them', params: {}, title: 'end it', frees: null, costs: ''};
     const {findings, also} = assessed(

@@ -184,7 +184,8 @@ export const sectionsOf = (major: number, hiddenRoles: string, reader: string): 
       count(*) FILTER (WHERE state_then <> 'idle')::float8 AS most_busy,
       count(*) FILTER (WHERE state_then LIKE 'idle in transaction%') / count(*)::float8 AS idle_in_transaction_ratio,
       NULL::float8 AS transactions_per_second, ${iso('min(backend_start)')} AS oldest_start, ${iso('max(backend_start)')} AS newest_start,
-      count(DISTINCT coalesce(host(client_addr), ''))::float8 AS instances, 1 AS revisions, NULL AS reported,
+      count(DISTINCT coalesce(host(client_addr), ''))::float8 AS instances,
+      count(DISTINCT coalesce(host(client_addr), ''))::float8 AS most_instances, 1 AS revisions, NULL AS reported,
       (SELECT json_agg(json_build_object('client_addr', client_addr, 'sessions', n, 'busy', busy, 'instances', 1, 'oldest_start', oldest))
         FROM (SELECT host(client_addr) AS client_addr, count(*) AS n, count(*) FILTER (WHERE state_then <> 'idle') AS busy,
           ${iso('min(backend_start)')} AS oldest FROM ${sessions.replace(/a$/, 'b')}
@@ -193,7 +194,7 @@ export const sectionsOf = (major: number, hiddenRoles: string, reader: string): 
       key: ['application_name', 'usename'],
       hidden: [
         ...['all_busy_ratio', 'average_busy', 'most_busy', 'idle_in_transaction_ratio', 'oldest_start'],
-        ...['newest_start', 'instances', 'revisions', 'clients'],
+        ...['newest_start', 'instances', 'most_instances', 'revisions', 'clients'],
       ],
       own: ['verdict', 'reason'],
     },

@@ -44,7 +44,9 @@ export function findingFilter(finding: Finding, {backends}: Snapshot): string | 
     const found = backends.filter(is).map(({pid}) => pid);
     return found.length === 0 ? null : `pid=${found.join(',')}`;
   };
-  const pools = [...new Set(named.flatMap(each => /^application:.*\/role:[^/]*/.exec(each)?.[0] ?? []))];
+  const pools = [
+    ...new Set(named.flatMap(each => /^application:.*\/role:[^/]*(\/database:.*)?/.exec(each)?.[0] ?? [])),
+  ];
   const [, column, name] = /^(role|database):([^/]+)/.exec(subject) ?? [];
   const acted = acts.flatMap(({params}) => readList(params.pid ?? '')).map(id => parseSessionId(id).pid);
   return (
@@ -58,8 +60,10 @@ export function findingFilter(finding: Finding, {backends}: Snapshot): string | 
   );
 }
 
-/** The sessions of `application:web/role:app`. */
+/** The sessions of `application:web/role:app`, or of `application:web/role:app/database:shop`. */
 function poolFilter(pool: string): string {
-  const [, application = '', role = ''] = /^application:(.*)\/role:(.*)$/.exec(pool) ?? [];
-  return `${cellFilter('application', application)} ${cellFilter('role', role)}`;
+  const [, application = '', role = '', database] =
+    /^application:(.*)\/role:([^/]*)(?:\/database:(.*))?$/.exec(pool) ?? [];
+  const own = `${cellFilter('application', application)} ${cellFilter('role', role)}`;
+  return database === undefined ? own : `${own} ${cellFilter('database', database)}`;
 }

@@ -1,6 +1,8 @@
 import {deadSocketsOf} from '../../core/assessment/applications.ts';
+import {sessionsByPool} from '../../core/assessment/context.ts';
 import {poolKey} from '../../core/assessment/sample.ts';
 import {thresholds} from '../../core/health/thresholds.ts';
+import {seenInstances} from '../../core/pool/revisions.ts';
 import {writeText} from '../../core/recipe/parameters.ts';
 import {sessionId} from '../../core/sessions/session.ts';
 import {formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
@@ -152,24 +154,33 @@ export function poolRows({
 /** The recipe that answers the verdict, set to this pool. */
 export function recipeOfPool(
   pool: ApplicationPool,
-  {backends}: Snapshot,
+  snapshot: Snapshot,
 ): {recipe: string; params: ParameterValues} {
-  const {verdict, application_name, usename, datname, instances} = pool;
+  const {verdict, application_name, usename, datname, instances, most_instances, most_busy} = pool;
   const role = writeText(usename);
+  const sessions = sessionsByPool(snapshot).get(poolKey(pool)) ?? [];
   const own = {application: writeText(application_name), role, database: writeText(datname)};
   if (verdict === 'leaking') {
     const older_than = writeDuration(thresholds.longest_idle_in_transaction_ms.warning);
     return {recipe: 'kill-idle-sessions', params: {...own, older_than}};
   }
   if (verdict === 'dead_sockets') {
-    const dead = deadSocketsOf(backends.filter(backend => poolKey(backend) === poolKey(pool)));
+    const dead = deadSocketsOf(sessions);
     const older_than = writeDuration(thresholds.dead_socket_ms.warning);
     const pid = dead.map(sessionId).join(',');
     return {recipe: 'kill-idle-sessions', params: {...own, states: 'idle', older_than, pid}};
   }
   if (verdict === 'parked') return {recipe: 'set-timeouts', params: {role}};
+  const seen = seenInstances(sessions);
   return {
     recipe: 'tune-connection-limit',
-    params: {role, ...(instances !== null && {instances: String(instances)})},
+    params: {
+      role,
+      ...(instances !== null && {
+        ...seen,
+        max_instances: String(Math.max(most_instances ?? 0, Number(seen.instances))),
+      }),
+      ...(most_busy !== null && most_busy > 0 && {most_busy: String(most_busy)}),
+    },
   };
 }

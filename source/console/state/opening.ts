@@ -1,4 +1,4 @@
-import {poolSubject} from '../../core/assessment/context.ts';
+import {poolSubjectIn} from '../../core/assessment/context.ts';
 import {writeText} from '../../core/recipe/parameters.ts';
 import {parseSessionId, sessionId} from '../../core/sessions/session.ts';
 import type {Finding, ParameterValues} from '../../model/recipe.ts';
@@ -105,10 +105,8 @@ export function openRecipeOfRow(state: ConsoleState): UpdateResult | null {
   }
   const pool = selectedPool(state);
   if (pool !== undefined && state.snapshot !== null) {
-    const subject = poolSubject(pool);
-    // A subject has no database: where the application works in several, its finding may be of another one.
-    const isInOne = state.assessment?.applications.filter(each => poolSubject(each) === subject).length === 1;
-    const found = isInOne && state.findings.find(each => each.subject === subject);
+    const subject = poolSubjectIn(state, pool);
+    const found = state.findings.find(each => each.subject === subject);
     if (found) return openFinding(state, found);
     const {recipe, params} = recipeOfPool(pool, state.snapshot);
     return openWizard(state, recipe, null, params);

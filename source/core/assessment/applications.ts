@@ -4,6 +4,7 @@ import type {Backend} from '../../model/snapshot.ts';
 import {groupBy} from '../group-by.ts';
 import {thresholds} from '../health/thresholds.ts';
 import {instancesOf} from '../pool/clients.ts';
+import {twoGenerations} from '../pool/revisions.ts';
 import {isUnseen} from '../sessions/session.ts';
 import {clientOf} from '../sessions/session-parameters.ts';
 import {counted, formatAge, formatRatio, formatSpan} from '../text/format.ts';
@@ -14,7 +15,6 @@ import {leaksOf} from './harms/pools-leaks.ts';
 import {parkedSessions} from './harms/pools-outside-call.ts';
 import {isProtected} from './harms/pools-readings.ts';
 import {longestMs, shortestMs} from './harms/slots-acts.ts';
-import {twoGenerations} from './harms/slots-waves.ts';
 import {poolKey} from './sample.ts';
 
 /** Every application that has a session now and how its pool fares; the one with the most sessions first. */
@@ -54,6 +54,7 @@ function poolOf(context: Context, history: PoolHistory): ApplicationPool {
     oldest_start: starts[0] ?? null,
     newest_start: starts.at(-1) ?? null,
     instances: known(instancesOf(sessions).length),
+    most_instances: known(counted.instances),
     revisions: known(twoGenerations(sessions) === null ? 1 : 2),
     reported,
   };

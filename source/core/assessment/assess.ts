@@ -85,7 +85,7 @@ function join(ranked: readonly Finding[]): Pick<Assessment, 'findings' | 'also'>
   const findings: Finding[] = [];
   const also: Finding[] = [];
   for (const finding of ranked) {
-    if (explained.has(finding.subject) || isExplained(finding, explained)) continue;
+    if (isAmong(explained, finding.subject) || isExplained(finding, explained)) continue;
     const isHarmless = finding.cause !== undefined && finding.harm === undefined;
     if (isHarmless) also.push(withoutActs(finding));
     else findings.push(finding);
@@ -95,7 +95,12 @@ function join(ranked: readonly Finding[]): Pick<Assessment, 'findings' | 'also'>
 }
 
 function isExplained({explains = []}: Finding, explained: ReadonlySet<string>): boolean {
-  return explains.length > 0 && explains.every(subject => explained.has(subject));
+  return explains.length > 0 && explains.every(subject => isAmong(explained, subject));
+}
+
+/** What explains an application explains it in each of its databases. */
+function isAmong(explained: ReadonlySet<string>, subject: string): boolean {
+  return explained.has(subject) || explained.has(subject.replace(/\/database:.*$/, ''));
 }
 
 function withoutActs({acts: _, ...finding}: Finding): Finding {

@@ -113,6 +113,16 @@ export function poolSubject({
   return `application:${application_name}/role:${usename ?? ''}`;
 }
 
+type PoolName = Pick<PoolSample, 'application_name' | 'usename' | 'datname'>;
+
+/** With its database, `.../database:shop`, where the application works in several as this role. */
+export function poolSubjectIn({samples}: Pick<Context, 'samples'>, pool: PoolName): string {
+  const isOther = ({application_name, usename, datname}: PoolName) =>
+    application_name === pool.application_name && usename === pool.usename && datname !== pool.datname;
+  const isInOne = !samples.at(-1)?.pools.some(isOther);
+  return isInOne ? poolSubject(pool) : `${poolSubject(pool)}/database:${pool.datname}`;
+}
+
 /** `web/app`, as summaries name an application. */
 export function poolName({
   application_name,

@@ -1,4 +1,6 @@
 import type {PoolCounts, PoolSample, Sample} from '../../model/assessment.ts';
+import type {Backend} from '../../model/snapshot.ts';
+import {instancesAtWork} from '../pool/revisions.ts';
 import {poolKey} from './sample.ts';
 
 /** Long enough to show what a pool needs, and that it has enough. */
@@ -11,6 +13,7 @@ type Counted = Sample['pool_counts'];
 export function nextCounts(
   before: Counted,
   {pools, at_ms}: Pick<Sample, 'pools' | 'at_ms'>,
+  sessions: ReadonlyMap<string, readonly Backend[]>,
   keep_ms: number,
 ): Counted {
   const counted = new Map<string, readonly PoolCounts[]>();
@@ -23,8 +26,9 @@ export function nextCounts(
     const kept = counted.get(key) ?? [];
     const last = kept.at(-1);
     const now = countsOf(pool, at_ms, last?.sessions ?? null);
-    const isOver = last === undefined || at_ms - last.from_ms >= spanMs;
-    counted.set(key, isOver ? [...kept, now] : [...kept.slice(0, -1), sumOf(last, now)]);
+    if (last !== undefined && at_ms - last.from_ms < spanMs)
+      counted.set(key, [...kept.slice(0, -1), sumOf(last, now)]);
+    else counted.set(key, [...kept, {...now, instances: instancesAtWork(sessions.get(key) ?? []).instances}]);
   }
   return counted;
 }
@@ -43,6 +47,7 @@ function countsOf(pool: PoolSample, at_ms: number, before: number | null): PoolC
     idle_in_transaction: idle_in_transaction / sessions,
     sessions,
     ceiling: before === null ? 0 : Math.min(sessions, before),
+    instances: 0,
   };
 }
 
@@ -57,6 +62,7 @@ function sumOf(some: PoolCounts, more: PoolCounts): PoolCounts {
     idle_in_transaction: some.idle_in_transaction + more.idle_in_transaction,
     sessions: more.sessions,
     ceiling: Math.max(some.ceiling, more.ceiling),
+    instances: Math.max(some.instances, more.instances),
   };
 }
 

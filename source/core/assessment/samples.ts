@@ -1,6 +1,7 @@
 import type {AssessmentFacts, Sample} from '../../model/assessment.ts';
 import type {RecordedSnapshot} from '../../model/ports.ts';
 import {emptyLog, nextLog} from './change-log.ts';
+import {sessionsByPool} from './context.ts';
 import {countedMs, nextCounts} from './pool-counts.ts';
 import {isOtherServer, toSample, windowMs} from './sample.ts';
 
@@ -24,7 +25,14 @@ export function addSample(
   const before = isNew ? latest : earlier.at(-1);
   const log = nextLog(before?.log ?? emptyLog, {before: before ?? null, after: sample, snapshot, facts});
   const counted = earlier.at(-1)?.pool_counts ?? new Map();
-  return [...kept, {...sample, log, pool_counts: nextCounts(counted, sample, keep_ms ?? countedMs)}];
+  return [
+    ...kept,
+    {
+      ...sample,
+      log,
+      pool_counts: nextCounts(counted, sample, sessionsByPool(snapshot), keep_ms ?? countedMs),
+    },
+  ];
 }
 
 /** The samples of recorded snapshots, the oldest first. */

@@ -75,6 +75,13 @@ export const tuningParameters: Parameter[] = [
     default: '',
   },
   {
+    name: 'most_busy',
+    description: 'Most of its sessions busy at once, as the console saw them; default: not known',
+    kind: 'integer',
+    default: '',
+    check: text => readCount('most_busy', text),
+  },
+  {
     name: 'role',
     description: 'Role that the application connects as',
     kind: 'text',
@@ -134,6 +141,7 @@ export function readTuningChoices(read: (name: string) => string, facts: RecipeD
     preset: preset === 'platform' ? platform.preset : preset,
     connection_limit: readCount('connection_limit', read('connection_limit')),
     measured: readText(read('measured')) || null,
+    most_busy: readCount('most_busy', read('most_busy')),
     instances,
     max_instances,
     deploy_overlap: overlap ?? platform.deploy_overlap,

@@ -4,13 +4,13 @@ import type {Snapshot} from '../../model/snapshot.ts';
 import {counted, formatAge, formatMs, formatSpan} from '../text/format.ts';
 import {ignoredParameters as ignored, otherPoolsText} from './adapter-call.ts';
 import {presets} from './presets.ts';
-import type {LoadReading} from './statement-load.ts';
-import {waiting} from './statement-load.ts';
+import {type LoadReading, waiting} from './statement-load.ts';
 import {
   adapterText,
   envFileOf,
   fitOf,
   leastLimit,
+  mostBusyText,
   neededMaxConnections,
   refusedOf,
   type Tuning,
@@ -87,6 +87,7 @@ function proposalText(tuning: Tuning, {budget: slots}: Snapshot): string[] {
   return [
     `connection_limit=${connection_limit} x ${countedPools(instances.deploy, tuning)} (during a deploy at peak) = ${total} of ${allotment}.`,
     ...fitNow(total, tuning),
+    ...mostBusyText(tuning),
     `pool_timeout=${pool_timeout_s}: seconds a request waits for a connection of its pool; connect_timeout=${connect_timeout_s}: seconds to open one.`,
     ...presetText(tuning),
   ];

@@ -16,6 +16,8 @@ export type TuningChoices = {
   connection_limit: number | null;
   /** What a replay measured at this limit; null: it was not measured. */
   measured: string | null;
+  /** Sessions that were busy at once; null: not known. */
+  most_busy: number | null;
   instances: number;
   max_instances: number;
   deploy_overlap: number;
@@ -103,6 +105,23 @@ export function adapterText(choices: Pick<TuningChoices, 'prisma_major'>): strin
   return leastLimit(choices) === 1
     ? "With an adapter, the pool is node-postgres's: 10 connections by default, and connectionTimeoutMillis=0 waits forever."
     : "Prisma 8 has node-postgres's pool: 10 connections and a wait of 20 s, unless it is given one. With a pool of 1 its first transaction fails: it reads the contract's marker on a second connection.";
+}
+
+/** Whether the proposal serves what was busy at once. */
+export function mostBusyText({
+  choices,
+  instances,
+  settings,
+}: Pick<Tuning, 'settings'> & {
+  choices: Pick<TuningChoices, 'most_busy'>;
+  instances: Pick<Instances, 'now'>;
+}): string[] {
+  if (choices.most_busy === null || settings === null) return [];
+  const served = instances.now * settings.connection_limit;
+  const verdict = served < choices.most_busy ? 'fewer: at such a time requests wait' : 'as many, or more';
+  return [
+    `At most ${choices.most_busy} sessions were busy at once in the last minutes; ${instances.now} x ${settings.connection_limit} = ${served} are ${verdict}.`,
+  ];
 }
 
 function atLeast<Settings extends PoolSettings | null>(least: number, settings: Settings): Settings {

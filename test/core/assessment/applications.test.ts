@@ -426,6 +426,17 @@ describe('the verdict on a pool', () => {
     ]);
   });
 
+  it('is a finding of its own in each database', () => {
+    const context = contextWith(10, (session, second) => ({
+      ...active(session, second),
+      datname: session < 5 ? 'shop' : 'archive',
+    }));
+    expect(examinePools(context).map(({subject}) => subject)).toEqual([
+      'application:web/role:app/database:shop',
+      'application:web/role:app/database:archive',
+    ]);
+  });
+
   it.each([
     ['is not known after a few readings', 5, null],
     ['is known after ten', 10, 'saturated'],
@@ -488,6 +499,7 @@ describe('the figures of a pool', () => {
       oldest_start: '2026-01-01T00:00:00.000000Z',
       newest_start: '2026-01-01T00:00:04.000000Z',
       instances: 3,
+      most_instances: 3,
       revisions: 1,
       reported: null,
       verdict: 'fine',
@@ -505,6 +517,18 @@ describe('the figures of a pool', () => {
     expect(applicationsOf(context)).toMatchObject([
       {instances: 2, revisions: 2, reported: {size: 10}, clients: [{sessions: 8, instances: 2}]},
     ]);
+  });
+
+  it('count the instances of one revision, the most that there were', () => {
+    const context = contextWith(
+      8,
+      (session, second) =>
+        session === 7 && second > 5
+          ? null
+          : {...idle(), client_addr: `10.0.0.${session}`, backend_age_ms: session < 4 ? hour_ms : 20_000},
+      {readings: 20},
+    );
+    expect(applicationsOf(context)).toMatchObject([{instances: 7, most_instances: 4, revisions: 2}]);
   });
 
   it('take no instance for a new revision while sessions of the others are recycled', () => {

@@ -1,6 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {examineInstances} from '../../../source/core/assessment/harms/instances.ts';
 import {examineSlots} from '../../../source/core/assessment/harms/slots.ts';
+import {seenInstances} from '../../../source/core/pool/revisions.ts';
 import type {Backend} from '../../../source/model/snapshot.ts';
 import {createBackend} from '../../helpers/snapshot.ts';
 import {contextOf} from './harms/readings.ts';
@@ -52,6 +53,12 @@ describe('two revisions of an application', () => {
         ),
       },
     ]);
+  });
+
+  it('are the instances of one, and the factor of a deploy, for tune-connection-limit', () => {
+    expect(seenInstances(overlap(8))).toEqual({instances: '8', deploy_overlap: '2'});
+    expect(seenInstances(overlap(3))).toEqual({instances: '8', deploy_overlap: '1.4'});
+    expect(seenInstances(overlap(8).slice(0, 64))).toEqual({instances: '8'});
   });
 
   it.each([

@@ -4,6 +4,7 @@ import {
   countInstances,
   fitOf,
   largestLimit,
+  mostBusyText,
   neededMaxConnections,
   refusedOf,
 } from '../../../source/core/pool/tuning.ts';
@@ -68,3 +69,16 @@ it('the max_connections that would fit is computed', () => {
   expect(needed).toBe(128);
   expect(connectionBudget({usable: needed - 3}, none, 0.8).allotted).toBe(100);
 });
+
+it.each([
+  [null, 5, []],
+  [20, 5, [/^At most 20 sessions were busy at once in the last minutes; 4 x 5 = 20 are as many, or more\.$/]],
+  [21, 5, [/4 x 5 = 20 are fewer: at such a time requests wait\.$/]],
+])(
+  '%s sessions busy at once, beside 4 x %i, are in the explanation',
+  (most_busy, connection_limit, texts) => {
+    const settings = {connection_limit, pool_timeout_s: 10, connect_timeout_s: 5, idle_timeout_ms: 10_000};
+    const expected = texts.map(text => expect.stringMatching(text));
+    expect(mostBusyText({choices: {most_busy}, instances: {now: 4}, settings})).toEqual(expected);
+  },
+);

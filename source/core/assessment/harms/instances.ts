@@ -3,15 +3,22 @@ import type {Backend, Snapshot} from '../../../model/snapshot.ts';
 import {groupBy} from '../../group-by.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {instancesOf} from '../../pool/clients.ts';
+import {twoGenerations} from '../../pool/revisions.ts';
 import {protectionOf, subjectOf} from '../../sessions/protection.ts';
 import {sessionId} from '../../sessions/session.ts';
 import {clientOf} from '../../sessions/session-parameters.ts';
 import {counted, formatAge} from '../../text/format.ts';
-import {type Context, type PoolHistory, poolName, poolSubject, sessionsByPool} from '../context.ts';
+import {
+  type Context,
+  type PoolHistory,
+  poolName,
+  poolSubject,
+  poolSubjectIn,
+  sessionsByPool,
+} from '../context.ts';
 import {poolKey} from '../sample.ts';
 import {advice, shortestMs, tuneAct} from './slots-acts.ts';
 import type {Cause, Space} from './slots-causes.ts';
-import {twoGenerations} from './slots-waves.ts';
 
 /** What the instances of an application hold together: two revisions at a time, pools that a reload left, many small clients. */
 export function examineInstances({samples, snapshot}: Context): Finding[] {
@@ -19,26 +26,28 @@ export function examineInstances({samples, snapshot}: Context): Finding[] {
   if (pools.length === 0) return [];
   const own = sessionsByPool(snapshot);
   return pools.flatMap(last => {
-    const pool = {last, sessions: own.get(poolKey(last)) ?? []};
+    const subject = poolSubjectIn({samples}, last);
+    const pool = {last, subject, sessions: own.get(poolKey(last)) ?? []};
     return [overlapCeiling(snapshot, pool), leftBehind(snapshot, pool), fanOut(pool)].filter(
       each => each !== null,
     );
   });
 }
 
-type Pool = Pick<PoolHistory, 'last' | 'sessions'>;
+type Pool = Pick<PoolHistory, 'last' | 'sessions'> & {subject: string};
 
 /** Fewer hold little. */
 const leastSessions = 6;
 
 /** Two revisions whose pools, if all fill, are more than the slots. Once slots are short, that is the finding. */
-function overlapCeiling({at, budget}: Snapshot, {last, sessions}: Pool): Finding | null {
+function overlapCeiling({at, budget}: Snapshot, {last, sessions, subject}: Pool): Finding | null {
   if (budget.used_ratio >= thresholds.used_ratio.warning) return null;
   const generations = twoGenerations(sessions);
   if (generations === null) return null;
   const [old, recent] = [instancesOf(generations.before), instancesOf(generations.after)];
   // A pool of an instance holds as many as its kind is known to hold.
-  const each = medianOf(old.map(own => own[0].pool_report?.size ?? own.length));
+  const sizeOf = (own: readonly Backend[]) => own.find(each => each.pool_report)?.pool_report?.size;
+  const each = medianOf(old.map(own => sizeOf(own) ?? own.length));
   const ceiling = budget.used - sessions.length + each * (old.length + recent.length);
   // One new instance is a restart, or one more; one old one may be another kind of process.
   if (Math.min(old.length, recent.length) < leastInstances) return null;
@@ -56,7 +65,7 @@ function overlapCeiling({at, budget}: Snapshot, {last, sessions}: Pool): Finding
   return {
     recipe: 'tune-connection-limit',
     severity: 'warning',
-    subject: poolSubject(last),
+    subject,
     summary: `${poolName(last)}: 2 revisions overlap: ${old.length} old + ${counted(recent.length, 'new instance')} of about ${counted(each, 'session')} each, ceiling ${ceiling} of ${budget.usable} slots`,
     evidence: {
       application_name: last.application_name,
@@ -146,13 +155,13 @@ function leftText({address, pools, sessions}: Left): string {
   return `${poolName(sessions[0])} has ${pools} pools at ${address}, ${pools - 1} of them (${counted(sessions.length, 'session')}) idle since the next one began: a reload left them`;
 }
 
-function leftBehind(snapshot: Snapshot, {last, sessions}: Pool): Finding | null {
+function leftBehind(snapshot: Snapshot, {sessions, subject}: Pool): Finding | null {
   const [left] = leftPools(sessions);
   if (left === undefined || sessions.some(each => protectionOf(each, snapshot, false) !== null)) return null;
   return {
     recipe: 'kill-idle-sessions',
     severity: 'warning',
-    subject: poolSubject(last),
+    subject,
     summary: leftText(left),
     evidence: evidenceOf(left),
     cause: 'hot-reload',
@@ -202,7 +211,7 @@ export function reloads({snapshot}: Context, {holders}: Space): Cause[] {
 }
 
 /** Many clients that each hold a few idle sessions, as serverless functions do. */
-function fanOut({last, sessions}: Pool): Finding | null {
+function fanOut({last, sessions, subject}: Pool): Finding | null {
   if (last.clients < leastClients || last.idle < sessions.length * mostlyIdle) return null;
   const counts = instancesOf(sessions)
     .map(own => own.filter(({state}) => state === 'idle').length)
@@ -213,7 +222,7 @@ function fanOut({last, sessions}: Pool): Finding | null {
   return {
     recipe: 'tune-connection-limit',
     severity: 'warning',
-    subject: poolSubject(last),
+    subject,
     summary: `${poolName(last)}: ${last.clients} addresses hold ${each} idle sessions each, ${last.sessions} in all: each instance needs one or two`,
     evidence: {
       application_name: last.application_name,

@@ -4,7 +4,7 @@ import {thresholds} from '../../health/thresholds.ts';
 import {subjectOf} from '../../sessions/protection.ts';
 import {isIdleInTransaction} from '../../sessions/session.ts';
 import {counted, formatMs} from '../../text/format.ts';
-import {type Context, heldSince, type PoolHistory, poolName, poolSubject, windowMs} from '../context.ts';
+import {type Context, heldSince, type PoolHistory, poolName, poolSubjectIn, windowMs} from '../context.ts';
 import {poolIn} from '../sample.ts';
 import {averageIdleMs, idleSpans} from './pools-idle-spans.ts';
 import {timeoutAct} from './pools-leaks.ts';
@@ -28,7 +28,7 @@ export function outsideCall(context: Context, history: PoolHistory): Finding | n
   return {
     recipe: 'outside-call',
     severity: 'warning',
-    subject: poolSubject(last),
+    subject: poolSubjectIn(context, last),
     summary: `${poolName(last)} waits for something else inside its transactions: all ${last.sessions} sessions in transaction in ${busy} of ${history.samples.length} readings, on average ${seconds} idle${after === null ? '' : ` after ${after.text}`}`,
     evidence: {
       application_name: last.application_name,
@@ -49,7 +49,7 @@ export function outsideCall(context: Context, history: PoolHistory): Finding | n
       since: heldSince(samples, sample => isBusy(poolIn(sample, history.key))) ?? null,
     },
     explains: [
-      poolSubject(last),
+      poolSubjectIn(context, last),
       ...history.sessions.filter(isIdleInTransaction).map(({pid}) => subjectOf(pid)),
     ],
     confidence: confidenceOf(history.samples.length),

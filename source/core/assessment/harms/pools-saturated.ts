@@ -3,11 +3,11 @@ import type {Act, Finding} from '../../../model/recipe.ts';
 import type {Backend} from '../../../model/snapshot.ts';
 import {groupBy} from '../../group-by.ts';
 import {thresholds} from '../../health/thresholds.ts';
-import {instancesOf} from '../../pool/clients.ts';
+import {seenInstances} from '../../pool/revisions.ts';
 import {isActive} from '../../sessions/session.ts';
 import {clientOf} from '../../sessions/session-parameters.ts';
 import {counted, formatMs, formatRatio} from '../../text/format.ts';
-import {type Context, heldSince, type PoolHistory, poolName, poolSubject} from '../context.ts';
+import {type Context, heldSince, type PoolHistory, poolName, poolSubjectIn} from '../context.ts';
 import {poolIn} from '../sample.ts';
 import {fullPart, queueText} from './pools-full.ts';
 import {isBusy, meanExecMs, statementText} from './pools-readings.ts';
@@ -23,6 +23,7 @@ export function saturatedPool(context: Context, history: PoolHistory): Finding |
   const part = budget.used_ratio < thresholds.used_ratio.warning ? fullPart(context, history) : null;
   if (part === null) return null;
   const {instance, sessions, share} = part;
+  const subject = poolSubjectIn(context, last);
   const main = mainStatement(sessions);
   const mean_ms = main === null ? null : meanExecMs(context.snapshot, main.query_id);
   const free = `${counted(budget.headroom, 'slot')} of the server ${budget.headroom === 1 ? 'is' : 'are'} free`;
@@ -39,7 +40,7 @@ export function saturatedPool(context: Context, history: PoolHistory): Finding |
   return {
     recipe: main === null ? 'tune-connection-limit' : 'pool-saturated',
     severity: 'warning',
-    subject: poolSubject(last),
+    subject,
     summary: `${full}${main === null ? '' : `, ${main.sessions} of them in ${main.text}`}; ${free}`,
     evidence: {
       application_name: last.application_name,
@@ -65,7 +66,7 @@ export function saturatedPool(context: Context, history: PoolHistory): Finding |
       share: samples.filter(({pool}) => isFull(pool)).length / samples.length,
       since: heldSince(context.samples, sample => isFull(poolIn(sample, history.key))) ?? null,
     },
-    explains: main?.query_id == null ? [poolSubject(last)] : [`statement:${main.query_id}`],
+    explains: main?.query_id == null ? [subject] : [`statement:${main.query_id}`],
     confidence: reported === undefined ? 'possible' : 'certain',
     reasons: [
       `${free}: the application's pool is the limit, not the server. Requests beyond it wait in the application (P2024)${reported === undefined ? ', which the server cannot see' : ', which reports them in application_name'}.`,
@@ -117,13 +118,15 @@ function mainStatement(sessions: readonly Backend[]): MainStatement | null {
 }
 
 function actsOf(
-  {last, sessions}: PoolHistory,
+  {last, sessions, counted}: PoolHistory,
   main: MainStatement | null,
   {isIdleInUse, isOneOfSeveral}: {isIdleInUse: boolean; isOneOfSeveral: boolean},
 ): Pick<Finding, 'acts' | 'params'> {
+  const seen = seenInstances(sessions);
+  const max_instances = Math.max(counted.instances, Number(seen.instances));
   const tune: Act = tuneAct(
     last.usename,
-    {instances: instancesOf(sessions).length},
+    {...seen, max_instances, most_busy: counted.most_busy},
     {
       title: `give ${poolName(last)} more connections: the connection_limit that fits`,
       costs: 'more statements at the same time: where CPU or disk is the limit, each takes longer',
