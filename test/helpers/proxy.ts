@@ -10,6 +10,8 @@ export type Proxy = {
   disconnectAll(): void;
   /** How many connections it has accepted so far. */
   accepted(): number;
+  /** How many round trips its connections have taken: times that a client sent something after the server's last answer. */
+  roundTrips(): number;
   /** The same server, addressed through the proxy. */
   addressOf(server: TestServer): TestServer;
 };
@@ -21,6 +23,7 @@ export async function startProxy(
 ): Promise<Proxy> {
   let target = first;
   let accepted = 0;
+  let roundTrips = 0;
   const sockets = new Set<Socket>();
   const listener = createServer(client => {
     accepted++;
@@ -36,6 +39,14 @@ export async function startProxy(
         other.destroy();
       });
     }
+    let isAnswered = true;
+    client.on('data', () => {
+      if (isAnswered) roundTrips++;
+      isAnswered = false;
+    });
+    server.on('data', () => {
+      isAnswered = true;
+    });
     client.pipe(server);
     if (rewrite === undefined) server.pipe(client);
     else server.on('data', bytes => client.write(rewrite(bytes)));
@@ -57,6 +68,7 @@ export async function startProxy(
     },
     disconnectAll,
     accepted: () => accepted,
+    roundTrips: () => roundTrips,
     addressOf: server => ({
       ...server,
       port,

@@ -1,9 +1,11 @@
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import {lockTree} from '../../../source/core/activity/lock-tree.ts';
+import {statementKey} from '../../../source/core/activity/rates.ts';
 import {applicationNameSql} from '../../../source/core/pool/reported-pool.ts';
 import type {Snapshot} from '../../../source/model/snapshot.ts';
 import {type Connection, connect} from '../../../source/postgres/connect/connect.ts';
 import {createReader, emptyRequest, type Reader} from '../../../source/postgres/sampler/reader.ts';
+import {startProxy} from '../../helpers/proxy.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {requestTo} from '../requests.ts';
 import {everything, openReader, until, watch} from '../watching.ts';
@@ -266,6 +268,25 @@ describeEachMajor('reader', major => {
       return counted > 4.5;
     });
     expect(counted).toBeGreaterThanOrEqual(5 - 1e-6);
+    await connection.close();
+  });
+
+  it('takes one round trip for everything, the first message included', async () => {
+    await server.query('CREATE EXTENSION pg_stat_statements');
+    const proxy = await startProxy(server);
+    const connection = await watch(proxy.addressOf(server).url());
+    const opened = proxy.roundTrips();
+    const reader = await openReader(connection);
+    expect(proxy.roundTrips() - opened).toBe(1);
+    const first = await reader.read(everything);
+    const texts = reader.missingTexts(first.statements.map(statementKey));
+    for (let turn = 0; turn < 2; turn++) {
+      const before = proxy.roundTrips();
+      const {unavailable} = await reader.read({...everything, statements: {numbers: true, texts}});
+      expect(unavailable).toEqual([]);
+      expect(proxy.roundTrips() - before).toBe(1);
+    }
+    await server.query('DROP EXTENSION pg_stat_statements');
     await connection.close();
   });
 
