@@ -19,10 +19,17 @@ export function duplicatesIn(cost: Cost): {query: Query; first: Query}[] {
     }
     if (seen.has(each)) return;
     seen.add(each);
-    // What one branch has read, the other has not.
-    if (each.kind === 'branch') for (const part of each.parts) look(part, new Map(before));
-    else if ('parts' in each) for (const part of each.parts) look(part, before);
-    if ('body' in each) look(each.body, new Map(before));
+    if (each.kind === 'branch' || each.kind === 'loop' || each.kind === 'limited') {
+      // What one branch has read, the other has not; what one has written, the rest may find.
+      const parts = each.kind === 'branch' ? each.parts : [each.body];
+      const after = parts.map(part => {
+        const own = new Map(before);
+        look(part, own);
+        return own;
+      });
+      for (const key of before.keys()) if (after.some(own => !own.has(key))) before.delete(key);
+    } else if ('parts' in each) for (const part of each.parts) look(part, before);
+    else if ('body' in each) look(each.body, before);
   }
 
   function add(query: Query, before: Map<string, Query>): void {
@@ -44,13 +51,23 @@ export function duplicatesIn(cost: Cost): {query: Query; first: Query}[] {
   }
 }
 
-/** Whether a branch holds the first and not the second: a request may run the second alone. */
+/** Whether a branch holds the first and not the second: a request may run the second alone. In a catch it looks again. */
 function isConditional(within: Node | null, first: Node, second: Node): boolean {
-  if (within === null) return false;
-  const holds = (node: Node, inner: Node) => node.start <= inner.start && inner.end <= node.end;
-  const next = childrenOf(within).find(child => holds(child, first));
-  if (next === undefined || next === first) return false;
-  return (isBranchOf(next, within) && !holds(next, second)) || isConditional(next, first, second);
+  const around = (inner: Node) => (within === null ? [] : pathTo(within, inner));
+  const [aroundFirst, aroundSecond] = [around(first), around(second)];
+  return (
+    aroundFirst.some(each => each.isBranch && !aroundSecond.some(({node}) => node === each.node)) ||
+    aroundSecond.some(
+      ({node}) => node.type === 'CatchClause' && !aroundFirst.some(each => each.node === node),
+    )
+  );
+}
+
+/** The nodes around one, from the outside in. */
+function pathTo(outer: Node, inner: Node): {node: Node; isBranch: boolean}[] {
+  const node = childrenOf(outer).find(each => each.start <= inner.start && inner.end <= each.end);
+  if (node === undefined || node === inner) return [];
+  return [{node, isBranch: isBranchOf(node, outer)}, ...pathTo(node, inner)];
 }
 
 function isBranchOf(child: Node, parent: Node): boolean {

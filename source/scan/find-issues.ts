@@ -214,9 +214,9 @@ function issuesOfQuery({model, operation, argument, site}: Query, models: Prisma
       ];
   const lists = options === null || models === null ? [] : unboundedRelations(options, model, models, 1);
   const relations = lists.map(
-    ({path, depth}): QueryIssue => ({
+    ({path, depth, isFiltered}): QueryIssue => ({
       kind: 'unbounded-include',
-      detail: `${model}.${operation} reads all ${path} of each row`,
+      detail: `${model}.${operation} reads all ${path} of each row${isFiltered ? ' that match' : ''}`,
       weight: depth > 1 || !isBounded ? deepIncludeWeight : rules['unbounded-include'].weight,
     }),
   );
@@ -245,7 +245,7 @@ function unboundedRelations(
   model: string,
   models: PrismaModels,
   level: number,
-): {path: string; depth: number}[] {
+): {path: string; depth: number; isFiltered: boolean}[] {
   const fields = models.get(model)?.fields;
   const chosen = propertyOf(options, 'include') ?? propertyOf(options, 'select');
   if (fields === undefined || chosen?.type !== 'ObjectExpression') return [];
@@ -262,11 +262,12 @@ function unboundedRelations(
       field.isList &&
       (value.type === 'Literal' ||
         (value.type === 'ObjectExpression' && !hasSpread(value) && propertyOf(value, 'take') === null));
+    const isFiltered = value.type === 'ObjectExpression' && propertyOf(value, 'where') !== null;
     const goesOn =
       value.type === 'ObjectExpression' && relationsIn(value, models.get(target)?.fields ?? new Map());
     return [
-      ...(isOwn ? [{path: name, depth: goesOn ? level + 1 : level}] : []),
-      ...inner.map(({path, depth}) => ({path: `${name}.${path}`, depth})),
+      ...(isOwn ? [{path: name, depth: goesOn ? level + 1 : level, isFiltered}] : []),
+      ...inner.map(each => ({...each, path: `${name}.${each.path}`})),
     ];
   });
 }

@@ -156,6 +156,10 @@ describe('no issue', () => {
       'if (id > 5) await prisma.user.count({where: {role: id}}); if (id < 5) await prisma.user.count({where: {role: id}});',
     ],
     [
+      'the same query after a write in a transaction, and again in a catch',
+      'const a = await prisma.user.count(); await prisma.$transaction(async tx => { await tx.user.create({data: {}}); }); const b = await prisma.user.count(); try { await prisma.post.create({data: {}}); } catch { const c = await prisma.user.count(); return [a, b, c]; }',
+    ],
+    [
       'a check before a read',
       'const check = async () => prisma.user.findFirstOrThrow({where: {id}, select: {id: true}}); await check(); const n = await prisma.post.count(); return n;',
     ],
