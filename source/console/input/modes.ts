@@ -88,9 +88,18 @@ export function needsNow({past}: ConsoleState): string | null {
   return past !== null && past.now === null ? 'this is a recording already' : null;
 }
 
+export function isGrouped(state: ConsoleState): boolean {
+  return openTable(state).groupBy !== null;
+}
+
+/** The label of a key that does nothing with groups. */
+export function ofRows(label: string): (state: ConsoleState) => string {
+  return state => (isGrouped(state) ? '' : label);
+}
+
 /** Groups are not acted on, nor sorted. */
 export function needsRows(state: ConsoleState): string | null {
-  return openTable(state).groupBy === null ? null : 'these are groups: Enter shows their rows, B all rows';
+  return !isGrouped(state) ? null : 'these are groups: Enter shows their rows, B all rows';
 }
 
 export function needsRow(state: ConsoleState): string | null {

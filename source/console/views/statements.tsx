@@ -74,7 +74,7 @@ function Statements() {
       <>
         <Box flexShrink={0}>
           <Text role="muted" wrap="wrap">
-            {' busy sessions seen in statements with the tag; pg_stat_statements has no figures of one'}
+            {' busy sessions by sampling: pg_stat_statements does not count by tag'}
           </Text>
         </Box>
         <Table
