@@ -1,5 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import {addLoad, noLoad} from '../../source/core/activity/session-load.ts';
+import type {ServerState} from '../../source/model/server-state.ts';
 import type {Backend} from '../../source/model/snapshot.ts';
 import {exampleServer} from '../helpers/identity.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
@@ -64,6 +65,16 @@ describe('the Waits view', () => {
     expect(far.some(row => /│─+$/.test(row))).toBe(false);
     expect(far.join('\n')).toContain('─ 64 cores');
     expect(screenOf(waits([120, 40], [orders]))).not.toContain('core');
+  });
+
+  it('has the cores read once, from the host', () => {
+    const state = press(play(open(120, 40), read(createSnapshot())).state, '9');
+    const shown = (server?: ServerState) => {
+      const later = createSnapshot({at: '2026-01-01T12:00:09.000Z', ...(server && {server})});
+      return play(state, read(later)).effects.find(({kind}) => kind === 'show');
+    };
+    expect(shown()).toMatchObject({server: true});
+    expect(shown({host: {kind: 'elsewhere', reason: 'over the network'}})).toMatchObject({server: false});
   });
 
   it('reads the whole of a recording once, and shows it or the time before the snapshot on show', () => {

@@ -92,6 +92,7 @@ export const sectionsOf = (major: number, hiddenRoles: string, reader: string): 
           'applications',
           'waits',
           'load',
+          'poolers',
           'server',
         ],
       ],
@@ -209,10 +210,11 @@ export const sectionsOf = (major: number, hiddenRoles: string, reader: string): 
     },
     load: {
       sql: `SELECT count(*) FILTER (WHERE class IS NOT NULL AND NOT (${hiddenRoles}))::float8 AS average_active_sessions,
-      count(*) FILTER (WHERE ${hiddenRoles})::float8 AS hidden_sessions, 1::float8 AS readings, NULL AS cores FROM ${load}`,
+      count(*) FILTER (WHERE ${hiddenRoles})::float8 AS hidden_sessions, 1::float8 AS readings FROM ${load}`,
       key: [],
       hidden: [],
-      own: ['from', 'to', 'classes', 'top'],
+      // The cores are of the machine, and the server does not show them.
+      own: ['from', 'to', 'classes', 'top', 'cores'],
     },
     'load.classes': {
       sql: `SELECT class, ${loadShare}, 'app' AS usename FROM ${load} WHERE class IS NOT NULL GROUP BY class`,

@@ -1,7 +1,7 @@
 import {type ReportRollout, type ReportRun, rolloutsOf, runsOf, unfinishedOf} from '../../cli/journal.ts';
 import {type HistorySample, historySample} from '../../core/activity/budget.ts';
 import {loadOver} from '../../core/activity/load-over.ts';
-import {coresOf, type LoadSummary, summarizeLoad} from '../../core/activity/load-summary.ts';
+import {type LoadSummary, summarizeLoad} from '../../core/activity/load-summary.ts';
 import {addLoad, noLoad} from '../../core/activity/session-load.ts';
 import {assessRecorded} from '../../core/assessment/assess.ts';
 import {addSample} from '../../core/assessment/samples.ts';
@@ -74,7 +74,6 @@ export async function createReport(sources: ReportSources, scope: ReportScope): 
   const holders = lockHolders();
   const findings = findingSpans(recipes);
   let load = noLoad;
-  let cores: number | null = null;
   for (const index of evaluated) {
     const [snapshot] = (await recording?.read(index, index)) ?? [];
     if (snapshot === undefined) continue;
@@ -82,7 +81,6 @@ export async function createReport(sources: ReportSources, scope: ReportScope): 
     statements.add(snapshot);
     holders.add(snapshot);
     load = addLoad(load, snapshot, {isWhole: true});
-    cores = coresOf(snapshot);
     findings.add(snapshot);
   }
   const runs = runsOf(entries, scope);
@@ -102,7 +100,7 @@ export async function createReport(sources: ReportSources, scope: ReportScope): 
     stride,
     series: series.all(),
     statements: statements.costliest(),
-    load: over && summarizeLoad(over, cores),
+    load: over && summarizeLoad(over),
     holders: holders.all(),
     findings: spans,
     changed: findings.changed(),

@@ -4,7 +4,7 @@ import type {CliContext, Output} from '../../cli/context.ts';
 import {readDuration, readRates} from '../../cli/flag-values.ts';
 import {locateServer} from '../../cli/locate-server.ts';
 import {loadOver} from '../../core/activity/load-over.ts';
-import {coresOf, summarizeLoad, waitsOfAll} from '../../core/activity/load-summary.ts';
+import {summarizeLoad, waitsOfAll} from '../../core/activity/load-summary.ts';
 import {addLoad, type LoadHistory, noLoad} from '../../core/activity/session-load.ts';
 import {applicationsOf} from '../../core/assessment/applications.ts';
 import {addSample, samplesOf} from '../../core/assessment/samples.ts';
@@ -126,7 +126,7 @@ export function snapshotDocument(whole: Snapshot, {samples, load}: Readings, poo
     applications: applicationsOf({snapshot: whole, samples, facts: {}}),
     /** null: what some sessions do is hidden from this role. */
     waits: snapshot.backends.some(isUnseen) ? null : waitsOfAll(over),
-    load: over && summarizeLoad(over, coresOf(whole)),
+    load: over && summarizeLoad(over),
     /** null: no PgBouncer is known, or it cannot be read. */
     poolers: pooler === null ? null : [pooler],
     statements: snapshot.statements.map(flattenStatement),

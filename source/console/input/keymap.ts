@@ -55,22 +55,19 @@ import {timeBindings} from './time-keys.ts';
 const moveModes = [...scrollModes, ...formModes];
 
 /** The views that can do something: their keys are listed there, and say elsewhere where they work. */
-const where = (can: (view: ViewList) => unknown) => ({
+const where = (
+  can: (view: ViewList) => unknown,
+  needs: (state: ConsoleState) => string | null = () => null,
+) => ({
   views: views.filter(can).map(({id}) => id),
-  disabledBecause: (state: ConsoleState) => needsView(state, can),
+  disabledBecause: (state: ConsoleState) => needsView(state, can) ?? needs(state),
 });
 const filterable = where(({columns}) => columns);
-const sorting = where(({isSortable}) => isSortable);
-const sortable = {
-  ...sorting,
-  disabledBecause: (state: ConsoleState) => sorting.disabledBecause(state) ?? needsRows(state),
-};
-const ofSessions = where(({isOfSessions}) => isOfSessions);
-const taggable = {
-  ...ofSessions,
-  disabledBecause: (state: ConsoleState) =>
-    ofSessions.disabledBecause(state) ?? needsRows(state) ?? needsRow(state),
-};
+const sortable = where(({isSortable}) => isSortable, needsRows);
+const taggable = where(
+  ({isOfSessions}) => isOfSessions,
+  state => needsRows(state) ?? needsRow(state),
+);
 
 const always = () => true;
 const quit = (state: ConsoleState): UpdateResult => ({state, effects: [{kind: 'quit'}]});

@@ -191,11 +191,12 @@ function unnamedStatements({samples}: ConsoleState): string[] {
 
 /** The sampler reads statements at every tick only while their view is shown. */
 export function showEffect(state: ConsoleState): Effect {
-  const {view, past} = state;
+  const {view, past, load} = state;
   return {
     kind: 'show',
     statements: view === 'statements',
     texts: shownStatements(state),
-    server: view === 'server' && past === null,
+    // Waits needs the cores of the host, once.
+    server: past === null && (view === 'server' || (view === 'waits' && load.cores === undefined)),
   };
 }

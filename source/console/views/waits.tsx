@@ -1,7 +1,6 @@
 import {Box} from 'ink';
 import {useCallback, useMemo} from 'react';
 import {loadColumns as columnsOver} from '../../core/activity/load-over.ts';
-import {coresOf} from '../../core/activity/load-summary.ts';
 import {type LoadOf, loadClasses} from '../../core/activity/session-load.ts';
 import {counted, formatAge} from '../../core/text/format.ts';
 import {useConsole, useTheme} from '../components/context.ts';
@@ -52,17 +51,15 @@ const view: View = {
 export default view;
 
 function Waits() {
-  const {load, window, past, snapshot, tables, rows} = useConsole(state => ({
+  const {load, window, past, tables, rows} = useConsole(state => ({
     rows: state.rows,
     past: state.past,
-    snapshot: state.snapshot,
     load: state.load,
     window: state.window,
     tables: state.tables,
   }));
   const table = tableOf({tables}, 'waits');
   const shown = useMemo(() => shownLoad({load, window, past, tables}), [load, window, past, tables]);
-  const cores = snapshot && coresOf(snapshot);
   const {filter} = table;
   const columnsOf = useCallback(
     (count: number) => {
@@ -73,6 +70,7 @@ function Waits() {
     [load, window, past, filter],
   );
   if (shown === null) return null;
+  const {cores} = shown.over;
   return (
     <>
       <Head shown={shown} isWhole={window === 'reset' && Boolean(past?.whole)} />

@@ -12,11 +12,13 @@ export type LoadOver = {
   /** Average of sessions whose state is hidden. */
   hidden: number;
   rows: LoadRow[];
+  /** Of the server; null where they are not known. */
+  cores: number | null;
 };
 
 /** The load of `window_ms` before the last reading, or before `until_ms`; null without a reading in it. */
 export function loadOver(
-  {buckets}: LoadHistory,
+  {buckets, cores = null}: LoadHistory,
   window_ms: number,
   until_ms: number = buckets.at(-1)?.to_ms ?? 0,
 ): LoadOver | null {
@@ -33,7 +35,7 @@ export function loadOver(
   }
   const rows = [...counts].map(([of, count]) => ({...of, sessions: count / readings}));
   const to_ms = within.at(-1)?.to_ms ?? until_ms;
-  return {from_ms: first.from_ms, to_ms, readings, hidden: hidden / readings, rows};
+  return {from_ms: first.from_ms, to_ms, readings, hidden: hidden / readings, rows, cores};
 }
 
 export const loadDimensions = [

@@ -1,4 +1,3 @@
-import type {Snapshot} from '../../model/snapshot.ts';
 import {groupLoad, type LoadDimension, type LoadOver, loadDimensions} from './load-over.ts';
 import type {LoadClass} from './session-load.ts';
 
@@ -50,7 +49,7 @@ export type LoadSummary = {
 /** Values listed of each dimension. */
 const mostListed = 5;
 
-export function summarizeLoad(over: LoadOver, cores: number | null): LoadSummary {
+export function summarizeLoad(over: LoadOver): LoadSummary {
   const sessions = over.rows.reduce((sum, row) => sum + row.sessions, 0);
   const shareOf = (own: number): LoadShare => ({average_active_sessions: own, share: own / sessions});
   const classes = new Map<LoadClass, number>();
@@ -70,13 +69,8 @@ export function summarizeLoad(over: LoadOver, cores: number | null): LoadSummary
     readings: over.readings,
     average_active_sessions: sessions,
     hidden_sessions: over.hidden,
-    cores,
+    cores: over.cores,
     classes: [...classes].sort((a, b) => b[1] - a[1]).map(([name, own]) => ({class: name, ...shareOf(own)})),
     top: Object.fromEntries(loadDimensions.map(each => [each, listed(each)])) as LoadSummary['top'],
   };
-}
-
-/** The server's cores, as far as they are known: they are never guessed. */
-export function coresOf({target}: Pick<Snapshot, 'target'>): number | null {
-  return target.cores ?? null;
 }

@@ -46,6 +46,8 @@ type LoadBucket = {
 export type LoadHistory = {
   buckets: readonly LoadBucket[];
   known: Known | null;
+  /** The server's cores; null where they are not known, undefined before poolctl has looked. They are never guessed. */
+  cores?: number | null;
 };
 
 /** What readings share, and add to: equal ones are one object; statements by query id. */
@@ -72,9 +74,22 @@ export function addLoad(
   const last = history.buckets.at(-1);
   if (last?.to_ms === at_ms) return history;
   const {buckets, known: before} = last !== undefined && at_ms < last.to_ms ? noLoad : history;
+  const seen = coresOf(snapshot);
+  const cores = seen ?? (history.cores === undefined ? seen : history.cores);
   const known = bounded(before, buckets);
   const bucket = toBucket(snapshot, at_ms, known);
-  return {buckets: [...(isWhole ? buckets : mergeOld(buckets, at_ms)), bucket], known};
+  return {
+    buckets: [...(isWhole ? buckets : mergeOld(buckets, at_ms)), bucket],
+    known,
+    ...(cores !== undefined && {cores}),
+  };
+}
+
+/** Of the configuration, or of the machine where poolctl runs on the server. undefined where this reading does not say. */
+export function coresOf({target, server}: Pick<Snapshot, 'target' | 'server'>): number | null | undefined {
+  if (target.cores !== undefined) return target.cores;
+  const host = server?.host;
+  return host?.kind === 'here' ? host.cores : server === undefined ? undefined : null;
 }
 
 function bounded(before: Known | null, buckets: readonly LoadBucket[]): Known {

@@ -2,6 +2,8 @@ import {describe, expect, it} from 'vitest';
 import {groupLoad, loadColumns, loadOver} from '../../../source/core/activity/load-over.ts';
 import {summarizeLoad, waitsOfAll} from '../../../source/core/activity/load-summary.ts';
 import {addLoad, type LoadHistory, loadClasses, noLoad} from '../../../source/core/activity/session-load.ts';
+import type {ServerState} from '../../../source/model/server-state.ts';
+import type {HostReading} from '../../../source/model/server-work.ts';
 import type {Backend} from '../../../source/model/snapshot.ts';
 import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
 
@@ -140,7 +142,7 @@ describe('the summary of a load', () => {
   const over = loadOver(read([blocker, blocked, web], [web]), 60_000);
 
   it('has the classes, and the top of each dimension with null where there is no value', () => {
-    const summary = over && summarizeLoad(over, 8);
+    const summary = over && summarizeLoad({...over, cores: 8});
     expect(summary).toMatchObject({
       ...{from: '2026-01-01T12:00:00.000Z', to: '2026-01-01T12:00:01.000Z', readings: 2, cores: 8},
       ...{average_active_sessions: 2, hidden_sessions: 0},
@@ -165,6 +167,18 @@ describe('the summary of a load', () => {
       {class: 'Lock', event: 'relation', average_active_sessions: 0.5, share: 1 / 3},
     ]);
     expect(waitsOfAll(null)).toEqual([]);
+  });
+
+  it('knows the cores once a reading has said them, and that they are not known', () => {
+    const at = (second: number, server?: ServerState) =>
+      createSnapshot({at: new Date(start_ms + second * 1000).toISOString(), ...(server && {server})});
+    const here = {kind: 'here', cores: 4} as HostReading;
+    const coresAfter = (...servers: (ServerState | undefined)[]) =>
+      servers.reduce((load, server, second) => addLoad(load, at(second, server)), noLoad).cores;
+    expect(coresAfter(undefined)).toBeUndefined();
+    expect(coresAfter({host: here}, undefined)).toBe(4);
+    expect(coresAfter(undefined, {host: {kind: 'elsewhere', reason: ''}}, undefined)).toBeNull();
+    expect(coresAfter({})).toBeNull();
   });
 
   it('of a whole recording loses no reading', () => {

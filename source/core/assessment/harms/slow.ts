@@ -1,7 +1,7 @@
 import type {Sample} from '../../../model/assessment.ts';
 import type {Act, Finding} from '../../../model/recipe.ts';
 import type {SettingOverride, TableUpkeep} from '../../../model/recipe-data.ts';
-import {coresOf} from '../../activity/load-summary.ts';
+import {coresOf} from '../../activity/session-load.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {describeWhere, effectiveOverride} from '../../roles/role-settings.ts';
 import {nameOf} from '../../server/maintenance.ts';
@@ -227,7 +227,7 @@ function readsMore(slow: Slow, context: Context): Finding | null {
 function readsFromDisk(slow: Slow, context: Context): Finding | null {
   const {history} = slow;
   const load = diskLoad(history, context);
-  const cores = coresOf(context.snapshot);
+  const cores = coresOf(context.snapshot) ?? null;
   if (load === null || !(isSlower(history) || (cores !== null && load.sessions > cores))) return null;
   const {share, event, blocks_per_call} = load;
   const mean_before = meanBefore(history);
