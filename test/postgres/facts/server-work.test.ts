@@ -2,13 +2,16 @@ import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import {ioRates} from '../../../source/core/server/io.ts';
 import {progressRate} from '../../../source/core/server/progress.ts';
+import {serverRows} from '../../../source/core/server/topics/index.ts';
+import type {ServerState} from '../../../source/model/server-state.ts';
 import type {CommandProgress, ServerLog} from '../../../source/model/server-work.ts';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
 import {readHost} from '../../../source/postgres/facts/host.ts';
-import {readProgress} from '../../../source/postgres/facts/progress.ts';
+import {createProgressReader, readProgress} from '../../../source/postgres/facts/progress.ts';
 import {readServerIo} from '../../../source/postgres/facts/server-io.ts';
 import {readServerLog} from '../../../source/postgres/facts/server-log.ts';
 import {describeEachMajor, type OwnServer, startTestServer} from '../../helpers/server.ts';
+import {createSnapshot} from '../../helpers/snapshot.ts';
 import {until, watch} from '../watching.ts';
 
 describeEachMajor('what the server does', major => {
@@ -41,6 +44,9 @@ describeEachMajor('what the server does', major => {
     await connection?.close();
     await server?.stop();
   });
+
+  const rowsOf = (state: ServerState, topic: string) =>
+    serverRows({snapshot: createSnapshot(), state}, 'not read').filter(row => row.topic === topic);
 
   const progressOf = async (command: string): Promise<CommandProgress | undefined> =>
     (await readProgress(connection)).find(each => each.command === command);
@@ -83,6 +89,13 @@ describeEachMajor('what the server does', major => {
       wait: 'Lock:virtualxid',
       waits_for: {description: 'web postgres idle in transaction'},
     });
+    const [row] = rowsOf({progress: await createProgressReader()(connection)}, 'progress');
+    expect(row).toMatchObject({
+      verdict: 'warning',
+      text: expect.stringMatching(
+        /^create index concurrently .*: waiting for writers before build, 0%; waits for \d+ web postgres idle in transaction$/,
+      ),
+    });
     await writer.query('ROLLBACK');
     await build;
     expect(await progressOf('create index concurrently')).toBeUndefined();
@@ -117,6 +130,8 @@ describeEachMajor('what the server does', major => {
       return (found?.relations[0]?.name === 'public.orders' && found) || undefined;
     });
     expect(rates.relations[0]?.share).toBeGreaterThan(0.9);
+    const [row] = rowsOf({io: {...before, rates: {...rates, interval_ms: 1000}}}, 'I/O');
+    expect(row?.text).toContain(' for public.orders');
     if (major >= 16) {
       const backends = rates.processes?.find(({backend_type}) => backend_type === 'client backend');
       expect(backends?.read_bytes_per_second).toBeGreaterThan(0);
@@ -208,6 +223,11 @@ describeEachMajor('what the server does', major => {
         () => readServerLog(logOf(file)),
       );
       expect(log.problem).toBeNull();
+      expect(rowsOf({server_log: log}, 'errors').map(({text}) => text)).toContainEqual(
+        expect.stringMatching(
+          /^25006 cannot execute INSERT in a read-only transaction: 1 time, .*two\/postgres$/,
+        ),
+      );
       const [deadlock] = log.deadlocks;
       expect(deadlock?.processes).toHaveLength(2);
       expect(deadlock?.processes[0]).toMatchObject({

@@ -3,7 +3,6 @@ import type {Snapshot} from '../../../model/snapshot.ts';
 import {poolName} from '../../assessment/context.ts';
 import {sessionOf} from '../../assessment/harms/logged.ts';
 import {thresholds} from '../../health/thresholds.ts';
-import {statementName} from '../../sql/statement-name.ts';
 import {timeOfDay} from '../../text/clock.ts';
 import {counted, formatAge, formatCount, formatSpan} from '../../text/format.ts';
 import {type Part, type TopicRow, topic} from './topic.ts';
@@ -114,7 +113,6 @@ function errorPart(error: LoggedError, snapshot: Snapshot): Part {
       ['database', datname ?? '?'],
       ['session', `${pid ?? '?'}${isOpen ? ', still open' : ''}`],
       ['statement', statement ?? '?'],
-      ...(statement === null ? [] : ([['in short', statementName(statement)]] satisfies [string, string][])),
     ],
   };
 }

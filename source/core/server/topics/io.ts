@@ -1,6 +1,6 @@
 import type {IoRates, IoState, ProcessIo} from '../../../model/server-work.ts';
 import type {Snapshot, Statement} from '../../../model/snapshot.ts';
-import {statementName} from '../../sql/statement-name.ts';
+import {nameStatement} from '../../assessment/harms/failing-part.ts';
 import {counted, formatBytes, formatCount, formatMs, formatRatio, formatSpan} from '../../text/format.ts';
 import {type Part, type TopicRow, topic} from './topic.ts';
 
@@ -42,9 +42,7 @@ function readsRow(state: IoState, rates: IoRates, snapshot: Snapshot): TopicRow 
     per_second === 0
       ? `${who} read nothing beyond shared buffers`
       : `${who} read ${formatBytes(per_second)}/s beyond shared buffers`,
-    ...(most === undefined || per_second < notable
-      ? []
-      : [`${formatRatio(most.share, 0)} of database ${snapshot.target.database}'s for ${most.name}`]),
+    ...(most === undefined || per_second < notable ? [] : [shareText(most, rates)]),
     ...(read_ms === null ? [] : [`${formatMs(read_ms)} a read`]),
     ...(waiting === 0 ? [] : [`${counted(waiting, 'session')} of ${busy.length} busy wait for I/O`]),
   ];
@@ -57,6 +55,19 @@ function readsRow(state: IoState, rates: IoRates, snapshot: Snapshot): TopicRow 
     text: parts.join(', '),
     page: () => pageOf(state, rates, snapshot),
   };
+}
+
+/** Of all that is read, in every database and by every process: the relations are of the connected database. */
+function shareText(
+  {name, read_bytes_per_second}: IoRates['relations'][number],
+  {processes, relations}: IoRates,
+): string {
+  const known = relations.reduce((sum, each) => sum + each.read_bytes_per_second, 0);
+  const all = Math.max(
+    known,
+    sumOf(processes ?? [], each => each.read_bytes_per_second),
+  );
+  return `${formatRatio(read_bytes_per_second / all, 0)} of all reads for ${name}`;
 }
 
 /** Bytes a second, below which no relation is named. */
@@ -94,7 +105,9 @@ function tempRow({temp_bytes_per_second, interval_ms}: IoRates, {statements}: Sn
   const base = {id: 'temp', page: () => tempPage(spilling, interval_ms)};
   if (temp_bytes_per_second === 0) return {...base, verdict: 'ok', text: 'no temporary files are written'};
   const by =
-    most === undefined ? '' : `, most by ${statementName(most.query) || `statement ${most.queryid}`}`;
+    most === undefined
+      ? ''
+      : `, most by ${most.query === null ? `statement ${most.queryid}` : nameStatement(most.query)}`;
   return {
     ...base,
     verdict: temp_bytes_per_second >= heavyTemp ? 'warning' : 'ok',
@@ -116,7 +129,7 @@ function tempPage(spilling: readonly Spilling[], interval_ms: number): Part[] {
     {
       heading: 'statements that read and write temporary blocks',
       properties: spilling.map(({query, queryid, rates}): [string, string] => [
-        statementName(query) || queryid,
+        query === null ? queryid : nameStatement(query),
         `${formatCount(rates.temp_blks_per_second)} blocks/s, ${formatCount(rates.calls_per_second)} calls/s`,
       ]),
       text: [

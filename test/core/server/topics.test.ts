@@ -1,0 +1,275 @@
+import {expect, it} from 'vitest';
+import {serverRows} from '../../../source/core/server/topics/index.ts';
+import type {Verdict} from '../../../source/core/server/topics/topic.ts';
+import type {ServerState} from '../../../source/model/server-state.ts';
+import type {
+  CommandProgress,
+  HostReading,
+  IoRates,
+  ProcessIo,
+  ProgressRate,
+} from '../../../source/model/server-work.ts';
+import type {Backend, Statement} from '../../../source/model/snapshot.ts';
+import {createBackend, createSnapshot, createStatement} from '../../helpers/snapshot.ts';
+
+const mega = 1024 * 1024;
+const at = '2026-11-28T13:05:00.000Z';
+
+const process = (parts: Partial<ProcessIo>): ProcessIo => ({
+  ...{
+    backend_type: 'client backend',
+    read_bytes_per_second: 0,
+    write_bytes_per_second: 0,
+    extend_bytes_per_second: 0,
+  },
+  ...{read_ms: null, evictions_per_second: 0, fsyncs_per_second: 0},
+  ...parts,
+});
+const io = (rates: Partial<IoRates> | null): ServerState => ({
+  io: {
+    ...{
+      at,
+      counters: [],
+      wal: null,
+      deadlocks: 7,
+      temp_bytes: 0,
+      shared_buffers_bytes: 128 * mega,
+      is_timed: true,
+    },
+    ...(rates !== null && {
+      rates: {
+        ...{
+          interval_ms: 30_000,
+          processes: [],
+          wal: null,
+          relations: [],
+          deadlocks_per_minute: 0,
+          temp_bytes_per_second: 0,
+        },
+        ...rates,
+      },
+    }),
+  },
+});
+const reading = (parts: Partial<ProcessIo>): ServerState =>
+  io({
+    processes: [
+      process({read_bytes_per_second: 310 * mega, ...parts}),
+      process({backend_type: 'checkpointer'}),
+    ],
+    relations: [{name: 'public.orders', read_bytes_per_second: 285.2 * mega, share: 1, hit_ratio: 0.2}],
+  });
+type Here = Extract<HostReading, {kind: 'here'}>;
+const host = ({
+  shares,
+  ...parts
+}: Partial<Omit<Here, 'shares'>> & {shares?: Here['shares'] | undefined}): ServerState => ({
+  host: {
+    ...{kind: 'here', at_ms: 0, cores: 4, cpu: {total: 0, idle: 0, iowait: 0, steal: 0}, load: [1.5, 1, 1]},
+    ...{
+      memory: {total_bytes: 16_000 * mega, available_bytes: 4000 * mega, swap_used_bytes: 0},
+      disks: [],
+      disks_unknown: null,
+    },
+    ...parts,
+    ...(shares !== undefined && {shares}),
+  },
+});
+const quiet = {busy: 0.4, iowait: 0.01, steal: 0, interval_ms: 30_000};
+const disk = (free: number): ServerState =>
+  host({disks: [{what: 'data directory', path: '/data', size_bytes: 100 * mega, free_bytes: free * mega}]});
+const running = (parts: Partial<CommandProgress & ProgressRate>): ServerState => ({
+  progress: [
+    {
+      ...{
+        pid: 7,
+        started_at: null,
+        at,
+        command: 'vacuum',
+        relation: 'public.orders',
+        application_name: 'psql',
+      },
+      ...{
+        usename: 'app',
+        datname: 'shop',
+        age_ms: 60_000,
+        phase: 'scanning heap',
+        done: 340,
+        total: 1000,
+        unit: 'blocks',
+      },
+      ...{wait: null, waits_for: null, done_ratio: 0.34, per_second: 1200, left_ms: 180_000},
+      ...parts,
+    },
+  ],
+});
+const spill = createStatement({
+  query: 'SELECT * FROM orders ORDER BY note',
+  rates: {
+    ...{
+      interval_ms: 1000,
+      calls_per_second: 1,
+      exec_ms_per_second: 1,
+      exec_share_ratio: 1,
+      rows_per_second: 1,
+    },
+    ...{shared_blks_hit_per_second: 1, shared_blks_read_per_second: 1, wal_bytes_per_second: 0},
+    ...{mean_exec_time_ms: 1, stddev_exec_time_ms: null, temp_blks_per_second: 5000},
+  },
+});
+const waiting = Array.from({length: 4}, (_, pid) =>
+  createBackend({pid, state: 'active', wait_event_type: 'IO', wait_event: 'DataFileRead'}),
+);
+
+type Seen = {backends?: Backend[]; statements?: Statement[]};
+const states: [
+  state: string,
+  of: ServerState,
+  topic: string,
+  verdict: Verdict,
+  text: string | RegExp,
+  seen?: Seen,
+][] = [
+  ['one reading of I/O', io(null), 'I/O', 'unknown', '?: it takes two readings'],
+  ['nothing read', io({processes: []}), 'I/O', 'ok', 'client backends read nothing beyond shared buffers'],
+  [
+    'much read, fast',
+    reading({read_ms: 0.02}),
+    'I/O',
+    'ok',
+    'client backends read 310M/s beyond shared buffers, 92% of all reads for public.orders, 0.02ms a read',
+  ],
+  ['slow reads', reading({read_ms: 6}), 'I/O', 'warning', /6\.00ms a read/],
+  ['very slow reads', reading({read_ms: 30}), 'I/O', 'critical', /30\.0ms a read/],
+  [
+    'half of the sessions wait for I/O',
+    reading({}),
+    'I/O',
+    'warning',
+    /4 sessions of 4 busy wait for I\/O/,
+    {backends: waiting},
+  ],
+  ['before 16', io({processes: null}), 'I/O', 'unknown', /^\?: writes are counted from PostgreSQL 16 on/],
+  [
+    'the checkpointer writes',
+    io({processes: [process({backend_type: 'checkpointer', write_bytes_per_second: 8 * mega})]}),
+    'I/O',
+    'ok',
+    '8.0M/s of pages written, 100% by the checkpointer; relations grow by 0B/s',
+  ],
+  ['no temporary file', io({}), 'I/O', 'ok', 'no temporary files are written'],
+  [
+    'temporary files',
+    io({temp_bytes_per_second: 45 * mega}),
+    'I/O',
+    'warning',
+    /^45M\/s of temporary files, most by SELECT \* FROM orders ORDER BY note:/,
+    {
+      statements: [spill],
+    },
+  ],
+  ['a few temporary files', io({temp_bytes_per_second: mega}), 'I/O', 'ok', /^1\.0M\/s of temporary files/],
+  [
+    'wal_buffers full',
+    io({wal: {bytes_per_second: 1, full_page_share: 0, buffers_full_per_second: 12}}),
+    'I/O',
+    'warning',
+    /^wal_buffers were full 12 times a second/,
+  ],
+  [
+    'another machine',
+    {host: {kind: 'elsewhere', reason: 'poolctl does not run on the server'}},
+    'host',
+    'unknown',
+    /^\?: CPU, memory and disks are not seen from here: poolctl does not run on the server/,
+  ],
+  [
+    'one reading of the host',
+    host({shares: undefined}),
+    'host',
+    'unknown',
+    'load 1.5 on 4 cores; CPU is ?: it takes two readings',
+  ],
+  ['a quiet host', host({shares: quiet}), 'host', 'ok', 'CPU 40% busy, iowait 1%, load 1.5 on 4 cores'],
+  [
+    'a busy processor',
+    host({shares: {busy: 0.95, iowait: 0, steal: 0, interval_ms: 1}}),
+    'host',
+    'warning',
+    /^CPU 95% busy/,
+  ],
+  [
+    'a full processor',
+    host({shares: {busy: 1, iowait: 0, steal: 0, interval_ms: 1}}),
+    'host',
+    'critical',
+    /^CPU 100% busy/,
+  ],
+  [
+    'iowait',
+    host({shares: {busy: 0.3, iowait: 0.4, steal: 0, interval_ms: 1}}),
+    'host',
+    'warning',
+    /: the disks are the limit$/,
+  ],
+  [
+    'steal',
+    host({shares: {busy: 0.3, iowait: 0, steal: 0.2, interval_ms: 1}}),
+    'host',
+    'warning',
+    /20% stolen by other virtual machines$/,
+  ],
+  ['memory', host({}), 'host', 'ok', '3.9G of 16G of memory available'],
+  [
+    'little memory',
+    host({memory: {total_bytes: 100 * mega, available_bytes: 3 * mega, swap_used_bytes: mega}}),
+    'host',
+    'warning',
+    '3.0M of 100M of memory available, 1.0M of swap in use',
+  ],
+  ['a disk with room', disk(50), 'host', 'ok', '50M of 100M free (50%) on the disk of the data directory'],
+  ['a disk that fills', disk(8), 'host', 'warning', /\(8%\)/],
+  ['a full disk', disk(2), 'host', 'critical', /\(2%\)/],
+  [
+    'a disk that is not seen',
+    host({disks_unknown: 'data_directory is hidden'}),
+    'host',
+    'unknown',
+    '?: data_directory is hidden',
+  ],
+  ['no long command', {progress: []}, 'progress', 'ok', 'no vacuum, index build, copy or backup runs'],
+  [
+    'a vacuum',
+    running({}),
+    'progress',
+    'ok',
+    'vacuum public.orders: scanning heap, 34%, 1.2k blocks/s, 3m00s left in this phase',
+  ],
+  [
+    'a command of one reading',
+    running({per_second: null, left_ms: null}),
+    'progress',
+    'ok',
+    'vacuum public.orders: scanning heap, 34%',
+  ],
+  [
+    'a command that waits',
+    running({wait: 'Lock:relation', waits_for: {pid: 4711, description: 'web app idle in transaction'}}),
+    'progress',
+    'warning',
+    /; waits for 4711 web app idle in transaction$/,
+  ],
+  ['no sequence', {sequences: []}, 'sequences', 'ok', 'no sequence has used half of its values'],
+  ['no deadlock', io({}), 'errors', 'ok', '0 deadlocks a minute over 30s; 7 since the statistics began'],
+  ['deadlocks', io({deadlocks_per_minute: 90}), 'errors', 'critical', /^90 deadlocks a minute/],
+];
+
+it.each(states)('%s', (_, state, topic, verdict, text, seen = {}) => {
+  const rows = serverRows(
+    {snapshot: {...createSnapshot({backends: [], ...seen}), at}, state},
+    'not read',
+  ).filter(row => row.topic === topic);
+  const found = rows.find(row => (typeof text === 'string' ? row.text === text : text.test(row.text)));
+  expect(found, rows.map(row => `${row.verdict} ${row.text}`).join('\n')).toMatchObject({verdict});
+  for (const row of rows) for (const part of row.page()) expect(part.heading).not.toBe('');
+});
