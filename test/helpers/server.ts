@@ -1,8 +1,13 @@
+import {execFile} from 'node:child_process';
+import {mkdtemp, rm, writeFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {promisify} from 'node:util';
 import type {ClientConfig} from 'pg';
 import pg from 'pg';
 import {describe, inject} from 'vitest';
 import {findServerBinaries, type ServerBinaries} from '../../source/demo/binaries.ts';
-import type {ServerSettings} from '../../source/demo/server.ts';
+import type {ServerSettings, ServerTemplate} from '../../source/demo/server.ts';
 import {
   host,
   startServer,
@@ -48,6 +53,9 @@ export async function shareTestServer({major}: {major: Major}): Promise<TestServ
   };
 }
 
+/** Of the servers that run. */
+const templates = new WeakMap<OwnServer, ServerTemplate>();
+
 /** Starts a real server. pg_stat_statements is loaded but not created in a database. */
 export async function startTestServer(options: {
   major: Major;
@@ -60,7 +68,7 @@ export async function startTestServer(options: {
   const {template, release} = await takeTemplate(binaries);
   const server = await startServer({binaries, settings, template});
   const {clients, ...connections} = createConnections(server.url);
-  return {
+  const started: OwnServer = {
     ...server,
     ...connections,
     major: options.major,
@@ -72,6 +80,47 @@ export async function startTestServer(options: {
       release();
     },
   };
+  templates.set(started, template);
+  return started;
+}
+
+/**
+ * Starts a hot standby of a server started before, which still has all its WAL: it begins as that one did, and streams the rest.
+ * Its application_name there is `standby`.
+ */
+export async function startTestStandby(
+  primary: OwnServer,
+  settings: ServerSettings = {},
+): Promise<OwnServer> {
+  const from = templates.get(primary);
+  if (from === undefined) throw new Error('not a server of startTestServer');
+  const folder = await mkdtemp(join(tmpdir(), 'poolctl-standby-'));
+  try {
+    await promisify(execFile)('cp', ['-a', `${from.data}/.`, folder]);
+    await writeFile(join(folder, 'standby.signal'), '');
+    const {host, port, superuserPassword: password} = primary;
+    const server = await startServer({
+      binaries: await findServerBinaries(primary.major),
+      template: {data: folder, password},
+      settings: {
+        ...sharedSettings,
+        primary_conninfo: `host=${host} port=${port} user=postgres password=${password} application_name=standby`,
+        ...settings,
+      },
+    });
+    const {clients, ...connections} = createConnections(server.url);
+    return {
+      ...server,
+      ...connections,
+      major: primary.major,
+      async stop() {
+        for (const client of clients) client.end().catch(() => {});
+        await server.stop();
+      },
+    };
+  } finally {
+    await rm(folder, {recursive: true, force: true});
+  }
 }
 
 type Connections = Pick<TestServer, 'query' | 'connect'> & {clients: Set<pg.Client>};

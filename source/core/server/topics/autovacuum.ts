@@ -59,7 +59,7 @@ function overdueRow(table: DueTable, state: AutovacuumState, snapshot: Snapshot)
   const why = isRunning
     ? 'a worker is on it'
     : unfinished_workers > 0
-      ? `${counted(unfinished_workers, 'worker')} left it unfinished: cancelled by a lock request, or failed`
+      ? `${counted(unfinished_workers, 'worker')} left it unfinished: a lock was in the way, or it failed`
       : isBusy
         ? 'every worker is busy'
         : state.workers === null

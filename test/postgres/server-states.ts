@@ -1,0 +1,299 @@
+import type pg from 'pg';
+import type {Verdict} from '../../source/core/server/topics/topic.ts';
+import type {OwnServer} from '../helpers/server.ts';
+import {until} from './watching.ts';
+
+export type Servers = {primary: OwnServer; standby: OwnServer};
+
+/** A state that a real server is brought into, and the line of the Server view that says so. */
+export type State = {
+  state: string;
+  at?: 'standby';
+  bring(): Promise<unknown>;
+  line: [topic: string, verdict: Verdict, text: RegExp];
+  /** Afterwards there is no such line; without it, the state stays for those that follow. */
+  end?(): Promise<unknown>;
+};
+
+/** What the servers need for these states. */
+export const serverSettings = {
+  wal_level: 'logical',
+  max_wal_senders: 4,
+  max_replication_slots: 4,
+  archive_mode: 'on',
+  archive_command: '/bin/true',
+  max_wal_size: '64MB',
+  min_wal_size: '32MB',
+  wal_keep_size: '48MB',
+  autovacuum_naptime: '1s',
+};
+
+/** In this order: some states are made from those before. The table orders has 40,000 rows. */
+export function statesOf(servers: Servers): State[] {
+  /** `ALTER SYSTEM`, without a restart. */
+  async function set(name: string, value: string, at: keyof Servers = 'primary'): Promise<void> {
+    await servers[at].query(`ALTER SYSTEM SET ${name} = '${value}'`);
+    await servers[at].query('SELECT pg_reload_conf()');
+  }
+
+  /** Each segment has 16 MB. */
+  async function writeSegments(count: number): Promise<void> {
+    for (let index = 0; index < count; index++) {
+      await servers.primary.query("SELECT pg_logical_emit_message(false, 'test', 'x')");
+      await servers.primary.query('SELECT pg_switch_wal()');
+    }
+  }
+
+  async function inTransaction(server: OwnServer, ...statements: string[]): Promise<pg.Client> {
+    const client = await server.connect({application_name: 'holder'});
+    for (const statement of ['BEGIN ISOLATION LEVEL REPEATABLE READ', ...statements])
+      await client.query(statement);
+    return client;
+  }
+
+  let holder: pg.Client;
+  const ending = async () => holder.query('ROLLBACK');
+  const nothing = async () => {};
+
+  return [
+    {
+      state: 'one reading',
+      bring: nothing,
+      line: ['wraparound', 'ok', /transaction ids left: days \?: it takes two readings/],
+      end: nothing,
+    },
+    {
+      state: 'two readings',
+      bring: () => servers.primary.query('SELECT count(pg_current_xact_id()) FROM generate_series(1, 3)'),
+      line: ['wraparound', 'ok', /^2\.\dG transaction ids left: [\d.]+[kMG]? days at [\d.<]+\/s \(over /],
+    },
+    {state: 'no multixact', bring: nothing, line: ['wraparound', 'ok', /multixacts left: none used in/]},
+    {state: 'nothing open', bring: nothing, line: ['horizon', 'ok', /^nothing holds back vacuum/]},
+    {
+      state: 'a query on the standby, with hot_standby_feedback',
+      async bring() {
+        await set('hot_standby_feedback', 'on', 'standby');
+        holder = await inTransaction(servers.standby, 'SELECT count(*) FROM orders');
+        await until(
+          async () =>
+            (await servers.primary.query('SELECT FROM pg_replication_slots WHERE xmin IS NOT NULL'))
+              .length === 1,
+        );
+        await servers.primary.query('UPDATE orders SET state = 1');
+        await servers.primary.query('VACUUM orders');
+      },
+      line: [
+        'horizon',
+        'warning',
+        /^replication slot standby holds back \d+ transactions?: 40k dead rows of orders stay$/,
+      ],
+      async end() {
+        await ending();
+        await set('hot_standby_feedback', 'off', 'standby');
+        await until(async () => {
+          await servers.primary.query('VACUUM orders');
+          return (
+            (
+              await servers.primary.query(
+                "SELECT FROM pg_stat_user_tables WHERE relname = 'orders' AND n_dead_tup = 0",
+              )
+            ).length === 1
+          );
+        });
+      },
+    },
+    {state: 'autovacuum at rest', bring: nothing, line: ['autovacuum', 'ok', /^[01] of 3 workers busy/]},
+    {
+      state: 'autovacuum off',
+      bring: () => set('autovacuum', 'off'),
+      line: ['autovacuum', 'warning', /^autovacuum is off: /],
+      end: () => set('autovacuum', 'on'),
+    },
+    {
+      state: 'a lock that autovacuum passes over',
+      async bring() {
+        holder = await inTransaction(servers.primary, 'LOCK TABLE orders IN SHARE UPDATE EXCLUSIVE MODE');
+        await servers.primary.query('UPDATE orders SET state = 2');
+      },
+      line: [
+        'autovacuum',
+        'warning',
+        /^public\.orders is due \(\d+k dead rows, threshold 8\.\dk\), not vacuumed in \w+: (?:no worker was seen on it|\d+ workers? left it unfinished)/,
+      ],
+      end: ending,
+    },
+    {
+      state: 'a table without autovacuum',
+      async bring() {
+        await servers.primary.query('ALTER TABLE orders SET (autovacuum_enabled = off)');
+        await servers.primary.query('UPDATE orders SET state = 3');
+      },
+      line: ['autovacuum', 'warning', /^autovacuum is off for public\.orders: \d+k dead rows/],
+      end: () => servers.primary.query('ALTER TABLE orders RESET (autovacuum_enabled)'),
+    },
+    {
+      state: 'a standby that keeps up',
+      bring: nothing,
+      line: [
+        'replication',
+        'ok',
+        /^standby standby \(streaming, async\) (?:has replayed everything|is .* behind)/,
+      ],
+    },
+    {state: 'its slot', bring: nothing, line: ['replication', 'ok', /^physical slot standby retains/]},
+    {
+      state: 'the horizon of a standby',
+      at: 'standby',
+      bring: nothing,
+      line: ['horizon', 'ok', /^a standby: /],
+    },
+    {
+      state: 'autovacuum of a standby',
+      at: 'standby',
+      bring: nothing,
+      line: ['autovacuum', 'ok', /^a standby runs no autovacuum$/],
+    },
+    {
+      state: 'a standby that receives',
+      at: 'standby',
+      bring: nothing,
+      line: ['replication', 'ok', /^this standby receives from 127\.0\.0\.1: /],
+    },
+    {
+      state: 'no conflict',
+      at: 'standby',
+      bring: nothing,
+      line: ['replication', 'ok', /^no query was cancelled by replay$/],
+    },
+    {
+      state: 'a query that replay cancels',
+      at: 'standby',
+      async bring() {
+        holder = await inTransaction(servers.standby, 'SELECT count(*) FROM orders');
+        await servers.primary.query('UPDATE orders SET state = 4');
+        await servers.primary.query('VACUUM orders');
+        await until(async () => {
+          const ended = await holder.query('SELECT 1').catch(() => null);
+          return ended === null;
+        });
+      },
+      line: [
+        'replication',
+        'warning',
+        /^1 query cancelled by replay since the statistics began, 1 in the last/,
+      ],
+    },
+    {
+      state: 'a paused replay',
+      at: 'standby',
+      bring: () => servers.standby.query('SELECT pg_wal_replay_pause()'),
+      line: ['replication', 'warning', /^replay is paused: /],
+      end: () => servers.standby.query('SELECT pg_wal_replay_resume()'),
+    },
+    {
+      state: 'no synchronous standby',
+      bring: () => set('synchronous_standby_names', 'missing'),
+      line: [
+        'replication',
+        'critical',
+        /^no standby of synchronous_standby_names = 'missing' is connected: the next commit waits$/,
+      ],
+      end: () => set('synchronous_standby_names', ''),
+    },
+    {
+      state: 'a slot without a consumer',
+      bring: () => servers.primary.query("SELECT pg_create_logical_replication_slot('cdc', 'pgoutput')"),
+      line: [
+        'replication',
+        'ok',
+        /^logical slot cdc, without a consumer, retains .*, and all that is written from now on$/,
+      ],
+    },
+    {
+      state: 'that retains more than checkpoints do',
+      bring: () => writeSegments(5),
+      line: [
+        'replication',
+        'warning',
+        /^logical slot cdc, without a consumer, retains \d+M of WAL, .*\/s more, until the disk is full: no max_slot_wal_keep_size$/,
+      ],
+    },
+    {
+      state: 'a pg_wal that grows',
+      bring: () => writeSegments(12),
+      line: [
+        'WAL',
+        'warning',
+        /^pg_wal has \d+M, more than max_wal_size = 64M lets it be, kept for slot cdc; .*\/s written$/,
+      ],
+    },
+    {
+      state: 'a slot near its limit',
+      bring: () => set('max_slot_wal_keep_size', '640MB'),
+      line: [
+        'replication',
+        'warning',
+        /^logical slot cdc, without a consumer, retains \d+M of WAL, loses what it needs in \d+M: in \w+ at \S+\/s$/,
+      ],
+    },
+    {
+      state: 'a lost slot',
+      async bring() {
+        await set('max_slot_wal_keep_size', '32MB');
+        await writeSegments(2);
+        await servers.primary.query('CHECKPOINT');
+      },
+      line: [
+        'replication',
+        'critical',
+        /^logical slot cdc, without a consumer, is lost: its consumer has to copy everything again$/,
+      ],
+      async end() {
+        await servers.primary.query("SELECT pg_drop_replication_slot('cdc')");
+        await servers.primary.query('CHECKPOINT');
+      },
+    },
+    {
+      state: 'checkpoints that are requested',
+      bring: async () => {
+        for (let index = 0; index < 3; index++) await servers.primary.query('CHECKPOINT');
+      },
+      line: [
+        'checkpoints',
+        'warning',
+        /^\d+ checkpoints requested in .*: (?:not by WAL, but by CHECKPOINT or a backup|WAL reaches max_wal_size)/,
+      ],
+    },
+    {
+      state: 'an archive that works',
+      bring: () => writeSegments(1),
+      line: ['WAL', 'ok', /^archived \S+ ago, \d+ segments? waiting$/],
+    },
+    {
+      state: 'an archive that fails',
+      async bring() {
+        await set('archive_command', '/bin/false');
+        await writeSegments(1);
+      },
+      line: [
+        'WAL',
+        'warning',
+        /^archiving fails \(0000.*, last at .*; last success .*\), \d+ segments? waiting: WAL stays until the disk is full$/,
+      ],
+      async end() {
+        await set('archive_command', '/bin/true');
+        await writeSegments(1);
+      },
+    },
+    {
+      state: 'a standby without its primary',
+      at: 'standby',
+      bring: () => set('primary_conninfo', '', 'standby'),
+      line: ['replication', 'warning', /^this standby receives nothing: no WAL receiver/],
+      async end() {
+        await servers.standby.query('ALTER SYSTEM RESET primary_conninfo');
+        await servers.standby.query('SELECT pg_reload_conf()');
+      },
+    },
+  ];
+}
