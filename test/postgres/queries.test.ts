@@ -65,6 +65,7 @@ import {
 } from '../../source/postgres/queries/statements.ts';
 import {readOnce} from '../../source/postgres/sampler/sampler.ts';
 import {sessionLocksQuery, sessionQueryQuery} from '../../source/postgres/sampler/session-detail.ts';
+import {planCallsQuery, readStatementNow} from '../../source/postgres/sampler/statement-text.ts';
 import {identityQuery} from '../../source/postgres/server/capabilities.ts';
 import {examine} from '../../source/postgres/server/doctor.ts';
 import {serverProofQuery, systemIdentifierQuery} from '../../source/postgres/server/server-proof.ts';
@@ -138,6 +139,7 @@ const statementQueries: [Query, unknown[]][] = [
   [statementQueriesQuery, [['1']]],
   [statementsScanQuery, [['1'], ['1'], ['1']]],
   [statementTextsQuery, [[]]],
+  [planCallsQuery, ['1', '1', '1']],
   [costlyStatementsQuery, [10]],
 ];
 
@@ -254,6 +256,27 @@ describe('a major version that poolctl does not know', () => {
       id: 'version',
       status: 'advice',
       detail: expect.stringMatching(/^PostgreSQL 20 is newer than poolctl knows: it is read as 19/),
+    });
+    await connection.close();
+  });
+
+  it('shows how often a statement had which kind of plan, as PostgreSQL 19 counts', async () => {
+    const connection = await watch(server.url());
+    await server.query('SELECT 41 + 1 AS planned');
+    const [statement] = await server.query<{queryid: string; dbid: string; userid: string}>(
+      "SELECT queryid::text, dbid::text, userid::text FROM pg_stat_statements WHERE query LIKE '%AS planned'",
+    );
+    if (statement === undefined) throw new Error('not counted');
+    expect(await readStatementNow(connection, statement)).toMatchObject({plan_calls: null});
+    await server.query('ALTER FUNCTION pg_stat_statements(boolean) RENAME TO statements_of_18');
+    await server.query(
+      'CREATE VIEW statements_of_19 AS SELECT s.*, 7::int8 AS generic_plan_calls, 5::int8 AS custom_plan_calls FROM statements_of_18(true) s',
+    );
+    await server.query(
+      "CREATE FUNCTION pg_stat_statements(boolean) RETURNS SETOF statements_of_19 LANGUAGE sql AS 'SELECT * FROM public.statements_of_19'",
+    );
+    expect(await readStatementNow(connection, statement)).toMatchObject({
+      plan_calls: {generic: 7, custom: 5},
     });
     await connection.close();
   });

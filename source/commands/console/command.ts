@@ -16,7 +16,7 @@ import type {ExitCode} from '../../model/run.ts';
 import {type Connection, connect, type WaitState} from '../../postgres/connect/connect.ts';
 import {type ConnectionRequest, shortSource} from '../../postgres/connect/request.ts';
 import {createSampler} from '../../postgres/sampler/sampler.ts';
-import {readStatementText} from '../../postgres/sampler/statement-text.ts';
+import {readStatementNow} from '../../postgres/sampler/statement-text.ts';
 import type {usage} from './flags.ts';
 import {createRemembered} from './remembered.ts';
 
@@ -90,14 +90,19 @@ export async function run(
         const {explainStatement} = await import('../../postgres/planner/explain.ts');
         const connection = requireConnection(watching);
         const {rawClient, request: used, server_version_num} = connection;
+        const {query, plan_calls} = await readStatementNow(connection, statement);
         const {lines, how} = await explainStatement(rawClient, {
-          query: await readStatementText(connection, statement),
+          query,
           database: statement.datname ?? '',
           connected_database: used.database,
           server_version_num,
           schema: request.prisma?.schema ?? null,
         });
-        return [...lines, `(${how}: the statement was not executed)`];
+        const executed =
+          plan_calls === null
+            ? ''
+            : `; of its executions ${plan_calls.generic} had a generic plan and ${plan_calls.custom} a custom one, which may differ`;
+        return [...lines, `(${how}: the statement was not executed${executed})`];
       },
       describeSession: async backend => {
         const {describeSession} = await import('./describe-session.ts');

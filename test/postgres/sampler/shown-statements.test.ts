@@ -5,7 +5,7 @@ import {readCriteria} from '../../../source/core/sessions/session-parameters.ts'
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {readOnce} from '../../../source/postgres/sampler/sampler.ts';
 import {readSessionDetail} from '../../../source/postgres/sampler/session-detail.ts';
-import {readStatementText} from '../../../source/postgres/sampler/statement-text.ts';
+import {readStatementNow} from '../../../source/postgres/sampler/statement-text.ts';
 import {secretStatements} from '../../helpers/secret-statements.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {requestTo} from '../requests.ts';
@@ -73,9 +73,9 @@ describeEachMajor('statements with secrets', major => {
     const statement = statements.find(({query}) => query?.includes('FROM plain'));
     expect(statement?.query).not.toContain('why');
     if (statement === undefined) throw new Error('no statement');
-    const text = await readStatementText(watching, statement);
+    const {query: text} = await readStatementNow(watching, statement);
     expect(text).toContain('SELECT /* why */ a::numeric(8, 1) FROM plain WHERE a > $1');
-    await expect(readStatementText(watching, {...statement, queryid: '1'})).rejects.toThrow('no longer has');
+    await expect(readStatementNow(watching, {...statement, queryid: '1'})).rejects.toThrow('no longer has');
     await watching.close();
   });
 });
