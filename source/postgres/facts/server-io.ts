@@ -2,7 +2,7 @@ import {ioRates, mostRelations} from '../../core/server/io.ts';
 import type {IoCounter, IoState, ServerIo} from '../../model/server-work.ts';
 import {isoTime} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
-import {pickVariant, serverQuery} from '../queries/query.ts';
+import {hasFeature, pickVariant, type ServerVersion, serverQuery} from '../queries/query.ts';
 
 /** Rates are over at most this much. */
 const longest_ms = 60_000;
@@ -21,11 +21,12 @@ export function createIoReader(): (connection: IoConnection) => Promise<IoState>
   };
 }
 
-type IoConnection = Pick<Connection, 'client' | 'server_version_num'>;
+type IoConnection = ServerVersion & Pick<Connection, 'client'>;
 
 /** Counters of I/O, WAL and of the relations that most was read for, in one round trip. Throws the server's errors. */
-export async function readServerIo({client, server_version_num}: IoConnection): Promise<ServerIo> {
-  const text = (query: typeof ioCountersQuery) => pickVariant(query, server_version_num).text;
+export async function readServerIo(connection: IoConnection): Promise<ServerIo> {
+  const {client} = connection;
+  const text = (query: typeof ioCountersQuery) => pickVariant(query, connection).text;
   const [counters, totals, relations] = await Promise.all([
     client.query<IoCounter>({text: text(ioCountersQuery)}),
     client.query<TotalsRow>({text: text(ioTotalsQuery)}),
@@ -46,7 +47,7 @@ export async function readServerIo({client, server_version_num}: IoConnection): 
   } = row;
   return {
     at: isoTime(at) ?? at,
-    counters: server_version_num >= 160_000 ? counters.rows : null,
+    counters: hasFeature(connection, 'pg_stat_io') ? counters.rows : null,
     wal:
       wal_bytes === null
         ? null
@@ -83,7 +84,7 @@ SELECT /* poolctl */ ''::text AS backend_type, ''::text AS object, ''::text AS c
   0::float8 AS read_time_ms, 0::int8 AS writes, 0::float8 AS write_bytes, 0::float8 AS write_time_ms, 0::float8 AS extend_bytes,
   0::int8 AS evictions, 0::int8 AS fsyncs, 0::float8 AS fsync_time_ms
 WHERE false`,
-  16: `
+  pg_stat_io: `
 SELECT /* poolctl */ i.backend_type, i.object, i.context, coalesce(i.reads, 0) AS reads,
   coalesce((j.row->>'read_bytes')::float8, i.reads * (j.row->>'op_bytes')::float8, 0) AS read_bytes,
   coalesce(i.read_time, 0) AS read_time_ms, coalesce(i.writes, 0) AS writes,
@@ -107,7 +108,7 @@ export const ioTotalsQuery = serverQuery('poolctl_io_totals', {
     'NULL::int8 AS wal_records, NULL::int8 AS wal_fpi, NULL::float8 AS wal_bytes, NULL::int8 AS wal_buffers_full',
     '',
   ),
-  14: totals('w.wal_records, w.wal_fpi, w.wal_bytes::float8, w.wal_buffers_full', ', pg_stat_wal w'),
+  pg_stat_wal: totals('w.wal_records, w.wal_fpi, w.wal_bytes::float8, w.wal_buffers_full', ', pg_stat_wal w'),
 });
 
 /** Blocks of tables with their TOAST and indexes. What most was read for since the statistics were reset comes first. */

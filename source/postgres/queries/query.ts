@@ -13,7 +13,9 @@ export const features = {
   'pg_locks.waitstart': 14,
   'pg_stat_database.sessions_fatal': 14,
   pg_stat_progress_copy: 14,
+  pg_stat_wal: 14,
   'pg_stat_force_next_flush()': 15,
+  pg_stat_io: 16,
   'pg_stat_checkpointer.num_timed': 17,
 } as const satisfies Record<string, number>;
 
@@ -69,6 +71,11 @@ export function extensionQuery(name: string, texts: Record<string, string>): Que
 /** Reads one query's rows as arrays, in the order of its columns. */
 export type ReadRows = <Row>(query: Query) => Promise<Row[]>;
 
+/** Whether a server has it; by its version, as long as it was not asked. */
+export function hasFeature({server_version_num, features: present}: ServerVersion, name: Feature): boolean {
+  return present?.has(name) ?? server_version_num >= features[name] * 10_000;
+}
+
 /**
  * The text for a server, or for a version of the extension. `{schema}` in it becomes the quoted schema of pg_stat_statements, as the
  * search path may be another's.
@@ -78,11 +85,11 @@ export function pickVariant(
   of: ServerVersion | number,
   schema?: string,
 ): {name: string; text: string} {
-  const {server_version_num: version, features: present = null} =
-    typeof of === 'number' ? {server_version_num: of} : of;
+  const server = typeof of === 'number' ? {server_version_num: of} : of;
+  const version = server.server_version_num;
   const ascending = query.variants.toSorted((a, b) => a.floor - b.floor);
   const unfit = ascending.findIndex(({floor, needs}) =>
-    needs === undefined || present === null ? floor > version : !present.has(needs),
+    needs === undefined ? floor > version : !hasFeature(server, needs),
   );
   const best = ascending.slice(0, unfit === -1 ? undefined : unfit).at(-1);
   if (best === undefined)
