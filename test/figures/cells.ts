@@ -35,6 +35,8 @@ export function sessionCells({backends}: Document): Cells[] {
         ? ''
         : `${backend.wait_event_type}:${backend.wait_event}`,
     blocked: backend.blocked_by.join(','),
+    route: backend.tags.route ?? '',
+    operation: backend.tags.prismaQuery?.split(':')[0] ?? '',
     query: textOf(backend.query),
   }));
 }

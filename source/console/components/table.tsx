@@ -27,15 +27,7 @@ export function Table<Row>(props: TableProps<Row>) {
 
 function Rows<Row>({rows, table, columns, idOf, emptyText, width, height}: TableProps<Row> & Size) {
   const {symbols} = useTheme();
-  const fitted = useMemo(
-    () =>
-      fitColumns(
-        columns.filter(({isRare, text}) => !isRare || rows.some(row => text(row) !== '')),
-        width,
-        rows,
-      ),
-    [columns, width, rows],
-  );
+  const fitted = useMemo(() => fitColumns(columns, width, rows), [columns, width, rows]);
   const selected = table.cursor === null ? 0 : rows.findIndex(row => idOf(row) === table.cursor);
   const first = firstVisible(rows.length, selected, height - 1);
   const shown = rows.slice(first, first + height - 1);
@@ -137,7 +129,8 @@ const comfortCells = 16;
  * those that still do. Up to half of the remaining width goes to columns whose texts in `rows` would be cut, the rest to
  * the growing one.
  */
-export function fitColumns<Row>(columns: Column<Row>[], width: number, rows: Row[] = []): Fitted<Row> {
+export function fitColumns<Row>(all: Column<Row>[], width: number, rows: Row[] = []): Fitted<Row> {
+  const columns = all.filter(({isRare, text}) => !isRare || rows.some(row => text(row) !== ''));
   const leastOf = (column: Column<Row>) =>
     Math.max(column.width, Math.floor(width * (column.leastShare ?? 0)));
   const widths = new Map<Column<Row>, number>();
