@@ -1,5 +1,5 @@
 import type {Constraint, Node, TypeName} from 'libpg-query';
-import {isPlainUsing, isSerial, requiresRewrite, typeText, volatilityOf} from './column-type.ts';
+import {isKnownType, isPlainUsing, isSerial, requiresRewrite, typeText, volatilityOf} from './column-type.ts';
 import {addConstraint, both} from './constraint.ts';
 import {heaviest, type Part, type Work} from './effect.ts';
 import {referencedBy, referencingOf} from './foreign-keys.ts';
@@ -21,10 +21,11 @@ export function addColumn(def: Node | undefined, relation: Relation, state: Sche
   const isNotNull = of('CONSTR_NOTNULL') !== undefined || of('CONSTR_PRIMARY') !== undefined;
   const isEmptyNotNull = isNotNull && !hasValue && generated === undefined;
   const isVirtual = generated?.generated_kind === 'v';
+  const isType = isKnownType(typeName, state);
   const computed =
     isCounted || (generated !== undefined && !isVirtual) || isConstrained(typeName, state)
       ? 'rewrite'
-      : volatility(value, state);
+      : heaviest([volatility(value, state), isType ? 'none' : 'unknown']);
   const parts = all.flatMap(each => {
     if (!validated.has(each.contype ?? '')) return [];
     const isKey = each.contype === 'CONSTR_PRIMARY' || each.contype === 'CONSTR_UNIQUE';
@@ -44,9 +45,17 @@ export function addColumn(def: Node | undefined, relation: Relation, state: Sche
     mode,
     locks: parts.flatMap(part => part.locks ?? []),
     work: heaviest([computed, ...parts.map(part => part.work ?? 'none'), isRead ? 'scan' : 'none']),
-    notes: isEmptyNotNull && !hasRows ? [failure] : [],
+    notes: [
+      ...(isEmptyNotNull && !hasRows ? [failure] : []),
+      ...(isType
+        ? []
+        : [
+            `${typeText(typeName as TypeName)} is not made here: a domain with a constraint rewrites the table`,
+          ]),
+    ],
     failures: isEmptyNotNull && hasRows ? [failure] : [],
     ...(computed !== 'none' &&
+      isType &&
       generated === undefined &&
       typeName !== undefined && {
         remedy: {kind: 'volatile-default' as const, column, type: typeText(typeName)},

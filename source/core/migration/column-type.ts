@@ -22,6 +22,21 @@ const written: Record<string, string> = {
   timetz: 'time with time zone',
 };
 
+/** Types of PostgreSQL, and of extensions that applications use, by the name in the text; those of SQL's grammar are in pg_catalog. */
+const known = new Set(
+  'text uuid json jsonb jsonpath bytea date money name oid xml inet cidr macaddr macaddr8 point line lseg box path polygon circle tsvector tsquery pg_lsn regclass int4range int8range numrange tsrange tstzrange daterange int4multirange int8multirange nummultirange tsmultirange tstzmultirange datemultirange citext hstore ltree geometry geography vector halfvec sparsevec cube'.split(
+    ' ',
+  ),
+);
+
+/** Whether a type cannot be a domain with a constraint; without a server one that the migration does not make may be. */
+export function isKnownType(type: TypeName | undefined, state: SchemaState): boolean {
+  const parts = stringsOf(type?.names);
+  const name = parts.at(-1) ?? '';
+  const isBuiltIn = parts[0] === 'pg_catalog' || known.has(name) || written[name] !== undefined;
+  return state.target !== null || isBuiltIn || isSerial(type) || state.madeType(name);
+}
+
 /** Types whose default is nextval(). */
 const serials = new Set(['serial', 'serial2', 'serial4', 'serial8', 'bigserial', 'smallserial']);
 

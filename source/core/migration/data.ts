@@ -32,6 +32,7 @@ export function dataEffect(statement: Node, state: SchemaState): Partial<Effect>
       passed.add(written.relation);
       const own = lockOn(written.relation as never, 'ROW EXCLUSIVE', state, insert ? {recurses: false} : {});
       locks.push(...own);
+      notes.add('not counted: what triggers, rules and foreign keys (checks, cascades) do');
       if (insert !== undefined && readsRows(insert.selectStmt)) works.push('copy');
       if (change === undefined) continue;
       const isEach = part.MergeStmt === undefined && change.whereClause === undefined;

@@ -1,6 +1,7 @@
 import type {Node} from 'libpg-query';
 import type {LockMode} from '../../model/preflight.ts';
 import {alterTable, stringsOfOptions} from './alter-table.ts';
+import {isKnownType} from './column-type.ts';
 import {columnsOf, createTable, refreshView, reindex, vacuum} from './create-and-maintain.ts';
 import {dataEffect} from './data.ts';
 import {dropObjects} from './drop.ts';
@@ -123,8 +124,17 @@ const kinds: Kinds = {
     if (!['C', 'O', 'V'].includes(subtype) || skips) return {};
     return unknownEffect(`reads every table with a column of ${stringsOf(typeName).join('.')}, under SHARE`);
   },
-  CreateDomainStmt: ({domainname, constraints = []}, state) => {
-    if (constraints.length > 0) state.constrainDomain(stringsOf(domainname).at(-1) ?? '');
+  CreateDomainStmt: ({domainname, typeName, constraints = []}, state) => {
+    const name = stringsOf(domainname).at(-1) ?? '';
+    if (constraints.length > 0 || state.isConstrainedDomain(stringsOf(typeName?.names).at(-1) ?? ''))
+      state.constrainDomain(name);
+    else if (isKnownType(typeName, state)) state.makeType(name);
+    return {};
+  },
+  CreateEnumStmt: ({typeName}, state) => makeType(typeName, state),
+  CreateRangeStmt: ({typeName}, state) => makeType(typeName, state),
+  CompositeTypeStmt: ({typevar}, state) => {
+    state.makeType(typevar?.relname ?? '');
     return {};
   },
   VariableSetStmt: ({kind, name = '', args = [], is_local = false}, state) => {
@@ -182,9 +192,14 @@ const kinds: Kinds = {
   ExecuteStmt: () => unknownEffect('executes a prepared statement that poolctl cannot read'),
 };
 
+function makeType(name: Node[] | undefined, state: SchemaState): Partial<Effect> {
+  state.makeType(stringsOf(name).at(-1) ?? '');
+  return {};
+}
+
 /** Statements that lock no relation, or only those that they make. */
 const harmless =
-  /^(?:Transaction|VariableShow|Create(?:Schema|Extension|Enum|Range|Cast|Role|OpClass|OpFamily|Conversion|Transform|PLang|EventTrig|Fdw|ForeignServer|UserMapping|Am)|Alter(?:Extension(?:Contents)?|Function|Role(?:Set)?|Database(?:Set|RefreshColl)?|DefaultPrivileges|Owner|Type|Stats|Operator|OpFamily|Collation|EventTrig|ObjectDepends|TSDictionary|TSConfiguration|Fdw|ForeignServer|UserMapping)|CompositeType|Define|Drop(?:Role|UserMapping)|Grant(?:Role)?|Notify|Listen|Unlisten|Prepare|Deallocate|Discard|ConstraintsSet|CheckPoint|Load|ClosePortal)Stmt$/;
+  /^(?:Transaction|VariableShow|Create(?:Schema|Extension|Cast|Role|OpClass|OpFamily|Conversion|Transform|PLang|EventTrig|Fdw|ForeignServer|UserMapping|Am)|Alter(?:Extension(?:Contents)?|Function|Role(?:Set)?|Database(?:Set|RefreshColl)?|DefaultPrivileges|Owner|Type|Stats|Operator|OpFamily|Collation|EventTrig|ObjectDepends|TSDictionary|TSConfiguration|Fdw|ForeignServer|UserMapping)|Define|Drop(?:Role|UserMapping)|Grant(?:Role)?|Notify|Listen|Unlisten|Prepare|Deallocate|Discard|ConstraintsSet|CheckPoint|Load|ClosePortal)Stmt$/;
 
 /** Statements that name no relation, and run only by themselves. */
 const alone =

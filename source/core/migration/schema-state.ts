@@ -38,8 +38,11 @@ export type SchemaState = {
   makeFunction(name: string, isVolatile: boolean): void;
   /** Whether a function of the migration is VOLATILE; null if it makes none of this name. */
   madeFunction(name: string): boolean | null;
+  /** A type that is no domain, or a domain without a constraint. */
+  makeType(name: string): void;
   /** A domain with a CHECK or NOT NULL. */
   constrainDomain(name: string): void;
+  madeType(name: string): boolean;
   isConstrainedDomain(name: string): boolean;
   /** Null: that of the session. */
   setSearchPath(schemas: string[] | null, isLocal: boolean): void;
@@ -80,11 +83,14 @@ export function createSchemaState(target: MigrationTarget | null): SchemaState {
   };
   const functions = new Map<string, boolean>();
   const domains = new Set(target?.constrained_domains);
+  const types = new Set<string>();
   return {
     target,
     find,
     makeFunction: (name, isVolatile) => void functions.set(name, isVolatile),
     madeFunction: name => functions.get(name) ?? null,
+    makeType: name => void types.add(name),
+    madeType: name => types.has(name),
     constrainDomain: name => void domains.add(name),
     isConstrainedDomain: name => domains.has(name),
     setSearchPath: (schemas, isLocal) => {

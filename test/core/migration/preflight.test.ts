@@ -30,6 +30,8 @@ describe('preflight, from the text alone', () => {
     ['ALTER TABLE t ADD COLUMN a timestamptz DEFAULT now()', 'safe, ACCESS EXCLUSIVE t'],
     ['ALTER TABLE t ADD COLUMN a uuid DEFAULT gen_random_uuid()', 'unsafe, ACCESS EXCLUSIVE t, rewrite'],
     ['ALTER TABLE t ADD COLUMN a text DEFAULT cuid()', 'unsafe, ACCESS EXCLUSIVE t, unknown'],
+    ['ALTER TABLE t ADD COLUMN a "Role"', 'unsafe, ACCESS EXCLUSIVE t, unknown'],
+    ['ALTER TABLE t ADD COLUMN a jsonb, ADD b varchar(9)[], ADD c vector(3)', 'safe, ACCESS EXCLUSIVE t'],
     ['ALTER TABLE t ADD COLUMN a bigserial', 'unsafe, ACCESS EXCLUSIVE t, rewrite'],
     ['ALTER TABLE t ADD COLUMN a int GENERATED ALWAYS AS (b) VIRTUAL', 'safe, ACCESS EXCLUSIVE t'],
     ['ALTER TABLE t ADD COLUMN a int REFERENCES u (id)', 'safe, ACCESS EXCLUSIVE t, SHARE ROW EXCLUSIVE u'],
@@ -278,4 +280,36 @@ describe('what uses a table', () => {
     const sql = "SET lock_timeout = '2s'; ALTER TABLE t ALTER COLUMN a SET NOT NULL";
     expect(judge(sql, {target, reading})[1]).toMatchObject({verdict, queue_per_second});
   });
+});
+
+describe('a new column of a type of the application', () => {
+  it.each([
+    ["CREATE TYPE x AS ENUM ('a');", 'safe'],
+    ['CREATE TYPE x AS (a int);', 'safe'],
+    ['CREATE DOMAIN x AS text;', 'safe'],
+    ['CREATE DOMAIN x AS text CHECK (length(value) > 1);', 'unsafe'],
+    ['CREATE DOMAIN y AS int NOT NULL; CREATE DOMAIN x AS y;', 'unsafe'],
+    ['CREATE DOMAIN x AS y;', 'unsafe'],
+    ['', 'unsafe'],
+  ])('after %j is %s without a server', (before, verdict) => {
+    const last = judge(`${before} ALTER TABLE t ADD COLUMN a x`).at(-1);
+    expect(last?.verdict).toBe(verdict);
+  });
+
+  it('says why it is unknown, and offers no form that would be the same', () => {
+    const [statement] = judge('ALTER TABLE t ADD COLUMN a "Role"');
+    expect(statement?.notes).toContain(
+      '"Role" is not made here: a domain with a constraint rewrites the table',
+    );
+    expect(statement?.safe_form).toBeNull();
+  });
+});
+
+it.each([
+  ['INSERT INTO t VALUES (1)', true],
+  ['WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x', true],
+  ['SELECT * FROM t', false],
+])('%s says what triggers do is not counted: %s', (sql, says) => {
+  const [statement] = judge(sql);
+  expect(statement?.notes.some(note => note.startsWith('not counted: what triggers'))).toBe(says);
 });
