@@ -4,7 +4,7 @@ import type {ScanIssue} from '../model/scan-report.ts';
 import {hasSpread, nameOfKey, propertyOf, unwrap, visit} from './code/nodes.ts';
 import {lineAt, placeOf} from './code/project.ts';
 import {countsPerValue, duplicatesIn} from './duplicates.ts';
-import {type Cost, figuresOf, type Patch, type Query, type Site} from './evaluate/cost.ts';
+import {type Cost, figuresOf, otherConnection, type Patch, type Query, type Site} from './evaluate/cost.ts';
 import type {PrismaModels} from './prisma-models.ts';
 import {
   deepIncludeWeight,
@@ -126,7 +126,9 @@ function reportLoop(
       return;
     }
     const held =
-      count === null ? 'as many connections as it has items' : `${count * connections} connections`;
+      count === null || !Number.isFinite(connections)
+        ? 'as many connections as it has items'
+        : `${count * connections} connections`;
     const weight = isHeavy ? heavyLoopWeight : count === null ? undefined : heavyParallelWeight;
     report('parallel-per-item', site, `${each} per item of ${over}, all at once: ${held}`, weight);
     return;
@@ -173,15 +175,6 @@ function isByDate(node: Node, over: string): boolean {
     return !is;
   });
   return is;
-}
-
-/** What in a transaction does not use its connection: a query of another client, or a transaction of its own. */
-function otherConnection(cost: Cost): Site | null {
-  if (figuresOf(cost).connections === 0) return null;
-  if (cost.kind === 'query') return cost.query.site;
-  if (cost.kind === 'transaction') return cost.site;
-  const parts = 'parts' in cost ? cost.parts : 'body' in cost ? [cost.body] : [];
-  return parts.map(otherConnection).find(each => each !== null) ?? null;
 }
 
 /** `lib/users.ts:12`. */
@@ -261,7 +254,7 @@ function unboundedRelations(
     const isOwn =
       field.isList &&
       (value.type === 'Literal' ||
-        (value.type === 'ObjectExpression' && !hasSpread(value) && propertyOf(value, 'take') === null));
+        (value.type === 'ObjectExpression' && !isLimited(value, models.get(target)?.fields ?? new Map())));
     const isFiltered = value.type === 'ObjectExpression' && propertyOf(value, 'where') !== null;
     const goesOn =
       value.type === 'ObjectExpression' && relationsIn(value, models.get(target)?.fields ?? new Map());

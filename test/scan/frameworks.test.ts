@@ -200,6 +200,13 @@ test.each<[code: string, expected: string, files?: Record<string, string>]>([
     '1/n/n',
   ],
   [
+    'const a = async () => { await cached(); await prisma.post.count(); }; await Promise.all([cached(), cached(), a(), one(ids), one(ids)])',
+    '4/1/4',
+    {
+      'lib/prisma.ts': `import {cache} from 'react'; ${client} export const cached = cache(async () => prisma.user.count()); export const one = cache(async id => prisma.user.findUnique({where: {id}}));`,
+    },
+  ],
+  [
     'await cached(ids)',
     'n/1/n',
     {
@@ -300,7 +307,7 @@ test.each<[code: string, expected: string, files?: Record<string, string>]>([
     },
   ],
 ])('%s costs %s', async (code, expected, files = {}) => {
-  const names = code.match(/\b(?:limit|service|cached|getClient)\b/)?.[0];
+  const names = code.match(/\b(?:limit|service|cached|getClient)\b/)?.[0].replace('cached', 'cached, one');
   const own = names === undefined ? code : `const {${names}} = await import('../../lib/prisma'); ${code}`;
   expect(await figuresOf(own, files)).toBe(expected);
 });

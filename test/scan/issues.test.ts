@@ -173,6 +173,10 @@ describe('no issue', () => {
     ['relations to one', 'await prisma.post.findMany({take: 5, include: {author: true}})'],
     ['a relation with take', 'await prisma.user.findUnique({where: {id}, include: {posts: {take: 5}}})'],
     [
+      'a relation by unique values',
+      'await prisma.user.findUnique({where: {id}, include: {posts: {where: {id: {in: ids}}}}})',
+    ],
+    [
       'a count of a relation',
       'await prisma.user.findUnique({where: {id}, include: {_count: {select: {posts: true}}}})',
     ],

@@ -25,9 +25,9 @@ export function createCalls(walk: Walk, callFunction: CallFunction): Pick<Walk, 
         if (handed.length > 0) return {...callee, functions: [...handed, ...callee.functions]};
         const out: Cost[] = [];
         const given = callee.functions.length === 1 ? values : [];
-        const costs = callee.functions.map(each =>
-          walk.settle(call(each, given, node, {...at, out}), node, at),
-        );
+        const isOnce = at.frame.isOnce || (callee.name === 'react.cache()' && values.length === 0);
+        const inside = {...at, out, frame: {...at.frame, isOnce}};
+        const costs = callee.functions.map(each => walk.settle(call(each, given, node, inside), node, at));
         return {kind: 'pending', cost: sequence([...out, ...costs]), value: unknown};
       }
       case 'limiter': {

@@ -15,6 +15,8 @@ export type Query = {
   site: Site;
   /** The function that makes it; null at the top level. */
   within: Node | null;
+  /** React's `cache` around a function without arguments: once per request, however often it is called. */
+  isOnce: boolean;
 };
 
 /** Text to insert at an offset of the site's module. */
@@ -75,29 +77,57 @@ const known = new WeakMap<Cost, Figures>();
 
 /** The most connections at once, all queries, and the longest chain of queries in sequence. */
 export function figuresOf(cost: Cost): Figures {
-  const found = known.get(cost);
+  const found = known.get(cost) ?? compute(cost, nothingMade);
+  known.set(cost, found);
+  return found;
+}
+
+/** Places of queries that a request makes once, and has made. */
+type Made = ReadonlySet<Node>;
+const nothingMade: Made = new Set();
+
+function figuresWithout(cost: Cost, made: Made): Figures {
+  return [...onceIn(cost)].some(each => made.has(each)) ? compute(cost, made) : figuresOf(cost);
+}
+
+const knownOnce = new WeakMap<Cost, Made>();
+
+function onceIn(cost: Cost): Made {
+  const found = knownOnce.get(cost);
   if (found !== undefined) return found;
-  const figures = compute(cost);
-  known.set(cost, figures);
-  return figures;
+  const own = cost.kind === 'query' && cost.query.isOnce ? [cost.query.site.node] : [];
+  const parts = 'parts' in cost ? cost.parts : 'body' in cost ? [cost.body] : [];
+  const once = new Set([...own, ...parts.flatMap(each => [...onceIn(each)])]);
+  knownOnce.set(cost, once);
+  return once;
 }
 
 const none: Figures = {connections: 0, queries: 0, sequential: 0};
 
-function compute(cost: Cost): Figures {
+function compute(cost: Cost, made: Made): Figures {
+  const of = (each: Cost) => figuresWithout(each, made);
   switch (cost.kind) {
     case 'query':
+      if (made.has(cost.query.site.node)) return none;
       return {connections: cost.query.inTransaction ? 0 : 1, queries: 1, sequential: 1};
     case 'sequence':
-      return combine(cost.parts, {connections: max, queries: add, sequential: add});
+      return combine(cost.parts.map(of), {connections: max, queries: add, sequential: add});
     case 'parallel':
-      return combine(cost.parts, {connections: add, queries: add, sequential: max});
+      return combine(
+        cost.parts.map((part, at) =>
+          figuresWithout(
+            part,
+            new Set([...made, ...cost.parts.slice(0, at).flatMap(each => [...onceIn(each)])]),
+          ),
+        ),
+        {connections: add, queries: add, sequential: max},
+      );
     case 'branch':
-      return combine(cost.parts, {connections: max, queries: max, sequential: max});
+      return combine(cost.parts.map(of), {connections: max, queries: max, sequential: max});
     case 'limited':
-      return figuresOf(cost.body);
+      return of(cost.body);
     case 'loop': {
-      const body = figuresOf(cost.body);
+      const body = of(cost.body);
       const count = cost.count ?? Infinity;
       const atOnce = cost.body.kind === 'limited' ? Math.min(count, cost.body.limit ?? Infinity) : count;
       return {
@@ -107,7 +137,7 @@ function compute(cost: Cost): Figures {
       };
     }
     case 'transaction': {
-      const body = figuresOf(cost.body);
+      const body = of(cost.body);
       if (body.queries === 0 && cost.isBatch) return none;
       // BEGIN takes a connection; a query of another client takes one more.
       const others = cost.isBatch ? 0 : body.connections;
@@ -122,8 +152,8 @@ type Combine = (a: number, b: number) => number;
 const add: Combine = (a, b) => a + b;
 const max: Combine = (a, b) => Math.max(a, b);
 
-function combine(parts: readonly Cost[], by: Record<keyof Figures, Combine>): Figures {
-  return parts.map(figuresOf).reduce(
+function combine(parts: readonly Figures[], by: Record<keyof Figures, Combine>): Figures {
+  return parts.reduce(
     (sum, each) => ({
       connections: by.connections(sum.connections, each.connections),
       queries: by.queries(sum.queries, each.queries),
@@ -136,6 +166,15 @@ function combine(parts: readonly Cost[], by: Record<keyof Figures, Combine>): Fi
 /** Without Infinity * 0. */
 function times(count: number, each: number): number {
   return each === 0 ? 0 : count * each;
+}
+
+/** What in a transaction does not use its connection: a query of another client, or a transaction of its own. */
+export function otherConnection(cost: Cost): Site | null {
+  if (figuresOf(cost).connections === 0) return null;
+  if (cost.kind === 'query') return cost.query.site;
+  if (cost.kind === 'transaction') return cost.site;
+  const parts = 'parts' in cost ? cost.parts : 'body' in cost ? [cost.body] : [];
+  return parts.map(otherConnection).find(each => each !== null) ?? null;
 }
 
 /** Every query in what some code costs, each place once. */

@@ -23,7 +23,8 @@ export function createFunctions(walk: Walk) {
     // Recursion: how deep is unknown, so only its first level counts.
     if (underWay.has(node) || underWay.size > maxDepth || node.body === null || node.generator)
       return unknown;
-    const isPlain = self === null && !at.frame.inTransaction && values.every(isPlainValue);
+    const isPlain =
+      self === null && !at.frame.inTransaction && !at.frame.isOnce && values.every(isPlainValue);
     const known = isPlain ? results.get(scope)?.get(node) : undefined;
     if (known !== undefined) {
       at.out.push(...known.out);
@@ -33,7 +34,7 @@ export function createFunctions(walk: Walk) {
     underWay.add(node);
     const out: Cost[] = [];
     const inner: Scope = {names: new Map(), parent: scope, module: scope.module};
-    const frame: Frame = {node, returns: [], inTransaction: at.frame.inTransaction};
+    const frame: Frame = {...at.frame, node, returns: []};
     const inside: At = {scope: inner, out, frame, loop: at.loop};
     try {
       if (node.type !== 'ArrowFunctionExpression') inner.names.set('this', self ?? unknown);

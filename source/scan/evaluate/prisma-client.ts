@@ -72,6 +72,7 @@ export function rawQuery(
         inTransaction,
         site: {module: at.scope.module, node},
         within: at.frame.node,
+        isOnce: at.frame.isOnce,
       },
     },
     unknown,
@@ -125,7 +126,15 @@ function query(
   const {module} = at.scope;
   const cost: Cost = {
     kind: 'query',
-    query: {model, operation, argument: resolved, inTransaction, site: {module, node}, within: at.frame.node},
+    query: {
+      model,
+      operation,
+      argument: resolved,
+      inTransaction,
+      site: {module, node},
+      within: at.frame.node,
+      isOnce: at.frame.isOnce,
+    },
   };
   const isList = /^findMany|groupBy|AndReturn$|queryRaw/.test(operation);
   return pending(cost, isList ? emptyList(takeOf(given)) : unknown);

@@ -43,6 +43,7 @@ export function ormCall(walk: Walk, node: Call, name: string, at: At): Value | n
         inTransaction,
         site: {module: at.scope.module, node},
         within: at.frame.node,
+        isOnce: at.frame.isOnce,
       },
     },
     value: name === 'all' ? emptyList(null) : unknown,

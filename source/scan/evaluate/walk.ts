@@ -12,6 +12,8 @@ export type Frame = {
   returns: Value[];
   /** Within an interactive transaction, in whatever function. */
   inTransaction: boolean;
+  /** Within what React's `cache` runs once per request. */
+  isOnce: boolean;
 };
 
 /** Where the walk is: what names mean, where costs go. */
@@ -39,5 +41,5 @@ export type Walk = {
 };
 
 export function topFrame(): Frame {
-  return {node: null, returns: [], inTransaction: false};
+  return {node: null, returns: [], inTransaction: false, isOnce: false};
 }
