@@ -7,6 +7,7 @@ import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/se
 import {everything, openReader, until, watch} from '../postgres/watching.ts';
 import {type Asked, ask, expectSection} from './compare.ts';
 import {type Row, type Section, sectionsOf} from './sections.ts';
+import {serverSections} from './server-sections.ts';
 import {expectViews} from './views.ts';
 
 const password = 'secret';
@@ -23,9 +24,13 @@ describeEachMajor('every figure of a snapshot is what SQL says', major => {
     await server.query(`CREATE ROLE oncall LOGIN PASSWORD '${password}' IN ROLE pg_monitor`);
     await server.query(`CREATE ROLE plain LOGIN PASSWORD '${password}' CONNECTION LIMIT 9`);
     await server.query('GRANT CREATE ON SCHEMA public TO app');
+    await server.query("SELECT pg_create_physical_replication_slot('spare', true)");
     await startLoad(server);
   });
-  afterAll(() => server?.stop());
+  afterAll(async () => {
+    await server?.query("SELECT pg_drop_replication_slot('spare')");
+    await server?.stop();
+  });
 
   /** The second of two readings, with what was asked before and after each, and work in between. */
   async function readTwice(
@@ -49,7 +54,10 @@ describeEachMajor('every figure of a snapshot is what SQL says', major => {
 
   it.each([['oncall'], ['plain'], [undefined]])('as %s', async user => {
     const isPlain = user === 'plain';
-    const sections = sectionsOf(major, isPlain ? "usename <> 'plain'" : 'false', user ?? 'postgres');
+    const sections = {
+      ...sectionsOf(major, isPlain ? "usename <> 'plain'" : 'false', user ?? 'postgres'),
+      ...serverSections(major, isPlain),
+    };
     const {readings, asked} = await readTwice(sections, user);
     const [, snapshot] = readings;
     const document = printed(snapshot);
@@ -148,7 +156,7 @@ function printed(snapshot: Snapshot): ReturnType<typeof snapshotDocument> {
 function rowsOf(document: Row, path: string): Row[] {
   const value =
     path === '' ? document : path.split('.').reduce<unknown>((at, name) => (at as Row)[name], document);
-  return Array.isArray(value) ? value : value === null ? [] : [value as Row];
+  return Array.isArray(value) ? value : value == null ? [] : [value as Row];
 }
 
 async function readWithTexts(reader: Reader): Promise<Snapshot> {

@@ -3,9 +3,6 @@ import type {WalState} from '../../model/server-state.ts';
 /** Rates are over at most this much. */
 const longest_ms = 600_000;
 
-/** Below, a burst is no rate. */
-const shortest_ms = 900;
-
 /** Of earlier readings, those that a later one can be compared with: of the same counters, at most ten minutes old. */
 export function comparable(earlier: readonly WalState[], now: WalState): WalState[] {
   return earlier.filter(
@@ -25,7 +22,7 @@ function countersOf({written_bytes, next_xid, checkpoints, archive}: WalState): 
 export function walRates(first: WalState | undefined, now: WalState): Pick<WalState, 'rates'> {
   if (first === undefined) return {};
   const interval_ms = Date.parse(now.at) - Date.parse(first.at);
-  if (interval_ms < shortest_ms) return {};
+  if (interval_ms <= 0) return {};
   const per_second = (growth: number) => Number(((growth * 1000) / interval_ms).toFixed(3));
   // Multixact ids wrap around after 2^32.
   const multixacts = (now.next_multixact - first.next_multixact + 2 ** 32) % 2 ** 32;

@@ -1,5 +1,6 @@
 import type {Act, Finding} from '../../../model/recipe.ts';
 import type {ReplicationSlot} from '../../../model/server-facts.ts';
+import type {WalState} from '../../../model/server-state.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {formatBytes} from '../../text/format.ts';
 import type {Context} from '../context.ts';
@@ -63,11 +64,22 @@ export function slotFindings(slot: ReplicationSlot, context: Context): Finding[]
 
 /** Of one without a consumer, at the rate at which WAL is written now; null if that is not known. */
 function untilLostMs({is_active, safe_wal_bytes}: ReplicationSlot, {snapshot}: Context): number | null {
-  const rate = snapshot.server?.wal?.rates?.written_bytes_per_second ?? 0;
+  const rate = steadyRates(snapshot)?.written_bytes_per_second ?? 0;
   return is_active || safe_wal_bytes === null || rate === 0
     ? null
     : (Math.max(0, safe_wal_bytes) / rate) * 1000;
 }
+
+/** Over less, a burst would be taken for a rate. */
+export const leastRateMs = 10_000;
+
+/** What the Server view has measured for long enough to date an end by it. */
+export function steadyRates({server}: Context['snapshot']): WalRates | undefined {
+  const rates = server?.wal?.rates;
+  return rates !== undefined && rates.interval_ms >= leastRateMs ? rates : undefined;
+}
+
+type WalRates = NonNullable<WalState['rates']>;
 
 function actsFor({name, is_active, is_temporary}: ReplicationSlot): Act[] {
   const rebuilt = 'a consumer whose slot is lost has to copy everything anew';

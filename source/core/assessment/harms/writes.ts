@@ -9,7 +9,7 @@ import {advice} from './failing-part.ts';
 import {inTime} from './sequence-state.ts';
 import {readOnlyServerAct, readOnlyServerSubject, shortSource} from './settings.ts';
 import {examineSequences} from './writes-sequences.ts';
-import {slotFindings} from './writes-slots.ts';
+import {leastRateMs, slotFindings, steadyRates} from './writes-slots.ts';
 
 type IdsLeft = {
   what: 'transaction ids' | 'multixacts';
@@ -81,7 +81,7 @@ function readOnlyServer({default_read_only, read_only_source}: WriteState): Find
 
 /** Until the server refuses writes, at the rate of the readings; null if that is not known. */
 function untilOutMs({what, left}: IdsLeft, {samples, snapshot}: Context): number | null {
-  const {xids_per_second, multixacts_per_second} = snapshot.server?.wal?.rates ?? {};
+  const {xids_per_second, multixacts_per_second} = steadyRates(snapshot) ?? {};
   const measured = what === 'multixacts' ? multixacts_per_second : xids_per_second;
   if (measured !== undefined && measured > 0) return (left / measured) * 1000;
   const seen = samples.filter(({xid}) => xid !== undefined);
@@ -92,8 +92,6 @@ function untilOutMs({what, left}: IdsLeft, {samples, snapshot}: Context): number
   const elapsed_ms = last.at_ms - first.at_ms;
   return elapsed_ms < leastRateMs || used === 0 || used > 2 ** 31 ? null : (left * elapsed_ms) / used;
 }
-
-const leastRateMs = 10_000;
 
 function idsFinding(ids: IdsLeft, context: Context): Finding {
   const {what, left, severity, database: oldest_database} = ids;
