@@ -66,7 +66,7 @@ export const rules = {
   },
   'whole-record': {
     weight: 1,
-    fix: 'Add `select` with the field that is used.',
+    fix: 'Add `select` with the field that is used; where only their number is, use `count`.',
   },
   'relation-without-index': {
     weight: 3,

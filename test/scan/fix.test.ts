@@ -54,6 +54,18 @@ const bodies: [name: string, before: string, after?: string][] = [
   return [subject, user.subject!.length];`,
   ],
   [
+    'their number',
+    `const users = await prisma.user.findMany({where: {is_active: true}});
+  return users.length === 0 ? 'none' : users.length;`,
+    `const users = await prisma.user.findMany({where: {is_active: true}, select: {id: true}});
+  return users.length === 0 ? 'none' : users.length;`,
+  ],
+  [
+    'their number, and one of them',
+    `const users = await prisma.user.findMany({where: {is_active: true}});
+  return users.length > 1 ? users[0] : null;`,
+  ],
+  [
     'two fields, a whole record, a relation',
     `const two = await prisma.user.findUnique({where: {id}});
   const whole = await prisma.user.findUnique({where: {id}});

@@ -1,7 +1,7 @@
 import type {Node, VariableDeclarator} from '@oxc-project/types';
 import {type FunctionLike, hasSpread, nameOfKey, propertyOf, unwrap, visit} from '../code/nodes.ts';
 
-const single = /^find(?:Unique|First)(?:OrThrow)?$/;
+const reading = /^find(?:(?:Unique|First)(?:OrThrow)?|Many)$/;
 
 export type UnusedParts = {
   call: Node;
@@ -10,7 +10,7 @@ export type UnusedParts = {
   end: number;
 };
 
-/** Of a record read whole (no `select`), that only its existence or one field is used; null where more of it may be. */
+/** Of records read whole (no `select`), that only their existence, their number or one field is used; null where more may be. */
 export function unusedParts({id, init}: VariableDeclarator, within: FunctionLike): UnusedParts | null {
   if (id.type !== 'Identifier' || id.typeAnnotation || init === null) return null;
   const awaited = unwrap(init);
@@ -18,13 +18,16 @@ export function unusedParts({id, init}: VariableDeclarator, within: FunctionLike
   if (call?.type !== 'CallExpression' || call.callee.type !== 'MemberExpression') return null;
   const operation = nameOfKey(call.callee.property, call.callee.computed);
   const [argument] = call.arguments;
-  if (operation === null || !single.test(operation) || argument?.type !== 'ObjectExpression') return null;
+  if (operation === null || !reading.test(operation) || argument?.type !== 'ObjectExpression') return null;
   if (hasSpread(argument) || ['select', 'include', 'omit'].some(each => propertyOf(argument, each) !== null))
     return null;
   const fields = fieldsUsed(id.name, id, within);
   const end = argument.properties.at(-1)?.end;
   if (fields === null || fields.size > 1 || end === undefined) return null;
   const [field = null] = fields;
+  if (operation === 'findMany' && propertyOf(argument, 'take') !== null) return null;
+  if (operation === 'findMany')
+    return field === 'length' ? {call, detail: 'reads whole records to count them', field: null, end} : null;
   const detail =
     field === null
       ? 'reads a whole record to see whether it exists'
