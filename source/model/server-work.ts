@@ -9,7 +9,9 @@ export type ServerIo = {
   /** pg_stat_wal; null before PostgreSQL 14. */
   wal: {records: number; full_page_images: number; bytes: number; buffers_full: number} | null;
   /** Relations of the connected database with their indexes, those first that most was read for. */
-  relations: {name: string; read_bytes: number; hit_bytes: number}[];
+  relations: RelationIo[];
+  /** When those were read, which is less often: the cost grows with the number of relations. */
+  relations_at: string;
   /** Of all databases. */
   deadlocks: number;
   temp_bytes: number;
@@ -18,8 +20,10 @@ export type ServerIo = {
   is_timed: boolean;
 };
 
+export type RelationIo = {name: string; read_bytes: number; hit_bytes: number};
+
 /** The counters, and what they rose by over the last minute; absent with one reading, or after a reset. */
-export type IoState = Omit<ServerIo, 'relations'> & {rates?: IoRates};
+export type IoState = Omit<ServerIo, 'relations' | 'relations_at'> & {rates?: IoRates};
 
 /** What was read and written between two readings. Rates are per second of the server's clock. */
 export type IoRates = {

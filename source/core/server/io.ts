@@ -16,7 +16,7 @@ export function ioRates(before: ServerIo, now: ServerIo): IoRates | null {
     interval_ms,
     processes: counters,
     wal: walOver(before, now, seconds),
-    relations: relationsOver(before, now, seconds).slice(0, mostShown),
+    relations: relationsOver(before, now).slice(0, mostShown),
     deadlocks_per_minute: (Math.max(0, now.deadlocks - before.deadlocks) / seconds) * 60,
     temp_bytes_per_second: Math.max(0, now.temp_bytes - before.temp_bytes) / seconds,
   };
@@ -101,7 +101,9 @@ function walOver(before: ServerIo, now: ServerIo, seconds: number): IoRates['wal
   };
 }
 
-function relationsOver(before: ServerIo, now: ServerIo, seconds: number): IoRates['relations'] {
+function relationsOver(before: ServerIo, now: ServerIo): IoRates['relations'] {
+  const seconds = (Date.parse(now.relations_at) - Date.parse(before.relations_at)) / 1000;
+  if (!(seconds > 0)) return [];
   const earlier = new Map(before.relations.map(each => [each.name, each]));
   // One that is new in a whole list was read for the first time; in a cut list it may have risen.
   const isWhole = before.relations.length < mostRelations;

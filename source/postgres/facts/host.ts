@@ -43,9 +43,8 @@ export async function findServerHere(
   {client, request}: HostConnection,
   proc = '/proc',
 ): Promise<ServerHere | string> {
-  const host = request.hostaddr ?? request.host;
-  if (!host.startsWith('/') && !/^(?:localhost|127\.|::1$)/.test(host))
-    return 'poolctl does not run on the server: it connects over the network';
+  const remote = whyRemote(request);
+  if (remote !== null) return remote;
   const {rows} = await client.query<BackendRow>({text: hostQuery.variants[0]?.text ?? ''});
   const [row] = rows;
   const boot = parseStat((await orNull(readFile(join(proc, 'stat'), 'utf8'))) ?? '');
@@ -57,6 +56,13 @@ export async function findServerHere(
   const {booted_s} = boot;
   const why = whyElsewhere(row, {cmdline: cmdline ?? null, stat: statText ?? null, booted_s});
   return why ?? {data_directory: row.data_directory, uid: (await orNull(stat(own)))?.uid ?? null};
+}
+
+/** null: the connection is local. */
+export function whyRemote({hostaddr, host}: Connection['request']): string | null {
+  return /^(?:\/|localhost$|127\.|::1$)/.test(hostaddr ?? host)
+    ? null
+    : 'poolctl does not run on the server: it connects over the network';
 }
 
 /** `data_directory` is null without pg_read_all_settings. */

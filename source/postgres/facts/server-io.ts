@@ -1,5 +1,5 @@
 import {ioRates, mostRelations} from '../../core/server/io.ts';
-import type {IoCounter, IoState, ServerIo} from '../../model/server-work.ts';
+import type {IoCounter, IoState, RelationIo, ServerIo} from '../../model/server-work.ts';
 import {isoTime} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
 import {hasFeature, pickVariant, type ServerVersion, serverQuery} from '../queries/query.ts';
@@ -10,27 +10,39 @@ const longest_ms = 60_000;
 /** A reader that remembers its readings of the last minute. */
 export function createIoReader(): (connection: IoConnection) => Promise<IoState> {
   let earlier: ServerIo[] = [];
+  let relations_ms = Number.NEGATIVE_INFINITY;
   return async connection => {
-    const now = await readServerIo(connection);
+    const isYoung = earlier.length >= 2 && performance.now() - relations_ms < relationsEvery_ms;
+    if (!isYoung) relations_ms = performance.now();
+    const now = await readServerIo(connection, isYoung ? earlier.at(-1) : undefined);
     earlier = earlier.filter(({at}) => Date.parse(now.at) - Date.parse(at) <= longest_ms);
     const [first] = earlier;
     const rates = first === undefined ? null : ioRates(first, now);
     earlier = rates === null ? [now] : [...earlier, now];
-    const {relations: _, ...counters} = now;
+    const {relations: _, relations_at: __, ...counters} = now;
     return {...counters, ...(rates !== null && {rates})};
   };
 }
 
 type IoConnection = ServerVersion & Pick<Connection, 'client'>;
 
-/** Counters of I/O, WAL and of the relations that most was read for, in one round trip. Throws the server's errors. */
-export async function readServerIo(connection: IoConnection): Promise<ServerIo> {
+/** Relations are read so often: of thousands, that takes milliseconds. */
+const relationsEvery_ms = 10_000;
+
+/**
+ * Counters of I/O, WAL and of the relations that most was read for, in one round trip; with the relations of `last`, if it is given.
+ * Throws the server's errors.
+ */
+export async function readServerIo(
+  connection: IoConnection,
+  last?: Pick<ServerIo, 'relations' | 'relations_at'>,
+): Promise<ServerIo> {
   const {client} = connection;
   const text = (query: typeof ioCountersQuery) => pickVariant(query, connection).text;
   const [counters, totals, relations] = await Promise.all([
     client.query<IoCounter>({text: text(ioCountersQuery)}),
     client.query<TotalsRow>({text: text(ioTotalsQuery)}),
-    client.query<ServerIo['relations'][number]>({text: text(relationIoQuery)}),
+    last !== undefined ? null : client.query<RelationIo>({text: text(relationIoQuery)}),
   ]);
   const [row] = totals.rows;
   if (row === undefined) throw new Error('the server returned no row');
@@ -57,7 +69,9 @@ export async function readServerIo(connection: IoConnection): Promise<ServerIo> 
             bytes: wal_bytes,
             buffers_full: wal_buffers_full ?? 0,
           },
-    relations: relations.rows,
+    ...(relations === null && last !== undefined
+      ? {relations: last.relations, relations_at: last.relations_at}
+      : {relations: relations?.rows ?? [], relations_at: isoTime(at) ?? at}),
     deadlocks,
     temp_bytes,
     shared_buffers_bytes,
@@ -111,21 +125,26 @@ export const ioTotalsQuery = serverQuery('poolctl_io_totals', {
   pg_stat_wal: totals('w.wal_records, w.wal_fpi, w.wal_bytes::float8, w.wal_buffers_full', ', pg_stat_wal w'),
 });
 
-/** Blocks of tables with their TOAST and indexes. What most was read for since the statistics were reset comes first. */
+/** Blocks of tables with their TOAST and indexes. What most was read for since the statistics were reset comes first. OFFSET 0: each is counted once. */
 export const relationIoQuery = serverQuery(
   'poolctl_relation_io',
   `
-SELECT /* poolctl */ t.name, (t.fetched - t.hit) * t.block_bytes AS read_bytes, t.hit * t.block_bytes AS hit_bytes
+SELECT /* poolctl */ t.oid::regclass::text AS name, (t.fetched - t.hit) * b.bytes AS read_bytes, t.hit * b.bytes AS hit_bytes
 FROM (
-  SELECT coalesce(h.oid, i.indrelid, c.oid)::regclass::text AS name, current_setting('block_size')::int8 AS block_bytes,
-    sum(pg_stat_get_blocks_fetched(c.oid))::int8 AS fetched, sum(pg_stat_get_blocks_hit(c.oid))::int8 AS hit
-  FROM pg_class c
+  SELECT coalesce(h.oid, i.indrelid, c.oid) AS oid, sum(c.fetched)::int8 AS fetched, sum(c.hit)::int8 AS hit
+  FROM (
+    SELECT c.oid, pg_stat_get_blocks_fetched(c.oid) AS fetched, pg_stat_get_blocks_hit(c.oid) AS hit
+    FROM pg_class c
+    WHERE c.relkind IN ('r', 'm', 't', 'i', 'S')
+    OFFSET 0
+  ) c
   LEFT JOIN pg_index i ON i.indexrelid = c.oid
   LEFT JOIN pg_class h ON h.reltoastrelid = coalesce(i.indrelid, c.oid) AND h.reltoastrelid <> 0
-  WHERE c.relkind IN ('r', 'm', 't', 'i', 'S')
+  WHERE c.fetched > 0
   GROUP BY coalesce(h.oid, i.indrelid, c.oid)
+  HAVING sum(c.fetched) > sum(c.hit)
+  ORDER BY sum(c.fetched) - sum(c.hit) DESC, 1
+  LIMIT ${mostRelations}
 ) t
-WHERE t.fetched > t.hit
-ORDER BY t.fetched - t.hit DESC, t.name
-LIMIT ${mostRelations}`,
+CROSS JOIN (SELECT current_setting('block_size')::int8 AS bytes) b`,
 );

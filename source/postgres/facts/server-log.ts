@@ -4,7 +4,7 @@ import {summariseLog} from '../../core/server/log/summarise-log.ts';
 import type {ServerLog} from '../../model/server-work.ts';
 import type {Connection} from '../connect/connect.ts';
 import {serverQuery} from '../queries/query.ts';
-import {findServerHere} from './host.ts';
+import {findServerHere, whyRemote} from './host.ts';
 
 /** So much of the log's end is read each time: a rotation or truncation needs no memory of where reading stopped. */
 const longestTail_bytes = 1024 * 1024;
@@ -16,6 +16,8 @@ const longestTail_bytes = 1024 * 1024;
 export async function readServerLog(connection: LogConnection): Promise<ServerLog> {
   const {client, request} = connection;
   const named = request.log_file ?? null;
+  const remote = named === null ? whyRemote(request) : null;
+  if (remote !== null) return noLog(remote);
   const [own, {rows}] = await Promise.all([
     named === null ? findServerHere(connection) : null,
     client.query<LogRow>({text: logSettingsQuery.variants[0]?.text ?? ''}),

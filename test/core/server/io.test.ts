@@ -28,6 +28,7 @@ const reading = (second: number, parts: Partial<ServerIo> = {}): ServerIo => ({
     counters: [],
     wal: null,
     relations: [],
+    relations_at: `2026-11-28T13:00:0${second}Z`,
     deadlocks: 0,
     temp_bytes: 0,
     shared_buffers_bytes: 1,
