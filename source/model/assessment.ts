@@ -165,6 +165,8 @@ export type Sample = {
   /** Sessions that wait for a lightweight lock, by the lock's name: `WALWrite`. */
   lwlocks: Record<string, number>;
   transactions: OpenTransaction[];
+  /** Clients that wait in PgBouncer, by `database/user`, as last read; absent if none is known. */
+  pooler_waits?: Readonly<Record<string, {waiting: number; maxwait_ms: number}>>;
   databases: {
     datname: string;
     xact_commit: number;

@@ -19,7 +19,7 @@ export type Sql = {
   console?: PoolerCommand;
 };
 
-export type PoolerCommand = {
+type PoolerCommand = {
   /** Which PgBouncer, by address and configuration file: no other gets the command. */
   pooler: string;
   /** Of the rows of a SHOW only those with these values. */

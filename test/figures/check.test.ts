@@ -37,6 +37,7 @@ const metricSql: Record<string, string | null> = {
   average_used_ratio: null,
   refused_connections_per_minute: null,
   pooler_waiting_clients: null,
+  pooler_max_wait_ms: null,
   availability_ratio: null,
 };
 

@@ -66,8 +66,8 @@ function noFinding({assessed}: HealthReport['health']): string {
 /** The metrics to list: those that need time, two snapshots, a pooler or a report only if they were measured. */
 export function shownMetrics({health}: HealthReport): MetricName[] {
   return metricNames.filter(name => {
-    const {needs_time, needs_rates, is_reported} = metricOf(name);
-    const isOptional = needs_time || needs_rates || is_reported || name === 'pooler_waiting_clients';
+    const {needs_time, needs_rates, is_reported, section} = metricOf(name);
+    const isOptional = needs_time || needs_rates || is_reported || section === 'pooler admin';
     return !isOptional || health.metrics[name] !== null;
   });
 }

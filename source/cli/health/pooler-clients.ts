@@ -3,15 +3,21 @@ import {locate} from '../../postgres/connect/locate.ts';
 import {localMachine} from '../../postgres/connect/machine.ts';
 import {openPoolerConsole, poolerUrlHint} from '../../postgres/connect/pooler-console.ts';
 import type {ConnectionRequest} from '../../postgres/connect/request.ts';
+import {poolOf} from '../../postgres/facts/pooler.ts';
 import {type CliContext, printMessage} from '../context.ts';
 
 export type PoolerClients = {
-  /** Clients waiting for a server connection; null if PgBouncer does not answer. */
-  ask(): Promise<number | null>;
+  /** null if PgBouncer does not answer. */
+  ask(): Promise<PoolerWaits>;
   close(): Promise<void>;
 };
 
-const noPooler: PoolerClients = {ask: async () => null, close: async () => {}};
+/** Clients that wait for a server connection, and how long the first of them has waited. */
+type PoolerWaits = {pooler_waiting_clients: number | null; pooler_max_wait_ms: number | null};
+
+const unknown: PoolerWaits = {pooler_waiting_clients: null, pooler_max_wait_ms: null};
+
+const noPooler: PoolerClients = {ask: async () => unknown, close: async () => {}};
 
 /**
  * Connects to PgBouncer's admin console at `url`, and reconnects after a loss. Throws AbortError (exit 3) if the first
@@ -45,7 +51,7 @@ export async function openPoolerClients(
         printMessage(output, error instanceof Error ? error.message : String(error));
         await admin?.close();
         admin = null;
-        return null;
+        return unknown;
       }
     },
     close: async () => admin?.close(),
@@ -56,9 +62,12 @@ export async function openPoolerClients(
 async function openPoolerAdmin(request: ConnectionRequest) {
   const console = await openPoolerConsole(request);
   /** Clients of all pools that sent a statement and wait for a server connection. */
-  const waitingClients = async () => {
-    const rows = await console.query('SHOW POOLS');
-    return rows.reduce((sum, {cl_waiting}) => sum + Number(cl_waiting ?? 0), 0);
+  const waitingClients = async (): Promise<PoolerWaits> => {
+    const pools = (await console.query('SHOW POOLS')).map(row => poolOf(row, ''));
+    return {
+      pooler_waiting_clients: pools.reduce((sum, {cl_waiting}) => sum + cl_waiting, 0),
+      pooler_max_wait_ms: Math.max(0, ...pools.map(({maxwait_ms}) => maxwait_ms)),
+    };
   };
   try {
     await waitingClients();

@@ -17,7 +17,7 @@ export function requireMeasurableLimits(
   for (const name of metricNames.filter(each => given[each] !== undefined)) {
     if (metricOf(name).needs_time && !is_watched)
       throw unmeasurable(name, 'It is measured over time: add --for.');
-    if (name === 'pooler_waiting_clients' && !has_pooler) {
+    if (metricOf(name).section === 'pooler admin' && !has_pooler) {
       throw unmeasurable(name, "Add --pooler URL, with the URL of PgBouncer's admin console.");
     }
   }

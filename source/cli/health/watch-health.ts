@@ -22,6 +22,7 @@ import {openSampler} from '../connection.ts';
 import {type CliContext, printMessage} from '../context.ts';
 import {catchInterrupts} from '../interrupts.ts';
 import {cacheDiagnosisData, readRecipeData} from '../recipe-data.ts';
+import type {PoolerClients} from './pooler-clients.ts';
 import {formatMetric, type HealthReport} from './reasons.ts';
 import {requireMeasuredLimits} from './require-limits.ts';
 
@@ -30,7 +31,7 @@ export type WatchPorts = {
   /** Ends after `for_ms`, or when interrupted. */
   events: AsyncIterable<SampleEvent>;
   load(needs: DataRequirements): Promise<RecipeData>;
-  askPooler(): Promise<number | null>;
+  askPooler: PoolerClients['ask'];
   /** Asks for the texts of statements; those not known yet come with a snapshot that follows at once. */
   readTexts(keys: readonly string[]): void;
   /** Milliseconds of a monotonic clock. */
@@ -189,12 +190,12 @@ async function addSnapshot(
 ): Promise<readonly Finding[]> {
   const assessment = withoutIgnored(assessor.assess(snapshot, data), flags.ignored ?? []);
   const {diagnosed} = assessment;
-  const pooler_waiting_clients = await ports.askPooler();
+  const waiting = await ports.askPooler();
   const metrics = measure({
     snapshot,
     facts: data.facts,
     findings: diagnosed,
-    pooler_waiting_clients,
+    ...waiting,
     is_interval: true,
   });
   const found = {...followLimits(assessment, metrics, flags.limits), unavailable: snapshot.unavailable};

@@ -2,7 +2,7 @@ import {writeFile} from 'node:fs/promises';
 import type {Call} from '../../cli/call/usage.ts';
 import {readSnapshots, withConnection} from '../../cli/connection.ts';
 import {type CliContext, printMessage} from '../../cli/context.ts';
-import {openPoolerClients} from '../../cli/health/pooler-clients.ts';
+import {openPoolerClients, type PoolerClients} from '../../cli/health/pooler-clients.ts';
 import {requireMeasuredApplication, requireMeasuredLimits} from '../../cli/health/require-limits.ts';
 import {openWatching, watchHealth} from '../../cli/health/watch-health.ts';
 import {raceInterrupt} from '../../cli/interrupts.ts';
@@ -77,7 +77,7 @@ type Checking = {
   flags: CheckFlags;
   options: CheckOptions;
   recipes: Recipe[];
-  askPooler(): Promise<number | null>;
+  askPooler: PoolerClients['ask'];
 };
 
 function checkServer(
@@ -121,8 +121,7 @@ export type CheckPorts = {
   read(options: {rates_over_ms: number | null}): Promise<Snapshot[]>;
   /** Reads what diagnoses need beyond the snapshot. Throws AbortError if it cannot be read. */
   load(needs: DataRequirements): Promise<RecipeData>;
-  /** Clients waiting in the pooler; null without one. */
-  askPooler(): Promise<number | null>;
+  askPooler: PoolerClients['ask'];
 } & PrintPorts;
 
 /**
@@ -141,9 +140,9 @@ export async function checkOnce(ports: CheckPorts, flags: CheckOptions): Promise
   const samples = samplesOf(snapshots);
   const assessment = assess({recipes, snapshot: last, samples, data});
   const {diagnosed, failed} = assessment;
-  const pooler_waiting_clients = await ports.askPooler();
+  const waiting = await ports.askPooler();
   const measured = flags.rates_over_ms === null ? withTexts(snapshot, last) : snapshot;
-  const metrics = measure({snapshot: measured, facts, findings: diagnosed, pooler_waiting_clients});
+  const metrics = measure({snapshot: measured, facts, findings: diagnosed, ...waiting});
   const found = followLimits(withoutIgnored(assessment, flags.ignored), metrics, flags.limits);
   const {unavailable} = snapshot;
   const applications = watchApplications(flags.applications);

@@ -53,6 +53,11 @@ const limitFlags = {
     'With --for: max connections refused to poolctl (SQLSTATE 53300) per minute',
   ),
   maxPoolerWaiting: limit('pooler_waiting_clients', 'N', 'With --pooler: max clients waiting in PgBouncer'),
+  maxPoolerWait: limit(
+    'pooler_max_wait_ms',
+    'TIME',
+    'With --pooler: max time a client has waited in PgBouncer',
+  ),
   minAvailability: {
     ...limit(
       'availability_ratio',

@@ -2,7 +2,7 @@ import {createServer, type Server, type ServerResponse} from 'node:http';
 import {Gauge, type OpenMetricsContentType, Registry} from 'prom-client';
 import type {Call} from '../../cli/call/usage.ts';
 import {type CliContext, printMessage} from '../../cli/context.ts';
-import {openPoolerClients} from '../../cli/health/pooler-clients.ts';
+import {openPoolerClients, type PoolerClients} from '../../cli/health/pooler-clients.ts';
 import {openWatching, type Watching} from '../../cli/health/watch-health.ts';
 import {exitCodeOfNormalEnd} from '../../cli/interrupts.ts';
 import {cacheDiagnosisData} from '../../cli/recipe-data.ts';
@@ -64,7 +64,7 @@ export async function serveMetrics(
 
 type UpdateOptions = Omit<Serving, 'flags'> & {
   exposition: Exposition;
-  askPooler(): Promise<number | null>;
+  askPooler: PoolerClients['ask'];
 };
 
 async function updateUntilEnd(
@@ -83,12 +83,12 @@ async function updateUntilEnd(
     const data = await readData(findings);
     const found = assessor.assess(snapshot, data);
     findings = found.findings;
-    const pooler_waiting_clients = await askPooler();
+    const waiting = await askPooler();
     const metrics = measure({
       snapshot,
       facts: data.facts,
       findings: found.diagnosed,
-      pooler_waiting_clients,
+      ...waiting,
       is_interval: true,
     });
     const judged = {...followLimits(found, metrics, limits), unavailable: snapshot.unavailable};

@@ -20,6 +20,7 @@ export function PoolerDetail({id}: {id: string}) {
     snapshot: state.snapshot,
   }));
   const queue = poolerOf({assessment, snapshot}, id);
+  const isFound = useConsole(({findings}) => findings.some(({subject}) => subject === id));
   const pooler = assessment?.pooler;
   if (queue === undefined || !pooler || snapshot === null)
     return (
@@ -46,9 +47,7 @@ export function PoolerDetail({id}: {id: string}) {
         name="r"
         nameWidth={4}
         nameRole="key"
-        value={`control-pgbouncer, for ${Object.entries(paramsOfPooler(queue))
-          .map(([key, value]) => `${key}=${value}`)
-          .join(' ')}`}
+        value={isFound ? 'the finding about it, with what answers it' : recipeText(queue)}
       />
       <BlankRow />
       <Heading>server connections</Heading>
@@ -76,6 +75,11 @@ export function PoolerDetail({id}: {id: string}) {
       ))}
     </Page>
   );
+}
+
+function recipeText(queue: PoolerQueue): string {
+  const params = Object.entries(paramsOfPooler(queue)).map(([key, value]) => `${key}=${value}`);
+  return `control-pgbouncer, for ${params.join(' ')}`;
 }
 
 function noSessions({pool}: PoolerQueue): string {

@@ -187,9 +187,12 @@ async function readAfter(
 ): Promise<HarmAfter[]> {
   const isOfCatalog = before.some(({cause}) => cause === 'foreign-key');
   const catalog = isOfCatalog ? await load({catalog: true}) : {};
-  const data = withFacts(withFacts(noDiagnosisData, await loadFacts(load)), {facts: catalog, unread: []});
+  let data = withFacts(withFacts(noDiagnosisData, await loadFacts(load)), {facts: catalog, unread: []});
   let samples: Sample[] = [];
   for (;;) {
+    // PgBouncer's queue changes as quickly as the sessions.
+    if (samples.length > 0 && data.ofAssessment.pooler !== undefined)
+      data = withFacts(data, await loadFacts(load, 'pooler'));
     const snapshot = await read();
     samples = addSample(samples, snapshot);
     const after = harmSince(before, {recipes, snapshot, samples, data, areFactsNew: true});

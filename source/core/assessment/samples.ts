@@ -1,5 +1,6 @@
 import type {AssessmentFacts, Sample} from '../../model/assessment.ts';
 import type {RecordedSnapshot} from '../../model/ports.ts';
+import {poolerWaits} from '../pool/pooler.ts';
 import {emptyLog, nextLog} from './change-log.ts';
 import {sessionsByPool} from './context.ts';
 import {countedMs, nextCounts} from './pool-counts.ts';
@@ -25,10 +26,12 @@ export function addSample(
   const before = isNew ? latest : earlier.at(-1);
   const log = nextLog(before?.log ?? emptyLog, {before: before ?? null, after: sample, snapshot, facts});
   const counted = earlier.at(-1)?.pool_counts ?? new Map();
+  const pooler_waits = facts.pooler && poolerWaits(facts.pooler);
   return [
     ...kept,
     {
       ...sample,
+      ...(pooler_waits && {pooler_waits}),
       log,
       pool_counts: nextCounts(counted, sample, sessionsByPool(snapshot), keep_ms ?? countedMs),
     },

@@ -18,7 +18,9 @@ const metricOfRecipe: Partial<Record<string, MetricName>> = {
 };
 
 /** The metric whose limit decides on a finding; null for none. A role's or database's own connection limit has no flag. */
-function metricFor({harm, cause, recipe, evidence}: Finding): MetricName | null {
+function metricFor({harm, cause, recipe, evidence, subject}: Finding, given: GivenLimits): MetricName | null {
+  if (subject.startsWith('pooler:'))
+    return given.pooler_max_wait_ms === undefined ? 'pooler_waiting_clients' : 'pooler_max_wait_ms';
   if (harm?.kind === 'slots') return 'usable' in evidence ? 'used_ratio' : null;
   if (harm?.kind === 'waiting') return 'blocked_sessions';
   return (cause === undefined ? metricOfRecipe[recipe] : metricOfCause[cause]) ?? null;
@@ -26,7 +28,11 @@ function metricFor({harm, cause, recipe, evidence}: Finding): MetricName | null 
 
 /** The finding's own figure, which is of more than one reading, or else the metric. */
 function figureOf(name: MetricName, {evidence}: Finding, metrics: Metrics): number | null {
-  const own = {used_ratio: evidence.slots_used_ratio, slowest_mean_exec_time_ms: evidence.mean_exec_time_ms};
+  const own = {
+    used_ratio: evidence.slots_used_ratio,
+    slowest_mean_exec_time_ms: evidence.mean_exec_time_ms,
+    pooler_max_wait_ms: evidence.maxwait_ms,
+  };
   const figure = own[name as keyof typeof own];
   return typeof figure === 'number' ? figure : metrics[name];
 }
@@ -41,7 +47,7 @@ export function followLimits<Own extends Pick<Found, 'findings' | 'also'>>(
   given: GivenLimits,
 ): Own {
   const levelOf = (finding: Finding): Finding['severity'] | 'within' => {
-    const name = metricFor(finding);
+    const name = metricFor(finding, given);
     const limit = name === null ? undefined : given[name];
     const figure = name === null ? null : figureOf(name, finding, metrics);
     if (name === null || limit === undefined || figure === null) return finding.severity;

@@ -13,21 +13,23 @@ export type Measurable = {
   snapshot: Snapshot;
   facts: RecipeData;
   findings: readonly Finding[];
-  /** Clients waiting in PgBouncer; null without --pooler. */
+  /** Clients waiting in PgBouncer, and the longest wait; null without --pooler. */
   pooler_waiting_clients: number | null;
+  pooler_max_wait_ms?: number | null;
   /** Measure the interval since the previous snapshot, not since statistics were reset. */
   is_interval?: boolean;
 };
 
 /** The metrics of one snapshot; those of `check --for` are null. */
 export function measure(measurable: Measurable): Metrics {
-  const {snapshot, pooler_waiting_clients} = measurable;
+  const {snapshot, pooler_waiting_clients, pooler_max_wait_ms = null} = measurable;
   return {
     ...measureSessions(snapshot),
     ...measureStatements(measurable),
     ...measureDatabase(measurable),
     ...measureCatalog(measurable),
     pooler_waiting_clients,
+    pooler_max_wait_ms,
     average_used_ratio: null,
     refused_connections_per_minute: null,
     availability_ratio: null,

@@ -155,6 +155,14 @@ const metricTable = {
     limit_name: 'max_pooler_waiting',
     section: 'pooler admin',
   },
+  pooler_max_wait_ms: {
+    title: 'longest wait in the pooler',
+    kind: 'duration',
+    side: 'max',
+    limit_name: 'max_pooler_wait',
+    section: 'pooler admin',
+    judged_by_findings: true,
+  },
   availability_ratio: {
     title: 'time the server could be read',
     kind: 'ratio',

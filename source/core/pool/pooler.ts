@@ -59,6 +59,14 @@ export function poolerQueues(pooler: Pooler, backends: readonly Backend[]): Pool
     .sort((a, b) => b.pool.maxwait_ms - a.pool.maxwait_ms || b.pool.cl_active - a.pool.cl_active);
 }
 
+/** By pool, those in which clients wait. */
+export function poolerWaits({pools}: Pooler): Record<string, {waiting: number; maxwait_ms: number}> {
+  const waiting = pools.filter(({cl_waiting}) => cl_waiting > 0);
+  return Object.fromEntries(
+    waiting.map(pool => [poolerPoolName(pool), {waiting: pool.cl_waiting, maxwait_ms: pool.maxwait_ms}]),
+  );
+}
+
 /**
  * The sessions that are this PgBouncer's server connections, by pid, each with the client that has it now. It may lead to
  * several servers, whose pids say nothing here: this one is the address that most of its pids match, in their database.

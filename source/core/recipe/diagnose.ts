@@ -94,8 +94,18 @@ export function attachFactFindings(
     if (facts !== last.facts || keys !== last.keys) {
       last = {facts, keys, findings: own.map(({params: _, ...finding}) => finding)};
     }
-    return {...snapshot, facts: ofAssessment, fact_findings: last.findings};
+    return {...snapshot, facts: withoutMost(ofAssessment), fact_findings: last.findings};
   };
+}
+
+/** Clients and server connections of PgBouncer that a recording keeps: those that wait, or have each other, come first. */
+const mostOfPooler = 100;
+
+function withoutMost(facts: AssessmentFacts): AssessmentFacts {
+  const {pooler} = facts;
+  if (pooler === undefined) return facts;
+  const clients = pooler.clients?.slice(0, mostOfPooler) ?? null;
+  return {...facts, pooler: {...pooler, clients, servers: pooler.servers.slice(0, mostOfPooler)}};
 }
 
 /** Identifies a finding between snapshots. */

@@ -134,7 +134,8 @@ function databasesOf(rows: readonly Row[], stats: readonly Row[]): PoolerDatabas
     });
 }
 
-function poolOf(row: Row, default_mode: string): PoolerPool {
+/** A row of SHOW POOLS. */
+export function poolOf(row: Row, default_mode: string): PoolerPool {
   return {
     database: text(row.database),
     user: text(row.user),

@@ -49,7 +49,7 @@ describeEachMajor('check', major => {
         return loadRecipeData(connection, needs);
       },
       output: output(stdout, stderr),
-      askPooler: async () => null,
+      askPooler: async () => ({pooler_waiting_clients: null, pooler_max_wait_ms: null}),
       writeFile: async () => {},
     };
     const code = await checkOnce(ports, {

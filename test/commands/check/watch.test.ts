@@ -267,7 +267,7 @@ describeEachMajor('poolctl check --for', major => {
         await holder?.query('BEGIN');
         for (const client of waiting) client.query('SELECT 1').catch(() => {});
         const admin = pooler.url({database: 'pgbouncer'});
-        const check = (limit: string) =>
+        const check = (limit: string, ...more: string[]) =>
           runProgram([
             'check',
             urlOf(server, 'oncall'),
@@ -276,6 +276,7 @@ describeEachMajor('poolctl check --for', major => {
             admin,
             '--max-pooler-waiting',
             limit,
+            ...more,
             '--json',
           ]);
         await expect
@@ -283,6 +284,9 @@ describeEachMajor('poolctl check --for', major => {
           .toBe(2);
         expect((await check('2')).code).toBe(0);
         expect((await check('1')).code).toBe(1);
+        const late = await check('2', '--max-pooler-wait', '10ms');
+        expect(late.code).toBe(1);
+        expect(JSON.parse(late.stdout).metrics.pooler_max_wait_ms).toBeGreaterThan(10);
         const wrong = await runProgram([
           'check',
           urlOf(server, 'oncall'),

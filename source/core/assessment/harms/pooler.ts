@@ -1,5 +1,6 @@
-import type {Pooler} from '../../../model/pooler.ts';
-import type {Act, Finding} from '../../../model/recipe.ts';
+import type {Sample} from '../../../model/assessment.ts';
+import type {Pooler, PoolerPool} from '../../../model/pooler.ts';
+import type {Act, Finding, Harm} from '../../../model/recipe.ts';
 import type {Backend} from '../../../model/snapshot.ts';
 import {groupBy} from '../../group-by.ts';
 import {thresholds} from '../../health/thresholds.ts';
@@ -7,12 +8,12 @@ import {type PoolerQueue, type PoolerVerdict, poolerPoolName, poolerQueues} from
 import {writeText} from '../../recipe/parameters.ts';
 import {isIdleInTransaction} from '../../sessions/session.ts';
 import {counted, formatMs} from '../../text/format.ts';
-import type {Context} from '../context.ts';
+import {averageOf, type Context, heldSince, shareOf} from '../context.ts';
 import {poolKey} from '../sample.ts';
 import {advice, endAct, longestMs} from './slots-acts.ts';
 
 /** Clients that wait for long in the PgBouncer in front of the server, and why. */
-export function examinePooler({snapshot, facts: {pooler}}: Context): Finding[] {
+export function examinePooler({snapshot, samples, facts: {pooler}}: Context): Finding[] {
   if (pooler === undefined) return [];
   return poolerQueues(pooler, snapshot.backends)
     .filter(({is_harmful}) => is_harmful)
@@ -37,19 +38,35 @@ export function examinePooler({snapshot, facts: {pooler}}: Context): Finding[] {
           pool_size: database?.pool_size ?? null,
         },
         cause,
-        harm: {
-          kind: 'pool',
-          sessions: pool.cl_waiting,
-          share: 1,
-          // At least: it is the wait of the first in the queue.
-          since: new Date(Date.parse(snapshot.at) - pool.maxwait_ms).toISOString(),
-        },
+        harm: harmOf(pool, samples, snapshot.at),
         confidence: 'certain',
         reasons: reasonsOf(verdict, sessions, pooler.settings.query_wait_timeout_ms),
         acts,
         ...(acts[0]?.recipe && {params: acts[0].params}),
       };
     });
+}
+
+/** Over the readings that know the queue; in the first one it is as old as the wait of the first client. */
+function harmOf(pool: PoolerPool, samples: readonly Sample[], at: string): Harm {
+  const name = poolerPoolName(pool);
+  const known = samples.filter(({pooler_waits}) => pooler_waits !== undefined);
+  const isSeen = ({pooler_waits}: Sample) =>
+    (pooler_waits?.[name]?.maxwait_ms ?? 0) >= thresholds.pooler_max_wait_ms.warning;
+  const since = heldSince(known, isSeen);
+  if (since === undefined)
+    return {kind: 'pool', sessions: pool.cl_waiting, share: 1, since: waitingSince(pool, at)};
+  return {
+    kind: 'pool',
+    sessions: averageOf(known.filter(isSeen), ({pooler_waits}) => pooler_waits?.[name]?.waiting ?? 0),
+    share: shareOf(known, isSeen),
+    since: since ?? waitingSince(pool, at),
+  };
+}
+
+/** At least: others may have waited before. */
+function waitingSince({maxwait_ms}: PoolerPool, at: string): string {
+  return new Date(Date.parse(at) - maxwait_ms).toISOString();
 }
 
 function reasonsOf(
