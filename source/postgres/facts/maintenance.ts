@@ -62,7 +62,7 @@ export const tableUpkeepQuery = serverQuery('poolctl_table_upkeep', {
 /**
  * What keeps dead rows of this database from being removed (GetOldestNonRemovableTransactionId in procarray.c):
  * snapshots and transactions of this database, and slots and standbys with hot_standby_feedback of any database. A
- * slot's catalog_xmin holds back system catalogs only.
+ * slot's catalog_xmin holds back system catalogs only. pg_stat_replication would read every session again for its few rows.
  */
 export const xminHoldersQuery = serverQuery(
   'poolctl_xmin_holders',
@@ -86,7 +86,7 @@ FROM (
   FROM pg_replication_slots r
   UNION ALL
   SELECT 'standby', coalesce(nullif(r.application_name, ''), r.pid::text), coalesce(r.client_addr::text, 'local'), age(r.backend_xmin), NULL
-  FROM pg_stat_replication r
+  FROM pg_stat_get_wal_senders() w CROSS JOIN LATERAL pg_stat_get_activity(w.pid) r
 ) h
 WHERE h.xmin_age IS NOT NULL
 ORDER BY h.xmin_age DESC, h.kind, h.name

@@ -46,10 +46,10 @@ LIMIT 50`,
 export const standbysQuery = serverQuery(
   'poolctl_standbys',
   `
-SELECT /* poolctl */ coalesce(r.application_name, '') AS application_name, r.client_addr::text, r.state, r.sync_state,
+SELECT /* poolctl */ coalesce(a.application_name, '') AS application_name, a.client_addr::text, r.state, r.sync_state,
   (date_part('epoch', r.replay_lag) * 1000)::int8 AS replay_lag_ms,
   greatest(0, pg_wal_lsn_diff(${currentLsn}, r.replay_lsn))::int8 AS lag_bytes
-FROM pg_stat_replication r
+FROM pg_stat_get_wal_senders() r CROSS JOIN LATERAL pg_stat_get_activity(r.pid) a
 ORDER BY lag_bytes DESC NULLS LAST, r.pid
 LIMIT 50`,
 );

@@ -52,7 +52,7 @@ SELECT pg_is_in_recovery() AS is_in_recovery,
   (SELECT d.name FROM d ORDER BY d.multixacts DESC, d.name LIMIT 1) AS oldest_multixact_database,
   current_setting('synchronous_standby_names') AS synchronous_standby_names,
   (SELECT CASE WHEN count(*) = count(r.state) THEN count(*) FILTER (WHERE r.sync_state IN ('sync', 'quorum')) END
-    FROM pg_stat_replication r) AS synchronous_standbys,
+    FROM pg_stat_get_wal_senders() r) AS synchronous_standbys,
   pg_notification_queue_usage() AS notify_queue_ratio, current_setting('archive_mode') AS archive_mode,
   a.failed_count, a.last_failed_time::text AS last_failed_at, a.last_archived_time::text AS last_archived_at,
   has_function_privilege('pg_catalog.pg_show_all_file_settings()', 'EXECUTE') AS may_read_files
