@@ -117,6 +117,22 @@ describe('the Waits view', () => {
     expect(screenOf(press(state, '9'))).toContain('average of 1 reading');
   });
 
+  it('goes through the windows by the clock, each of which shows something else', () => {
+    const minutes = Array.from({length: 9}, (_, minute) =>
+      createSnapshot({
+        at: new Date(Date.UTC(2026, 0, 1, 12, minute)).toISOString(),
+        backends: [createBackend({pid: 1, ...orders})],
+      }),
+    );
+    let state = press(play(open(120, 40), ...minutes.map(each => read(each))).state, '9');
+    const shown = ['1m00s', '5m00s', '8m00s', '8m00s', '1m00s'].map(span => {
+      const isShown = rowsOf(state)[2]?.endsWith(`in ${span}`);
+      state = press(state, 't');
+      return isShown;
+    });
+    expect(shown).toEqual([true, true, true, true, true]);
+  });
+
   it('groups by another dimension', () => {
     const by_application = press(waits([120, 40], [orders, orders, items]), 's', 's', 's', 's');
     expect(screenOf(by_application)).toMatch(/APPLICATION[\s\S]*2\.00 +66\.7% web[\s\S]*1\.00 +33\.3% job/);

@@ -9,7 +9,7 @@ export const timeBindings: Binding[] = [
   {
     keys: ['t'],
     modes: ['browse', 'detail'],
-    update: state => noEffects(setWindow(state, nextWindow(state))),
+    update: state => noEffects(setWindow(state, nextWindow(state, state.view === 'waits'))),
     label: 'window',
     help: 'figures of statements over the last two readings, 1, 5 or 60 minutes, or since the reset; in Waits over all that is kept',
     disabledBecause: state => needsView(state, ({hasWindow}) => hasWindow),

@@ -32,8 +32,11 @@ export function setWindow<State extends WindowSlice>(state: State, window: State
   return window === state.window ? state : {...state, window, windowBase: null, windowAsked_ms: null};
 }
 
-export function nextWindow({window}: WindowSlice): StatementWindow {
-  return statementWindows[(statementWindows.indexOf(window) + 1) % statementWindows.length] ?? 'readings';
+/** `isByClock`: two readings are no window there, they are shown as the last minute. */
+export function nextWindow({window}: WindowSlice, isByClock = false): StatementWindow {
+  const windows = isByClock ? statementWindows.slice(1) : statementWindows;
+  const at = Math.max(0, windows.indexOf(window));
+  return windows[(at + 1) % windows.length] ?? '1min';
 }
 
 /** A window may be this much longer or shorter than it is named, so that its beginning is not read at every refresh. */
