@@ -1,3 +1,4 @@
+import {fileURLToPath} from 'node:url';
 import {afterAll, afterEach, beforeAll, describe, expect, it} from 'vitest';
 import {openProgram} from '../helpers/console.ts';
 import {shareTestServer, type TestServer} from '../helpers/server.ts';
@@ -109,6 +110,17 @@ it('follows resizes in both directions, and asks for a larger terminal if needed
   await terminal.waitFor('poolctl needs 40x8');
   terminal.resize(80, 24);
   await terminal.waitFor('slots by application, role and client');
+});
+
+it('--source adds Scan, which another process reads; Enter shows an issue with its place', async () => {
+  const app = fileURLToPath(new URL('../fixtures/scan-app', import.meta.url));
+  const terminal = open(120, 40, [url, '--source', app]);
+  await terminal.waitFor('costliest statements');
+  terminal.press('A');
+  await terminal.waitFor('18 endpoints with queries in 21 files');
+  await terminal.waitFor(/> critical .* 9 +13 .*GET \/api\/reports\/dashboard/);
+  terminal.press('enter');
+  await terminal.waitFor(/app\/api\/reports\/dashboard\/route\.ts:17 *\n +9 queries at once: 9 connections/);
 });
 
 it('marks production with a red frame that names host, database and role', async () => {
