@@ -206,6 +206,14 @@ test.each<[code: string, expected: string, files?: Record<string, string>]>([
       'lib/prisma.ts': `import {cache} from 'react'; ${client} export const cached = cache(async () => prisma.user.count()); export const one = cache(async id => prisma.user.findUnique({where: {id}}));`,
     },
   ],
+  ['await limitConcurrency(ids.map((id: number) => async () => { await prisma.user.count(); }), 4)', '4/1/n'],
+  [
+    'await cached(ids)',
+    'n/1/n',
+    {
+      'lib/prisma.ts': `import {z} from 'zod'; ${client} export const cached = async body => { const {users} = z.object({}).parse(body); await Promise.all(users.map(async id => prisma.user.count())); };`,
+    },
+  ],
   [
     'await cached(ids)',
     'n/1/n',

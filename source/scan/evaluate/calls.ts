@@ -3,7 +3,17 @@ import {nameOfKey, unwrap} from '../code/nodes.ts';
 import {moduleExports} from '../code/project.ts';
 import {branch, type Cost, sequence} from './cost.ts';
 import {constantName} from './expressions.ts';
-import {addTo, callListMethod, emptyList, isListMethod, mapLimited, spreadInto, waitForAll} from './lists.ts';
+import {
+  addTo,
+  callListMethod,
+  emptyList,
+  isListMethod,
+  limitIn,
+  mapLimited,
+  runTasks,
+  spreadInto,
+  waitForAll,
+} from './lists.ts';
 import {prismaCall} from './prisma-client.ts';
 import {textOf} from './statements.ts';
 import {awaited, costOf, join, unknown, type Value} from './values.ts';
@@ -75,12 +85,12 @@ export function createCalls(walk: Walk, callFunction: CallFunction): Pick<Walk, 
     const values = argumentsOf(node, at);
     if (target.kind === 'external') {
       const [first] = values;
-      if (/^p-limit\b/.test(target.name))
-        return {kind: 'limiter', limit: first?.kind === 'constant' ? numberOf(first.value) : null};
+      if (/^p-limit\b/.test(target.name)) return {kind: 'limiter', limit: limitIn(first)};
       if (/^p-map\b/.test(target.name))
         return mapLimited(walk, values, limitIn(values[2]), textOf(at.scope.module.text, node), node, at);
     }
-    return call(target, values, node, at);
+    const isRunner = callee.type === 'Identifier' && /concurren|parallel|limit/i.test(callee.name);
+    return (isRunner ? runTasks(walk, values, node, at) : null) ?? call(target, values, node, at);
   };
 
   const callMember = (node: Call, callee: Extract<Node, {type: 'MemberExpression'}>, at: At): Value => {
@@ -179,18 +189,9 @@ function functionsIn(value: Value): Value[] {
   return value.kind === 'object' ? [...value.members.values()].flatMap(functionsIn) : [];
 }
 
-/** Also what a package returns: `chunk(ids, 100).map(...)`. */
+/** Also what a package returns: `chunk(ids, 100).map(...)`, `schema.parse(body).ids.map(...)`. */
 function mayBeList(value: Value): boolean {
-  return value.kind === 'external' ? value.name.endsWith('()') : /^(?:list|unknown)$/.test(value.kind);
-}
-
-function limitIn(options: Value | undefined): number | null {
-  const limit = options?.kind === 'object' ? options.members.get('concurrency') : undefined;
-  return limit?.kind === 'constant' ? numberOf(limit.value) : null;
-}
-
-function numberOf(value: unknown): number | null {
-  return typeof value === 'number' ? value : null;
+  return value.kind === 'external' ? value.name.includes('()') : /^(?:list|unknown)$/.test(value.kind);
 }
 
 /** A member of any value. */

@@ -162,3 +162,27 @@ export function mapLimited(
     value: emptyList(count),
   };
 }
+
+/** `limitConcurrency(rows.map(row => async () => ...), 5)`: functions that a helper calls; null if they are none. */
+export function runTasks(walk: Walk, values: readonly Value[], node: Node, at: At): Value | null {
+  const [tasks, options] = values;
+  if (tasks?.kind !== 'list' || itemOf(tasks).kind !== 'function') return null;
+  const limit = limitIn(options);
+  const costs = tasks.each.map(({value, count, over, site}): Cost => {
+    const out: Cost[] = [];
+    const result = walk.call(value, [], node, {...at, out});
+    const body: Cost = {kind: 'limited', body: sequence([...out, walk.settle(result, node, at)]), limit};
+    return {kind: 'loop', body, count, isParallel: true, isPaging: false, over, site};
+  });
+  return {kind: 'pending', cost: sequence(costs), value: unknown, isRunning: true};
+}
+
+export function limitIn(options: Value | undefined): number | null {
+  if (options?.kind === 'constant') return numberOf(options.value);
+  const limit = options?.kind === 'object' ? options.members.get('concurrency') : undefined;
+  return limit?.kind === 'constant' ? numberOf(limit.value) : null;
+}
+
+function numberOf(value: unknown): number | null {
+  return typeof value === 'number' ? value : null;
+}
