@@ -78,12 +78,12 @@ describeEachMajor('sessions that others rely on', major => {
     const copier = await server.connect({application_name: 'copier'});
     copier.on('error', () => {});
     copier.query("COPY orders FROM PROGRAM 'seq 2001 60000; sleep 600'").catch(() => {});
-    onTestFinished(
-      async () =>
-        void (await server.query(
-          "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'copier'",
-        )),
-    );
+    onTestFinished(async () => {
+      await server.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'copier'",
+      );
+      await expect.poll(() => pidsOf(server, 'copier')).toEqual([]);
+    });
     await expect
       .poll(() =>
         server.query(

@@ -23,13 +23,15 @@ export function timeoutLines(session: Backend, configured: ConfiguredTimeouts): 
     .filter(({name}) => Object.hasOwn(configured.server, name))
     .map(({name}) => effectiveTimeout(name, session, configured));
   const unset = found.filter(({value, others}) => timeoutMs(value ?? '') === 0 && others.length === 0);
-  const set = found.filter(each => !unset.includes(each));
-  const isHidden = set.some(({value, others}) => value === null || others.some(text => text === hidden));
+  const unknown = found.filter(({value}) => value === null);
+  const set = found.filter(each => !unset.includes(each) && !unknown.includes(each));
+  const isHidden = unknown.length > 0 || set.some(({others}) => others.includes(hidden));
   return [
     ...set.map(({name, value, by, others}) => {
       const also = others.length === 0 ? '' : ` (${others.join('; ')})`;
-      return value === null ? `${name}: ${hidden}` : `${name}: ${shown(value)}, by ${by}${also}`;
+      return `${name}: ${shown(value ?? '')}, by ${by}${also}`;
     }),
+    ...(unknown.length === 0 ? [] : [`${unknown.map(({name}) => name).join(', ')}: ${hidden}`]),
     ...(unset.length === 0 ? [] : [`no ${unset.map(({name}) => name).join(', no ')}`]),
     ...set.flatMap(each => contradiction(each, session)),
     ...changedSince(session, set),
