@@ -120,6 +120,19 @@ describeEachMajor('sampler', major => {
     expect((await pending).statements.length).toBeGreaterThan(0);
   });
 
+  it('reads what the Server view shows at once when it is opened, and only while it is open', async () => {
+    const {sampler, snapshot} = start({interval_ms: 60_000});
+    const texts: string[] = [];
+    for (let index = 0; index < 3; index++) expect(await snapshot()).not.toHaveProperty('server');
+    const opened = snapshot(read => read.server?.wal !== undefined);
+    sampler.setVisible({statements: false, texts, server: true});
+    expect((await opened).server).toHaveProperty('replication');
+    sampler.setVisible({statements: false, texts, server: false});
+    const closed = snapshot();
+    sampler.refresh();
+    expect(await closed).not.toHaveProperty('server');
+  });
+
   it('reads at once on a manual refresh', async () => {
     const {sampler, snapshot} = start({interval_ms: 60_000});
     const second = [await snapshot(), await snapshot()][1];

@@ -81,7 +81,7 @@ function quietRow(maintenance: Maintenance, snapshot: Snapshot): TopicRow {
   const text =
     oldest === undefined
       ? 'nothing holds back vacuum'
-      : `nothing holds back vacuum for long; ${whoOf(oldest, snapshot)} ${counted(oldest.xmin_age, 'transaction')}${forText(oldest)}`;
+      : `nothing holds back vacuum for long (${counted(oldest.xmin_age, 'transaction')}, ${whoOf(oldest, snapshot)})`;
   return {id: 'none', verdict: 'ok', text, page: () => othersPart(maintenance, null)};
 }
 

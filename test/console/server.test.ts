@@ -1,0 +1,81 @@
+import {describe, expect, it} from 'vitest';
+import {serverRows} from '../../source/core/server/topics/index.ts';
+import type {ReplicationSlot} from '../../source/model/server-facts.ts';
+import type {ServerState} from '../../source/model/server-state.ts';
+import {createWal} from '../core/assessment/harms/readings.ts';
+import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
+import {key, open, play, press, read, rowsOf, screenOf} from './played.ts';
+
+const slot: ReplicationSlot = {
+  ...{name: 'cdc', kind: 'logical', database: 'shop', plugin: 'pgoutput', is_active: false, active_pid: null},
+  ...{xmin_age: null, catalog_xmin_age: 12, retained_bytes: 3 * 2 ** 30, wal_status: 'extended'},
+  ...{safe_wal_bytes: null, is_temporary: false, restart_lsn: '0/16B3748', xmin: null, catalog_xmin: null},
+};
+
+const reading: ServerState = {replication: {slots: [slot], standbys: []}, wal: createWal()};
+
+/** The view, with what was read of the server. */
+function server(state: ServerState | null, [columns, rows]: [number, number] = [100, 30]) {
+  const snapshot = createSnapshot({...(state !== null && {server: state})});
+  const opened = play(press(play(open(columns, rows), read(snapshot)).state, '0'), {
+    kind: 'server-rows',
+    serverRows,
+  });
+  return opened.state;
+}
+
+describe('the Server view', () => {
+  it('asks for its lines when it is opened, and for what it shows until it is left', () => {
+    const shown = play(open(), read(createSnapshot()), key('0'));
+    expect(shown.effects).toContainEqual({kind: 'load-server-rows'});
+    expect(shown.effects.findLast(({kind}) => kind === 'show')).toMatchObject({server: true});
+    const left = play(shown.state, key('1'));
+    expect(left.effects.findLast(({kind}) => kind === 'show')).toMatchObject({server: false});
+  });
+
+  it.each<[number, number]>([
+    [80, 24],
+    [160, 50],
+  ])('has a verdict a line, the first one selected, and ? for what was not read (%ix%i)', (columns, rows) => {
+    const screen = rowsOf(server(reading, [columns, rows])).join('\n');
+    expect(screen).toMatch(/^> horizon +\? +\?: not read yet$/m);
+    expect(screen).toMatch(/^ {2}replication warning +logical slot cdc, without a consumer, retains 3\.0G/m);
+    expect(screen).toMatch(/^ {2}WAL +ok +pg_wal has 64M; how much is written is \?: /m);
+    expect(screen).toMatch(/^ {2}checkpoints ok +1 checkpoint of 4 requested since 2026-01-01 12:04:00Z/m);
+  });
+
+  it('filters its lines by topic and verdict', () => {
+    const filtered = press(server(reading), '/', ...'verdict=warning', 'enter');
+    expect(screenOf(filtered)).toContain('slot cdc');
+    expect(screenOf(filtered)).not.toContain('pg_wal has');
+  });
+
+  it('shows the figures of a line, and opens the recipe that answers it', () => {
+    const page = press(server(reading), '/', ...'cdc', 'enter', 'enter');
+    expect(screenOf(page)).toMatch(/replication slot cdc[\s\S]*consumer +none[\s\S]*retains +3\.0G of WAL/);
+    expect(screenOf(page)).toMatch(/limit +none \(max_slot_wal_keep_size = -1\)/);
+    expect(screenOf(page)).toMatch(/r +drop replication slot cdc, if its consumer is gone for good/);
+    expect(screenOf(press(page, 'r'))).toContain('no recipe "drop-replication-slot"');
+  });
+
+  it('says on the page when the subject is gone', () => {
+    const page = press(server(reading), '/', ...'cdc', 'enter', 'enter');
+    const gone = play(page, read(createSnapshot({server: {replication: {slots: [], standbys: []}}}))).state;
+    expect(screenOf(gone)).toMatch(/not there any more[\s\S]*slot cdc/);
+  });
+});
+
+it.each([
+  [createBackend({xmin_age: null}), /vacuum +pins nothing: it has neither a snapshot nor a transaction id/],
+  [
+    createBackend({xmin_age: 12, backend_xid: null}),
+    /vacuum +pins rows deleted in the last 12 transactions \(its snapshot\)/,
+  ],
+  [
+    createBackend({xmin_age: 1, backend_xid: '4711'}),
+    /vacuum +pins rows deleted in the last 1 transaction \(transaction 4711\)/,
+  ],
+])('a page of a session says what it pins', (backend, text) => {
+  const {state} = play(open(120, 40), read(createSnapshot({backends: [backend]})));
+  expect(screenOf(press(state, '2', 'enter'))).toMatch(text);
+});
