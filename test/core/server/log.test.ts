@@ -86,6 +86,13 @@ it('keeps the lines of messages that are mixed apart', () => {
   ]);
 });
 
+it('leaves out where in its statement an error is', () => {
+  const line = `${begin(1)}ERROR:  relation "nowhere" does not exist at character 13\n`;
+  expect(summarise(line).errors).toMatchObject([
+    {sqlstate: '42P01', message: 'relation "nowhere" does not exist'},
+  ]);
+});
+
 it('counts messages that differ in a value only together', () => {
   const {errors, from, to} = summarise(
     [1, 2, 3]

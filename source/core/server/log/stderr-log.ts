@@ -84,7 +84,7 @@ export function parseStderrLog(
       pid: pidOf(pid, session),
       severity,
       sqlstate: groups.sqlstate ?? null,
-      message: words,
+      message: words.replace(atCharacter, ''),
       ...{detail: null, context: null, statement: null},
       application_name: known(groups.application_name),
       usename: known(groups.usename),
@@ -96,6 +96,9 @@ export function parseStderrLog(
   }
   return entries;
 }
+
+/** Where in the statement, which the other formats have in a field of its own. */
+const atCharacter = / at character \d+$/;
 
 function partOf(severity: string): 'detail' | 'context' | 'statement' | null {
   if (severity === 'DETAIL') return 'detail';
