@@ -9,6 +9,7 @@ import type {
   PoolerReading,
   PoolerServer,
 } from '../../model/pooler.ts';
+import {withDeadline} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
 import {toAbortError} from '../connect/errors.ts';
 import {openPoolerConsole, type PoolerConsole, poolerUrlHint} from '../connect/pooler-console.ts';
@@ -19,8 +20,16 @@ type Row = Record<string, unknown>;
 /** The open console of each connection, which it does not outlive. */
 const consoles = new WeakMap<Connection, Promise<PoolerConsole>>();
 
+/** Other facts are read after it. */
+const readWithinMs = 3000;
+
+/** Where the console was only guessed from the target's address and refused poolctl: it is not asked again. */
+const refusals = new WeakMap<Connection, PoolerReading>();
+
 /** Reads the PgBouncer in front of the server. Never throws: what cannot be read says why, and what to do. */
 export async function readPooler(connection: Connection): Promise<PoolerReading> {
+  const refusal = refusals.get(connection);
+  if (refusal !== undefined) return refusal;
   const request = poolerRequest(connection);
   if (request === null) {
     const remedy =
@@ -31,16 +40,20 @@ export async function readPooler(connection: Connection): Promise<PoolerReading>
   let opened = consoles.get(connection);
   try {
     opened ??= open(connection, request);
-    return {pooler: await readFrom(await opened, address), problem: null};
+    const reading = opened.then(console => readFrom(console, address));
+    return {pooler: await withDeadline(reading, readWithinMs), problem: null};
   } catch (error) {
     consoles.delete(connection);
     void opened?.then(
       console => console.destroy(),
       () => {},
     );
-    const {message, hint} = 'severity' in (error as object) ? explained(error) : toAbortError(error, request);
+    const isRefusal = 'severity' in (error as object);
+    const {message, hint} = isRefusal ? explained(error) : toAbortError(error, request);
     const reason = `PgBouncer's admin console at ${address} cannot be read: ${message}`;
-    return {pooler: null, problem: {address, reason, remedy: hint ?? poolerUrlHint}};
+    const reading = {pooler: null, problem: {address, reason, remedy: hint ?? poolerUrlHint}};
+    if (isRefusal && connection.request.pooler === null) refusals.set(connection, reading);
+    return reading;
   }
 }
 

@@ -5,9 +5,11 @@ import type {Output} from '../../../source/cli/context.ts';
 import {printSnapshot, run} from '../../../source/commands/snapshot/command.ts';
 import {socketFrom} from '../../../source/demo/instances.ts';
 import {instrumentPool} from '../../../source/kit/create-pool.ts';
+import type {PoolerReading} from '../../../source/model/pooler.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {readOnce} from '../../../source/postgres/sampler/sampler.ts';
 import {createCliContext} from '../../helpers/cli-context.ts';
+import {createPooler} from '../../helpers/pooler.ts';
 import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {createSnapshot} from '../../helpers/snapshot.ts';
 import {requestTo} from '../../postgres/requests.ts';
@@ -33,6 +35,24 @@ describe('snapshot', () => {
     const shown = capture({isTty: true});
     printSnapshot(createSnapshot(), shown.output);
     expect(shown.stdout.join('')).toMatch(/^\{\n {2}"schema_version": 1,\n/);
+  });
+
+  it('has the PgBouncer that is known, or says why it has none', () => {
+    const printed = (pooler: PoolerReading | null) => {
+      const {stdout, stderr, output} = capture();
+      printSnapshot(createSnapshot({unavailable: []}), output, {pooler});
+      const {poolers, unavailable} = JSON.parse(stdout.join(''));
+      return {poolers, unavailable, stderr};
+    };
+    expect(printed(null)).toEqual({poolers: null, unavailable: [], stderr: []});
+    const pooler = createPooler();
+    expect(printed({pooler, problem: null}).poolers).toEqual([pooler]);
+    const problem = {address: 'db:6432', reason: 'no answer', remedy: 'correct it'};
+    expect(printed({pooler: null, problem})).toEqual({
+      poolers: null,
+      unavailable: [{section: 'poolers', sqlstate: null, reason: 'no answer', remedy: 'correct it'}],
+      stderr: ['poolers: no answer. correct it'],
+    });
   });
 
   it('reports on stderr what could not be read', () => {

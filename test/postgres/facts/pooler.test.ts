@@ -162,6 +162,11 @@ describePgBouncer('the PgBouncer in front of a server', () => {
     expect((await readPooler(away)).problem?.reason).toContain('127.0.0.1:1 cannot be read');
     const unknown = await connect(requestTo(server.url()), {purpose: 'watch'});
     ending.push(() => unknown.close());
+    const app = await connect(requestTo(pooler.url({user: 'app'})), {purpose: 'watch'});
+    ending.push(() => app.close());
+    const derived = await readPooler(app);
+    expect(derived.problem?.address).toBe(`127.0.0.1:${pooler.port}`);
+    expect(await readPooler(app), 'asked once').toBe(derived);
     expect((await readPooler(unknown)).problem).toMatchObject({
       address: null,
       remedy: expect.stringContaining('pooler_url'),
