@@ -71,6 +71,7 @@ export function createDiff(): Diff {
         at: snapshot.at,
         ...(xids !== 0 && {xids}),
         ...(change !== null && {rest: change.changed}),
+        ...(change !== null && change.removed.length > 0 && {rest_removed: change.removed}),
         ...(Object.keys(patches).length > 0 && {tables: patches}),
       };
     },

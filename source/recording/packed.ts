@@ -102,6 +102,8 @@ export type Patch = {
   /** By how many transactions most sessions' `xmin_age` has grown. */
   xids?: number;
   rest?: Row;
+  /** Members of `rest` that this snapshot has not, as of a view that was closed. */
+  rest_removed?: string[];
   tables?: Partial<Record<TableName, TablePatch>>;
   /** This snapshot's statements are included. */
   has_statements?: true;
@@ -142,7 +144,9 @@ export function apply(before: Packed, patch: Patch): Packed {
   const tables = Object.fromEntries(
     tableNames.map(name => [name, applyTable(before.tables[name], patch.tables?.[name] ?? {}, elapsed)]),
   ) as Packed['tables'];
-  return {at: patch.at, rest: {...before.rest, ...patch.rest}, tables};
+  const rest = {...before.rest, ...patch.rest};
+  for (const name of patch.rest_removed ?? []) delete rest[name];
+  return {at: patch.at, rest, tables};
 }
 
 /** Milliseconds between two snapshots; 0 from the empty one. */

@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createEncoder, decodeGroup} from '../../source/recording/encoder.ts';
 import type {Frame} from '../../source/recording/frames.ts';
-import {createSequence, createWriteState} from '../core/assessment/harms/readings.ts';
+import {createSequence, createWal, createWriteState} from '../core/assessment/harms/readings.ts';
 import {createBackend, createStatement, createWorker} from '../helpers/snapshot.ts';
 import {changingSnapshots} from './changing-snapshots.ts';
 
@@ -79,6 +79,14 @@ describe('encoder', () => {
     expect(withoutRates(decodeGroup(frames))).toEqual(snapshots);
     const sizes = frames.map(({payload}) => payload.length);
     expect(Math.max(...sizes.slice(1, 8))).toBeLessThan((sizes[0] ?? 0) / 10);
+  });
+
+  it('restores what the Server view showed, and that it was closed', async () => {
+    const snapshots = changingSnapshots(6).map((snapshot, index) => ({
+      ...snapshot,
+      ...(index > 1 && index < 5 && {server: {wal: createWal({written_bytes: 1_000_000_007 + index})}}),
+    }));
+    expect(withoutRates(decodeGroup(await encodeAll(snapshots)))).toEqual(snapshots);
   });
 
   it('keeps the time of the counters with the counters that are recorded', async () => {
