@@ -100,7 +100,13 @@ it('counts messages that differ in a value only together', () => {
       .join(''),
   );
   expect(errors).toMatchObject([
-    {count: 3, first_at: '2026-11-28T13:04:01.000Z', last_at: '2026-11-28T13:04:03.000Z', pid: 3},
+    {
+      count: 3,
+      message: 'invalid input syntax for type integer: "?"',
+      first_at: '2026-11-28T13:04:01.000Z',
+      last_at: '2026-11-28T13:04:03.000Z',
+      pid: 3,
+    },
   ]);
   expect([from, to]).toEqual(['2026-11-28T13:04:01.000Z', '2026-11-28T13:04:03.000Z']);
 });
@@ -111,6 +117,18 @@ it('shows no secret', () => {
   );
   expect(JSON.stringify(errors)).not.toContain('hunter2');
   expect(errors[0]?.statement).toContain('CREATE ROLE x');
+});
+
+it('shows no data of a statement', () => {
+  const {errors} = summarise(
+    `${begin(1)}ERROR:  value "4711" is out of range for type smallint\n${begin(1)}STATEMENT:  UPDATE users SET name = 'Eve' WHERE id = 1\n`,
+  );
+  expect(errors).toMatchObject([
+    {
+      message: 'value "?" is out of range for type smallint',
+      statement: 'UPDATE users SET name = ? WHERE id = 1',
+    },
+  ]);
 });
 
 it('takes no comma of a message for a CSV record', () => {

@@ -1,5 +1,5 @@
 import type {LoggedDeadlock, LoggedError, ServerLog} from '../../../model/server-work.ts';
-import {maskSecrets} from '../../sql/secrets.ts';
+import {shownStatement} from '../../sql/shown-sql.ts';
 import {redactSecrets} from '../../text/redact.ts';
 import {createLogClock, type LogEntry, sqlstateOf} from './log-entry.ts';
 import {parseStderrLog} from './stderr-log.ts';
@@ -19,7 +19,7 @@ export type LogTail = {
   time_zone: string | null;
 };
 
-/** The errors and deadlocks of a log's end, in whichever format it is written. Without secrets. */
+/** The errors and deadlocks of a log's end, in whichever format it is written. Without secrets and literals. */
 export function summariseLog({file, text, ...format}: LogTail): ServerLog {
   // The last line may be half written.
   const whole = text.slice(0, text.lastIndexOf('\n') + 1);
@@ -62,7 +62,9 @@ function groupErrors(errors: readonly LogEntry[]): LoggedError[] {
   for (const entry of errors) {
     const {at, severity, pid, application_name, usename, datname} = entry;
     const sqlstate = sqlstateOf(entry);
-    const key = [sqlstate, withoutValues(entry.message), application_name, usename, datname].join('\0');
+    const key = [sqlstate, withoutNumbers(shown(entry.message)), application_name, usename, datname].join(
+      '\0',
+    );
     const before = groups.get(key);
     // The last one is described, in the place of the last one.
     groups.delete(key);
@@ -85,23 +87,23 @@ function groupErrors(errors: readonly LogEntry[]): LoggedError[] {
   return [...groups.values()].toReversed().slice(0, mostErrors);
 }
 
-/** Messages that differ by a value only are alike: `value "7" is out of range`. Names, in the same quotes, are not told apart. */
-function withoutValues(message: string): string {
-  return message
-    .replace(/\d+/g, '0')
-    .replace(/: ".*"/gs, ': ""')
-    .slice(0, longestMessage);
+/** Messages that differ by a number only are alike. */
+function withoutNumbers(message: string): string {
+  return message.replace(/\d+/g, '0').slice(0, longestMessage);
 }
+
+/** What a client sent: `invalid input syntax for type integer: "7a"`, `value "7" is out of range`. Names of objects remain. */
+const values = /((?:: |\bvalue ))".*"/s;
 
 const longestMessage = 300;
 const longestStatement = 1000;
 
 function shown(text: string): string {
-  return redactSecrets(text).slice(0, longestMessage);
+  return redactSecrets(text.replace(values, '$1"?"')).slice(0, longestMessage);
 }
 
 function shownSql(text: string): string {
-  return maskSecrets(text.slice(0, longestStatement));
+  return shownStatement(text.slice(0, longestStatement));
 }
 
 /** `Process 7 waits for ShareLock on transaction 9; blocked by process 8.` (DeadLockReport in deadlock.c) */
