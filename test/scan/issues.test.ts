@@ -37,7 +37,7 @@ async function scan(files: Record<string, string>): Promise<ScanReport> {
 async function kindsOf(body: string): Promise<string[]> {
   const {endpoints} = await scan({
     'lib/prisma.ts': "import {PrismaClient} from '@prisma/client'; export const prisma = new PrismaClient();",
-    'app/x/route.ts': `import {prisma} from '../../lib/prisma';\nimport {sendMail} from 'mailer';\nexport async function GET(request: Request) {\nconst {id, ids} = await request.json();\n${body}\n}`,
+    'app/x/route.ts': `import {PrismaClient} from '@prisma/client';\nimport {prisma} from '../../lib/prisma';\nimport {sendMail} from 'mailer';\nconst shared = new PrismaClient();\nexport async function GET(request: Request) {\nconst {id, ids} = await request.json();\n${body}\n}`,
   });
   return endpoints.flatMap(({issues}) => issues.map(({kind}) => kind)).toSorted();
 }
@@ -69,6 +69,7 @@ describe('an issue', () => {
       'await prisma.$transaction(async tx => { const count = () => prisma.$transaction(async own => own.user.count()); await count(); })',
       ['second-connection'],
     ],
+    ['const db = new PrismaClient(); await db.user.count();', ['client-per-request']],
     [
       'await prisma.$transaction(ids.map((each: number) => prisma.user.delete({where: {id: each}})))',
       ['query-in-loop'],
@@ -167,6 +168,7 @@ describe('no issue', () => {
       'a transaction of its own where there is none',
       'const count = (tx: unknown) => (tx ? tx.user.count() : prisma.$transaction(async own => own.user.count())); await prisma.$transaction(async tx => count(tx));',
     ],
+    ['a client that all requests share', 'const db = shared; await db.user.count();'],
     ['a find by unique values', 'await prisma.user.findMany({where: {id: {in: ids}}})'],
     ['options that a spread may bound', 'const page = {...ids}; await prisma.user.findMany({...page})'],
     ['options that come from elsewhere', 'await prisma.user.findMany(ids)'],
