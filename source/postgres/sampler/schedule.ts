@@ -175,11 +175,14 @@ export function createInterruptibleTimer(signal: AbortSignal): InterruptibleTime
         cleanUp();
         reject(signal.reason);
       };
+      let cleanUp = () => {};
+      let isFinished = false;
       const finish = () => {
         signal.removeEventListener('abort', onAbort);
+        isFinished = true;
         cleanUp();
       };
-      const cleanUp = start(
+      cleanUp = start(
         value => {
           finish();
           resolve(value);
@@ -189,7 +192,9 @@ export function createInterruptibleTimer(signal: AbortSignal): InterruptibleTime
           reject(error);
         },
       );
-      signal.addEventListener('abort', onAbort, {once: true});
+      // `start` itself may have finished: the connection was lost before.
+      if (isFinished) cleanUp();
+      else signal.addEventListener('abort', onAbort, {once: true});
     });
   }
 

@@ -1,6 +1,10 @@
 import {describe, expect, it} from 'vitest';
 import {AbortError, exitCodes} from '../../../source/core/errors.ts';
-import {createAdaptiveInterval, reconnectPauseMs} from '../../../source/postgres/sampler/schedule.ts';
+import {
+  createAdaptiveInterval,
+  createInterruptibleTimer,
+  reconnectPauseMs,
+} from '../../../source/postgres/sampler/schedule.ts';
 
 /** The server's error as the cause of what `connect` throws. */
 function refused(code: string, exitCode: 3 | 4 = 3): AbortError {
@@ -39,4 +43,11 @@ describe('the pause before connecting again', () => {
     expect(Math.min(...pauses_ms)).toBeGreaterThanOrEqual(least_ms);
     expect(Math.max(...pauses_ms)).toBeLessThanOrEqual(most_ms);
   });
+});
+
+it('ends a wait at once whose connection was lost before', async () => {
+  const timer = createInterruptibleTimer(new AbortController().signal);
+  const lost = Promise.resolve(new Error('connection terminated'));
+  for (let turn = 0; turn < 2; turn++)
+    await expect(timer.sleep(60_000, lost)).rejects.toThrow('connection terminated');
 });
