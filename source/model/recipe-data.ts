@@ -88,7 +88,7 @@ type AdvisoryHolder = {
   names: string[];
 };
 
-export type IndexBuild = {
+type IndexBuild = {
   pid: number;
   /** `CREATE INDEX CONCURRENTLY`, `REINDEX`. */
   command: string;

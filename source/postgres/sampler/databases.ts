@@ -58,8 +58,13 @@ export function createDatabasesReader(
   };
 }
 
+/** One count for each client: several readers may follow each other on it. */
+const inFlightOf = new WeakMap<PgClient, () => number>();
+
 /** How many statements of this connection the server has not answered yet: each of a reading is a transaction of its own. */
 function countInFlight(client: PgClient): () => number {
+  const known = inFlightOf.get(client);
+  if (known !== undefined) return known;
   const query = client.query.bind(client);
   let count = 0;
   client.query = <Row>(sentQuery: Parameters<PgClient['query']>[0]) => {
@@ -69,7 +74,9 @@ function countInFlight(client: PgClient): () => number {
   (client as RawPgClient).connection.on('readyForQuery', () => {
     count = Math.max(0, count - 1);
   });
-  return () => count;
+  const inFlight = () => count;
+  inFlightOf.set(client, inFlight);
+  return inFlight;
 }
 
 function toDatabase(row: DatabaseRow): Database {

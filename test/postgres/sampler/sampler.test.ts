@@ -2,11 +2,12 @@ import {afterAll, afterEach, beforeAll, expect, it} from 'vitest';
 import {statementKey} from '../../../source/core/activity/rates.ts';
 import type {SampleEvent, Sampler} from '../../../source/model/ports.ts';
 import type {Snapshot} from '../../../source/model/snapshot.ts';
+import type {RawPgClient} from '../../../source/postgres/connect/client.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
-import {createSampler, type SamplerOptions} from '../../../source/postgres/sampler/sampler.ts';
+import {createSampler, readOnce, type SamplerOptions} from '../../../source/postgres/sampler/sampler.ts';
 import {describeEachMajor, type OwnServer, startTestServer} from '../../helpers/server.ts';
 import {requestTo} from '../requests.ts';
-import {until} from '../watching.ts';
+import {until, watch} from '../watching.ts';
 
 /** A running sampler whose events are awaited one by one. */
 type Listening = {
@@ -131,6 +132,16 @@ describeEachMajor('sampler', major => {
     const closed = snapshot();
     sampler.refresh();
     expect(await closed).not.toHaveProperty('server');
+  });
+
+  it('listens once on a connection that is read again and again', async () => {
+    const connection = await watch(server.url());
+    const {connection: wire} = connection.rawClient as RawPgClient;
+    await readOnce(connection, {rates_over_ms: null});
+    const once = wire.listenerCount('readyForQuery');
+    await readOnce(connection, {rates_over_ms: null});
+    expect(wire.listenerCount('readyForQuery')).toBe(once);
+    await connection.close();
   });
 
   it('reads at once on a manual refresh', async () => {
