@@ -84,6 +84,8 @@ describeEachMajor('verdicts of the Server view', major => {
     });
 
     it('another role has ?, and the grant', async () => {
+      const connected = 'SELECT FROM pg_stat_replication';
+      await until(async () => (await servers.primary.query(connected)).length === 1);
       const reader = await open(servers.primary, 'anyone');
       const lines = await linesOf(reader);
       const unknown = lines.filter(isUnknown);
