@@ -36,6 +36,8 @@ describeEachMajor('verdicts of the Server view', major => {
     await primary.query(`CREATE ROLE anyone LOGIN PASSWORD '${password}'`);
     await primary.query(`CREATE ROLE monitor LOGIN PASSWORD '${password}' IN ROLE pg_monitor`);
     await primary.query('CREATE TABLE orders AS SELECT id, 0 AS state FROM generate_series(1, 40000) id');
+    const replayed = "SELECT FROM pg_class WHERE relname = 'orders'";
+    await until(async () => (await servers.standby.query(replayed)).length === 1);
     readers = {primary: await open(primary, 'monitor'), standby: await open(servers.standby)};
   });
   afterAll(async () => {
