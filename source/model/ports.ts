@@ -1,4 +1,4 @@
-import type {AssessmentFacts} from './assessment.ts';
+import type {AssessmentFacts} from './assessment-facts.ts';
 import type {JournalDraft, JournalEntry, ProcessIdentity} from './journal-entry.ts';
 import type {Finding, Severity} from './recipe.ts';
 import type {ActedAs, HarmAfter, RunHarm, SlotUsage, StepProgress} from './run.ts';

@@ -3,7 +3,7 @@ import {loadRecipeData} from '../../source/cli/recipe-data.ts';
 import {statementKey} from '../../source/core/activity/rates.ts';
 import {createAssessor} from '../../source/core/assessment/assess.ts';
 import {loadDiagnosisData} from '../../source/core/recipe/diagnose.ts';
-import type {LoggedChange} from '../../source/model/assessment.ts';
+import type {LoggedChange} from '../../source/model/change-log.ts';
 import type {Connection} from '../../source/postgres/connect/connect.ts';
 import type {Reader} from '../../source/postgres/sampler/reader.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';

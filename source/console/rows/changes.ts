@@ -2,7 +2,7 @@ import {statementKey} from '../../core/activity/rates.ts';
 import {loggedMs} from '../../core/assessment/change-log.ts';
 import {timeOfDay} from '../../core/text/clock.ts';
 import {counted} from '../../core/text/format.ts';
-import type {ChangeKind, LoggedChange} from '../../model/assessment.ts';
+import type {ChangeKind, LoggedChange} from '../../model/change-log.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {Role} from '../screen/line.ts';
 import {tableOf} from '../state/browsing.ts';

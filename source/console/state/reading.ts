@@ -15,7 +15,7 @@ import {
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
 import type {ServerRow} from '../../core/server/topics/index.ts';
 import type {Seen} from '../../core/server/topics/topic.ts';
-import type {AssessmentFacts} from '../../model/assessment.ts';
+import type {AssessmentFacts} from '../../model/assessment-facts.ts';
 import type {RecordedSnapshot} from '../../model/ports.ts';
 import type {Recipe} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';

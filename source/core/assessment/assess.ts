@@ -1,4 +1,5 @@
-import type {Assessment, AssessmentFacts, Sample} from '../../model/assessment.ts';
+import type {Assessment, Sample} from '../../model/assessment.ts';
+import type {AssessmentFacts} from '../../model/assessment-facts.ts';
 import type {RecordedSnapshot} from '../../model/ports.ts';
 import type {Finding, Recipe} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';

@@ -1,4 +1,6 @@
-import type {AssessmentFacts, ChangeLog, LoggedChange, Sample, Wave} from '../../model/assessment.ts';
+import type {Sample} from '../../model/assessment.ts';
+import type {AssessmentFacts} from '../../model/assessment-facts.ts';
+import type {ChangeLog, LoggedChange, Wave} from '../../model/change-log.ts';
 import type {Finding} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {

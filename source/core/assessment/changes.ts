@@ -1,11 +1,6 @@
-import type {
-  AssessmentFacts,
-  ChangeLog,
-  LoggedChange,
-  PoolSample,
-  Sample,
-  Wave,
-} from '../../model/assessment.ts';
+import type {PoolSample, Sample} from '../../model/assessment.ts';
+import type {AssessmentFacts} from '../../model/assessment-facts.ts';
+import type {ChangeLog, LoggedChange, Wave} from '../../model/change-log.ts';
 import type {SettingOverride} from '../../model/recipe-data.ts';
 import {counted} from '../text/format.ts';
 import {poolName, poolSubject} from './context.ts';

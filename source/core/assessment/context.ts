@@ -1,4 +1,5 @@
-import type {AssessmentFacts, PoolCounts, PoolSample, Sample} from '../../model/assessment.ts';
+import type {PoolCounts, PoolSample, Sample} from '../../model/assessment.ts';
+import type {AssessmentFacts} from '../../model/assessment-facts.ts';
 import type {Finding} from '../../model/recipe.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {groupBy} from '../group-by.ts';

@@ -1,4 +1,4 @@
-import type {AssessmentFacts} from '../../model/assessment.ts';
+import type {AssessmentFacts} from '../../model/assessment-facts.ts';
 import type {Catalog, ForeignKey} from '../../model/catalog.ts';
 import type {HarmKind} from '../../model/recipe.ts';
 import type {DataRequirements, Maintenance, RecipeData} from '../../model/recipe-data.ts';

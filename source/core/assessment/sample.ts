@@ -3,9 +3,9 @@ import type {
   OpenTransaction,
   PoolSample,
   Sample,
-  StatementSample,
   WaitSample,
 } from '../../model/assessment.ts';
+import type {StatementSample} from '../../model/change-log.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {statementKey} from '../activity/rates.ts';
 import {groupBy, mostOf} from '../group-by.ts';

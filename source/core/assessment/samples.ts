@@ -1,4 +1,5 @@
-import type {AssessmentFacts, Sample} from '../../model/assessment.ts';
+import type {Sample} from '../../model/assessment.ts';
+import type {AssessmentFacts} from '../../model/assessment-facts.ts';
 import type {RecordedSnapshot} from '../../model/ports.ts';
 import {poolerWaits} from '../pool/pooler.ts';
 import {emptyLog, nextLog} from './change-log.ts';

@@ -1,10 +1,5 @@
-import type {
-  ChangeLog,
-  LoggedChange,
-  Sample,
-  StatementSample,
-  StatementWindow,
-} from '../../model/assessment.ts';
+import type {Sample} from '../../model/assessment.ts';
+import type {ChangeLog, LoggedChange, StatementSample, StatementWindow} from '../../model/change-log.ts';
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
 import {statementKey} from '../activity/rates.ts';
 import {statementName} from '../sql/statement-name.ts';

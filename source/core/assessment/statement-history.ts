@@ -1,4 +1,5 @@
-import type {Sample, StatementSample} from '../../model/assessment.ts';
+import type {Sample} from '../../model/assessment.ts';
+import type {StatementSample} from '../../model/change-log.ts';
 import type {Statement} from '../../model/snapshot.ts';
 import {statementKey} from '../activity/rates.ts';
 import type {Context} from './context.ts';

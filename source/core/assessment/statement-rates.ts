@@ -1,4 +1,4 @@
-import type {UsualRates} from '../../model/assessment.ts';
+import type {UsualRates} from '../../model/change-log.ts';
 import {thresholds} from '../health/thresholds.ts';
 import {formatCount, formatMs} from '../text/format.ts';
 

@@ -1,4 +1,5 @@
-import type {ChangeLog, LoggedChange, Sample} from '../../model/assessment.ts';
+import type {Sample} from '../../model/assessment.ts';
+import type {ChangeLog, LoggedChange} from '../../model/change-log.ts';
 import type {Recording} from '../../model/ports.ts';
 import {addLoad, type LoadHistory, noLoad} from '../activity/session-load.ts';
 import {addSample} from './samples.ts';

@@ -1,4 +1,4 @@
-import type {AssessmentFacts} from '../../model/assessment.ts';
+import type {AssessmentFacts} from '../../model/assessment-facts.ts';
 import type {RecordedSnapshot} from '../../model/ports.ts';
 import type {Finding, Recipe, Severity} from '../../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';

@@ -2,7 +2,7 @@ import {writableOf} from '../../core/assessment/harms/writable.ts';
 import {preparedStatementAdvice} from '../../core/pool/pooler.ts';
 import {compareServers, serverDifference} from '../../core/server/server-identity.ts';
 import {newerThanKnown, newestKnownMajor} from '../../core/text/format.ts';
-import type {AssessmentFacts} from '../../model/assessment.ts';
+import type {AssessmentFacts} from '../../model/assessment-facts.ts';
 import type {DoctorCheck, DoctorReport, Target} from '../../model/target.ts';
 import type {PgClient} from '../connect/client.ts';
 import {type Connection, connect} from '../connect/connect.ts';

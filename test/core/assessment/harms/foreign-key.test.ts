@@ -1,6 +1,6 @@
 import {expect, it} from 'vitest';
 import {examineForeignKeys} from '../../../../source/core/assessment/harms/foreign-key.ts';
-import type {AssessmentFacts} from '../../../../source/model/assessment.ts';
+import type {AssessmentFacts} from '../../../../source/model/assessment-facts.ts';
 import type {Backend} from '../../../../source/model/snapshot.ts';
 import {contextOf, reading} from './jams.ts';
 

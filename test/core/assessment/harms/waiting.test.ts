@@ -1,6 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import {examineWaiting} from '../../../../source/core/assessment/harms/waiting.ts';
-import type {AssessmentFacts} from '../../../../source/model/assessment.ts';
+import type {AssessmentFacts} from '../../../../source/model/assessment-facts.ts';
 import type {Backend, Snapshot} from '../../../../source/model/snapshot.ts';
 import {createBackend} from '../../../helpers/snapshot.ts';
 import {contextOf, reading, type WaitOf, worker} from './jams.ts';
