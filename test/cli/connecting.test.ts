@@ -2,10 +2,10 @@ import {createServer, type Server} from 'node:net';
 import type pg from 'pg';
 import {afterAll, beforeAll, describe, expect, it, onTestFinished} from 'vitest';
 import {describePgBouncer, type Pooler, startPgBouncer} from '../helpers/pgbouncer.ts';
-import {availableMajors, describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
+import {availableMajors, describeMainMajor, startTestServer, type TestServer} from '../helpers/server.ts';
 import {createCliRoles, failing, leak, password, runProgram, urlOf} from './run-program.ts';
 
-describeEachMajor('a server without a free slot', major => {
+describeMainMajor('a server without a free slot', major => {
   let server: TestServer;
   let clients: pg.Client[];
   beforeAll(async () => {

@@ -2,7 +2,7 @@ import {mkdir, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, it, onTestFinished} from 'vitest';
 import {openProgram} from '../helpers/console.ts';
-import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
+import {describeMainMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 import {authentication, listen} from '../postgres/connect/listeners.ts';
 import {createCliRoles, failing, password, runProgram, temporaryHome, urlOf} from './run-program.ts';
 
@@ -55,7 +55,7 @@ describe("a host that a folder's .env names", () => {
   });
 });
 
-describeEachMajor("a URL in a folder's .env", major => {
+describeMainMajor("a URL in a folder's .env", major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await shareTestServer({major});

@@ -9,11 +9,11 @@ import {createDatabases, type Demo, startDemo} from '../../source/demo/demo.ts';
 import {childrenOf, commandLine, isAlive, waitFor} from '../../source/demo/processes.ts';
 import {applications} from '../../source/demo/schema.ts';
 import {startServer, type ThrowawayServer} from '../../source/demo/server.ts';
-import {availableMajors, describeEachMajor} from '../helpers/server.ts';
+import {availableMajors, describeMainMajor} from '../helpers/server.ts';
 
 const majors = availableMajors();
 
-describeEachMajor('the demo during its incident', major => {
+describeMainMajor('the demo during its incident', major => {
   let demo: Demo;
   let client: pg.Client;
   beforeAll(async () => {

@@ -15,7 +15,7 @@ import {
   type UrlOptions,
   writeServerUrl,
 } from '../../source/demo/server.ts';
-import type {Major} from './majors.ts';
+import {type Major, selectedMajors} from './majors.ts';
 import {takeTemplate} from './server-template.ts';
 import {sharedSettings, takeSharedServer} from './shared-servers.ts';
 
@@ -155,4 +155,15 @@ export function availableMajors(): Major[] {
 /** A describe block for each major version. */
 export function describeEachMajor(name: string, body: (major: Major) => void): void {
   for (const major of availableMajors()) describe(`${name} (PostgreSQL ${major})`, () => body(major));
+}
+
+/** A describe block for what does not depend on the server's version: on the newest, or on each that is selected. */
+export function describeMainMajor(name: string, body: (major: Major) => void): void {
+  for (const major of availableMajors().filter(isMainMajor))
+    describe(`${name} (PostgreSQL ${major})`, () => body(major));
+}
+
+/** Whether tests that do not depend on the version run on this one, too. */
+export function isMainMajor(major: Major): boolean {
+  return selectedMajors() !== null || major === availableMajors()[0];
 }

@@ -10,12 +10,12 @@ import {createExecutor} from '../../source/postgres/executor/executor.ts';
 import {readProgress} from '../../source/postgres/executor/progress.ts';
 import {createActing, noFlags} from '../cli/execution/acting.ts';
 import {serverAt} from '../helpers/identity.ts';
-import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
+import {describeMainMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 import {startChild} from '../journal/processes.ts';
 import {requestTo} from '../postgres/requests.ts';
 import {advise, buildPhase, createOrders, holdUp, indexNamed, proposalFor} from './indexing.ts';
 
-describeEachMajor('a build of apply-indexes that fails, waits or is interrupted', major => {
+describeMainMajor('a build of apply-indexes that fails, waits or is interrupted', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await shareTestServer({major});

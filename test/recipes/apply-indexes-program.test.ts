@@ -6,10 +6,10 @@ import {openJournal} from '../../source/journal/journal-file.ts';
 import {temporaryFolder} from '../cli/execution/acting.ts';
 import {runProgram} from '../cli/run-program.ts';
 import {program} from '../helpers/build.ts';
-import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
+import {describeMainMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 import {buildPhase, createOrders, holdUp, indexNamed} from './indexing.ts';
 
-describeEachMajor('poolctl run apply-indexes', major => {
+describeMainMajor('poolctl run apply-indexes', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await shareTestServer({major});

@@ -1,13 +1,13 @@
 import {afterAll, beforeAll, beforeEach, expect, it, onTestFinished} from 'vitest';
 import {type Acting, createActing} from '../cli/execution/acting.ts';
 import {beforeStatement} from '../helpers/before-statement.ts';
-import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
+import {describeMainMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 import {advise, createOrders, indexNamed, proposalFor} from './indexing.ts';
 
 const now = ['stats_age=0s', 'index=shop.idle_one'];
 const other = 'the index has changed since the preview: skipped';
 
-describeEachMajor('an index, identified by oid and definition,', major => {
+describeMainMajor('an index, identified by oid and definition,', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await shareTestServer({major});

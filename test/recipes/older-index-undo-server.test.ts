@@ -1,7 +1,7 @@
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
 import type {SqlStep} from '../../source/model/step.ts';
 import {type Acting, createActing} from '../cli/execution/acting.ts';
-import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
+import {describeMainMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 import {createOrders, indexNamed} from './indexing.ts';
 
 /** Steps as older versions of poolctl journaled them: their guards do not compare the schema. */
@@ -20,7 +20,7 @@ const build = {
   values: [],
 };
 
-describeEachMajor('the undo of index steps that an older poolctl journaled', major => {
+describeMainMajor('the undo of index steps that an older poolctl journaled', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await shareTestServer({major});

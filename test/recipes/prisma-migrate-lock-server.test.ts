@@ -2,9 +2,9 @@ import type pg from 'pg';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import {runRecipe} from '../../source/commands/run/command.ts';
 import {createActing, createRoles, noFlags, pidsOf} from '../cli/execution/acting.ts';
-import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
+import {describeMainMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 
-describeEachMajor('prisma-migrate-lock', major => {
+describeMainMajor('prisma-migrate-lock', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await shareTestServer({major});

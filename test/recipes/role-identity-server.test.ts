@@ -1,12 +1,12 @@
 import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
 import {createActing} from '../cli/execution/acting.ts';
 import {beforeStatement} from '../helpers/before-statement.ts';
-import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
+import {describeMainMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 
 const timeouts = {set: ['role=app', 'statement_timeout=30s'], yes: true};
 const limit = {set: ['role=app', 'apply=role', 'instances=10', 'prisma_major=6'], yes: true};
 
-describeEachMajor('a role is identified by its oid', major => {
+describeMainMajor('a role is identified by its oid', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await shareTestServer({major});

@@ -3,12 +3,12 @@ import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import {createCliRoles, runProgram, temporaryHome, urlOf} from '../cli/run-program.ts';
 import {startProxy} from '../helpers/proxy.ts';
-import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
+import {describeMainMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 
 /** Findings of a fresh server do not fail the rollout. */
 const limits = '{max_mean: 1h, min_cache_hit: 0%, min_index_hit: 0%}';
 
-describeEachMajor('a rollout whose address leads to another server', major => {
+describeMainMajor('a rollout whose address leads to another server', major => {
   let first: TestServer;
   let second: TestServer;
   beforeAll(async () => {

@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import {createActing, leak, temporaryFolder} from '../cli/execution/acting.ts';
 import {createCliRoles, runProgram, temporaryHome, urlOf} from '../cli/run-program.ts';
-import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
+import {describeEachMajor, isMainMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 import {actingWith} from './acting.ts';
 
 /** A recipe whose diagnosis selects `columns` from `from`. */
@@ -123,6 +123,8 @@ describeEachMajor('SQL that only reads in a Markdown recipe', major => {
     const team = await teamWith(diagnosing(columns, from));
     expect(await team.findings('looks')).toHaveLength(1);
   });
+
+  if (!isMainMajor(major)) return;
 
   it('may call a declared function, which the plan names', async () => {
     const named = diagnosing(

@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import {loadFolder} from '../../source/team-recipes/folder.ts';
 import {createActing, createRoles, leak, temporaryFolder} from '../cli/execution/acting.ts';
-import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
+import {describeMainMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
 import {actingWith} from './acting.ts';
 
@@ -132,7 +132,7 @@ export default defineRecipe({
 });
 `;
 
-describeEachMajor("a team's own recipes", major => {
+describeMainMajor("a team's own recipes", major => {
   let server: TestServer;
   let folder: string;
   beforeAll(async () => {

@@ -6,13 +6,13 @@ import {createExecutor} from '../../../source/postgres/executor/executor.ts';
 import {createCliContext} from '../../helpers/cli-context.ts';
 import {serverAt} from '../../helpers/identity.ts';
 import {startProxy} from '../../helpers/proxy.ts';
-import {describeEachMajor, type TestServer} from '../../helpers/server.ts';
+import {describeMainMajor, type TestServer} from '../../helpers/server.ts';
 import {rejection, requestTo} from '../../postgres/requests.ts';
 import {temporaryFolder} from './acting.ts';
 import {limitStep} from './limit-roles.ts';
 import {adminOn, limitsOn, nameOf, planHashOf, useTwoServers} from './two-servers.ts';
 
-describeEachMajor('another server at the same address', major => {
+describeMainMajor('another server at the same address', major => {
   const servers = useTwoServers(major);
   const limitsOfBoth = () => Promise.all([limitsOn(servers.first), limitsOn(servers.second)]);
 

@@ -4,11 +4,11 @@ import type {Executable} from '../../../source/model/ports.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
 import {createCliContext} from '../../helpers/cli-context.ts';
 import {serverAt} from '../../helpers/identity.ts';
-import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeMainMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {requestTo} from '../../postgres/requests.ts';
 import {createRoles, leak, pidsOf} from './acting.ts';
 
-describeEachMajor('executing on a server without a free slot', major => {
+describeMainMajor('executing on a server without a free slot', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({

@@ -1,11 +1,11 @@
 import {copyFile, readFile, rename, rm, truncate, writeFile} from 'node:fs/promises';
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import {runRecipe} from '../../../source/commands/run/command.ts';
-import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeMainMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {intentOf} from '../../journal/drafts.ts';
 import {createActing, createRoles, exitCode, leak, noFlags, pidsOf} from './acting.ts';
 
-describeEachMajor('a run that loses its journal', major => {
+describeMainMajor('a run that loses its journal', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await shareTestServer({major});

@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it, onTestFinished} from 'vitest';
 import {openJournal} from '../../../source/journal/journal-file.ts';
 import {openProgram} from '../../helpers/console.ts';
-import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeMainMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {intentOf} from '../../journal/drafts.ts';
 import {
   createCliRoles,
@@ -20,7 +20,7 @@ import {
 const recipe = 'kill-idle-sessions';
 const hex = /^[0-9a-f]{64}$/;
 
-describeEachMajor('run, undo and journal', major => {
+describeMainMajor('run, undo and journal', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await shareTestServer({major});

@@ -2,13 +2,13 @@ import {expect, it} from 'vitest';
 import {undoRun} from '../../../source/commands/undo/command.ts';
 import {openJournal} from '../../../source/journal/journal-file.ts';
 import type {JournalEvent} from '../../../source/model/journal-entry.ts';
-import {describeEachMajor, type OwnServer} from '../../helpers/server.ts';
+import {describeMainMajor, type OwnServer} from '../../helpers/server.ts';
 import {rejection} from '../../postgres/requests.ts';
 import {exitCode, noFlags, temporaryFolder} from './acting.ts';
 import {limitStep} from './limit-roles.ts';
 import {adminOn, limitsOn, nameOf, planHashOf, roles, runThenSwitch, useTwoServers} from './two-servers.ts';
 
-describeEachMajor('another server at the same address, for an undo', major => {
+describeMainMajor('another server at the same address, for an undo', major => {
   const servers = useTwoServers(major);
 
   it('is not used for the undo of a run', async () => {

@@ -6,7 +6,7 @@ import {type Connection, connect} from '../../../source/postgres/connect/connect
 import {readOnce} from '../../../source/postgres/sampler/sampler.ts';
 import {output} from '../../cli/execution/acting.ts';
 import {createFinding, createRecipe} from '../../console/played.ts';
-import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeMainMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {requestTo} from '../../postgres/requests.ts';
 
 /** Has a finding if its query was read. */
@@ -21,7 +21,7 @@ function asking(id: string, text: string): Recipe {
   });
 }
 
-describeEachMajor('check', major => {
+describeMainMajor('check', major => {
   let server: TestServer;
   let connection: Connection;
   beforeAll(async () => {

@@ -13,13 +13,13 @@ import {
 } from '../../cli/run-program.ts';
 import {activeMarkdown} from '../../helpers/active-markdown.ts';
 import {program} from '../../helpers/build.ts';
-import {describeEachMajor, shareTestServer, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeMainMajor, shareTestServer, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {itWithValidator} from '../../helpers/validators.ts';
 
 const xmllint = {name: 'libxml2-utils', program: 'xmllint', args: ['--noout', '-']};
 const promtool = {name: 'prometheus', program: 'promtool', args: ['check', 'metrics']};
 
-describeEachMajor('poolctl check writes', async major => {
+describeMainMajor('poolctl check writes', async major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({major, settings: {max_connections: 20, max_wal_senders: 0}});

@@ -10,7 +10,7 @@ import {
   temporaryHome,
   urlOf,
 } from '../../cli/run-program.ts';
-import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeEachMajor, isMainMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 
 /** Limits that no test reaches. */
 const wide = {
@@ -70,7 +70,7 @@ describeEachMajor('poolctl check', major => {
     const text = await runProgram(['check', urlOf(server, 'oncall')]);
     expect([text.code, text.stdout]).toEqual([
       0,
-      expect.stringMatching(/^ok: .*\n\nno finding in 3 readings over 2s: .*\n\nok +slots used +\d/),
+      expect.stringMatching(/^ok: .*\n\nno finding in 3 readings over \d+s: .*\n\nok +slots used +\d/),
     ]);
   });
 
@@ -82,22 +82,24 @@ describeEachMajor('poolctl check', major => {
       expect.stringMatching(/--max-transaction cannot be checked: .*hidden.*\n.*GRANT pg_monitor TO "blind"/),
     ]);
     // Without such a limit it does not fail the check, which is not called ok either.
-    const {code, stderr, stdout} = await runProgram(args);
-    expect([code, stderr]).toEqual([0, expect.stringMatching(/incomplete check, backends: .*GRANT/)]);
-    expect(stdout).toMatch(/^unknown: .*\n.*hidden.*GRANT pg_monitor TO "blind"/);
-    const nagios = await runProgram([...args, '--nagios']);
-    expect([nagios.code, nagios.stdout]).toEqual([
+    const [text, nagios, json, junit] = await Promise.all(
+      [[], ['--nagios'], ['--json'], ['--junit', '-']].map(format => runProgram([...args, ...format])),
+    );
+    expect([text?.code, text?.stderr]).toEqual([
+      0,
+      expect.stringMatching(/incomplete check, backends: .*GRANT/),
+    ]);
+    expect(text?.stdout).toMatch(/^unknown: .*\n.*hidden.*GRANT pg_monitor TO "blind"/);
+    expect([nagios?.code, nagios?.stdout]).toEqual([
       3,
       expect.stringMatching(/^POOLCTL UNKNOWN - .*hidden.*GRANT pg_monitor TO "blind";\|/),
     ]);
-    const json = JSON.parse((await runProgram([...args, '--json'])).stdout);
-    expect(json).toMatchObject({
+    expect(JSON.parse(json?.stdout ?? '')).toMatchObject({
       status: 'unknown',
       metrics: {longest_transaction_ms: null, longest_idle_in_transaction_ms: null, blocked_sessions: 0},
       unavailable: [{section: 'backends'}],
     });
-    const junit = await runProgram([...args, '--junit', '-']);
-    expect(junit.stdout).toMatch(/name="longest transaction"><skipped message="[^"]*GRANT pg_monitor/);
+    expect(junit?.stdout).toMatch(/name="longest transaction"><skipped message="[^"]*GRANT pg_monitor/);
     await client.end();
   });
 
@@ -177,6 +179,8 @@ describeEachMajor('poolctl check', major => {
     }
     await busy.stop();
   });
+
+  if (!isMainMajor(major)) return;
 
   it('measures mean times between two snapshots with --rates', async () => {
     await server.query(slowQuery);

@@ -3,11 +3,11 @@ import {recipes} from '../../../recipes/index.ts';
 import {runRecipe} from '../../../source/commands/run/command.ts';
 import type {RunHarm} from '../../../source/model/run.ts';
 import {createActing, createRoles, leak, noFlags, pidsOf} from '../../cli/execution/acting.ts';
-import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeMainMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 
 const now = ['older_than=0s'];
 
-describeEachMajor('poolctl run', major => {
+describeMainMajor('poolctl run', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await shareTestServer({major});

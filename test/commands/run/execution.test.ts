@@ -13,12 +13,12 @@ import {
   pidsOf,
   temporaryFolder,
 } from '../../cli/execution/acting.ts';
-import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeMainMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {rejection} from '../../postgres/requests.ts';
 
 const now = ['older_than=0s'];
 
-describeEachMajor('poolctl run, while it executes a plan', major => {
+describeMainMajor('poolctl run, while it executes a plan', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await shareTestServer({major});

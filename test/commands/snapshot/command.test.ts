@@ -10,7 +10,7 @@ import {connect} from '../../../source/postgres/connect/connect.ts';
 import {readOnce} from '../../../source/postgres/sampler/sampler.ts';
 import {createCliContext} from '../../helpers/cli-context.ts';
 import {createPooler} from '../../helpers/pooler.ts';
-import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeMainMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {createSnapshot} from '../../helpers/snapshot.ts';
 import {requestTo} from '../../postgres/requests.ts';
 
@@ -65,7 +65,7 @@ describe('snapshot', () => {
   });
 });
 
-describeEachMajor('snapshot of a server', major => {
+describeMainMajor('snapshot of a server', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await shareTestServer({major});

@@ -5,7 +5,7 @@ import {undoRun} from '../../../source/commands/undo/command.ts';
 import type {Plan, Recipe} from '../../../source/model/recipe.ts';
 import type {SqlStep, Step, Verification} from '../../../source/model/step.ts';
 import {createActing, createRoles, leak, noFlags, temporaryFolder} from '../../cli/execution/acting.ts';
-import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeMainMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {intentOf} from '../../journal/drafts.ts';
 
 const secretUrl = 'postgres://app:hunter2@db/shop?connection_limit=40&schema=public';
@@ -55,7 +55,7 @@ function envStep(path: string): Step {
   };
 }
 
-describeEachMajor('poolctl undo', major => {
+describeMainMajor('poolctl undo', major => {
   let server: TestServer;
   let env: string;
   beforeAll(async () => {

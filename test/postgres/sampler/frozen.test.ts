@@ -3,11 +3,11 @@ import type {Connection} from '../../../source/postgres/connect/connect.ts';
 import {explainStatement} from '../../../source/postgres/planner/explain.ts';
 import {readOnce} from '../../../source/postgres/sampler/sampler.ts';
 import {readSessionDetail} from '../../../source/postgres/sampler/session-detail.ts';
-import {describeEachMajor, type OwnServer, startTestServer} from '../../helpers/server.ts';
+import {describeMainMajor, type OwnServer, startTestServer} from '../../helpers/server.ts';
 import {rejection} from '../requests.ts';
 import {watch} from '../watching.ts';
 
-describeEachMajor('a frozen server', major => {
+describeMainMajor('a frozen server', major => {
   let server: OwnServer;
   let connection: Connection;
   beforeAll(async () => {

@@ -3,7 +3,7 @@ import {connect} from '../../../source/postgres/connect/connect.ts';
 import {answerLimits, UnreadableAnswerError} from '../../../source/postgres/connect/open-client.ts';
 import {createSampler} from '../../../source/postgres/sampler/sampler.ts';
 import {failing} from '../../cli/run-program.ts';
-import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeMainMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {listen, welcome} from '../connect/listeners.ts';
 import {rejection, requestTo} from '../requests.ts';
 
@@ -135,7 +135,7 @@ describe('a hostile server', () => {
   });
 });
 
-describeEachMajor('a server with more data than poolctl reads', major => {
+describeMainMajor('a server with more data than poolctl reads', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await shareTestServer({major});

@@ -1,9 +1,9 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
-import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
+import {describeMainMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 import {countSessions, fromFunction, fromSql, measureOne} from '../measuring.ts';
 
-describeEachMajor('a measurement', major => {
+describeMainMajor('a measurement', major => {
   let server: TestServer;
   beforeAll(async () => {
     server = await shareTestServer({major});
