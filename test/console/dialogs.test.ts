@@ -1,13 +1,11 @@
 import {describe, expect, it} from 'vitest';
-import {confirmationWord} from '../../source/console/state/run.ts';
 import type {ConsoleState} from '../../source/console/state/state.ts';
 import {createRunState} from '../../source/core/engine/run-state.ts';
 import {sessionId} from '../../source/core/sessions/session.ts';
 import type {JournalEvent} from '../../source/model/journal-entry.ts';
-import type {Parameter, Recipe} from '../../source/model/recipe.ts';
-import {exampleServer} from '../helpers/identity.ts';
-import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
+import {createSnapshot} from '../helpers/snapshot.ts';
 import {resultOf} from '../replay/report/results.ts';
+import {backend, hostile, identity, running, type Size, snapshot, start, steps} from './dialog-states.ts';
 import {
   createFinding,
   createPlan,
@@ -22,51 +20,6 @@ import {
   theme,
 } from './played.ts';
 import {expectSameCells} from './rendered.tsx';
-
-const hostile = '\u001b[2J\u202E漢字 \u0007กำลัง';
-const backend = createBackend({
-  pid: 77,
-  state: 'active',
-  application_name: hostile,
-  query: 'SELECT 1',
-  tags: {route: hostile, state: 'twice'},
-});
-const statement = createStatement({query: `SELECT ${hostile} FROM orders`});
-const snapshot = createSnapshot({backends: [backend], statements: [statement]});
-
-const parameters: Parameter[] = Array.from({length: 12}, (_, index) => ({
-  name: `parameter_${index}`,
-  description: `what parameter ${index} is, in a sentence that takes more than one row on a narrow terminal`,
-  kind: 'text',
-  default: '',
-}));
-const steps = Array.from({length: 12}, (_, index) =>
-  createStep(4000 + index, {title: `end session ${4000 + index} (${hostile} idle in transaction)`}),
-);
-const recipe = createRecipe({
-  findings: () => [createFinding({summary: `${hostile} waits`, evidence: {state_age_ms: 1000}})],
-  parameters,
-  plan: () => createPlan(0, {steps, explanation: ['12 sessions to end:', `4000 ${hostile}`]}),
-});
-const benchmark: Recipe = {...recipe, id: 'measure-it', isBenchmark: true, diagnose: () => []};
-
-type Size = [columns: number, rows: number];
-
-/** On the Overview, with one finding, `a`. */
-function start(size: Size, isProduction = false): ConsoleState {
-  const recipes = [recipe, benchmark];
-  return play(open(...size, {recipes, isProduction}), read(snapshot)).state;
-}
-
-const identity = {run: 'r', target: 't', server: exampleServer, plan_hash: 'h'};
-
-function running(state: ConsoleState): ConsoleState {
-  const run = createRunState(createPlan(0, {steps}), identity);
-  const asked = press(state, 'a', 'enter', 'enter', 'enter');
-  const word = asked.wizard === null ? '' : confirmationWord(asked, asked.wizard);
-  const confirmed = press(asked, ...word, 'enter');
-  return play(confirmed, {kind: 'run', run: {...run, phase: 'acting', current: 11}}).state;
-}
 
 function ended(state: ConsoleState): ConsoleState {
   const run = createRunState(createPlan(0, {steps}), identity);
@@ -232,90 +185,6 @@ describe.each([
   });
 });
 
-describe('a page', () => {
-  it('stays within its end when it becomes shorter or the terminal higher', () => {
-    const shown = mount(press(start([80, 24]), 'a', 'enter', 'enter'));
-    shown.play('G', {kind: 'resized', columns: 80, rows: 50});
-    expect(shown.rows().at(-1)).not.toContain('below');
-    expect(shown.rows().some(row => row.includes('skipped'))).toBe(true);
-  });
-
-  it('begins at its first line, wherever the one before was', () => {
-    const shown = mount(press(start([80, 24]), 'a', 'enter', 'enter'));
-    shown.play('G', 'enter');
-    expect(shown.rows().join('\n')).toContain('12 sessions to end');
-    shown.play('escape');
-    expect(shown.rows().join('\n')).toContain('12 steps; skipped: 1');
-  });
-
-  describe('that is not on the screen for a while', () => {
-    /** At its step 11, which waits for session 77, scrolled up to its first line. */
-    function scrolledRun(current = 11) {
-      const run = createRunState(createPlan(0, {steps}), identity);
-      const waiting_for = {pid: 77, description: 'shop_app'};
-      const waits = run.steps.map((step, index) =>
-        index === current
-          ? {...step, status: 'acting' as const, progress: {phase: 'waiting', done_ratio: null, waiting_for}}
-          : step,
-      );
-      return {kind: 'run' as const, run: {...run, steps: waits, phase: 'acting' as const, current}};
-    }
-    const shown = () => {
-      const mounted = mount(play(running(start([60, 15])), scrolledRun()).state);
-      mounted.play('g');
-      expect(mounted.rows().join('\n')).toContain('slots');
-      return mounted;
-    };
-
-    it('stays where it was under another page', () => {
-      const {play: keys, rows} = shown();
-      const before = rows();
-      keys('w');
-      expect(rows().join('\n')).toContain('session 77');
-      keys('G', 'escape');
-      expect(rows()).toEqual(before);
-      keys('j');
-      const moved = rows();
-      expect(moved).not.toEqual(before);
-      keys('w', 'escape');
-      expect(rows()).toEqual(moved);
-    });
-
-    it('stays where it was while the terminal is too small', () => {
-      const {play: keys, rows} = shown();
-      keys('j');
-      const before = rows();
-      keys({kind: 'resized', columns: 30, rows: 5}, {kind: 'resized', columns: 60, rows: 15});
-      expect(rows()).toEqual(before);
-    });
-
-    it('shows the step under way when it begins to wait, and after the terminal has become smaller', () => {
-      const mounted = mount(running(start([80, 24])));
-      mounted.play(scrolledRun());
-      expect(mounted.rows().join('\n')).toContain('waits for 77 shop_app');
-      mounted.play({kind: 'resized', columns: 60, rows: 15});
-      expect(mounted.rows().join('\n')).toContain('waits for 77 shop_app');
-      mounted.play({kind: 'resized', columns: 40, rows: 10});
-      expect(mounted.rows().join('\n')).toContain('waits for 77 shop_app');
-    });
-
-    it('shows the step that has begun meanwhile', () => {
-      const {play: keys, rows} = shown();
-      keys('w', scrolledRun(10), 'escape');
-      expect(rows().join('\n')).toContain('end session 4010');
-      expect(rows().join('\n')).not.toContain('slots  ');
-    });
-  });
-
-  it('moves by its own height less three lines', () => {
-    const shown = mount(press(start([80, 24], true), 'a', 'enter', 'enter'));
-    const body = () => shown.rows().slice(5, -2);
-    const before = body();
-    shown.play('pagedown');
-    expect(body().slice(0, 3)).toEqual(before.slice(-3));
-  });
-});
-
 it('shows of a statement in the preview every word, however narrow the terminal', () => {
   const text = `UPDATE "public"."orders" SET "state" = 'a  b' WHERE "id" IN (${Array.from({length: 40}, (_, index) => index).join(', ')})`;
   const step = createStep(1, {apply: {text, values: []}});
@@ -327,44 +196,4 @@ it('shows of a statement in the preview every word, however narrow the terminal'
     .map(row => row.trim())
     .join(' ');
   expect(shown).toContain(text);
-});
-
-it('explains in the help what the header shows', () => {
-  const state = press(open(160, 90), '?');
-  expect(rowsOf(state).join('\n')).toMatch(/5\.20ms 31K +round trip of the last reading/);
-});
-
-describe('the help', () => {
-  const help = (key: string, size: Size) => rowsOf(press(start(size), key, '?'));
-
-  it('begins with the keys of the view that is open, then explains its columns and the header', () => {
-    const rows = help('2', [80, 120]);
-    const headings = rows.filter(row => /^ {2}(keys|on|in|header)\b/.test(row)).map(row => row.trim());
-    expect(headings).toEqual([
-      'keys of Sessions',
-      'on Sessions',
-      'header and tabs',
-      'keys of every view',
-      'keys of other views',
-      'on a page and in a recipe',
-      'in a field',
-    ]);
-    expect(rows[3]).toMatch(/^ {2}Space +tag the selected row$/);
-    expect(rows.join('\n')).toMatch(/on Sessions\n {2}PID +process id/);
-    expect(help('3', [80, 100]).join('\n')).toMatch(/on Statements\n {2}LOAD +share of all execution time/);
-  });
-
-  it.each(['1', '2', '3', '4', '5', '6', '7'])('in view %s says nothing twice and cuts nothing', key => {
-    const rows = help(key, [80, 160])
-      .slice(2, -1)
-      .map(row => row.trim());
-    const named = rows.filter(row => / {2,}/.test(row));
-    expect(new Set(named).size).toBe(named.length);
-    expect(rows.join(' ')).toContain('delete from the cursor on');
-    expect(rows.join(' ')).not.toContain('…');
-  });
-
-  it('has two columns on a wide terminal', () => {
-    expect(help('2', [160, 50])[2]).toMatch(/^ {2}keys of Sessions +keys of every view$/);
-  });
 });

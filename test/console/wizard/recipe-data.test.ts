@@ -13,7 +13,9 @@ const parameters: Parameter[] = [
   {name: 'role', description: 'whose', kind: 'text', default: '', is_required: true},
   {name: 'mode', description: 'how', kind: 'choice', choices: ['fast', 'safe', 'dry'], default: 'fast'},
 ];
+
 const facts: RecipeData = {answers: {roles: [{role: 'shop_app'}]}};
+
 const query = {text: 'SELECT 1', values: []};
 
 /** Needs the role's answer, draws its defaults from it, and keeps what it was asked to plan. */
@@ -285,43 +287,5 @@ describe('facts diagnosisData in the background', () => {
     const asked = play(opened, at(0), at(1)).state;
     const run = {phase: 'ended', steps: []} as unknown as Extract<Message, {kind: 'run'}>['run'];
     expect(asks(play(asked, {kind: 'run', run}, at(2)))).toBe(1);
-  });
-});
-
-describe('the list of recipes', () => {
-  const finding = (recipe: string, severity: 'warning' | 'critical', subject = 'a') =>
-    createFinding({recipe, severity, subject, summary: `${subject} in ${recipe}`, params: {limit: '7'}});
-  const found = [
-    finding('many', 'warning', 'x'),
-    finding('many', 'warning', 'y'),
-    finding('bad', 'critical'),
-    finding('few', 'warning'),
-  ];
-  const recipes = ['healthy', 'few', 'many', 'bad'].map(id =>
-    createRecipe({id, parameters, findings: () => found.filter(({recipe}) => recipe === id)}),
-  );
-  const list = press(play(open(100, 30, {recipes}), read(createSnapshot())).state, '5');
-
-  it('begins with what is worst, then what is most, with its count and its first finding', () => {
-    const screen = screenOf(list);
-    expect(screen).toMatch(
-      /✖.bad +1 found[\s\S]*a in bad\n▲ many +2 found[\s\S]*x in many\n▲ few +1 found[\s\S]*\n {2}healthy /,
-    );
-    expect(screen).not.toContain('y in many');
-  });
-
-  it('opens the wizard at that finding', () => {
-    expect(press(list, 'g', 'j', 'enter').wizard).toMatchObject({
-      recipe: 'many',
-      finding: 'many/x',
-      params: {limit: '7'},
-    });
-    expect(press(list, 'G', 'enter').wizard).toMatchObject({recipe: 'healthy', finding: null, params: {}});
-  });
-
-  it('is one of two ways: the other is its name', () => {
-    const typed = [...':recipe ma'].map(key => (key === ' ' ? 'space' : key));
-    expect(press(list, ...typed, 'enter').wizard?.recipe).toBe('many');
-    expect(screenOf(press(list, ...typed, 'z', 'enter'))).toContain('no recipe "maz"');
   });
 });

@@ -1,24 +1,8 @@
 import {describe, expect, it} from 'vitest';
 import killIdleSessions from '../../../recipes/kill-idle-sessions.ts';
-import {examineSlots} from '../../../source/core/assessment/harms/slots.ts';
-import {samplesOf} from '../../../source/core/assessment/samples.ts';
 import type {Finding} from '../../../source/model/recipe.ts';
 import type {Backend, Snapshot} from '../../../source/model/snapshot.ts';
-import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
-
-/** Numbers the sessions; the server has ten slots more than `free`. */
-function reading(groups: [number, Partial<Backend>][], {free = 1, second = 0} = {}): Snapshot {
-  const backends = groups.flatMap(([count, each], group) =>
-    Array.from({length: count}, (_, index) => createBackend({pid: 100 * (group + 1) + index, ...each})),
-  );
-  const at = `2026-01-01T00:01:${String(second).padStart(2, '0')}.000000Z`;
-  return {...createSnapshot({backends, max_connections: backends.length + 3 + free}), at};
-}
-
-function examine(...readings: Snapshot[]): Finding[] {
-  const snapshot = readings.at(-1) as Snapshot;
-  return examineSlots({snapshot, samples: samplesOf(readings), facts: {}});
-}
+import {examine, leaked, reading, working} from './slots-readings.ts';
 
 /** The sessions that the recommended act ends. */
 function endedBy({params = {}}: Finding, snapshot: Snapshot): number[] {
@@ -26,19 +10,6 @@ function endedBy({params = {}}: Finding, snapshot: Snapshot): number[] {
   return steps.map(({subject}) => Number(subject?.replace('backend:', ''))).sort((a, b) => a - b);
 }
 
-const leaked: Partial<Backend> = {
-  application_name: 'import',
-  usename: 'import_app',
-  state: 'idle in transaction',
-  state_age_ms: 46_000,
-  backend_xid: '77',
-};
-const working: Partial<Backend> = {
-  application_name: 'web',
-  usename: 'web_app',
-  state: 'active',
-  state_age_ms: 5,
-};
 const atRest: Partial<Backend> = {
   application_name: 'web',
   usename: 'web_app',
@@ -296,80 +267,5 @@ describe('the server', () => {
       severity: 'critical',
       summary: expect.stringMatching(/, full in 1\ds; web/),
     });
-  });
-});
-
-describe('a limit of its own', () => {
-  const limited = (
-    kind: 'role' | 'database',
-    used: number,
-    groups: [number, Partial<Backend>][],
-    connection_limit = 10,
-  ) => {
-    const snapshot = reading(groups, {free: 80});
-    const name = kind === 'role' ? 'web_app' : 'sh"op';
-    const role_and_database_limits = [{kind, name, connection_limit, used}];
-    return {...snapshot, budget: {...snapshot.budget, role_and_database_limits}};
-  };
-
-  it.each([
-    [7, []],
-    [8, ['warning']],
-    [9, ['critical']],
-  ])('with %i of 10 in use is reported as %j', (used, severities) => {
-    const findings = examine(limited('role', used, [[used, working]]));
-    expect(findings.map(({severity}) => severity)).toEqual(severities);
-  });
-
-  it('of 0 shuts out a role whose sessions are from before; superusers are let in', () => {
-    expect(examine(limited('role', 2, [[2, working]], 0))).toMatchObject([
-      {
-        severity: 'critical',
-        summary: expect.stringMatching(/^role web_app is at its CONNECTION LIMIT 0, logins fail \(53300\)/),
-        acts: [{recipe: 'tune-connection-limit'}],
-      },
-    ]);
-    expect(examine(limited('role', 0, [], 0))).toEqual([]);
-    expect(examine(limited('database', 2, [[2, {...working, is_superuser: true}]], 0))).toEqual([]);
-  });
-
-  it('of a role is raised by tune-connection-limit', () => {
-    expect(examine(limited('role', 10, [[10, working]]))).toMatchObject([
-      {
-        recipe: 'tune-connection-limit',
-        cause: 'role-limit',
-        subject: 'role:web_app',
-        severity: 'critical',
-        summary:
-          'role web_app is at its CONNECTION LIMIT 10, logins fail (53300) with 80 slots free; web/web_app has 10, 0 of them idle',
-        params: {role: 'web_app', apply: 'role'},
-        evidence: {used: 10, connection_limit: 10, headroom: 80},
-      },
-    ]);
-  });
-
-  it('is full of leaked sessions: end those', () => {
-    const snapshot = limited('role', 10, [
-      [6, {...leaked, usename: 'web_app'}],
-      [4, working],
-    ]);
-    expect(examine(snapshot)).toMatchObject([
-      {
-        recipe: 'kill-idle-sessions',
-        cause: 'leaked-sessions',
-        summary: expect.stringMatching(/leaks 6 sessions .*: role web_app is at its CONNECTION LIMIT 10/),
-        acts: [{recipe: 'kill-idle-sessions'}, {recipe: 'set-timeouts'}],
-      },
-    ]);
-  });
-
-  it('of a database is advice, with its name quoted', () => {
-    expect(examine(limited('database', 10, [[10, {...working, datname: 'sh"op'}]]))).toMatchObject([
-      {
-        recipe: 'database-limit',
-        subject: 'database:sh"op',
-        acts: [{recipe: null, title: 'ALTER DATABASE "sh""op" CONNECTION LIMIT n'}, {}],
-      },
-    ]);
   });
 });

@@ -1,26 +1,9 @@
 import {describe, expect, it} from 'vitest';
 import {examineFailing} from '../../../../source/core/assessment/harms/failing.ts';
-import {examineDeadlocks} from '../../../../source/core/assessment/harms/failing-deadlocks.ts';
-import {examineUnplanned} from '../../../../source/core/assessment/harms/failing-unplanned.ts';
 import {examineStandby} from '../../../../source/core/assessment/harms/standby.ts';
-import {poolKey} from '../../../../source/core/assessment/sample.ts';
-import type {PoolSample, Sample} from '../../../../source/model/assessment.ts';
 import {createBackend, createStatement} from '../../../helpers/snapshot.ts';
+import {counted, failing, insert, session} from './failing-readings.ts';
 import {contextOf, createSequence, createWriteState, type Reading} from './readings.ts';
-
-const insert = 'INSERT INTO "public"."readings" ("value") VALUES ($1)';
-
-const session = (pid: number, query: string, overrides = {}) =>
-  createBackend({pid, application_name: 'ingest', query, query_id: '77', query_age_ms: 10, ...overrides});
-
-/** A healthy statement that is counted, and the failing one, which is not. */
-const counted = (index: number) => [createStatement({queryid: '1', dbid: '16384', calls: 1000 + index * 20})];
-
-const failing = (index: number): Reading => ({
-  backends: [session(1, insert), session(2, insert)],
-  statements: counted(index),
-  database: {xact_rollback: index * 79, xact_commit: 1000 + index},
-});
 
 const readOnly = {name: 'default_transaction_read_only', value: 'on'};
 
@@ -241,93 +224,5 @@ describe('examineFailing', () => {
     });
     expect(examineFailing(contextOf(19, reading))).toHaveLength(1);
     expect(examineFailing(contextOf(23, reading))).toEqual([]);
-  });
-});
-
-it('examineDeadlocks counts them over the window', () => {
-  const reading = (index: number): Reading => ({database: {deadlocks: Math.floor(index / 5)}});
-  expect(examineDeadlocks(contextOf(30, reading))).toMatchObject([
-    {cause: 'deadlocks', evidence: {deadlocks: 5}, subject: 'database:shop/deadlocks'},
-  ]);
-  expect(examineDeadlocks(contextOf(12, reading))).toEqual([]);
-});
-
-it('frequent deadlocks explain the waits and the rollbacks', () => {
-  const context = contextOf(12, index => ({
-    ...failing(index),
-    database: {deadlocks: 4 * index, xact_rollback: 5 * index},
-  }));
-  const waiting = (object: string, count: number, pool: PoolSample) =>
-    ({object, waiting: count, roots: [], pool: poolKey(pool)}) as unknown as Sample['waits'][number];
-  const samples = context.samples.map(sample => {
-    const pools = sample.pools.map(pool => ({...pool, waiting_for_lock: 2}));
-    const elsewhere = pools.map(pool => ({...pool, datname: 'crm'}));
-    return {
-      ...sample,
-      waits: [
-        ...elsewhere.map(pool => waiting('relation 16638 of database crm', 7, pool)),
-        ...pools.map(pool => waiting('row of public.users', 4, pool)),
-      ],
-      pools: [...elsewhere, ...pools],
-    };
-  });
-  expect(examineDeadlocks({...context, samples})).toMatchObject([
-    {
-      severity: 'critical',
-      summary:
-        '44 deadlocks in database shop in 11 s: ingest/shop_app lock in different orders (row of public.users)',
-      explains: [
-        'lock:row of public.users',
-        'relation:public.users',
-        'relation:public.users/row',
-        'application:ingest/role:shop_app',
-      ],
-      harm: {sessions: 4},
-    },
-  ]);
-  expect(examineFailing(context)).toEqual([]);
-});
-
-describe('examineUnplanned', () => {
-  const unplanned = (query_id: string | null, version = 180_004): Reading => ({
-    backends: [
-      session(1, insert, {query_id}),
-      session(2, insert, {query_id}),
-      session(3, 'SELECT 1', {application_name: 'other'}),
-    ],
-    target: {server_version_num: version},
-  });
-
-  it('sees by a missing query id that statements fail before they are planned', () => {
-    expect(examineUnplanned(contextOf(8, () => unplanned(null)))).toMatchObject([
-      {
-        cause: 'unplanned-statement',
-        severity: 'critical',
-        summary:
-          'statements of ingest/shop_app fail before they are planned (INSERT INTO public.readings, last in 2 of 2 sessions): an unknown table (42P01), column (42703) or function (42883); the server log has the error',
-        harm: {kind: 'failing', sessions: 2, share: 1, since: null},
-        acts: [{recipe: null}],
-      },
-    ]);
-  });
-
-  it('names the search_path of the role', () => {
-    const facts = {setting_overrides: [{name: 'search_path', value: 'v2', role: 'shop_app', database: null}]};
-    expect(examineUnplanned(contextOf(8, () => unplanned(null), facts))).toMatchObject([
-      {
-        cause: 'search-path',
-        recipe: 'reset-role-setting',
-        params: {setting: 'search_path', role: 'shop_app', recycle: 'yes', application: 'ingest'},
-        summary: expect.stringMatching(/: search_path = v2 is set for role shop_app$/),
-      },
-    ]);
-  });
-
-  it.each([
-    ['have query ids', 8, unplanned('7')],
-    ['have none on a server that does not report them all', 8, unplanned(null, 160_004)],
-    ['were read a few times only', 3, unplanned(null)],
-  ])('is silent where statements %s', (_, count, reading) => {
-    expect(examineUnplanned(contextOf(count, () => reading))).toEqual([]);
   });
 });

@@ -1,6 +1,7 @@
 import type {Context} from '../../../../source/core/assessment/context.ts';
+import {examineWaiting} from '../../../../source/core/assessment/harms/waiting.ts';
 import {samplesOf} from '../../../../source/core/assessment/samples.ts';
-import type {AssessmentFacts} from '../../../../source/model/assessment.ts';
+import type {AssessmentFacts} from '../../../../source/model/assessment-facts.ts';
 import type {Backend, BackgroundWorker, LockWait, Snapshot} from '../../../../source/model/snapshot.ts';
 import {createBackend, createSnapshot} from '../../../helpers/snapshot.ts';
 
@@ -61,3 +62,7 @@ export const worker = (overrides: Partial<BackgroundWorker> = {}): BackgroundWor
   query: null,
   ...overrides,
 });
+
+/** What `examineWaiting` finds in them. */
+export const examine = (snapshots: Snapshot | Snapshot[], facts: AssessmentFacts = {}) =>
+  examineWaiting(contextOf(snapshots, facts));

@@ -1,6 +1,6 @@
 import type {Context} from '../../../../source/core/assessment/context.ts';
 import {samplesOf} from '../../../../source/core/assessment/samples.ts';
-import type {AssessmentFacts} from '../../../../source/model/assessment.ts';
+import type {AssessmentFacts} from '../../../../source/model/assessment-facts.ts';
 import type {SequenceUse, WriteState} from '../../../../source/model/server-facts.ts';
 import type {WalState} from '../../../../source/model/server-state.ts';
 import type {Backend, Database, Snapshot, Statement} from '../../../../source/model/snapshot.ts';
