@@ -67,10 +67,10 @@ it('says in one line why no PgBouncer is shown, and what to do', () => {
   const problem = {
     address: null,
     reason: 'no PgBouncer is known',
-    remedy: 'name its admin console: --pooler URL',
+    remedy: '--pooler URL names one',
   };
   const state = press(watching(100, 24, {pooler: null, problem}), '8');
-  expect(screenOf(state)).toContain('no PgBouncer is known; name its admin console: --pooler URL');
+  expect(screenOf(state)).toContain('no PgBouncer is known; --pooler URL names one');
 });
 
 it('r on a pool opens its finding, or the recipe set to its database', () => {

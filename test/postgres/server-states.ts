@@ -59,7 +59,7 @@ export function statesOf(servers: Servers): State[] {
     {
       state: 'one reading',
       bring: nothing,
-      line: ['wraparound', 'ok', /transaction ids left: days \?: it takes two readings/],
+      line: ['wraparound', 'ok', /transaction ids left: for how long is known at the next reading/],
       end: nothing,
     },
     {

@@ -78,7 +78,9 @@ function Poolers() {
     return (
       problem && (
         <Box flexShrink={0}>
-          <Text role="muted">{problem}</Text>
+          <Text role="muted" wrap="wrap">
+            {problem}
+          </Text>
         </Box>
       )
     );

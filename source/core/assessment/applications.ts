@@ -112,7 +112,10 @@ function judge(context: Context, history: PoolHistory, figures: Figures): Judgem
 }
 
 function leaking(context: Context, {key}: PoolHistory): Judgement | null {
-  const sessions = leaksOf(context, thresholds.longest_idle_in_transaction_ms.warning)
+  const {used_ratio, leak_while_short_ms, longest_idle_in_transaction_ms} = thresholds;
+  // As the finding has it: while slots are short, ten seconds are enough.
+  const isShort = context.snapshot.budget.used_ratio >= used_ratio.warning;
+  const sessions = leaksOf(context, (isShort ? leak_while_short_ms : longest_idle_in_transaction_ms).warning)
     .flatMap(leak => leak.sessions)
     .filter(session => poolKey(session) === key);
   if (sessions.length === 0) return null;

@@ -426,6 +426,17 @@ describe('the verdict on a pool', () => {
     ]);
   });
 
+  it('is leaking after ten seconds while slots are short, as the finding is', () => {
+    const context = contextWith(6, session => (session < 4 ? inTransaction(12_000, 'then') : idle()));
+    const verdictAt = (used_ratio: number) => {
+      const {snapshot} = context;
+      const short = {...context, snapshot: {...snapshot, budget: {...snapshot.budget, used_ratio}}};
+      return applicationsOf(short).map(({verdict}) => verdict);
+    };
+    expect(verdictAt(0.5)).toEqual(['fine']);
+    expect(verdictAt(0.9)).toEqual(['leaking']);
+  });
+
   it('is a finding of its own in each database', () => {
     const context = contextWith(10, (session, second) => ({
       ...active(session, second),

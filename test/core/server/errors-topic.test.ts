@@ -45,7 +45,7 @@ const states: [
     logged(null, {problem: 'logging_collector is off'}),
     'errors',
     'unknown',
-    '?: the server log: logging_collector is off',
+    'the server log: logging_collector is off',
   ],
   [
     'an error',

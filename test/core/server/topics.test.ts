@@ -130,7 +130,7 @@ const states: [
   text: string | RegExp,
   seen?: Seen,
 ][] = [
-  ['one reading of I/O', io(null), 'I/O', 'unknown', '?: it takes two readings'],
+  ['one reading of I/O', io(null), 'I/O', 'unknown', 'reads and writes are known at the next reading'],
   ['nothing read', io({processes: []}), 'I/O', 'ok', 'client backends read nothing beyond shared buffers'],
   [
     'much read, fast',
@@ -149,7 +149,7 @@ const states: [
     /4 sessions of 4 busy wait for I\/O/,
     {backends: waiting},
   ],
-  ['before 16', io({processes: null}), 'I/O', 'unknown', /^\?: writes are counted from PostgreSQL 16 on/],
+  ['before 16', io({processes: null}), 'I/O', 'unknown', /^writes are counted from PostgreSQL 16 on/],
   [
     'the checkpointer writes',
     io({processes: [process({backend_type: 'checkpointer', write_bytes_per_second: 8 * mega})]}),
@@ -181,14 +181,14 @@ const states: [
     {host: {kind: 'elsewhere', reason: 'poolctl does not run on the server'}},
     'host',
     'unknown',
-    /^\?: CPU, memory and disks are not seen from here: poolctl does not run on the server/,
+    /^CPU, memory and disks are not seen from here: poolctl does not run on the server/,
   ],
   [
     'one reading of the host',
     host({shares: undefined}),
     'host',
     'unknown',
-    'load 1.5 on 4 cores; CPU is ?: it takes two readings',
+    'load 1.5 on 4 cores; CPU is known at the next reading',
   ],
   ['a quiet host', host({shares: quiet}), 'host', 'ok', 'CPU 40% busy, iowait 1%, load 1.5 on 4 cores'],
   [
@@ -235,7 +235,7 @@ const states: [
     host({disks_unknown: 'data_directory is hidden'}),
     'host',
     'unknown',
-    '?: data_directory is hidden',
+    'data_directory is hidden',
   ],
   ['no long command', {progress: []}, 'progress', 'ok', 'no vacuum, index build, copy or backup runs'],
   [

@@ -87,7 +87,7 @@ function pageOf(wal: WalState, what: string): Part[] {
         [
           'lately',
           rates === undefined
-            ? '?: it takes two readings'
+            ? 'known at the next reading'
             : `${rates.checkpoints_timed} by the clock, ${rates.checkpoints_requested} requested in ${formatSpan(rates.interval_ms)}`,
         ],
       ],

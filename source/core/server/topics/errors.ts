@@ -26,7 +26,7 @@ function deadlocksRow({deadlocks, rates}: IoState, log: ServerLog | undefined): 
     verdict: deadlockVerdict(per_minute),
     text:
       per_minute === null || rates === undefined
-        ? `deadlocks a minute are ?: it takes two readings; ${counted(deadlocks, 'deadlock')} since the statistics began`
+        ? `deadlocks a minute are known at the next reading; ${counted(deadlocks, 'deadlock')} since the statistics began`
         : `${formatCount(per_minute)} deadlocks a minute over ${formatSpan(rates.interval_ms)}; ${deadlocks} since the statistics began`,
     page: () => (log?.deadlocks ?? []).toReversed().map(deadlockPart),
   };
@@ -55,7 +55,7 @@ const mostRows = 8;
 function logRows(log: ServerLog, snapshot: Snapshot): TopicRow[] {
   const {file, problem, errors: all, from, to} = log;
   if (problem !== null)
-    return [{id: 'log', verdict: 'unknown', text: `?: the server log: ${problem}`, page: () => []}];
+    return [{id: 'log', verdict: 'unknown', text: `the server log: ${problem}`, page: () => []}];
   const since = from === null ? '' : ` since ${timeOfDay(from)}`;
   if (all.length === 0)
     return [
@@ -109,7 +109,7 @@ function errorPart(error: LoggedError, snapshot: Snapshot): Part {
         'times',
         `${count}${first_at === null || last_at === null ? '' : `, ${timeOfDay(first_at)} to ${timeOfDay(last_at)}`}`,
       ],
-      ['application', whoOf(error, snapshot) ?? '?: not in log_line_prefix, and its session has ended'],
+      ['application', whoOf(error, snapshot) ?? 'unknown: not in log_line_prefix, and its session has ended'],
       ['database', datname ?? '?'],
       ['session', `${pid ?? '?'}${isOpen ? ', still open' : ''}`],
       ['statement', statement ?? '?'],

@@ -50,10 +50,10 @@ function holderRow(holder: XminHolder, maintenance: Maintenance, snapshot: Snaps
   };
 }
 
-/** `web/app 4711`, `replication slot sub`. */
+/** `web/app (4711)`, `replication slot sub`. */
 function whoOf({kind, name}: XminHolder, {backends}: Snapshot): string {
   const session = kind === 'backend' ? backends.find(({pid}) => String(pid) === name) : undefined;
-  return session === undefined ? `${kind} ${name}` : `${poolName(session)} ${name}`;
+  return session === undefined ? `${kind} ${name}` : `${poolName(session)} (${name})`;
 }
 
 function forText({age_ms}: XminHolder): string {
@@ -81,7 +81,7 @@ function quietRow(maintenance: Maintenance, snapshot: Snapshot): TopicRow {
   const text =
     oldest === undefined
       ? 'nothing holds back vacuum'
-      : `nothing holds back vacuum for long (${counted(oldest.xmin_age, 'transaction')}, ${whoOf(oldest, snapshot)})`;
+      : `nothing holds back vacuum for long; the oldest is ${whoOf(oldest, snapshot)}, ${counted(oldest.xmin_age, 'transaction')} back`;
   return {id: 'none', verdict: 'ok', text, page: () => othersPart(maintenance, null)};
 }
 

@@ -14,7 +14,7 @@ export const host = topic({
         {
           id: 'elsewhere',
           verdict: 'unknown',
-          text: `?: CPU, memory and disks are not seen from here: ${reading.reason}`,
+          text: `CPU, memory and disks are not seen from here: ${reading.reason}`,
           page: () => [
             {
               heading: 'the host',
@@ -58,7 +58,7 @@ function cpuRow({cores, load, shares}: Here): TopicRow {
     },
   ];
   if (shares === undefined)
-    return {id: 'cpu', verdict: 'unknown', text: `${loads}; CPU is ?: it takes two readings`, page};
+    return {id: 'cpu', verdict: 'unknown', text: `${loads}; CPU is known at the next reading`, page};
   const {busy, iowait, steal} = shares;
   const isBound = iowait >= waitShare;
   const isStolen = steal >= stealShare;
@@ -129,5 +129,5 @@ function verdictBelow(ratio: number, least: {warning: number; critical: number})
 
 function unknownRow({disks_unknown}: Here): TopicRow[] {
   if (disks_unknown === null) return [];
-  return [{id: 'disks', verdict: 'unknown', text: `?: ${disks_unknown}`, page: () => []}];
+  return [{id: 'disks', verdict: 'unknown', text: disks_unknown, page: () => []}];
 }

@@ -48,7 +48,7 @@ function unreadRow(missing: readonly (keyof ServerState)[], {snapshot}: Seen, ab
   return {
     id: 'unread',
     verdict: 'unknown',
-    text: `?: ${text}`,
+    text,
     page: () => [{heading: 'not read', text: [text]}],
   };
 }

@@ -11,7 +11,14 @@ export const io = topic({
   rows({io: state}, snapshot) {
     const {rates} = state;
     if (rates === undefined)
-      return [{id: 'reads', verdict: 'unknown', text: '?: it takes two readings', page: () => []}];
+      return [
+        {
+          id: 'reads',
+          verdict: 'unknown',
+          text: 'reads and writes are known at the next reading',
+          page: () => [],
+        },
+      ];
     return [
       readsRow(state, rates, snapshot),
       writesRow(state, rates),
@@ -78,7 +85,7 @@ function writesRow(state: IoState, {processes}: IoRates): TopicRow {
     return {
       id: 'writes',
       verdict: 'unknown',
-      text: '?: writes are counted from PostgreSQL 16 on (pg_stat_io)',
+      text: 'writes are counted from PostgreSQL 16 on (pg_stat_io)',
       page: () => [],
     };
   const all = sumOf(processes, each => each.write_bytes_per_second);

@@ -38,7 +38,7 @@ function commandRow(command: Running): TopicRow {
           [
             'rate',
             command.per_second === null
-              ? '?: it takes two readings of a phase'
+              ? 'known at the next reading of the phase'
               : formatRate(command.per_second, command.unit),
           ],
           ['left', leftText(command)],
@@ -64,7 +64,7 @@ function figuresOf({done_ratio, per_second, left_ms, unit}: Running): string[] {
 }
 
 function doneText({done, total, unit}: Running): string {
-  if (done === null) return '?: the server does not count this phase';
+  if (done === null) return 'unknown: the server does not count this phase';
   const write = (value: number) =>
     unit === 'bytes' ? formatBytes(value) : `${formatCount(value)} ${unit ?? ''}`;
   return total === null ? `${write(done)}, of an unknown total` : `${write(done)} of ${write(total)}`;
@@ -72,6 +72,6 @@ function doneText({done, total, unit}: Running): string {
 
 function leftText({left_ms, total, per_second}: Running): string {
   if (left_ms !== null) return formatSpan(left_ms);
-  if (total === null) return '?: the total is not known';
-  return per_second === 0 ? '?: nothing moves' : '?: it takes two readings of a phase';
+  if (total === null) return 'unknown: the server does not say the total';
+  return per_second === 0 ? 'unknown: nothing moves' : 'known at the next reading of the phase';
 }

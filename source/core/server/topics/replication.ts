@@ -98,7 +98,7 @@ function slotPage(slot: ReplicationSlot, wal: WalState | undefined): Part[] {
         [
           'limit',
           cap === undefined
-            ? '?: not read'
+            ? 'not read'
             : cap === null
               ? 'none (max_slot_wal_keep_size = -1): it retains WAL until the disk is full; PostgreSQL does not show how much is free'
               : `${formatBytes(cap)} (max_slot_wal_keep_size); ${formatBytes(safe_wal_bytes)} can still be written${untilLost(slot, wal)}`,
@@ -106,7 +106,7 @@ function slotPage(slot: ReplicationSlot, wal: WalState | undefined): Part[] {
         [
           'WAL written',
           wal?.rates === undefined
-            ? '?: it takes two readings'
+            ? 'known at the next reading'
             : `${formatBytes(wal.rates.written_bytes_per_second)}/s over ${formatSpan(wal.rates.interval_ms)}`,
         ],
         ['holds back', `vacuum of tables: ${age(slot.xmin_age, 'rows')}`],

@@ -35,7 +35,7 @@ export function topic<Needs extends keyof ServerState>(own: Topic<Needs>): Topic
   return own as unknown as Topic;
 }
 
-/** `?`, and what would show it. */
+/** `unknown`, and what would show it. */
 export function unknownTo({target}: Pick<Snapshot, 'target'>): string {
-  return `?: GRANT pg_monitor TO ${quoteIdentifier(target.user)};`;
+  return `unknown: GRANT pg_monitor TO ${quoteIdentifier(target.user)}; shows it`;
 }

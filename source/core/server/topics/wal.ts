@@ -20,7 +20,7 @@ function directoryRow(state: WalState, slot: Holder | undefined, snapshot: Snaps
   const {directory, settings, rates} = state;
   const written =
     rates === undefined
-      ? 'how much is written is ?: it takes two readings'
+      ? 'the rate is known at the next reading'
       : `${formatBytes(rates.written_bytes_per_second)}/s written`;
   const base = {id: 'directory', page: () => pageOf(state, slot, snapshot)};
   if (directory === null)
@@ -118,7 +118,7 @@ function pageOf(state: WalState, slot: Holder | undefined, snapshot: Snapshot): 
         [
           'written',
           rates === undefined
-            ? '?: it takes two readings'
+            ? 'known at the next reading'
             : `${formatBytes(rates.written_bytes_per_second)}/s over ${formatSpan(rates.interval_ms)}`,
         ],
         ['max_wal_size', `${formatBytes(settings.max_wal_size_bytes)}, a soft limit`],

@@ -75,7 +75,7 @@ const day_ms = 86_400_000;
 /** Measured between two readings: never guessed. */
 function runwayOf({left, per_second, interval_ms}: Ids): {until_ms: number | null; text: string} {
   if (per_second === null || interval_ms === null)
-    return {until_ms: null, text: 'days ?: it takes two readings'};
+    return {until_ms: null, text: 'for how long is known at the next reading'};
   if (per_second === 0) return {until_ms: null, text: `none used in ${formatSpan(interval_ms)}`};
   const until_ms = (Math.max(0, left) / per_second) * 1000;
   const days = until_ms / day_ms;
@@ -92,7 +92,7 @@ function pageOf(kind: Kind, ids: Ids, autovacuum: ServerState['autovacuum']): Pa
   const {left, database, per_second, interval_ms, freeze_max_age} = ids;
   const rate =
     per_second === null
-      ? '?: it takes two readings'
+      ? 'known at the next reading'
       : `${formatCount(per_second)}/s over ${formatSpan(interval_ms)}`;
   const parts: Part[] = [
     {
