@@ -76,10 +76,12 @@ function plan(snapshot: Snapshot, params: ParameterValues, {pooler: reading}: Re
       hint: reading?.problem?.remedy ?? '',
     });
   const {pooler} = reading;
+  const database = action === 'pool_size' ? null : databaseOf(pooler, read);
+  throwIfElsewhere(pooler, database, snapshot);
   const {steps, skipped, explanation} =
-    action === 'pool_size'
+    action === 'pool_size' || database === null
       ? resize(pooler, read, snapshot)
-      : ofDatabase(action, {pooler, database: databaseOf(pooler, read), snapshot});
+      : ofDatabase(action, {pooler, database, snapshot});
   return {
     recipe: recipe.id,
     params: completeParams(params, parameters),
@@ -103,6 +105,23 @@ function identityText(pooler: Pooler, {backends}: Snapshot): string {
       ? `${counted(count, 'session')} here ${count === 1 ? 'is' : 'are'} its server connections`
       : 'none of its server connections is a session here: that it leads to this server cannot be proven';
   return `PgBouncer ${version} at ${poolerIdentity(pooler)}, with ${databases.length === 1 ? 'the database' : 'the databases'} ${names}; ${proof}.`;
+}
+
+/**
+ * Throws if it has server connections, of this database or of any (null), and none is a session here: their pids are visible to
+ * every role. One that has none, as after a pause, proves nothing.
+ */
+function throwIfElsewhere(pooler: Pooler, database: PoolerDatabase | null, {backends}: Snapshot): void {
+  const links = poolerLinks(pooler, backends);
+  const pids = pooler.servers
+    .filter(server => database === null || server.database === database.name)
+    .flatMap(({pid}) => pid ?? []);
+  if (pids.length === 0 || pids.some(pid => links.has(pid))) return;
+  const of = database === null ? '' : ` of ${database.name}`;
+  throw usageError(
+    `PgBouncer's server connections${of} (${pids.length}) are not sessions here: it leads to another server, or through another pooler`,
+    'Connect to the server that it leads to. If the connections have just been opened, plan again.',
+  );
 }
 
 function databaseOf({databases}: Pooler, read: ReadValue): PoolerDatabase {

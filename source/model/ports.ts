@@ -67,7 +67,8 @@ export type ExecutionResult = {
 export type Executable = Pick<
   SqlStep,
   'afterwards' | 'apply' | 'guard' | 'pins' | 'proof' | 'settings' | 'timeout_ms' | 'transaction'
->;
+> &
+  Partial<Pick<SqlStep, 'verify'>>;
 
 /**
  * Reads and replaces files, as text that preserves every byte (`decodeBytes`). Throws AbortError (exit 7) if the system

@@ -1,4 +1,4 @@
-import {readdir, readFile} from 'node:fs/promises';
+import {readdir, readFile, stat} from 'node:fs/promises';
 import {join} from 'node:path';
 import {usageError} from '../core/errors.ts';
 import type {Recipe} from '../model/recipe.ts';
@@ -66,6 +66,11 @@ async function load(
   path: string,
   report: (line: number, message: string) => void,
 ): Promise<{markdown?: MarkdownRecipe | null; recipe: Recipe | null}> {
+  const problem = await fileProblem(path);
+  if (problem !== null) {
+    report(1, problem);
+    return {recipe: null};
+  }
   if (path.endsWith('.ts')) {
     const {loadTypeScript} = await import('./typescript.ts');
     return {recipe: await loadTypeScript(id, path, report)};
@@ -76,4 +81,13 @@ async function load(
     report(line, message);
   });
   return {markdown, recipe: markdown !== null && isValid ? compileMarkdownRecipe(markdown) : null};
+}
+
+/** Why it cannot be read; null if it can. A pipe would be waited for. */
+async function fileProblem(path: string): Promise<string | null> {
+  try {
+    return (await stat(path)).isFile() ? null : 'not a regular file';
+  } catch (error) {
+    return `cannot be read: ${error instanceof Error && 'code' in error ? error.code : String(error)}`;
+  }
 }

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import {afterEach, beforeAll, expect, it} from 'vitest';
 import {createActing} from '../cli/execution/acting.ts';
 import {describePgBouncer, type Pooler, startPgBouncer} from '../helpers/pgbouncer.ts';
-import {shareTestServer, type TestServer} from '../helpers/server.ts';
+import {shareTestServer, startTestServer, type TestServer} from '../helpers/server.ts';
 import {until} from '../postgres/watching.ts';
 
 const password = 'secret';
@@ -124,6 +124,23 @@ describePgBouncer('control-pgbouncer', () => {
     expect(await sizes()).toEqual(['5', 5]);
     expect(await acting.undo('r1', {yes: true})).toBe(0);
     expect(await sizes()).toEqual(['2', 2]);
+  });
+
+  it('plans nothing in a PgBouncer whose server connections are no sessions of this server', async () => {
+    const pooler = await start();
+    const elsewhere = await startTestServer({major: 18});
+    ending.push(() => elsewhere.stop());
+    const acting = await createActing(elsewhere, {pooler: pooler.console});
+    const pause = ['action=pause', 'database=postgres'];
+    const set = ['action=pool_size', 'pool_size=5'];
+    await (await client(pooler.url({user: 'app'}))).query('SELECT 1');
+    for (const each of [pause, set])
+      expect(await acting.run('control-pgbouncer', {set: each, yes: true})).toBe(2);
+    expect(await acting.journal.verify()).toMatchObject({ok: true, entries: 0});
+    expect(await pausedIn(pooler)).toBe(0);
+    expect(await pooler.show('CONFIG')).toContainEqual(
+      expect.objectContaining({key: 'default_pool_size', value: '2'}),
+    );
   });
 
   it('acts on no other PgBouncer than that of the plan', async () => {

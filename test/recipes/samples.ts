@@ -75,7 +75,8 @@ export const samples: Record<string, Sample> = {
     params: {app: '/app'},
   },
   'control-pgbouncer': {
-    snapshot: leaking,
+    // The pooler's server connections.
+    snapshot: createSnapshot({backends: [11, 12].map(pid => createBackend({pid, datname: 'shop_app'}))}),
     facts: {pooler: {pooler: createPooler(), problem: null}},
     params: {action: 'pause', database: 'shop'},
   },

@@ -1,4 +1,4 @@
-import {mkdir, writeFile} from 'node:fs/promises';
+import {mkdir, symlink, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {describe, expect, it} from 'vitest';
 import {lintFolder} from '../../source/team-recipes/lint.ts';
@@ -269,4 +269,12 @@ describe('a recipe in TypeScript', () => {
   ])('%s', async (_, text, expected) => {
     expect(await mistakes(text, 'a-recipe.ts')).toEqual(expected);
   });
+});
+
+it('reports a name that is no regular file, without waiting for a pipe', async () => {
+  const folder = await temporaryFolder();
+  await symlink('/dev/null', join(folder, 'device.md'));
+  await symlink('missing', join(folder, 'broken.ts'));
+  const {problems} = await lintFolder(folder, []);
+  expect(problems.map(({message}) => message)).toEqual(['cannot be read: ENOENT', 'not a regular file']);
 });

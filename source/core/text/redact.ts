@@ -51,7 +51,7 @@ export function redactCredentials(name: Showable): string {
 
 /** Tested first, so that the costly patterns run on few texts. */
 const mayHoldOne =
-  /passw|passphrase|passfile|pwd|pw=|secret|token|key|credential|authorization|:\/\/|bearer|basic|\s-u[ =]|--user|AKIA|ASIA|PRIVATE/i;
+  /pass|pwd|pw=|secret|token|key|credential|authorization|signature|:\/\/|bearer|basic|\s-u[ =]|--user|AKIA|ASIA|PRIVATE|eyJ/i;
 
 // Bounded quantifiers keep the cost linear. Up to the last @: a password that is not percent-encoded may contain @ and /.
 const urlCredentials = /(\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s/:@]{0,200}:)\S{0,1000}@/gi;
@@ -71,18 +71,23 @@ const jsonMember =
   /(\\?"[\w.-]{0,64}(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|secret|private|auth)[_-]?key|credentials?|authorization)s?\\?"\s*:\s*)(?:\\?"(?:[^"\\]|\\(?!")[\s\S]|\\"(?![,}\s\]]))*(?:\\?"|$)|-?\d+)/gi;
 const header = /(\b(?:bearer|basic)\s+)[A-Za-z0-9+/._~=-]{6,}/gi;
 const authorization = /(\b(?:authorization|x-api-key)\s*[:=]\s*)(?!(?:bearer|basic)\b)[^\s'",;]+/gi;
-/** `DEPLOY_TOKEN=...` before a command, `--api-key=...` of one. */
+/** `DEPLOY_TOKEN=...` before a command, `--api-key=...` of one, `token:...`; not a cast, `password::text`. */
 const assignment =
-  /((?:\b|_|--)(?:[A-Za-z][\w-]{0,64}[_-])?(?:passw(?:or)?d|passphrase|pwd|pw|secret|token|(?:api|access|secret|private)[_-]?key)=)(?!\*\*\*)(?:'[^']*'|"[^"]*"|[^\s&"',;)]+)/gi;
+  /((?:\b|_|--)(?:(?:[A-Za-z][\w-]{0,64}[_-])?(?:passw(?:or)?d|passphrase|pass|pwd|pw|secret|token|signature|(?:api|access|secret|private)[_-]?key)|[A-Za-z]\w{0,64}passw(?:or)?d)(?:=|:(?![:\s])))(?!\*\*\*)(?:'[^']*'|"[^"]*"|[^\s&"',;)]+)/gi;
 /** `curl -u user:password` */
 const commandLine =
   /(\s(?:-u|--user|--password|--token)[= ]\s*)(?:[^\s'"]+:[^\s'"]+|(?<=(?:--password|--token)[= ])[^\s'"]+)/gi;
+/** A token instead of a user: `https://TOKEN@github.com`. */
+const urlToken = /(\bhttps?:\/\/)[^\s/:@]{1,1000}@/gi;
+const jsonWebToken = /\beyJ[\w-]{6,}\.[\w-]{6,}(?:\.[\w-]*)?/g;
 const awsKey = /\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g;
 const awsSecret = /(\baws_?(?:secret_?access_?key|session_?token)\s*[=:]\s*)[^\s'",;]+/gi;
 const privateKey = /(-----BEGIN [A-Z ]*PRIVATE KEY-----)[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g;
 
 const besideSql: readonly (readonly [RegExp, string])[] = [
   [urlCredentials, '$1***@'],
+  [urlToken, '$1***@'],
+  [jsonWebToken, '***'],
   [urlParameter, '$1***'],
   [passwordSetting, '$1***'],
   [jsonMember, '$1"***"'],

@@ -41,13 +41,16 @@ async function executeAtOnce(connection: Connection, {apply, ...options}: Execut
 
 /** The guard's answer decides whether the statement is sent; both in one transaction where the step allows it. */
 async function executeInSteps(connection: Connection, step: Executable): Promise<ExecutionResult> {
-  const {afterwards = [], apply, guard, pins, proof, settings = {}, transaction} = step;
+  const {afterwards = [], apply, guard, pins, proof, settings = {}, transaction, verify} = step;
   const send = (query: PgQuery) => connection.client.query<Row>({...query, ...clientTimeout(step)});
   const all = {...settings, statement_timeout: String(step.timeout_ms)};
   if (transaction) await send({text: 'BEGIN'});
   try {
     for (const [name, value] of Object.entries(all)) await send(setting(name, value, transaction));
-    const answer = guard === undefined ? null : (await readOnly(send, guard.query, transaction)).rows[0];
+    // A step that could not be verified is not executed.
+    const gated = verify?.query.functions === undefined ? [] : [verify.query];
+    const answer =
+      guard === undefined ? null : (await readOnly(send, guard.query, transaction, {gated})).rows[0];
     if (guard !== undefined && !holds(guard.expect, answer ?? undefined)) {
       if (transaction) await send({text: 'ROLLBACK'});
       return {rows: [], row_count: 0, objection: objectionOf(guard, answer)};
@@ -111,27 +114,30 @@ export async function readRows(connection: Connection, query: Sql, timeout_ms: n
   const limit = {timeout_ms: Math.max(timeout_ms, shortestReadMs)};
   const send = (each: PgQuery) => connection.client.query<Row>({...each, ...clientTimeout(limit)});
   const timeout = setting('statement_timeout', String(limit.timeout_ms), true);
-  return (await readOnly(send, query, false, [timeout])).rows;
+  return (await readOnly(send, query, false, {settings: [timeout]})).rows;
 }
 
 const shortestReadMs = 2000;
 
 /**
  * Runs a query read-only and rolls it back, which also reverts set_config(): in a transaction of its own, or in a
- * subtransaction of the step's. Sent at once, so that the transaction ends whatever the query does.
+ * subtransaction of the step's. Sent at once, so that the transaction ends whatever the query does. Throws RefusedStatement if it or
+ * one of `gated`, which run later, reaches other functions than theirs.
  */
 async function readOnly(
   send: (query: PgQuery) => Promise<PgResult>,
   query: Sql,
   isWithin: boolean,
-  settings: PgQuery[] = [],
+  {settings = [], gated = []}: {settings?: PgQuery[]; gated?: readonly Sql[]} = {},
 ): Promise<PgResult> {
   const before = isWithin
     ? [{text: `SAVEPOINT ${savepoint}`}, setting('transaction_read_only', 'on', true)]
     : [{text: 'BEGIN READ ONLY'}];
   const after = {text: isWithin ? `ROLLBACK TO SAVEPOINT ${savepoint}` : 'ROLLBACK'};
   const statement = extended(query);
-  const gates = query.functions === undefined ? [] : [await gateOf(query, query.functions)];
+  const gates = await Promise.all(
+    [query, ...gated].flatMap(each => (each.functions ? [gateOf(each, each.functions)] : [])),
+  );
   const queries = [...before, ...settings, ...gates, statement, after];
   const results = await Promise.allSettled(queries.map(send));
   for (const result of results)
