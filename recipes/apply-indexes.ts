@@ -8,6 +8,7 @@ import {
   prismaSteps,
   withDeclaredNames,
 } from '../source/core/indexes/prisma-indexes.ts';
+import {oneBatch} from '../source/core/recipe/one-batch.ts';
 import {
   completeParams,
   readChoice,
@@ -155,10 +156,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, facts: RecipeData): P
     ],
     steps,
     skipped: [...work.skipped, ...skippedOf(facts)],
-    batch_size: Math.max(1, steps.length),
-    pause_ms: 0,
-    slots_freed: 0,
-    watch_groups: [],
+    ...oneBatch(steps),
     on_failure: 'stop',
   };
 }

@@ -14,6 +14,7 @@ import {
   type Waiting,
 } from '../source/core/indexes/index-preview.ts';
 import {dropStep} from '../source/core/indexes/index-steps.ts';
+import {oneBatch} from '../source/core/recipe/one-batch.ts';
 import {
   completeParams,
   qualified,
@@ -145,10 +146,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, {catalog, table_holde
     explanation: explain({snapshot, holders: table_holders}, chosen, criteria, skipped),
     steps: chosen.map(({index, reason}) => dropStep(index, reason, options)),
     skipped,
-    batch_size: Math.max(1, chosen.length),
-    pause_ms: 0,
-    slots_freed: 0,
-    watch_groups: [],
+    ...oneBatch(chosen),
     on_failure: 'continue',
   };
 }

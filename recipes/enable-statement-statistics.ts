@@ -1,4 +1,5 @@
 import {usageError} from '../source/core/errors.ts';
+import {oneBatch} from '../source/core/recipe/one-batch.ts';
 import {completeParams, readText, readValues, writeText} from '../source/core/recipe/parameters.ts';
 import {quoteIdentifier} from '../source/core/sql/quote.ts';
 import type {Parameter, ParameterValues, Plan, Recipe} from '../source/model/recipe.ts';
@@ -53,10 +54,7 @@ function plan({target}: Snapshot, params: ParameterValues, {statement_statistics
     explanation: explain(statement_statistics, steps, target.database),
     steps,
     skipped: [],
-    batch_size: Math.max(1, steps.length),
-    pause_ms: 0,
-    slots_freed: 0,
-    watch_groups: [],
+    ...oneBatch(steps),
   };
 }
 

@@ -12,6 +12,7 @@ import {
   type Waiting,
 } from '../source/core/indexes/index-preview.ts';
 import {buildStep, dropStep, type IndexStepOptions} from '../source/core/indexes/index-steps.ts';
+import {oneBatch} from '../source/core/recipe/one-batch.ts';
 import {
   completeParams,
   qualified,
@@ -101,10 +102,7 @@ function plan(snapshot: Snapshot, params: ParameterValues, {catalog, table_holde
     explanation: explain({snapshot, holders: table_holders}, {broken, healthy}, steps, lock_timeout_ms),
     steps,
     skipped: catalog === undefined ? [] : [...broken, ...healthy].flatMap(index => toSkipped(catalog, index)),
-    batch_size: Math.max(1, steps.length),
-    pause_ms: 0,
-    slots_freed: 0,
-    watch_groups: [],
+    ...oneBatch(steps),
     on_failure: 'stop',
   };
 }

@@ -1,5 +1,6 @@
 import {usageError} from '../source/core/errors.ts';
 import {thresholds} from '../source/core/health/thresholds.ts';
+import {oneBatch} from '../source/core/recipe/one-batch.ts';
 import {
   completeParams,
   readChoice,
@@ -96,10 +97,7 @@ function plan(_: Snapshot, params: ParameterValues, {widening}: RecipeData): Pla
     figure: draw(columns),
     steps,
     skipped: [],
-    batch_size: Math.max(1, steps.length),
-    pause_ms: 0,
-    slots_freed: 0,
-    watch_groups: [],
+    ...oneBatch(steps),
     on_failure: 'stop',
   };
 }

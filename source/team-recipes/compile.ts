@@ -1,4 +1,5 @@
 import {usageError} from '../core/errors.ts';
+import {oneBatch} from '../core/recipe/one-batch.ts';
 import {requiredParams} from '../core/recipe/parameters.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../model/recipe.ts';
 import type {RecipeData} from '../model/recipe-data.ts';
@@ -97,10 +98,7 @@ function makePlan(source: MarkdownRecipe, plan: MarkdownPlan, {parameters, param
     skipped: selected.flatMap(({subject, summary, skipped}) =>
       skipped === null ? [] : [{subject, description: summary, reason: skipped}],
     ),
-    batch_size: Math.max(1, steps.length),
-    pause_ms: 0,
-    slots_freed: 0,
-    watch_groups: [],
+    ...oneBatch(steps),
   };
 }
 

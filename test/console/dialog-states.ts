@@ -16,11 +16,11 @@ export const backend = createBackend({
   tags: {route: hostile, state: 'twice'},
 });
 
-export const statement = createStatement({query: `SELECT ${hostile} FROM orders`});
+const statement = createStatement({query: `SELECT ${hostile} FROM orders`});
 
 export const snapshot = createSnapshot({backends: [backend], statements: [statement]});
 
-export const parameters: Parameter[] = Array.from({length: 12}, (_, index) => ({
+const parameters: Parameter[] = Array.from({length: 12}, (_, index) => ({
   name: `parameter_${index}`,
   description: `what parameter ${index} is, in a sentence that takes more than one row on a narrow terminal`,
   kind: 'text',
@@ -31,7 +31,7 @@ export const steps = Array.from({length: 12}, (_, index) =>
   createStep(4000 + index, {title: `end session ${4000 + index} (${hostile} idle in transaction)`}),
 );
 
-export const recipe = createRecipe({
+const recipe = createRecipe({
   findings: () => [createFinding({summary: `${hostile} waits`, evidence: {state_age_ms: 1000}})],
   parameters,
   plan: () => createPlan(0, {steps, explanation: ['12 sessions to end:', `4000 ${hostile}`]}),

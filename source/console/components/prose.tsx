@@ -71,6 +71,17 @@ export const PropertyRows = memo(function PropertyRows({
   ));
 });
 
+/** What `r` does on a page. */
+export function WhatCanBeDone({value}: {value: string}) {
+  return (
+    <>
+      <BlankRow />
+      <Heading>what can be done</Heading>
+      <PropertyRows name="r" nameWidth={4} nameRole="key" value={value} />
+    </>
+  );
+}
+
 /** Names and values in two columns. */
 export function Properties({properties}: {properties: Property[]}) {
   return properties.map(([name, value], index) => <PropertyRows key={index} name={name} value={value} />);

@@ -3,7 +3,15 @@ import {counted, formatCount, formatMs} from '../../core/text/format.ts';
 import type {ScanEndpoint} from '../../model/scan-report.ts';
 import {useConsole} from '../components/context.ts';
 import {Page} from '../components/page.tsx';
-import {BlankRow, Heading, Properties, type Property, PropertyRows, Prose} from '../components/prose.tsx';
+import {
+  BlankRow,
+  Heading,
+  Properties,
+  type Property,
+  PropertyRows,
+  Prose,
+  WhatCanBeDone,
+} from '../components/prose.tsx';
 import {Text} from '../components/text.tsx';
 import {figureText, severityRole} from '../rows/scan.ts';
 import {selectedEndpoint, whyNoReplay} from '../rows/selection.ts';
@@ -40,18 +48,7 @@ export function EndpointDetail() {
           {patch && <Prose text="A patch is ready: 'poolctl scan --fix' applies it." role="muted" />}
         </Fragment>
       ))}
-      {endpoint && (
-        <>
-          <BlankRow />
-          <Heading>what can be done</Heading>
-          <PropertyRows
-            name="r"
-            nameWidth={4}
-            nameRole="key"
-            value={noReplay ?? 'replay it at several sizes of the pool'}
-          />
-        </>
-      )}
+      {endpoint && <WhatCanBeDone value={noReplay ?? 'replay it at several sizes of the pool'} />}
     </Page>
   );
 }

@@ -4,7 +4,15 @@ import {counted, formatAge, formatCount, formatMs, formatRatio} from '../../core
 import type {ApplicationPool, PoolClient, PoolQueue} from '../../model/application-pool.ts';
 import {useConsole} from '../components/context.ts';
 import {Page} from '../components/page.tsx';
-import {BlankRow, Heading, Properties, type Property, PropertyRows, Prose} from '../components/prose.tsx';
+import {
+  BlankRow,
+  Heading,
+  Properties,
+  type Property,
+  PropertyRows,
+  Prose,
+  WhatCanBeDone,
+} from '../components/prose.tsx';
 import {Text} from '../components/text.tsx';
 import {recipeOfPool, verdictRole, verdictText} from '../rows/pools.ts';
 
@@ -38,12 +46,7 @@ export function PoolDetail({id}: {id: string}) {
           value={describeClient(client, now_ms)}
         />
       ))}
-      <BlankRow />
-      <Heading>what can be done</Heading>
-      <PropertyRows
-        name="r"
-        nameWidth={4}
-        nameRole="key"
+      <WhatCanBeDone
         value={`${recipe}, for ${Object.entries(params)
           .map(([name, value]) => `${name}=${value}`)
           .join(' ')}`}

@@ -9,7 +9,15 @@ import type {Pooler, PoolerClient} from '../../model/pooler.ts';
 import type {Backend} from '../../model/snapshot.ts';
 import {useConsole} from '../components/context.ts';
 import {Page} from '../components/page.tsx';
-import {BlankRow, Heading, Properties, type Property, PropertyRows, Prose} from '../components/prose.tsx';
+import {
+  BlankRow,
+  Heading,
+  Properties,
+  type Property,
+  PropertyRows,
+  Prose,
+  WhatCanBeDone,
+} from '../components/prose.tsx';
 import {Text} from '../components/text.tsx';
 import {paramsOfPooler, poolerOf, poolerRole} from '../rows/poolers.ts';
 
@@ -41,14 +49,7 @@ export function PoolerDetail({id}: {id: string}) {
       <BlankRow />
       <Properties properties={propertiesOf(queue, pooler)} />
       {prepared && <PropertyRows name="prepared" value={`${prepared.detail}; ${prepared.remedy}`} />}
-      <BlankRow />
-      <Heading>what can be done</Heading>
-      <PropertyRows
-        name="r"
-        nameWidth={4}
-        nameRole="key"
-        value={isFound ? 'the finding about it, with what answers it' : recipeText(queue)}
-      />
+      <WhatCanBeDone value={isFound ? 'the finding about it, with what answers it' : recipeText(queue)} />
       <BlankRow />
       <Heading>server connections</Heading>
       {sessions.length === 0 && <Prose text={noSessions(queue)} />}

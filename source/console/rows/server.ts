@@ -44,6 +44,11 @@ export const serverColumns: Column<ServerRow>[] = [
   },
 ];
 
+/** The part of the state that its lines are made of. */
+export function partOfServerView({snapshot, serverRows, diagnosisData, past, tables}: ConsoleState) {
+  return {snapshot, serverRows, diagnosisData, past, tables};
+}
+
 /** The lines of every topic. What the view itself has read is newer than the facts of the findings. */
 export function serverViewRows({
   snapshot,
@@ -51,7 +56,7 @@ export function serverViewRows({
   diagnosisData,
   past,
   tables,
-}: Pick<ConsoleState, 'snapshot' | 'serverRows' | 'diagnosisData' | 'past' | 'tables'>): ServerRow[] {
+}: ReturnType<typeof partOfServerView>): ServerRow[] {
   if (snapshot === null || serverRows === null) return [];
   const recorded = past === null ? diagnosisData.ofAssessment : ((snapshot as RecordedSnapshot).facts ?? {});
   const absent = past === null ? 'not read yet' : 'not recorded: it is read while this view is open';

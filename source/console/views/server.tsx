@@ -2,7 +2,7 @@ import {useMemo} from 'react';
 import {useConsole} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
 import {filterProblem, legendOf} from '../rows/arrange.ts';
-import {serverColumns, serverViewRows} from '../rows/server.ts';
+import {partOfServerView, serverColumns, serverViewRows} from '../rows/server.ts';
 import {tableOf} from '../state/browsing.ts';
 import {openServerRow} from '../state/dialog.ts';
 import {noEffects} from '../state/state.ts';
@@ -27,13 +27,7 @@ const view: View = {
 export default view;
 
 function Server() {
-  const shown = useConsole(({snapshot, serverRows, diagnosisData, past, tables}) => ({
-    snapshot,
-    serverRows,
-    diagnosisData,
-    past,
-    tables,
-  }));
+  const shown = useConsole(partOfServerView);
   const table = tableOf(shown, 'server');
   const rows = useMemo(() => serverViewRows(shown), [shown]);
   const emptyText =

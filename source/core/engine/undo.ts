@@ -4,6 +4,7 @@ import type {StepResult} from '../../model/run.ts';
 import type {Pins, Step} from '../../model/step.ts';
 import type {ServerIdentity} from '../../model/target.ts';
 import {AbortError, exitCodes, usageError} from '../errors.ts';
+import {oneBatch} from '../recipe/one-batch.ts';
 import {compareServers, nameServer, serverDifference, serverDoubt} from '../server/server-identity.ts';
 import {counted, formatVersion} from '../text/format.ts';
 import {cleanupStep, effectKey, invertStep} from './invert-step.ts';
@@ -177,10 +178,7 @@ function planSteps({run, steps}: JournaledRun, host: string | null = null): Plan
     ),
     steps: undone,
     skipped,
-    batch_size: Math.max(1, undone.length),
-    pause_ms: 0,
-    slots_freed: 0,
-    watch_groups: [],
+    ...oneBatch(undone),
   };
 }
 

@@ -1,5 +1,5 @@
 import {expect, it} from 'vitest';
-import {contentionOf} from '../../../source/core/assessment/contention.ts';
+import {contentionOf} from '../../../source/core/assessment/assess.ts';
 import {createSnapshot} from '../../helpers/snapshot.ts';
 import {reading} from './harms/jams.ts';
 
