@@ -93,10 +93,10 @@ describeMainMajor('poolctl run apply-indexes', major => {
     const home = await temporaryFolder();
     const call = ['run', 'apply-indexes', server.url(), '--set', 'table=shop.orders', '--json'];
     const start = startIn(home);
-    const [first, second] = [
-      await start(...call, '--dry-run').ended,
-      await start(...call, '--dry-run').ended,
-    ];
+    const [first, second] = await Promise.all([
+      start(...call, '--dry-run').ended,
+      start(...call, '--dry-run').ended,
+    ]);
     const {plan} = first.document();
     expect(second.document().plan).toBe(plan);
 

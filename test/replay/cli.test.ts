@@ -94,7 +94,9 @@ SELECT * FROM t;
   });
 
   it('sends requests at a rate', async () => {
-    const flags = ['--rate', '40', '--requests', '30', '--concurrency', '100', '--connection-limit', '1'];
+    const users = ['--concurrency', '100', '--connection-limit', '1'];
+    // In a warm-up each of the users would send a request.
+    const flags = ['--rate', '40', '--requests', '30', ...users, '--warm-up', '0'];
     const [code, document] = await replayJson('SELECT pg_sleep(0.1);', flags);
     expect(code).toBe(0);
     const [result] = document.results;
@@ -108,14 +110,14 @@ SELECT * FROM t;
   });
 
   it('finds a knee, draws it and recommends it', async () => {
-    const flags = ['--sweep', 'connection_limit=1..4', '--concurrency', '6', '--requests', '20'];
+    const flags = ['--sweep', 'connection_limit=1..3', '--concurrency', '6', '--requests', '20'];
     const slow = 'SELECT pg_sleep(0.004);';
     const {code, stdout} = await replay(slow, flags);
     expect(code).toBe(0);
     expect(stdout).toContain('requests/s over connection_limit, 6 users');
     expect(stdout).toMatch(/recommended: connection_limit \d/);
     const [, document] = await replayJson(slow, flags);
-    expect(document.results).toHaveLength(4);
+    expect(document.results).toHaveLength(3);
     expect(document.recommendation).toMatchObject({
       variant: 'main',
       concurrency: 6,

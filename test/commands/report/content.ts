@@ -15,9 +15,9 @@ export const snapshots = changingSnapshots(30).map(snapshot => ({
 
 export const from_ms = Date.parse(snapshots[0]?.at ?? '');
 
-export const to_ms = Date.parse(snapshots.at(-1)?.at ?? '');
+const to_ms = Date.parse(snapshots.at(-1)?.at ?? '');
 
-export const target = 'db.example:5432/shop';
+const target = 'db.example:5432/shop';
 
 export const recording: Recording = {
   times: () => snapshots.map(({at}) => ({at_ms: Date.parse(at), severity: null})),
@@ -39,7 +39,7 @@ export const recipe: Recipe = {
 /** Breaks out of code, tables and tags, mentions a user, moves the cursor, and has a password. */
 export const hostile = '``` | <script>alert(1)</script> @everyone \u001b[2J postgres://u:s3cret@h/db';
 
-export const content = createStep(4711, {
+const content = createStep(4711, {
   title: `end session 4711 ${hostile}`,
   apply: {text: 'SELECT pg_terminate_backend($1)\n-- ```', values: [4711]},
 });
