@@ -44,6 +44,13 @@ export function statesOf(servers: Servers): State[] {
     }
   }
 
+  /** In a session of its own: its statistics are there when it has ended. */
+  async function change(statement: string): Promise<void> {
+    const client = await servers.primary.connect({application_name: 'change'});
+    await client.query(statement);
+    await client.end();
+  }
+
   async function inTransaction(server: OwnServer, ...statements: string[]): Promise<pg.Client> {
     const client = await server.connect({application_name: 'holder'});
     for (const statement of ['BEGIN ISOLATION LEVEL REPEATABLE READ', ...statements])
@@ -113,7 +120,7 @@ export function statesOf(servers: Servers): State[] {
       state: 'a lock that autovacuum passes over',
       async bring() {
         holder = await inTransaction(servers.primary, 'LOCK TABLE orders IN SHARE UPDATE EXCLUSIVE MODE');
-        await servers.primary.query('UPDATE orders SET state = 2');
+        await change('UPDATE orders SET state = 2');
       },
       line: [
         'autovacuum',
@@ -126,7 +133,7 @@ export function statesOf(servers: Servers): State[] {
       state: 'a table without autovacuum',
       async bring() {
         await servers.primary.query('ALTER TABLE orders SET (autovacuum_enabled = off)');
-        await servers.primary.query('UPDATE orders SET state = 3');
+        await change('UPDATE orders SET state = 3');
       },
       line: ['autovacuum', 'warning', /^autovacuum is off for public\.orders: \d+k dead rows/],
       end: () => servers.primary.query('ALTER TABLE orders RESET (autovacuum_enabled)'),
