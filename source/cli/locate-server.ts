@@ -1,4 +1,4 @@
-import {access, constants} from 'node:fs/promises';
+import {access, constants, stat} from 'node:fs/promises';
 import {resolve} from 'node:path';
 import type {Configuration} from '../core/configuration.ts';
 import {usageError} from '../core/errors.ts';
@@ -30,13 +30,16 @@ export async function locateServer(
 }
 
 async function readableLog(file: string): Promise<string> {
-  await access(file, constants.R_OK).catch(({code, message}) => {
-    const why = {ENOENT: 'there is no such file', EACCES: 'permission denied'}[String(code)] ?? message;
+  const refuse = (why: string): never => {
     throw usageError(
       `cannot read the server's log ${file}: ${why}`,
       'Pass the log of this server with --log FILE, as a user who may read it.',
     );
-  });
+  };
+  await access(file, constants.R_OK).catch(({code, message}) =>
+    refuse({ENOENT: 'there is no such file', EACCES: 'permission denied'}[String(code)] ?? message),
+  );
+  if (!(await stat(file)).isFile()) refuse('it is not a file');
   return file;
 }
 

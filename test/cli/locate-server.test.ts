@@ -1,6 +1,7 @@
 // tier: server
 import {describe, expect, it} from 'vitest';
-import {locateServerOn} from '../../source/cli/locate-server.ts';
+import type {CliContext} from '../../source/cli/context.ts';
+import {locateServer, locateServerOn} from '../../source/cli/locate-server.ts';
 import {AbortError} from '../../source/core/errors.ts';
 import {type MachineSetup, machineOf, summary} from '../postgres/connect/fake-machine.ts';
 
@@ -31,6 +32,17 @@ async function refusal(setup: MachineSetup, toml: string): Promise<AbortError> {
   }
   throw new Error('it was accepted');
 }
+
+it.each([
+  ['/nowhere/server.log', 'there is no such file'],
+  ['/', 'it is not a file'],
+])('--log %s is refused: %s', async (log, why) => {
+  const call = {url: 'postgres://u@h/d', flags: {log}};
+  await expect(locateServer({env: {}, cwd: '/'} as CliContext, call)).rejects.toMatchObject({
+    message: `cannot read the server's log ${log}: ${why}`,
+    exitCode: 2,
+  });
+});
 
 describe('a target of the configuration', () => {
   it('sets its URLs and marks production', async () => {

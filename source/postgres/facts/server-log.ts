@@ -1,6 +1,7 @@
 import {type FileHandle, open, readFile} from 'node:fs/promises';
 import {join, resolve} from 'node:path';
 import {summariseLog} from '../../core/server/log/summarise-log.ts';
+import {redactSecrets} from '../../core/text/redact.ts';
 import type {ServerLog} from '../../model/server-work.ts';
 import type {Connection} from '../connect/connect.ts';
 import {serverQuery} from '../queries/query.ts';
@@ -11,7 +12,7 @@ const longestTail_bytes = 1024 * 1024;
 
 /**
  * The errors at the end of the server's log: of the file that the user named or, where poolctl runs on the server itself, of its
- * current log. Its queries are sent at once. Throws the server's errors, and the system's for a named file.
+ * current log. Its queries are sent at once. A log that cannot be read is a problem of it; throws the server's errors.
  */
 export async function readServerLog(connection: LogConnection): Promise<ServerLog> {
   const {client, request} = connection;
@@ -27,12 +28,11 @@ export async function readServerLog(connection: LogConnection): Promise<ServerLo
   const found = named ?? (await currentLog(own));
   if (typeof found !== 'string') return noLog(found.reason);
   const {prefix, time_zone} = row;
-  const text = await readTail(found).catch(error => {
-    if (named !== null) throw error;
-    return null;
-  });
-  if (text === null) return noLog(`${found} cannot be read: run poolctl as the server's user`);
-  return summariseLog({file: found, text, prefix, time_zone});
+  const tail = await readTail(found).catch(({message}: Error) => ({unread: message}));
+  if (typeof tail === 'string') return summariseLog({file: found, text: tail, prefix, time_zone});
+  return noLog(
+    `${found} cannot be read: ${named === null ? "run poolctl as the server's user" : redactSecrets(tail.unread)}`,
+  );
 }
 
 type LogConnection = Pick<Connection, 'client' | 'request'>;
@@ -87,7 +87,7 @@ async function readTail(path: string): Promise<string> {
 /** A file that shrinks meanwhile gives what is left of it. */
 async function tailOf(file: FileHandle): Promise<string> {
   const stats = await file.stat();
-  if (!stats.isFile()) throw new Error('it is no file');
+  if (!stats.isFile()) throw new Error('it is not a file');
   const from = Math.max(0, stats.size - longestTail_bytes);
   const bytes = Buffer.alloc(Math.min(stats.size, longestTail_bytes));
   let length = 0;

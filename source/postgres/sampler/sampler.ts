@@ -14,6 +14,7 @@ import {
   type InterruptibleTimer,
   type ReadingPlan,
   reconnectPauseMs,
+  shortLifeMs,
   type Visible,
 } from './schedule.ts';
 
@@ -113,7 +114,8 @@ export function createSampler(options: SamplerOptions): Sampler {
     while (!signal.aborted) {
       current = {timer, reader: null};
       let connection: Connection | null = null;
-      let hasRead = false;
+      let firstReadAt = Number.POSITIVE_INFINITY;
+      const lasted_ms = () => Math.max(0, performance.now() - firstReadAt);
       try {
         connection = await timer.raceAbort(options.connect(signal));
         for await (const event of readOver(connection, timer)) {
@@ -121,8 +123,8 @@ export function createSampler(options: SamplerOptions): Sampler {
             yield event;
             continue;
           }
-          hasRead = true;
-          lostSince = Number.POSITIVE_INFINITY;
+          firstReadAt = Math.min(firstReadAt, performance.now());
+          if (lasted_ms() >= shortLifeMs) lostSince = Number.POSITIVE_INFINITY;
           yield {...event, viaRescueUrl: connection.route === 'rescue'};
         }
       } catch (thrown) {
@@ -132,8 +134,7 @@ export function createSampler(options: SamplerOptions): Sampler {
             ? toAbortError(thrown, connection.request)
             : thrown;
         lostSince = Math.min(lostSince, performance.now());
-        // A connection that broke is opened again at once; one that gave no snapshot only after a pause.
-        const retry_in_ms = hasRead ? 0 : reconnectPauseMs(error, performance.now() - lostSince);
+        const retry_in_ms = reconnectPauseMs(error, performance.now() - lostSince, lasted_ms());
         const isForUser = options.isAttended && isRefusedLogin(error);
         yield toLost(error, isForUser ? null : retry_in_ms);
         await pauseBeforeRetry(isForUser ? Number.POSITIVE_INFINITY : retry_in_ms, timer, signal);

@@ -265,12 +265,17 @@ function clamp(interval_ms: number): number {
   return Math.min(longestMs, Math.max(shortestMs, interval_ms));
 }
 
+/** A connection that breaks sooner after its first reading may have been broken by what poolctl reads: the next one would be, too. */
+export const shortLifeMs = 5000;
+
 /**
  * How long to wait before the next attempt to connect. A restart takes a second or two, so poolctl tries every 100 to
  * 200 ms for the first ten seconds, then less and less often. It also tries less often while the server has no free slot,
  * because each attempt starts a process there, and after a refused password, because more attempts may lock the account.
+ * A connection that was usable for `lasted_ms` is opened again at once.
  */
-export function reconnectPauseMs(error: unknown, lostFor_ms: number): number {
+export function reconnectPauseMs(error: unknown, lostFor_ms: number, lasted_ms = 0): number {
+  if (lasted_ms >= shortLifeMs) return 0;
   const sqlstate = sqlstateOf(error);
   const jitter = 1 + Math.random();
   // Each attempt with a wrong password counts towards a lockout: wait as long as it has failed so far, up to five minutes.

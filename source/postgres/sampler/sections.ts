@@ -3,7 +3,7 @@ import {newerThanKnown} from '../../core/text/format.ts';
 import type {ServerState} from '../../model/server-state.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
 import type {PgClient, PgQuery} from '../connect/client.ts';
-import {explainUnconvertible, isAboutOneQuery, isUndefined} from '../sqlstate.ts';
+import {explainUnconvertible, isAboutOneQuery, isSqlstate, isUndefined, sqlstateOf} from '../sqlstate.ts';
 
 /** Parts of a snapshot that may be unavailable while the rest is read. */
 type SectionName =
@@ -33,7 +33,8 @@ const retryAfterMs = 30_000;
 
 /**
  * Records which sections failed, why, and what fixes them. Errors that concern one query are recorded; those that end
- * the connection are thrown.
+ * the connection are thrown. A part of the Server view reads files and directories, too: of its errors only those are thrown that say
+ * that the session has ended, as a sick disk (class 58) must not cost the sessions and locks.
  */
 export function createSections(
   connection: {request: {user: string}; server_version_num: number},
@@ -57,8 +58,13 @@ export function createSections(
         failed.delete(name);
       } catch (error) {
         const code = (error as {code?: unknown}).code;
-        if (!isAboutOneQuery(code)) throw error;
-        failed.set(name, {at_ms: now(), unavailable: explain(name, code, {error, role, server_version_num})});
+        const isRecorded = name.startsWith('server.') ? !endsSession(error) : isAboutOneQuery(code);
+        if (!isRecorded) throw error;
+        const sqlstate = sqlstateOf(error);
+        failed.set(name, {
+          at_ms: now(),
+          unavailable: explain(name, sqlstate, {error, role, server_version_num}),
+        });
       }
     },
     unavailable: () => [...failed.values()].map(({unavailable}) => unavailable),
@@ -66,9 +72,15 @@ export function createSections(
   };
 }
 
+/** PostgreSQL ends the session after FATAL and PANIC, and goes on after ERROR (elog.h). Class 08 is the connection itself. */
+function endsSession(error: unknown): boolean {
+  const {severity, code} = error as {severity?: unknown; code?: unknown};
+  return severity === 'FATAL' || severity === 'PANIC' || (isSqlstate(code) && code.startsWith('08'));
+}
+
 function explain(
   section: SectionName,
-  sqlstate: string,
+  sqlstate: string | null,
   context: {error: unknown; role: string; server_version_num: number},
 ): Unavailable {
   const unconvertible = section === 'statement_texts' ? explainUnconvertible(context.error) : null;
@@ -78,7 +90,10 @@ function explain(
   const remedies: Record<string, string> = {
     '42501': `GRANT pg_monitor TO ${role};${section === 'statements' ? ` and USAGE on the extension's schema` : ''}`,
     '57014': 'none needed: the server did not answer in time; poolctl tries again in 30 s',
-    '55000': `shared_preload_libraries = 'pg_stat_statements' and a restart`,
+    // Elsewhere it says that the server or an object is not in the state that the query needs.
+    ...(section.startsWith('statement') && {
+      '55000': `shared_preload_libraries = 'pg_stat_statements' and a restart`,
+    }),
     '42883':
       section === 'statements'
         ? 'ALTER EXTENSION pg_stat_statements UPDATE;'
@@ -86,8 +101,8 @@ function explain(
   };
   const isOutdated = isUndefined(sqlstate) && newerThanKnown(context.server_version_num) !== '';
   if (isOutdated)
-    remedies[sqlstate] = 'PostgreSQL is newer than poolctl knows: see whether a newer poolctl reads it';
-  return {section, sqlstate, reason, remedy: remedies[sqlstate] ?? 'poolctl tries again in 30 s'};
+    remedies[sqlstate ?? ''] = 'PostgreSQL is newer than poolctl knows: see whether a newer poolctl reads it';
+  return {section, sqlstate, reason, remedy: remedies[sqlstate ?? ''] ?? 'poolctl tries again in 30 s'};
 }
 
 /** Runs one query; rows are arrays in the order of its columns. */

@@ -252,7 +252,14 @@ describeEachMajor('what the server does', major => {
   it('finds the current log by itself where it runs on the server', async () => {
     const file = (await files()).at(-1);
     expect(await readServerLog(connection)).toMatchObject({file, problem: null});
-    await expect(readServerLog(logOf('/no/such.log'))).rejects.toThrow('ENOENT');
+    for (const [named, reason] of [
+      ['/no/such.log', 'ENOENT'],
+      [server.folder, 'it is not a file'],
+    ] as const)
+      expect(await readServerLog(logOf(named))).toMatchObject({
+        file: null,
+        problem: expect.stringContaining(`${named} cannot be read: ${reason}`),
+      });
     await server.query('ALTER ROLE anyone CONNECTION LIMIT -1');
     const plain = await watch(server.url({user: 'anyone', password: 'secret'}));
     expect(await readServerLog(plain)).toMatchObject({

@@ -43,6 +43,15 @@ describe('the pause before connecting again', () => {
     expect(Math.min(...pauses_ms)).toBeGreaterThanOrEqual(least_ms);
     expect(Math.max(...pauses_ms)).toBeLessThanOrEqual(most_ms);
   });
+
+  it.each([
+    ['at once after one that lasted', 5000, 0],
+    ['not at once after one that broke soon', 4999, 100],
+  ])('%s', (_, lasted_ms, least_ms) => {
+    const pause_ms = reconnectPauseMs(refused('08006'), 0, lasted_ms);
+    expect(pause_ms).toBeGreaterThanOrEqual(least_ms);
+    if (least_ms === 0) expect(pause_ms).toBe(0);
+  });
 });
 
 it('ends a wait at once whose connection was lost before', async () => {
