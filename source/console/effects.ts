@@ -30,6 +30,7 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
     dispatch({kind: 'notice', notice: {text: messageOf(error).join('. '), severity: 'warning'}});
   const running = new Map<Plan, {interrupt: AbortController; ended: Promise<RunState | null>}>();
   let replaying: {interrupt: AbortController; ended: Promise<void>} | undefined;
+  let isScanning = false;
   let isSuspended = false;
   /** Of several requests for the past, or for the journal, only the last one counts. */
   let lastPastRequest = 0;
@@ -86,10 +87,18 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
           .then(journal => asked === lastJournalRequest && dispatch({kind: 'journal-read', ...journal}));
       }
       case 'scan':
-        return void ports.scan?.run().then(
-          result => dispatch({kind: 'scanned', result}),
-          error => dispatch({kind: 'scan-failed', message: messageOf(error).join('. ')}),
-        );
+        // The view may be shown again before its scan has ended: that one will do.
+        if (isScanning) return;
+        isScanning = true;
+        return void ports.scan
+          ?.run()
+          .then(
+            result => dispatch({kind: 'scanned', result}),
+            error => dispatch({kind: 'scan-failed', message: messageOf(error).join('. ')}),
+          )
+          .finally(() => {
+            isScanning = false;
+          });
       case 'read-remembered':
         return void ports.remembered
           ?.read()
@@ -98,8 +107,9 @@ export function createEffects(ports: ConsolePorts, context: EffectContext): Effe
         // It fails as a whole only when the connection is lost: the data known so far stays, and it is read again later.
         return void loadDiagnosisDataLazily(ports, effect).then(dispatch, () => {});
       case 'load-server-rows':
-        return void import('../core/server/topics/index.ts').then(({serverRows}) =>
-          dispatch({kind: 'server-rows', serverRows}),
+        return void import('../core/server/topics/index.ts').then(
+          ({serverRows}) => dispatch({kind: 'server-rows', serverRows}),
+          warn,
         );
       case 'load-data': {
         const {dataRequest} = effect;

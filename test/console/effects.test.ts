@@ -2,6 +2,7 @@ import {describe, expect, it, vi} from 'vitest';
 import {createEffects} from '../../source/console/effects.ts';
 import type {ConsolePorts, PastPort} from '../../source/console/ports.ts';
 import type {JournalState} from '../../source/console/state/run.ts';
+import type {ScanResult} from '../../source/console/state/scan.ts';
 import type {Message} from '../../source/console/store.ts';
 import type {Recording} from '../../source/model/ports.ts';
 import {createSnapshotBuffer} from '../../source/recording/recording.ts';
@@ -10,6 +11,9 @@ import {createSnapshot} from '../helpers/snapshot.ts';
 import {createPlan, open, play, screenOf} from './played.ts';
 
 vi.mock('../../source/console/format-sql.ts', () => {
+  throw new Error('Cannot find module');
+});
+vi.mock('../../source/core/server/topics/index.ts', () => {
   throw new Error('Cannot find module');
 });
 
@@ -37,6 +41,26 @@ it('shows a statement unformatted if an upgrade has removed the formatter', asyn
   await vi.waitFor(() =>
     expect(dispatched).toEqual([{kind: 'statement-formatted', id: '1', lines: ['SELECT 1']}]),
   );
+});
+
+it('warns if an upgrade has removed what the Server view needs', async () => {
+  const {perform, dispatched} = createPerformed({});
+  perform({kind: 'load-server-rows'});
+  await vi.waitFor(() => expect(dispatched).toMatchObject([{kind: 'notice', notice: {severity: 'warning'}}]));
+});
+
+it('scans once where the view is shown again before its scan has ended', async () => {
+  const fails: ((error: Error) => void)[] = [];
+  const run = vi.fn(() => new Promise<ScanResult>((_, reject) => fails.push(reject)));
+  const {perform, dispatched} = createPerformed({scan: {directory: '/srv/shop', run}});
+  perform({kind: 'scan'});
+  perform({kind: 'scan'});
+  expect(run).toHaveBeenCalledTimes(1);
+  fails[0]?.(new Error('gone'));
+  await vi.waitFor(() => expect(dispatched).toEqual([{kind: 'scan-failed', message: 'gone'}]));
+  await new Promise(resolve => setImmediate(resolve));
+  perform({kind: 'scan'});
+  expect(run).toHaveBeenCalledTimes(2);
 });
 
 it('discards a past snapshot that was requested before the user returned to the present', async () => {

@@ -1,4 +1,5 @@
 import {fork} from 'node:child_process';
+import process from 'node:process';
 import {BugError, usageError} from '../../core/errors.ts';
 import type {ScanReport} from '../../model/scan-report.ts';
 import type {LiveStatement} from '../../scan/live-cost.ts';
@@ -19,17 +20,24 @@ export function scanInProcess({directory, statements}: ScanTask): Promise<Scanne
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     execArgv,
   });
-  // Quitting does not wait for it: without its parent it ends.
+  // Quitting does not wait for it: without its parent it ends, but only between two steps of its work.
   child.unref();
   child.channel?.unref();
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
   return new Promise((resolve, reject) => {
     child.once('message', (answer: ScanAnswer) => {
       if ('report' in answer) resolve(answer);
       else reject(answer.isBug ? new BugError(answer.problem, {}) : usageError(answer.problem));
     });
-    child.once('error', reject);
-    child.once('exit', code => reject(new BugError(`the scan ended with exit code ${code}`)));
+    // Of a failed spawn, kill or send; there may be several.
+    child.on('error', reject);
+    child.once('exit', (code, signal) => {
+      process.off('exit', kill);
+      reject(new BugError(`the scan ended with ${signal ?? `exit code ${code}`}`));
+    });
     const few = statements?.map(({query, calls, total_exec_time_ms}) => ({query, calls, total_exec_time_ms}));
-    child.send({directory, statements: few ?? null} satisfies ScanTask);
+    const task: ScanTask = {directory, statements: few ?? null};
+    child.send(task, error => error && reject(error));
   });
 }

@@ -1,5 +1,3 @@
-import {statSync} from 'node:fs';
-import {resolve} from 'node:path';
 import {setFlagsFromString} from 'node:v8';
 import type {Call} from '../../cli/call/usage.ts';
 import {consoleStreams, requireConsoleTerminal} from '../../cli/console-terminal.ts';
@@ -9,7 +7,7 @@ import {catchInterrupts} from '../../cli/interrupts.ts';
 import {locateServer} from '../../cli/locate-server.ts';
 import {loadRecipes} from '../../cli/recipes.ts';
 import type {ConsolePorts, PastPort} from '../../console/ports.ts';
-import {AbortError, exitCodes, usageError} from '../../core/errors.ts';
+import {AbortError, exitCodes} from '../../core/errors.ts';
 import type {SampleEvent, SnapshotBuffer} from '../../model/ports.ts';
 import type {Severity} from '../../model/recipe.ts';
 import type {ExitCode} from '../../model/run.ts';
@@ -19,6 +17,7 @@ import {createSampler} from '../../postgres/sampler/sampler.ts';
 import {readStatementNow} from '../../postgres/sampler/statement-text.ts';
 import type {usage} from './flags.ts';
 import {createRemembered} from './remembered.ts';
+import {findSource} from './source-folder.ts';
 
 /** `poolctl [url]`: the console on a live server, until the user closes it. `onFindings` is called with each reading's findings. */
 export async function run(
@@ -31,7 +30,7 @@ export async function run(
     context,
     "'poolctl snapshot' prints a snapshot as JSON, 'poolctl check' checks the health of the server, 'poolctl run' runs a recipe.",
   );
-  const source = findSource(context, flags.source ?? request.settings.source);
+  const source = findSource(context, flags.source, request.settings.source);
   const theme = readTheme(flags, context, request.settings.theme);
   const interval_ms = readInterval(flags);
   const waitFor_ms = readWait(flags, Number.POSITIVE_INFINITY);
@@ -132,9 +131,12 @@ export async function run(
       },
       ...(source !== null && {
         scan: {
-          directory: source,
-          run: async () =>
-            (await import('./scan.ts')).scanForConsole(source, () => requireConnection(watching)),
+          directory: source.directory,
+          run: async () => {
+            source.check();
+            const {scanForConsole} = await import('./scan.ts');
+            return scanForConsole(source.directory, () => requireConnection(watching));
+          },
         },
       }),
       readJournal: async () => {
@@ -161,14 +163,6 @@ export async function run(
   if (interruption !== null) printMessage(context.output, interruption);
   if (interrupts.signal.aborted) return exitCodes.interrupted;
   return outcome === 'left' ? exitCodes.ok : exitCodes.connection;
-}
-
-/** The application's folder. Throws AbortError (exit 2) if it does not exist. */
-function findSource({cwd}: CliContext, folder: string | undefined): string | null {
-  if (folder === undefined) return null;
-  const path = resolve(cwd, folder);
-  if (statSync(path, {throwIfNoEntry: false})?.isDirectory()) return path;
-  throw usageError(`--source: ${folder} is not a folder`);
 }
 
 /** Connects while the rest of the program is loading. */

@@ -34,3 +34,12 @@ test('says why it cannot scan', async () => {
     '/nowhere is not a directory',
   );
 });
+
+test('ends the scan with this process, however busy it is', async () => {
+  const before = new Set(process.listeners('exit'));
+  const added = () => process.listeners('exit').filter(listener => !before.has(listener));
+  const scanning = scanInProcess({directory: fixture, statements: null});
+  for (const listener of added()) listener.call(process, 0);
+  await expect(scanning).rejects.toThrow('the scan ended with SIGKILL');
+  expect(added()).toEqual([]);
+});
