@@ -140,6 +140,8 @@ export type ServerLog = {
 
 export type LoggedError = {
   count: number;
+  /** Those of the two minutes up to the last one; 0 where its time is not known. */
+  recent_count: number;
   first_at: string | null;
   last_at: string | null;
   severity: string;

@@ -18,6 +18,7 @@ const logged = (parts: Partial<LoggedError> | null, rest: Partial<ServerLog> = {
             {
               ...{
                 count: 31,
+                recent_count: 31,
                 first_at: at,
                 last_at: '2026-11-28T13:04:48.000Z',
                 severity: 'ERROR',

@@ -111,6 +111,13 @@ it('counts messages that differ in a value only together', () => {
   expect([from, to]).toEqual(['2026-11-28T13:04:01.000Z', '2026-11-28T13:04:03.000Z']);
 });
 
+it('counts those of the last two minutes apart', () => {
+  const at = (time: string) => `2026-11-28 ${time}.000 UTC [7] web/app@shop ERROR:  division by zero\n`;
+  expect(summarise(['13:00:00', '13:08:00', '13:09:59'].map(at).join('')).errors).toMatchObject([
+    {count: 3, recent_count: 2},
+  ]);
+});
+
 it('shows no secret', () => {
   const {errors} = summarise(
     `${begin(1)}ERROR:  role "x" exists\n${begin(1)}STATEMENT:  CREATE ROLE x PASSWORD 'hunter2'\n`,

@@ -29,8 +29,6 @@ export function unknownErrors(failure: Failure): Finding[] {
   const {per_second, ratio, unasked_per_second} = rollbacks;
   const {rollbacks_per_second, rollback_ratio} = thresholds;
   if (ratio < rollback_ratio.warning) return [];
-  const logged = recentErrors(context, rollbacks.datname).filter(({count}) => count >= leastLogged);
-  if (logged.length > 0) return [loggedFinding(failure, logged)];
   const certain = statements.filter(({is_certain}) => is_certain);
   const abortedSeen = [...aborted.values()].reduce((sum, count) => sum + count, 0);
   const isAborted =
@@ -38,9 +36,12 @@ export function unknownErrors(failure: Failure): Finding[] {
   const unasked = unasked_per_second ?? 0;
   const isUnasked =
     unasked >= rollbacks_per_second.warning && (unasked / per_second) * ratio >= rollback_ratio.warning;
+  if (!isAborted && certain.length === 0 && !isUnasked) return [];
+  // The log names the errors; that they are what rolls back it does not say.
+  const logged = recentErrors(context, rollbacks.datname).filter(({count}) => count >= leastLogged);
+  if (logged.length > 0) return [loggedFinding(failure, logged)];
   if (isAborted) return [errorFinding(failure, 'aborted-transactions', poolsOfKeys(aborted))];
   if (certain.length > 0) return [errorFinding(failure, 'failing-statement', distinct(certain))];
-  if (!isUnasked) return [];
   const pools = statements.length > 0 ? distinct(statements) : workingPools(failure);
   return [errorFinding(failure, statements.length > 0 ? 'failing-statement' : 'rollbacks', pools)];
 }

@@ -4,8 +4,8 @@ import {counted} from '../../text/format.ts';
 import type {Context} from '../context.ts';
 import type {Pool} from './failing-part.ts';
 
-/** An error of the server's log, and whose session it was; null where neither the log nor a session says it. */
-export type RecentError = LoggedError & {pool: Pool | null};
+/** An error of the server's log, how often it came lately, and whose session it was; null where neither the log nor a session says it. */
+export type RecentError = Omit<LoggedError, 'recent_count'> & {pool: Pool | null};
 
 /** The log is read up to a minute before a reading, and an incident goes on. */
 const recentMs = 120_000;
@@ -15,13 +15,13 @@ export function recentErrors({snapshot, facts}: Context, datname: string | null 
   const now_ms = Date.parse(snapshot.at);
   return (facts.server_log?.errors ?? [])
     .filter(({last_at}) => last_at !== null && now_ms - Date.parse(last_at) <= recentMs)
-    .flatMap(error => {
+    .flatMap(({recent_count, ...error}) => {
       const session = sessionOf(error, snapshot);
       const database = error.datname ?? session?.datname ?? null;
       if (datname !== null && database !== datname) return [];
       const usename = error.usename ?? session?.usename ?? null;
       const application_name = error.application_name ?? session?.application_name ?? '';
-      return [{...error, pool: usename === null ? null : {application_name, usename}}];
+      return [{...error, count: recent_count, pool: usename === null ? null : {application_name, usename}}];
     })
     .sort((a, b) => b.count - a.count);
 }
@@ -36,7 +36,7 @@ export function sessionOf(
   );
 }
 
-/** `23505 duplicate key value violates unique constraint "users_email_key", 412 times in the server log`. */
-export function nameError({sqlstate, message, count}: LoggedError): string {
-  return `${sqlstate === null ? '' : `${sqlstate} `}${message}, ${counted(count, 'time')} in the server log`;
+/** `23505 duplicate key value violates unique constraint "users_email_key", 412 times within 2 min in the server log`. */
+export function nameError({sqlstate, message, count}: RecentError): string {
+  return `${sqlstate === null ? '' : `${sqlstate} `}${message}, ${counted(count, 'time')} within 2 min in the server log`;
 }

@@ -58,34 +58,45 @@ function problemOf(text: string, entries: readonly LogEntry[]): string | null {
 }
 
 function groupErrors(errors: readonly LogEntry[]): LoggedError[] {
-  const groups = new Map<string, LoggedError>();
+  const groups = new Map<string, LogEntry[]>();
   for (const entry of errors) {
-    const {at, severity, pid, application_name, usename, datname} = entry;
-    const sqlstate = sqlstateOf(entry);
-    const key = [sqlstate, withoutNumbers(shown(entry.message)), application_name, usename, datname].join(
+    const {message, application_name, usename, datname} = entry;
+    const key = [sqlstateOf(entry), withoutNumbers(shown(message)), application_name, usename, datname].join(
       '\0',
     );
-    const before = groups.get(key);
-    // The last one is described, in the place of the last one.
+    const alike = groups.get(key) ?? [];
+    alike.push(entry);
+    // In the place of the last one.
     groups.delete(key);
-    groups.set(key, {
-      ...{
-        count: (before?.count ?? 0) + 1,
-        first_at: before?.first_at ?? at,
-        last_at: at,
-        severity,
-        sqlstate,
-        pid,
-      },
-      message: shown(entry.message),
-      application_name: application_name && shown(application_name),
-      usename: usename && shown(usename),
-      datname: datname && shown(datname),
-      statement: entry.statement === null ? (before?.statement ?? null) : shownSql(entry.statement),
-    });
+    groups.set(key, alike);
   }
-  return [...groups.values()].toReversed().slice(0, mostErrors);
+  return [...groups.values()].toReversed().slice(0, mostErrors).map(describeErrors);
 }
+
+/** As the last one of them. */
+function describeErrors(alike: readonly LogEntry[]): LoggedError {
+  const last = alike.at(-1) as LogEntry;
+  const {at, severity, pid, message, application_name, usename, datname} = last;
+  const since_ms = at === null ? Infinity : Date.parse(at) - recentMs;
+  const statement = alike.findLast(each => each.statement !== null)?.statement ?? null;
+  return {
+    count: alike.length,
+    recent_count: alike.filter(each => each.at !== null && Date.parse(each.at) >= since_ms).length,
+    first_at: alike.find(each => each.at !== null)?.at ?? null,
+    last_at: at,
+    severity,
+    sqlstate: sqlstateOf(last),
+    message: shown(message),
+    pid,
+    application_name: application_name && shown(application_name),
+    usename: usename && shown(usename),
+    datname: datname && shown(datname),
+    statement: statement && shownSql(statement),
+  };
+}
+
+/** What counts as lately. */
+const recentMs = 120_000;
 
 /** Messages that differ by a number only are alike. */
 function withoutNumbers(message: string): string {

@@ -4,12 +4,13 @@ import {examineDeadlocks} from '../../../../source/core/assessment/harms/failing
 import {examineSlots} from '../../../../source/core/assessment/harms/slots.ts';
 import {examineStandby} from '../../../../source/core/assessment/harms/standby.ts';
 import type {LoggedError, ServerLog} from '../../../../source/model/server-work.ts';
-import {createBackend} from '../../../helpers/snapshot.ts';
+import {createBackend, createStatement} from '../../../helpers/snapshot.ts';
 import {contextOf, type Reading} from './readings.ts';
 
 const error = (parts: Partial<LoggedError>): LoggedError => ({
   ...{
     count: 412,
+    recent_count: 31,
     first_at: '2026-01-01T13:00:00.000Z',
     last_at: '2026-01-01T13:04:08.000Z',
     severity: 'ERROR',
@@ -40,7 +41,7 @@ describe('with the server log', () => {
         recipe: 'failing-statement',
         subject: 'application:ingest/role:shop_app',
         summary:
-          'ingest/shop_app: 79 rollbacks a second, 99% of shop\'s transactions; 23505 duplicate key value violates unique constraint "users_email_key", 412 times in the server log',
+          'ingest/shop_app: 79 rollbacks a second, 99% of shop\'s transactions; 23505 duplicate key value violates unique constraint "users_email_key", 31 times within 2 min in the server log',
         evidence: {sqlstate: '23505', statement: 'INSERT INTO users VALUES ($1)'},
       },
     ]);
@@ -49,11 +50,22 @@ describe('with the server log', () => {
   it.each([
     ['of another database', {datname: 'other'}],
     ['of long ago', {last_at: '2026-01-01T12:04:08.000Z'}],
-    ['that came twice', {count: 2}],
+    ['that came twice lately', {recent_count: 2}],
     ['of a session before the one with its pid', {last_at: '2026-01-01T11:59:59.000Z'}],
   ])('leaves out an error %s', (_, parts) => {
     const [finding] = examineFailing(contextOf(10, failing, log(error(parts))));
     expect(finding?.evidence.sqlstate).toBeUndefined();
+  });
+
+  it('takes no error of the log for the cause where the application ends its reads with ROLLBACK', () => {
+    const reads = (index: number): Reading => ({
+      backends: [createBackend({pid: 1, query: 'ROLLBACK', query_id: '9', query_age_ms: 10})],
+      statements: [
+        createStatement({queryid: '9', dbid: '16384', query: 'ROLLBACK', calls: 100 + index * 50}),
+      ],
+      database: {xact_rollback: index * 50, xact_commit: 1000 + index},
+    });
+    expect(examineFailing(contextOf(20, reads, log(error({datname: 'shop'}))))).toEqual([]);
   });
 
   it('names the application that writes to a standby', () => {
@@ -72,7 +84,7 @@ describe('with the server log', () => {
     expect(examineFailing(contextOf(5, standby)).some(({cause}) => cause === 'standby')).toBe(false);
     // So few that the rollbacks of the database do not show them.
     const quiet = (index: number) => ({...standby(index), database: {xact_rollback: 0, xact_commit: index}});
-    expect(examineStandby(contextOf(5, quiet, log({...refused, count: 1})))).toMatchObject([
+    expect(examineStandby(contextOf(5, quiet, log({...refused, recent_count: 1})))).toMatchObject([
       {subject: 'application:worker/role:jobs'},
     ]);
     expect(examineStandby(contextOf(5, quiet))).toEqual([]);
@@ -103,7 +115,7 @@ describe('with the server log', () => {
       }),
     );
     const refused = error({
-      ...{count: 31, sqlstate: '53300', message: 'sorry, too many clients already', severity: 'FATAL'},
+      ...{sqlstate: '53300', message: 'sorry, too many clients already', severity: 'FATAL'},
       ...{application_name: 'web', usename: 'app', datname: 'shop', statement: null},
     });
     const reasons = (facts: {server_log?: ServerLog}) =>
