@@ -88,7 +88,7 @@ export const measurementFlags = {
   clientModule: {
     type: 'string',
     value: 'PATH',
-    help: "The application's module that exports its Prisma Client: the measured one takes its place",
+    help: 'Module of the application that exports its Prisma Client; poolctl puts the measured one in its place',
   },
 } as const satisfies Flags;
 

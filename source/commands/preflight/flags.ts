@@ -9,7 +9,7 @@ export const usage = {
   flags: {
     autocommit: {
       type: 'boolean',
-      help: 'Each statement is a transaction, as psql -f runs it (without it a file is one, as Prisma Migrate runs it)',
+      help: 'Judge each statement as a transaction of its own, as psql -f runs it; without it a file is one transaction, as in Prisma Migrate',
     },
     watch: {
       type: 'boolean',
@@ -26,8 +26,8 @@ export const usage = {
     ...serverFlags,
   },
   details: [
-    "<migration> is a .sql file, prisma/migrations or a folder in it, or ops.json of Prisma 8. poolctl reads it with PostgreSQL's own parser and executes nothing. Of prisma/migrations it reads what the server has not applied, without a server the newest migration.",
-    'For each statement: its locks, what they block, whether it rewrites or reads a whole table, and a safer form as SQL. Only with a URL or a flag that names the server, never from the environment alone, poolctl also reads sizes, column types, who holds these locks, and how many statements per second would wait.',
-    'Exit 0 if every statement is safe, 1 otherwise, 2 if the migration cannot be read. With --watch 0 as soon as all is safe, 1 if no quiet moment can make it so or --for is over: `poolctl preflight m.sql --target prod --watch --for 10min && prisma migrate deploy`.',
+    "<migration> is a .sql file, prisma/migrations or a folder in it, or ops.json of Prisma 8. poolctl reads it with PostgreSQL's own parser and executes nothing. Of prisma/migrations it reads the migrations that the server has not applied; without a server, the newest one.",
+    'For each statement: its locks, what they block, whether it rewrites or reads a whole table, and a safer form as SQL. With a URL or a flag that names the server, poolctl also reads sizes, column types, who holds these locks, and how many statements per second would wait. DATABASE_URL and other variables alone do not name one here.',
+    'Exit 0 if every statement is safe, 1 otherwise, 2 if the migration cannot be read. With --watch: exit 0 as soon as every statement is safe, 1 if waiting cannot make them safe or --for is over: `poolctl preflight m.sql --target prod --watch --for 10min && prisma migrate deploy`.',
   ],
 } as const satisfies Usage;

@@ -26,7 +26,7 @@ export const usage = {
     'time-zone': {
       type: 'string',
       value: 'NAME',
-      help: 'Zone of the times beside those in UTC: Europe/Berlin',
+      help: 'Time zone to show beside UTC, such as Europe/Berlin',
       default: "this machine's",
     },
     ...jsonFlag,

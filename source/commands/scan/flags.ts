@@ -11,12 +11,12 @@ export const usage = {
       type: 'string',
       value: 'FILE#NAME',
       isMultiple: true,
-      help: 'Also judge this exported function, such as a job; the name is default if omitted',
+      help: 'Also judge this exported function, such as a job; without #NAME the default export',
     },
     url: {
       type: 'string',
       value: 'URL',
-      help: 'Server whose pg_stat_statements say what the endpoints cost: the dearest come first',
+      help: 'List first the endpoints that cost most on this server, by its pg_stat_statements',
     },
     failOn: {
       type: 'string',
@@ -32,7 +32,7 @@ export const usage = {
     },
     fix: {
       type: 'boolean',
-      help: 'Apply the patches of issues that are mended mechanically, then report the rest',
+      help: 'Apply the patches of issues that have one, then report the rest',
     },
     markdown: {type: 'boolean', help: 'Print Markdown'},
     sarif: {type: 'boolean', help: 'Print SARIF 2.1.0, for code scanning'},
