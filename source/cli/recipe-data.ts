@@ -29,6 +29,8 @@ const readers: Readers = {
     (await import('../postgres/facts/index-advice.ts')).readIndexAdvice(connection, need),
   maintenance: async connection =>
     (await import('../postgres/facts/maintenance.ts')).readMaintenance(connection),
+  missing_partitions: async connection =>
+    (await import('../postgres/facts/partitions.ts')).readMissingPartitions(connection),
   pooler: async connection => (await import('../postgres/facts/pooler.ts')).readPooler(connection),
   pooler_file: async (_, need) => (await import('../scan/application-files.ts')).readPoolerFileAt(need),
   prepared_transactions: async connection =>

@@ -1,6 +1,7 @@
 import type {Pooler} from './pooler.ts';
 import type {Maintenance, SettingOverride} from './recipe-data.ts';
 import type {
+  MissingPartition,
   Replication,
   SequenceUse,
   ServerSettings,
@@ -8,6 +9,9 @@ import type {
   WriteState,
 } from './server-facts.ts';
 import type {ServerLog} from './server-work.ts';
+
+/** NOLOGIN (28000), where `valid_until` is null, or a password with an end (VALID UNTIL, 28P01). */
+export type RefusedRole = {name: string; valid_until: string | null};
 
 /**
  * The facts of an assessment beyond the snapshot, read less often (`dueData`) and recorded with the snapshots. Each is small by its
@@ -20,6 +24,9 @@ export type AssessmentFacts = {
   server_settings?: ServerSettings;
   write_state?: WriteState;
   sequences?: SequenceUse[];
+  missing_partitions?: MissingPartition[];
+  /** Roles whose new logins the server refuses, or will. Absent if there is none. */
+  refused_roles?: RefusedRole[];
   replication?: Replication;
   pooler?: Pooler;
   /** Of a log that could be read. */

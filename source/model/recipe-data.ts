@@ -2,7 +2,7 @@ import type {Application, EnvFile, PoolerFile, PrismaSchema, PrismaSchemaNeed} f
 import type {Catalog} from './catalog.ts';
 import type {IndexAdvice, IndexAdviceNeed} from './index-advice.ts';
 import type {PoolerReading} from './pooler.ts';
-import type {Replication, SequenceUse, ServerSettings, WriteState} from './server-facts.ts';
+import type {MissingPartition, Replication, SequenceUse, ServerSettings, WriteState} from './server-facts.ts';
 import type {ServerLog} from './server-work.ts';
 import type {Sql} from './step.ts';
 
@@ -27,6 +27,7 @@ export type RecipeData = {
   widening?: Widening;
   write_state?: WriteState;
   sequences?: SequenceUse[];
+  missing_partitions?: MissingPartition[];
   replication?: Replication;
   /** The PgBouncer in front of the server. */
   pooler?: PoolerReading;
@@ -56,6 +57,7 @@ export type DataRequirements = {
   widening?: WideningNeed;
   write_state?: true;
   sequences?: true;
+  missing_partitions?: true;
   replication?: true;
   pooler?: true;
   server_log?: true;
@@ -215,6 +217,8 @@ export type Role = {
   name: string;
   is_superuser: boolean;
   can_login: boolean;
+  /** When its password expires (VALID UNTIL), ISO 8601 UTC; null: never. */
+  valid_until: string | null;
   /** rolconnlimit; -1 is none. Not enforced for superusers. */
   connection_limit: number;
 };

@@ -104,6 +104,15 @@ export type ReplicationSlot = {
   catalog_xmin: string | null;
 };
 
+/** A table partitioned by ranges of time, without a partition for now: rows of now are refused (23514). */
+export type MissingPartition = {
+  schema: string;
+  table: string;
+  column: string;
+  /** Where its last partition ends. ISO 8601 UTC. */
+  ended_at: string;
+};
+
 /** A foreign key whose columns no index of its table begins with. */
 export type UncoveredForeignKey = {
   name: string;

@@ -35,6 +35,7 @@ import {
   statementQueriesQuery,
 } from '../../source/postgres/facts/migration-reading.ts';
 import {migrationTargetQuery} from '../../source/postgres/facts/migration-target.ts';
+import {missingPartitionsQuery} from '../../source/postgres/facts/partitions.ts';
 import {slotsQuery, standbysQuery} from '../../source/postgres/facts/replication.ts';
 import {databaseNamesQuery, roleSettingsQuery, rolesQuery} from '../../source/postgres/facts/roles.ts';
 import {sequenceOidsQuery, sequencesQuery} from '../../source/postgres/facts/sequences.ts';
@@ -116,6 +117,7 @@ const serverQueries: [Query, unknown[]][] = [
   [readOnlyDefaultQuery, []],
   [sequenceOidsQuery, []],
   [sequencesQuery, [[1]]],
+  [missingPartitionsQuery, []],
   [slotSettingsQuery, []],
   [slotsQuery, []],
   [standbysQuery, []],

@@ -107,7 +107,16 @@ export const samples: Record<string, Sample> = {
     snapshot: leaking,
     facts: {
       role_settings: {
-        roles: [{oid: '16385', name: 'shop_app', is_superuser: false, can_login: true, connection_limit: -1}],
+        roles: [
+          {
+            oid: '16385',
+            name: 'shop_app',
+            is_superuser: false,
+            can_login: true,
+            connection_limit: -1,
+            valid_until: null,
+          },
+        ],
         databases: [{oid: '16384', name: 'shop'}],
         overrides: [{role: 'shop_app', database: null, name: 'statement_timeout', value: '60000'}],
       },
@@ -118,7 +127,16 @@ export const samples: Record<string, Sample> = {
     snapshot: createSnapshot({backends: [createBackend({datname: 'shop'})]}),
     facts: {
       role_settings: {
-        roles: [{oid: '16385', name: 'shop_app', is_superuser: false, can_login: true, connection_limit: -1}],
+        roles: [
+          {
+            oid: '16385',
+            name: 'shop_app',
+            is_superuser: false,
+            can_login: true,
+            connection_limit: -1,
+            valid_until: null,
+          },
+        ],
         databases: [{oid: '16384', name: 'shop'}],
         overrides: [{role: 'shop_app', database: 'shop', name: 'default_transaction_read_only', value: 'on'}],
       },

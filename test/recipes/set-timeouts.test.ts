@@ -6,7 +6,7 @@ import type {Backend} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
 
 function settings(overrides: SettingOverride[] = []): RoleSettings {
-  const role = {is_superuser: false, can_login: true, connection_limit: -1};
+  const role = {is_superuser: false, can_login: true, connection_limit: -1, valid_until: null};
   return {
     roles: [
       {...role, oid: '1', name: 'app'},

@@ -1,7 +1,7 @@
 import type {AssessmentFacts} from '../../model/assessment-facts.ts';
 import type {Catalog, ForeignKey} from '../../model/catalog.ts';
 import type {HarmKind} from '../../model/recipe.ts';
-import type {DataRequirements, Maintenance, RecipeData} from '../../model/recipe-data.ts';
+import type {DataRequirements, Maintenance, RecipeData, RoleSettings} from '../../model/recipe-data.ts';
 import type {UncoveredForeignKey} from '../../model/server-facts.ts';
 import {groupBy} from '../group-by.ts';
 import {thresholds} from '../health/thresholds.ts';
@@ -15,6 +15,7 @@ export const assessmentRequires: DataRequirements = {
   catalog: true,
   write_state: true,
   sequences: true,
+  missing_partitions: true,
   replication: true,
   pooler: true,
   server_log: true,
@@ -42,6 +43,7 @@ export function assessmentFacts(data: RecipeData): AssessmentFacts {
     catalog,
     write_state,
     sequences,
+    missing_partitions,
     replication,
     pooler,
     server_log,
@@ -49,14 +51,25 @@ export function assessmentFacts(data: RecipeData): AssessmentFacts {
   return {
     ...(maintenance && {maintenance: worstOf(maintenance)}),
     ...(role_settings && {setting_overrides: role_settings.overrides.slice(0, mostFacts)}),
+    ...(role_settings && refusedRoles(role_settings)),
     ...(server_settings && {server_settings}),
     ...(catalog && {foreign_keys: largestUncovered(catalog)}),
     ...(write_state && {write_state}),
     ...(sequences && {sequences: sequences.slice(0, mostFacts)}),
+    ...(missing_partitions && {missing_partitions: missing_partitions.slice(0, mostFacts)}),
     ...(replication && {replication}),
     ...(pooler?.pooler && {pooler: pooler.pooler}),
     ...(server_log && server_log.file !== null && {server_log}),
   };
+}
+
+/** Absent where there is none, as on most servers. */
+function refusedRoles({roles}: RoleSettings): Pick<AssessmentFacts, 'refused_roles'> {
+  const refused = roles
+    .filter(({can_login, valid_until}) => !can_login || valid_until !== null)
+    .slice(0, mostFacts)
+    .map(({name, can_login, valid_until}) => ({name, valid_until: can_login ? valid_until : null}));
+  return refused.length === 0 ? {} : {refused_roles: refused};
 }
 
 function worstOf({tables, xmin_holders}: Maintenance): Maintenance {

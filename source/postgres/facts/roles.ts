@@ -12,7 +12,11 @@ export async function readRoleSettings({client, server_version_num}: Connection)
     read<RoleSettings['databases'][number]>(databaseNamesQuery),
     read<SettingRow>(roleSettingsQuery),
   ]);
-  return {roles, databases, overrides: overrides.map(withTime)};
+  return {
+    roles: roles.map(role => ({...role, valid_until: isoTime(role.valid_until)})),
+    databases,
+    overrides: overrides.map(withTime),
+  };
 }
 
 type SettingRow = SettingOverride & {set_at: string | null; set_age: number | null};
@@ -27,7 +31,8 @@ export const rolesQuery = serverQuery(
   'poolctl_roles',
   `
 SELECT /* poolctl */ r.oid::text, r.rolname::text AS name, r.rolsuper AS is_superuser, r.rolcanlogin AS can_login,
-  r.rolconnlimit AS connection_limit
+  r.rolconnlimit AS connection_limit,
+  CASE WHEN isfinite(r.rolvaliduntil) THEN r.rolvaliduntil::text END AS valid_until
 FROM pg_roles r
 WHERE r.rolname !~ '^pg_'
 ORDER BY r.rolname`,

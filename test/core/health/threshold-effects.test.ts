@@ -171,7 +171,16 @@ const role = {roles: [], databases: [], overrides: []};
 const roleSettings: RecipeData = {
   role_settings: {
     ...role,
-    roles: [{oid: '1', name: 'shop_app', is_superuser: false, can_login: true, connection_limit: -1}],
+    roles: [
+      {
+        oid: '1',
+        name: 'shop_app',
+        is_superuser: false,
+        can_login: true,
+        connection_limit: -1,
+        valid_until: null,
+      },
+    ],
   },
 };
 

@@ -2,6 +2,7 @@ import {chown, stat, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
+import {readMissingPartitions} from '../../../source/postgres/facts/partitions.ts';
 import {readReplication} from '../../../source/postgres/facts/replication.ts';
 import {readRoleSettings} from '../../../source/postgres/facts/roles.ts';
 import {readWriteState} from '../../../source/postgres/facts/write-state.ts';
@@ -108,6 +109,38 @@ describeEachMajor('facts of the server', major => {
     expect(cdc?.safe_wal_bytes).toBeGreaterThan(30_000_000);
     expect(cdc?.safe_wal_bytes).toBeLessThan(100_000_000);
     expect(standby).toMatchObject({kind: 'physical', database: null, plugin: null, catalog_xmin_age: null});
+  });
+
+  it('reads which partitioned tables have no partition for now', async () => {
+    await server.query(`
+CREATE TABLE ended (at timestamptz) PARTITION BY RANGE (at);
+CREATE TABLE ended_1 PARTITION OF ended FOR VALUES FROM (MINVALUE) TO ('2026-01-01 00:00+00');
+CREATE TABLE ended_2 PARTITION OF ended FOR VALUES FROM ('2026-01-01 00:00+00') TO ('2026-02-01 00:00+00');
+CREATE TABLE days (day date) PARTITION BY RANGE (day);
+CREATE TABLE days_1 PARTITION OF days FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+CREATE TABLE goes_on (at timestamptz) PARTITION BY RANGE (at);
+CREATE TABLE goes_on_1 PARTITION OF goes_on FOR VALUES FROM ('2026-01-01') TO (MAXVALUE);
+CREATE TABLE caught (at timestamptz) PARTITION BY RANGE (at);
+CREATE TABLE caught_1 PARTITION OF caught FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+CREATE TABLE caught_rest PARTITION OF caught DEFAULT;
+CREATE TABLE numbers (n int) PARTITION BY RANGE (n);
+CREATE TABLE numbers_1 PARTITION OF numbers FOR VALUES FROM (1) TO (10);
+CREATE TABLE empty (at timestamptz) PARTITION BY RANGE (at);`);
+    expect(await readMissingPartitions(connection)).toEqual([
+      {schema: 'public', table: 'ended', column: 'at', ended_at: '2026-02-01T00:00:00.000000Z'},
+      expect.objectContaining({table: 'days', column: 'day', ended_at: expect.stringMatching(/^20\d\d-/)}),
+    ]);
+  });
+
+  it('reads when the password of a role expires', async () => {
+    await server.query(`
+CREATE ROLE temp LOGIN VALID UNTIL '2026-03-01 00:00+00';
+CREATE ROLE lasting LOGIN VALID UNTIL 'infinity'`);
+    const {roles} = await readRoleSettings(connection);
+    const found = new Map(roles.map(({name, valid_until}) => [name, valid_until]));
+    expect(found.get('temp')).toBe('2026-03-01T00:00:00.000000Z');
+    expect(found.get('lasting')).toBeNull();
+    expect(found.get('anyone')).toBeNull();
   });
 
   it('reads how long ago a setting of a role was set', async () => {

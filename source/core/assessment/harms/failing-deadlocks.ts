@@ -5,7 +5,7 @@ import {counted} from '../../text/format.ts';
 import {averageOf, type Context, heldSince, poolName, poolSubject, shareOf} from '../context.ts';
 import {poolIn} from '../sample.ts';
 import {advice, distinct} from './failing-part.ts';
-import {recentOf} from './failing-signs.ts';
+import {quietMs, recentOf} from './failing-signs.ts';
 
 const {deadlocks_per_minute} = thresholds;
 
@@ -21,7 +21,7 @@ export function examineDeadlocks(context: Context): Finding[] {
   return last.databases.flatMap(({datname, deadlocks}) => {
     const before = first.databases.find(each => each.datname === datname)?.deadlocks;
     const count = before === undefined ? 0 : deadlocks - before;
-    if (count < deadlocks_per_minute.warning || minutes <= 0) return [];
+    if (count < deadlocks_per_minute.warning || minutes <= 0 || isOver(datname, count, samples)) return [];
     const waiting = samples
       .flatMap(({pools}) => pools)
       .filter(pool => pool.datname === datname && pool.waiting_for_lock > 0);
@@ -65,6 +65,19 @@ export function examineDeadlocks(context: Context): Finding[] {
       },
     ];
   });
+}
+
+/** None for ten seconds, and for far longer than from one to the next before. */
+function isOver(datname: string, count: number, samples: readonly Sample[]): boolean {
+  const read = samples.flatMap(({at_ms, databases}) => {
+    const found = databases.find(each => each.datname === datname);
+    return found === undefined ? [] : [{at_ms, deadlocks: found.deadlocks}];
+  });
+  const [first, last] = [read[0], read.at(-1)];
+  if (first === undefined || last === undefined) return true;
+  const latest_ms = read.find(({deadlocks}) => deadlocks === last.deadlocks)?.at_ms ?? last.at_ms;
+  const usual_ms = (latest_ms - first.at_ms) / count;
+  return last.at_ms - latest_ms > Math.max(quietMs, usual_ms * 3);
 }
 
 /** The last deadlock of the server's log: who waited for what, with which statement. */

@@ -1,5 +1,6 @@
 import type {Finding, Severity} from '../../../model/recipe.ts';
 import {thresholds} from '../../health/thresholds.ts';
+import {describeWhere, effectiveOverride} from '../../roles/role-settings.ts';
 import {counted} from '../../text/format.ts';
 import type {Context} from '../context.ts';
 import {changedTable} from '../locked-object.ts';
@@ -42,8 +43,82 @@ export function unknownErrors(failure: Failure): Finding[] {
   if (logged.length > 0) return [loggedFinding(failure, logged)];
   if (isAborted) return [errorFinding(failure, 'aborted-transactions', poolsOfKeys(aborted))];
   if (certain.length > 0) return [errorFinding(failure, 'failing-statement', distinct(certain))];
-  const pools = statements.length > 0 ? distinct(statements) : workingPools(failure);
+  const seen = statements.length > 0 ? distinct(statements) : poolsOfKeys(aborted);
+  const pools = seen.length > 0 ? seen : workingPools(failure);
   return [errorFinding(failure, statements.length > 0 ? 'failing-statement' : 'rollbacks', pools)];
+}
+
+/**
+ * Transactions that see one state of the data from beginning to end fail when others have changed it (40001), many of them where
+ * many touch the same rows.
+ */
+export function serializationFailures(failure: Failure): Finding[] {
+  const {rollbacks, aborted, context} = failure;
+  const {rollbacks_per_second, rollback_ratio} = thresholds;
+  const isFailing =
+    rollbacks.ratio >= rollback_ratio.warning &&
+    (aborted.size > 0 || (rollbacks.unasked_per_second ?? 0) >= rollbacks_per_second.warning);
+  // The log knows the error.
+  if (!isFailing || recentErrors(context, rollbacks.datname).length > 0) return [];
+  const pools = [...workingPools(failure), ...poolsOfKeys(aborted)];
+  const strict = distinct(pools).flatMap(pool => {
+    const how = isolationOf(pool, failure);
+    return how === null ? [] : {pool, how};
+  });
+  const [first] = strict;
+  if (first === undefined) return [];
+  const names = strict.map(({pool}) => pool);
+  return [
+    {
+      ...failing(failure, names),
+      recipe: 'serialization-failures',
+      severity: severityOf(failure),
+      summary: `${namesOf(names)}: ${rateOf(failure)}; its transactions are ${first.how}: they conflict with each other (40001)`,
+      evidence: {...evidenceOf(failure), isolation: first.how},
+      cause: 'serialization-failures',
+      explains: [databaseSubject(failure)],
+      confidence: 'likely',
+      reasons: [
+        ...signsOf(failure),
+        'A SERIALIZABLE or REPEATABLE READ transaction fails (40001) when another has changed what it read or writes. The error itself is in the server log only.',
+      ],
+      acts: [
+        advice('retry 40001 in the application, the whole transaction; keep these transactions short', {
+          frees: null,
+          costs: 'a change of the application; ending sessions would not help',
+        }),
+        advice('let transactions of this kind queue: SELECT ... FOR UPDATE in READ COMMITTED', {
+          frees: null,
+          costs: 'a change of the application; they wait instead of failing',
+        }),
+      ],
+    },
+  ];
+}
+
+const strictLevel = /serializable|repeatable read/i;
+
+/** `SERIALIZABLE (default_transaction_isolation, set for role seats)`; null: as far as is seen, READ COMMITTED. */
+function isolationOf({application_name, usename}: Pool, {rollbacks, context}: Failure): string | null {
+  const {snapshot, facts} = context;
+  const {datname} = rollbacks;
+  const name = 'default_transaction_isolation';
+  const override = effectiveOverride(facts.setting_overrides ?? [], {role: usename, database: datname, name});
+  if (override !== null && strictLevel.test(override.value))
+    return `${override.value.toUpperCase()} (${name}, set for ${describeWhere(override)})`;
+  const own = snapshot.backends.filter(
+    each =>
+      each.datname === datname && each.usename === usename && each.application_name === application_name,
+  );
+  const counted = snapshot.statements.filter(
+    each => each.datname === datname && each.usename === usename && (each.rates?.calls_per_second ?? 0) > 0,
+  );
+  const begins = [...own, ...counted].flatMap(
+    ({query}) =>
+      /^\s*(?:begin|start|set)\b.*isolation\s+level\s+(serializable|repeatable\s+read)/i.exec(query ?? '') ??
+      [],
+  );
+  return begins[1]?.toUpperCase() ?? null;
 }
 
 /** Fewer are not what makes most of the transactions fail. */

@@ -1,15 +1,16 @@
+import type {PoolSample} from '../../../model/assessment.ts';
 import type {Finding} from '../../../model/recipe.ts';
 import type {SettingOverride} from '../../../model/recipe-data.ts';
 import type {Backend} from '../../../model/snapshot.ts';
-import {groupBy} from '../../group-by.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {describeWhere, effectiveOverride} from '../../roles/role-settings.ts';
-import {poolName} from '../context.ts';
-import {poolKey} from '../sample.ts';
+import {poolName, sessionsByPool} from '../context.ts';
+import {poolIn, poolKey} from '../sample.ts';
 import {databaseSubject, evidenceOf, type Failure, failing, rateOf, signsOf} from './failing-part.ts';
+import {recentOf} from './failing-signs.ts';
 import {resetActs, settingSubject} from './settings.ts';
 
-/** Statements that a setting of their role or database makes fail: a timeout of a moment. */
+/** Statements and sessions that a setting of their role or database makes fail: a timeout of a moment. */
 export function roleSettings(failure: Failure): Finding[] {
   const {context, rollbacks} = failure;
   const {snapshot, facts} = context;
@@ -19,26 +20,34 @@ export function roleSettings(failure: Failure): Finding[] {
     rollbacks.ratio >= thresholds.rollback_ratio.warning &&
     (unasked >= thresholds.rollbacks_per_second.warning || failure.aborted.size > 0);
   if (overrides.length === 0 || !isFailing) return [];
-  const pools = groupBy(
-    snapshot.backends.filter(({datname}) => datname === rollbacks.datname),
-    poolKey,
-  );
-  return [...pools.values()].flatMap(sessions => {
-    const [first] = sessions;
-    if (first === undefined || first.usename === null) return [];
-    const of = {role: first.usename, database: rollbacks.datname};
-    const timeout = timeoutNames
-      .flatMap(name => effectiveOverride(overrides, {...of, name}) ?? [])
-      .find(({value}) => isShort(value));
-    if (timeout === undefined || !hasFailed(first, failure)) return [];
-    return findingOf(failure, sessions, {
+  // One whose sessions are ended again and again may have none in this reading.
+  const pools = recentOf(context.samples)
+    .flatMap(sample => sample.pools)
+    .filter(({datname}) => datname === rollbacks.datname);
+  const now = sessionsByPool(snapshot);
+  return [...new Map(pools.map(pool => [poolKey(pool), pool])).values()].flatMap(pool => {
+    const part = {failure, pool, sessions: now.get(poolKey(pool)) ?? []};
+    const override = (name: string) =>
+      effectiveOverride(overrides, {role: pool.usename, database: rollbacks.datname, name});
+    const idle = override('idle_in_transaction_session_timeout');
+    if (idle !== null && areEnded(part, idle.value))
+      return findingOf(part, {
+        override: idle,
+        text: `sessions of ${poolName(pool)} are ended inside their transactions (25P03)`,
+        works: 'wait inside a transaction as long as they need',
+      });
+    const timeout = timeoutNames.flatMap(name => override(name) ?? []).find(({value}) => isShort(value));
+    if (timeout === undefined || part.sessions.length === 0 || !hasFailed(pool, failure)) return [];
+    return findingOf(part, {
       override: timeout,
-      cause: 'short-timeout',
-      text: `statements of ${poolName(first)} are cancelled (${sqlstates[timeout.name]})`,
+      text: `statements of ${poolName(pool)} are cancelled (${sqlstates[timeout.name]})`,
       works: 'run as long as they need',
     });
   });
 }
+
+/** An application of the failing database, with its sessions now. */
+type Part = {failure: Failure; pool: PoolSample; sessions: readonly Backend[]};
 
 const sqlstates: Record<string, string> = {
   statement_timeout: '57014',
@@ -47,16 +56,40 @@ const sqlstates: Record<string, string> = {
 };
 const timeoutNames = Object.keys(sqlstates);
 
-/** `1ms`, `500`; without a unit milliseconds. 0 is no timeout. */
 function isShort(value: string): boolean {
-  const [, amount, unit = 'ms'] = /^\s*(\d+(?:\.\d+)?)\s*(us|ms|s)?\s*$/.exec(value) ?? [];
-  const ms = Number(amount ?? 0) * ({us: 0.001, ms: 1, s: 1000}[unit] ?? 1);
+  const ms = timeoutMs(value);
   return ms > 0 && ms <= thresholds.short_statement_timeout_ms.warning;
 }
 
+/** `1ms`, `500`; without a unit milliseconds. 0 is no timeout. */
+function timeoutMs(value: string): number {
+  const [, amount, unit = 'ms'] = /^\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min)?\s*$/.exec(value) ?? [];
+  return Number(amount ?? 0) * ({us: 0.001, ms: 1, s: 1000, min: 60_000}[unit] ?? 1);
+}
+
+/** The pool opens sessions again and again, none is idle in a transaction for longer than that, and some are. */
+function areEnded({failure, pool, sessions}: Part, value: string): boolean {
+  const limit_ms = timeoutMs(value);
+  if (limit_ms === 0) return false;
+  const pools = recentOf(failure.context.samples).flatMap(sample => poolIn(sample, poolKey(pool)) ?? []);
+  const opened = pools.slice(1).filter(({begun}) => begun > 0).length;
+  const isOverLimit = sessions.some(
+    ({state, state_age_ms}) =>
+      state?.startsWith('idle in transaction') === true && (state_age_ms ?? 0) > limit_ms + overdue_ms,
+  );
+  return (
+    !isOverLimit &&
+    opened >= Math.max(2, pools.length / 3) &&
+    pools.some(({idle_in_transaction}) => idle_in_transaction > 0)
+  );
+}
+
+/** Of a session whose end is under way. */
+const overdue_ms = 1000;
+
 /** There is a sign of its errors: a statement that never completed, or aborted transactions. */
 function hasFailed(
-  {application_name, usename}: Backend,
+  {application_name, usename}: PoolSample,
   {statements, aborted}: Pick<Failure, 'statements' | 'aborted'>,
 ): boolean {
   return (
@@ -66,22 +99,20 @@ function hasFailed(
 }
 
 function findingOf(
-  failure: Failure,
-  sessions: readonly Backend[],
-  {override, cause, text, works}: {override: SettingOverride; cause: string; text: string; works: string},
+  {failure, pool, sessions}: Part,
+  {override, text, works}: {override: SettingOverride; text: string; works: string},
 ): Finding[] {
-  const [first] = sessions;
-  if (first === undefined) return [];
-  const {application_name, usename} = first;
+  const {application_name, usename} = pool;
   const after = override.set_at ?? null;
   const held = sessions.filter(({backend_start}) => after === null || (backend_start ?? '') > after);
   // The role does not show what a session set for itself; those begun before the setting have the old value.
-  if (held.length === 0) return [];
-  const acts = resetActs({override, held: [...held], application_name, after}, works);
+  if (sessions.length > 0 && held.length === 0) return [];
+  const all = resetActs({override, held, application_name, after}, works);
+  const acts = held.length === 0 ? all.slice(-1) : all;
   return [
     {
-      ...failing(failure, [{application_name, usename: usename ?? ''}]),
-      recipe: acts[0]?.recipe ?? cause,
+      ...failing(failure, [{application_name, usename}]),
+      recipe: acts[0]?.recipe ?? 'short-timeout',
       severity: failure.rollbacks.ratio >= thresholds.rollback_ratio.critical ? 'critical' : 'warning',
       summary: `${text}: ${override.name} = ${override.value} is set for ${describeWhere(override)}; ${rateOf(failure)}`,
       evidence: {
@@ -91,7 +122,7 @@ function findingOf(
         held_sessions: held.length,
       },
       params: acts[0]?.params ?? {},
-      cause,
+      cause: 'short-timeout',
       explains: [settingSubject(override), databaseSubject(failure)],
       confidence: 'likely',
       reasons: [

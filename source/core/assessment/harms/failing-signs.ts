@@ -22,6 +22,9 @@ export type UncountedStatement = {
   query: string;
   application_name: string;
   usename: string;
+  query_id: string;
+  /** Completed calls, of all time. */
+  calls: number;
   /** Begun in that many sessions that were looked at. */
   seen: number;
   /** False: it may be counted among the statements that were not read. */
@@ -38,7 +41,7 @@ export function rollbacksOf(context: Context): Rollbacks[] {
     .sort((a, b) => b.per_second - a.per_second);
 }
 
-const quietMs = 10_000;
+export const quietMs = 10_000;
 
 function rollbacksIn(datname: string, context: Context): Rollbacks | null {
   const readings = countersOf(datname, context.samples);
@@ -131,12 +134,17 @@ export function uncountedStatements(datname: string, context: Context): Uncounte
   const [from, to] = [readings[0], readings.at(-1)];
   if (from === undefined || to === undefined || from === to || isLossy(snapshot)) return [];
   const dbid = snapshot.backends.find(backend => backend.datname === datname)?.datid ?? '';
-  const callsAt = (index: number, queryid: string) =>
-    (samples[index]?.statements ?? [])
-      .filter(each => each.queryid === queryid && each.id.split('/')[1] === dbid)
-      .reduce((sum, {calls}) => sum + calls, 0);
+  const userids = new Map(snapshot.backends.map(({usename, usesysid}) => [usename, usesysid]));
+  /** Of the role, which may be the only one to which it fails; of all, if it never completed as this one: SET ROLE. */
+  const callsAt = (index: number, {query_id, usename}: {query_id: string; usename: string}) => {
+    const all = (samples[index]?.statements ?? []).filter(
+      each => each.queryid === query_id && each.id.split('/')[1] === dbid,
+    );
+    const own = all.filter(({id}) => id.split('/')[0] === userids.get(usename));
+    return (own.length > 0 ? own : all).reduce((sum, {calls}) => sum + calls, 0);
+  };
   const written = new Map<string, string>();
-  const found = new Map<string, Omit<UncountedStatement, 'is_certain'> & {query_id: string}>();
+  const found = new Map<string, Omit<UncountedStatement, 'is_certain' | 'calls'>>();
   for (const {begun} of samples.slice(from + 1, to + 1)) {
     for (const {query_id, application_name, usename, count, writes, ...of} of begun) {
       if (of.datname !== datname) continue;
@@ -147,15 +155,17 @@ export function uncountedStatements(datname: string, context: Context): Uncounte
       else found.set(key, {query_id, application_name, usename, seen: count, query: ''});
     }
   }
-  return [...found.values()].flatMap(({query_id, ...each}) => {
+  return [...found.values()].flatMap(each => {
+    const {query_id} = each;
     const query = textOf(query_id, snapshot) ?? written.get(query_id) ?? null;
     const running = snapshot.backends.filter(
       backend => backend.query_id === query_id && backend.state === 'active',
     ).length;
     const seen = each.seen - running;
-    const isCounted = callsAt(to, query_id) !== callsAt(from, query_id);
+    const calls = callsAt(to, each);
+    const isCounted = calls !== callsAt(from, each);
     if (query === null || isCounted || seen < leastSeen) return [];
-    return [{...each, query, seen, is_certain: isComplete(snapshot) || callsAt(to, query_id) > 0}];
+    return [{...each, query, seen, calls, is_certain: isComplete(snapshot) || calls > 0}];
   });
 }
 
@@ -164,12 +174,13 @@ function isLossy({statements, statements_info}: Snapshot): boolean {
   return statements.length === 0 || statements_info === null || statements_info.is_evicting;
 }
 
-/** poolctl's own statements are counted by the server but are not listed. */
+/** poolctl's own statements are counted by the server but are not listed; in older recordings it is not said how many. */
 const mostOwn = 20;
 
 /** The sampler reads the costliest statements only, if there are many. */
 function isComplete({statements, statements_info}: Snapshot): boolean {
-  return (statements_info?.entries ?? 0) <= statements.length + mostOwn;
+  const {entries = 0, own_entries = mostOwn} = statements_info ?? {};
+  return entries <= statements.length + own_entries;
 }
 
 /** Of what is counted under its own id: EXECUTE is counted under the id of its statement, FETCH when its cursor closes. */

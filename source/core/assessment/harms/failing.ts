@@ -1,7 +1,7 @@
 import type {Finding} from '../../../model/recipe.ts';
 import type {Context} from '../context.ts';
 import {deadlocksPerSecond} from './failing-deadlocks.ts';
-import {unknownErrors} from './failing-errors.ts';
+import {serializationFailures, unknownErrors} from './failing-errors.ts';
 import {
   databaseSubject,
   distinct,
@@ -55,7 +55,9 @@ export function examineFailing(context: Context): Finding[] {
     const caused = [...fullColumns(failure), ...readOnly(failure), ...roleSettings(failure)];
     // Each deadlock rolls back: a finding of its own (failing-deadlocks.ts).
     const areDeadlocks = deadlocksPerSecond(datname, recentOf(context.samples)) * 2 >= rollbacks.per_second;
-    return caused.length > 0 || areDeadlocks ? caused : unknownErrors(failure);
+    if (caused.length > 0 || areDeadlocks) return caused;
+    const conflicts = serializationFailures(failure);
+    return conflicts.length > 0 ? conflicts : unknownErrors(failure);
   });
 }
 

@@ -2,10 +2,12 @@ import type {Examine} from '../context.ts';
 import {examineChatty} from './chatty.ts';
 import {examineFailing} from './failing.ts';
 import {examineDeadlocks} from './failing-deadlocks.ts';
+import {examineUncounted} from './failing-uncounted.ts';
 import {examineUnplanned} from './failing-unplanned.ts';
 import {examineForeignKeys} from './foreign-key.ts';
 import {examineHorizon} from './horizon.ts';
 import {examineInstances} from './instances.ts';
+import {examineLogins} from './logins.ts';
 import {examineLongStatements} from './long-statements.ts';
 import {examineLwlocks} from './lwlocks.ts';
 import {examinePooler} from './pooler.ts';
@@ -20,7 +22,9 @@ import {examineWrites} from './writes.ts';
 export const examinations: readonly Examine[] = [
   examineFailing,
   examineDeadlocks,
+  examineUncounted,
   examineUnplanned,
+  examineLogins,
   examineHorizon,
   examineSlow,
   examineChatty,

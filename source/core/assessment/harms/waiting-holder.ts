@@ -181,7 +181,7 @@ export const explainRunning: Explain = (jam, context) => {
     cause: 'running-blocker',
     subject: subjectOf(backend.pid),
     summary: `${describeRoot(root)} holds ${lockOf(jam)}; ${waitForIt(jam)}`,
-    acts: isBrief ? [waitAct, release] : [release, waitAct],
+    acts: [...(isBrief ? [waitAct, release] : [release, waitAct]), ...concurrently(backend.query)],
     confidence: 'certain',
     reasons: [
       `Its transaction has been open for ${formatAge(backend.xact_age_ms)}; its locks are released when the transaction ends.`,
@@ -192,6 +192,24 @@ export const explainRunning: Explain = (jam, context) => {
     ],
   };
 };
+
+/** The same without the lock that the others wait for. */
+function concurrently(query: string | null): Act[] {
+  const [, what] =
+    /^\s*(refresh\s+materialized\s+view|reindex|create\s+(?:unique\s+)?index|drop\s+index)\b(?!.*\bconcurrently\b)/is.exec(
+      query ?? '',
+    ) ?? [];
+  if (what === undefined) return [];
+  const name = what.replaceAll(/\s+/g, ' ').toUpperCase();
+  return [
+    advice(
+      `next time: ${name} CONCURRENTLY`,
+      /^refresh/i.test(name)
+        ? 'slower, and the view needs a unique index; readers go on'
+        : 'slower, and not inside a transaction; reads and writes go on',
+    ),
+  ];
+}
 
 /** Sessions wait, and nothing that can be seen holds what they wait for. */
 export function unexplained(jam: Jam): Explanation {

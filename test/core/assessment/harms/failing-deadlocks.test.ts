@@ -14,6 +14,15 @@ it('examineDeadlocks counts them over the window', () => {
   expect(examineDeadlocks(contextOf(12, reading))).toEqual([]);
 });
 
+it('goes soon after the last of many, later after one of few', () => {
+  const until = (last: number, every: number) => (index: number) => ({
+    database: {deadlocks: Math.floor(Math.min(index, last) / every)},
+  });
+  expect(examineDeadlocks(contextOf(30, until(20, 1)))).toHaveLength(1);
+  expect(examineDeadlocks(contextOf(33, until(20, 1)))).toEqual([]);
+  expect(examineDeadlocks(contextOf(33, until(20, 4)))).toHaveLength(1);
+});
+
 it('frequent deadlocks explain the waits and the rollbacks', () => {
   const context = contextOf(12, index => ({
     ...failing(index),

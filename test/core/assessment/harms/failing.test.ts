@@ -5,6 +5,8 @@ import {createBackend, createStatement} from '../../../helpers/snapshot.ts';
 import {counted, failing, insert, session} from './failing-readings.ts';
 import {contextOf, createSequence, createWriteState, type Reading} from './readings.ts';
 
+const serializable = {name: 'default_transaction_isolation', value: 'serializable'};
+
 const readOnly = {name: 'default_transaction_read_only', value: 'on'};
 
 describe('examineFailing', () => {
@@ -48,6 +50,61 @@ describe('examineFailing', () => {
         recipe: 'reset-role-setting',
         params: {setting: override.name, role: 'shop_app', recycle: 'yes', application: 'ingest'},
       });
+  });
+
+  it.each([
+    [
+      'ALTER ROLE',
+      {setting_overrides: [{...serializable, role: 'shop_app', database: null}]},
+      insert,
+      /^ingest\/shop_app: .*SERIALIZABLE \(default_transaction_isolation, set for role shop_app\)/,
+    ],
+    [
+      'its BEGIN',
+      {},
+      'BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ',
+      /its transactions are REPEATABLE READ: /,
+    ],
+  ])('knows transactions that conflict by %s', (_, facts, query, summary) => {
+    const reading = (index: number): Reading => ({
+      ...failing(index),
+      backends: [
+        session(1, query),
+        session(2, insert, {state: 'idle in transaction (aborted)', state_age_ms: 10}),
+      ],
+    });
+    expect(examineFailing(contextOf(10, reading, facts))).toMatchObject([
+      {cause: 'serialization-failures', summary: expect.stringMatching(summary)},
+    ]);
+  });
+
+  it('knows by the setting of its role that sessions are ended inside their transactions', () => {
+    const facts = {
+      setting_overrides: [
+        {name: 'idle_in_transaction_session_timeout', value: '2s', role: 'shop_app', database: null},
+      ],
+    };
+    const ended =
+      (idle_ms: number, isOld: boolean) =>
+      (index: number): Reading => ({
+        ...failing(index),
+        backends: [
+          session(isOld ? 1 : 1 + index, insert, {
+            ...{state: 'idle in transaction', state_age_ms: idle_ms, query_age_ms: idle_ms},
+            backend_age_ms: isOld ? 90_000 : 500,
+          }),
+        ],
+      });
+    const causes = (reading: (index: number) => Reading) =>
+      examineFailing(contextOf(10, reading, facts)).map(({cause, summary}) => `${cause}: ${summary}`);
+    expect(causes(ended(400, false))).toEqual([
+      expect.stringMatching(
+        /^short-timeout: sessions of ingest\/shop_app are ended inside their transactions \(25P03\): idle_in_transaction_session_timeout = 2s is set for role shop_app/,
+      ),
+    ]);
+    // Its sessions last, or one is idle for longer: the setting does not reach them.
+    for (const reading of [ended(400, true), ended(9000, false)])
+      expect(causes(reading)).not.toContainEqual(expect.stringMatching(/^short-timeout/));
   });
 
   it('names a role that became read-only, from when, and which clients', () => {

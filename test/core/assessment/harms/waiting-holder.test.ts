@@ -95,6 +95,15 @@ describe('other holders', () => {
     ]);
   });
 
+  it.each([
+    ['REFRESH MATERIALIZED VIEW top_pages', 'next time: REFRESH MATERIALIZED VIEW CONCURRENTLY'],
+    ['REINDEX TABLE orders', 'next time: REINDEX CONCURRENTLY'],
+    ['REINDEX INDEX CONCURRENTLY orders_idx', undefined],
+  ])('says how it would not have blocked: %s', (query, title) => {
+    const [finding] = examine(behind({...idle, state: 'active', query, query_age_ms: 180_000}));
+    expect(finding?.acts?.[2]?.title).toBe(title);
+  });
+
   it('promises no rollback of a commit that waits for its standby', () => {
     const [finding] = examine(
       behind({
