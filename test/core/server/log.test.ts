@@ -138,6 +138,52 @@ it('shows no data of a statement', () => {
   ]);
 });
 
+it.each([
+  ['value "47"11" is out of range for type smallint', 'value "?" is out of range for type smallint'],
+  ['"1e999" is out of range for type double precision', '"?" is out of range for type double precision'],
+  ['syntax error at or near "Brien"', 'syntax error at or near "?"'],
+  [
+    `unterminated quoted string at or near "'Smith, card 4111 1111"`,
+    'unterminated quoted string at or near "?"',
+  ],
+  ['invalid input syntax for type json: "{"ssn": "123-45', 'invalid input syntax for type json: "?"'],
+  ['value "Smith "', 'value "?"'],
+  [
+    'duplicate key value violates unique constraint "users_email_key"',
+    'duplicate key value violates unique constraint "users_email_key"',
+  ],
+  ['relation "orders" does not exist', 'relation "orders" does not exist'],
+  ['could not open file "base/1/2": No such file', 'could not open file "base/1/2": No such file'],
+])('shows of %s no data', (message, expected) => {
+  expect(summarise(`${begin(1)}ERROR:  ${message}\n`).errors).toMatchObject([{message: expected}]);
+});
+
+it('shows no data of the context of a deadlock', () => {
+  const {deadlocks} = summarise(
+    [
+      `${begin(7)}ERROR:  deadlock detected`,
+      `${begin(7)}DETAIL:  Process 7 waits for ShareLock on transaction 9; blocked by process 8.`,
+      '\tProcess 8 waits for ShareLock on transaction 5; blocked by process 7.',
+      `${begin(7)}CONTEXT:  while updating tuple (0,1) in relation "users"`,
+      `\tSQL statement "UPDATE "users"`,
+      `\tSET ssn = '123-45-6789'"`,
+      '\tPL/pgSQL function transfer(integer) line 3 at SQL statement',
+      `\tCOPY users, line 2, column ssn: "987-65"`,
+      '',
+    ].join('\n'),
+  );
+  expect(deadlocks).toMatchObject([
+    {
+      context: [
+        'while updating tuple (0,1) in relation "users"',
+        'SQL statement "UPDATE "users"\nSET ssn = ?"',
+        'PL/pgSQL function transfer(integer) line 3 at SQL statement',
+        'COPY users, line 2, column ssn: "?"',
+      ].join('\n'),
+    },
+  ]);
+});
+
 it('takes no comma of a message for a CSV record', () => {
   const list = Array.from({length: 40}, (_, at) => at).join(',');
   expect(summarise(`${begin(1)}ERROR:  too many, ${list}\n`).errors).toMatchObject([{pid: 1}]);

@@ -103,14 +103,22 @@ function withoutNumbers(message: string): string {
   return message.replace(/\d+/g, '0').slice(0, longestMessage);
 }
 
-/** What a client sent: `invalid input syntax for type integer: "7a"`, `value "7" is out of range`. Names of objects remain. */
-const values = /((?:: |\bvalue ))".*"/s;
+/**
+ * What a client sent; names of objects remain. To the end, as the value may contain quotes, and its last one may be cut:
+ * `invalid input syntax for type integer: "7a"`, `syntax error at or near "Brien"`, `value "7" is out of range`, `"1e999" is out of range`.
+ */
+const values = /(: |\bnear |\bvalue )"(?:.*"(?= is out of )|.*)/s;
+const outOfRange = /^".*"(?= is out of )/s;
 
 const longestMessage = 300;
 const longestStatement = 1000;
 
 function shown(text: string): string {
-  return redactSecrets(text.replace(values, '$1"?"')).slice(0, longestMessage);
+  return redactSecrets(withoutValues(text)).slice(0, longestMessage);
+}
+
+function withoutValues(text: string): string {
+  return text.replace(values, '$1"?"').replace(outOfRange, '"?"');
 }
 
 function shownSql(text: string): string {
@@ -120,6 +128,24 @@ function shownSql(text: string): string {
 /** `Process 7 waits for ShareLock on transaction 9; blocked by process 8.` (DeadLockReport in deadlock.c) */
 const waitLine = /^Process (\d+) waits for (.+); blocked by process (\d+)\.$/;
 const statementLine = /^Process (\d+): (.*)$/;
+
+/** Where a part of a CONTEXT begins (spi.c, pl_exec.c, functions.c, lmgr.c, copyfrom.c); a statement in it may have several lines. */
+const contextPart =
+  /^(?:SQL (?:statement|expression|function) "|PL\/\w+ |while \w+ing (?:index )?tuple \(\d+,\d+\) in relation "|COPY \S+, line \d+)/;
+const contextSql = /^(SQL (?:statement|expression) |PL\/pgSQL assignment )"(.*?)"?$/s;
+
+function shownContext(context: string): string {
+  const parts: string[] = [];
+  for (const line of context.split('\n')) {
+    if (parts.length === 0 || contextPart.test(line)) parts.push(line);
+    else parts.push(`${parts.pop()}\n${line}`);
+  }
+  const shownParts = parts.map(part => {
+    const [, kind, sql = ''] = contextSql.exec(part) ?? [];
+    return kind === undefined ? withoutValues(shownStatement(part)) : `${kind}"${shownSql(sql)}"`;
+  });
+  return redactSecrets(shownParts.join('\n')).slice(0, longestMessage);
+}
 
 function readDeadlock({at, detail, context}: LogEntry): LoggedDeadlock[] {
   const processes: LoggedDeadlock['processes'] = [];
@@ -147,7 +173,7 @@ function readDeadlock({at, detail, context}: LogEntry): LoggedDeadlock[] {
     {
       at,
       processes: processes.map(each => ({...each, statement: each.statement && shownSql(each.statement)})),
-      context: context && shown(context),
+      context: context && shownContext(context),
     },
   ];
 }
