@@ -61,12 +61,14 @@ function plan(_snapshot: Snapshot, params: ParameterValues, {replication}: Recip
 
 /**
  * A slot has no oid. It is the same one if it is not in use and still stands where it stood: restart_lsn, xmin and catalog_xmin
- * move as soon as a consumer connects, and a new slot of the same name begins elsewhere.
+ * move as soon as a consumer connects, and a new slot of the same name begins elsewhere, a physical one only after the next
+ * checkpoint. From 17 on it also has no consumer since the same moment, to the microsecond.
  */
-function dropStep({name, kind, plugin, restart_lsn, xmin, catalog_xmin}: ReplicationSlot): SqlStep {
+function dropStep(slot: ReplicationSlot): SqlStep {
+  const {name, kind, plugin, restart_lsn, xmin, catalog_xmin, inactive_since = null} = slot;
   const isSame =
-    's.slot_name = $1 AND s.slot_type = $2 AND s.plugin IS NOT DISTINCT FROM $3 AND s.restart_lsn IS NOT DISTINCT FROM $4::pg_lsn AND s.xmin::text IS NOT DISTINCT FROM $5 AND s.catalog_xmin::text IS NOT DISTINCT FROM $6';
-  const values = [name, kind, plugin, restart_lsn, xmin, catalog_xmin];
+    "s.slot_name = $1 AND s.slot_type = $2 AND s.plugin IS NOT DISTINCT FROM $3 AND s.restart_lsn IS NOT DISTINCT FROM $4::pg_lsn AND s.xmin::text IS NOT DISTINCT FROM $5 AND s.catalog_xmin::text IS NOT DISTINCT FROM $6 AND (pg_catalog.to_jsonb(s) ->> 'inactive_since')::timestamptz IS NOT DISTINCT FROM $7::timestamptz";
+  const values = [name, kind, plugin, restart_lsn, xmin, catalog_xmin, inactive_since];
   return {
     kind: 'sql',
     title: `drop replication slot ${name}`,

@@ -102,6 +102,8 @@ export type ReplicationSlot = {
   restart_lsn: string | null;
   xmin: string | null;
   catalog_xmin: string | null;
+  /** PG17+: since when it has no consumer, exactly; absent in older recordings. */
+  inactive_since?: string | null;
 };
 
 /** A table partitioned by ranges of time, without a partition for now: rows of now are refused (23514). */

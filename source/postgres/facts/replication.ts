@@ -36,6 +36,7 @@ SELECT /* poolctl */ r.slot_name::text AS name, r.slot_type AS kind, r.database:
   r.wal_status, r.safe_wal_size AS safe_wal_bytes, r.temporary AS is_temporary,
   r.restart_lsn::text, r.xmin::text, r.catalog_xmin::text,
   (extract(epoch FROM now() - (to_jsonb(r) ->> 'inactive_since')::timestamptz) * 1000)::float8 AS inactive_ms,
+  to_char((to_jsonb(r) ->> 'inactive_since')::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS inactive_since,
   to_jsonb(r) ->> 'invalidation_reason' AS invalidation_reason
 FROM pg_replication_slots r
 ORDER BY retained_bytes DESC NULLS LAST, r.slot_name
