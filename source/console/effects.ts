@@ -214,7 +214,7 @@ async function loadDiagnosisDataLazily(
   if (due === 'all')
     return {kind: 'diagnosis-data', at_ms, diagnosisData: await loadDiagnosisData(recipes, loadData)};
   const loaded = await loadFacts(loadData, due);
-  return due === 'facts' ? {kind: 'facts', at_ms, ...loaded} : {kind: 'pooler', ...loaded};
+  return {kind: due, at_ms, ...loaded};
 }
 
 /**

@@ -10,7 +10,7 @@ export type Pooler = {
   /** Without the admin console itself, as the pools. */
   databases: PoolerDatabase[];
   pools: PoolerPool[];
-  /** At most 500, those that wait first; null: it has too many to read them all. */
+  /** At most 500, the longest wait first; those with a server connection are kept before those that wait. null: it has too many to read them all. */
   clients: PoolerClient[] | null;
   servers: PoolerServer[];
 };

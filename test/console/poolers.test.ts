@@ -1,13 +1,19 @@
 import {expect, it} from 'vitest';
 import controlPgBouncer from '../../recipes/control-pgbouncer.ts';
 import {noDiagnosisData, withFacts} from '../../source/core/recipe/diagnose.ts';
-import type {PoolerReading} from '../../source/model/pooler.ts';
+import type {Pooler, PoolerReading} from '../../source/model/pooler.ts';
+import type {Backend} from '../../source/model/snapshot.ts';
 import {createPooler} from '../helpers/pooler.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
 import {open, play, press, read, rowsOf, screenOf} from './played.ts';
 
 /** The second reading knows what PgBouncer said after the first. */
-function watching(columns: number, rows: number, reading: PoolerReading) {
+function watching(
+  columns: number,
+  rows: number,
+  reading: PoolerReading,
+  {read_at = '2026-01-01T00:02:01Z', ...session}: Partial<Backend> & {read_at?: string} = {},
+) {
   const backends = [11, 12, 13].map(pid =>
     createBackend({
       pid,
@@ -16,6 +22,7 @@ function watching(columns: number, rows: number, reading: PoolerReading) {
       state: 'idle in transaction',
       client_addr: '10.0.0.2',
       datname: 'shop_app',
+      ...session,
     }),
   );
   const at = (second: number) =>
@@ -24,7 +31,7 @@ function watching(columns: number, rows: number, reading: PoolerReading) {
   return play(
     open(columns, rows, {recipes: [controlPgBouncer]}),
     at(1),
-    {kind: 'diagnosis-data', at_ms: 0, diagnosisData},
+    {kind: 'diagnosis-data', at_ms: Date.parse(read_at), diagnosisData},
     at(2),
   ).state;
 }
@@ -54,7 +61,7 @@ it("Enter on a pool says whose its server connections are, and a session's page 
   expect(page).toMatch(/leads to +shop_app at 10\.0\.0\.1:5432/);
   expect(page).toMatch(/prepared +max_prepared_statements is 200.*drop pgbouncer=true/);
   expect(page).toMatch(/11 +idle in transaction for .*; web, 10\.0\.0\.7:4002/);
-  expect(page).toMatch(/12 +idle in transaction for .*; no client has it/);
+  expect(page).toMatch(/12 +idle in transaction for .*; its client was not read/);
   expect(page).toMatch(/10\.0\.0\.7:4001 +web, waiting for 4\.10s/);
   const sessions = rowsOf(press(state, '2'));
   const row = (pid: number) => sessions.find(each => new RegExp(`^>? +${pid} `).test(each));
@@ -83,4 +90,36 @@ it('r on a pool opens its finding, or the recipe set to its database', () => {
     recipe: 'control-pgbouncer',
     params: {database: 'shop'},
   });
+});
+
+it.each([
+  ['a transaction began', {xact_start: '2026-01-01T00:02:01.500000Z'}],
+  ['a statement outside of one ended', {xact_start: null, state_change: '2026-01-01T00:02:01.500000Z'}],
+])('names no client of a session in which %s after PgBouncer was read', (_name, session) => {
+  const state = press(watching(160, 50, known, session), '2');
+  expect(rowsOf(state).find(row => /^>? +11 /.test(row))).toContain('(pooler)');
+  expect(screenOf(press(state, 'enter'))).toMatch(
+    /PgBouncer +a server connection .*; its client was not read/,
+  );
+});
+
+it('names the client of a transaction that goes on, by either name', () => {
+  const session = {xact_start: '2026-01-01T00:02:00Z', state_change: '2026-01-01T00:02:01.500000Z'};
+  const pooler = createPooler();
+  const clients = pooler.clients?.map(client => ({...client, application_name: 'earlier'})) ?? null;
+  const state = press(watching(160, 50, {pooler: {...pooler, clients}, problem: null}, session), '2');
+  const row = (at: typeof state) => rowsOf(at).find(each => /^>? +11 /.test(each));
+  expect(row(state)).toMatch(/ web .* 10\.0\.0\.7 /);
+  for (const name of ['web', 'earlier'])
+    expect(row(press(state, '/', ...`application=${name}`, 'enter'))).toContain('10.0.0.7');
+  expect(row(press(state, '/', ...'application=other', 'enter'))).toBeUndefined();
+});
+
+it('claims nothing of clients and server connections that were not read', () => {
+  const page = (changes: Partial<Pooler>) =>
+    screenOf(press(watching(160, 50, {pooler: createPooler(changes), problem: null}), '8', 'j', 'enter'));
+  expect(page({clients: null})).toMatch(/11 +idle in transaction for .*; its client was not read/);
+  const cut = page({clients: [], servers: []});
+  expect(cut).toMatch(/2 server connections, not among those that were read/);
+  expect(cut).toMatch(/clients\n +not among those that were read/);
 });

@@ -1,6 +1,6 @@
 import {
+  type PoolerLink,
   type PoolerQueue,
-  poolerLinks,
   poolerPoolName,
   preparedStatementAdvice,
 } from '../../core/pool/pooler.ts';
@@ -19,13 +19,15 @@ import {
   WhatCanBeDone,
 } from '../components/prose.tsx';
 import {Text} from '../components/text.tsx';
-import {paramsOfPooler, poolerOf, poolerRole} from '../rows/poolers.ts';
+import {paramsOfPooler, poolerOf, poolerRole, shownLinks} from '../rows/poolers.ts';
 
 /** A pool of PgBouncer: the verdict, its server connections as the server sees them, and its clients. */
 export function PoolerDetail({id}: {id: string}) {
-  const {assessment, snapshot} = useConsole(state => ({
+  const {assessment, snapshot, past, pooler_of_ms} = useConsole(state => ({
     assessment: state.assessment,
     snapshot: state.snapshot,
+    past: state.past,
+    pooler_of_ms: state.pooler_of_ms,
   }));
   const queue = poolerOf({assessment, snapshot}, id);
   const isFound = useConsole(({findings}) => findings.some(({subject}) => subject === id));
@@ -39,7 +41,7 @@ export function PoolerDetail({id}: {id: string}) {
     );
   const {pool, sessions, verdict, reason} = queue;
   const name = poolerPoolName(pool);
-  const links = poolerLinks(pooler, snapshot.backends);
+  const links = shownLinks({assessment, snapshot, past, pooler_of_ms});
   const clients = (pooler.clients ?? []).filter(client => poolerPoolName(client) === name);
   const prepared = preparedStatementAdvice(pooler);
   return (
@@ -52,23 +54,22 @@ export function PoolerDetail({id}: {id: string}) {
       <WhatCanBeDone value={isFound ? 'the finding about it, with what answers it' : recipeText(queue)} />
       <BlankRow />
       <Heading>server connections</Heading>
-      {sessions.length === 0 && <Prose text={noSessions(queue)} />}
+      {sessions.length === 0 && <Prose text={noSessions(queue, pooler)} />}
       {sessions.map(session => (
         <PropertyRows
           key={session.pid}
           name={String(session.pid)}
           nameWidth={9}
-          value={describeSession(session, links.get(session.pid) ?? null)}
+          value={describeSession(session, links?.get(session.pid) ?? null)}
         />
       ))}
       <BlankRow />
       <Heading>clients</Heading>
-      {clients.length === 0 && (
-        <Prose text={pooler.clients === null ? 'too many to read them all' : 'none is connected'} />
-      )}
-      {clients.map(client => (
+      {clients.length === 0 && <Prose text={noClients(queue, pooler)} />}
+      {clients.map((client, index) => (
         <PropertyRows
-          key={`${client.client_addr}:${client.client_port}`}
+          // Over a Unix socket all have the same address.
+          key={index}
           name={`${client.client_addr}:${client.client_port}`}
           nameWidth={23}
           value={describeClient(client)}
@@ -83,9 +84,16 @@ function recipeText(queue: PoolerQueue): string {
   return `control-pgbouncer, for ${params.join(' ')}`;
 }
 
-function noSessions({pool}: PoolerQueue): string {
+function noClients({pool}: PoolerQueue, {clients}: Pooler): string {
+  if (clients === null) return 'too many to read them all';
+  return pool.cl_active + pool.cl_waiting === 0 ? 'none is connected' : 'not among those that were read';
+}
+
+function noSessions({pool}: PoolerQueue, {servers}: Pooler): string {
   const count = pool.sv_active + pool.sv_idle + pool.sv_used + pool.sv_tested;
   if (count === 0) return 'none';
+  if (!servers.some(server => server.pid !== null && poolerPoolName(server) === poolerPoolName(pool)))
+    return `${counted(count, 'server connection')}, not among those that were read`;
   return `${counted(count, 'server connection')} that ${count === 1 ? 'is' : 'are'} no session here: it leads to another server, or a pooler is in between`;
 }
 
@@ -127,13 +135,17 @@ function propertiesOf({pool, database}: PoolerQueue, {settings}: Pooler): Proper
   ];
 }
 
-function describeSession(session: Backend, client: PoolerClient | null): string {
+function describeSession(session: Backend, client: PoolerLink): string {
   const {state, state_age_ms, wait_event, wait_event_type} = session;
   const wait =
     wait_event === null || wait_event === 'ClientRead' ? '' : `, waits for ${wait_event_type}:${wait_event}`;
-  const of =
-    client === null ? 'no client has it' : `${nameOf(client)}, ${client.client_addr}:${client.client_port}`;
-  return `${state ?? 'hidden'} for ${formatAge(state_age_ms)}${wait}; ${of}`;
+  return `${state ?? 'hidden'} for ${formatAge(state_age_ms)}${wait}; ${holderOf(client)}`;
+}
+
+function holderOf(client: PoolerLink): string {
+  if (client === null) return 'no client has it';
+  if (client === 'unread') return 'its client was not read';
+  return `${nameOf(client)}, ${client.client_addr}:${client.client_port}`;
 }
 
 function describeClient(client: PoolerClient): string {

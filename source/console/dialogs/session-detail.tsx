@@ -1,28 +1,29 @@
-import {poolerLinks} from '../../core/pool/pooler.ts';
+import type {PoolerLink} from '../../core/pool/pooler.ts';
 import {sessionId} from '../../core/sessions/session.ts';
 import {counted, formatAge} from '../../core/text/format.ts';
-import type {Pooler, PoolerClient} from '../../model/pooler.ts';
+import type {Pooler} from '../../model/pooler.ts';
 import type {Backend} from '../../model/snapshot.ts';
 import {useConsole} from '../components/context.ts';
 import {Page} from '../components/page.tsx';
 import {BlankRow, Heading, Properties, type Property, PropertyRows, Prose} from '../components/prose.tsx';
 import {Text} from '../components/text.tsx';
+import {shownLinks} from '../rows/poolers.ts';
 
 /**
  * Everything known about one session; `detail` is its whole statement and its locks once they have been read. The page
  * stays open when the session ends, and says so.
  */
 export function SessionDetail({id, detail}: {id: string; detail: string[] | null}) {
-  const {backend, blocks, pooler, behind} = useConsole(({snapshot, assessment}) => {
+  const {backend, blocks, pooler, behind} = useConsole(state => {
+    const {snapshot, assessment} = state;
     const backends = snapshot?.backends ?? [];
     const found = backends.find(candidate => sessionId(candidate) === id);
     const blocked = backends.filter(other => found && other.blocked_by.includes(found.pid));
-    const links = assessment?.pooler && poolerLinks(assessment.pooler, backends);
     return {
       backend: found,
       blocks: blocked.map(({pid}) => pid).join(', '),
       pooler: assessment?.pooler,
-      behind: found && links ? links.get(found.pid) : undefined,
+      behind: found && shownLinks(state)?.get(found.pid),
     };
   });
   if (!backend)
@@ -52,9 +53,10 @@ function pinsText({xmin_age, backend_xid}: Backend): string {
 }
 
 /** What has this server connection of PgBouncer now. */
-function behindText({address}: Pooler, client: PoolerClient | null): string {
+function behindText({address}: Pooler, client: PoolerLink): string {
   const of = `a server connection of PgBouncer at ${address}`;
   if (client === null) return `${of}; no client has it now`;
+  if (client === 'unread') return `${of}; its client was not read`;
   const {application_name, client_addr, client_port, database, user} = client;
   return `${of}, pool ${database}/${user}; ${application_name || '(no name)'} at ${client_addr}:${client_port} has it now`;
 }

@@ -1,4 +1,12 @@
-import {type PoolerQueue, type PoolerVerdict, poolerPoolName, poolerQueues} from '../../core/pool/pooler.ts';
+import {
+  type PoolerLink,
+  type PoolerQueue,
+  type PoolerVerdict,
+  poolerLinks,
+  poolerPoolName,
+  poolerQueues,
+} from '../../core/pool/pooler.ts';
+import {poolerEveryMs} from '../../core/recipe/diagnose.ts';
 import {writeText} from '../../core/recipe/parameters.ts';
 import {formatAge} from '../../core/text/format.ts';
 import type {Pooler} from '../../model/pooler.ts';
@@ -52,6 +60,20 @@ export function poolerOf(
   return poolerQueues(assessment.pooler, snapshot.backends).find(queue => poolerId(queue) === id);
 }
 
+/** Its server connections among the sessions on the screen, each with the client that has it; null where no PgBouncer is known. */
+export function shownLinks({
+  assessment,
+  snapshot,
+  past,
+  pooler_of_ms,
+}: Partial<Pick<ConsoleState, 'assessment' | 'past' | 'pooler_of_ms'>> &
+  Pick<ConsoleState, 'snapshot'>): ReadonlyMap<number, PoolerLink> | null {
+  if (!assessment?.pooler || snapshot === null) return null;
+  // What is recorded with a snapshot may be that old.
+  const read_ms = past ? Date.parse(snapshot.at) - poolerEveryMs : (pooler_of_ms ?? null);
+  return poolerLinks(assessment.pooler, snapshot.backends, read_ms);
+}
+
 /** What `control-pgbouncer` takes to mean the database of this pool. */
 export function paramsOfPooler({pool, verdict}: PoolerQueue): ParameterValues {
   return {database: writeText(pool.database), ...(verdict === 'paused' && {action: 'resume'})};
@@ -67,10 +89,10 @@ const verdictRoles: Record<PoolerVerdict, Role> = {
   fine: 'good',
 };
 
-export function poolerRole({verdict, is_harmful, pool}: PoolerQueue): Role {
+export function poolerRole({verdict, is_harmful}: PoolerQueue): Role {
   const role = verdictRoles[verdict];
   // Without clients that have waited for more than a moment nothing is hurt yet.
-  return role === 'danger' && !is_harmful && pool.cl_waiting === 0 ? 'warning' : role;
+  return role === 'danger' && !is_harmful ? 'warning' : role;
 }
 
 const count = (

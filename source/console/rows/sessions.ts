@@ -1,6 +1,6 @@
 import {tagOf} from '../../core/activity/session-load.ts';
 import {thresholds} from '../../core/health/thresholds.ts';
-import {poolerLinks} from '../../core/pool/pooler.ts';
+import type {PoolerLink} from '../../core/pool/pooler.ts';
 import {isWaitingForLock, sessionId} from '../../core/sessions/session.ts';
 import {formatAge} from '../../core/text/format.ts';
 import type {PoolerClient} from '../../model/pooler.ts';
@@ -10,10 +10,11 @@ import {tableOf} from '../state/browsing.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {arrangeRows, type Column, freezeOrder} from './arrange.ts';
 import {oneLine} from './one-line.ts';
+import {shownLinks} from './poolers.ts';
 import {type TagGroup, tagGroupId, tagGroups} from './tag-groups.ts';
 
-/** `behind`: the session is a server connection of PgBouncer, and this client has it now; null: none has. */
-export type SessionRow = Backend & {behind?: PoolerClient | null};
+/** `behind`: the session is a server connection of PgBouncer, and this client has it now. */
+export type SessionRow = Backend & {behind?: PoolerLink};
 
 /** On a narrow terminal who (application, role) outlasts what (statement): `K` ends the session, not the statement. */
 export const sessionColumns: Column<SessionRow>[] = [
@@ -74,6 +75,7 @@ export const sessionColumns: Column<SessionRow>[] = [
     widest: 40,
     priority: 3,
     text: applicationOf,
+    aliases: b => [clientBehind(b)?.application_name].filter(name => typeof name === 'string'),
     sortValue: applicationOf,
   },
   {
@@ -101,7 +103,7 @@ export const sessionColumns: Column<SessionRow>[] = [
     id: 'client',
     isText: true,
     title: 'CLIENT',
-    help: 'its address; of a server connection of PgBouncer the client that has it now, or (pooler)',
+    help: 'its address; of a server connection of PgBouncer the client that has it now, or (pooler): none, or not read',
     width: 15,
     priority: 10,
     text: clientOf,
@@ -156,13 +158,11 @@ export const sessionColumns: Column<SessionRow>[] = [
   },
 ];
 
-export function sessionRows({
-  snapshot,
-  tables,
-  assessment,
-}: Pick<ConsoleState, 'snapshot' | 'tables'> & Partial<Pick<ConsoleState, 'assessment'>>): SessionRow[] {
-  const backends = snapshot?.backends ?? [];
-  const links = assessment?.pooler ? poolerLinks(assessment.pooler, backends) : null;
+export function sessionRows(
+  state: Pick<ConsoleState, 'tables'> & Parameters<typeof shownLinks>[0],
+): SessionRow[] {
+  const backends = state.snapshot?.backends ?? [];
+  const links = shownLinks(state);
   const rows =
     links === null
       ? backends
@@ -170,7 +170,7 @@ export function sessionRows({
           const behind = links.get(backend.pid);
           return behind === undefined ? backend : {...backend, behind};
         });
-  return arrangeRows(rows, tableOf({tables}, 'sessions'), sessionColumns, sessionId);
+  return arrangeRows(rows, tableOf(state, 'sessions'), sessionColumns, sessionId);
 }
 
 /** The groups of the sessions that the filter shows; [] where they are shown one by one. */
@@ -180,14 +180,19 @@ export function sessionGroups(state: Parameters<typeof sessionRows>[0]): TagGrou
   return freezeOrder(tagGroups(sessionRows(state), tag, state.snapshot), frozenOrder, tagGroupId);
 }
 
-/** PgBouncer passes its client's name on; before 1.18 it does not say it itself. */
-function applicationOf({application_name, behind}: SessionRow): string {
-  return behind?.application_name || application_name;
+/** PgBouncer passes its client's name on, and the session is the newer reading. */
+function applicationOf(row: SessionRow): string {
+  return row.application_name || (clientBehind(row)?.application_name ?? '');
 }
 
-function clientOf({client_addr, state, behind}: SessionRow): string {
-  if (behind === null) return '(pooler)';
-  return behind?.client_addr ?? client_addr ?? (state === null ? '-' : 'local');
+function clientBehind({behind}: SessionRow): PoolerClient | null {
+  return behind === undefined || behind === 'unread' ? null : behind;
+}
+
+function clientOf(row: SessionRow): string {
+  const {client_addr, state, behind} = row;
+  if (behind === undefined) return client_addr ?? (state === null ? '-' : 'local');
+  return clientBehind(row)?.client_addr ?? '(pooler)';
 }
 
 /** An aborted transaction has no xact_start: it is at least as old as its state. */

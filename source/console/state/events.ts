@@ -37,15 +37,20 @@ export function handleEvent(state: ConsoleState, event: Event): UpdateResult {
     case 'remembered':
       return noEffects(restore(state, event.remembered));
     case 'diagnosis-data':
-      return noEffects({...state, diagnosisData: event.diagnosisData, facts_of_ms: event.at_ms});
+      return noEffects({
+        ...state,
+        diagnosisData: event.diagnosisData,
+        facts_of_ms: event.at_ms,
+        pooler_of_ms: event.at_ms,
+      });
     case 'facts':
+    case 'pooler':
       return noEffects({
         ...state,
         diagnosisData: withFacts(state.diagnosisData, event),
-        facts_of_ms: event.at_ms,
+        ...(event.kind === 'facts' && {facts_of_ms: event.at_ms}),
+        ...(event.facts.pooler && {pooler_of_ms: event.at_ms}),
       });
-    case 'pooler':
-      return noEffects({...state, diagnosisData: withFacts(state.diagnosisData, event)});
     case 'server-rows':
       return noEffects({...state, serverRows: event.serverRows});
     case 'scanned':

@@ -47,6 +47,8 @@ export type ReadingSlice = Findings & {
   facts_at_ms: number | null;
   /** The same of the pooler. */
   pooler_at_ms: number | null;
+  /** When the reading of the pooler that is known now was requested. */
+  pooler_of_ms: number | null;
   /** When the facts known now were requested. */
   facts_of_ms: number | null;
   /** Makes the lines of the Server view; null until it was opened. */
@@ -81,7 +83,7 @@ export type ReadingEvent =
   | {kind: 'connecting'; message: string}
   | {kind: 'diagnosis-data'; at_ms: number; diagnosisData: DiagnosisData}
   | ({kind: 'facts'; at_ms: number} & LoadedFacts)
-  | ({kind: 'pooler'} & LoadedFacts)
+  | ({kind: 'pooler'; at_ms: number} & LoadedFacts)
   | {kind: 'server-rows'; serverRows: ServerRowsOf};
 
 export type ReadingEffect =
@@ -122,6 +124,7 @@ export function createReading(options: ReadingOptions): ReadingSlice {
     diagnosis_data_at_ms: null,
     facts_at_ms: null,
     pooler_at_ms: null,
+    pooler_of_ms: null,
     facts_of_ms: null,
     letters: {},
     history: [],

@@ -36,15 +36,19 @@ const view: View = {
 export default view;
 
 function Sessions() {
-  const {snapshot, tables, assessment} = useConsole(state => ({
+  const {snapshot, tables, assessment, past, pooler_of_ms} = useConsole(state => ({
     snapshot: state.snapshot,
     tables: state.tables,
     assessment: state.assessment,
+    past: state.past,
+    pooler_of_ms: state.pooler_of_ms,
   }));
   const table = tableOf({tables}, 'sessions');
   const {groupBy: tag} = table;
-  const rows = useMemo(() => sessionRows({snapshot, tables, assessment}), [snapshot, tables, assessment]);
-  const groups = useMemo(() => sessionGroups({snapshot, tables, assessment}), [snapshot, tables, assessment]);
+  const {rows, groups} = useMemo(() => {
+    const shown = {snapshot, tables, assessment, past, pooler_of_ms};
+    return {rows: sessionRows(shown), groups: sessionGroups(shown)};
+  }, [snapshot, tables, assessment, past, pooler_of_ms]);
   const emptyText =
     table.filter === ''
       ? 'no client session but poolctl'

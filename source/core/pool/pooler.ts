@@ -1,4 +1,4 @@
-import type {Pooler, PoolerClient, PoolerDatabase, PoolerPool} from '../../model/pooler.ts';
+import type {Pooler, PoolerClient, PoolerDatabase, PoolerPool, PoolerServer} from '../../model/pooler.ts';
 import type {Backend} from '../../model/snapshot.ts';
 import {groupBy} from '../group-by.ts';
 import {thresholds} from '../health/thresholds.ts';
@@ -53,7 +53,7 @@ export function poolerQueues(pooler: Pooler, backends: readonly Backend[]): Pool
         verdict,
         why,
         reason: queueText(pool) + why,
-        is_harmful: pool.cl_waiting > 0 && pool.maxwait_ms >= thresholds.pooler_max_wait_ms.warning,
+        is_harmful: isHarmful(pool),
       };
     })
     .sort((a, b) => b.pool.maxwait_ms - a.pool.maxwait_ms || b.pool.cl_active - a.pool.cl_active);
@@ -67,14 +67,19 @@ export function poolerWaits({pools}: Pooler): Record<string, {waiting: number; m
   );
 }
 
+/** The client that has a server connection; null: none has; `unread`: one has it, or may have got it, that was not read. */
+export type PoolerLink = PoolerClient | 'unread' | null;
+
 /**
  * The sessions that are this PgBouncer's server connections, by pid, each with the client that has it now. It may lead to
  * several servers, whose pids say nothing here: this one is the address that most of its pids match, in their database.
+ * `read_ms`: when it was read, by the server's clock; null: not known.
  */
 export function poolerLinks(
   {servers, databases, clients}: Pooler,
   backends: readonly Backend[],
-): ReadonlyMap<number, PoolerClient | null> {
+  read_ms: number | null = null,
+): ReadonlyMap<number, PoolerLink> {
   const byPid = new Map(backends.map(backend => [backend.pid, backend]));
   const namesThere = new Map(databases.map(({name, database}) => [name, database]));
   const here = servers.filter(
@@ -83,7 +88,36 @@ export function poolerLinks(
   const byAddress = groupBy(here, ({server_addr, server_port}) => `${server_addr}:${server_port}`);
   const [own = []] = [...byAddress.values()].sort((a, b) => b.length - a.length);
   const clientOf = new Map((clients ?? []).map(client => [client.server_pid, client]));
-  return new Map(own.map(({pid}) => [pid as number, clientOf.get(pid) ?? null]));
+  const linkOf = ({pid, state}: PoolerServer): PoolerLink => {
+    const backend = byPid.get(pid as number);
+    if (read_ms !== null && backend && hasChangedSince(backend, read_ms)) return 'unread';
+    // `active`: a client has it, which was not among those that were read.
+    return clientOf.get(pid) ?? (state === 'active' ? 'unread' : null);
+  };
+  return new Map(own.map(server => [server.pid as number, linkOf(server)]));
+}
+
+/** A transaction belongs to one client; between two the next one may be another's. */
+function hasChangedSince({xact_start, state_change}: Backend, at_ms: number): boolean {
+  const since = xact_start ?? state_change;
+  return since !== null && Date.parse(since) > at_ms;
+}
+
+/**
+ * At most this many clients. Those with a server connection before those that wait for one: they say whose session it is. The list
+ * begins with the longest wait.
+ */
+export function mostClients(clients: readonly PoolerClient[], most: number): PoolerClient[] {
+  const isLinked = ({server_pid}: PoolerClient) => Number(server_pid !== null);
+  const waitOf = ({wait_ms}: PoolerClient) => wait_ms ?? -1;
+  return clients
+    .toSorted((a, b) => isLinked(b) - isLinked(a) || waitOf(b) - waitOf(a))
+    .slice(0, most)
+    .toSorted((a, b) => waitOf(b) - waitOf(a) || isLinked(b) - isLinked(a));
+}
+
+function isHarmful({cl_waiting, maxwait_ms}: PoolerPool): boolean {
+  return cl_waiting > 0 && maxwait_ms >= thresholds.pooler_max_wait_ms.warning;
 }
 
 function serversOf({sv_active, sv_idle, sv_used, sv_tested, sv_login}: PoolerPool): number {
@@ -98,7 +132,8 @@ function verdictOf(pool: PoolerPool, database: PoolerDatabase | null): PoolerVer
   if (servers === 0) return 'no server';
   if (pool.sv_login === servers) return 'logging in';
   if (isFull(pool, database)) return 'full';
-  return pool.sv_login > 0 ? 'logging in' : 'waiting';
+  if (pool.sv_login > 0) return 'logging in';
+  return isHarmful(pool) ? 'waiting' : 'fine';
 }
 
 function isFull(pool: PoolerPool, database: PoolerDatabase | null): boolean {

@@ -1,10 +1,12 @@
 import type {AssessmentFacts} from '../../model/assessment-facts.ts';
+import type {PoolerServer} from '../../model/pooler.ts';
 import type {RecordedSnapshot} from '../../model/ports.ts';
 import type {Finding, Recipe, Severity} from '../../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {assessmentFacts, assessmentRequires, harmsOfFacts} from '../assessment/facts.ts';
 import {AbortError, exitCodes} from '../errors.ts';
+import {mostClients} from '../pool/pooler.ts';
 import {messageOf} from '../text/redact.ts';
 
 /** How often diagnoses get new recipe data, which is expensive to read and changes slowly. */
@@ -14,7 +16,7 @@ const diagnosisDataEveryMs = 60_000;
 const factsEveryMs = 15_000;
 
 /** The same of a PgBouncer's queues, where one is known: they come and go. */
-const poolerEveryMs = 5000;
+export const poolerEveryMs = 5000;
 
 /** When data was last requested, in milliseconds of one clock; null: not yet. */
 export type DataTimes = {all_ms: number | null; facts_ms: number | null; pooler_ms: number | null};
@@ -98,14 +100,16 @@ export function attachFactFindings(
   };
 }
 
-/** Clients and server connections of PgBouncer that a recording keeps: those that wait, or have each other, come first. */
+/** Clients and server connections of PgBouncer that a recording keeps: those that have each other before the others. */
 const mostOfPooler = 100;
 
 function withoutMost(facts: AssessmentFacts): AssessmentFacts {
   const {pooler} = facts;
   if (pooler === undefined) return facts;
-  const clients = pooler.clients?.slice(0, mostOfPooler) ?? null;
-  return {...facts, pooler: {...pooler, clients, servers: pooler.servers.slice(0, mostOfPooler)}};
+  const clients = pooler.clients && mostClients(pooler.clients, mostOfPooler);
+  const isActive = ({state}: PoolerServer) => Number(state === 'active');
+  const servers = pooler.servers.toSorted((a, b) => isActive(b) - isActive(a)).slice(0, mostOfPooler);
+  return {...facts, pooler: {...pooler, clients, servers}};
 }
 
 /** Identifies a finding between snapshots. */

@@ -1,3 +1,4 @@
+import {mostClients} from '../../core/pool/pooler.ts';
 import {readApplicationName} from '../../core/pool/reported-pool.ts';
 import {messageOf} from '../../core/text/redact.ts';
 import type {
@@ -103,7 +104,7 @@ async function readFrom(console: PoolerConsole, address: string): Promise<Pooler
     settings: settingsOf(config),
     databases,
     pools,
-    clients: clients?.slice(0, mostClientsKept) ?? null,
+    clients: clients && mostClients(clients, mostClientsKept),
     servers: servers.map(serverOf),
   };
 }
@@ -164,27 +165,19 @@ export function poolOf(row: Row, default_mode: string): PoolerPool {
   };
 }
 
-/** Those that wait first, the longest first; then those with a server connection. */
 function clientsOf(rows: readonly Row[], servers: readonly Row[]): PoolerClient[] {
   const pids = new Map(servers.map(({ptr, remote_pid}) => [ptr, number(remote_pid) || null]));
-  return rows
-    .filter(isOfServer)
-    .map(row => ({
-      database: text(row.database),
-      user: text(row.user),
-      application_name:
-        row.application_name === undefined ? null : readApplicationName(text(row.application_name)).name,
-      client_addr: text(row.addr),
-      client_port: number(row.port),
-      state: text(row.state),
-      wait_ms: row.state === 'waiting' ? waitOf(row.wait, row.wait_us) : null,
-      server_pid: row.link === '' ? null : (pids.get(row.link) ?? null),
-    }))
-    .sort(
-      (a, b) =>
-        (b.wait_ms ?? -1) - (a.wait_ms ?? -1) ||
-        Number(b.server_pid !== null) - Number(a.server_pid !== null),
-    );
+  return rows.filter(isOfServer).map(row => ({
+    database: text(row.database),
+    user: text(row.user),
+    application_name:
+      row.application_name === undefined ? null : readApplicationName(text(row.application_name)).name,
+    client_addr: text(row.addr),
+    client_port: number(row.port),
+    state: text(row.state),
+    wait_ms: row.state === 'waiting' ? waitOf(row.wait, row.wait_us) : null,
+    server_pid: row.link === '' ? null : (pids.get(row.link) ?? null),
+  }));
 }
 
 function serverOf(row: Row): PoolerServer {
