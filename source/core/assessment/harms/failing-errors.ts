@@ -1,4 +1,5 @@
 import type {Finding, Severity} from '../../../model/recipe.ts';
+import {groupBy} from '../../group-by.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {describeWhere, effectiveOverride} from '../../roles/role-settings.ts';
 import {counted} from '../../text/format.ts';
@@ -210,8 +211,22 @@ function likelyErrors(statement: UncountedStatement | undefined, {facts}: Contex
   ];
 }
 
-/** Applications whose sessions work in the database; the writing ones, if there are any. */
+/** Applications that begin statements in the database in every other reading at least; the writing ones, if there are any. */
 function workingPools({rollbacks, context}: Failure): Pool[] {
+  const recent = recentOf(context.samples);
+  const begun = recent.flatMap(({begun: own}, reading) =>
+    own.filter(({datname}) => datname === rollbacks.datname).map(each => ({...each, reading})),
+  );
+  const often = [...groupBy(begun, each => `${each.application_name}\0${each.usename}`).values()].filter(
+    own => new Set(own.map(({reading}) => reading)).size * 2 >= recent.length,
+  );
+  const writing = often.filter(own => own.some(({writes}) => writes !== undefined));
+  const working = (writing.length > 0 ? writing : often).flat();
+  return working.length > 0 ? distinct(working) : lastSeen({rollbacks, context});
+}
+
+/** The same where no statement has an id (before PostgreSQL 14, or without compute_query_id): by the last statements. */
+function lastSeen({rollbacks, context}: Pick<Failure, 'rollbacks' | 'context'>): Pool[] {
   const working = context.snapshot.backends.filter(
     ({datname, query_age_ms, query}) =>
       datname === rollbacks.datname && query !== null && (query_age_ms ?? Infinity) < recentMs,
