@@ -32,9 +32,9 @@ const recipe: Recipe = {
 };
 export default recipe;
 
-/** A temporary slot ends with its session. */
-function isDroppable({is_active, is_temporary}: ReplicationSlot): boolean {
-  return !is_active && !is_temporary;
+/** A temporary slot ends with its session; one that is synchronised from the primary ends there (slot.c refuses to drop it). */
+function isDroppable({is_active, is_temporary, is_synced}: ReplicationSlot): boolean {
+  return !is_active && !is_temporary && !is_synced;
 }
 
 function plan(_snapshot: Snapshot, params: ParameterValues, {replication}: RecipeData): Plan {
@@ -114,10 +114,13 @@ function explain(slot: ReplicationSlot): string[] {
   ];
 }
 
-function toSkipped({name, is_active, active_pid}: ReplicationSlot): Skipped {
-  const reason = is_active
-    ? `a consumer is connected to it (pid ${active_pid}): stop the consumer first`
-    : 'it is temporary: it ends with its session';
+function toSkipped({name, is_active, is_synced, active_pid}: ReplicationSlot): Skipped {
+  const reason =
+    is_active && !is_synced
+      ? `a consumer is connected to it (pid ${active_pid}): stop the consumer first`
+      : is_synced
+        ? 'it is synchronised from the primary: drop it there'
+        : 'it is temporary: it ends with its session';
   return {
     subject: `replication slot:${name}`,
     description: `DROP SLOT ${quoteLiteral(name)}`,

@@ -94,6 +94,8 @@ export type ReplicationSlot = {
   /** Bytes that can still be written before it is lost; null without max_slot_wal_keep_size. */
   safe_wal_bytes: number | null;
   is_temporary: boolean;
+  /** PG17+, on a standby: a copy of the primary's for a failover, which has no consumer here and cannot be dropped; absent in older recordings. */
+  is_synced?: boolean;
   /** PG17+: without a consumer for so long; absent in older recordings. */
   inactive_ms?: number | null;
   /** PG17+: why it is lost. */

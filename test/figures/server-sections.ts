@@ -143,7 +143,8 @@ export function serverSections(major: number, isPlain: boolean): Record<string, 
         pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::float8 AS retained_bytes, wal_status,
         safe_wal_size::float8 AS safe_wal_bytes, temporary AS is_temporary, restart_lsn::text, xmin::text, catalog_xmin::text,
         ${major >= 17 ? age('inactive_since') : 'NULL'} AS inactive_ms,
-        ${major >= 17 ? `to_char(inactive_since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')` : 'NULL'} AS inactive_since, NULL AS invalidation_reason
+        ${major >= 17 ? `to_char(inactive_since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')` : 'NULL'} AS inactive_since, NULL AS invalidation_reason,
+        false AS is_synced
         FROM pg_replication_slots`,
       key: ['name'],
       hidden: [],

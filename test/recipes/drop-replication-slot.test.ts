@@ -29,6 +29,11 @@ describe('drop-replication-slot', () => {
       {is_active: true, active_pid: 99},
       'a consumer is connected to it (pid 99): stop the consumer first',
     ],
+    [
+      'synchronised from the primary',
+      {is_synced: true},
+      'it is synchronised from the primary: drop it there',
+    ],
     ['temporary', {is_temporary: true}, 'it is temporary: it ends with its session'],
   ])('leaves a slot that is %s', (_, overrides, reason) => {
     const plan = planOf(overrides);

@@ -35,6 +35,7 @@ SELECT /* poolctl */ r.slot_name::text AS name, r.slot_type AS kind, r.database:
   greatest(0, pg_wal_lsn_diff(${currentLsn}, r.restart_lsn))::int8 AS retained_bytes,
   r.wal_status, r.safe_wal_size AS safe_wal_bytes, r.temporary AS is_temporary,
   r.restart_lsn::text, r.xmin::text, r.catalog_xmin::text,
+  pg_is_in_recovery() AND coalesce((to_jsonb(r) ->> 'synced')::bool, false) AS is_synced,
   (extract(epoch FROM now() - (to_jsonb(r) ->> 'inactive_since')::timestamptz) * 1000)::float8 AS inactive_ms,
   to_char((to_jsonb(r) ->> 'inactive_since')::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS inactive_since,
   to_jsonb(r) ->> 'invalidation_reason' AS invalidation_reason

@@ -8,7 +8,9 @@ import {advice} from './failing-part.ts';
 import {inTime} from './sequence-state.ts';
 
 /** It has lost, or will soon lose, what its consumer needs: then that has to be rebuilt. */
-export function isNearLoss({safe_wal_bytes, wal_status}: ReplicationSlot): boolean {
+export function isNearLoss({safe_wal_bytes, wal_status, is_synced}: ReplicationSlot): boolean {
+  // It follows the primary's, where the finding is.
+  if (is_synced) return false;
   if (wal_status === 'unreserved') return true;
   return (
     safe_wal_bytes !== null && wal_status !== 'lost' && safe_wal_bytes < thresholds.safe_wal_bytes.warning
@@ -19,11 +21,13 @@ export function isNearLoss({safe_wal_bytes, wal_status}: ReplicationSlot): boole
 function isFillingDisk({
   is_active,
   is_temporary,
+  is_synced,
   safe_wal_bytes,
   wal_status,
   retained_bytes,
 }: ReplicationSlot): boolean {
-  const isEndless = !is_active && !is_temporary && safe_wal_bytes === null && wal_status !== 'lost';
+  const isEndless =
+    !is_active && !is_temporary && !is_synced && safe_wal_bytes === null && wal_status !== 'lost';
   return isEndless && (retained_bytes ?? 0) >= thresholds.retained_wal_bytes.warning;
 }
 

@@ -31,10 +31,15 @@ function slotRow(slot: ReplicationSlot, wal: WalState | undefined): TopicRow {
   return {
     id: `slot:${slot.name}`,
     verdict,
-    text: `${slot.kind} slot ${slot.name}${slot.is_active ? '' : ', without a consumer,'} ${text}`,
+    text: `${slot.kind} slot ${slot.name}${beside(slot)} ${text}`,
     page: () => slotPage(slot, wal),
-    ...(!slot.is_active && !slot.is_temporary && {acts: [dropSlotAct(slot.name)]}),
+    ...(!slot.is_active && !slot.is_temporary && !slot.is_synced && {acts: [dropSlotAct(slot.name)]}),
   };
+}
+
+function beside({is_active, is_synced}: ReplicationSlot): string {
+  if (is_synced) return ', synchronised from the primary,';
+  return is_active ? '' : ', without a consumer,';
 }
 
 function judgeSlot(slot: ReplicationSlot, wal: WalState | undefined): {verdict: Verdict; text: string} {

@@ -149,6 +149,9 @@ describe('examineWrites', () => {
       {...uncapped, is_active: true},
       {...uncapped, retained_bytes: 2 ** 30},
       {...uncapped, is_temporary: true},
+      // A copy of the primary's for a failover, on a standby.
+      {...uncapped, is_synced: true},
+      {...slot, wal_status: 'unreserved', is_synced: true},
     ];
     expect(examineWrites(contextOf(3, still, {replication: {slots, standbys: []}}))).toEqual([]);
   });
