@@ -1,19 +1,35 @@
-import {readdirSync, readFileSync} from 'node:fs';
+import {readdirSync, readFileSync, statSync} from 'node:fs';
 import {join, resolve} from 'node:path';
-import {walkFiles} from './code/walk-files.ts';
+import {maxBytes, walkFiles} from './code/walk-files.ts';
 
-/** The files in an application's folder that `poolctl replay` can run, by their route: modules anywhere, SQL in the folder itself. */
+/**
+ * The files in an application's folder that `poolctl replay` can run, by their route: modules anywhere, SQL in the folder itself.
+ * What cannot be read, a link and a dump are none.
+ */
 export function endpointFiles(directory: string): Record<string, string> {
   const root = resolve(directory);
-  const captured = readdirSync(root)
-    .filter(name => name.endsWith('.sql'))
-    .map(name => join(root, name));
   const found: Record<string, string> = {};
-  for (const path of [...captured, ...walkFiles(root).code]) {
-    const route = routeIn(readFileSync(path, 'utf8'), path.endsWith('.sql'));
+  for (const path of [...capturedIn(root), ...walkFiles(root).code]) {
+    const text = attempt(() => readFileSync(path, 'utf8')) ?? '';
+    const route = routeIn(text, path.endsWith('.sql'));
     if (route !== null) found[route] ??= path;
   }
   return found;
+}
+
+function capturedIn(root: string): string[] {
+  return (attempt(() => readdirSync(root, {withFileTypes: true})) ?? [])
+    .filter(entry => entry.isFile() && entry.name.endsWith('.sql'))
+    .map(({name}) => join(root, name))
+    .filter(path => (attempt(() => statSync(path).size) ?? Infinity) <= maxBytes);
+}
+
+function attempt<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch {
+    return null;
+  }
 }
 
 /** Of a module the first route that is written out; of SQL the directive `-- @endpoint GET /api/orders`. */

@@ -5,7 +5,7 @@ import type {ScanProblem} from '../../model/scan-report.ts';
 import {type IgnoreRule, isIgnored, readIgnoreFile} from './ignore-file.ts';
 
 /** Larger files are bundles. */
-const maxBytes = 1_000_000;
+export const maxBytes = 1_000_000;
 
 const skippedFolders = new Set(
   'node_modules bower_components dist build out coverage generated vendor migrations __generated__ __tests__ __mocks__ tests test e2e cypress playwright'.split(

@@ -1,5 +1,5 @@
-// tier: server
-import {cp, writeFile} from 'node:fs/promises';
+import {execFileSync} from 'node:child_process';
+import {cp, mkdir, symlink, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {expect, test} from 'vitest';
@@ -18,6 +18,16 @@ test('scans in another process, joins statements, and finds the files that repla
     'other.sql': 'SELECT 1;',
   };
   for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
+  // What only looks like such a file.
+  await mkdir(join(directory, 'folder.sql'));
+  await symlink('/nowhere', join(directory, 'gone.sql'));
+  execFileSync('mkfifo', [join(directory, 'pipe.sql')]);
+  const outside = join(await temporaryFolder(), 'outside.sql');
+  await writeFile(outside, '-- @endpoint GET /outside\n');
+  await symlink(outside, join(directory, 'link.sql'));
+  await writeFile(join(directory, 'dump.sql'), `-- @endpoint GET /dump\n${'SELECT 1;\n'.repeat(150_000)}`);
+  // Root reads it nevertheless.
+  await writeFile(join(directory, 'secret.ts'), 'export {};', {mode: 0});
   const statements = [
     {query: 'SELECT "public"."User"."id" FROM "public"."User"', calls: 7, total_exec_time_ms: 9},
   ];
