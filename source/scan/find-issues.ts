@@ -151,7 +151,7 @@ function reportLoop(
 
 /** `for (const ids of chunk(all, 100))`, `for (let i = 0; i < n; i += 100)`: a loop over batches is the remedy. */
 const areBatches =
-  /\b\w*(?:chunks|batches|chunked\w*)$|\bchunk\w*(?:<[^()]*>)?\(|\w(?:Chunk|Batch)(?:es|s)?\(|\+=\s*(?!1\b)/i;
+  /\b\w*(?:chunks|batches|chunked\w*)$|\bchunk\w*(?:<[^()]*>)?\(|^(?:await )?[\w.]*(?:chunks|batches)(?:<[^()]*>)?\(|\+=(?!\s*1\b)/i;
 /** The items of one batch. */
 const isBatch = /^(?:\w*(?:[cC]hunk|[bB]atch))$|\.slice\([^,()]+,/;
 

@@ -48,6 +48,14 @@ describe('an issue', () => {
       'for (const each of ids) { await prisma.user.update({where: {id: each}, data: {}}); }',
       ['query-in-loop'],
     ],
+    [
+      'for (let i = 0; i < ids.length; i += 1) { await prisma.user.count({where: {id: ids[i]}}); }',
+      ['query-in-loop'],
+    ],
+    [
+      'for (const each of processBatch(ids)) await prisma.user.count({where: {id: each}});',
+      ['query-in-loop'],
+    ],
     ['let i = 0; while (i++ < ids.length) { await prisma.user.count(); }', ['query-in-loop']],
     [
       'for (let i = 0; i < 12; i++) { const d = new Date(); d.setMonth(i); await prisma.post.count({where: {at: d}}); }',
@@ -142,6 +150,10 @@ describe('no issue', () => {
     [
       'a loop over batches',
       'const batches = chunk(ids, 100); for (const batch of batches) await prisma.user.updateMany({where: {id: {in: batch}}, data: {}}); for (let i = 0; i < ids.length; i += 100) await prisma.post.deleteMany({where: {id: {in: ids.slice(i, i + 100)}}});',
+    ],
+    [
+      'a loop over what splits a list',
+      'for (const batch of lists.splitIntoChunks<number>(ids, 100)) await prisma.user.deleteMany({where: {id: {in: batch}}}); for await (const batch of inBatches(ids)) await prisma.post.deleteMany({where: {id: {in: batch}}});',
     ],
     [
       'counts that one groupBy cannot make',
