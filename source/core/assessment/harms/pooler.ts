@@ -116,10 +116,14 @@ function actsOf(queue: PoolerQueue, pooler: Pooler, headroom: number): Act[] {
   }
 }
 
-/** Where the pool has the size of all, which can be changed at once, and the server has slots for it. */
-function enlargeActs({pool, database}: PoolerQueue, {settings, pools}: Pooler, headroom: number): Act[] {
+/** Where the pool has the size of all, which can be changed at once, and leads to this server, which has slots for it. */
+function enlargeActs(
+  {pool, database, sessions}: PoolerQueue,
+  {settings, pools}: Pooler,
+  headroom: number,
+): Act[] {
   const before = settings.default_pool_size;
-  if (database?.pool_size !== before || pool.sv_active < before) return [];
+  if (sessions.length === 0 || database?.pool_size !== before || pool.sv_active < before) return [];
   const size = before + Math.min(before, Math.floor(headroom / Math.max(1, pools.length)));
   if (size === before) return [];
   return [
