@@ -18,9 +18,14 @@ export function examineDeadlocks(context: Context): Finding[] {
   const [first, last] = [samples[0], samples.at(-1)];
   if (first === undefined || last === undefined || first === last) return [];
   const minutes = (last.at_ms - first.at_ms) / 60_000;
-  return last.databases.flatMap(({datname, deadlocks}) => {
+  const countOf = ({datname, deadlocks}: Sample['databases'][number]) => {
     const before = first.databases.find(each => each.datname === datname)?.deadlocks;
-    const count = before === undefined ? 0 : deadlocks - before;
+    return before === undefined ? 0 : deadlocks - before;
+  };
+  const isInSeveral = last.databases.filter(each => countOf(each) > 0).length > 1;
+  return last.databases.flatMap(database => {
+    const {datname} = database;
+    const count = countOf(database);
     if (count < deadlocks_per_minute.warning || minutes <= 0 || isOver(datname, count, samples)) return [];
     const waiting = samples
       .flatMap(({pools}) => pools)
@@ -51,7 +56,7 @@ export function examineDeadlocks(context: Context): Finding[] {
         confidence: 'likely' as const,
         reasons: [
           'Each deadlock rolls back one transaction (40P01) after deadlock_timeout; the server log shows both statements.',
-          ...loggedReport(context),
+          ...loggedReport(context, isInSeveral),
         ],
         acts: [
           advice(
@@ -80,11 +85,15 @@ function isOver(datname: string, count: number, samples: readonly Sample[]): boo
   return last.at_ms - latest_ms > Math.max(quietMs, usual_ms * 3);
 }
 
-/** The last deadlock of the server's log: who waited for what, with which statement. */
-function loggedReport({facts}: Context): string[] {
-  return (facts.server_log?.deadlocks.at(-1)?.processes ?? []).map(
+/** The last deadlock of the server's log within the readings: who waited for what, with which statement. The log does not say where. */
+function loggedReport({facts, samples}: Context, isInSeveral: boolean): string[] {
+  const [from_ms, to_ms] = [samples[0]?.at_ms ?? Infinity, samples.at(-1)?.at_ms ?? 0];
+  const isWithin = (at: string | null) => at !== null && Date.parse(at) >= from_ms && Date.parse(at) <= to_ms;
+  const report = facts.server_log?.deadlocks.findLast(({at}) => isWithin(at));
+  const source = isInSeveral ? 'The last one in the server log, perhaps of another database' : 'Server log';
+  return (report?.processes ?? []).map(
     ({pid, waits_for, blocked_by, statement}) =>
-      `Server log: ${pid} waits for ${waits_for}, blocked by ${blocked_by}${statement === null ? '' : `: ${[...statement].slice(0, 200).join('')}`}`,
+      `${source}: ${pid} waits for ${waits_for}, blocked by ${blocked_by}${statement === null ? '' : `: ${[...statement].slice(0, 200).join('')}`}`,
   );
 }
 

@@ -8,13 +8,13 @@ import type {Pool} from './failing-part.ts';
 export type RecentError = Omit<LoggedError, 'recent_count'> & {pool: Pool | null};
 
 /** The log is read up to a minute before a reading, and an incident goes on. */
-const recentMs = 120_000;
+export const loggedMs = 120_000;
 
 /** Errors that the server logged lately, in a database if one is named; the most frequent first. */
 export function recentErrors({snapshot, facts}: Context, datname: string | null = null): RecentError[] {
   const now_ms = Date.parse(snapshot.at);
   return (facts.server_log?.errors ?? [])
-    .filter(({last_at}) => last_at !== null && now_ms - Date.parse(last_at) <= recentMs)
+    .filter(({last_at}) => last_at !== null && now_ms - Date.parse(last_at) <= loggedMs)
     .flatMap(({recent_count, ...error}) => {
       const session = sessionOf(error, snapshot);
       const database = error.datname ?? session?.datname ?? null;

@@ -116,7 +116,7 @@ const isWal = /^WAL(?:Write|Insert|BufMapping)$/;
 
 /**
  * How often an application's role commits rows, and how many at a time. A statement outside a transaction commits by itself, several in
- * one commit together: no more than there are of them, nor than the database counts. null without two readings of the counters.
+ * one commit together: no more than there are of them, nor than the database counts. null without two readings of the counters, or after their reset.
  */
 function commitsOf({usename, datname}: Backend, context: Context) {
   const writes = statementHistories(context).filter(
@@ -132,6 +132,7 @@ function commitsOf({usename, datname}: Backend, context: Context) {
   const [first, last] = [readings[0], readings.at(-1)];
   if (writes.length === 0 || first === undefined || last === undefined || last.at_ms <= first.at_ms)
     return null;
+  if (readings.some(({xact_commit}, at) => xact_commit < (readings[at - 1]?.xact_commit ?? 0))) return null;
   const sumOf = (read: (each: StatementHistory) => number) =>
     writes.reduce((sum, each) => sum + read(each), 0);
   const committed = ((last.xact_commit - first.xact_commit) * 1000) / (last.at_ms - first.at_ms);

@@ -1,14 +1,16 @@
 import type {Sample} from '../../../model/assessment.ts';
 import type {Act, Finding, Severity} from '../../../model/recipe.ts';
+import type {LoggedError, ServerLog} from '../../../model/server-work.ts';
 import type {Backend} from '../../../model/snapshot.ts';
 import {slotForecast} from '../../activity/budget.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {groupByApplication} from '../../sessions/session-plan.ts';
+import {timeOfDay} from '../../text/clock.ts';
 import {counted, formatAge, formatRatio} from '../../text/format.ts';
 import {type Context, heldSince, poolSubject, shareOf} from '../context.ts';
 import {distinct, namesOf} from './failing-part.ts';
 import {reloads} from './instances.ts';
-import {recentErrors} from './logged.ts';
+import {loggedMs, recentErrors} from './logged.ts';
 import {type Cause, leaks, type Space, silentClients} from './slots-causes.ts';
 import {idlePools} from './slots-idle.ts';
 import {ownLimitCause, serverCause} from './slots-last-resort.ts';
@@ -128,14 +130,29 @@ const mostActs = 4;
 
 /** Logins that the server refuses leave no trace in its views, only in its log. */
 function refusalsOf(context: Context): string {
-  const {server_log} = context.facts;
-  if (server_log === undefined)
+  const {server_log: log} = context.facts;
+  const refused = recentErrors(context).filter(isRefusal);
+  if (refused.length === 0 && log?.from != null && isTimed(log))
+    return `The server log has no login refused (53300) ${timeCovered(log.from, context)}.`;
+  if (refused.length === 0)
     return 'Logins that the server refuses (53300) leave no trace in its views, only in its log: how many there are cannot be seen from here.';
-  const refused = recentErrors(context).filter(({sqlstate}) => sqlstate === '53300');
-  if (refused.length === 0) return `The server log has no login refused (53300) in the last two minutes.`;
   const all = refused.reduce((sum, {count}) => sum + count, 0);
   const names = namesOf(distinct(refused.flatMap(({pool}) => pool ?? [])));
-  return `The server log has ${counted(all, 'login')} refused (53300)${names === '' ? '' : ` of ${names}`}: ${refused[0]?.message}.`;
+  return `The server log has ${counted(all, 'login')} refused (53300) within 2 min${names === '' ? '' : ` of ${names}`}: ${refused[0]?.message}.`;
+}
+
+function isRefusal({sqlstate}: Pick<LoggedError, 'sqlstate'>): boolean {
+  return sqlstate === '53300';
+}
+
+/** It was read, and says of every refusal when it was. */
+function isTimed({problem, errors}: ServerLog): boolean {
+  return problem === null && errors.every(error => !isRefusal(error) || error.last_at !== null);
+}
+
+function timeCovered(from: string, {snapshot}: Context): string {
+  const isWhole = Date.parse(snapshot.at) - Date.parse(from) >= loggedMs;
+  return isWhole ? 'in the last two minutes' : `since ${timeOfDay(from)}`;
 }
 
 function severityOf(ratio: number, full_in_ms: number | null): Severity {

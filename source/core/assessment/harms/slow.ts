@@ -6,7 +6,7 @@ import {thresholds} from '../../health/thresholds.ts';
 import {describeWhere, effectiveOverride} from '../../roles/role-settings.ts';
 import {nameOf} from '../../server/maintenance.ts';
 import {statementName} from '../../sql/statement-name.ts';
-import {formatBytes, formatCount, formatMs, formatRatio} from '../../text/format.ts';
+import {counted, formatBytes, formatCount, formatMs, formatRatio} from '../../text/format.ts';
 import {type Context, shareOf} from '../context.ts';
 import {
   activeLately,
@@ -240,7 +240,7 @@ function readsFromDisk(slow: Slow, context: Context): Finding | null {
     confidence: 'likely',
     reasons: [
       ...diskReason(load),
-      ...(cores === null ? [] : [`The server has ${cores} cores.`]),
+      ...(cores === null ? [] : [`The server has ${counted(cores, 'core')}.`]),
       ...before(slow),
     ],
     acts: [...planAdvice(slow), diskAdvice],

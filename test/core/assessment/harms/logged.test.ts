@@ -1,4 +1,5 @@
 import {describe, expect, it} from 'vitest';
+import type {Context} from '../../../../source/core/assessment/context.ts';
 import {examineFailing} from '../../../../source/core/assessment/harms/failing.ts';
 import {examineDeadlocks} from '../../../../source/core/assessment/harms/failing-deadlocks.ts';
 import {examineSlots} from '../../../../source/core/assessment/harms/slots.ts';
@@ -97,10 +98,20 @@ describe('with the server log', () => {
       {pid: 7, waits_for: 'ShareLock on transaction 90', blocked_by: 8, statement: 'UPDATE orders'},
       {pid: 8, waits_for: 'ShareLock on transaction 91', blocked_by: 7, statement: 'UPDATE lines'},
     ];
-    const facts = {server_log: {...server_log, deadlocks: [{at: null, processes, context: null}]}};
-    const [finding] = examineDeadlocks(contextOf(10, reading, facts));
-    expect(finding?.reasons).toContain(
-      'Server log: 7 waits for ShareLock on transaction 90, blocked by 8: UPDATE orders',
+    const contextWith = (at: string | null) =>
+      contextOf(10, reading, {server_log: {...server_log, deadlocks: [{at, processes, context: null}]}});
+    const reasons = (context: Context) => examineDeadlocks(context)[0]?.reasons?.join('\n');
+    const context = contextWith('2026-01-01T13:04:05.000Z');
+    const waits = '7 waits for ShareLock on transaction 90, blocked by 8: UPDATE orders';
+    expect(reasons(context)).toContain(`Server log: ${waits}`);
+    for (const at of ['2026-01-01T13:03:59.000Z', '2026-01-01T13:04:10.000Z', null])
+      expect(reasons(contextWith(at))).not.toContain(waits);
+    const samples = context.samples.map(sample => ({
+      ...sample,
+      databases: sample.databases.flatMap(each => [each, {...each, datname: 'crm'}]),
+    }));
+    expect(reasons({...context, samples})).toContain(
+      `The last one in the server log, perhaps of another database: ${waits}`,
     );
   });
 
@@ -123,9 +134,16 @@ describe('with the server log', () => {
         .flatMap(each => each.reasons ?? [])
         .join('\n');
     expect(reasons(log(refused))).toContain(
-      'The server log has 31 logins refused (53300) of web/app: sorry, too many clients already.',
+      'The server log has 31 logins refused (53300) within 2 min of web/app: sorry, too many clients already.',
     );
-    expect(reasons(log())).toContain('no login refused');
-    expect(reasons({})).toContain('cannot be seen from here');
+    const quiet = (parts: Partial<ServerLog>) =>
+      reasons({server_log: {...log().server_log, from: '2026-01-01T13:00:00.000Z', ...parts}});
+    expect(quiet({})).toContain('no login refused (53300) in the last two minutes.');
+    expect(quiet({from: '2026-01-01T13:04:00.000Z'})).toContain('no login refused (53300) since 13:04:00Z.');
+    const unknown = 'how many there are cannot be seen from here';
+    expect(reasons({})).toContain(unknown);
+    expect(quiet({from: null})).toContain(unknown);
+    expect(quiet({problem: 'its times are not known'})).toContain(unknown);
+    expect(quiet({errors: [{...refused, last_at: null}]})).toContain(unknown);
   });
 });

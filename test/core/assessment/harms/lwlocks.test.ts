@@ -55,6 +55,13 @@ it('counts the sessions that write the WAL, and says how often commits come and 
       evidence: {sessions: 4, commits_per_second: 300, rows_per_commit: 2},
     },
   ]);
+  const reset = context.samples.map((sample, index) => ({
+    ...sample,
+    databases: sample.databases.map(each => (index < 4 ? each : {...each, xact_commit: index * 900})),
+  }));
+  const [finding] = examineLwlocks({...context, samples: reset});
+  expect(finding?.summary).toMatch(/written$/);
+  expect(finding?.evidence).not.toHaveProperty('commits_per_second');
   const synced = contextOf(8, () => ({
     backends: inserting(6).map(each => ({...each, ...(each.wait_event_type === 'LWLock' && writer)})),
   }));

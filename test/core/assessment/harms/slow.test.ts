@@ -141,6 +141,7 @@ describe('a statement that takes the server', () => {
 
     it('or where more sessions are busy than there are cores', () => {
       expect(examine(read(600), reading(4), 4)).toMatchObject([{cause: 'disk-reads'}]);
+      expect(examine(read(600), reading(4), 1)[0]?.reasons).toContain('The server has 1 core.');
       expect(examine(read(600), reading(4), 8)).toEqual([]);
       expect(examine(read(600), reading(4))).toEqual([]);
     });
