@@ -48,7 +48,7 @@ export const explainIdle: Explain = (jam, context) => {
         : [releaseAct(backend, jam, context), idleTimeout(backend)],
     confidence: 'certain',
     reasons: [
-      `Its transaction has been open for ${formatAge(backend.xact_age_ms)}; it runs nothing, and keeps its locks until it commits, rolls back or ends.`,
+      `Its transaction has been open for ${formatAge(backend.xact_age_ms)}; it ${isAtWork(backend) ? 'pauses between its statements' : 'runs nothing'}, and keeps its locks until it commits, rolls back or ends.`,
       ...(changesSchema(backend.query)
         ? ['Its last statement changes the schema: readers wait for that lock, too.']
         : []),
@@ -72,6 +72,11 @@ function sharersOf({pid, query}: Backend, {waits}: Jam, {snapshot}: Context): Ba
       isSharing.test(each.query ?? '') &&
       changedTable(each.query ?? '') === table,
   );
+}
+
+/** Its last statement ended just now, in a transaction that has been open for longer. */
+function isAtWork({state_age_ms, xact_age_ms}: Backend): boolean {
+  return (state_age_ms ?? 0) < 1000 && (xact_age_ms ?? 0) >= 1000;
 }
 
 /** An application that works goes on by itself: ending its session would not help. */

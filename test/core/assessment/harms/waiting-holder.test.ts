@@ -44,6 +44,15 @@ describe('other holders', () => {
     ]);
   });
 
+  it('does not say of a transaction that goes on that it runs nothing', () => {
+    const [atWork] = examine(behind({...idle, state_age_ms: 40, xact_age_ms: 8000}));
+    expect(atWork?.reasons?.[0]).toMatch(
+      /open for 8s; it pauses between its statements, and keeps its locks/,
+    );
+    const [forgotten] = examine(behind(idle));
+    expect(forgotten?.reasons?.[0]).toMatch(/; it runs nothing, and keeps its locks/);
+  });
+
   it('ends no session that has been idle for a moment only', () => {
     expect(examine(behind({...idle, state_age_ms: 300}))).toMatchObject([
       {cause: 'idle-blocker', acts: [{recipe: null, title: 'wait: psql/dana has been idle for 0s only'}]},
