@@ -1,7 +1,5 @@
-import {readFile, writeFile} from 'node:fs/promises';
-import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, it, onTestFinished} from 'vitest';
-import {createCliRoles, leak, password, runProgram, temporaryHome, urlOf} from '../../cli/run-program.ts';
+import {createCliRoles, leak, password, runProgram, urlOf} from '../../cli/run-program.ts';
 import {describePgBouncer, startPgBouncer} from '../../helpers/pgbouncer.ts';
 import {describeEachMajor, isMainMajor, type OwnServer, startTestServer} from '../../helpers/server.ts';
 
@@ -71,29 +69,6 @@ describeEachMajor('poolctl check --for', major => {
     expect([code, document.thresholds.refused_connections_per_minute.level]).toEqual([1, 'critical']);
   });
 
-  it('finds the statement that became slower than before', async () => {
-    const home = await temporaryHome();
-    const client = await server.connect({user: 'app', password, application_name: 'web'});
-    await server.query('SELECT pg_stat_statements_reset()');
-    const call = (seconds: number) => client.query('SELECT pg_sleep($1)', [seconds]);
-    for (let each = 0; each < 40; each++) await call(0.001);
-    const {stdout} = await runProgram(['snapshot', urlOf(server, 'oncall')]);
-    await writeFile(join(home, 'before.json'), stdout);
-    for (let each = 0; each < 40; each++) await call(0.02);
-    const args = ['check', urlOf(server, 'oncall'), ...quiet, '--baseline', 'before.json', '--json'];
-    const [slower, tolerant] = await Promise.all([
-      runProgram(args, {home}),
-      runProgram([...args, '--slower', '1000'], {home}),
-    ]);
-    expect(slower.code).toBe(1);
-    expect(JSON.parse(slower.stdout).baseline).toMatchObject({
-      test: expect.stringContaining("Welch's t-test"),
-      slower: [{query: expect.stringContaining('pg_sleep'), calls_after: 40}],
-    });
-    expect([tolerant.code, JSON.parse(tolerant.stdout).baseline.slower]).toEqual([0, []]);
-    await client.end();
-  });
-
   it('counts sessions ended by a timeout, if the server counts them', async () => {
     const {code, document, stderr} = await watchUntil(
       ({metrics}) => (metrics.fatal_sessions_per_minute ?? 0) > 0,
@@ -147,55 +122,6 @@ describeEachMajor('poolctl check --for', major => {
       () => server.resume(),
     );
     expect([code, document.thresholds.availability_ratio.level]).toEqual([1, 'critical']);
-  });
-
-  it('finds the slower statement against an earlier recording, too', async () => {
-    const home = await temporaryHome();
-    const client = await server.connect({user: 'app', password, application_name: 'web'});
-    await server.query('SELECT pg_stat_statements_reset()');
-    const call = (seconds: number) => client.query('SELECT pg_sleep($1)', [seconds]);
-    for (let each = 0; each < 40; each++) await call(0.001);
-    const record = ['record', 'before.poolctl', urlOf(server, 'oncall'), '--interval', '0.5s', '--for', '2s'];
-    let isRecording = true;
-    const recorded = runProgram(record, {home}).finally(() => {
-      isRecording = false;
-    });
-    const callWhile = (seconds: number) => client.query('SELECT pg_sleep($1), 1 AS during', [seconds]);
-    while (isRecording) await callWhile(0.001);
-    expect((await recorded).code).toBe(0);
-    await client.query('SELECT 7 AS brand_new');
-    await client.query('SELECT 7 AS brand_new');
-    // Long beside the time that a busy machine adds to a call.
-    for (let each = 0; each < 40; each++) await Promise.all([call(0.05), callWhile(0.05)]);
-    const args = ['check', urlOf(server, 'oncall'), ...quiet, '--baseline', 'before.poolctl'];
-    const [slower, text, reasons] = await Promise.all([
-      runProgram([...args, '--json'], {home}),
-      runProgram(args, {home}),
-      runProgram([...args, '--nagios', '--junit', 'out.xml'], {home}),
-    ]);
-    expect(slower.code).toBe(1);
-    expect(JSON.parse(slower.stdout).baseline).toMatchObject({
-      since: expect.any(String),
-      slower: expect.arrayContaining([
-        expect.objectContaining({query: 'SELECT pg_sleep($1)', calls_before: 40, calls_after: 40}),
-        // A recording of two seconds has the calls of both, not those up to its first reading.
-        expect.objectContaining({query: 'SELECT pg_sleep($1), $2 AS during'}),
-      ]),
-      new_statements: [{query: expect.stringContaining('brand_new'), calls: 2}],
-      left_out: [],
-    });
-    expect(text.stdout).toMatch(/compared with \d{4}-\d\d-\d\d [\d:]+Z to \d{4}-\d\d-\d\d [\d:]+Z\n/);
-    expect([reasons.code, reasons.stdout]).toEqual([
-      1,
-      expect.stringMatching(/^POOLCTL WARNING - SLOWER \d.* times: .*\nwarning: SLOWER .*pg_sleep/s),
-    ]);
-    expect(await readFile(join(home, 'out.xml'), 'utf8')).toMatch(
-      /name="no slower, no more errors"><failure type="warning" message="SLOWER .*pg_sleep/,
-    );
-    await writeFile(join(home, 'before.poolctl'), 'something else');
-    const {code, stderr} = await runProgram(args, {home});
-    expect([code, stderr]).toEqual([2, expect.stringContaining('neither a snapshot nor a recording')]);
-    await client.end();
   });
 
   it('compares a canary with the stable version, and takes limits for one application', async () => {
