@@ -76,6 +76,12 @@ function plan(snapshot: Snapshot, params: ParameterValues, {pooler: reading}: Re
       hint: reading?.problem?.remedy ?? '',
     });
   const {pooler} = reading;
+  const several = severalProcesses(pooler);
+  if (several !== null && (action === 'pause' || action === 'resume'))
+    throw usageError(
+      `${several}: ${action} would reach only one of them`,
+      `Connect to the admin console of each process and ${action} there.`,
+    );
   const database = action === 'pool_size' ? null : databaseOf(pooler, read);
   throwIfElsewhere(pooler, database, snapshot);
   const {steps, skipped, explanation} =
@@ -85,7 +91,11 @@ function plan(snapshot: Snapshot, params: ParameterValues, {pooler: reading}: Re
   return {
     recipe: recipe.id,
     params: completeParams(params, parameters),
-    explanation: [identityText(pooler, snapshot), ...explanation],
+    explanation: [
+      identityText(pooler, snapshot),
+      ...(several === null ? [] : [`${several}: this changes the one that answers, and no other.`]),
+      ...explanation,
+    ],
     steps,
     skipped,
     batch_size: 1,
@@ -93,6 +103,12 @@ function plan(snapshot: Snapshot, params: ParameterValues, {pooler: reading}: Re
     slots_freed: 0,
     watch_groups: [],
   };
+}
+
+/** Each process has its own pools and pauses: what is done in one is neither seen nor undone in another. null: it is the only one. */
+function severalProcesses({settings: {so_reuseport, peer_id}}: Pooler): string | null {
+  if (so_reuseport) return 'several processes may share the port of this PgBouncer (so_reuseport = 1)';
+  return peer_id === 0 ? null : `this PgBouncer is one process of several (peer_id = ${peer_id})`;
 }
 
 /** Which PgBouncer it is, and what proves that it is in front of this server. */

@@ -23,6 +23,10 @@ export type PoolerConfiguration = {
   query_wait_timeout_ms: number | null;
   /** null before 1.21, which does not know it; 0 is off. */
   max_prepared_statements: number | null;
+  /** Several processes may share the port: which of them answers is by chance. */
+  so_reuseport: boolean;
+  /** Not 0: it is one process of several that know each other (`[peers]`, 1.19). */
+  peer_id: number;
 };
 
 /** A row of SHOW DATABASES, with its averages of SHOW STATS over `stats_period`. */

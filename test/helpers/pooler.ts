@@ -13,6 +13,8 @@ const example: Pooler = {
     max_client_conn: 100,
     query_wait_timeout_ms: 120_000,
     max_prepared_statements: 200,
+    so_reuseport: false,
+    peer_id: 0,
   },
   databases: [
     {

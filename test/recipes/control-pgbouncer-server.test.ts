@@ -1,8 +1,10 @@
 import type pg from 'pg';
 import {afterEach, beforeAll, expect, it} from 'vitest';
+import {createPoolerExecutor} from '../../source/postgres/executor/pooler-executor.ts';
 import {createActing} from '../cli/execution/acting.ts';
 import {describePgBouncer, type Pooler, startPgBouncer} from '../helpers/pgbouncer.ts';
 import {shareTestServer, startTestServer, type TestServer} from '../helpers/server.ts';
+import {requestTo} from '../postgres/requests.ts';
 import {until} from '../postgres/watching.ts';
 
 const password = 'secret';
@@ -141,6 +143,26 @@ describePgBouncer('control-pgbouncer', () => {
     expect(await pooler.show('CONFIG')).toContainEqual(
       expect.objectContaining({key: 'default_pool_size', value: '2'}),
     );
+  });
+
+  it('opens one console for commands at the same time, and leaves none where it is none', async () => {
+    const pooler = await start();
+    const clientsIn = async (name: string) =>
+      (await pooler.show('CLIENTS')).filter(({database}) => database === name).length;
+    const admins = await clientsIn('pgbouncer');
+    const config_file = (await pooler.show('CONFIG')).find(({key}) => key === 'conffile')?.value;
+    const show = {
+      text: 'SHOW DATABASES',
+      values: [],
+      console: {pooler: `127.0.0.1:${pooler.port} ${config_file}`},
+    };
+    const executor = createPoolerExecutor(() => requestTo(pooler.console));
+    await Promise.all([executor.read(show), executor.read(show)]);
+    expect(await clientsIn('pgbouncer')).toBe(admins + 1);
+    await executor.close();
+    const wrong = createPoolerExecutor(() => requestTo(pooler.url({database: 'postgres'})));
+    await expect(wrong.read(show)).rejects.toThrow('config');
+    await until(async () => (await clientsIn('postgres')) === 0);
   });
 
   it('acts on no other PgBouncer than that of the plan', async () => {

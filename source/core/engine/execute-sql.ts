@@ -137,19 +137,24 @@ function verifyWithinMs({timeout_ms}: SqlStep): number {
 }
 
 async function withCleanup(
-  {cleanup, timeout_ms}: SqlStep,
+  step: SqlStep,
   result: StepResult,
   executor: Executor,
   interruption: Interruption,
 ): Promise<StepResult> {
+  const {cleanup, timeout_ms} = step;
   if (cleanup === undefined) return result;
   try {
     const {row_count} = await interruption.waitFor(
       executor.apply({...cleanup, timeout_ms, transaction: false}),
     );
-    return row_count === 0
-      ? result
-      : {...result, message: `${result.message}; what it left behind was removed`};
+    if (row_count !== 0) return {...result, message: `${result.message}; what it left behind was removed`};
+    // A command that PgBouncer has not answered is still its to do, perhaps in another of its processes.
+    const isUnanswered = cleanup.apply.console !== undefined && result.sqlstate === '55P03';
+    if (!isUnanswered) return result;
+    const [verb = ''] = step.apply.text.split(' ');
+    const left = `PgBouncer does not show it, and ${verb} may still be in force: look there`;
+    return {...result, message: `${result.message}; ${left}`, has_leftover: true};
   } catch (error) {
     // Do not leave it running on the server after poolctl exits.
     if (interruption.expired.aborted) await interruption.waitBriefly(executor.cancel()).catch(() => {});

@@ -9,6 +9,8 @@ import {type ConnectionRequest, hostAndPort} from '../connect/request.ts';
 
 type Row = Record<string, unknown>;
 
+type Opened = {identity: string; console: PoolerConsole};
+
 export type PoolerExecutor = {
   /** The rows of a SHOW that its `where` selects. */
   read(query: Sql): Promise<Row[]>;
@@ -23,30 +25,38 @@ export type PoolerExecutor = {
  * other gets it: AbortError (exit 6). `find` returns the address of the console; null if none is known.
  */
 export function createPoolerExecutor(find: () => ConnectionRequest | null): PoolerExecutor {
-  let current: {identity: string; console: PoolerConsole} | null = null;
+  let current: Promise<Opened> | null = null;
   let interrupt: ((error: Error) => void) | null = null;
 
   async function open({console: wanted}: Sql): Promise<PoolerConsole> {
     if (wanted === undefined) throw new BugError('not a command for PgBouncer');
-    current ??= await connect(find());
-    if (current.identity === wanted.pooler) return current.console;
-    throw new AbortError(`this is the PgBouncer ${current.identity}, and the plan is for ${wanted.pooler}`, {
+    current ??= reconnect();
+    const {identity, console} = await current;
+    if (identity === wanted.pooler) return console;
+    throw new AbortError(`this is the PgBouncer ${identity}, and the plan is for ${wanted.pooler}`, {
       hint: 'Name the admin console of that PgBouncer with --pooler.',
       exitCode: exitCodes.drift,
     });
   }
 
-  async function connect(request: ConnectionRequest | null) {
+  function reconnect(): Promise<Opened> {
+    const opening = connect(find());
+    const forget = () => {
+      if (current === opening) current = null;
+    };
+    opening.then(({console}) => console.lost.then(forget), forget);
+    return opening;
+  }
+
+  async function connect(request: ConnectionRequest | null): Promise<Opened> {
     if (request === null)
       throw new AbortError("the address of PgBouncer's admin console is not known", {
         hint: 'Name it: --pooler URL, POOLCTL_POOLER_URL or pooler_url in config.toml.',
         exitCode: exitCodes.usage,
       });
+    let console: PoolerConsole | null = null;
     try {
-      const console = await openPoolerConsole(request);
-      void console.lost.then(() => {
-        if (current?.console === console) current = null;
-      });
+      console = await openPoolerConsole(request);
       const config = await console.query('SHOW CONFIG');
       const file = config.find(({key}) => key === 'conffile')?.value;
       return {
@@ -54,6 +64,7 @@ export function createPoolerExecutor(find: () => ConnectionRequest | null): Pool
         identity: poolerIdentity({address: hostAndPort(request), config_file: String(file ?? '')}),
       };
     } catch (error) {
+      console?.destroy();
       throw toAbortError(error, request);
     }
   }
@@ -102,9 +113,10 @@ export function createPoolerExecutor(find: () => ConnectionRequest | null): Pool
       interrupt?.(new AbortError('interrupted', {exitCode: exitCodes.interrupted}));
     },
     async close() {
-      const open = current;
+      const opening = current;
       current = null;
-      await open?.console.close();
+      const opened = await opening?.catch(() => null);
+      await opened?.console.close();
     },
   };
 }

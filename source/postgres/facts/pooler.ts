@@ -72,15 +72,34 @@ function explained(error: unknown): {message: string; hint: string} {
 function open(connection: Connection, request: ConnectionRequest): Promise<PoolerConsole> {
   const opening = openPoolerConsole(request);
   consoles.set(connection, opening);
+  const end = endOf(connection);
   opening.then(
     console => {
       void console.lost.then(() => consoles.get(connection) === opening && consoles.delete(connection));
-      void connection.lost.then(() => console.destroy());
+      if (end.is_lost) console.destroy();
     },
     () => {},
   );
   return opening;
 }
+
+/** Listens once to each connection, not for each console: a listener stays in memory as long as the connection. */
+function endOf(connection: Connection): {is_lost: boolean} {
+  const known = ends.get(connection);
+  if (known !== undefined) return known;
+  const end = {is_lost: false};
+  ends.set(connection, end);
+  void connection.lost.then(() => {
+    end.is_lost = true;
+    consoles.get(connection)?.then(
+      console => console.destroy(),
+      () => {},
+    );
+  });
+  return end;
+}
+
+const ends = new WeakMap<Connection, {is_lost: boolean}>();
 
 /** SHOW CLIENTS of more would take PgBouncer's only thread for milliseconds. */
 const mostClientsRead = 2000;
@@ -122,6 +141,8 @@ function settingsOf(config: ReadonlyMap<string, string>): PoolerConfiguration {
     max_client_conn: Number(config.get('max_client_conn')),
     query_wait_timeout_ms: seconds === undefined ? null : Number(seconds) * 1000,
     max_prepared_statements: prepared === undefined ? null : Number(prepared),
+    so_reuseport: config.get('so_reuseport') === '1',
+    peer_id: Number(config.get('peer_id') ?? 0),
   };
 }
 

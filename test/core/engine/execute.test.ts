@@ -46,6 +46,37 @@ describe('execute', () => {
     });
   });
 
+  it('says that a command may be in force which PgBouncer did not answer, and does not show', async () => {
+    const console = {pooler: 'bouncer'};
+    const query = {text: 'SHOW DATABASES', values: [], console};
+    const guard = {query, expect: {column: 'paused', op: '=', value: 1}} as const;
+    const [step] = createPlan(1).steps;
+    const pause = {
+      ...step,
+      apply: {text: 'PAUSE "shop"', values: [], console},
+      cleanup: {guard, apply: {text: 'RESUME "shop"', values: [7], console}},
+    } as Step;
+    const outcomes: JournalDraft[] = [];
+    const outcomeOf = async (code: string) => {
+      const {ports} = createPorts({
+        apply: async pid => {
+          if (pid === 7) return 0;
+          throw serverError(code, 'not done within 5 s');
+        },
+        append: async draft => void outcomes.push(draft),
+      });
+      await run(createPlan(1, {steps: [pause]}), ports);
+      return outcomes.findLast(({event}) => event === 'outcome');
+    };
+    expect(await outcomeOf('55P03')).toMatchObject({
+      outcome: 'failed',
+      has_leftover: true,
+      message: 'not done within 5 s; PgBouncer does not show it, and PAUSE may still be in force: look there',
+    });
+    expect(await outcomeOf('42501')).toMatchObject({message: 'not done within 5 s'});
+    expect(outcomes.at(-2)).not.toHaveProperty('has_leftover');
+  });
+
   it('executes and records nothing where the user forbids every act', async () => {
     const {ports, calls} = createPorts();
     const state = await run(createPlan(2), {...ports, read_only: '--read-only'});
