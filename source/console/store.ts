@@ -14,10 +14,16 @@ export type Message = InputEvent | Event;
 export function update(before: ConsoleState, message: Message): UpdateResult {
   const updated = diagnoseChanged(before, message);
   const {state} = updated;
-  const effects = hasMoved(before, state) ? [...updated.effects, showEffect(state)] : updated.effects;
+  const isAsked = hasMoved(before, state) || isLive(before) !== isLive(state);
+  const effects = isAsked ? [...updated.effects, showEffect(state)] : updated.effects;
   if (state.snapshot === before.snapshot && state.window === before.window) return {state, effects};
   const requested = requestBase(state);
   return {state: requested.state, effects: [...effects, ...requested.effects]};
+}
+
+/** The screen follows the server, whose state is read for its view. */
+function isLive({past, isPaused}: ConsoleState): boolean {
+  return past === null && !isPaused;
 }
 
 /** Other statements are on the screen: their texts are asked for at once, not with the next reading. */

@@ -51,6 +51,24 @@ it.each([
   expect(rowsOf(press(state, 'j'))[at + 2]).toMatch(/^> shop\/app/);
 });
 
+it('selects the first pool of PgBouncer where the filter hides every application, and sorts none of them', () => {
+  const state = press(watching(120, 40, known), '8', '/', ...'nothing', 'enter');
+  expect(rowsOf(state).filter(row => row.startsWith('> '))).toEqual([expect.stringContaining('> shop/app')]);
+  expect(screenOf(press(state, 'enter'))).toContain('pool shop/app of PgBouncer');
+  const head = (at: typeof state) => rowsOf(at).find(row => row.includes('PGBOUNCER POOL'));
+  expect(head(press(state, ':', ...'sort verdict', 'enter'))).toBe(
+    head(press(state, ':', ...'sort role', 'enter')),
+  );
+});
+
+it('leaves a gap after a long name, or gives it a row of its own', () => {
+  const pooler = createPooler();
+  const clients =
+    pooler.clients?.map(client => ({...client, client_addr: 'fd00:10:20:30:40:50:60:7'})) ?? null;
+  const page = press(watching(100, 50, {pooler: {...pooler, clients}, problem: null}), '8', 'j', 'enter');
+  expect(screenOf(page)).toMatch(/fd00:10:20:30:40:50:60:7:4001\n +web, waiting for 4\.10s/);
+});
+
 it("Enter on a pool says whose its server connections are, and a session's page and row name the client behind it", () => {
   const state = watching(160, 50, known);
   const page = screenOf(press(state, '8', 'j', 'enter'));

@@ -63,6 +63,37 @@ describe('the Server view', () => {
     const gone = play(page, read(createSnapshot({server: {replication: {slots: [], standbys: []}}}))).state;
     expect(screenOf(gone)).toMatch(/not there any more[\s\S]*slot cdc/);
   });
+
+  it('shows a line that its filter hides by now as it is', () => {
+    const page = press(server(reading), '/', ...'verdict=warning', 'enter', 'enter');
+    const replication = {
+      slots: [{...slot, retained_bytes: 0, wal_status: 'reserved', is_active: true}],
+      standbys: [],
+    };
+    const changed = play(page, read(createSnapshot({server: {...reading, replication}}))).state;
+    expect(screenOf(press(changed, 'escape'))).toContain('nothing matches verdict=warning');
+    expect(screenOf(changed)).toMatch(/replication slot cdc|slot cdc/);
+    expect(screenOf(changed)).not.toContain('not there any more');
+  });
+
+  it('is not read while paused nor while the past is shown, and says so', () => {
+    const live = server(null);
+    const shows = (...messages: Parameters<typeof play>) =>
+      play(...messages).effects.findLast(({kind}) => kind === 'show');
+    expect(shows(live, key('p'))).toMatchObject({server: false});
+    const paused = press(live, 'p');
+    expect(screenOf(paused)).toMatch(/horizon +\? +paused: p goes on/);
+    expect(shows(paused, key('p'))).toMatchObject({server: true});
+    const snapshots = [createSnapshot()];
+    const earlier = {
+      kind: 'past-read',
+      times: [{at_ms: 0, severity: null}],
+      snapshots,
+      outage: null,
+    } as const;
+    expect(shows(live, earlier)).toMatchObject({server: false});
+    expect(shows(play(live, earlier).state, key('L'))).toMatchObject({server: true});
+  });
 });
 
 it.each([

@@ -55,6 +55,19 @@ describe('sessions and statements by the tags of their statements', () => {
     expect(screenOf(list)).toContain('STATEMENT');
   });
 
+  it('filters what statements cost by the dimensions of the load, names its window, and takes the filter along', () => {
+    const grouped = press(opened(), '3', 'B');
+    expect(screenOf(grouped)).toContain('2.0 busy sessions on average of 1 reading in ');
+    const locked = press(grouped, '/', ...'class=Lock', 'enter');
+    expect(screenOf(locked)).toContain('1.0 busy sessions on average of 1 reading in ');
+    expect(screenOf(locked)).toMatch(/1\.00 +100\.0% \/list +Lock 100%/);
+    expect(rowsOf(press(locked, 'enter'))[1]).toContain('/class=Lock route=/list');
+    expect(screenOf(press(grouped, '/', ...'route=/none', 'enter'))).toContain(
+      'no busy session matches the filter',
+    );
+    expect(screenOf(press(grouped, '/', ...'calls>1', 'enter'))).toContain('no column "calls": event,');
+  });
+
   it('has no column for tags that no session has', () => {
     const [, , , untagged] = backends;
     const state = play(open(140, 24), read(createSnapshot({backends: untagged ? [untagged] : []}))).state;

@@ -105,6 +105,19 @@ describe('the Waits view', () => {
     );
   });
 
+  it('shows of the past what was up to then, over all windows', () => {
+    const live = waits([120, 40], [orders], [orders, items], [active, active, active]);
+    const snapshot = createSnapshot({
+      at: new Date(Date.UTC(2026, 0, 1, 12, 0, 5)).toISOString(),
+      backends: [],
+    });
+    const times = [{at_ms: Date.parse(snapshot.at), severity: null}];
+    const {state} = play(live, {kind: 'past-read', times, snapshots: [snapshot], outage: null});
+    expect(screenOf({...state, window: 'reset'})).toContain(
+      '1.5 busy sessions on average of 2 readings in 5s',
+    );
+  });
+
   it('begins anew on another server', () => {
     const of = (system_identifier: string, second: number) => {
       const now = createSnapshot({

@@ -1,6 +1,7 @@
 import {createContext, memo, useContext} from 'react';
 import {type StepLine, stepLines} from '../../core/engine/step-preview.ts';
 import type {Step} from '../../model/step.ts';
+import {textWidth} from '../screen/cell-width.ts';
 import {type Role, shorten, wrapText} from '../screen/line.ts';
 import {Rows, Text} from './text.tsx';
 
@@ -55,6 +56,7 @@ export type Property = [name: string, value: string];
 
 type PropertyRowsProps = {name: string; value: string; indent?: number; nameWidth?: number; nameRole?: Role};
 
+/** A name that leaves no gap before its value has a row of its own. */
 export const PropertyRows = memo(function PropertyRows({
   name,
   value,
@@ -63,12 +65,20 @@ export const PropertyRows = memo(function PropertyRows({
   nameRole = 'muted',
 }: PropertyRowsProps) {
   const left = indent + nameWidth;
-  return wrapText(value, usePageWidth() - left - 2).map((row, index) => (
+  const isLong = textWidth(name) >= nameWidth;
+  const rows = wrapText(value, usePageWidth() - left - 2).map((row, index) => (
     <Text key={index}>
-      <Text role={nameRole}>{(' '.repeat(indent) + (index === 0 ? name : '')).padEnd(left)}</Text>
+      <Text role={nameRole}>{(' '.repeat(indent) + (index === 0 && !isLong ? name : '')).padEnd(left)}</Text>
       {row}
     </Text>
   ));
+  if (!isLong) return rows;
+  return (
+    <>
+      <Prose text={name} indent={indent} role={nameRole} />
+      {rows}
+    </>
+  );
 });
 
 /** What `r` does on a page. */

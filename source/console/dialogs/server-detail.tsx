@@ -4,12 +4,12 @@ import {useConsole} from '../components/context.ts';
 import {Page} from '../components/page.tsx';
 import {BlankRow, Heading, PropertyRows, Prose} from '../components/prose.tsx';
 import {Text} from '../components/text.tsx';
-import {partOfServerView, serverViewRows, verdictRoleOf} from '../rows/server.ts';
+import {allServerRows, partOfServerView, verdictRoleOf} from '../rows/server.ts';
 
 /** A line of the Server view: its verdict, the figures behind it, what can be done. It stays open when its subject is gone. */
 export function ServerDetail({id, row: opened}: {id: string; row: ServerRow}) {
   const shown = useConsole(partOfServerView);
-  const current = serverViewRows(shown).find(each => each.id === id);
+  const current = allServerRows(shown).find(each => each.id === id);
   const row = current ?? opened;
   const {topic, verdict, text, acts = []} = row;
   return (

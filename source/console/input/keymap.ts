@@ -1,5 +1,5 @@
 import {selectedGroup} from '../rows/selection.ts';
-import {groupByNext, openTable, reverseSort, sortByNext, tagAll} from '../state/browsing.ts';
+import {openTable, reverseSort, sortByNext, tagAll} from '../state/browsing.ts';
 import {copySelected, goBackFrom, moveBy, submit, tagSelected, toggleRun} from '../state/commands.ts';
 import {openHelp, openOverview, openPrompt} from '../state/dialog.ts';
 import {findingLetters} from '../state/findings.ts';
@@ -12,6 +12,7 @@ import {
   openSessionWizard,
   openUndoOfRow,
   showNeighbour,
+  showNextGroups,
   showSessionsOfFinding,
   showView,
 } from '../state/opening.ts';
@@ -228,7 +229,7 @@ export const bindings: Binding[] = [
   {
     keys: ['B'],
     modes: ['browse'],
-    update: state => noEffects(groupByNext(state)),
+    update: showNextGroups,
     label: state => (isGrouped(state) ? 'other groups' : ''),
     help: 'group by route, by Prisma operation, or not: from the tags of statements; Enter shows the rows of a group',
     ...where(({isGroupable}) => isGroupable),

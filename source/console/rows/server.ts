@@ -45,21 +45,35 @@ export const serverColumns: Column<ServerRow>[] = [
 ];
 
 /** The part of the state that its lines are made of. */
-export function partOfServerView({snapshot, serverRows, diagnosisData, past, tables}: ConsoleState) {
-  return {snapshot, serverRows, diagnosisData, past, tables};
-}
-
-/** The lines of every topic. What the view itself has read is newer than the facts of the findings. */
-export function serverViewRows({
+export function partOfServerView({
   snapshot,
   serverRows,
   diagnosisData,
   past,
+  isPaused,
   tables,
-}: ReturnType<typeof partOfServerView>): ServerRow[] {
+}: ConsoleState) {
+  return {snapshot, serverRows, diagnosisData, past, isPaused, tables};
+}
+
+type Part = ReturnType<typeof partOfServerView>;
+
+/** The lines that the filter shows. */
+export function serverViewRows(part: Part): ServerRow[] {
+  return arrangeRows(allServerRows(part), tableOf(part, 'server'), serverColumns, ({id}) => id);
+}
+
+/** The lines of every topic. What the view itself has read is newer than the facts of the findings. */
+export function allServerRows({
+  snapshot,
+  serverRows,
+  diagnosisData,
+  past,
+  isPaused,
+}: Omit<Part, 'tables'>): ServerRow[] {
   if (snapshot === null || serverRows === null) return [];
   const recorded = past === null ? diagnosisData.ofAssessment : ((snapshot as RecordedSnapshot).facts ?? {});
-  const absent = past === null ? 'not read yet' : 'not recorded: it is read while this view is open';
-  const rows = serverRows({snapshot, state: {...recorded, ...snapshot.server}}, absent);
-  return arrangeRows(rows, tableOf({tables}, 'server'), serverColumns, ({id}) => id);
+  const absentNow = isPaused ? 'paused: p goes on' : 'not read yet';
+  const absent = past === null ? absentNow : 'not recorded: it is read while this view is open';
+  return serverRows({snapshot, state: {...recorded, ...snapshot.server}}, absent);
 }

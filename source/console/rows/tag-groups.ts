@@ -1,4 +1,4 @@
-import {groupLoad, type LoadGroup, loadOver} from '../../core/activity/load-over.ts';
+import {groupLoad, type LoadGroup, type LoadRow, loadOver} from '../../core/activity/load-over.ts';
 import {tagOf} from '../../core/activity/session-load.ts';
 import {groupBy} from '../../core/group-by.ts';
 import {isActive, isWaitingForLock} from '../../core/sessions/session.ts';
@@ -6,9 +6,9 @@ import {formatAge} from '../../core/text/format.ts';
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {type StatementTag, type TableState, tableOf} from '../state/browsing.ts';
 import type {ConsoleState} from '../state/state.ts';
-import {type Column, freezeOrder} from './arrange.ts';
+import {type Column, createFilter, freezeOrder} from './arrange.ts';
 import {cellFilter} from './groups.ts';
-import {groupColumns as loadGroupColumns, loadRange} from './waits.ts';
+import {loadColumns, groupColumns as loadGroupColumns, loadRange, loadText} from './waits.ts';
 
 /** Sessions whose statements have the same tag. */
 export type TagGroup = {
@@ -99,20 +99,24 @@ export function tagGroupColumnsOf(tag: StatementTag): Column<TagGroup>[] {
 }
 
 /**
- * What statements cost by tag: of the sessions seen in them. pg_stat_statements keeps the tags of the first call only, and no figure
+ * What statements cost by tag: of the sessions seen in them that the filter shows, as in Waits. pg_stat_statements keeps the tags of the first call only, and no figure
  * of one tag.
  */
-export function statementGroups(
-  state: Pick<ConsoleState, 'load' | 'window' | 'past' | 'tables'>,
-): LoadGroup[] {
-  const {groupBy: tag, frozenOrder} = tableOf(state, 'statements');
-  if (tag === null) return [];
+export function statementGroups(state: Pick<ConsoleState, 'load' | 'window' | 'past' | 'tables'>): {
+  groups: LoadGroup[];
+  text: string;
+} {
+  const {groupBy: tag, frozenOrder, filter} = tableOf(state, 'statements');
   const {load, window_ms, until_ms} = loadRange(state);
-  return freezeOrder(
-    groupLoad(loadOver(load, window_ms, until_ms)?.rows ?? [], tag),
-    frozenOrder,
-    ({key}) => key,
-  );
+  const over = tag === null ? null : loadOver(load, window_ms, until_ms);
+  if (tag === null || over === null) return {groups: [], text: ''};
+  const rows = over.rows.filter(createFilter(filter, loadColumns));
+  const groups = freezeOrder(groupLoad(rows, tag), frozenOrder, ({key}) => key);
+  return {groups, text: loadText({over, sessions: sum(rows)})};
+}
+
+function sum(rows: readonly LoadRow[]): number {
+  return rows.reduce((all, {sessions}) => all + sessions, 0);
 }
 
 export function statementGroupColumns(tag: StatementTag): Column<LoadGroup>[] {

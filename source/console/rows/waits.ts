@@ -11,7 +11,7 @@ import {
 } from '../../core/activity/load-over.ts';
 import type {LoadClass, LoadHistory} from '../../core/activity/session-load.ts';
 import {windowMs} from '../../core/activity/statement-window.ts';
-import {formatRatio} from '../../core/text/format.ts';
+import {counted, formatAge, formatRatio} from '../../core/text/format.ts';
 import type {Role} from '../screen/line.ts';
 import {tableOf} from '../state/browsing.ts';
 import type {ConsoleState} from '../state/state.ts';
@@ -132,7 +132,8 @@ export function loadRange({load, window, past}: Omit<Shown, 'tables'>): LoadTime
   const all_ms = Math.max(leastMs, (last?.to_ms ?? 0) - (first?.from_ms ?? 0));
   if (window === 'reset' && past?.whole) return {load: whole, window_ms: all_ms, isFixed: true};
   // The chart begins at a multiple of a quarter: three of them hold what there is.
-  if (window === 'reset') return {load: whole, window_ms: (all_ms * 4) / 3};
+  if (window === 'reset')
+    return {load: whole, window_ms: (all_ms * 4) / 3, ...(past !== null && {until_ms: past.at_ms})};
   const window_ms = windowMs[window] ?? leastMs;
   if (past === null) return {load, window_ms};
   const near = load.buckets[0]?.from_ms ?? Infinity;
@@ -148,6 +149,12 @@ export type ShownLoad = {
   sessions: number;
   groups: LoadGroup[];
 };
+
+/** `14.2 busy sessions on average of 58 readings in 1min`. */
+export function loadText({over, sessions}: Pick<ShownLoad, 'over' | 'sessions'>): string {
+  const {from_ms, to_ms, readings} = over;
+  return `${sessions.toFixed(1)} busy sessions on average of ${counted(readings, 'reading')} in ${formatAge(to_ms - from_ms)}`;
+}
 
 /** null without a reading. */
 export function shownLoad({tables, ...shown}: Shown): ShownLoad | null {

@@ -196,12 +196,13 @@ function unnamedStatements({samples}: ConsoleState): string[] {
 
 /** The sampler reads statements at every tick only while their view is shown. */
 export function showEffect(state: ConsoleState): Effect {
-  const {view, past, load} = state;
+  const {view, past, isPaused, load} = state;
   return {
     kind: 'show',
     statements: view === 'statements',
     texts: shownStatements(state),
     // Waits needs the cores of the host, once.
-    server: past === null && (view === 'server' || (view === 'waits' && load.cores === undefined)),
+    server:
+      past === null && !isPaused && (view === 'server' || (view === 'waits' && load.cores === undefined)),
   };
 }

@@ -18,7 +18,15 @@ import {
   targetSessions,
   whyNoReplay,
 } from '../rows/selection.ts';
-import {deselectRecipe, openTable, setFilter, sortBy, type ViewId, withTableOf} from './browsing.ts';
+import {
+  deselectRecipe,
+  groupByNext,
+  openTable,
+  setFilter,
+  sortBy,
+  type ViewId,
+  withTableOf,
+} from './browsing.ts';
 import {explainStatement, inform, openFindingDetail, openOverview, openSession} from './dialog.ts';
 import {showEffect} from './events.ts';
 import {actOf, currentFinding, everyFinding, findingId, findingOf} from './findings.ts';
@@ -225,6 +233,12 @@ export function showView(state: ConsoleState, view: ViewId): UpdateResult {
   const released = view === 'recipes' ? left : deselectRecipe(left);
   const next: ConsoleState = {...released, view, overlay: null, wizard: null, replay: null};
   return {state: next, effects: [showEffect(next), ...(openView(next).effectsWhenShown?.(next) ?? [])]};
+}
+
+/** `B`: the rows by the next tag, with what the view then reads. */
+export function showNextGroups(before: ConsoleState): UpdateResult {
+  const state = groupByNext(before);
+  return {state, effects: openView(state).effectsWhenShown?.(state) ?? []};
 }
 
 /** Waits, with these sessions by statement. */

@@ -7,6 +7,7 @@ import {Text} from '../components/text.tsx';
 import {filterProblem, legendOf} from '../rows/arrange.ts';
 import {isPoolerId, poolerColumns, poolerId, poolerRows, shownPooler} from '../rows/poolers.ts';
 import {poolColumns, poolRows} from '../rows/pools.ts';
+import {unsorted} from '../rows/tag-groups.ts';
 import {tableOf} from '../state/browsing.ts';
 import {openPool, openPooler} from '../state/dialog.ts';
 import {noEffects} from '../state/state.ts';
@@ -73,6 +74,7 @@ function Poolers() {
     tables: state.tables,
     rows: state.rows,
   }));
+  const hasApplications = poolRows({assessment, tables}).length > 0;
   const queues = useMemo(() => poolerRows({assessment, snapshot, tables}), [assessment, snapshot, tables]);
   if (pooler === null)
     return (
@@ -95,8 +97,8 @@ function Poolers() {
       <Box flexDirection="column" flexShrink={0} height={height}>
         <Table
           rows={queues}
-          // Without a selected row the first application is the one.
-          table={{...table, cursor: table.cursor ?? ''}}
+          // Without a selected row the first application is the one, where the filter shows any.
+          table={{...unsorted(table), cursor: table.cursor ?? (hasApplications ? '' : null)}}
           columns={poolerColumns}
           idOf={poolerId}
           emptyText="no client has used it yet"

@@ -17,9 +17,11 @@ import {
   windowText,
 } from '../rows/statements.ts';
 import {statementGroupColumns, statementGroups, unsorted} from '../rows/tag-groups.ts';
+import {loadColumns} from '../rows/waits.ts';
 import {tableOf} from '../state/browsing.ts';
 import {openStatement} from '../state/dialog.ts';
 import {showLoadOf} from '../state/opening.ts';
+import {requestWhole} from '../state/past.ts';
 import {noEffects} from '../state/state.ts';
 import type {View} from './view.ts';
 
@@ -38,12 +40,14 @@ const view: View = {
   isGroupable: true,
   firstOrder: 'load',
   ids: state =>
-    (tableOf(state, 'statements').groupBy === null ? statementRows(state) : statementGroups(state)).map(
-      ({key}) => key,
-    ),
+    (tableOf(state, 'statements').groupBy === null
+      ? statementRows(state)
+      : statementGroups(state).groups
+    ).map(({key}) => key),
+  effectsWhenShown: state => (tableOf(state, 'statements').groupBy === null ? [] : requestWhole(state)),
   open(state, id) {
-    const {groupBy: tag} = tableOf(state, 'statements');
-    if (tag !== null) return showLoadOf(state, cellFilter(tag, id));
+    const {groupBy: tag, filter} = tableOf(state, 'statements');
+    if (tag !== null) return showLoadOf(state, `${filter} ${cellFilter(tag, id)}`.trim());
     const statement = selectedStatement(state);
     return statement ? openStatement(state, id, statement) : noEffects(state);
   },
@@ -65,7 +69,10 @@ function Statements() {
     past: state.past,
     tables: state.tables,
   }));
-  const groups = useMemo(() => statementGroups({load, window, past, tables}), [load, window, past, tables]);
+  const {groups, text} = useMemo(
+    () => statementGroups({load, window, past, tables}),
+    [load, window, past, tables],
+  );
   const rows = useMemo(() => arrangeStatements(shown, table), [shown, table]);
   const eviction = evictionText(snapshot);
   const choice = choiceText(snapshot) ?? hiddenText(snapshot);
@@ -74,7 +81,7 @@ function Statements() {
       <>
         <Box flexShrink={0}>
           <Text role="muted" wrap="wrap">
-            {' busy sessions by sampling: pg_stat_statements does not count by tag'}
+            {` ${text || 'no reading'}; pg_stat_statements does not count by tag`}
           </Text>
         </Box>
         <Table
@@ -82,7 +89,11 @@ function Statements() {
           table={unsorted(table)}
           columns={statementGroupColumns(table.groupBy)}
           idOf={({key}) => key}
-          emptyText="no session was busy"
+          emptyText={
+            table.filter === ''
+              ? 'no session was busy'
+              : (filterProblem(table.filter, loadColumns) ?? 'no busy session matches the filter')
+          }
         />
       </>
     );

@@ -2,7 +2,7 @@ import {Box} from 'ink';
 import {useCallback, useMemo} from 'react';
 import {loadColumns as columnsOver} from '../../core/activity/load-over.ts';
 import {type LoadOf, loadClasses} from '../../core/activity/session-load.ts';
-import {counted, formatAge} from '../../core/text/format.ts';
+import {counted} from '../../core/text/format.ts';
 import {useConsole, useTheme} from '../components/context.ts';
 import {LoadChart} from '../components/load-chart.tsx';
 import {Table} from '../components/table.tsx';
@@ -15,6 +15,7 @@ import {
   groupId,
   loadColumns,
   loadRange,
+  loadText,
   type ShownLoad,
   shownLoad,
 } from '../rows/waits.ts';
@@ -75,7 +76,7 @@ function Waits() {
     <>
       <Head shown={shown} isWhole={window === 'reset' && Boolean(past?.whole)} />
       <Box flexDirection="column" height={chartHeight(rows)} flexShrink={0}>
-        <LoadChart columnsOf={columnsOf} cores={cores} label={labelOf(shown)} />
+        <LoadChart columnsOf={columnsOf} cores={cores} label={loadText(shown)} />
       </Box>
       <Legend shown={shown} cores={cores} />
       <Box flexDirection="column" flexGrow={1} flexBasis={0} minHeight={0}>
@@ -102,18 +103,12 @@ function columnsFor({dimension}: ShownLoad) {
   );
 }
 
-/** `14.2 busy sessions on average of 58 readings in 1min`. */
-function labelOf({over, sessions}: ShownLoad): string {
-  const {from_ms, to_ms, readings} = over;
-  return `${sessions.toFixed(1)} busy sessions on average of ${counted(readings, 'reading')} in ${formatAge(to_ms - from_ms)}`;
-}
-
 function Head({shown, isWhole}: {shown: ShownLoad; isWhole: boolean}) {
   const {hidden} = shown.over;
   return (
     <Box flexShrink={0}>
       <Text wrap="truncate">
-        <Text role="strong">{labelOf(shown)}</Text>
+        <Text role="strong">{loadText(shown)}</Text>
         {isWhole && ', the whole recording'}
         {hidden > 0 && (
           <Text role="warning">{`, and ${hidden.toFixed(1)} sessions whose state is hidden`}</Text>
