@@ -19,16 +19,21 @@ const unknown: PoolerWaits = {pooler_waiting_clients: null, pooler_max_wait_ms: 
 
 const noPooler: PoolerClients = {ask: async () => unknown, close: async () => {}};
 
+/** The admin console at `url`. Throws AbortError (exit 2) if it is not an address. */
+export function poolerAt({env, cwd}: CliContext, url: string): ConnectionRequest {
+  return locate({url, flags: {}, machine: localMachine(env, cwd)});
+}
+
 /**
- * Connects to PgBouncer's admin console at `url`, and reconnects after a loss. Throws AbortError (exit 3) if the first
- * connection fails.
+ * Connects to PgBouncer's admin console, and reconnects after a loss. Throws AbortError (exit 3) if the first connection fails and
+ * `isRequired`: a call names the console or a limit of it. One that is known from the environment or configuration may be down.
  */
 export async function openPoolerClients(
-  {env, cwd, output}: CliContext,
-  url: string | undefined,
+  {output}: CliContext,
+  request: ConnectionRequest | null,
+  {isRequired}: {isRequired: boolean},
 ): Promise<PoolerClients> {
-  if (url === undefined) return noPooler;
-  const request = locate({url, flags: {}, machine: localMachine(env, cwd)});
+  if (request === null) return noPooler;
   const open = async () => {
     try {
       return await openPoolerAdmin(request);
@@ -41,7 +46,7 @@ export async function openPoolerClients(
       });
     }
   };
-  let admin: Awaited<ReturnType<typeof open>> | null = await open();
+  let admin: Awaited<ReturnType<typeof open>> | null = isRequired ? await open() : null;
   return {
     async ask() {
       try {

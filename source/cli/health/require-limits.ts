@@ -9,6 +9,11 @@ export function toLimitFlag(name: MetricName): string {
   return `--${metricOf(name).limit_name.replaceAll('_', '-')}`;
 }
 
+/** The given limits of what PgBouncer's admin console reports. */
+export function poolerLimits(given: GivenLimits): MetricName[] {
+  return metricNames.filter(name => given[name] !== undefined && metricOf(name).section === 'pooler admin');
+}
+
 /** Throws AbortError (exit 2) for a limit that the flags of this call do not measure. */
 export function requireMeasurableLimits(
   given: GivenLimits,

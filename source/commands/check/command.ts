@@ -3,7 +3,11 @@ import type {Call} from '../../cli/call/usage.ts';
 import {readSnapshots, withConnection} from '../../cli/connection.ts';
 import {type CliContext, printMessage} from '../../cli/context.ts';
 import {openPoolerClients, type PoolerClients} from '../../cli/health/pooler-clients.ts';
-import {requireMeasuredApplication, requireMeasuredLimits} from '../../cli/health/require-limits.ts';
+import {
+  poolerLimits,
+  requireMeasuredApplication,
+  requireMeasuredLimits,
+} from '../../cli/health/require-limits.ts';
 import {openWatching, watchHealth} from '../../cli/health/watch-health.ts';
 import {raceInterrupt} from '../../cli/interrupts.ts';
 import {locateServer} from '../../cli/locate-server.ts';
@@ -54,7 +58,8 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
 }
 
 async function check(context: CliContext, request: ConnectionRequest, flags: CheckFlags): Promise<ExitCode> {
-  const {watch, ...options} = await readCheckOptions(context, flags, request.settings);
+  const has_pooler = request.pooler !== null;
+  const {watch, ...options} = await readCheckOptions(context, flags, request.settings, has_pooler);
   if (flags.metrics !== undefined && watch !== null)
     throw usageError('--metrics and --for cannot be used together', '--metrics serves until Ctrl-C.');
   const recipes = await loadRecipesAndReport(context.output, flags, request.settings);
@@ -62,7 +67,9 @@ async function check(context: CliContext, request: ConnectionRequest, flags: Che
     const {serveMetrics} = await import('./serve-metrics.ts');
     return serveMetrics(context, request, {flags, recipes, ...options});
   }
-  const pooler = await openPoolerClients(context, flags.pooler);
+  const pooler = await openPoolerClients(context, request.pooler, {
+    isRequired: flags.pooler !== undefined || poolerLimits(options.limits).length > 0,
+  });
   const checking = {flags, options, recipes, askPooler: pooler.ask};
   try {
     return watch === null

@@ -1,9 +1,9 @@
 import {resolve} from 'node:path';
 import type {Call} from '../../cli/call/usage.ts';
-import type {CliContext} from '../../cli/context.ts';
+import {type CliContext, printMessage} from '../../cli/context.ts';
 import {readDuration, readRates} from '../../cli/flag-values.ts';
 import {readBaseline} from '../../cli/health/read-baseline.ts';
-import {requireMeasurableLimits, toLimitFlag} from '../../cli/health/require-limits.ts';
+import {poolerLimits, requireMeasurableLimits, toLimitFlag} from '../../cli/health/require-limits.ts';
 import {type Ignored, parseIgnored} from '../../core/assessment/ignore.ts';
 import type {TargetSettings} from '../../core/configuration.ts';
 import {usageError} from '../../core/errors.ts';
@@ -39,6 +39,7 @@ export async function readCheckOptions(
   context: CliContext,
   flags: CheckFlags,
   configured: Pick<TargetSettings, 'limits' | 'applications'>,
+  has_pooler: boolean,
 ): Promise<CheckOptions & {watch: WatchTimes | null}> {
   const {ownLimits, application} = readApplication(flags, readLimits(flags));
   const limits = {...configured.limits, ...ownLimits};
@@ -46,7 +47,13 @@ export async function readCheckOptions(
   if (watch !== null && flags.rates !== undefined)
     throw usageError('--rates and --for cannot be used together', '--for measures rates itself.');
   // A limit in config.toml is skipped if it cannot be measured; a limit given as a flag must be measurable.
-  requireMeasurableLimits(ownLimits, {has_pooler: flags.pooler !== undefined, is_watched: watch !== null});
+  requireMeasurableLimits(ownLimits, {has_pooler, is_watched: watch !== null});
+  if (!has_pooler)
+    for (const name of poolerLimits(limits))
+      printMessage(
+        context.output,
+        `incomplete check, ${metricOf(name).limit_name} of config.toml: no PgBouncer is known. Name its admin console: pooler_url of the target, POOLCTL_POOLER_URL or --pooler`,
+      );
   return {
     limits,
     asked: ownLimits,

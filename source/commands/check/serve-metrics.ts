@@ -37,7 +37,7 @@ export async function serveMetrics(
   {flags, ...judging}: Serving,
 ): Promise<ExitCode> {
   const address = parseAddress(flags.metrics ?? '');
-  const pooler = await openPoolerClients(context, flags.pooler);
+  const pooler = await openPoolerClients(context, request.pooler, {isRequired: flags.pooler !== undefined});
   const watching = await openWatching(context, request, {
     flags,
     every_ms: readEvery(flags),

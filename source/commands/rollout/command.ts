@@ -5,9 +5,9 @@ import {readSnapshots} from '../../cli/connection.ts';
 import {type CliContext, createPrompt, printMessage} from '../../cli/context.ts';
 import {createRunIdentity} from '../../cli/execution/engine-context.ts';
 import {preflightWindow_ms} from '../../cli/flag-values.ts';
-import {openPoolerClients} from '../../cli/health/pooler-clients.ts';
+import {openPoolerClients, poolerAt} from '../../cli/health/pooler-clients.ts';
 import {readBaseline} from '../../cli/health/read-baseline.ts';
-import {requireMeasurableLimits} from '../../cli/health/require-limits.ts';
+import {poolerLimits, requireMeasurableLimits} from '../../cli/health/require-limits.ts';
 import {openWatching, type Watching, watchHealth} from '../../cli/health/watch-health.ts';
 import {catchInterrupts} from '../../cli/interrupts.ts';
 import {openConfiguredJournal} from '../../cli/journal.ts';
@@ -130,18 +130,25 @@ async function createServerPorts(
 ): Promise<Omit<RolloutPorts, 'journal'>> {
   const folder = dirname(plan.file);
   const requests = new Map<string | null, ConnectionRequest>();
-  const poolerOf = ({pooler}: RolloutStage) => pooler ?? flags.pooler;
   for (const stage of plan.plan.stages.filter(needsServer)) {
     const {target, limits} = stage;
-    requireMeasurableLimits(limits, {has_pooler: poolerOf(stage) !== undefined, is_watched: true});
-    if (requests.has(target)) continue;
-    const where = target === null ? {url: words[2], flags} : {url: undefined, flags: {...flags, target}};
-    requests.set(target, await locateServer(context, where));
+    if (!requests.has(target)) {
+      const where = target === null ? {url: words[2], flags} : {url: undefined, flags: {...flags, target}};
+      requests.set(target, await locateServer(context, where));
+    }
+    const has_pooler = stage.pooler !== null || requests.get(target)?.pooler !== null;
+    requireMeasurableLimits(limits, {has_pooler, is_watched: true});
   }
   const requestOf = ({target, name}: RolloutStage) => {
     const request = requests.get(target);
     if (request === undefined) throw usageError(`stage "${name}" has no server`);
     return request;
+  };
+  const openPooler = (stage: RolloutStage) => {
+    const {pooler, limits} = stage;
+    return openPoolerClients(context, pooler === null ? requestOf(stage).pooler : poolerAt(context, pooler), {
+      isRequired: pooler !== null || flags.pooler !== undefined || poolerLimits(limits).length > 0,
+    });
   };
   const baselineOf = async ({baseline}: RolloutStage) =>
     baseline === null ? null : readBaseline({...context, cwd: folder}, baseline);
@@ -186,7 +193,7 @@ async function createServerPorts(
     async diagnose(stage) {
       // Fails before the promotion if the watch could not read its baseline or pooler.
       await baselineOf(stage);
-      await (await openPoolerClients(context, poolerOf(stage))).close();
+      await (await openPooler(stage)).close();
       const request = requestOf(stage);
       const {recipes} = await loadRecipes(flags, request.settings);
       const connection = await connect(request, {purpose: 'watch', signal});
@@ -205,7 +212,7 @@ async function createServerPorts(
       const request = requestOf(stage);
       const {recipes} = await loadRecipes(flags, request.settings);
       const times = {...watchDefaults, ...stage.watch, for_ms};
-      const pooler = await openPoolerClients(context, poolerOf(stage));
+      const pooler = await openPooler(stage);
       let watching: Watching | null = null;
       try {
         watching = await openWatching(context, request, {flags, ...times, signal});

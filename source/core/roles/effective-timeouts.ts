@@ -10,6 +10,8 @@ export type ConfiguredTimeouts = {
   overrides: readonly SettingOverride[];
   /** By name, of those that the server has; null where poolctl's own value hides the server's. */
   server: Readonly<Record<string, string | null>>;
+  /** Of those that are hidden, the ones of which the server's files say nothing. */
+  not_in_files: readonly string[];
   /** The role that would have to read the configuration files to see what is hidden. */
   role: string;
 };
@@ -24,14 +26,20 @@ export function timeoutLines(session: Backend, configured: ConfiguredTimeouts): 
     .map(({name}) => effectiveTimeout(name, session, configured));
   const unset = found.filter(({value, others}) => timeoutMs(value ?? '') === 0 && others.length === 0);
   const unknown = found.filter(({value}) => value === null);
+  const [unfiled, unread] = [true, false].map(isUnfiled =>
+    unknown
+      .flatMap(({name}) => (configured.not_in_files.includes(name) === isUnfiled ? name : []))
+      .join(', '),
+  );
   const set = found.filter(each => !unset.includes(each) && !unknown.includes(each));
-  const isHidden = unknown.length > 0 || set.some(({others}) => others.includes(hidden));
+  const isHidden = unread !== '' || set.some(({others}) => others.includes(hidden));
   return [
     ...set.map(({name, value, by, others}) => {
       const also = others.length === 0 ? '' : ` (${others.join('; ')})`;
       return `${name}: ${shown(value ?? '')}, by ${by}${also}`;
     }),
-    ...(unknown.length === 0 ? [] : [`${unknown.map(({name}) => name).join(', ')}: ${hidden}`]),
+    ...(unread === '' ? [] : [`${unread}: ${hidden}`]),
+    ...(unfiled === '' ? [] : [`${unfiled}: ${notInFiles}`]),
     ...(unset.length === 0 ? [] : [`no ${unset.map(({name}) => name).join(', no ')}`]),
     ...set.flatMap(each => contradiction(each, session)),
     ...changedSince(session, set),
@@ -55,11 +63,12 @@ type Effective = {
 };
 
 const hidden = "the server's value is hidden";
+const notInFiles = 'unknown (not in its files; it may be on the command line)';
 
 function effectiveTimeout(
   name: string,
   {usename, datname}: Backend,
-  {overrides, server}: ConfiguredTimeouts,
+  {overrides, server, not_in_files}: ConfiguredTimeouts,
 ): Effective {
   const of = {role: usename ?? '', database: datname ?? '', name};
   const override = effectiveOverride(overrides, of);
@@ -79,7 +88,11 @@ function effectiveTimeout(
     by: describeWhere(override),
     others: [
       ...weaker.map(each => `${describeWhere(each)}: ${shown(each.value)}`),
-      ofServer === null ? hidden : `the server: ${shown(ofServer)}`,
+      ofServer !== null
+        ? `the server: ${shown(ofServer)}`
+        : not_in_files.includes(name)
+          ? `the server: ${notInFiles}`
+          : hidden,
     ],
   };
 }

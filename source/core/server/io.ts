@@ -22,6 +22,9 @@ export function ioRates(before: ServerIo, now: ServerIo): IoRates | null {
   };
 }
 
+/** A process that only writes has no reads that a reset would show. */
+const monotonic = ['reads', 'writes', 'fsyncs'] as const;
+
 function processesOver(
   before: readonly IoCounter[],
   now: readonly IoCounter[],
@@ -32,7 +35,7 @@ function processesOver(
   const sums = new Map<string, Sums>();
   for (const counter of now) {
     const since = earlier.get(keyOf(counter));
-    if (since !== undefined && since.reads > counter.reads) return 'reset';
+    if (since !== undefined && monotonic.some(name => since[name] > counter[name])) return 'reset';
     // A combination appears in the view with its first operation.
     const over = (read: (of: IoCounter) => number) => read(counter) - (since === undefined ? 0 : read(since));
     const sum = sums.get(counter.backend_type) ?? {...noSums};

@@ -14,8 +14,17 @@ export function comparable(earlier: readonly WalState[], now: WalState): WalStat
   );
 }
 
-function countersOf({written_bytes, next_xid, checkpoints, archive}: WalState): number[] {
-  return [written_bytes, next_xid, checkpoints.timed, checkpoints.requested, archive?.failed_count ?? 0];
+/** pg_stat_reset_shared and pg_stat_reset set some of them to 0. */
+function countersOf({written_bytes, next_xid, checkpoints, archive, recovery}: WalState): number[] {
+  return [
+    written_bytes,
+    next_xid,
+    checkpoints.timed,
+    checkpoints.requested,
+    archive?.archived_count ?? 0,
+    archive?.failed_count ?? 0,
+    conflictsOf({recovery}),
+  ];
 }
 
 /** What grew between two readings. */

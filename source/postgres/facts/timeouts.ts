@@ -15,6 +15,7 @@ export async function readTimeouts(connection: Connection): Promise<ConfiguredTi
     client.query<ServerTimeout>({text: text(serverTimeoutsQuery), values}),
   ]);
   const server = Object.fromEntries(rows.map(({name, value}) => [name, value]));
+  let not_in_files: string[] = [];
   const hidden = rows.filter(({value, may_read_files}) => value === null && may_read_files);
   if (hidden.length > 0) {
     const files = await client.query<{name: string; setting: string}>({
@@ -22,10 +23,11 @@ export async function readTimeouts(connection: Connection): Promise<ConfiguredTi
       values: [hidden.map(({name}) => name)],
     });
     const inFiles = new Map(files.rows.map(({name, setting}) => [name, setting]));
-    // Not in a file: the built-in value, which is none.
-    for (const {name} of hidden) server[name] = inFiles.get(name) ?? '0';
+    for (const {name} of hidden) server[name] = inFiles.get(name) ?? null;
+    // The built-in value, or one of the server's command line (postgres -c), which cannot be seen.
+    not_in_files = hidden.map(({name}) => name).filter(name => !inFiles.has(name));
   }
-  return {overrides, server, role: quoteIdentifier(request.user)};
+  return {overrides, server, not_in_files, role: quoteIdentifier(request.user)};
 }
 
 type ServerTimeout = {name: string; value: string | null; may_read_files: boolean};

@@ -212,13 +212,16 @@ describeEachMajor('poolctl check --for', major => {
         await expect
           .poll(async () => JSON.parse((await check('9')).stdout).metrics.pooler_waiting_clients)
           .toBe(2);
-        const [within, over, late, wrong] = await Promise.all([
+        const [known, within, over, late, wrong] = await Promise.all([
+          runProgram(['check', urlOf(server, 'oncall'), ...quiet, '--max-pooler-waiting', '1'], {
+            env: {POOLCTL_POOLER_URL: admin},
+          }),
           check('2'),
           check('1'),
           check('2', '--max-pooler-wait', '10ms'),
           runProgram(['check', urlOf(server, 'oncall'), '--pooler', urlOf(server, 'oncall')]),
         ]);
-        expect([within.code, over.code, late.code]).toEqual([0, 1, 1]);
+        expect([known.code, within.code, over.code, late.code]).toEqual([1, 0, 1, 1]);
         expect(JSON.parse(late.stdout).metrics.pooler_max_wait_ms).toBeGreaterThan(10);
         expect([wrong.code, wrong.stderr]).toEqual([
           3,

@@ -1,5 +1,7 @@
 import {expect, it} from 'vitest';
 import {ioRates} from '../../../source/core/server/io.ts';
+import {comparable} from '../../../source/core/server/wal-rates.ts';
+import type {WalState} from '../../../source/model/server-state.ts';
 import type {IoCounter, ServerIo} from '../../../source/model/server-work.ts';
 
 const counter = (parts: Partial<IoCounter>): IoCounter => ({
@@ -99,4 +101,25 @@ it('says how much WAL is whole pages', () => {
   const rates = ioRates(reading(0, {wal: wal(0, 0, 0)}), reading(2, {wal: wal(4000, 100, 25)}));
   expect(rates?.wal).toEqual({bytes_per_second: 2000, full_page_share: 0.25, buffers_full_per_second: 0});
   expect(ioRates(reading(0, {wal: wal(5, 0, 0)}), reading(2, {wal: wal(0, 0, 0)}))?.wal).toBeNull();
+});
+
+it.each(['reads', 'writes', 'fsyncs'] as const)('has no rate after a reset that only %s show', name => {
+  const before = reading(0, {counters: [counter({[name]: 5})]});
+  expect(ioRates(before, reading(2, {counters: [counter({[name]: 4})]}))).toBeNull();
+});
+
+it.each([
+  ['archived_count', {archive: {archived_count: 0, failed_count: 1}}],
+  ['failed_count', {archive: {archived_count: 5000, failed_count: 0}}],
+  ['conflicts', {recovery: {conflicts: {lock: 0}}}],
+])('compares no WAL figures across a reset that only %s shows', (_, parts) => {
+  const before = {
+    ...{at: '2026-11-28T13:00:00Z', written_bytes: 1, next_xid: 1},
+    checkpoints: {timed: 0, requested: 0, stats_reset: null},
+    archive: {archived_count: 5000, failed_count: 1},
+    recovery: {conflicts: {lock: 3}},
+  } as unknown as WalState;
+  const later = {...before, at: '2026-11-28T13:00:02Z'};
+  expect(comparable([before], later)).toEqual([before]);
+  expect(comparable([before], {...later, ...parts} as WalState)).toEqual([]);
 });

@@ -261,7 +261,15 @@ const states: [
   ],
   ['no sequence', {sequences: []}, 'sequences', 'ok', 'no sequence has used half of its values'],
   ['no deadlock', io({}), 'errors', 'ok', '0 deadlocks a minute over 30s; 7 since the statistics began'],
-  ['deadlocks', io({deadlocks_per_minute: 90}), 'errors', 'critical', /^90 deadlocks a minute/],
+  ['deadlocks', io({deadlocks_per_minute: 90}), 'errors', 'warning', /^90 deadlocks a minute/],
+  ['many deadlocks', io({deadlocks_per_minute: 120}), 'errors', 'critical', /^120 deadlocks a minute/],
+  [
+    'one deadlock just after the view was opened',
+    io({deadlocks_per_minute: 30, interval_ms: 2000}),
+    'errors',
+    'ok',
+    '1 deadlock in 2s; 7 since the statistics began',
+  ],
 ];
 
 it.each(states)('%s', (_, state, topic, verdict, text, seen = {}) => {

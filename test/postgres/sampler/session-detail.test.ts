@@ -109,7 +109,7 @@ describeEachMajor('session detail', major => {
       const client = await openWeb();
       const lines = await linesOf(client);
       expect(lines).toContain(
-        'statement_timeout: 30s, by role web (database postgres: 1min; the server: none)',
+        'statement_timeout: 30s, by role web (database postgres: 1min; the server: unknown (not in its files; it may be on the command line))',
       );
       expect(lines).toContain('lock_timeout: 2s, by role web in database postgres (the server: 1h)');
       expect(lines).toContain('idle_in_transaction_session_timeout: 5min, by the server');
@@ -128,7 +128,7 @@ describeEachMajor('session detail', major => {
       await server.query("ALTER ROLE web SET statement_timeout = '1s'");
       const lines = await linesOf(client);
       expect(lines).toContain(
-        'statement_timeout: 1s, by role web (database postgres: 1min; the server: none)',
+        'statement_timeout: 1s, by role web (database postgres: 1min; the server: unknown (not in its files; it may be on the command line))',
       );
       expect(lines).toContainEqual(
         expect.stringMatching(

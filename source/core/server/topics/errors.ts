@@ -20,22 +20,23 @@ export const errors = topic({
 });
 
 function deadlocksRow({deadlocks, rates}: IoState, log: ServerLog | undefined): TopicRow {
-  const per_minute = rates?.deadlocks_per_minute ?? null;
-  return {
-    id: 'deadlocks',
-    verdict: deadlockVerdict(per_minute),
-    text:
-      per_minute === null || rates === undefined
-        ? `deadlocks a minute are known at the next reading; ${counted(deadlocks, 'deadlock')} since the statistics began`
-        : `${formatCount(per_minute)} deadlocks a minute over ${formatSpan(rates.interval_ms)}; ${deadlocks} since the statistics began`,
-    page: () => (log?.deadlocks ?? []).toReversed().map(deadlockPart),
-  };
-}
-
-function deadlockVerdict(per_minute: number | null): TopicRow['verdict'] {
+  const count = rates && Math.round((rates.deadlocks_per_minute * rates.interval_ms) / 60_000);
   const {warning, critical} = thresholds.deadlocks_per_minute;
-  if (per_minute === null) return 'unknown';
-  return per_minute >= critical ? 'critical' : per_minute >= warning ? 'warning' : 'ok';
+  const page = () => (log?.deadlocks ?? []).toReversed().map(deadlockPart);
+  if (rates === undefined || count === undefined)
+    return {
+      ...{id: 'deadlocks', verdict: 'unknown', page},
+      text: `deadlocks a minute are known at the next reading; ${counted(deadlocks, 'deadlock')} since the statistics began`,
+    };
+  const span = formatSpan(rates.interval_ms);
+  // One in the first seconds is no rate: as findings do, by the count, and a minute's worth of them for critical.
+  const isRate = count === 0 || count >= warning;
+  return {
+    ...{id: 'deadlocks', page},
+    verdict:
+      count >= critical ? 'critical' : isRate && rates.deadlocks_per_minute >= warning ? 'warning' : 'ok',
+    text: `${isRate ? `${formatCount(rates.deadlocks_per_minute)} deadlocks a minute over ${span}` : `${counted(count, 'deadlock')} in ${span}`}; ${deadlocks} since the statistics began`,
+  };
 }
 
 function deadlockPart({at, processes, context}: LoggedDeadlock): Part {
