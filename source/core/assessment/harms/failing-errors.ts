@@ -40,7 +40,7 @@ export function unknownErrors(failure: Failure): Finding[] {
     unasked >= rollbacks_per_second.warning && (unasked / per_second) * ratio >= rollback_ratio.warning;
   if (!isAborted && certain.length === 0 && !isUnasked) return [];
   // The log names the errors; that they are what rolls back it does not say.
-  const logged = recentErrors(context, rollbacks.datname).filter(({count}) => count >= leastLogged);
+  const logged = loggedErrors(failure);
   if (logged.length > 0) return [loggedFinding(failure, logged)];
   if (isAborted) return [errorFinding(failure, 'aborted-transactions', poolsOfKeys(aborted))];
   if (certain.length > 0) return [errorFinding(failure, 'failing-statement', distinct(certain))];
@@ -54,13 +54,13 @@ export function unknownErrors(failure: Failure): Finding[] {
  * many touch the same rows.
  */
 export function serializationFailures(failure: Failure): Finding[] {
-  const {rollbacks, aborted, context} = failure;
+  const {rollbacks, aborted} = failure;
   const {rollbacks_per_second, rollback_ratio} = thresholds;
   const isFailing =
     rollbacks.ratio >= rollback_ratio.warning &&
     (aborted.size > 0 || (rollbacks.unasked_per_second ?? 0) >= rollbacks_per_second.warning);
-  // The log knows the error.
-  if (!isFailing || recentErrors(context, rollbacks.datname).length > 0) return [];
+  // Where the log has what fails, it names it.
+  if (!isFailing || loggedErrors(failure).length > 0) return [];
   const pools = [...workingPools(failure), ...poolsOfKeys(aborted)];
   const strict = distinct(pools).flatMap(pool => {
     const how = isolationOf(pool, failure);
@@ -120,6 +120,10 @@ function isolationOf({application_name, usename}: Pool, {rollbacks, context}: Fa
       [],
   );
   return begins[1]?.toUpperCase() ?? null;
+}
+
+function loggedErrors({rollbacks, context}: Failure): RecentError[] {
+  return recentErrors(context, rollbacks.datname).filter(({count}) => count >= leastLogged);
 }
 
 /** Fewer are not what makes most of the transactions fail. */

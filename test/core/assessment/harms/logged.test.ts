@@ -69,6 +69,20 @@ describe('with the server log', () => {
     expect(examineFailing(contextOf(20, reads, log(error({datname: 'shop'}))))).toEqual([]);
   });
 
+  it('lets one error of the log hide no conflict of transactions', () => {
+    const query = 'BEGIN ISOLATION LEVEL SERIALIZABLE';
+    const conflicting = (index: number): Reading => ({
+      ...failing(index),
+      backends: [createBackend({pid: 1, application_name: 'ingest', query, query_age_ms: 10})],
+    });
+    const causes = (recent_count: number) =>
+      examineFailing(contextOf(10, conflicting, log(error({datname: 'shop', recent_count})))).map(
+        ({cause}) => cause,
+      );
+    expect(causes(1)).toEqual(['serialization-failures']);
+    expect(causes(31)).toEqual(['failing-statement']);
+  });
+
   it('names the application that writes to a standby', () => {
     const standby = (index: number) => ({...failing(index), target: {is_in_recovery: true}});
     const refused = error({
