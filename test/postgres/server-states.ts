@@ -44,6 +44,13 @@ export function statesOf(servers: Servers): State[] {
     }
   }
 
+  /** Else its slot is lost with the one that is meant. */
+  async function caughtUp(): Promise<void> {
+    const behind = 'pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)';
+    const text = `SELECT FROM pg_replication_slots WHERE slot_name = 'standby' AND ${behind} < 16777216`;
+    await until(async () => (await servers.primary.query(text)).length === 1);
+  }
+
   /** In a session of its own: its statistics are there when it has ended. */
   async function change(statement: string): Promise<void> {
     const client = await servers.primary.connect({application_name: 'change'});
@@ -246,8 +253,9 @@ export function statesOf(servers: Servers): State[] {
     {
       state: 'a lost slot',
       async bring() {
+        await caughtUp();
         await set('max_slot_wal_keep_size', '32MB');
-        await writeSegments(2);
+        await caughtUp();
         await servers.primary.query('CHECKPOINT');
       },
       line: [
@@ -256,6 +264,7 @@ export function statesOf(servers: Servers): State[] {
         /^logical slot cdc, without a consumer, is lost: its consumer has to copy everything again$/,
       ],
       async end() {
+        await set('max_slot_wal_keep_size', '-1');
         await servers.primary.query("SELECT pg_drop_replication_slot('cdc')");
         await servers.primary.query('CHECKPOINT');
       },

@@ -19,7 +19,7 @@ export type PgQuery = {
   query_timeout?: number;
 };
 
-type PgResult<Row> = {rows: Row[]; rowCount: number | null; fields: {name: string}[]; command: string};
+export type PgResult<Row> = {rows: Row[]; rowCount: number | null; fields: {name: string}[]; command: string};
 
 /**
  * A connected client. Queries are pipelined: several `query()` calls in one turn are written at once, each

@@ -197,11 +197,12 @@ export function createSampler(options: SamplerOptions): Sampler {
   ): AsyncGenerator<SampleEvent> {
     const since = performance.now();
     for (;;) {
+      // What became visible during the reading, too; once for each wake-up, as what cannot be read stays missing.
+      const shown = plan.shown(reader, visible);
+      if (shown !== null) yield* read(shown);
       const left = since + pauseMs() - performance.now();
       if (left <= 0 || isRefreshDue) return;
       await timer.sleep(left, lost);
-      const shown = plan.shown(reader, visible);
-      if (shown !== null) yield* read(shown);
     }
   }
 

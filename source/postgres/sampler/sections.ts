@@ -2,7 +2,7 @@ import {quoteIdentifier} from '../../core/sql/quote.ts';
 import {newerThanKnown} from '../../core/text/format.ts';
 import type {ServerState} from '../../model/server-state.ts';
 import type {Unavailable} from '../../model/snapshot.ts';
-import type {PgClient, PgQuery} from '../connect/client.ts';
+import type {PgClient, PgQuery, PgResult} from '../connect/client.ts';
 import {explainUnconvertible, isAboutOneQuery, isSqlstate, isUndefined, sqlstateOf} from '../sqlstate.ts';
 
 /** Parts of a snapshot that may be unavailable while the rest is read. */
@@ -111,15 +111,55 @@ export type RunQuery = <Row>(
   values?: readonly unknown[],
 ) => Promise<Row[]>;
 
+type ReadOptions = {is_pooled: boolean; now: () => number};
+
+/**
+ * The client, where sessions, statements and names of other databases have other encodings: an answer that cannot be converted is
+ * read again as it is, and so for the next 30 s, as the server logs each refusal.
+ */
+export function createReadingClient(client: PgClient, {is_pooled, now}: ReadOptions): PgClient {
+  /** When the server could not convert the answer to a query, by its text. */
+  const refusedMs = new Map<string, number>();
+  const isUnconverted = (text: string) => {
+    const at_ms = refusedMs.get(text);
+    return at_ms !== undefined && now() - at_ms < retryAfterMs;
+  };
+  async function query<Row>(sent: PgQuery | string): Promise<PgResult<Row>> {
+    const text = typeof sent === 'string' ? sent : sent.text;
+    if (!isUnconverted(text)) {
+      try {
+        return await client.query<Row>(sent);
+      } catch (error) {
+        const code = (error as {code?: string}).code ?? '';
+        // Through a pooler the SET would reach another session.
+        if (!unconvertible.has(code) || is_pooled) throw error;
+        refusedMs.set(text, now());
+      }
+    }
+    // Sent at once, so that no other query gets in between.
+    const [, result] = await Promise.all([
+      client.query(`SET client_encoding = 'SQL_ASCII'`),
+      client.query<Row>(sent),
+      client.query(`SET client_encoding = 'UTF8'`),
+    ]);
+    return result;
+  }
+  return {
+    query,
+    get processID() {
+      return client.processID;
+    },
+    end: () => client.end(),
+  };
+}
+
 /**
  * Runs queries as prepared statements in a session of poolctl's own: they are planned once, not at every refresh. An
  * undetected pooler shows when a prepared statement is gone (26000), exists already (42P05) or is refused (08P01): from
- * then on queries are not prepared. 0A000 is a plan that an upgraded extension has outdated. Sessions and statements of
- * other databases have texts in other encodings: an answer that cannot be converted is read again as it is, and so for the next
- * 30 s, as the server logs each refusal.
+ * then on queries are not prepared. 0A000 is a plan that an upgraded extension has outdated.
  */
-export function createRunQuery(client: PgClient, options: {is_pooled: boolean; now: () => number}): RunQuery {
-  let isPrepared = !options.is_pooled;
+export function createRunQuery(client: PgClient, {is_pooled}: Pick<ReadOptions, 'is_pooled'>): RunQuery {
+  let isPrepared = !is_pooled;
   /** By text, as an extension that moved to another schema changes the text of its queries. */
   const names = new Map<string, string>();
   const nameOf = (name: string, text: string) => {
@@ -127,35 +167,15 @@ export function createRunQuery(client: PgClient, options: {is_pooled: boolean; n
     names.set(text, statement);
     return statement;
   };
-  /** When the server could not convert the answer to a query, by its text. */
-  const refusedMs = new Map<string, number>();
-  const isUnconverted = (text: string) => {
-    const at_ms = refusedMs.get(text);
-    return at_ms !== undefined && options.now() - at_ms < retryAfterMs;
-  };
-  const send = async <Row>(query: PgQuery): Promise<Row[]> => {
-    if (!isUnconverted(query.text)) return (await client.query<Row>(query)).rows;
-    // Sent at once, so that no other query gets in between.
-    const [, {rows}] = await Promise.all([
-      client.query(`SET client_encoding = 'SQL_ASCII'`),
-      client.query<Row>(query),
-      client.query(`SET client_encoding = 'UTF8'`),
-    ]);
-    return rows;
-  };
   return async <Row>({name, text}: {name: string; text: string}, values: readonly unknown[] = []) => {
     const unnamed = {text, values, rowMode: 'array'} as const;
     const query = () => (isPrepared ? {...unnamed, name: nameOf(name, text)} : unnamed);
     try {
-      return await send<Row>(query());
+      return (await client.query<Row>(query())).rows;
     } catch (error) {
-      const code = (error as {code?: string}).code ?? '';
-      // Through a pooler the SET would reach another session.
-      if (unconvertible.has(code) && !options.is_pooled && !isUnconverted(text))
-        refusedMs.set(text, options.now());
-      else if (unpreparable.has(code) && isPrepared) isPrepared = false;
-      else throw error;
-      return send<Row>(query());
+      if (!unpreparable.has((error as {code?: string}).code ?? '') || !isPrepared) throw error;
+      isPrepared = false;
+      return (await client.query<Row>(query())).rows;
     }
   };
 }
