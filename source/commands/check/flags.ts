@@ -52,7 +52,11 @@ const limitFlags = {
     'N',
     'With --for: max connections refused to poolctl (SQLSTATE 53300) per minute',
   ),
-  maxPoolerWaiting: limit('pooler_waiting_clients', 'N', 'With a known PgBouncer (--pooler): max clients waiting in it'),
+  maxPoolerWaiting: limit(
+    'pooler_waiting_clients',
+    'N',
+    'With a known PgBouncer (--pooler): max clients waiting in it',
+  ),
   maxPoolerWait: limit(
     'pooler_max_wait_ms',
     'TIME',
