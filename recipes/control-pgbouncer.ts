@@ -1,6 +1,15 @@
 import {AbortError, exitCodes, usageError} from '../source/core/errors.ts';
 import {poolerIdentity, poolerLinks, poolerPoolName} from '../source/core/pool/pooler.ts';
 import {
+  type PoolerDatabaseOf,
+  pauseStep,
+  pauseWithinMs,
+  poolSizeStep,
+  poolSizeSubject,
+  reconnectStep,
+  resumeStep,
+} from '../source/core/pool/pooler-steps.ts';
+import {
   completeParams,
   type ReadValue,
   readChoice,
@@ -9,14 +18,13 @@ import {
   readValues,
   writeText,
 } from '../source/core/recipe/parameters.ts';
-import {quoteIdentifier} from '../source/core/sql/quote.ts';
 import {counted, formatMs} from '../source/core/text/format.ts';
 import {didYouMean} from '../source/core/text/nearest.ts';
 import type {Pooler, PoolerDatabase} from '../source/model/pooler.ts';
 import type {Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';
 import type {RecipeData} from '../source/model/recipe-data.ts';
 import type {Snapshot} from '../source/model/snapshot.ts';
-import type {Sql, SqlStep, Verification} from '../source/model/step.ts';
+import type {SqlStep} from '../source/model/step.ts';
 
 const actions = ['pause', 'resume', 'reconnect', 'pool_size'] as const;
 
@@ -155,7 +163,7 @@ function databaseOf({databases}: Pooler, read: ReadValue): PoolerDatabase {
   return found;
 }
 
-type InDatabase = {pooler: Pooler; database: PoolerDatabase; snapshot: Snapshot};
+type InDatabase = PoolerDatabaseOf & {snapshot: Snapshot};
 
 function ofDatabase(action: Exclude<(typeof actions)[number], 'pool_size'>, on: InDatabase): What {
   const {pooler, database, snapshot} = on;
@@ -210,99 +218,26 @@ function ofDatabase(action: Exclude<(typeof actions)[number], 'pool_size'>, on: 
   }
 }
 
-const pauseWithinMs = 5000;
-
-const common = {kind: 'sql', lock: 'none', transaction: false, timeout_ms: 10_000} as const;
-
-function pauseStep(on: InDatabase): SqlStep {
-  const {name} = on.database;
-  const [paused, running] = [isPaused(on, 1), isPaused(on, 0)];
-  const resume = command(on.pooler, `RESUME ${quoteIdentifier(name)}`);
-  return {
-    ...common,
-    timeout_ms: pauseWithinMs,
-    title: `pause ${name} in PgBouncer`,
-    subject: `pooler:${name}`,
-    guard: running,
-    apply: command(on.pooler, `PAUSE ${quoteIdentifier(name)}`),
-    // One that is not done in time leaves the database paused.
-    cleanup: {guard: paused, apply: resume},
-    undo: {guard: paused, apply: resume, verify: running},
-    verify: paused,
-  };
-}
-
-function resumeStep(on: InDatabase): SqlStep {
-  const {undo: _, cleanup, apply, ...pause} = pauseStep(on);
-  const [paused, running] = [isPaused(on, 1), isPaused(on, 0)];
-  return {
-    ...pause,
-    title: `resume ${on.database.name} in PgBouncer`,
-    guard: paused,
-    apply: command(on.pooler, `RESUME ${quoteIdentifier(on.database.name)}`),
-    undo: {guard: running, apply, verify: paused, ...(cleanup && {cleanup})},
-    verify: running,
-  };
-}
-
-function reconnectStep(on: InDatabase): SqlStep {
-  const {name} = on.database;
-  return {
-    ...common,
-    title: `reconnect ${name} in PgBouncer`,
-    subject: `pooler:${name}`,
-    guard: isPaused(on, on.database.is_paused ? 1 : 0),
-    apply: command(on.pooler, `RECONNECT ${quoteIdentifier(name)}`),
-    undo: 'unneeded',
-    // PgBouncer has taken the command; connections in use follow when they are released.
-    verify: isPaused(on, on.database.is_paused ? 1 : 0),
-  };
-}
-
-/** Of the database that leads where it led in the preview. */
-function isPaused({pooler, database}: InDatabase, value: 0 | 1): Verification {
-  const {name, host, port, database: there} = database;
-  const where = {name, host: String(host), port: String(port), database: there};
-  return {
-    query: {text: 'SHOW DATABASES', values: [], console: {pooler: poolerIdentity(pooler), where}},
-    expect: {column: 'paused', op: '=', value},
-  };
-}
-
 function resize(pooler: Pooler, read: ReadValue, {budget}: Snapshot): What {
   const before = pooler.settings.default_pool_size;
   const size = readInteger('pool_size', read('pool_size'), 1);
-  const subject = 'pooler:default_pool_size';
   if (size === before)
     return {
       steps: [],
-      skipped: [{subject, description: `default_pool_size = ${size}`, reason: 'it has that value already'}],
+      skipped: [
+        {
+          subject: poolSizeSubject,
+          description: `default_pool_size = ${size}`,
+          reason: 'it has that value already',
+        },
+      ],
       explanation: ['Nothing to do.'],
     };
   const own = new Set(pooler.databases.filter(each => each.pool_size !== before).map(({name}) => name));
   const pools = pooler.pools.filter(({database}) => !own.has(database));
   const more = (size - before) * pools.length;
-  const set = (value: number) => command(pooler, `SET default_pool_size = ${value}`);
-  const is = (value: number): Verification => ({
-    query: {
-      text: 'SHOW CONFIG',
-      values: [],
-      console: {pooler: poolerIdentity(pooler), where: {key: 'default_pool_size'}},
-    },
-    expect: {column: 'value', op: '=', value: String(value)},
-  });
   return {
-    steps: [
-      {
-        ...common,
-        title: `set default_pool_size = ${size} in PgBouncer`,
-        subject,
-        guard: is(before),
-        apply: set(size),
-        undo: {guard: is(size), apply: set(before), verify: is(before)},
-        verify: is(size),
-      },
-    ],
+    steps: [poolSizeStep(pooler, size)],
     skipped: [],
     explanation: [
       `Each pool gets up to ${counted(size, 'server connection')} instead of ${before}: ${pools.map(poolerPoolName).join(', ') || 'no pool yet'}.`,
@@ -319,8 +254,4 @@ function resize(pooler: Pooler, read: ReadValue, {budget}: Snapshot): What {
       `It lasts until PgBouncer's next RELOAD or restart: to keep it, write default_pool_size = ${size} into ${pooler.config_file || 'pgbouncer.ini'}.`,
     ],
   };
-}
-
-function command(pooler: Pooler, text: string): Sql {
-  return {text, values: [], console: {pooler: poolerIdentity(pooler)}};
 }
