@@ -96,7 +96,7 @@ export type ReplicationSlot = {
   is_temporary: boolean;
   /** PG17+, on a standby: a copy of the primary's for a failover, which has no consumer here and cannot be dropped; absent in older recordings. */
   is_synced?: boolean;
-  /** PG17+: without a consumer for so long; absent in older recordings. */
+  /** PG17+: how long it has been without a consumer; absent in older recordings. */
   inactive_ms?: number | null;
   /** PG17+: why it is lost. */
   invalidation_reason?: string | null;

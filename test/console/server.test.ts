@@ -64,7 +64,7 @@ describe('the Server view', () => {
     expect(screenOf(gone)).toMatch(/not there any more[\s\S]*slot cdc/);
   });
 
-  it('shows a line that its filter hides by now as it is', () => {
+  it('shows a line as it is now, also where the filter hides it', () => {
     const page = press(server(reading), '/', ...'verdict=warning', 'enter', 'enter');
     const replication = {
       slots: [{...slot, retained_bytes: 0, wal_status: 'reserved', is_active: true}],

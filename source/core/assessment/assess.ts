@@ -156,7 +156,7 @@ function cannotSee({unavailable, backends}: Snapshot): string[] {
   ];
 }
 
-/** Who waits for what now; the object that most sessions wait for first. */
+/** The sessions that wait for locks now, by object; the object that most sessions wait for first. */
 export function contentionOf(snapshot: Snapshot): Contention[] {
   if (snapshot.lock_waits.length === 0) return [];
   const roots = rootsOf(snapshot);

@@ -33,7 +33,7 @@ export function nextCounts(
   return counted;
 }
 
-/** A session may be seen while another one replaces it: `before` tells how many the reading before had, null for the first one. */
+/** A session may be seen while another one replaces it: `before` is how many the reading before had, null for the first one. */
 function countsOf(pool: PoolSample, at_ms: number, before: number | null): PoolCounts {
   const {active, idle_in_transaction, sessions} = pool;
   const busy = active + idle_in_transaction;

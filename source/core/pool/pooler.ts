@@ -18,7 +18,7 @@ export type PoolerQueue = {
   verdict: PoolerVerdict;
   /** What the verdict rests on. */
   why: string;
-  /** The same, after who waits. */
+  /** The same, after how many clients wait. */
   reason: string;
   /** Clients have waited for longer than a moment. */
   is_harmful: boolean;

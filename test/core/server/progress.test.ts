@@ -147,7 +147,7 @@ it('names the session that it waits for', () => {
   expect(waits_for(0, '')).toEqual({pid: 0, description: 'a prepared transaction'});
 });
 
-it('tells the time left of a phase from two readings of it', () => {
+it('computes the time left of a phase from two readings of it', () => {
   const at = (second: number, done: number, parts: Partial<ProgressRow> = {}) =>
     decodeProgress(
       row(

@@ -59,7 +59,7 @@ describePgBouncer('the PgBouncer in front of a server', () => {
   }
   const viewer = {user: 'viewer', password: 'v', database: 'pgbouncer'};
 
-  it('says who waits and why, and which session is which client', async () => {
+  it('says which clients wait and why, and which session is which client', async () => {
     const pooler = await start();
     const connection = await watchBeside(pooler.url(viewer));
     const url = pooler.url({user: 'app'});
@@ -121,7 +121,7 @@ describePgBouncer('the PgBouncer in front of a server', () => {
     expect(poolerQueues(after, snapshot.backends)[0]).toMatchObject({verdict: 'fine', is_harmful: false});
   });
 
-  it('tells a paused database from one whose logins are refused', async () => {
+  it('distinguishes a paused database from one whose logins are refused', async () => {
     const pooler = await start();
     const connection = await watchBeside(pooler.url(viewer));
     const admin = await client(pooler.url({database: 'pgbouncer'}), 'admin');

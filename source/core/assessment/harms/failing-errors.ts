@@ -168,7 +168,7 @@ function errorFinding(
   };
 }
 
-/** The most frequent error of the log, with whoever meets it. */
+/** The most frequent error of the log, with the application that gets it. */
 function loggedFinding(failure: Failure, logged: readonly RecentError[]): Finding {
   const [most] = logged as [RecentError];
   const {sqlstate, message, statement} = most;

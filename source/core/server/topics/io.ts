@@ -179,7 +179,7 @@ function pageOf(state: IoState, rates: IoRates, {target}: Snapshot): Part[] {
       heading: 'how it is counted',
       text: [
         `Rates are over ${formatSpan(rates.interval_ms)}; sessions report their counters at the end of a transaction, at most once a second.`,
-        `Beyond shared buffers (${formatBytes(state.shared_buffers_bytes)}) a block may come from the system's cache: only the time of a read tells${state.is_timed ? '' : '. track_io_timing is off, so that it is not known'}.`,
+        `Beyond shared buffers (${formatBytes(state.shared_buffers_bytes)}) a block may come from the system's cache: only the time of a read shows which${state.is_timed ? '' : ', and track_io_timing is off'}.`,
       ],
     },
   ];
