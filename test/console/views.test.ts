@@ -1,8 +1,8 @@
 import {describe, expect, it} from 'vitest';
 import {oneLine} from '../../source/console/rows/one-line.ts';
 import {statementKey} from '../../source/core/activity/rates.ts';
-import type {LockWait, Statement} from '../../source/model/snapshot.ts';
-import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
+import type {LockWait} from '../../source/model/snapshot.ts';
+import {createBackend, createSnapshot, createStatement, noRates} from '../helpers/snapshot.ts';
 import {key, mount, open, play, press, read, rowsOf, screenOf} from './played.ts';
 
 describe('sessions and statements by the tags of their statements', () => {
@@ -173,19 +173,7 @@ describe('sessions', () => {
 });
 
 describe('statements', () => {
-  const rates: NonNullable<Statement['rates']> = {
-    interval_ms: 2000,
-    calls_per_second: 0,
-    exec_ms_per_second: 0,
-    exec_share_ratio: 0,
-    rows_per_second: 0,
-    shared_blks_hit_per_second: 0,
-    shared_blks_read_per_second: 0,
-    temp_blks_per_second: 0,
-    wal_bytes_per_second: 0,
-    mean_exec_time_ms: 0,
-    stddev_exec_time_ms: 0,
-  };
+  const rates = {...noRates, interval_ms: 2000};
   const statement = createStatement({rates});
   const id = statementKey(statement);
   const selected = press(play(open(80, 24), read(createSnapshot({statements: [statement]}))).state, '3', 'g');

@@ -153,3 +153,18 @@ export function seenByRole(overrides: Parameters<typeof createSnapshot>[0]): Sna
   const privileges = {...snapshot.target.privileges, read_all_stats};
   return {...snapshot, target: {...snapshot.target, privileges}};
 }
+
+/** A statement's rates over a second in which it was not called. */
+export const noRates = {
+  interval_ms: 1000,
+  calls_per_second: 0,
+  exec_ms_per_second: 0,
+  exec_share_ratio: 0,
+  rows_per_second: 0,
+  shared_blks_hit_per_second: 0,
+  shared_blks_read_per_second: 0,
+  temp_blks_per_second: 0,
+  wal_bytes_per_second: 0,
+  mean_exec_time_ms: 0,
+  stddev_exec_time_ms: 0,
+};

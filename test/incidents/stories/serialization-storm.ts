@@ -1,4 +1,5 @@
 import type {Stage, Story} from '../../../source/demo/stories/story.ts';
+import {openBystanders} from '../bystanders.ts';
 
 /** SERIALIZABLE by default for a role whose transactions all touch the same few rows. */
 export const story: Story = {
@@ -15,17 +16,7 @@ ALTER ROLE seats SET default_transaction_isolation = 'serializable';`);
     await stage.analyze();
   },
   async start(stage) {
-    const psql = await stage.connect({role: 'analyst', application_name: 'psql', address: '127.0.0.31'});
-    await psql.query('BEGIN');
-    await psql.query('SELECT 1');
-    for (let index = 0; index < 12; index++) {
-      const idle = await stage.connect({
-        role: 'analyst',
-        application_name: 'idle-pool',
-        address: '127.0.0.13',
-      });
-      await idle.query('SELECT 1');
-    }
+    await openBystanders(stage);
     const campaign = new AbortController();
     campaigns.set(stage, campaign);
     for (let index = 0; index < 8; index++) {

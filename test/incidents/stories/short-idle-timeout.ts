@@ -1,4 +1,5 @@
 import type {Story} from '../../../source/demo/stories/story.ts';
+import {openBystanders} from '../bystanders.ts';
 
 /** ALTER ROLE ... SET idle_in_transaction_session_timeout, shorter than a call that the application makes in its transaction. */
 export const story: Story = {
@@ -14,17 +15,7 @@ ALTER ROLE payments SET idle_in_transaction_session_timeout = '300ms';`);
     await stage.analyze();
   },
   async start(stage) {
-    const psql = await stage.connect({role: 'analyst', application_name: 'psql', address: '127.0.0.31'});
-    await psql.query('BEGIN');
-    await psql.query('SELECT 1');
-    for (let index = 0; index < 12; index++) {
-      const idle = await stage.connect({
-        role: 'analyst',
-        application_name: 'idle-pool',
-        address: '127.0.0.13',
-      });
-      await idle.query('SELECT 1');
-    }
+    await openBystanders(stage);
     for (let index = 0; index < 8; index++) {
       let times = index;
       await stage.loop(

@@ -3,7 +3,7 @@ import {samplesOf} from '../../../../source/core/assessment/samples.ts';
 import type {AssessmentFacts} from '../../../../source/model/assessment-facts.ts';
 import type {TableUpkeep} from '../../../../source/model/recipe-data.ts';
 import type {Backend, Statement} from '../../../../source/model/snapshot.ts';
-import {createBackend, createSnapshot, createStatement} from '../../../helpers/snapshot.ts';
+import {createBackend, createSnapshot, createStatement, noRates} from '../../../helpers/snapshot.ts';
 
 /** Calls and execution time of a statement, per second, up to `until` (seconds). */
 export type Course = Partial<Statement> & {
@@ -49,20 +49,6 @@ export function contextOf(
   if (snapshot === undefined) throw new Error('twenty snapshots');
   return {snapshot, samples: samplesOf(snapshots), facts};
 }
-
-export const noRates = {
-  interval_ms: 1000,
-  calls_per_second: 0,
-  exec_ms_per_second: 0,
-  exec_share_ratio: 0,
-  rows_per_second: 0,
-  shared_blks_hit_per_second: 0,
-  shared_blks_read_per_second: 0,
-  temp_blks_per_second: 0,
-  wal_bytes_per_second: 0,
-  mean_exec_time_ms: 0,
-  stddev_exec_time_ms: 0,
-};
 
 export const listings: TableUpkeep = {
   oid: '16400',

@@ -3,8 +3,8 @@ import {examineSlow} from '../../../../source/core/assessment/harms/slow.ts';
 import type {AssessmentFacts} from '../../../../source/model/assessment-facts.ts';
 import type {TableUpkeep} from '../../../../source/model/recipe-data.ts';
 import type {Backend} from '../../../../source/model/snapshot.ts';
-import {createBackend, createStatement} from '../../../helpers/snapshot.ts';
-import {type Course, contextOf, listings, noRates} from './courses.ts';
+import {createBackend, createStatement, noRates} from '../../../helpers/snapshot.ts';
+import {type Course, contextOf, listings} from './courses.ts';
 
 const slow: Course = {
   query: 'SELECT l.price FROM listings l WHERE l.status = $1',
