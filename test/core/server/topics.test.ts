@@ -146,7 +146,7 @@ const states: [
     reading({}),
     'I/O',
     'warning',
-    /4 sessions of 4 busy wait for I\/O/,
+    /4 of 4 busy sessions wait for I\/O/,
     {backends: waiting},
   ],
   ['before 16', io({processes: null}), 'I/O', 'unknown', /^writes are counted from PostgreSQL 16 on/],

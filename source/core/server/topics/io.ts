@@ -51,7 +51,11 @@ function readsRow(state: IoState, rates: IoRates, snapshot: Snapshot): TopicRow 
       : `${who} read ${formatBytes(per_second)}/s beyond shared buffers`,
     ...(most === undefined || per_second < notable ? [] : [shareText(most, rates)]),
     ...(read_ms === null ? [] : [`${formatMs(read_ms)} a read`]),
-    ...(waiting === 0 ? [] : [`${counted(waiting, 'session')} of ${busy.length} busy wait for I/O`]),
+    ...(waiting === 0
+      ? []
+      : [
+          `${waiting} of ${counted(busy.length, 'busy session')} ${waiting === 1 ? 'waits' : 'wait'} for I/O`,
+        ]),
   ];
   const isSlow = read_ms !== null && read_ms >= slowRead_ms;
   const isWaiting = waiting >= manyWaiting && waiting * 2 >= busy.length;
