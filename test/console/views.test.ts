@@ -38,6 +38,21 @@ describe('sessions and statements by the tags of their statements', () => {
     expect(others.match(/^[ >] +1\d /gm)).toEqual([expect.stringContaining('14')]);
   });
 
+  it.each<[string, string[], string]>([
+    ['all of them', ['B'], ''],
+    ['those of a group of slots', ['end', 'B'], 'application=shop role=shop_app client=10.0.0.7'],
+    ['those of a pool', ['8', 'B'], 'application=shop role=shop_app database=shop'],
+  ])('shows which endpoint holds connections in one key: %s', (_, keys, filter) => {
+    const grouped = press(opened(), ...keys);
+    expect(grouped).toMatchObject({view: 'sessions', tables: {sessions: {groupBy: 'route', filter}}});
+    expect(screenOf(grouped)).toMatch(/> +2 +2 +1 +13s \/list\n/);
+  });
+
+  it('says where no session has a tag', () => {
+    const state = play(open(140, 24), read(createSnapshot({backends: [createBackend({})]}))).state;
+    expect(screenOf(press(state, 'B'))).toContain('no session has tags: poolctl/kit or sqlcommenter');
+  });
+
   it('acts on no group, nor on what was tagged before', () => {
     const grouped = press(opened(), '2', 'space', 'B');
     for (const name of ['K', 'C', 'space', 'T', 's'])
@@ -104,6 +119,35 @@ describe('locks', () => {
       '4',
     );
     expect(trees(rowsOf(state))).toEqual(['10', '├ 11', '│ └ 13', '│   └ 14', '└ 12', '20', '└ 21']);
+  });
+
+  it('are grouped by route, the one that blocks most first, and open its sessions', () => {
+    const {state: read} = play(open(140, 24), waiting([11, 10], [12, 10], [13, 12], [21, 20]));
+    const routes: Record<number, string> = {10: '/cart', 11: '/list', 12: '/list', 13: '/list', 20: '/pay'};
+    const backends = (read.snapshot?.backends ?? []).map(each => ({
+      ...each,
+      tags: routes[each.pid] ? {route: routes[each.pid] as string} : {},
+      wait_event_type: each.blocked_by.length > 0 ? 'Lock' : null,
+    }));
+    const idle = createBackend({pid: 99, tags: {route: '/list'}});
+    const snapshot = {
+      ...createSnapshot({backends: [...backends, idle]}),
+      lock_waits: read.snapshot?.lock_waits ?? [],
+    };
+    const grouped = press({...read, snapshot}, '4', 'B');
+    const rows = rowsOf(grouped).filter(row => /\/|no tag/.test(row));
+    expect(rows.map(row => row.trim().split(/ +/).at(-1))).toEqual(
+      expect.arrayContaining(['/cart', '/list', '/pay']),
+    );
+    expect(screenOf(grouped)).toMatch(/BLOCKS +XACT ROUTE\n> +1 .* 2 .*\/cart\n +3 .* 3 +1 .*\/list\n/);
+    expect(screenOf(press(grouped, 'K'))).toContain('these are groups');
+    const list = press(grouped, 'down', 'enter');
+    expect(list).toMatchObject({view: 'sessions'});
+    expect(
+      screenOf(list)
+        .match(/^[ >] +\d\d /gm)
+        ?.map(Number.parseFloat.bind(null)),
+    ).toHaveLength(3);
   });
 
   it('say which transaction is waited for, and of which relation the row is', () => {

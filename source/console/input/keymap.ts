@@ -231,8 +231,8 @@ export const bindings: Binding[] = [
     modes: ['browse'],
     update: showNextGroups,
     label: state => (isGrouped(state) ? 'other groups' : ''),
-    help: 'group by route, by Prisma operation, or not: from the tags of statements; Enter shows the rows of a group',
-    ...where(({isGroupable}) => isGroupable),
+    help: 'group by route, by Prisma operation, or not: from the tags of statements; Enter shows the rows of a group; in Overview and Pools: the sessions of the selected row by route',
+    ...where(({isGroupable, sessionsFilter}) => isGroupable || sessionsFilter),
   },
   ...timeBindings,
   ...inModes(

@@ -2,6 +2,7 @@ import {poolSubject} from '../../core/assessment/context.ts';
 import {readList} from '../../core/recipe/parameters.ts';
 import {subjectOf} from '../../core/sessions/protection.ts';
 import {parseSessionId} from '../../core/sessions/session.ts';
+import type {ApplicationPool} from '../../model/application-pool.ts';
 import type {Finding} from '../../model/recipe.ts';
 import type {Backend, BudgetGroup, Snapshot} from '../../model/snapshot.ts';
 import {tableOf} from '../state/browsing.ts';
@@ -29,6 +30,12 @@ export function groupFilter({application_name, usename, client_addr}: BudgetGrou
   // A hidden session shows no client.
   const client = ` client=${client_addr ?? 'local,-'}`;
   return `${cellFilter('application', application_name)} ${cellFilter('role', usename)}${client}`;
+}
+
+/** The same, of the sessions of a pool. */
+export function poolRowFilter({application_name, usename, datname}: ApplicationPool): string {
+  const own = [cellFilter('application', application_name), cellFilter('role', usename)];
+  return [...own, cellFilter('database', datname)].join(' ');
 }
 
 /** `role=app`, quoted where it is empty, or has blanks or commas. */

@@ -4,6 +4,7 @@ import type {Backend, BackgroundWorker, LockWait} from '../../model/snapshot.ts'
 import {tableOf} from '../state/browsing.ts';
 import type {ConsoleState} from '../state/state.ts';
 import {freezeOrder} from './arrange.ts';
+import {type TagGroup, tagFilter, tagGroupId, tagGroups} from './tag-groups.ts';
 
 /** One node of the tree: the session, what it waits for, and how many sessions it blocks in total. */
 export type LockRow = {
@@ -56,4 +57,25 @@ export function lockRows({snapshot, tables}: Pick<ConsoleState, 'snapshot' | 'ta
     ),
   ];
   return inOrder(lockTree(snapshot.backends, snapshot.lock_waits)).flatMap(root => rowsOf(root, []));
+}
+
+/** The sessions of the trees by tag, those first that block most; [] where they are shown one by one. */
+export function lockGroups(state: Pick<ConsoleState, 'snapshot' | 'tables'>): TagGroup[] {
+  const {groupBy: tag, frozenOrder} = tableOf(state, 'locks');
+  if (tag === null || state.snapshot === null) return [];
+  const groups = tagGroups(sessionsOf(state), tag, state.snapshot).sort(
+    (a, b) => b.blocked - a.blocked || b.waiting - a.waiting,
+  );
+  return freezeOrder(groups, frozenOrder, tagGroupId);
+}
+
+/** The filter of Sessions that shows those of a group which wait or block. */
+export function lockGroupFilter(state: Pick<ConsoleState, 'snapshot' | 'tables'>, id: string): string {
+  const {groupBy: tag} = tableOf(state, 'locks');
+  const pids = sessionsOf(state).map(({pid}) => pid);
+  return `${tag === null ? '' : `${tagFilter(tag, id)} `}pid=${pids.join(',')}`;
+}
+
+function sessionsOf(state: Pick<ConsoleState, 'snapshot' | 'tables'>): Backend[] {
+  return lockRows(state).flatMap(({backend}) => backend ?? []);
 }

@@ -99,8 +99,8 @@ export function tagGroupColumnsOf(tag: StatementTag): Column<TagGroup>[] {
 }
 
 /**
- * What statements cost by tag: of the sessions seen in them that the filter shows, as in Waits. pg_stat_statements keeps the tags of the first call only, and no figure
- * of one tag.
+ * What statements cost by tag: of the sessions seen in them that the filter shows, as in Waits. pg_stat_statements keeps the tags of
+ * the first call only, and no figure of one tag.
  */
 export function statementGroups(state: Pick<ConsoleState, 'load' | 'window' | 'past' | 'tables'>): {
   groups: LoadGroup[];

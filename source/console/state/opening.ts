@@ -235,11 +235,17 @@ export function showView(state: ConsoleState, view: ViewId): UpdateResult {
   return {state: next, effects: [showEffect(next), ...(openView(next).effectsWhenShown?.(next) ?? [])]};
 }
 
-/** `B`: the rows by the next tag, with what the view then reads. */
+/** `B`: the rows by the next tag, with what the view then reads; elsewhere the sessions of the selected row by route. */
 export function showNextGroups(before: ConsoleState): UpdateResult {
-  const state = groupByNext(before);
-  return {state, effects: openView(state).effectsWhenShown?.(state) ?? []};
+  const filter = openView(before).sessionsFilter?.(before);
+  const shown = filter === undefined ? noEffects(before) : showSessions(before, filter);
+  const state = groupByNext(shown.state);
+  const effects = [...shown.effects, ...(openView(state).effectsWhenShown?.(state) ?? [])];
+  const isTagged = state.snapshot?.backends.some(({tags}) => tags.route ?? tags.prismaQuery);
+  return {state: isTagged ? state : inform(state, noTags), effects};
 }
+
+const noTags = 'no session has tags: poolctl/kit or sqlcommenter writes them into statements (docs/kit.md)';
 
 /** Waits, with these sessions by statement. */
 export function showLoadOf(state: ConsoleState, filter: string): UpdateResult {

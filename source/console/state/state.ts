@@ -47,6 +47,8 @@ export type ViewList = {
   sortLabel?: string;
   /** `B` groups its rows by the tags of their statements. */
   isGroupable?: boolean;
+  /** `B` groups the sessions of its selected row, in Sessions: their filter, '' for all. */
+  sessionsFilter?(state: ConsoleState): string;
   /** `t` changes the time that its figures are over. */
   hasWindow?: boolean;
   /** The column that orders the list at first. */

@@ -4,11 +4,12 @@ import type {Backend, LockWait} from '../../model/snapshot.ts';
 import {useConsole, useTheme} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
 import {type Column, legendOf} from '../rows/arrange.ts';
-import {type LockRow, lockRows} from '../rows/locks.ts';
+import {type LockRow, lockGroupFilter, lockGroups, lockRows} from '../rows/locks.ts';
 import {oneLine} from '../rows/one-line.ts';
+import {tagGroupColumnsOf, tagGroupId} from '../rows/tag-groups.ts';
 import type {Theme} from '../screen/theme.ts';
 import {tableOf} from '../state/browsing.ts';
-import {openSessionDetail} from '../state/opening.ts';
+import {openSessionDetail, showSessions} from '../state/opening.ts';
 import type {View} from './view.ts';
 
 const view: View = {
@@ -21,8 +22,13 @@ const view: View = {
   },
   legend: symbols => legendOf(lockColumns(symbols)),
   isOfSessions: true,
-  ids: state => lockRows(state).map(idOf),
-  open: openSessionDetail,
+  isGroupable: true,
+  ids: state =>
+    tableOf(state, 'locks').groupBy === null ? lockRows(state).map(idOf) : lockGroups(state).map(tagGroupId),
+  open: (state, id) =>
+    tableOf(state, 'locks').groupBy === null
+      ? openSessionDetail(state, id)
+      : showSessions(state, lockGroupFilter(state, id)),
   Component: Locks,
 };
 
@@ -32,7 +38,19 @@ function Locks() {
   const {symbols} = useTheme();
   const {snapshot, tables} = useConsole(state => ({snapshot: state.snapshot, tables: state.tables}));
   const rows = useMemo(() => lockRows({snapshot, tables}), [snapshot, tables]);
+  const groups = useMemo(() => lockGroups({snapshot, tables}), [snapshot, tables]);
   const columns = useMemo(() => lockColumns(symbols), [symbols]);
+  const {groupBy: tag} = tableOf({tables}, 'locks');
+  if (tag !== null)
+    return (
+      <Table
+        rows={groups}
+        table={tableOf({tables}, 'locks')}
+        columns={tagGroupColumnsOf(tag)}
+        idOf={tagGroupId}
+        emptyText="no session waits for a lock"
+      />
+    );
   return (
     <Table
       rows={rows}

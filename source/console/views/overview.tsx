@@ -17,6 +17,7 @@ import {groupFilter, groupId, groupRows} from '../rows/groups.ts';
 import {selectedGroup} from '../rows/selection.ts';
 import {shownWindow, statementText, windowText} from '../rows/statements.ts';
 import {span} from '../screen/line.ts';
+import {openTable} from '../state/browsing.ts';
 import {findingId, findingLetters} from '../state/findings.ts';
 import {openFinding, showSessions} from '../state/opening.ts';
 import type {View} from './view.ts';
@@ -59,6 +60,11 @@ const view: View = {
       state,
       state.findings.find(finding => findingId(finding) === id),
     );
+  },
+  sessionsFilter(state) {
+    const group = selectedGroup(state);
+    // Before a row is selected: of all.
+    return group === undefined || openTable(state).cursor === null ? '' : groupFilter(group);
   },
   Component: Overview,
 };

@@ -5,8 +5,10 @@ import {useConsole} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
 import {Text} from '../components/text.tsx';
 import {filterProblem, legendOf} from '../rows/arrange.ts';
+import {poolRowFilter} from '../rows/groups.ts';
 import {isPoolerId, poolerColumns, poolerId, poolerRows, shownPooler} from '../rows/poolers.ts';
 import {poolColumns, poolRows} from '../rows/pools.ts';
+import {selectedPool} from '../rows/selection.ts';
 import {unsorted} from '../rows/tag-groups.ts';
 import {tableOf} from '../state/browsing.ts';
 import {openPool, openPooler} from '../state/dialog.ts';
@@ -26,6 +28,10 @@ const view: View = {
   isSortable: true,
   firstOrder: 'sessions',
   ids: state => [...poolRows(state).map(poolKey), ...poolerRows(state).map(poolerId)],
+  sessionsFilter(state) {
+    const pool = selectedPool(state);
+    return pool === undefined ? '' : poolRowFilter(pool);
+  },
   open: (state, id) => noEffects(isPoolerId(id) ? openPooler(state, id) : openPool(state, id)),
   Component: Pools,
 };

@@ -81,7 +81,7 @@ function Statements() {
       <>
         <Box flexShrink={0}>
           <Text role="muted" wrap="wrap">
-            {` ${text || 'no reading'}; pg_stat_statements does not count by tag`}
+            {` sampled: ${text || 'no reading'}. pg_stat_statements keeps the tags of a statement's first call only`}
           </Text>
         </Box>
         <Table
