@@ -2,6 +2,7 @@ import {defineEndpoint} from 'poolctl';
 import type {Prisma, PrismaClient} from '../../source/demo/prisma/generated/taskdesk/client.ts';
 import {agentsOfPage, taskTypes, today} from './shared/demo-application.ts';
 
+/** Without the kit: `countBy` counts by one column, and here each of four queries groups by two. */
 export default defineEndpoint<PrismaClient>({
   route: 'GET /api/manager/dashboard/agent-progress',
   demoDatabase: 'taskdesk',

@@ -2,6 +2,7 @@ import {defineEndpoint} from 'poolctl';
 import type {PrismaClient} from '../../source/demo/prisma/generated/taskdesk/client.ts';
 import {agentsOfPage, openStatuses, taskTypes} from './shared/demo-application.ts';
 
+/** Without the kit: `countBy` counts by one column, and here one query groups by two. */
 export default defineEndpoint<PrismaClient>({
   route: 'GET /api/manager/agents',
   demoDatabase: 'taskdesk',

@@ -1,4 +1,5 @@
 import {defineEndpoint} from 'poolctl';
+import {inBatches} from 'poolctl/kit';
 import type {PrismaClient} from '../../source/demo/prisma/generated/assessments/client.ts';
 
 const school = {select: {id: true, school_name: true, province: true}} as const;
@@ -30,7 +31,7 @@ export default defineEndpoint<PrismaClient, {page: number; role: string}>({
     {
       name: 'after',
       async run({prisma, request: {page, role}}) {
-        await Promise.all([
+        const users = () =>
           prisma.user.findMany({
             where: {role},
             include: {
@@ -40,10 +41,10 @@ export default defineEndpoint<PrismaClient, {page: number; role: string}>({
             orderBy: {created_at: 'desc'},
             skip: page * pageSize,
             take: pageSize,
-          }),
-          prisma.user.count({where: {role}}),
-        ]);
-        await prisma.pilotSchool.findMany({select: {id: true, school_name: true}, take: 50});
+          });
+        const total = () => prisma.user.count({where: {role}});
+        const schools = () => prisma.pilotSchool.findMany({select: {id: true, school_name: true}, take: 50});
+        await inBatches([users, total, schools], 2);
       },
     },
   ],
