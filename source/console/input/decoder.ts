@@ -19,8 +19,9 @@ type State =
   | {kind: 'ground'}
   /** ESC, or ESC ESC. */
   | {kind: 'escape'; count: 1 | 2}
-  | {kind: 'csi'; text: string}
-  | {kind: 'ss3'; text: string}
+  /** `afterEsc`: one ESC more stands before it, of a key with Alt or of the Esc key. */
+  | {kind: 'csi'; text: string; afterEsc: boolean}
+  | {kind: 'ss3'; text: string; afterEsc: boolean}
   /** Characters that belong to the sequence before. */
   | {kind: 'skip'; left: number}
   /** OSC, DCS, APC, PM, SOS: up to ST, `ESC \`. */
@@ -73,9 +74,9 @@ export function createInputDecoder({
       case 'escape':
         return takeEscape(character, state.count);
       case 'csi':
-        return takeCsi(character, state.text);
+        return takeCsi(character, state);
       case 'ss3':
-        return takeSs3(character, state.text);
+        return takeSs3(character, state);
       case 'skip':
         return state.left > 1 ? {kind: 'skip', left: state.left - 1} : ground;
       case 'string':
@@ -92,13 +93,14 @@ export function createInputDecoder({
   }
 
   function takeEscape(character: string, count: 1 | 2): State {
-    if (character === '[') return {kind: 'csi', text: ''};
-    if (character === 'O') return {kind: 'ss3', text: ''};
+    const afterEsc = count === 2;
+    if (character === '[') return {kind: 'csi', text: '', afterEsc};
+    if (character === 'O') return {kind: 'ss3', text: '', afterEsc};
     if (character === ESC) {
-      if (count === 2) key('escape');
+      if (afterEsc) key('escape');
       return {kind: 'escape', count: 2};
     }
-    if (count === 2) key('escape');
+    if (afterEsc) key('escape');
     if (strings.has(character))
       return {kind: 'string', introducer: character, isBegun: false, isEscape: false};
     const name = keyOfCharacter(character);
@@ -106,32 +108,36 @@ export function createInputDecoder({
     return ground;
   }
 
-  function takeCsi(character: string, text: string): State {
+  function takeCsi(character: string, csi: State & {kind: 'csi'}): State {
+    const {text} = csi;
     // Linux's F1 to F5: ESC [ [ A.
     if (text === '' && character === '[') return {kind: 'skip', left: 1};
-    // X10's mouse: ESC [ M and three bytes.
-    if (text === '' && character === 'M') return {kind: 'skip', left: 3};
-    if (text === '200' && character === '~') return {kind: 'paste', text: '', tail: ''};
     // rxvt ends its keys with Shift in `$`, which begins an ending of two characters elsewhere.
     const isRxvt = character === '$' && /^\d+$/.test(text);
+    if (isParameter(character) && !isRxvt) return {...csi, text: text + character};
+    const name = isFinal(character) || isRxvt ? keyOfCsi(text, character) : null;
+    const isPaste = text === '200' && character === '~';
+    // Before a key, ESC is Alt in rxvt. Before what is no key it was the Esc key: the terminal's answer to a frame often
+    // comes right after what was pressed upon that frame.
+    const isOfKey = name !== null || (/[~^$@]/.test(character) && !isPaste);
+    if (csi.afterEsc && !isOfKey) key('escape');
+    if (isPaste) return {kind: 'paste', text: '', tail: ''};
+    // X10's mouse: ESC [ M and three bytes.
+    if (text === '' && character === 'M') return {kind: 'skip', left: 3};
     const report = character === 'R' ? /^\d+;(\d+)$/.exec(text) : null;
-    if (report) {
-      onCursorReport(Number(report[1]));
-      return ground;
-    }
-    if (isFinal(character) || isRxvt) {
-      key(keyOfCsi(text, character));
-      return ground;
-    }
-    return isParameter(character) ? {kind: 'csi', text: text + character} : leave(character);
+    if (report) onCursorReport(Number(report[1]));
+    else key(name);
+    return isFinal(character) || isRxvt ? ground : leave(character);
   }
 
-  function takeSs3(character: string, text: string): State {
+  function takeSs3(character: string, ss3: State & {kind: 'ss3'}): State {
     if (isFinal(character)) {
       key(keyOfSs3(character));
       return ground;
     }
-    return isParameter(character) ? {kind: 'ss3', text: text + character} : leave(character);
+    if (isParameter(character)) return {...ss3, text: ss3.text + character};
+    if (ss3.afterEsc) key('escape');
+    return leave(character);
   }
 
   /** A character that cannot be part of a sequence ends it, and is decoded on its own. */
@@ -175,6 +181,7 @@ export function createInputDecoder({
       }
     },
     expire() {
+      if ('afterEsc' in state && state.afterEsc) key('escape');
       if (state.kind === 'escape') for (let each = 0; each < state.count; each++) key('escape');
       else if (state.kind === 'csi' && state.text === '') key('alt-[');
       else if (state.kind === 'ss3' && state.text === '') key('alt-O');
