@@ -44,6 +44,18 @@ export function statesOf(servers: Servers): State[] {
     }
   }
 
+  /** Writes a segment; returns the archiver's counts when it has archived it or failed to. */
+  async function archiveOne(): Promise<{archived: number; failed: number}> {
+    const text = 'SELECT archived_count::int AS archived, failed_count::int AS failed FROM pg_stat_archiver';
+    const read = async () => (await servers.primary.query<{archived: number; failed: number}>(text))[0];
+    const before = await read();
+    await writeSegments(1);
+    return until(async () => {
+      const now = await read();
+      return now && (now.archived !== before?.archived || now.failed !== before?.failed) && now;
+    });
+  }
+
   /** Else its slot is lost with the one that is meant. */
   async function caughtUp(): Promise<void> {
     const behind = 'pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)';
@@ -64,6 +76,8 @@ export function statesOf(servers: Servers): State[] {
       await client.query(statement);
     return client;
   }
+
+  const lostSlot = "SELECT FROM pg_replication_slots WHERE slot_name = 'cdc' AND wal_status = 'lost'";
 
   let holder: pg.Client;
   const ending = async () => holder.query('ROLLBACK');
@@ -255,8 +269,11 @@ export function statesOf(servers: Servers): State[] {
       async bring() {
         await caughtUp();
         await set('max_slot_wal_keep_size', '32MB');
-        await caughtUp();
-        await servers.primary.query('CHECKPOINT');
+        // The checkpointer removes by the setting that it has: it may read the new one after a checkpoint has begun.
+        await until(async () => {
+          await servers.primary.query('CHECKPOINT');
+          return (await servers.primary.query(lostSlot)).length === 1;
+        });
       },
       line: [
         'replication',
@@ -289,7 +306,8 @@ export function statesOf(servers: Servers): State[] {
       state: 'an archive that fails',
       async bring() {
         await set('archive_command', '/bin/false');
-        await writeSegments(1);
+        // The archiver may still take a segment with the command that it had.
+        await until(async () => (await archiveOne()).failed > 0);
       },
       line: [
         'WAL',

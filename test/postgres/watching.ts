@@ -1,3 +1,4 @@
+import {setTimeout as delay} from 'node:timers/promises';
 import {type Connection, connect} from '../../source/postgres/connect/connect.ts';
 import {
   createReader,
@@ -33,6 +34,9 @@ export async function openReader(connection: Connection): Promise<Reader> {
 
 const longestWait_ms = 60_000;
 
+/** Between two looks: the server, which shall get there, needs the processor too. */
+const pause_ms = 20;
+
 /** Repeats `look` until it finds something. The error, after a minute, has what `explain` returns. */
 export async function until<T>(
   look: () => Promise<T | undefined | false>,
@@ -42,6 +46,7 @@ export async function until<T>(
   while (performance.now() < end_ms) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
+    await delay(pause_ms);
   }
   throw new Error(`not within ${longestWait_ms / 1000} s: ${JSON.stringify(await explain())}`);
 }
