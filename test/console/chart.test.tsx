@@ -5,7 +5,7 @@ import {Chart, chooseTicks} from '../../source/console/components/chart.tsx';
 import {styles} from '../../source/console/screen/grid.ts';
 import {createTheme} from '../../source/console/screen/theme.ts';
 import {formatCount} from '../../source/core/text/format.ts';
-import {mountElement, renderElement, rowsOfGrid} from './rendered.tsx';
+import {mountElement, renderElement, rowsOfGrid, rowsOfStock} from './rendered.tsx';
 
 const theme = createTheme({LANG: 'C.UTF-8'});
 
@@ -15,7 +15,7 @@ describe('chart', () => {
   function draw(values: number[], {columns = 30, rows = 6, ...props}: Terminal = {}) {
     const points = values.map((value, index) => ({at_ms: index * 2000, value}));
     const chart: Parameters<typeof Chart>[0] = {title: 'commits', unit: '/s', points, role: 'good', ...props};
-    return rowsOfGrid(renderElement(<Chart {...chart} />, {columns, rows, theme}).grid);
+    return rowsOfStock(<Chart {...chart} />, {columns, rows, theme});
   }
 
   it('has an axis that ends at 0, not below it', () => {

@@ -1,11 +1,6 @@
 import {describe, expect, it} from 'vitest';
 import type {ConsoleState} from '../../source/console/state/state.ts';
-import {createRunState} from '../../source/core/engine/run-state.ts';
-import {sessionId} from '../../source/core/sessions/session.ts';
-import type {JournalEvent} from '../../source/model/journal-entry.ts';
-import {createSnapshot} from '../helpers/snapshot.ts';
-import {resultOf} from '../replay/report/results.ts';
-import {backend, hostile, identity, running, type Size, snapshot, start, steps} from './dialog-states.ts';
+import {dialogs, running, type Size, snapshot, start} from './dialog-states.ts';
 import {
   createFinding,
   createPlan,
@@ -20,74 +15,6 @@ import {
   theme,
 } from './played.ts';
 import {expectSameCells} from './rendered.tsx';
-
-function ended(state: ConsoleState): ConsoleState {
-  const run = createRunState(createPlan(0, {steps}), identity);
-  return play(running(state), {kind: 'run', run: {...run, phase: 'ended', current: null, status: 'failed'}})
-    .state;
-}
-
-const events: JournalEvent[] = [
-  {event: 'run', recipe: 'r', plan: 'p', params: {}, step_count: 2, before: {used: 5}},
-  {event: 'intent', step: 0, content: createStep(1, {title: hostile})},
-  {
-    event: 'outcome',
-    step: 0,
-    outcome: 'failed',
-    row_count: 0,
-    sqlstate: '42501',
-    message: hostile,
-    duration_ms: 3,
-  },
-  {event: 'intent', step: 1, content: createStep(2)},
-];
-
-function runDetail(state: ConsoleState): ConsoleState {
-  const entries = events.map((event, index) => ({
-    schema_version: 1 as const,
-    seq: index + 1,
-    at: '2026-01-01T00:00:00.000Z',
-    ...{hash: '', previous: '', actor: 'ann', target: 'db', run: 'one'},
-    ...event,
-  }));
-  const journal = play(state, {kind: 'journal-read', entries, problem: null, unfinished: 0}).state;
-  return press(journal, '6', 'g', 'enter');
-}
-
-function replaying(state: ConsoleState): ConsoleState {
-  const begun = press(state, '5', 'g', 'j', 'enter', 'enter', 'enter', 'enter');
-  return play(
-    begun,
-    ...[1, 2, 3].map(second => ({
-      kind: 'replay-update' as const,
-      update: {kind: 'progress' as const, elapsed_ms: second * 1000, requests: second * 10, failed: 0},
-    })),
-    {kind: 'replay-update', update: {kind: 'result', result: resultOf({connection_limit: 2})}},
-  ).state;
-}
-
-const dialogs: Record<string, (state: ConsoleState) => ConsoleState> = {
-  help: state => press(state, '?'),
-  'a session': state =>
-    play(press(state, '2', 'g', 'enter'), {
-      kind: 'session-described',
-      id: sessionId(backend),
-      lines: ['SELECT 1', '', 'locks: none', hostile],
-    }).state,
-  'a session that has ended': state =>
-    play(press(state, '2', 'g', 'enter'), read(createSnapshot({backends: []}))).state,
-  'a statement': state => press(state, '3', 'g', 'enter'),
-  'a statement with its plan': state => press(state, '3', 'g', 'x'),
-  'a run': runDetail,
-  findings: state => press(state, 'a'),
-  parameters: state => press(state, 'a', 'enter', 'up', ...'what is typed'),
-  preview: state => press(state, 'a', 'enter', 'enter'),
-  confirmation: state => press(state, 'a', 'enter', 'enter', 'enter', ...'wxyz', 'enter'),
-  'a run under way': running,
-  'a run that has ended': ended,
-  'a replay': replaying,
-  'a replay that failed': state => play(replaying(state), {kind: 'replay-failed', message: hostile}).state,
-};
 
 const sizes: Size[] = [
   [160, 50],
@@ -134,7 +61,9 @@ describe.each(sizes)('at %i x %i', (...size) => {
 
   it('the current step of a run is shown, and then its result', () => {
     expect(rowsOf(running(start(size))).join('\n')).toContain('end session 4011');
-    expect(rowsOf(ended(start(size))).join('\n')).toContain('failed: 12 not started');
+    expect(rowsOf(dialogs['a run that has ended']?.(start(size)) as ConsoleState).join('\n')).toContain(
+      'failed: 12 not started',
+    );
   });
 });
 

@@ -6,6 +6,7 @@ import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
 import {key, open, play, press, read, rowsOf, screenOf, theme} from './played.ts';
 import {expectSameCells, gridOf, rowsOfGrid} from './rendered.tsx';
+import {viewState} from './view-states.ts';
 
 const incident = createSnapshot({
   max_connections: 60,
@@ -130,6 +131,15 @@ describe('frames', () => {
         await expectSameCells(play(browsing, key('enter')).state, theme);
         await expectSameCells(play(browsing, key('/')).state, theme);
       }
+    },
+  );
+
+  it.each(views.flatMap(view => sizes.map(([columns, rows]) => ({view, columns, rows}))))(
+    'are the same cells where $view.title shows all that it can, at $columns x $rows',
+    async ({view, columns, rows}) => {
+      const state = viewState(view, [columns, rows]);
+      expect(state.view).toBe(view.id);
+      for (const keys of [[], ['enter'], ['o']]) await expectSameCells(press(state, ...keys), theme);
     },
   );
 

@@ -1,6 +1,7 @@
 import {Unicode11Addon} from '@xterm/addon-unicode11';
 import xterm, {type IBufferCell} from '@xterm/headless';
 import {Box, type DOMElement, render} from 'ink';
+import {render as renderOnStockInk} from 'ink-testing-library';
 import type {ReactNode} from 'react';
 import {expect} from 'vitest';
 import {createStore} from 'zustand/vanilla';
@@ -132,6 +133,23 @@ async function cellsAfter(
       return text === ' ' && !cell.isInverse() ? text : `${text} ${lookOf(cell)}`;
     });
   });
+}
+
+/** The rows that stock Ink draws of a component, as text, without what is blank at their ends. */
+export function rowsOfStock(element: ReactNode, {columns, rows, theme = unicode}: Terminal): string[] {
+  const {lastFrame, unmount} = renderOnStockInk(
+    <ThemeContext value={theme}>
+      <Box flexDirection="column" width={columns} height={rows}>
+        {element}
+      </Box>
+    </ThemeContext>,
+  );
+  const frame = lastFrame() ?? '';
+  unmount();
+  return frame
+    .replace(/\u001b\[[\d;]*m/g, '')
+    .split('\n')
+    .map(row => row.trimEnd());
 }
 
 /** The cells of the console in this state. */

@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {fitColumns, Table} from '../../source/console/components/table.tsx';
 import {styles} from '../../source/console/screen/grid.ts';
-import {renderElement, rowsOfGrid} from './rendered.tsx';
+import {renderElement, rowsOfGrid, rowsOfStock} from './rendered.tsx';
 import {columns, idOf, type Row, rows, table} from './table-of-three.ts';
 
 describe('columns', () => {
@@ -44,9 +44,11 @@ describe('table', () => {
   /** Its rows on the screen, and which of them are selected. */
   function draw(width: number, height: number, props: Partial<Parameters<typeof Table<Row>>[0]> = {}) {
     const all = {rows, table, columns, idOf, emptyText: 'none', ...props};
-    const {grid} = renderElement(<Table {...all} />, {columns: width, rows: height});
+    const terminal = {columns: width, rows: height};
+    const {grid} = renderElement(<Table {...all} />, terminal);
     const isSelected = (y: number) => styles[grid.style[y * width + 3] ?? 0] === '7';
-    const shown = rowsOfGrid(grid);
+    const shown = rowsOfStock(<Table {...all} />, terminal);
+    expect(rowsOfGrid(grid)).toEqual(shown);
     return {shown, selected: shown.filter((_, y) => isSelected(y))};
   }
 

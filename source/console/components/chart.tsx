@@ -1,4 +1,5 @@
 import asciichart from 'asciichart';
+import {useIsScreenReaderEnabled} from 'ink';
 import {useRef} from 'react';
 import {timeOfDay} from '../../core/text/clock.ts';
 import {formatAge, formatCount} from '../../core/text/format.ts';
@@ -32,8 +33,9 @@ type ChartProps = {
 
 /** A line chart in the room that is left: title and latest value, axis from 0, and below it the time that it covers. */
 export function Chart(props: ChartProps) {
+  const isRead = useIsScreenReaderEnabled();
   return (
-    <Measured name={props.title} aria-label={describe(props)}>
+    <Measured name={props.title} {...(isRead && {'aria-label': describe(props)})}>
       {size => <Plot {...props} {...size} />}
     </Measured>
   );
@@ -41,11 +43,11 @@ export function Chart(props: ChartProps) {
 
 function describe({title, unit, points, absent}: ChartProps): string {
   const latest = points.at(-1);
-  if (absent !== undefined) return `${title}: ${absent}`;
-  if (latest === undefined) return `${title}: no value yet`;
+  if (absent !== undefined) return `${title}: ${absent}.`;
+  if (latest === undefined) return `${title}: no value yet.`;
   const values = points.map(({value}) => value);
   const [least, most] = [Math.min(...values), Math.max(...values)].map(formatCount);
-  return `${title}: ${formatCount(latest.value)} ${unit}, ${least} to ${most} in the last ${formatAge(spanOf(points))}`;
+  return `${title}: ${formatCount(latest.value)} ${unit}, ${least} to ${most} in the last ${formatAge(spanOf(points))}.`;
 }
 
 /** A title, two rows of the line and the time scale. With less room there is no line. */

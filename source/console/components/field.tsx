@@ -2,15 +2,17 @@ import {sanitise} from '../../core/text/sanitise.ts';
 import {splitCells, textWidth} from '../screen/cell-width.ts';
 import {type Role, unitsPerCell} from '../screen/line.ts';
 import type {InputLine} from '../state/line-editor.ts';
+import {useTheme} from './context.ts';
 import {Text} from './text.tsx';
 
 /** A line being typed, with its cursor, in at most `width` cells: what does not fit is cut far from the cursor. */
 export function Field({line, width, role = 'accent'}: {line: InputLine; width: number; role?: Role}) {
+  const {symbols} = useTheme();
   const {before, after} = aroundCursor(line, width - 1);
   return (
     <Text role={role}>
       {before}
-      <Text role="accent">▏</Text>
+      <Text role="accent">{symbols.cursor}</Text>
       {after}
     </Text>
   );

@@ -1,3 +1,4 @@
+import {useIsScreenReaderEnabled} from 'ink';
 import type {LoadColumn} from '../../core/activity/load-over.ts';
 import {loadClasses} from '../../core/activity/session-load.ts';
 import {timeOfDay} from '../../core/text/clock.ts';
@@ -14,7 +15,6 @@ type LoadChartProps = {
   columnsOf(count: number): LoadColumn[];
   /** Drawn as a line; null where they are not known. */
   cores: number | null;
-  label: string;
 };
 
 const axisWidth = 6;
@@ -22,24 +22,38 @@ const axisWidth = 6;
 const mostHeadroom = 4;
 
 /** Busy sessions over time, stacked by class: a letter for each, from CPU at the bottom. */
-export function LoadChart({columnsOf, cores, label}: LoadChartProps) {
+export function LoadChart({columnsOf, cores}: LoadChartProps) {
+  const isRead = useIsScreenReaderEnabled();
   return (
-    <Measured name="load" aria-label={label}>
+    <Measured name="load" {...(isRead && {'aria-label': describe(columnsOf)})}>
       {size => <Stack columnsOf={columnsOf} cores={cores} {...size} />}
     </Measured>
   );
 }
 
-function Stack({columnsOf, cores, width, height}: Omit<LoadChartProps, 'label'> & Size) {
+/** In columns: what a screen reader says of the chart is of these. */
+const describedColumns = 30;
+
+function describe(columnsOf: LoadChartProps['columnsOf']): string {
+  const sums = columnsOf(describedColumns).flatMap(({sessions}) =>
+    sessions === null ? [] : [sumOf(sessions)],
+  );
+  if (sums.length === 0) return 'busy sessions: no value yet.';
+  const [least, most, last] = [Math.min(...sums), Math.max(...sums), sums.at(-1) ?? 0].map(formatCount);
+  return `busy sessions over time: ${last} at the end, ${least} to ${most}.`;
+}
+
+function sumOf(sessions: number[]): number {
+  return sessions.reduce((sum, each) => sum + each, 0);
+}
+
+function Stack({columnsOf, cores, width, height}: LoadChartProps & Size) {
   const {charset, symbols} = useTheme();
   const count = width - axisWidth;
   const rows = height - 1;
   if (count < 1 || rows < 2) return null;
   const columns = columnsOf(count);
-  const busiest = Math.max(
-    1,
-    ...columns.map(({sessions}) => (sessions ?? []).reduce((sum, each) => sum + each, 0)),
-  );
+  const busiest = Math.max(1, ...columns.map(({sessions}) => sumOf(sessions ?? [])));
   const isNear = cores !== null && cores <= busiest * mostHeadroom;
   const most = isNear ? Math.max(busiest, cores) : busiest;
   const ticks = chooseTicks(most, {rows, isWhole: true});

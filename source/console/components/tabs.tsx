@@ -1,4 +1,4 @@
-import {Box} from 'ink';
+import {Box, useIsScreenReaderEnabled} from 'ink';
 import {Fragment} from 'react';
 import {textWidth} from '../screen/cell-width.ts';
 import {openTable} from '../state/browsing.ts';
@@ -39,6 +39,7 @@ type Tab = {key: string; title: string; isCurrent: boolean; count: string; isBad
 /** The views with their counts, and the filter, tags and frozen order of the one that is open. */
 export function Tabs() {
   const tabs = useTabs();
+  const isRead = useIsScreenReaderEnabled();
   const {filter, tagged, isFrozen} = useConsole(state => {
     const table = openTable(state);
     return {
@@ -59,7 +60,13 @@ export function Tabs() {
     style.gap.length +
     textWidth(tableText + order(style));
   return (
-    <Measured flexGrow={0} flexShrink={0} flexBasis={1} height={1}>
+    <Measured
+      flexGrow={0}
+      flexShrink={0}
+      flexBasis={1}
+      height={1}
+      {...(isRead && {'aria-label': describe(tabs) + tableText})}
+    >
       {({width}) => {
         const style = styles.find(each => widthOf(each) <= width) ?? (styles.at(-1) as Style);
         return (
@@ -86,6 +93,14 @@ export function Tabs() {
       }}
     </Measured>
   );
+}
+
+/** For a screen reader, which does not say that a title is underlined. */
+function describe(tabs: Tab[]): string {
+  const named = ({key, title, count}: Tab) => `${key} ${title}${count && ` ${count}`}`;
+  const [current = ''] = tabs.filter(({isCurrent}) => isCurrent).map(named);
+  const others = tabs.filter(({isCurrent}) => !isCurrent).map(named);
+  return `view ${current}; others: ${others.join(', ')}.`;
 }
 
 /** The current title is underlined, the space before it is not. */

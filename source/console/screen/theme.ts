@@ -16,6 +16,8 @@ type Symbols = {
   stale: string;
   tagged: string;
   selected: string;
+  /** Where what is typed goes. */
+  cursor: string;
   /** The order is frozen. */
   frozen: string;
   ascending: string;
@@ -54,6 +56,7 @@ const unicodeSymbols: Symbols = {
   stale: '◌',
   tagged: '◆',
   selected: '>',
+  cursor: '▏',
   frozen: '≡',
   ascending: '▲',
   descending: '▼',
@@ -79,6 +82,7 @@ const asciiSymbols: Symbols = {
   stale: '?',
   tagged: '*',
   selected: '>',
+  cursor: '_',
   frozen: '=',
   ascending: '^',
   descending: 'v',
@@ -174,7 +178,8 @@ export function createTheme(env: Environment, name: ThemeName = 'auto'): Theme {
   return {
     sgr: roles.map(role => sgrOf[role]),
     selectedSgr: '7',
-    symbols: isUnicode ? unicodeSymbols : asciiSymbols,
+    // A screen reader says of others "black up-pointing triangle".
+    symbols: isUnicode && env.INK_SCREEN_READER !== 'true' ? unicodeSymbols : asciiSymbols,
     charset: isUnicode ? 'unicode' : 'ascii',
   };
 }

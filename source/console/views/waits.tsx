@@ -76,7 +76,7 @@ function Waits() {
     <>
       <Head shown={shown} isWhole={window === 'reset' && Boolean(past?.whole)} />
       <Box flexDirection="column" height={chartHeight(rows)} flexShrink={0}>
-        <LoadChart columnsOf={columnsOf} cores={cores} label={loadText(shown)} />
+        <LoadChart columnsOf={columnsOf} cores={cores} />
       </Box>
       <Legend shown={shown} cores={cores} />
       <Box flexDirection="column" flexGrow={1} flexBasis={0} minHeight={0}>
