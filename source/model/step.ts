@@ -65,7 +65,7 @@ export type SqlStep = {
   verify: Verification;
   /** Removes what a failed `apply` leaves behind, if its guard finds it: the invalid index of a failed build. */
   cleanup?: Cleanup;
-  /** The progress view that covers it. Such a step can be cancelled at any time. */
+  /** What takes long about it: its progress is shown. Such a step can be cancelled at any time. */
   progress?: 'create_index' | 'drop_index' | 'analyze';
   /** The session whose progress is read, if not the executing one. */
   progress_pid?: number;

@@ -1,6 +1,5 @@
 import {afterAll, beforeAll, describe, expect, it} from 'vitest';
 import type {Connection} from '../../source/postgres/connect/connect.ts';
-import {progressQueries} from '../../source/postgres/executor/progress.ts';
 import {
   autovacuumQuery,
   databaseAgesQuery,
@@ -75,7 +74,6 @@ import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/se
 import {everything, openReader, watch} from './watching.ts';
 
 const serverQueries: [Query, unknown[]][] = [
-  ...Object.values(progressQueries).map((query): [Query, unknown[]] => [query, [1]]),
   [activityQuery, [null]],
   [advisoryLocksQuery, ['1', true]],
   [namesQuery, []],

@@ -3,7 +3,7 @@ import {runRecipe} from '../../source/commands/run/command.ts';
 import type {StepProgress} from '../../source/model/run.ts';
 import {connect} from '../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../source/postgres/executor/executor.ts';
-import {readProgress} from '../../source/postgres/executor/progress.ts';
+import {readStepProgress} from '../../source/postgres/facts/progress.ts';
 import {createActing, createRoles, noFlags} from '../cli/execution/acting.ts';
 import {beforeStatement} from '../helpers/before-statement.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../helpers/server.ts';
@@ -169,7 +169,7 @@ describeEachMajor('analyze-stale-tables', major => {
     const ending = new AbortController();
     const seen: StepProgress[] = [];
     const progress = async () => {
-      const found = await readProgress(watching, {view: 'analyze', pid: executor.pid() ?? 0});
+      const found = await readStepProgress(watching, executor.pid() ?? 0);
       if (found !== null) seen.push(found);
       if ((found?.done_ratio ?? 0) > 0) ending.abort();
       return found;
@@ -181,7 +181,7 @@ describeEachMajor('analyze-stale-tables', major => {
     ).toBe(130);
     expect(acting.document().steps).toMatchObject([{outcome: 'failed', sqlstate: '57014'}]);
     expect(await acting.journal.verify()).toMatchObject({ok: true, unfinished: []});
-    expect(seen[0]).toMatchObject({phase: 'acquiring sample rows'});
+    expect(seen.map(({phase}) => phase)).toContain('acquiring sample rows');
     const sessions = "SELECT FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'ANALYZE%'";
     await expect.poll(() => server.query(sessions)).toEqual([]);
     await executor.close();

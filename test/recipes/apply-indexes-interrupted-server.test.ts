@@ -7,7 +7,7 @@ import {slotsOf} from '../../source/core/engine/run-state.ts';
 import type {RunState} from '../../source/model/run.ts';
 import {connect} from '../../source/postgres/connect/connect.ts';
 import {createExecutor} from '../../source/postgres/executor/executor.ts';
-import {readProgress} from '../../source/postgres/executor/progress.ts';
+import {readStepProgress} from '../../source/postgres/facts/progress.ts';
 import {createActing, noFlags} from '../cli/execution/acting.ts';
 import {serverAt} from '../helpers/identity.ts';
 import {describeMainMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
@@ -85,7 +85,7 @@ describeMainMajor('a build of apply-indexes that fails, waits or is interrupted'
       slots: async () => slotsOf(snapshot.budget),
       progress: async () => {
         const pid = executor.pid();
-        return pid === null ? null : readProgress(watching, {view: 'create_index', pid});
+        return pid === null ? null : readStepProgress(watching, pid);
       },
     };
     let last: RunState | undefined;

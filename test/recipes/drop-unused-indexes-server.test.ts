@@ -2,7 +2,7 @@ import {afterAll, beforeAll, beforeEach, expect, it} from 'vitest';
 import {runRecipe} from '../../source/commands/run/command.ts';
 import {undoRun} from '../../source/commands/undo/command.ts';
 import {connect} from '../../source/postgres/connect/connect.ts';
-import {readProgress} from '../../source/postgres/executor/progress.ts';
+import {readStepProgress} from '../../source/postgres/facts/progress.ts';
 import {createActing, noFlags} from '../cli/execution/acting.ts';
 import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
 import {requestTo} from '../postgres/requests.ts';
@@ -116,10 +116,10 @@ describeEachMajor('drop-unused-indexes', major => {
       const [row] = await server.query<{pid: number}>(
         "SELECT pid FROM pg_stat_activity WHERE query LIKE 'DROP INDEX CONC%' AND state = 'active'",
       );
-      return row && readProgress(watching, {view: 'drop_index', pid: row.pid});
+      return row && readStepProgress(watching, row.pid);
     };
     await expect.poll(progress).toEqual({
-      phase: 'Lock: virtualxid',
+      phase: 'Lock:virtualxid',
       done_ratio: null,
       waiting_for: {pid: holder.processID, description: 'holder postgres idle in transaction'},
     });

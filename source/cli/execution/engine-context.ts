@@ -56,8 +56,8 @@ export function openEngine(
       progress: async ({progress, progress_pid}) => {
         const [connection, pid] = [watching(), progress_pid ?? executor.pid()];
         if (progress === undefined || connection === null || pid === null) return null;
-        const {readProgress} = await import('../../postgres/executor/progress.ts');
-        return readProgress(connection, {view: progress, pid});
+        const {readStepProgress} = await import('../../postgres/facts/progress.ts');
+        return readStepProgress(connection, pid);
       },
       journal: openConfiguredJournal(context, flags, onNotice),
       clock: {

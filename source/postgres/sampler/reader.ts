@@ -22,7 +22,7 @@ import {type Activity, createActivityReader} from './activity.ts';
 import {createDatabasesReader} from './databases.ts';
 import {toLockWaits} from './lock-waits.ts';
 import {type Names, noNames, toNames} from './names.ts';
-import {createReadingClient, createRunQuery, createSections} from './sections.ts';
+import {createPreparingClient, createReadingClient, createRunQuery, createSections} from './sections.ts';
 import type {ServerStateReader} from './server-state.ts';
 import {createStatementsReader, type StatementsReader, type StatementsRequest} from './statements-reader.ts';
 
@@ -84,8 +84,8 @@ export type Reader = {
 /** Reads one server over one connection, and keeps what rates and names need. The first request must include `catalogs`. */
 export function createReader(connection: ReadableConnection, now: () => number): Reader {
   const {client} = connection;
-  const readingClient = createReadingClient(client, {is_pooled: connection.is_pooled, now});
-  const run = createRunQuery(readingClient, connection);
+  const preparing = createPreparingClient(createReadingClient(client, {...connection, now}), connection);
+  const run = createRunQuery(preparing);
   const sections = createSections(connection, now);
   const activityReader = createActivityReader();
   const databases = createDatabasesReader(run, connection);
@@ -233,7 +233,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
       if (requested.server_state === 'read' && serverState === null) {
         // Loaded late: the first frame does not need it.
         const {createServerStateReader} = await import('./server-state.ts');
-        serverState = createServerStateReader({...connection, client: readingClient}, sections);
+        serverState = createServerStateReader({...connection, client: preparing}, sections);
       }
       const started = now();
       const bytesBefore = bytesRead(client);

@@ -106,10 +106,7 @@ function explain(
 }
 
 /** Runs one query; rows are arrays in the order of its columns. */
-export type RunQuery = <Row>(
-  query: {name: string; text: string},
-  values?: readonly unknown[],
-) => Promise<Row[]>;
+export type RunQuery = <Row>(query: {text: string}, values?: readonly unknown[]) => Promise<Row[]>;
 
 type ReadOptions = {is_pooled: boolean; now: () => number};
 
@@ -154,30 +151,45 @@ export function createReadingClient(client: PgClient, {is_pooled, now}: ReadOpti
 }
 
 /**
- * Runs queries as prepared statements in a session of poolctl's own: they are planned once, not at every refresh. An
- * undetected pooler shows when a prepared statement is gone (26000), exists already (42P05) or is refused (08P01): from
+ * The client whose queries are prepared statements in a session of poolctl's own: they are planned once, not at every refresh.
+ * An undetected pooler shows when a prepared statement is gone (26000), exists already (42P05) or is refused (08P01): from
  * then on queries are not prepared. 0A000 is a plan that an upgraded extension has outdated.
  */
-export function createRunQuery(client: PgClient, {is_pooled}: Pick<ReadOptions, 'is_pooled'>): RunQuery {
+export function createPreparingClient(
+  client: PgClient,
+  {is_pooled}: Pick<ReadOptions, 'is_pooled'>,
+): PgClient {
   let isPrepared = !is_pooled;
   /** By text, as an extension that moved to another schema changes the text of its queries. */
   const names = new Map<string, string>();
-  const nameOf = (name: string, text: string) => {
-    const statement = names.get(text) ?? `${name}_${names.size}`;
-    names.set(text, statement);
-    return statement;
+  const nameOf = (text: string) => {
+    const name = names.get(text) ?? `poolctl_${names.size}`;
+    names.set(text, name);
+    return name;
   };
-  return async <Row>({name, text}: {name: string; text: string}, values: readonly unknown[] = []) => {
-    const unnamed = {text, values, rowMode: 'array'} as const;
-    const query = () => (isPrepared ? {...unnamed, name: nameOf(name, text)} : unnamed);
-    try {
-      return (await client.query<Row>(query())).rows;
-    } catch (error) {
-      if (!unpreparable.has((error as {code?: string}).code ?? '') || !isPrepared) throw error;
-      isPrepared = false;
-      return (await client.query<Row>(query())).rows;
-    }
+  return {
+    async query<Row>(sent: PgQuery | string) {
+      const unnamed = typeof sent === 'string' ? {text: sent} : sent;
+      if (!isPrepared) return client.query<Row>(unnamed);
+      try {
+        return await client.query<Row>({...unnamed, name: nameOf(unnamed.text)});
+      } catch (error) {
+        if (!unpreparable.has((error as {code?: string}).code ?? '')) throw error;
+        isPrepared = false;
+        return client.query<Row>(unnamed);
+      }
+    },
+    get processID() {
+      return client.processID;
+    },
+    end: () => client.end(),
   };
+}
+
+/** Reads rows as arrays. */
+export function createRunQuery(client: PgClient): RunQuery {
+  return async <Row>({text}: {text: string}, values: readonly unknown[] = []) =>
+    (await client.query<Row>({text, values, rowMode: 'array'})).rows;
 }
 
 const unpreparable = new Set(['26000', '42P05', '08P01', '0A000']);

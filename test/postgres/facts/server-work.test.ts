@@ -7,7 +7,11 @@ import type {ServerState} from '../../../source/model/server-state.ts';
 import type {CommandProgress, ServerLog} from '../../../source/model/server-work.ts';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
 import {readHost} from '../../../source/postgres/facts/host.ts';
-import {createProgressReader, readProgress} from '../../../source/postgres/facts/progress.ts';
+import {
+  createProgressReader,
+  readProgress,
+  readStepProgress,
+} from '../../../source/postgres/facts/progress.ts';
 import {readServerIo} from '../../../source/postgres/facts/server-io.ts';
 import {readServerLog} from '../../../source/postgres/facts/server-log.ts';
 import {describeEachMajor, type OwnServer, startTestServer} from '../../helpers/server.ts';
@@ -89,6 +93,12 @@ describeEachMajor('what the server does', major => {
       wait: 'Lock:virtualxid',
       waits_for: {description: 'web postgres idle in transaction'},
     });
+    // A step of a recipe reads the same of its one session.
+    expect(await readStepProgress(connection, waiting.pid)).toEqual({
+      phase: 'waiting for writers before build',
+      done_ratio: 0,
+      waiting_for: waiting.waits_for,
+    });
     const [row] = rowsOf({progress: await createProgressReader()(connection)}, 'progress');
     expect(row).toMatchObject({
       verdict: 'warning',
@@ -99,6 +109,7 @@ describeEachMajor('what the server does', major => {
     await writer.query('ROLLBACK');
     await build;
     expect(await progressOf('create index concurrently')).toBeUndefined();
+    expect(await readStepProgress(connection, waiting.pid)).toBeNull();
   });
 
   it.runIf(major >= 14)('follows a COPY, and hides it from a plain role', async () => {
