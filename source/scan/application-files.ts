@@ -1,3 +1,4 @@
+import type {Dirent} from 'node:fs';
 import {readdir, readFile, realpath, stat} from 'node:fs/promises';
 import {basename, dirname, join, relative, resolve, sep} from 'node:path';
 import {usageError} from '../core/errors.ts';
@@ -71,16 +72,35 @@ export async function readSchemaOf(root: string): Promise<PrismaSchema | null> {
   return null;
 }
 
-/** Folders of packages, `apps/web` and the like, at most three levels down. */
-export async function packageFolders(root: string, depth = 3): Promise<string[]> {
-  const entries = await readdir(root, {withFileTypes: true}).catch(() => []);
-  const folders = entries
+/** Folders of packages, `apps/web` and the like, at most three levels down: those with a package.json, a schema or a place for one. */
+export async function packageFolders(root: string): Promise<string[]> {
+  return packagesIn(root, await entriesOf(root), 3);
+}
+
+async function packagesIn(root: string, entries: readonly Dirent[], depth: number): Promise<string[]> {
+  const names = entries
     .filter(entry => entry.isDirectory() && !foreignFolders.has(entry.name) && !entry.name.startsWith('.'))
-    .map(({name}) => join(root, name))
+    .map(({name}) => name)
     .toSorted();
-  const below = depth === 1 ? [] : await Promise.all(folders.map(each => packageFolders(each, depth - 1)));
+  const folders = await Promise.all(
+    names.map(async name => ({name, path: join(root, name), entries: await entriesOf(join(root, name))})),
+  );
+  const below =
+    depth === 1
+      ? []
+      : await Promise.all(folders.map(({path, entries: inner}) => packagesIn(path, inner, depth - 1)));
   // A folder `prisma` belongs to the package around it.
-  return [...folders.filter(each => basename(each) !== 'prisma'), ...below.flat()];
+  const own = folders.filter(each => each.name !== 'prisma' && each.entries.some(holdsPackage));
+  return [...own.map(({path}) => path), ...below.flat()];
+}
+
+function entriesOf(folder: string): Promise<Dirent[]> {
+  return readdir(folder, {withFileTypes: true}).catch(() => []);
+}
+
+/** Without one of these a folder is not worth the look at each place of a schema. */
+function holdsPackage({name}: Dirent): boolean {
+  return /^(?:package\.json|prisma|src|\.config|prisma\.config\..*|.*\.prisma)$/.test(name);
 }
 
 const foreignFolders = new Set(['node_modules', 'dist', 'build', 'generated', 'client', 'migrations']);

@@ -3,7 +3,7 @@ import {dirname, join, relative} from 'node:path';
 import type {Node} from '@oxc-project/types';
 import type {Application} from '../model/application.ts';
 import type {ScanReport} from '../model/scan-report.ts';
-import {readApplication} from './application.ts';
+import {isApplicationSource, readApplication} from './application.ts';
 import {unwrap, visit} from './code/nodes.ts';
 import {lineAt, type Project} from './code/project.ts';
 import {posixPath, type SourceFiles} from './code/walk-files.ts';
@@ -32,9 +32,11 @@ export async function applicationIssues(
   const folders = new Set(manifests.map(dirname));
   const issues = severalClients(clients, [...folders]);
   // A folder that another tool refuses to read (no PostgreSQL) has no pool that poolctl knows.
-  const application = await readApplication(project.root, undefined, async path => project.text(path)).catch(
-    () => null,
-  );
+  const application = await readApplication(project.root, undefined, {
+    paths: code.filter(path => isApplicationSource(relative(project.root, path))),
+    is_partial: false,
+    read: async path => project.text(path),
+  }).catch(() => null);
   if (application !== null) issues.push(...poolIssues(project, application, clients));
   const [first] = clients;
   if (

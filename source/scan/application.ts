@@ -1,5 +1,5 @@
 import {readdir, stat} from 'node:fs/promises';
-import {dirname, join, resolve} from 'node:path';
+import {dirname, join, resolve, sep} from 'node:path';
 import {usageError} from '../core/errors.ts';
 import {
   findOtherPools,
@@ -14,13 +14,13 @@ import {packageFolders, readConfig, readSchemaOf, readText, realPathOf} from './
 
 /**
  * Reads from an application's folder what determines its pool: Prisma's version, the variable that holds the database
- * URL (unless `variable` names it), `.env`, and the calls that create adapters. Throws AbortError (exit 2) if the
+ * URL (unless `variable` names it), `.env`, and the calls that create adapters, in `sources` if they are known. Throws AbortError (exit 2) if the
  * folder does not exist, or its Prisma schema is for another database.
  */
 export async function readApplication(
   path: string,
   variable?: string,
-  readSource: typeof readText = readText,
+  sources?: Sources,
 ): Promise<Application> {
   const folder = resolve(path);
   const isFolder = await stat(folder).then(
@@ -38,7 +38,7 @@ export async function readApplication(
     prisma: await readPrismaVersion(folder, schema.length > 0),
     url_variable,
     ...(await readEnvFiles(folder, url_variable)),
-    ...(await readPools(folder, readSource)),
+    ...(await readPools(sources ?? {...(await findSources(folder)), read: readText})),
   };
 }
 
@@ -96,16 +96,16 @@ function variableOf(local: string, text: string): string | undefined {
   return destructured ?? assigned?.[1] ?? assigned?.[2];
 }
 
+type Sources = {paths: string[]; is_partial: boolean; read: typeof readText};
 type Pools = Pick<Application, 'pools' | 'other_pools' | 'url_readers' | 'is_partial'>;
 
-async function readPools(folder: string, readSource: typeof readText): Promise<Pools> {
-  const {paths, is_partial} = await findSources(folder);
+async function readPools({paths, is_partial, read}: Sources): Promise<Pools> {
   const pools: PoolSite[] = [];
   const others: NonNullable<Pools['other_pools']> = [];
   let isTakenElsewhere = false;
   const url_readers: string[] = [];
   for (const path of paths) {
-    const text = await readSource(path);
+    const text = await read(path);
     // A cheap test that excludes most files.
     if (text !== null && /PrismaPg|@prisma\/orm-postgres/.test(text)) {
       const calls = findPoolCalls(text);
@@ -114,7 +114,8 @@ async function readPools(folder: string, readSource: typeof readText): Promise<P
     }
     if (text?.includes('Pool(')) others.push(...sitesOf(await realPathOf(path), text, findOtherPools(text)));
     // In code, as `searchParams.get('connection_limit')`; in a comment it is only mentioned.
-    if (text !== null && /^[^\n]*['"`.[]connection_limit\b(?![=\d])/m.test(text)) url_readers.push(path);
+    if (text?.includes('connection_limit') && /^[^\n]*['"`.[]connection_limit\b(?![=\d])/m.test(text))
+      url_readers.push(path);
   }
   const isBeside = pools.length > 0 && others.length > 0 && !isTakenElsewhere;
   return {pools, ...(isBeside && {other_pools: others}), url_readers, is_partial};
@@ -153,6 +154,12 @@ function isSource(name: string): boolean {
   const [, words] = /^(.*)\.[cm]?[jt]sx?$/.exec(name) ?? [];
   if (words === undefined || /\.d$/.test(words)) return false;
   return !words.split(/[^a-zA-Z\d]+|(?<=[a-z])(?=[A-Z])/).some(word => besides.has(word.toLowerCase()));
+}
+
+/** The same of a path: no folder on the way is skipped either. */
+export function isApplicationSource(path: string): boolean {
+  const names = path.split(sep);
+  return isSource(names.pop() ?? '') && !names.some(name => skippedFolders.has(name));
 }
 
 /** Paths of JavaScript and TypeScript sources, sorted; without installed, built, generated and hidden files and tests. */

@@ -18,7 +18,10 @@ function isNode(value: unknown): value is Node {
 /** The nodes directly below one, in the order of the text. */
 export function childrenOf(node: Node): Node[] {
   const children: Node[] = [];
-  for (const value of Object.values(node)) {
+  // Nodes are plain objects: no array of their values for each.
+  for (const key in node) {
+    const value: unknown = node[key as keyof Node];
+    if (typeof value !== 'object' || value === null) continue;
     if (Array.isArray(value)) {
       for (const each of value) if (isNode(each)) children.push(each);
     } else if (isNode(value)) children.push(value);
@@ -139,9 +142,14 @@ export function leavesLoop(body: Node): boolean {
   return exits(body) && !hasContinue;
 }
 
+const knownReferences = new WeakMap<Node, Set<string>>();
+
 /** Names of variables that a node reads, property names aside. */
-export function referencesOf(node: Node): Set<string> {
+export function referencesOf(node: Node): ReadonlySet<string> {
+  const known = knownReferences.get(node);
+  if (known !== undefined) return known;
   const names = new Set<string>();
+  knownReferences.set(node, names);
   visit(node, (each, parent) => {
     if (each.type === 'JSXIdentifier') names.add(each.name);
     if (each.type !== 'Identifier') return;

@@ -3,6 +3,7 @@ import {createRequire} from 'node:module';
 import {fileURLToPath} from 'node:url';
 import type {Program} from '@oxc-project/types';
 import {BugError} from '../../core/errors.ts';
+import {readProgram} from './program.ts';
 
 type Parsed = {
   program: Program;
@@ -61,7 +62,7 @@ async function load(): Promise<Parse> {
   return (path, text) => {
     const {program, comments, errors} = parseSync(path, text, {preserveParens: false});
     return {
-      program: JSON.parse(program).node,
+      program: readProgram(program),
       comments,
       errors: errors
         .filter(({severity}) => severity === 'Error')

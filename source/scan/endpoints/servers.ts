@@ -68,7 +68,7 @@ function usesFramework({imports, text}: Module): boolean {
 
 /** A cheap test of a file's text. */
 export const addsRoutes =
-  /\b\w*(?:[rR]outer|[aA]pp|server|fastify|api|routes?)\s*\.\s*(?:get|post|put|patch|delete|all|route)\s*\(/;
+  /(?:[rR]outer|[aA]pp|server|fastify|api|routes?)\s*\.\s*(?:get|post|put|patch|delete|all|route)\s*\(/;
 
 /** The name that a chain of calls begins with: `this.router.get(...).post(...)` is router. */
 function rootOf(node: Node): string {

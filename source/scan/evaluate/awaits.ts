@@ -19,8 +19,7 @@ export function createAwaits(at: At) {
         last = null;
         return;
       }
-      const needed = referencesOf(statement);
-      const needsLast = last !== null && [...last.names].some(name => needed.has(name));
+      const needsLast = last !== null && needsAny(statement, last.names);
       const found = awaited && readsOf(costs, at.frame.node);
       if (!found) {
         // What is derived from a result depends on it.
@@ -53,6 +52,11 @@ export function createAwaits(at: At) {
       };
     },
   };
+}
+
+function needsAny(statement: Node, names: ReadonlySet<string>): boolean {
+  const needed = referencesOf(statement);
+  return [...names].some(name => needed.has(name));
 }
 
 /** The names that a simple statement declares or assigns; null for any other kind of statement. */

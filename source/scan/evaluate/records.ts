@@ -10,8 +10,18 @@ export type UnusedParts = {
   end: number;
 };
 
+const known = new WeakMap<Node, UnusedParts | null>();
+
 /** Of records read whole (no `select`), that only their existence, their number or one field is used; null where more may be. */
-export function unusedParts({id, init}: VariableDeclarator, within: FunctionLike): UnusedParts | null {
+export function unusedParts(node: VariableDeclarator, within: FunctionLike): UnusedParts | null {
+  const found = known.get(node);
+  if (found !== undefined) return found;
+  const parts = findUnusedParts(node, within);
+  known.set(node, parts);
+  return parts;
+}
+
+function findUnusedParts({id, init}: VariableDeclarator, within: FunctionLike): UnusedParts | null {
   if (id.type !== 'Identifier' || id.typeAnnotation || init === null) return null;
   const awaited = unwrap(init);
   const call = awaited.type === 'AwaitExpression' ? unwrap(awaited.argument) : null;
