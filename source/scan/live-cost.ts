@@ -1,3 +1,5 @@
+import {parseTags} from '../core/sql/shown-sql.ts';
+import {findRoute} from '../core/text/route.ts';
 import type {ScanEndpoint} from '../model/scan-report.ts';
 import {nameOfKey, propertyOf, unwrap} from './code/nodes.ts';
 import type {Query} from './evaluate/cost.ts';
@@ -23,20 +25,24 @@ const verbs: Record<string, string> = {
 };
 
 /**
- * What the statements of each endpoint's queries cost on a server, by their shape: table, kind, and the columns that are
- * compared. pg_stat_statements does not know who sent a statement (its comment is the first sender's), so one that several
+ * What the statements of each endpoint's queries cost on a server, by their tags (the route of the sender that
+ * pg_stat_statements keeps) and by their shape: table, kind, and the columns that are compared. pg_stat_statements does not know who sent a statement (its comment is the first sender's), so one that several
  * endpoints can send counts for each of them, and `shared_with` says so.
  */
 export function liveCosts(
-  endpoints: readonly (readonly Query[])[],
+  endpoints: readonly {route: string; queries: readonly Query[]}[],
   statements: readonly LiveStatement[],
   models: PrismaModels | null,
 ): (Live | null)[] {
   const shapes = statements.map(({query}) => (query === null ? null : shapeOfStatement(query)));
-  const matched = endpoints.map(queries => {
+  const routes = endpoints.map(({route}) => route);
+  const senders = statements.map(({query}) => senderOf(query, routes));
+  const matched = endpoints.map(({route, queries}) => {
     const own = queries.flatMap(each => shapeOfQuery(each, models) ?? []);
     return new Set(
-      statements.flatMap((_, at) => (own.some(each => matches(each, shapes[at] ?? null)) ? [at] : [])),
+      statements.flatMap((_, at) =>
+        senders[at] === route || own.some(each => matches(each, shapes[at] ?? null)) ? [at] : [],
+      ),
     );
   });
   return matched.map((own, endpoint) => {
@@ -49,6 +55,14 @@ export function liveCosts(
     const others = matched.filter((each, at) => at !== endpoint && [...own].some(one => each.has(one)));
     return {statements: own.size, ...sum, shared_with: others.length};
   });
+}
+
+/** The route that a statement's tags name (`/*route='%2Fusers'*\/`), raw SQL and all; null without one that is known. */
+function senderOf(query: string | null, routes: readonly string[]): string | null {
+  if (!query?.includes("route='")) return null;
+  const {route, method} = parseTags(query);
+  if (route === undefined) return null;
+  return findRoute(method === undefined ? route : `${method} ${route}`, routes);
 }
 
 /** `columns` null: what the code compares is put together elsewhere, so any columns match. */

@@ -55,7 +55,7 @@ export async function scanDirectory(
   const costs =
     statements &&
     liveCosts(
-      withQueries.map(({cost}) => queriesOf([cost])),
+      withQueries.map(({endpoint: {route}, cost}) => ({route, queries: queriesOf([cost])})),
       statements,
       models,
     );

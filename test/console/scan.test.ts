@@ -103,6 +103,14 @@ it('Enter shows each issue with its place and fix, r replays the endpoint', () =
   });
 });
 
+it('r finds the file of a route in another form', () => {
+  const files = {'GET /shop/api/orders/:id/': '/srv/shop/order.sql'};
+  const report = {...result.report, endpoints: [endpoint('GET /api/orders/[id]', {})]};
+  const before = shown(160, 24);
+  const {state} = play(before, {kind: 'scanned', result: {...result, report, endpoint_files: files}});
+  expect(press(state, 'r').wizard).toMatchObject({params: {endpoint: '/srv/shop/order.sql'}});
+});
+
 it('r says how to get an endpoint file where there is none', () => {
   const state = press(shown(160, 24), 'j', 'r');
   expect(state.wizard).toBeNull();

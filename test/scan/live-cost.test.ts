@@ -42,6 +42,32 @@ test.each<[sql: string, table: string | null, verb?: string, columns?: string[]]
   expect(shapeOfStatement(sql)).toEqual(table === null ? null : {table, verb, columns});
 });
 
+test('a statement whose tags name a route counts for its endpoint, raw SQL in any form of the route', async () => {
+  const app = await createApp({
+    'prisma/schema.prisma': 'model User {\n  id Int @id\n}',
+    'app/(shop)/orders/[id]/route.ts':
+      "import {PrismaClient} from '@prisma/client'; const prisma = new PrismaClient(); export async function GET() { await prisma.$queryRaw`SELECT 1`; }\nexport async function POST() { await prisma.$queryRaw`SELECT 1`; }",
+  });
+  const tagged = (tags: string) => ({
+    query: `SELECT sum(x) FROM y /*${tags}*/`,
+    calls: 2,
+    total_exec_time_ms: 8,
+  });
+  const {endpoints} = await scanDirectory(
+    app,
+    [],
+    [
+      tagged("method='GET',route='%2Fshop%2Forders%2F%3Aid%2F'"),
+      tagged("route='%2Fother'"),
+      tagged("action='x'"),
+    ],
+  );
+  expect(endpoints.map(({route, live}) => [route, live])).toEqual([
+    ['GET /orders/[id]', {statements: 1, calls: 2, total_exec_time_ms: 8, shared_with: 0}],
+    ['POST /orders/[id]', null],
+  ]);
+});
+
 test('endpoints are charged for the statements of their shape, and the dearest comes first', async () => {
   const app = await createApp({
     'prisma/schema.prisma':

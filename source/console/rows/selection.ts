@@ -2,6 +2,7 @@ import {statementKey} from '../../core/activity/rates.ts';
 import {poolKey} from '../../core/assessment/sample.ts';
 import type {ServerRow} from '../../core/server/topics/index.ts';
 import {sessionId} from '../../core/sessions/session.ts';
+import {findRoute} from '../../core/text/route.ts';
 import type {ApplicationPool} from '../../model/application-pool.ts';
 import type {Backend, BudgetGroup, Statement} from '../../model/snapshot.ts';
 import {openTable} from '../state/browsing.ts';
@@ -86,11 +87,18 @@ export function selectedEndpoint(state: ConsoleState): ScanRow | undefined {
   return scanRows(state).find(row => row.id === id);
 }
 
+/** The file that replays a route, whichever form of it the file names; null without one. */
+export function endpointFileOf({scan}: ConsoleState, route: string): string | null {
+  const files = scan?.result?.endpoint_files ?? {};
+  const found = findRoute(route, Object.keys(files));
+  return found === null ? null : (files[found] ?? null);
+}
+
 /** Why the selected endpoint of the source cannot be replayed; null where it can. */
 export function whyNoReplay(state: ConsoleState): string | null {
   const row = selectedEndpoint(state);
   if (!row?.endpoint) return 'no endpoint selected';
-  return state.scan?.result?.endpoint_files[row.route] === undefined
+  return endpointFileOf(state, row.route) === null
     ? `no endpoint file for this route: poolctl replay --capture '${row.route}' writes one`
     : null;
 }

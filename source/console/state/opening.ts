@@ -6,6 +6,7 @@ import type {BudgetGroup} from '../../model/snapshot.ts';
 import {paramsOfPooler, poolerId, poolerOf} from '../rows/poolers.ts';
 import {recipeOfPool} from '../rows/pools.ts';
 import {
+  endpointFileOf,
   filterOfFinding,
   selectedEndpoint,
   selectedGroup,
@@ -130,8 +131,8 @@ export function openRecipeOfRow(state: ConsoleState): UpdateResult | null {
 }
 
 function openReplayOfRow(state: ConsoleState): UpdateResult {
-  const file = state.scan?.result?.endpoint_files[selectedEndpoint(state)?.route ?? ''];
-  return file === undefined
+  const file = endpointFileOf(state, selectedEndpoint(state)?.route ?? '');
+  return file === null
     ? noEffects(inform(state, whyNoReplay(state) ?? ''))
     : openWizard(state, 'replay-endpoint', null, {endpoint: writeText(file)});
 }
