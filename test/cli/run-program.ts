@@ -17,8 +17,8 @@ export type ProgramOptions = {
   home?: string;
   /** The user that runs it, by number, from a copy of the program that this user can read. */
   uid?: number;
-  /** Sent when stderr matches. */
-  interrupt?: {when: RegExp; signal: NodeJS.Signals};
+  /** Sent when stderr matches, or the promise is fulfilled. */
+  interrupt?: {when: RegExp | Promise<void>; signal: NodeJS.Signals};
   onStderr?: (text: string) => void;
 };
 
@@ -28,7 +28,7 @@ export type ProgramOptions = {
  */
 export async function runProgram(args: string[], options: ProgramOptions = {}): Promise<Ended> {
   const home = options.home ?? (await temporaryHome());
-  const {uid} = options;
+  const {uid, interrupt} = options;
   const file = uid === undefined ? program : await readableCopy(home);
   const child = spawn(process.execPath, [file, ...args], {
     ...(uid !== undefined && {uid, gid: uid}),
@@ -45,10 +45,11 @@ export async function runProgram(args: string[], options: ProgramOptions = {}): 
   child.stderr.setEncoding('utf8').on('data', text => {
     stderr += text;
     options.onStderr?.(stderr);
-    if (isInterrupted || !options.interrupt?.when.test(stderr)) return;
+    if (isInterrupted || !(interrupt?.when instanceof RegExp) || !interrupt.when.test(stderr)) return;
     isInterrupted = true;
-    child.kill(options.interrupt.signal);
+    child.kill(interrupt.signal);
   });
+  if (interrupt?.when instanceof Promise) void interrupt.when.finally(() => child.kill(interrupt.signal));
   const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>(resolve => {
     child.on('close', (...ended) => resolve(ended));
   });

@@ -1,11 +1,38 @@
 import {readFile, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it} from 'vitest';
+import {openRecording} from '../../../source/recording/recording.ts';
 import {createCliRoles, password, runProgram, temporaryHome, urlOf} from '../../cli/run-program.ts';
 import {describeEachMajor, isMainMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
 
 /** Wide limits for what a new server without traffic cannot pass or fail. */
 const quiet = ['--max-mean', '1h', '--min-cache-hit', '0%', '--min-index-hit', '0%'];
+
+/**
+ * Calls each statement 40 times, from ten sessions. Half a second is long beside what a busy machine adds to a call, and
+ * beside the quick calls that follow the last reading of a recording: they count with these.
+ */
+async function callSlowly(server: TestServer, ...statements: string[]): Promise<void> {
+  const callEach = async (statement: string) => {
+    const client = await server.connect({user: 'app', password, application_name: 'web'});
+    for (let call = 0; call < 4; call++) await client.query(statement, [0.5]);
+    await client.end();
+  };
+  await Promise.all(statements.flatMap(statement => Array.from({length: 10}, () => callEach(statement))));
+}
+
+/** A recording of two readings needs no minimum of time: a busy machine takes seconds for the first. */
+async function untilRecorded(file: string, statement: string): Promise<void> {
+  const callsBetween = async () => {
+    const {recording} = await openRecording(file);
+    const readings = await recording.read(0, recording.times().length - 1);
+    const calls = readings.flatMap(({statements}) =>
+      statements.filter(({query}) => query?.includes(statement)).map(each => each.calls),
+    );
+    return (calls.at(-1) ?? 0) - (calls[0] ?? 0);
+  };
+  await expect.poll(() => callsBetween().catch(() => 0)).toBeGreaterThanOrEqual(30);
+}
 
 describeEachMajor('poolctl check --baseline', major => {
   let server: TestServer;
@@ -23,7 +50,7 @@ describeEachMajor('poolctl check --baseline', major => {
     for (let each = 0; each < 40; each++) await call(0.001);
     const {stdout} = await runProgram(['snapshot', urlOf(server, 'oncall')]);
     await writeFile(join(home, 'before.json'), stdout);
-    for (let each = 0; each < 40; each++) await call(0.02);
+    await callSlowly(server, 'SELECT pg_sleep($1)');
     const args = ['check', urlOf(server, 'oncall'), ...quiet, '--baseline', 'before.json', '--json'];
     const [slower, tolerant] = await Promise.all([
       runProgram(args, {home}),
@@ -46,9 +73,13 @@ describeEachMajor('poolctl check --baseline', major => {
     await server.query('SELECT pg_stat_statements_reset()');
     const call = (seconds: number) => client.query('SELECT pg_sleep($1)', [seconds]);
     for (let each = 0; each < 40; each++) await call(0.001);
-    const record = ['record', 'before.poolctl', urlOf(server, 'oncall'), '--interval', '0.5s', '--for', '2s'];
+    const file = join(home, 'before.poolctl');
+    const recording = runProgram(['record', file, urlOf(server, 'oncall'), '--interval', '0.5s'], {
+      home,
+      interrupt: {when: untilRecorded(file, 'during'), signal: 'SIGINT'},
+    });
     let isRecording = true;
-    const recorded = runProgram(record, {home}).finally(() => {
+    const recorded = recording.finally(() => {
       isRecording = false;
     });
     const callWhile = (seconds: number) => client.query('SELECT pg_sleep($1), 1 AS during', [seconds]);
@@ -56,8 +87,7 @@ describeEachMajor('poolctl check --baseline', major => {
     expect((await recorded).code).toBe(0);
     await client.query('SELECT 7 AS brand_new');
     await client.query('SELECT 7 AS brand_new');
-    // Long beside the time that a busy machine adds to a call.
-    for (let each = 0; each < 40; each++) await Promise.all([call(0.05), callWhile(0.05)]);
+    await callSlowly(server, 'SELECT pg_sleep($1)', 'SELECT pg_sleep($1), 1 AS during');
     const args = ['check', urlOf(server, 'oncall'), ...quiet, '--baseline', 'before.poolctl'];
     const [slower, text, reasons] = await Promise.all([
       runProgram([...args, '--json'], {home}),
@@ -69,7 +99,7 @@ describeEachMajor('poolctl check --baseline', major => {
       since: expect.any(String),
       slower: expect.arrayContaining([
         expect.objectContaining({query: 'SELECT pg_sleep($1)', calls_before: 40, calls_after: 40}),
-        // A recording of two seconds has the calls of both, not those up to its first reading.
+        // The calls between two readings of the recording, not those up to its first.
         expect.objectContaining({query: 'SELECT pg_sleep($1), $2 AS during'}),
       ]),
       new_statements: [{query: expect.stringContaining('brand_new'), calls: 2}],
