@@ -1,5 +1,6 @@
 import type {ServerState} from './server-state.ts';
 import type {RoleOrDatabaseLimit, Target} from './target.ts';
+import type {WaitSamples} from './wait-samples.ts';
 
 /**
  * One reading of a target: plain, serialisable data, and the contract of `poolctl snapshot`. Names are snake_case with
@@ -22,6 +23,8 @@ export type Snapshot = {
   index_builds: {pid: number; phase: string; relation: string | null}[];
   lock_waits: LockWait[];
   databases: Database[];
+  /** Absent where the server has no pg_wait_sampling, or it cannot be read. */
+  wait_samples?: WaitSamples;
   /** Read while the Server view is open, and by `poolctl snapshot`; absent otherwise. */
   server?: ServerState;
   unavailable: Unavailable[];

@@ -214,7 +214,7 @@ export const sectionsOf = (major: number, hiddenRoles: string, reader: string): 
       key: [],
       hidden: [],
       // The cores are of the machine, and the server does not show them.
-      own: ['from', 'to', 'classes', 'top', 'cores'],
+      own: ['from', 'to', 'classes', 'top', 'cores', 'sources'],
     },
     'load.classes': {
       sql: `SELECT class, ${loadShare}, 'app' AS usename FROM ${load} WHERE class IS NOT NULL GROUP BY class`,

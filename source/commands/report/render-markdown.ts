@@ -1,5 +1,5 @@
 import {rolloutLines, runLines} from '../../cli/journal.ts';
-import {loadDimensions} from '../../core/activity/load-over.ts';
+import {loadDimensions, loadSourceText} from '../../core/activity/load-over.ts';
 import type {LoadSummary} from '../../core/activity/load-summary.ts';
 import {loadText} from '../../core/activity/statement-window.ts';
 import {type Clock, utcClock} from '../../core/text/clock.ts';
@@ -110,14 +110,14 @@ export function statementCells(row: ReportStatements['rows'][number], quote: Quo
   ];
 }
 
-/** `3.4 busy sessions on average of 600 readings: Lock 2.1 (62%), CPU 1.3 (38%); the server has 8 cores.` */
+/** `3.4 busy sessions on average of 600 samples: Lock 2.1 (62%), CPU 1.3 (38%); the server has 8 cores. Source: …` */
 export function loadSentence(load: LoadSummary | null): string {
   if (load === null) return '';
   const {average_active_sessions: busy, readings, classes, cores, hidden_sessions: hidden} = load;
   const parts = classes.map(each => `${each.class} ${busyOf(each)} (${formatRatio(each.share, 0)})`);
   const ofCores = cores === null ? '' : `; the server has ${counted(cores, 'core')}`;
   const unseen = hidden === 0 ? '' : `; ${hidden.toFixed(1)} sessions whose state is hidden are not counted`;
-  return `${busy.toFixed(1)} busy sessions on average of ${counted(readings, 'reading')}: ${parts.join(', ')}${ofCores}${unseen}.`;
+  return `${busy.toFixed(1)} busy sessions on average of ${counted(readings, 'reading')}: ${parts.join(', ')}${ofCores}${unseen}. Source: ${loadSourceText({...load, from_ms: Date.parse(load.from), to_ms: Date.parse(load.to)})}.`;
 }
 
 function busyOf({average_active_sessions: busy}: {average_active_sessions: number}): string {

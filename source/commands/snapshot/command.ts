@@ -9,7 +9,6 @@ import {addLoad, type LoadHistory, noLoad} from '../../core/activity/session-loa
 import {applicationsOf} from '../../core/assessment/applications.ts';
 import {addSample, samplesOf} from '../../core/assessment/samples.ts';
 import {exitCodes, usageError} from '../../core/errors.ts';
-import {isUnseen} from '../../core/sessions/session.ts';
 import {jsonText} from '../../core/text/json.ts';
 import type {Sample} from '../../model/assessment.ts';
 import type {Pooler, PoolerReading} from '../../model/pooler.ts';
@@ -125,7 +124,7 @@ export function snapshotDocument(whole: Snapshot, {samples, load}: Readings, poo
     ...snapshot,
     applications: applicationsOf({snapshot: whole, samples, facts: {}}),
     /** null: what some sessions do is hidden from this role. */
-    waits: snapshot.backends.some(isUnseen) ? null : waitsOfAll(over),
+    waits: over !== null && over.hidden > 0 ? null : waitsOfAll(over),
     load: over && summarizeLoad(over),
     /** null: no PgBouncer is known, or it cannot be read. */
     poolers: pooler === null ? null : [pooler],

@@ -1,6 +1,6 @@
 import {useIsScreenReaderEnabled} from 'ink';
+import {loadClasses} from '../../core/activity/busy-sessions.ts';
 import type {LoadColumn} from '../../core/activity/load-over.ts';
-import {loadClasses} from '../../core/activity/session-load.ts';
 import {timeOfDay} from '../../core/text/clock.ts';
 import {formatCount} from '../../core/text/format.ts';
 import {classSigns} from '../rows/waits.ts';

@@ -1,3 +1,4 @@
+import type {LoadClass} from '../../core/activity/busy-sessions.ts';
 import {
   groupLoad,
   type LoadDimension,
@@ -9,7 +10,7 @@ import {
   loadOver,
   loadValue,
 } from '../../core/activity/load-over.ts';
-import type {LoadClass, LoadHistory} from '../../core/activity/session-load.ts';
+import type {LoadHistory} from '../../core/activity/session-load.ts';
 import {windowMs} from '../../core/activity/statement-window.ts';
 import {counted, formatAge, formatRatio} from '../../core/text/format.ts';
 import type {Role} from '../screen/line.ts';
@@ -153,7 +154,11 @@ export type ShownLoad = {
 /** `14.2 busy sessions on average of 58 readings in 1min`. */
 export function loadText({over, sessions}: Pick<ShownLoad, 'over' | 'sessions'>): string {
   const {from_ms, to_ms, readings} = over;
-  return `${sessions.toFixed(1)} busy sessions on average of ${counted(readings, 'reading')} in ${formatAge(to_ms - from_ms)}`;
+  return `${sessions.toFixed(1)} busy sessions on average of ${counted(readings, nounOf(over))} in ${formatAge(to_ms - from_ms)}`;
+}
+
+function nounOf({sources}: LoadOver): string {
+  return sources.every(({by}) => by === 'poolctl') ? 'reading' : 'sample';
 }
 
 /** null without a reading. */

@@ -1,7 +1,8 @@
 import {Box} from 'ink';
 import {useCallback, useMemo} from 'react';
-import {loadColumns as columnsOver} from '../../core/activity/load-over.ts';
-import {type LoadOf, loadClasses} from '../../core/activity/session-load.ts';
+import {loadClasses} from '../../core/activity/busy-sessions.ts';
+import {loadColumns as columnsOver, loadSourceText} from '../../core/activity/load-over.ts';
+import type {LoadOf} from '../../core/activity/session-load.ts';
 import {counted} from '../../core/text/format.ts';
 import {useConsole, useTheme} from '../components/context.ts';
 import {LoadChart} from '../components/load-chart.tsx';
@@ -110,6 +111,7 @@ function Head({shown, isWhole}: {shown: ShownLoad; isWhole: boolean}) {
       <Text wrap="truncate">
         <Text role="strong">{loadText(shown)}</Text>
         {isWhole && ', the whole recording'}
+        <Text role="muted">{` (${loadSourceText(shown.over)})`}</Text>
         {hidden > 0 && (
           <Text role="warning">{`, and ${hidden.toFixed(1)} sessions whose state is hidden`}</Text>
         )}

@@ -1,4 +1,6 @@
-import {type LoadClass, type LoadHistory, type LoadOf, loadClasses} from './session-load.ts';
+import {formatAge} from '../text/format.ts';
+import {type LoadClass, loadClasses} from './busy-sessions.ts';
+import type {LoadHistory, LoadOf, LoadSource} from './session-load.ts';
 
 export type LoadRow = LoadOf & {
   /** Average of the readings. */
@@ -8,7 +10,10 @@ export type LoadRow = LoadOf & {
 export type LoadOver = {
   from_ms: number;
   to_ms: number;
+  /** Samples of all sessions. */
   readings: number;
+  /** Who took them: more than one where that changed. */
+  sources: LoadSource[];
   /** Average of sessions whose state is hidden. */
   hidden: number;
   rows: LoadRow[];
@@ -27,15 +32,44 @@ export function loadOver(
   if (first === undefined) return null;
   let readings = 0;
   let hidden = 0;
+  const sources = new Map<string, LoadSource>();
   const counts = new Map<LoadOf, number>();
   for (const bucket of within) {
     readings += bucket.readings;
     hidden += bucket.hidden;
+    sources.set(JSON.stringify(bucket.source), bucket.source);
     for (const [of, count] of bucket.sessions) counts.set(of, (counts.get(of) ?? 0) + count);
   }
   const rows = [...counts].map(([of, count]) => ({...of, sessions: count / readings}));
   const to_ms = within.at(-1)?.to_ms ?? until_ms;
-  return {from_ms: first.from_ms, to_ms, readings, hidden: hidden / readings, rows, cores};
+  return {
+    ...{from_ms: first.from_ms, to_ms, readings, rows, cores},
+    sources: [...sources.values()],
+    hidden: hidden / readings,
+  };
+}
+
+/** `samples of poolctl, every 1s`, `pg_wait_sampling, every 10ms`. */
+export function loadSourceText({
+  sources,
+  from_ms,
+  to_ms,
+  readings,
+}: Pick<LoadOver, 'sources' | 'from_ms' | 'to_ms' | 'readings'>): string {
+  return sources
+    .map(source => {
+      if (source.by === 'pg_wait_sampling') {
+        const cpu = source.has_cpu ? '' : ', CPU by poolctl';
+        return `pg_wait_sampling, every ${intervalText(source.every_ms)}${cpu}`;
+      }
+      const isOnlyOne = sources.length === 1 && readings > 1;
+      return `samples of poolctl${isOnlyOne ? `, every ${intervalText((to_ms - from_ms) / (readings - 1))}` : ''}`;
+    })
+    .join('; ');
+}
+
+function intervalText(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)}ms` : formatAge(ms);
 }
 
 export const loadDimensions = [
@@ -52,41 +86,38 @@ export const loadDimensions = [
 
 export type LoadDimension = (typeof loadDimensions)[number];
 
-const withoutValue: Record<LoadDimension, string> = {
-  event: '',
-  statement: '(unknown)',
+const fields = {
+  event: 'event',
+  statement: 'statement',
+  operation: 'operation',
+  route: 'route',
+  application: 'application_name',
+  role: 'usename',
+  database: 'datname',
+  client: 'client_addr',
+  object: 'object',
+} as const satisfies Record<LoadDimension, keyof LoadOf>;
+
+/** Where there is none. */
+const withoutValue: Partial<Record<LoadDimension, string>> = {
   operation: '(no tag)',
   route: '(no tag)',
   application: '(no name)',
-  role: '(unknown)',
-  database: '(unknown)',
   client: 'local',
   object: '(waits for no lock)',
 };
 
 /** What a row is in one dimension, for people. */
 export function loadValue(of: LoadOf, dimension: LoadDimension): string {
-  const value = knownValue(of, dimension);
-  if (value !== null) return value;
-  return dimension === 'statement'
-    ? `${withoutValue.statement} ${of.query_id ?? ''}`.trim()
-    : withoutValue[dimension];
+  const value = of[fields[dimension]];
+  if (value) return value;
+  if (dimension === 'statement') return `(unknown) ${of.query_id ?? ''}`.trim();
+  return (value === null ? null : withoutValue[dimension]) ?? '(unknown)';
 }
 
 /** null where there is none, or none is known. */
 function knownValue(of: LoadOf, dimension: LoadDimension): string | null {
-  switch (dimension) {
-    case 'application':
-      return of.application_name || null;
-    case 'role':
-      return of.usename;
-    case 'database':
-      return of.datname;
-    case 'client':
-      return of.client_addr || null;
-    default:
-      return of[dimension] || null;
-  }
+  return of[fields[dimension]] || null;
 }
 
 /** What groups rows: statements by their query id. */
@@ -117,6 +148,8 @@ export function groupLoad(rows: readonly LoadRow[], dimension: LoadDimension): L
   for (const row of rows) {
     const key = loadKey(row, dimension);
     const group = groups.get(key) ?? {of: row, classes: new Map()};
+    // A statement's text may become known after its first samples.
+    if (group.of.statement === '') group.of = row;
     groups.set(key, group);
     group.classes.set(row.class, (group.classes.get(row.class) ?? 0) + row.sessions);
     all += row.sessions;

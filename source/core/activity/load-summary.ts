@@ -1,5 +1,6 @@
+import type {LoadClass} from './busy-sessions.ts';
 import {groupLoad, type LoadDimension, type LoadOver, loadDimensions} from './load-over.ts';
-import type {LoadClass} from './session-load.ts';
+import type {LoadSource} from './session-load.ts';
 
 /** What sessions that run a statement wait for; class and event are null for those that work. `share`s add up to 1. */
 export type WaitOfAll = {
@@ -35,8 +36,10 @@ type LoadOfValue = LoadShare & {
 export type LoadSummary = {
   from: string;
   to: string;
-  /** Each is a sample. */
+  /** Each is a sample of all sessions, by `sources`. */
   readings: number;
+  /** poolctl's own readings, or pg_wait_sampling: both, where that changed. */
+  sources: LoadSource[];
   average_active_sessions: number;
   /** Sessions whose state this role may not see, on average: they may be busy, too. */
   hidden_sessions: number;
@@ -67,6 +70,7 @@ export function summarizeLoad(over: LoadOver): LoadSummary {
     from: new Date(over.from_ms).toISOString(),
     to: new Date(over.to_ms).toISOString(),
     readings: over.readings,
+    sources: over.sources,
     average_active_sessions: sessions,
     hidden_sessions: over.hidden,
     cores: over.cores,

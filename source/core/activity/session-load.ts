@@ -1,15 +1,7 @@
 import type {Backend, Snapshot} from '../../model/snapshot.ts';
-import {rootsOf} from '../assessment/lock-graph.ts';
 import {lockedObject} from '../assessment/locked-object.ts';
-import {isActive, isIdleInTransaction, isUnseen} from '../sessions/session.ts';
-
-/**
- * What a busy session does, by pg_stat_activity.wait_event_type: without a wait event it runs on a CPU or waits for one.
- * `blocker`: idle in a transaction for whose locks others wait.
- */
-export const loadClasses = ['CPU', 'IO', 'Lock', 'LWLock', 'IPC', 'Client', 'blocker', 'other'] as const;
-
-export type LoadClass = (typeof loadClasses)[number];
+import {isUnseen} from '../sessions/session.ts';
+import {type BusySession, busySessions, type LoadClass} from './busy-sessions.ts';
 
 /** What busy sessions have in common. '' where there is none, null where it is hidden or not known. */
 export type LoadOf = {
@@ -20,23 +12,31 @@ export type LoadOf = {
   /** On one line, as it was first seen. */
   statement: string;
   /** Prisma's, from the statement's tags: `User.findMany`. */
-  operation: string;
+  operation: string | null;
   /** From the statement's tags: `/users`. */
-  route: string;
-  application_name: string;
+  route: string | null;
+  application_name: string | null;
   usename: string | null;
   datname: string | null;
   /** '' is a Unix socket. */
-  client_addr: string;
+  client_addr: string | null;
   /** What it waits for a lock on: `row of public.orders`. */
-  object: string;
+  object: string | null;
 };
 
-/** Busy sessions of some readings; each session in each reading counts as one. */
+/** Who looked at the sessions. */
+export type LoadSource =
+  | {by: 'poolctl'}
+  /** `has_cpu`: false where poolctl's readings say what runs on a CPU. */
+  | {by: 'pg_wait_sampling'; every_ms: number; has_cpu: boolean};
+
+/** Busy sessions of some readings; each session in each sample counts as one. */
 type LoadBucket = {
   from_ms: number;
   to_ms: number;
+  /** Samples of all sessions: readings of poolctl, or what pg_wait_sampling took between two of them. */
   readings: number;
+  source: LoadSource;
   /** Sessions whose state this role may not see, which may be busy. */
   hidden: number;
   sessions: ReadonlyMap<LoadOf, number>;
@@ -62,7 +62,7 @@ const mergedMs = 10_000;
 const mostKnown = 4000;
 
 /**
- * Adds a reading. One of the same time as the last (its statements came later) adds nothing; a clock set back begins anew.
+ * Adds a reading. One for which pg_wait_sampling was not asked, and one of the same time as the last (its statements came later) add nothing; a clock set back begins anew.
  * `isWhole`: every reading is kept as it is, however old.
  */
 export function addLoad(
@@ -72,7 +72,7 @@ export function addLoad(
 ): LoadHistory {
   const at_ms = Date.parse(snapshot.at);
   const last = history.buckets.at(-1);
-  if (last?.to_ms === at_ms) return history;
+  if (last?.to_ms === at_ms || snapshot.wait_samples?.samples === 0) return history;
   const {buckets, known: before} = last !== undefined && at_ms < last.to_ms ? noLoad : history;
   const seen = coresOf(snapshot);
   const cores = seen ?? (history.cores === undefined ? seen : history.cores);
@@ -115,7 +115,9 @@ function oneLine(query: string | null): string {
 }
 
 function keyOf(of: LoadOf): string {
-  return Object.values(of).join('\0');
+  return Object.values(of)
+    .map(value => value ?? '\u0001')
+    .join('\0');
 }
 
 /** Drops what is older than an hour, and merges the oldest of those by reading with the ten seconds before it. */
@@ -136,6 +138,7 @@ function join(a: LoadBucket, b: LoadBucket): LoadBucket {
     from_ms: a.from_ms,
     to_ms: b.to_ms,
     readings: a.readings + b.readings,
+    source: b.source,
     hidden: a.hidden + b.hidden,
     sessions,
   };
@@ -143,35 +146,55 @@ function join(a: LoadBucket, b: LoadBucket): LoadBucket {
 
 function toBucket(snapshot: Snapshot, at_ms: number, {known, statements}: Known): LoadBucket {
   const sessions = new Map<LoadOf, number>();
-  const blockers = blockersOf(snapshot);
   const objects = new Map(snapshot.lock_waits.map(wait => [wait.pid, wait]));
-  let hidden = 0;
-  for (const backend of snapshot.backends) {
-    if (isUnseen(backend)) hidden++;
-    const isBlocker = isIdleInTransaction(backend) && blockers.has(backend.pid);
-    if (!isBlocker && !isActive(backend)) continue;
-    const wait = objects.get(backend.pid);
-    const kind = eventOf(backend);
+  const busy = busySessions(snapshot);
+  for (const {in_statement} of busy.sessions)
+    if (in_statement !== null) statementOf(in_statement, statements);
+  learnStatements(snapshot, busy.sessions, statements);
+  for (const session of busy.sessions) {
+    const {backend, query_id, in_statement: own} = session;
+    const wait = own === null ? undefined : objects.get(own.pid);
+    const object = wait === undefined || own === null ? null : lockedObject(wait, own);
     const found: LoadOf = {
       // Without a spread, by which an object takes three times the room.
-      class: kind.class,
-      event: kind.event,
-      query_id: backend.query_id,
-      statement: statementOf(backend, statements),
-      operation: tagOf(backend.tags, 'operation'),
-      route: tagOf(backend.tags, 'route'),
-      application_name: backend.application_name,
-      usename: backend.usename,
-      datname: backend.datname,
-      client_addr: backend.client_addr ?? '',
-      object: wait === undefined ? '' : lockedObject(wait, backend),
+      class: session.class,
+      event: session.event,
+      query_id,
+      statement: own === null ? (statements.get(query_id ?? '') ?? '') : statementOf(own, statements),
+      operation: own && tagOf(own.tags, 'operation'),
+      route: own && tagOf(own.tags, 'route'),
+      application_name: backend?.application_name ?? null,
+      usename: backend?.usename ?? null,
+      datname: backend?.datname ?? null,
+      client_addr: backend && (backend.client_addr ?? ''),
+      object: session.class === 'Lock' ? object : (object ?? ''),
     };
     const key = keyOf(found);
     const of = known.get(key) ?? found;
     known.set(key, of);
-    sessions.set(of, (sessions.get(of) ?? 0) + 1);
+    sessions.set(of, (sessions.get(of) ?? 0) + session.count);
   }
-  return {from_ms: at_ms, to_ms: at_ms, readings: 1, hidden, sessions};
+  const hidden = busy.seesHidden ? 0 : snapshot.backends.filter(isUnseen).length * busy.samples;
+  return {from_ms: at_ms, to_ms: at_ms, readings: busy.samples, source: sourceOf(snapshot), hidden, sessions};
+}
+
+function sourceOf({wait_samples}: Snapshot): LoadSource {
+  if (wait_samples === undefined) return {by: 'poolctl'};
+  return {by: 'pg_wait_sampling', every_ms: wait_samples.every_ms, has_cpu: wait_samples.has_cpu};
+}
+
+/** Of statements that no reading saw in a session, the texts of pg_stat_statements, as far as they are read. */
+function learnStatements(
+  {statements: read}: Snapshot,
+  sessions: readonly BusySession[],
+  statements: Map<string, string>,
+): void {
+  const unknown = new Set(
+    sessions.flatMap(({query_id}) => (query_id === null || statements.has(query_id) ? [] : [query_id])),
+  );
+  if (unknown.size === 0) return;
+  for (const {queryid, query} of read)
+    if (query !== null && unknown.has(queryid)) statements.set(queryid, oneLine(query));
 }
 
 /** Literals differ from call to call, where there is a query id: the first text stands for all. */
@@ -182,19 +205,6 @@ function statementOf({query_id, query}: Backend, statements: Map<string, string>
   const text = oneLine(query);
   if (text !== '') statements.set(query_id, text);
   return text;
-}
-
-/** Sessions at the head of a lock queue. */
-function blockersOf(snapshot: Snapshot): ReadonlySet<number> {
-  return new Set(snapshot.lock_waits.length === 0 ? [] : [...rootsOf(snapshot).values()].flat());
-}
-
-function eventOf(backend: Backend): Pick<LoadOf, 'class' | 'event'> {
-  if (isIdleInTransaction(backend)) return {class: 'blocker', event: 'idle in transaction'};
-  const {wait_event_type: type, wait_event} = backend;
-  if (type === null) return {class: 'CPU', event: 'CPU'};
-  const known = loadClasses.find(each => each === type);
-  return {class: known ?? 'other', event: `${type}:${wait_event}`};
 }
 
 /**

@@ -25,6 +25,7 @@ import {type Names, noNames, toNames} from './names.ts';
 import {createPreparingClient, createReadingClient, createRunQuery, createSections} from './sections.ts';
 import type {ServerStateReader} from './server-state.ts';
 import {createStatementsReader, type StatementsReader, type StatementsRequest} from './statements-reader.ts';
+import {createWaitSamplesReader, type WaitSamplesReader} from './wait-samples.ts';
 
 /** The parts of a connection that reading needs. */
 export type ReadableConnection = {
@@ -103,6 +104,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
   let lockDetails = new Map<number, LockWaitRow>();
   let statements: StatementsReader | null = null;
   let serverState: ServerStateReader | null = null;
+  let waitSamples: WaitSamplesReader | null = null;
 
   async function readCatalogs(): Promise<void> {
     const [found, roles, [slots]] = await Promise.all([
@@ -125,6 +127,11 @@ export function createReader(connection: ReadableConnection, now: () => number):
       statements = openStatements(found);
       sections.forget('statements');
       sections.forget('statement_texts');
+    }
+    const schema = found.wait_sampling_schema;
+    if (schema !== (capabilities?.wait_sampling_schema ?? null)) {
+      waitSamples = schema === null ? null : createWaitSamplesReader(run, {schema, now});
+      sections.forget('wait_samples');
     }
     capabilities = found;
     combined = null;
@@ -184,6 +191,8 @@ export function createReader(connection: ReadableConnection, now: () => number):
       : Promise.resolve();
     parts.push(databasesRead);
     if (request.server) parts.push(readServer());
+    const samples = waitSamples;
+    if (request.activity && samples !== null) parts.push(sections.attempt('wait_samples', samples.read));
     if (request.lock_waits) parts.push(sections.attempt('lock_waits', readLockWaits));
     if (request.index_hits)
       parts.push(sections.attempt('index_hits', () => databases.readIndexHits(databasesRead)));
@@ -216,6 +225,8 @@ export function createReader(connection: ReadableConnection, now: () => number):
       index_builds: indexBuilds,
       lock_waits: toLockWaits(at, sessions, background_workers, lockDetails),
       databases: databases.databases(),
+      ...(waitSamples !== null &&
+        !sections.isPaused('wait_samples') && {wait_samples: waitSamples.samples()}),
       ...(serverState !== null && {server: serverState.state()}),
       unavailable: [
         ...(connection.is_pooled || !combined.is_own_session ? [poolerInBetween] : []),

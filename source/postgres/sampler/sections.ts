@@ -13,6 +13,7 @@ type SectionName =
   | 'databases'
   | 'statements'
   | 'statement_texts'
+  | 'wait_samples'
   | 'lock_waits'
   | 'index_hits'
   | 'index_builds'

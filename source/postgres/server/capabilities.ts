@@ -16,6 +16,8 @@ export type Capabilities = {
   role_name: string;
   /** The schema of pg_stat_statements (Supabase: `extensions`); null if it cannot be read. */
   statements_schema: string | null;
+  /** The schema of pg_wait_sampling; null if it cannot be read. */
+  wait_sampling_schema: string | null;
   /** False through a pooler, which shares the server's sessions. */
   is_own_session: boolean;
   /** What this role or server lacks, each with the statement or setting that would provide it. */
@@ -40,8 +42,14 @@ export async function readCapabilities(connection: TargetConnection): Promise<Ca
     target,
     role_name: row.role_name,
     statements_schema: missing === null ? row.statements_schema : null,
+    wait_sampling_schema:
+      row.wait_sampling?.is_loaded && row.wait_sampling.is_readable ? row.wait_sampling.schema : null,
     is_own_session: true,
-    unavailable: [...hiddenSessions(target, row), ...(missing === null ? [] : [missing])],
+    unavailable: [
+      ...hiddenSessions(target, row),
+      ...(missing === null ? [] : [missing]),
+      ...missingWaitSampling(row),
+    ],
   };
 }
 
@@ -195,6 +203,26 @@ function missingStatements(row: IdentityRow, request: ConnectionRequest): Unavai
   return null;
 }
 
+/** Where it is installed, and cannot be read: poolctl's own samples are shown. */
+function missingWaitSampling({wait_sampling: found, role_name}: IdentityRow): Unavailable[] {
+  if (found === null || (found.is_loaded && found.is_readable)) return [];
+  const view = `${quoteIdentifier(found.schema)}.pg_wait_sampling_history`;
+  const [reason, remedy] = found.is_loaded
+    ? [`role ${quoteIdentifier(role_name)} may not read ${view}`, grantWaitSampling(found.schema, role_name)]
+    : [
+        'pg_wait_sampling is not loaded by the server',
+        `shared_preload_libraries = 'pg_stat_statements,pg_wait_sampling' and a restart`,
+      ];
+  return [
+    {section: 'wait_samples', sqlstate: null, reason: `${reason}: waits are sampled by poolctl`, remedy},
+  ];
+}
+
+function grantWaitSampling(schema: string, role_name: string): string {
+  const [own, role] = [quoteIdentifier(schema), quoteIdentifier(role_name)];
+  return `GRANT USAGE ON SCHEMA ${own} TO ${role}; GRANT SELECT ON ${own}.pg_wait_sampling_history TO ${role};`;
+}
+
 /**
  * The server, and the privileges of this role, in one row. pg_has_role(..., 'USAGE') is what the server itself checks
  * (has_privs_of_role). pg_stat_statements.max exists only where the library was preloaded, and shared_preload_libraries
@@ -216,6 +244,14 @@ SELECT /* poolctl */ current_setting('server_version_num')::int4 AS server_versi
     ORDER BY 1 DESC LIMIT 1), false) AS use_reserved,
   e.extversion AS statements_version, n.nspname::text AS statements_schema,
   current_setting('pg_stat_statements.max', true)::int8 AS statements_max,
+  (SELECT json_build_object('schema', s.nspname,
+      'is_loaded', current_setting('pg_wait_sampling.history_period', true) IS NOT NULL,
+      'is_readable', has_schema_privilege(s.oid, 'USAGE') AND has_table_privilege(v.oid, 'SELECT'))
+    FROM pg_extension x
+    JOIN pg_namespace s ON s.oid = x.extnamespace
+    JOIN pg_class v ON v.relnamespace = s.oid AND v.relname = 'pg_wait_sampling_history'
+    JOIN pg_attribute c ON c.attrelid = v.oid AND c.attname = 'queryid'
+    WHERE x.extname = 'pg_wait_sampling') AS wait_sampling,
   (SELECT array_agg(m.rolname::text ORDER BY m.rolname) FROM pg_roles m WHERE m.rolname IN ('rds_superuser',
     'cloudsqlsuperuser', 'azure_pg_admin', 'supabase_admin', 'neon_superuser')) AS service_roles,
   to_regproc('pg_catalog.aurora_version') IS NOT NULL AS has_aurora_version,
@@ -244,6 +280,8 @@ type IdentityRow = {
   statements_version: string | null;
   statements_schema: string | null;
   statements_max: number | null;
+  /** null where the extension is not installed, or older than 1.1. */
+  wait_sampling: {schema: string; is_loaded: boolean; is_readable: boolean} | null;
   service_roles: string[] | null;
   has_aurora_version: boolean;
   has_heroku_schema: boolean;
