@@ -137,7 +137,10 @@ export type StepPorts = {
 };
 
 /** Whether a step may still be executed. */
-export type Recheck = {kind: 'go'} | {kind: 'skip'; reason: string} | {kind: 'stop'; reason: string};
+export type Recheck =
+  | {kind: 'go'}
+  | {kind: 'skip'; reason: string; is_met?: true}
+  | {kind: 'stop'; reason: string};
 
 export type EnginePorts = StepPorts & {
   /** Where the user forbids every act: `--read-only`; the run ends before its first step. */

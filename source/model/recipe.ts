@@ -124,6 +124,8 @@ export type Skipped = {
   is_forbidden?: boolean;
   /** To name it by pid would not change that. */
   is_final?: true;
+  /** Of an undo: the step stays in effect, which the preview of its run did not say. */
+  stays?: true;
 };
 
 export type Plan = {

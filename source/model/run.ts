@@ -16,6 +16,8 @@ export type StepResult = {
   measures?: {name: string; before: string | null; after: string | null}[];
   /** What the step's `pins` query returned. */
   pins?: Pins;
+  /** It was skipped, and what it was to achieve is so without it. */
+  is_met?: true;
   /** It failed and left something behind that could not be removed; the run's undo retries. */
   has_leftover?: true;
 };

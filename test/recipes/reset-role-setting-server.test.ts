@@ -146,7 +146,7 @@ describeEachMajor('reset-role-setting', major => {
       return 'yes';
     };
     const flags = {...noFlags, set: readOnly, json: false};
-    expect(await runRecipe({...acting.ports, ask}, 'reset-role-setting', flags)).toBe(0);
+    expect(await runRecipe({...acting.ports, ask}, 'reset-role-setting', flags)).toBe(7);
     const outcomes = (await acting.journal.read()).filter(({event}) => event === 'outcome');
     expect(outcomes).toMatchObject([
       {outcome: 'verified'},

@@ -1,5 +1,5 @@
 import {execute, planHash} from '../../core/engine/execute.ts';
-import {createRunState, describeInterruption, whyReadOnly} from '../../core/engine/run-state.ts';
+import {countUndone, createRunState, describeInterruption, whyReadOnly} from '../../core/engine/run-state.ts';
 import {AbortError, BugError, exitCodes, usageError} from '../../core/errors.ts';
 import {serverOf} from '../../core/server/server-identity.ts';
 import {counted} from '../../core/text/format.ts';
@@ -90,7 +90,7 @@ export async function executePlan(
   }
   if (plan.steps.length === 0) {
     printNothing(ports.output, planned, flags);
-    return emptyPlanCode(plan);
+    return countUndone([], plan) > 0 ? exitCodes.actFailed : emptyPlanCode(plan);
   }
   if (target.read_only !== undefined)
     throw usageError(whyReadOnly(target.read_only), 'See the plan with --dry-run.');

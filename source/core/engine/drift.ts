@@ -63,7 +63,7 @@ export function createDriftCheck(
       if (reason !== undefined) return {kind: 'skip', reason: `skipped now: ${reason}`};
       if (!readsFacts) return {kind: 'go'};
       // Nothing is left to end; that changes nothing for the other steps.
-      if (hasEnded(step, now.backends)) return {kind: 'skip', reason: 'the session has ended'};
+      if (hasEnded(step, now.backends)) return {kind: 'skip', reason: 'the session has ended', is_met: true};
       return {
         kind: 'stop',
         reason: `changed since the preview: "${step.title}" is no longer planned`,

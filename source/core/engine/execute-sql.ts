@@ -105,8 +105,18 @@ function cancelledText({cleanup, progress}: SqlStep, message: string): string {
   return `${message}; the index may be left invalid: repair-invalid-indexes shows it`;
 }
 
-export function skippedResult(message: string): StepResult {
-  return {outcome: 'skipped', row_count: 0, sqlstate: null, message, duration_ms: 0};
+export function skippedResult(message: string, isMet = false): StepResult {
+  const result: StepResult = {outcome: 'skipped', row_count: 0, sqlstate: null, message, duration_ms: 0};
+  return isMet ? {...result, is_met: true} : result;
+}
+
+/** Whether what a skipped step was to achieve is so already: the session to end has ended. */
+export async function isMet(
+  {verify}: SqlStep,
+  executor: Executor,
+  interruption: Interruption,
+): Promise<boolean> {
+  return interruption.waitFor(executor.verify(verify, 0)).catch(() => false);
 }
 
 export function failedResult(sqlstate: string | null, message: string): StepResult {

@@ -7,12 +7,13 @@ import {
   type Execution,
   executeSql,
   failedResult,
+  isMet,
   outcomeUnknown,
   skippedResult,
   verify,
 } from './execute-sql.ts';
 import {anyAborted, type Interruption, NoAnswerError, StopRun} from './interruption.ts';
-import {applyChange} from './step.ts';
+import {applyChange, invertChange} from './step.ts';
 
 /** What an executing step is doing. */
 export type StepChange = {status: 'acting'; progress: StepProgress | null} | {status: 'verifying'};
@@ -40,7 +41,8 @@ export async function* executeStep(
     return execution.result;
   }
   if (execution.kind === 'done' && execution.row_count === 0) {
-    return skippedResult(`${execution.objection ?? 'changed since the preview'}: skipped`);
+    const why = `${execution.objection ?? 'changed since the preview'}: skipped`;
+    return skippedResult(why, await isMet(step, ports.executor, interruption));
   }
   yield {status: 'verifying'};
   const verified = await verify(step, execution, ports.executor, interruption);
@@ -141,7 +143,8 @@ async function changeFile(step: FileStep, {files}: StepPorts): Promise<StepResul
     const after = applyChange(before, change);
     const folder = 'folder' in change ? change.folder : undefined;
     if (after === undefined || !(await files.replace(path, {before, after, folder}))) {
-      return skippedResult('the file changed since the preview: skipped');
+      const isThere = applyChange(before, invertChange(change)) !== undefined;
+      return skippedResult('the file changed since the preview: skipped', isThere);
     }
     const isThere = (await files.read(path)) === after;
     const result = {row_count: 1, sqlstate: null, message: null, duration_ms: 0};

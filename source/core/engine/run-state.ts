@@ -46,7 +46,11 @@ export function countOutcomes(steps: readonly RunStep[]): OutcomeCounts {
 }
 
 /** The exit code of a run whose Stop has none. */
-export function exitCodeOf(status: RunStatus, steps: readonly RunStep[]): ExitCode {
+export function exitCodeOf(
+  status: RunStatus,
+  steps: readonly RunStep[],
+  plan: Pick<Plan, 'skipped'>,
+): ExitCode {
   if (status === 'interrupted') return exitCodes.interrupted;
   // Advice is done by hand: poolctl cannot know whether it was.
   const acts = steps.filter(({kind}) => kind !== 'advice');
@@ -56,7 +60,23 @@ export function exitCodeOf(status: RunStatus, steps: readonly RunStep[]): ExitCo
     return exitCodes.privilege;
   if (failed > 0 || applied + unknown > 0 || pending > 0 || status !== 'done') return exitCodes.actFailed;
   // Everything had changed since the preview, so nothing was executed.
-  return skipped > 0 && verified === 0 ? exitCodes.drift : exitCodes.ok;
+  if (skipped > 0 && verified === 0) return exitCodes.drift;
+  return countUndone(acts, plan) > 0 ? exitCodes.actFailed : exitCodes.ok;
+}
+
+/** What a run that has ended did not do: steps that were skipped, and effects that its undo leaves. */
+export function countUndone(steps: readonly RunStep[], {skipped}: Pick<Plan, 'skipped'>): number {
+  // A session is ended only if cancelling its statement, the step before, was not enough.
+  const enough = new Set(
+    steps.flatMap(({subject, result}) =>
+      result?.outcome === 'verified' && subject.startsWith('backend:') ? [subject] : [],
+    ),
+  );
+  const left = steps.filter(
+    ({kind, subject, result}) =>
+      kind !== 'advice' && result?.outcome === 'skipped' && !result.is_met && !enough.has(subject),
+  );
+  return left.length + skipped.filter(({stays}) => stays).length;
 }
 
 export function slotsOf(budget: Budget): SlotUsage {

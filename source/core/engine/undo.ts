@@ -149,14 +149,16 @@ function planSteps({run, steps}: JournaledRun, host: string | null = null): Plan
   let is_elsewhere = false;
   for (const {step, result, undone_by, pins} of steps.toReversed()) {
     let reason = skipReason(step, result, undone_by);
+    let stays = reason === maskedReason;
     if (reason === null && step.kind === 'file' && host !== null && host !== hostOf(run)) {
       is_elsewhere = true;
+      stays = true;
       reason = `the file is on ${hostOf(run)}, and this is ${host}`;
     }
     const cleanup = result?.has_leftover ? cleanupStep(step) : null;
     if (cleanup !== null) undone.push(cleanup);
     else if (reason === null) undone.push(invertStep(step, pins));
-    else skipped.push({subject: step.subject, description: step.title, reason});
+    else skipped.push({subject: step.subject, description: step.title, reason, ...(stays && {stays: true})});
   }
   if (is_elsewhere && undone.length === 0) {
     throw new AbortError(
@@ -207,8 +209,11 @@ function skipReason(step: Step, result: StepResult | null, undone_by: RunEntry |
   if (step.holds_secret) return `cannot be undone: ${secretReason}`;
   const undo = step.kind === 'sql' ? (withoutUndoText(step) ?? undoOf(step)) : step.change;
   if (typeof undo === 'string') return undo;
-  return wasRedacted(undo) ? 'cannot be undone: this journal masked what looked like a secret in it' : null;
+  return wasRedacted(undo) ? maskedReason : null;
 }
+
+/** Unlike other reasons, the run's preview did not say it. */
+const maskedReason = 'cannot be undone: this journal masked what looked like a secret in it';
 
 /** `role on PostgreSQL 18.4` for each role and version in the outcomes; usually one. */
 export function actedAs(entries: readonly JournalEntry[]): string[] {

@@ -107,8 +107,9 @@ describeMainMajor('poolctl undo', major => {
     acting.ports.identity = {...acting.ports.identity, actor: 'oncall@another-host'};
     expect(await acting.run('limit', {yes: true})).toBe(0);
     const changed = await readFile(env, 'utf8');
-    expect(await acting.undo('r1', {yes: true})).toBe(0);
+    expect(await acting.undo('r1', {yes: true})).toBe(7);
     expect(acting.document()).toMatchObject({
+      reason: 'partly done: 1 step skipped',
       steps: [{title: 'undo: limit app', outcome: 'verified'}],
       skipped: [{subject: 'file:.env', reason: expect.stringContaining('the file is on another-host')}],
     });
@@ -138,9 +139,24 @@ describeMainMajor('poolctl undo', major => {
     await writeFile(env, `DATABASE_URL=${secretUrl}\n`);
     expect(await acting.run('limit', {yes: true})).toBe(0);
     await server.query('ALTER ROLE app CONNECTION LIMIT 8');
-    expect(await acting.undo('r2', {yes: true})).toBe(0);
+    expect(await acting.undo('r2', {yes: true})).toBe(7);
     expect(acting.document().steps.map(({outcome}) => outcome)).toEqual(['verified', 'skipped']);
     expect(await roleLimit()).toBe(8);
+  });
+
+  it('is done where what it skips is so already', async () => {
+    const acting = await createActing(server, {recipes: [limitRecipe(env)]});
+    await server.query('ALTER ROLE app CONNECTION LIMIT 7');
+    expect(await acting.run('limit', {yes: true})).toBe(0);
+    expect(acting.document().steps.map(({outcome}) => outcome)).toEqual(['skipped', 'verified']);
+
+    await server.query('ALTER ROLE app CONNECTION LIMIT -1');
+    await writeFile(env, `DATABASE_URL=${secretUrl}\n`);
+    expect(await acting.run('limit', {yes: true})).toBe(0);
+    await writeFile(env, `DATABASE_URL=${secretUrl}\n`);
+    expect(await acting.undo('r2', {yes: true})).toBe(0);
+    expect(acting.document().steps.map(({outcome}) => outcome)).toEqual(['skipped', 'verified']);
+    expect(await roleLimit()).toBe(-1);
   });
 
   it('executes nothing from a journal whose chain is broken anywhere', async () => {
@@ -190,7 +206,7 @@ describeMainMajor('poolctl undo', major => {
     expect(await acting.undo('r1', {dryRun: true})).toBe(0);
     const {plan} = acting.document();
     await writeFile(env, 'DATABASE_URL=postgres://db/shop?connection_limit=9\n');
-    expect(await acting.undo('r1', {yes: true})).toBe(0);
+    expect(await acting.undo('r1', {yes: true})).toBe(7);
     expect(await roleLimit()).toBe(-1);
 
     await writeFile(env, `DATABASE_URL=${secretUrl.replace('limit=40', 'limit=5')}&pool_timeout=10\n`);

@@ -45,12 +45,12 @@ it.each<[string, Server, unknown]>([
   [
     'a session that has ended',
     {backends: [session(2)], plan: {steps: []}},
-    {kind: 'skip', reason: 'the session has ended'},
+    {kind: 'skip', reason: 'the session has ended', is_met: true},
   ],
   [
     'a session that has ended and whose pid another one has',
     {backends: [session(1, {backend_start: '2026-01-01 09:00:00+00'})], plan: {steps: []}},
-    {kind: 'skip', reason: 'the session has ended'},
+    {kind: 'skip', reason: 'the session has ended', is_met: true},
   ],
   [
     'a session whose start is hidden',

@@ -166,7 +166,13 @@ describe('execute', () => {
   it.each<[string, Partial<PortBehaviour>, string[], number]>([
     ['all verified', {}, ['verified', 'verified'], 0],
     ['no guard matched', {apply: async () => 0}, ['skipped', 'skipped'], 6],
-    ['one had changed', {apply: async pid => pid - 1}, ['skipped', 'verified'], 0],
+    [
+      'one had changed',
+      {apply: async pid => pid - 1, verify: async pid => pid > 1},
+      ['skipped', 'verified'],
+      7,
+    ],
+    ['one was so already', {apply: async pid => pid - 1}, ['skipped', 'verified'], 0],
     ['not verified in time', {verify: async () => false}, ['applied', 'applied'], 7],
     ['not verifiable', {verify: () => Promise.reject(new Error('gone'))}, ['applied', 'applied'], 7],
     ['all refused', {apply: () => Promise.reject(serverError('42501', 'denied'))}, ['failed', 'failed'], 5],
