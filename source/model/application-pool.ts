@@ -4,7 +4,7 @@ export type PoolVerdict = 'saturated' | 'oversized' | 'leaking' | 'parked' | 'de
 
 /**
  * The sessions of one application and role in one database, judged over the readings. null: hidden from this role, or too few
- * readings to say.
+ * readings to say; of a verdict also: what the server shows has two explanations, of which `may_be` is one.
  */
 export type ApplicationPool = {
   application_name: string;
@@ -39,6 +39,8 @@ export type ApplicationPool = {
   /** What its pools say of themselves; null if none does. */
   reported: PoolQueue | null;
   verdict: PoolVerdict | null;
+  /** What it may be where the verdict is null. */
+  may_be: PoolVerdict | null;
   /** Why, in a sentence. */
   reason: string;
 };
@@ -49,6 +51,8 @@ export type PoolClient = {
   sessions: number;
   busy: number | null;
   instances: number;
+  /** More, where sessions that report nothing began in bursts of one size, as of several processes; else null. */
+  may_be_instances: number | null;
   oldest_start: string | null;
 };
 

@@ -153,6 +153,8 @@ export type PoolSample = {
   addresses: Readonly<Record<string, number>>;
   /** Of its instances that report no pool, those with all of their sessions busy; absent if there are none. */
   busy_instances?: readonly BusyInstance[];
+  /** Of its instances that report no pool, what may hide that it is full; absent if there is none. */
+  unseen?: readonly UnseenUse[];
   /** What its pools report of themselves; absent if none does. */
   reported?: PoolQueue;
   /** backend_start of the newest session with a transaction that has written; absent if there was none. */
@@ -170,6 +172,25 @@ export type BusyInstance = {
   /** What its active sessions run. */
   query_ids: readonly string[];
 };
+
+/** Sessions at one address that may be a full pool, which the server does not show. */
+export type UnseenUse = {
+  client_addr: string | null;
+  sessions: number;
+} & (
+  | {
+      /** Idle for the most part, but each used a moment ago, one after another: requests may keep them for something else. */
+      kind: 'in turn';
+      /** How long ago the one was used that has been idle longest, and that half of them have been used since. */
+      longest_ms: number;
+      median_ms: number;
+    }
+  | {
+      /** All busy, and begun together, beside others that are in use: they may be another process's. */
+      kind: 'burst';
+      busy: BusyInstance;
+    }
+);
 
 export type ActivitySample = {
   query_id: string | null;

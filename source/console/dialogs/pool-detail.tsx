@@ -94,9 +94,16 @@ function reportText({size, busy, waiting, wait_p95_ms}: PoolQueue): string {
   return `${busy} of ${size} connections checked out, ${counted(waiting, 'request')} waiting${waiting === 0 ? '' : `, ${wait}`}`;
 }
 
-function describeClient({sessions, busy, instances, oldest_start}: PoolClient, now_ms: number): string {
+function describeClient(
+  {sessions, busy, instances, may_be_instances, oldest_start}: PoolClient,
+  now_ms: number,
+): string {
   const state = busy === null ? '' : `, ${busy} busy`;
-  const processes = instances === 1 ? '' : `, ${instances} instances`;
+  const bursts =
+    may_be_instances === null
+      ? ''
+      : `, begun in ${may_be_instances} bursts: may be ${may_be_instances} processes`;
+  const processes = instances === 1 ? bursts : `, ${instances} instances`;
   return `${counted(sessions, 'session')}${state}${processes}, the oldest ${ageOf(oldest_start, now_ms)} old`;
 }
 

@@ -24,12 +24,19 @@ const verdictRoles: Record<PoolVerdict, Role> = {
   fine: 'good',
 };
 
-export function verdictText({verdict}: ApplicationPool): string {
-  return verdict?.replace('_', ' ') ?? '-';
+/** `saturated?`: it may be. */
+export function verdictText({verdict, may_be}: ApplicationPool): string {
+  if (verdict === null && may_be !== null) return `${wordOf(may_be)}?`;
+  return verdict === null ? '-' : wordOf(verdict);
 }
 
-export function verdictRole({verdict}: ApplicationPool): Role {
-  return verdict === null ? 'muted' : verdictRoles[verdict];
+function wordOf(verdict: PoolVerdict): string {
+  return verdict.replace('_', ' ');
+}
+
+export function verdictRole({verdict, may_be}: ApplicationPool): Role {
+  if (verdict === null) return may_be === null ? 'muted' : 'warning';
+  return verdictRoles[verdict];
 }
 
 export const poolColumns: Column<ApplicationPool>[] = [
@@ -70,7 +77,7 @@ export const poolColumns: Column<ApplicationPool>[] = [
     id: 'verdict',
     isText: true,
     title: 'VERDICT',
-    help: 'saturated: requests wait; leaking: left in transaction; parked: idle inside transactions; dead sockets; oversized',
+    help: 'saturated: requests wait; leaking: left in transaction; parked: idle inside transactions; dead sockets; oversized; ?: may be',
     width: 12,
     priority: 2,
     text: verdictText,
@@ -124,11 +131,12 @@ export const poolColumns: Column<ApplicationPool>[] = [
   {
     id: 'instances',
     title: 'INST',
-    help: 'processes: pools that report, else client addresses',
+    help: 'processes: pools that report, else client addresses; ?: may be more',
     width: 4,
     priority: 10,
     align: 'right',
-    text: ({instances}) => (instances === null ? '-' : String(instances)),
+    text: ({instances, clients}) =>
+      instances === null ? '-' : `${instances}${clients.some(each => each.may_be_instances) ? '?' : ''}`,
     sortValue: ({instances}) => instances,
   },
   {

@@ -1,21 +1,22 @@
-import type {ApplicationPool, PoolClient, PoolVerdict} from '../../model/application-pool.ts';
+import type {ApplicationPool, PoolClient} from '../../model/application-pool.ts';
 import type {Sample} from '../../model/assessment.ts';
 import type {Backend} from '../../model/snapshot.ts';
 import {groupBy} from '../group-by.ts';
 import {thresholds} from '../health/thresholds.ts';
-import {instancesOf} from '../pool/clients.ts';
+import {instancesOf, openTogetherMs} from '../pool/clients.ts';
 import {twoGenerations} from '../pool/revisions.ts';
 import {isUnseen} from '../sessions/session.ts';
 import {clientOf} from '../sessions/session-parameters.ts';
 import {counted, formatAge, formatRatio, formatSpan} from '../text/format.ts';
-import {openTogetherMs} from './busy-instances.ts';
 import {type Context, type PoolHistory, poolHistories} from './context.ts';
 import {type FullPart, fullPart, queueText} from './harms/pools-full.ts';
 import {leaksOf} from './harms/pools-leaks.ts';
 import {parkedSessions} from './harms/pools-outside-call.ts';
 import {isProtected} from './harms/pools-readings.ts';
 import {longestMs, shortestMs} from './harms/slots-acts.ts';
+import {mayBeFull} from './may-be-full.ts';
 import {poolKey} from './sample.ts';
+import {instancesByBursts, isInUse} from './unseen-use.ts';
 
 /** Every application that has a session now and how its pool fares; the one with the most sessions first. */
 export function applicationsOf(context: Context): ApplicationPool[] {
@@ -29,7 +30,7 @@ function compareNames(a: ApplicationPool, b: ApplicationPool): number {
   return a.application_name < b.application_name ? -1 : Number(a.application_name > b.application_name);
 }
 
-type Figures = Omit<ApplicationPool, 'verdict' | 'reason'>;
+type Figures = Omit<ApplicationPool, 'verdict' | 'may_be' | 'reason'>;
 
 function poolOf(context: Context, history: PoolHistory): ApplicationPool {
   const {last, counted, sessions} = history;
@@ -58,10 +59,11 @@ function poolOf(context: Context, history: PoolHistory): ApplicationPool {
     revisions: known(twoGenerations(sessions) === null ? 1 : 2),
     reported,
   };
-  return {...figures, ...(isHidden && reported === null ? hidden : judge(context, history, figures))};
+  const judgement = isHidden && reported === null ? hidden : judge(context, history, figures);
+  return {...figures, may_be: null, ...judgement};
 }
 
-const hidden = {verdict: null, reason: 'what its sessions do is hidden from this role'};
+const hidden: Judgement = {verdict: null, reason: 'what its sessions do is hidden from this role'};
 
 function clientsOf(sessions: readonly Backend[]): PoolClient[] {
   return [...groupBy(sessions, ({client_addr}) => client_addr ?? '')]
@@ -72,6 +74,7 @@ function clientsOf(sessions: readonly Backend[]): PoolClient[] {
         ? null
         : own.filter(({state}) => state !== 'idle' && state !== 'starting').length,
       instances: instancesOf(own).length,
+      may_be_instances: own.some(isUnseen) ? null : instancesByBursts(own),
       oldest_start: own.flatMap(({backend_start}) => backend_start ?? []).sort()[0] ?? null,
     }))
     .sort((a, b) => b.sessions - a.sessions || ((a.client_addr ?? '') < (b.client_addr ?? '') ? -1 : 1));
@@ -97,7 +100,7 @@ function isAlone({pools}: Sample, datname: string): boolean {
   return pools.filter(pool => pool.datname === datname).length <= 1;
 }
 
-type Judgement = {verdict: PoolVerdict | null; reason: string};
+type Judgement = Pick<ApplicationPool, 'verdict' | 'reason'> & Partial<Pick<ApplicationPool, 'may_be'>>;
 
 /** The first that applies, as the earlier ones explain the later. */
 function judge(context: Context, history: PoolHistory, figures: Figures): Judgement {
@@ -105,8 +108,9 @@ function judge(context: Context, history: PoolHistory, figures: Figures): Judgem
     leaking(context, history) ??
     parked(context, history) ??
     saturated(context, history, figures) ??
+    mayBeSaturated(context, history) ??
     deadSockets(history) ??
-    oversized(figures) ??
+    oversized(history, figures) ??
     fine(figures)
   );
 }
@@ -144,6 +148,12 @@ function saturated(context: Context, history: PoolHistory, figures: Figures): Ju
     verdict: 'saturated',
     reason: `${fullText(history, full, figures)}; the server has ${counted(headroom, 'free slot')}${limit}`,
   };
+}
+
+/** What has two explanations is no verdict, and no finding. */
+function mayBeSaturated(context: Context, history: PoolHistory): Judgement | null {
+  const reason = isProtected(context, history) ? null : mayBeFull(history);
+  return reason === null ? null : {verdict: null, may_be: 'saturated', reason};
 }
 
 function fullText({samples, last}: PoolHistory, full: FullPart, figures: Figures): string {
@@ -187,13 +197,16 @@ function deadSockets({sessions}: PoolHistory): Judgement | null {
   };
 }
 
-/** Half as many again as were busy at once would do, and at least one for each process. */
+/**
+ * Half as many again as were busy at once would do, and at least one for each process. What was used a moment ago may have been handed
+ * out though the readings show no statement of it.
+ */
 const margin = 1.5;
 
-function oversized(figures: Figures): Judgement | null {
+function oversized({sessions: own}: PoolHistory, figures: Figures): Judgement | null {
   const {most_busy, sessions, ceiling, instances, readings} = figures;
   if (most_busy === null || readings < leastReadings) return null;
-  const needed = Math.max(instances ?? 1, Math.ceil(most_busy * margin));
+  const needed = Math.max(instances ?? 1, Math.ceil(most_busy * margin), own.filter(isInUse).length);
   const isMore = sessions - needed >= thresholds.idle_group_sessions.warning && sessions >= needed * 2;
   if (!isMore) return null;
   return {

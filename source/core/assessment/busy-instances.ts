@@ -2,6 +2,7 @@ import type {BusyInstance} from '../../model/assessment.ts';
 import type {Backend} from '../../model/snapshot.ts';
 import {groupBy} from '../group-by.ts';
 import {thresholds} from '../health/thresholds.ts';
+import {openTogetherMs} from '../pool/clients.ts';
 import {isActive, isIdleInTransaction, isWaitingForLock} from '../sessions/session.ts';
 
 /**
@@ -15,23 +16,27 @@ export function busyInstances(sessions: readonly Backend[]): BusyInstance[] {
   return [...groupBy(sessions, ({client_addr}) => client_addr ?? '').values()].flatMap(atAddress => {
     const own = withoutLeft(bareOf(atAddress));
     if (own.length < least || !own.every(isBusySession)) return [];
-    return {
-      client_addr: own[0]?.client_addr ?? null,
-      pids: own.map(({pid}) => pid),
-      active: own.filter(isActive).length,
-      waiting_for_lock: own.filter(isWaitingForLock).length,
-      xact_ms: own.reduce((sum, {xact_age_ms, query_age_ms}) => sum + (xact_age_ms ?? query_age_ms ?? 0), 0),
-      query_ids: own.filter(isActive).flatMap(({query_id, query}) => query_id ?? query ?? []),
-    };
+    return toBusyInstance(own);
   });
 }
 
-function isBusySession(backend: Backend): boolean {
+export function toBusyInstance(own: readonly Backend[]): BusyInstance {
+  return {
+    client_addr: own[0]?.client_addr ?? null,
+    pids: own.map(({pid}) => pid),
+    active: own.filter(isActive).length,
+    waiting_for_lock: own.filter(isWaitingForLock).length,
+    xact_ms: own.reduce((sum, {xact_age_ms, query_age_ms}) => sum + (xact_age_ms ?? query_age_ms ?? 0), 0),
+    query_ids: own.filter(isActive).flatMap(({query_id, query}) => query_id ?? query ?? []),
+  };
+}
+
+export function isBusySession(backend: Backend): boolean {
   return isActive(backend) || isIdleInTransaction(backend);
 }
 
 /** Those that no reporting pool can have: a session that has not reported yet may be one of it, up to its size. */
-function bareOf(atAddress: readonly Backend[]): readonly Backend[] {
+export function bareOf(atAddress: readonly Backend[]): readonly Backend[] {
   const sizes = new Map(
     atAddress.flatMap(({pool_report}) => (pool_report ? [[pool_report.instance, pool_report.size]] : [])),
   );
@@ -59,6 +64,3 @@ function withoutLeft(sessions: readonly Backend[]): readonly Backend[] {
 function ageOf({backend_age_ms}: Backend): number {
   return backend_age_ms ?? Number.POSITIVE_INFINITY;
 }
-
-/** Sessions that a pool opens at its start begin within this time. */
-export const openTogetherMs = 2000;

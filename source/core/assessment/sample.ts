@@ -15,6 +15,7 @@ import {statementName} from '../sql/statement-name.ts';
 import {busyInstances} from './busy-instances.ts';
 import {rootsOf} from './lock-graph.ts';
 import {lockedObject, rowLocks, sharedCondition} from './locked-object.ts';
+import {unseenUse} from './unseen-use.ts';
 import {isSchemaChange, writingStatement} from './writing-statement.ts';
 
 /** What an assessment looks back on. */
@@ -124,10 +125,12 @@ function poolsOf(backends: readonly Backend[], at_ms: number, sinceLast_ms: numb
   return [...pools.values()].map(({pool, own}) => {
     const reporting = own.filter(isReporting);
     const busy = busyInstances(own);
+    const unseen = unseenUse(own);
     return {
       ...pool,
       ...(reporting.length > 0 && {reported: queueOf(reporting)}),
       ...(busy.length > 0 && {busy_instances: busy}),
+      ...(unseen.length > 0 && {unseen}),
     };
   });
 }

@@ -27,6 +27,22 @@ export function instancesOf<Of extends Session>(sessions: readonly Of[]): [Of, .
   });
 }
 
+/** Sessions that began together, the oldest first. */
+export function byStart<Of extends Pick<Backend, 'backend_age_ms'>>(own: readonly Of[]): Of[][] {
+  const sorted = own.toSorted((a, b) => (b.backend_age_ms ?? 0) - (a.backend_age_ms ?? 0));
+  const pools: Of[][] = [];
+  for (const session of sorted) {
+    const pool = pools.at(-1);
+    const before_ms = pool?.at(-1)?.backend_age_ms ?? Number.POSITIVE_INFINITY;
+    if (pool !== undefined && before_ms - (session.backend_age_ms ?? 0) <= openTogetherMs) pool.push(session);
+    else pools.push([session]);
+  }
+  return pools;
+}
+
+/** Sessions that a pool opens at its start begin within this time. */
+export const openTogetherMs = 2000;
+
 /** Beyond this the others have had the time to reconnect, too. */
 const deployMs = 600_000;
 const leastGapMs = 60_000;

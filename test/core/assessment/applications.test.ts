@@ -358,6 +358,90 @@ const instanceSituations: Situation[] = [
   ],
 ];
 
+/** Idle, used at a time of its own. */
+const inTurn = (session: number, second: number, of: number): Partial<Backend> => {
+  const age_ms = 40 + ((session * 7 + second * 3) % of) * 190;
+  return {...idle(age_ms), query_age_ms: age_ms + 1};
+};
+
+/** What the server cannot show: the verdict says so. */
+const unseenSituations: Situation[] = [
+  [
+    'a pool whose requests keep idle connections',
+    null,
+    5,
+    (session, second) => inTurn(session, second, 5),
+    'may be saturated: its 5 sessions at 10.0.0.7 are idle for the most part, yet each was used within 800ms in 100% of 30 readings over 29s: requests may keep them for something else while others wait, or the pool may take them in turn. The server does not show which; poolctl/kit in the application reports it',
+  ],
+  [
+    'a full process beside another in use at its address',
+    null,
+    7,
+    (session, second) =>
+      session < 5
+        ? {...active(session, second), backend_age_ms: hour_ms + session * 10}
+        : {...idle(135 + session), backend_age_ms: hour_ms / 2},
+    /^may be saturated: 5 sessions at 10.0.0.7 that began together are all busy in 100% of 30 readings over 29s, beside 2 in use there: they may be all that one of several processes has/,
+  ],
+  [
+    'a full process beside a larger one in use at its address',
+    'fine',
+    11,
+    (session, second) => ({
+      ...(session < 5 ? active(session, second) : idle(135)),
+      backend_age_ms: session < 5 ? hour_ms : hour_ms / 2,
+    }),
+  ],
+  [
+    'some of one burst all busy, the others in use',
+    'fine',
+    7,
+    (session, second) => ({...(session < 5 ? active(session, second) : idle(135)), backend_age_ms: hour_ms}),
+  ],
+  [
+    'pages that send five statements at once',
+    'fine',
+    5,
+    (session, second) => {
+      const age_ms = 100 + (second % 4) * 200;
+      return {...idle(age_ms - session * 3), query_age_ms: age_ms};
+    },
+  ],
+  [
+    'a pool that takes the last session first, all of them in use',
+    'fine',
+    5,
+    (session, second) => {
+      const age_ms = 20 * 3 ** ((session + second) % 5);
+      return {...idle(age_ms), query_age_ms: age_ms + 1};
+    },
+  ],
+  [
+    'many sessions, each used a moment ago, as many as there is work for',
+    'fine',
+    12,
+    (session, second) => ({...idle(60 + 4 ** (session % 6)), query_age_ms: 60 + second}),
+  ],
+  [
+    'a pool whose requests keep idle connections, one of them sometimes free for long',
+    'fine',
+    5,
+    (session, second) => (session === 0 && second % 3 === 0 ? idle(9000) : inTurn(session, second, 5)),
+  ],
+  [
+    'sessions used in turn that report no waiting request',
+    'fine',
+    5,
+    (session, second) => ({...inTurn(session, second, 5), ...reporting(session, {busy: 1})}),
+  ],
+  [
+    'sessions without a name, used in turn',
+    'fine',
+    5,
+    (session, second) => ({...inTurn(session, second, 5), application_name: ''}),
+  ],
+];
+
 /** Of 300 readings, one a second. */
 const longSituations: Situation[] = [
   [
@@ -400,13 +484,15 @@ type Timed = [readings: number, ...Situation];
 
 describe('the verdict on a pool', () => {
   it.each([
-    ...[...situations, ...instanceSituations].map((each): Timed => [30, ...each]),
+    ...[...situations, ...instanceSituations, ...unseenSituations].map((each): Timed => [30, ...each]),
     ...longSituations.map((each): Timed => [300, ...each]),
   ])('over %s s with %s is %s', (readings, _, verdict, sessions, sessionOf, reason = /./) => {
     const context = contextWith(sessions, sessionOf, {readings});
     const [pool, ...others] = applicationsOf(context);
     expect(others).toEqual([]);
     expect([pool?.verdict, pool?.reason]).toEqual([verdict, expect.stringMatching(reason)]);
+    const isDoubtful = pool?.reason.startsWith('may be saturated: ');
+    expect(pool?.may_be).toBe(isDoubtful ? 'saturated' : null);
     // What a finding says is what the verdict says.
     const causes = examinePools(context).map(({cause}) => cause);
     expect(causes.includes('pool-saturated')).toBe(verdict === 'saturated');
@@ -487,6 +573,7 @@ describe('the figures of a pool', () => {
           sessions: 2,
           busy: 1,
           instances: 1,
+          may_be_instances: null,
           oldest_start: '2026-01-01T00:00:02.000000Z',
         },
         {
@@ -494,9 +581,17 @@ describe('the figures of a pool', () => {
           sessions: 2,
           busy: 2,
           instances: 1,
+          may_be_instances: null,
           oldest_start: '2026-01-01T00:00:00.000000Z',
         },
-        {client_addr: null, sessions: 1, busy: 0, instances: 1, oldest_start: '2026-01-01T00:00:04.000000Z'},
+        {
+          client_addr: null,
+          sessions: 1,
+          busy: 0,
+          instances: 1,
+          may_be_instances: null,
+          oldest_start: '2026-01-01T00:00:04.000000Z',
+        },
       ],
       sessions: 5,
       ceiling: 5,
@@ -514,6 +609,7 @@ describe('the figures of a pool', () => {
       revisions: 1,
       reported: null,
       verdict: 'fine',
+      may_be: null,
       reason: 'at most 3 of 5 busy, all of them in 0% of 30 readings over 29s',
     });
     expect(job).toMatchObject({application_name: 'job', datname: 'other', verdict: 'fine', sessions: 1});
@@ -528,6 +624,40 @@ describe('the figures of a pool', () => {
     expect(applicationsOf(context)).toMatchObject([
       {instances: 2, revisions: 2, reported: {size: 10}, clients: [{sessions: 8, instances: 2}]},
     ]);
+  });
+
+  it.each<[string, number | null, number, (session: number) => Partial<Backend>]>([
+    [
+      'two bursts of one size',
+      2,
+      10,
+      session => ({...idle(), backend_age_ms: session < 5 ? hour_ms : 90_000}),
+    ],
+    [
+      'bursts of two sizes',
+      null,
+      9,
+      session => ({...idle(), backend_age_ms: session < 5 ? hour_ms : 90_000}),
+    ],
+    ['one burst', null, 10, session => ({...idle(), backend_age_ms: hour_ms + session * 100})],
+    [
+      'a burst that is not used any more',
+      null,
+      10,
+      session => (session < 5 ? idle(hour_ms / 2) : {...idle(), backend_age_ms: 90_000}),
+    ],
+    [
+      'processes that report',
+      null,
+      10,
+      session => ({
+        ...{...idle(), backend_age_ms: session < 5 ? hour_ms : 90_000},
+        ...reporting(session, {instance: session < 5 ? 'aaa' : 'bbb'}),
+      }),
+    ],
+  ])('say that there may be more processes at an address: %s', (_, may_be_instances, sessions, sessionOf) => {
+    const context = contextWith(sessions, session => sessionOf(session));
+    expect(applicationsOf(context)).toMatchObject([{clients: [{may_be_instances}]}]);
   });
 
   it('count the instances of one revision, the most that there were', () => {

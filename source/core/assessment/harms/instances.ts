@@ -2,7 +2,7 @@ import type {Finding} from '../../../model/recipe.ts';
 import type {Backend, Snapshot} from '../../../model/snapshot.ts';
 import {groupBy} from '../../group-by.ts';
 import {thresholds} from '../../health/thresholds.ts';
-import {instancesOf} from '../../pool/clients.ts';
+import {byStart, instancesOf, openTogetherMs} from '../../pool/clients.ts';
 import {twoGenerations} from '../../pool/revisions.ts';
 import {protectionOf, subjectOf} from '../../sessions/protection.ts';
 import {sessionId} from '../../sessions/session.ts';
@@ -118,7 +118,7 @@ function leftPools(sessions: readonly Backend[]): Left[] {
     const isLeft = left.every((pool, index) => {
       const next_ms = Math.max(...(pools[index + 1] ?? []).map(({backend_age_ms}) => backend_age_ms ?? 0));
       const isIdleSince = ({state, state_age_ms}: Backend) =>
-        state === 'idle' && (state_age_ms ?? 0) >= next_ms - startTogetherMs;
+        state === 'idle' && (state_age_ms ?? 0) >= next_ms - openTogetherMs;
       return pool.length >= leastLeftSessions && pool.every(isIdleSince);
     });
     const isUsed = newest.some(
@@ -132,21 +132,6 @@ function leftPools(sessions: readonly Backend[]): Left[] {
   });
 }
 
-/** Sessions that began together, the oldest first. */
-function byStart(own: readonly Backend[]): Backend[][] {
-  const sorted = own.toSorted((a, b) => (b.backend_age_ms ?? 0) - (a.backend_age_ms ?? 0));
-  const pools: Backend[][] = [];
-  for (const session of sorted) {
-    const pool = pools.at(-1);
-    const before_ms = pool?.at(-1)?.backend_age_ms ?? Number.POSITIVE_INFINITY;
-    if (pool !== undefined && before_ms - (session.backend_age_ms ?? 0) <= startTogetherMs)
-      pool.push(session);
-    else pools.push([session]);
-  }
-  return pools;
-}
-
-const startTogetherMs = 2000;
 const leastLeft = 2;
 const leastLeftSessions = 2;
 const usedMs = 60_000;

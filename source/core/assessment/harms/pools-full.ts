@@ -84,7 +84,7 @@ function fullInstance({samples, sessions}: PoolHistory): FullPart | null {
 }
 
 /** With statements of many kinds, each long enough for requests to wait, and not held up by locks or by something else. */
-function isAtWork(readings: readonly BusyInstance[]): boolean {
+export function isAtWork(readings: readonly BusyInstance[]): boolean {
   const sum = (read: (of: BusyInstance) => number) => readings.reduce((total, each) => total + read(each), 0);
   const busy = sum(({pids}) => pids.length);
   const active = sum(each => each.active);
@@ -103,7 +103,7 @@ export function queueText({size, waiting, wait_p95_ms}: PoolQueue): string {
 }
 
 /** Ten seconds of the console's readings: a burst fills a pool for less. */
-const leastReadings = 10;
+export const leastReadings = 10;
 
 /** Its transactions end so soon that one is free for the next request in a moment. */
 function isFast({samples}: PoolHistory): boolean {
@@ -128,7 +128,7 @@ function isJob({samples}: Context, {last, sessions}: PoolHistory): boolean {
   return true;
 }
 
-function isLongWork(sessions: readonly Backend[]): boolean {
+export function isLongWork(sessions: readonly Backend[]): boolean {
   const active = sessions.filter(isActive);
   const isLong = ({query, query_age_ms}: Backend) =>
     /^\s*(copy|insert|create|alter|vacuum|refresh|reindex|cluster)\b/i.test(query ?? '') ||
