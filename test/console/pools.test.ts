@@ -23,7 +23,9 @@ function readings(columns: number, rows: number) {
       ...createSnapshot({
         backends: [
           ...[1, 2, 3, 4, 5].map(pid => web(pid, second)),
-          ...[11, 12, 13, 14, 15, 16].map(pid => createBackend({pid, application_name: 'jobs', state_age_ms: 8000})),
+          ...[11, 12, 13, 14, 15, 16].map(pid =>
+            createBackend({pid, application_name: 'jobs', state_age_ms: 8000}),
+          ),
         ],
       }),
       at: `2026-01-01T00:02:${String(second + 10)}.000000Z`,
