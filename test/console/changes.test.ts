@@ -94,6 +94,13 @@ it.each([
   );
 });
 
+it('o shows a change uncut, on a narrow terminal too', () => {
+  const page = rowsOf(press(shown(40, 24), 'o')).join('\n');
+  expect(rowsOf(shown(40, 24)).join('\n')).not.toContain('opened 8 sessions from 10.0.0.7');
+  expect(page).toMatch(/what +opened 8 sessions\n +from 10\.0\.0\.7/);
+  expect(page).toMatch(/by +shop\/shop_app/);
+});
+
 describe('Enter on a change', () => {
   it('of sessions shows these sessions', () => {
     const state = press(shown(), 'enter');

@@ -151,6 +151,15 @@ describe('the Waits view', () => {
     expect(screenOf(by_application)).toMatch(/APPLICATION[\s\S]*2\.00 +66\.7% web[\s\S]*1\.00 +33\.3% job/);
   });
 
+  it('shows a row uncut on o', () => {
+    const query = `SELECT ${'x'.repeat(150)} FROM orders`;
+    const rows = press(waits([80, 24], [{...orders, query}, items]), 's');
+    expect(screenOf(rows)).not.toContain('FROM orders');
+    const page = screenOf(press(rows, 'o'));
+    expect(page.replace(/\s+/g, '')).toContain(query.replace(/\s+/g, ''));
+    expect(page).toMatch(/busy +1\.00/);
+  });
+
   it('names what a filter cannot mean', () => {
     const filtered = press(waits([120, 40], [orders]), '/', ...'foo=1');
     expect(screenOf(filtered)).toContain('no column "foo": event, statement');

@@ -10,6 +10,7 @@ import {OverviewDetail} from './overview-detail.tsx';
 import {PoolDetail} from './pool-detail.tsx';
 import {PoolerDetail} from './pooler-detail.tsx';
 import {Replay} from './replay.tsx';
+import {RowDetail} from './row-detail.tsx';
 import {RunDetail} from './run-detail.tsx';
 import {ServerDetail} from './server-detail.tsx';
 import {SessionDetail} from './session-detail.tsx';
@@ -45,6 +46,8 @@ function Open() {
       return <Help />;
     case 'overview':
       return <OverviewDetail />;
+    case 'row':
+      return <RowDetail key={overlay.id} {...overlay} />;
     case 'finding':
       return <FindingDetail key={overlay.id} {...overlay} />;
     case 'pool':

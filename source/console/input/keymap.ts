@@ -1,7 +1,7 @@
 import {selectedGroup} from '../rows/selection.ts';
 import {openTable, reverseSort, sortByNext, tagAll} from '../state/browsing.ts';
 import {copySelected, goBackFrom, moveBy, submit, tagSelected, toggleRun} from '../state/commands.ts';
-import {openHelp, openOverview, openPrompt} from '../state/dialog.ts';
+import {openHelp, openPrompt} from '../state/dialog.ts';
 import {findingLetters} from '../state/findings.ts';
 import {whyNotQuit} from '../state/left-run.ts';
 import {
@@ -11,6 +11,7 @@ import {
   openSelected,
   openSessionWizard,
   openUndoOfRow,
+  openWhole,
   showNeighbour,
   showNextGroups,
   showSessionsOfFinding,
@@ -47,6 +48,7 @@ import {
   needsSessionsOfFinding,
   needsStatement,
   needsUndoable,
+  needsWhole,
   ofRows,
   scrollModes,
   typingModes,
@@ -108,11 +110,10 @@ export const bindings: Binding[] = [
   {
     keys: ['o'],
     modes: ['browse'],
-    update: state => noEffects(openOverview(state)),
+    update: state => noEffects(openWhole(state)),
     label: 'all',
     help: 'all of it on one page',
-    disabledBecause: ({view, snapshot}) => (view === 'overview' && snapshot ? null : 'works in Overview (1)'),
-    views: ['overview'],
+    ...where(({id, cells}) => id === 'overview' || cells, needsWhole),
   },
   {
     keys: ['space'],

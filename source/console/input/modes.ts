@@ -106,6 +106,12 @@ export function needsRow(state: ConsoleState): string | null {
   return selectedId(state) === null ? 'there is no row' : null;
 }
 
+/** Of the Overview all is shown, elsewhere a row. */
+export function needsWhole(state: ConsoleState): string | null {
+  if (state.view !== 'overview') return needsRow(state);
+  return state.snapshot === null ? 'nothing has been read yet' : null;
+}
+
 /** The Overview has a detail of its own. */
 export function needsDetail(state: ConsoleState): string | null {
   return state.view === 'overview' && state.snapshot !== null ? null : needsRow(state);

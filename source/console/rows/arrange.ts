@@ -1,6 +1,7 @@
 import {parseDurationMs} from '../../core/text/time.ts';
 import type {Role} from '../screen/line.ts';
 import type {TableState} from '../state/browsing.ts';
+import type {Cells} from '../state/dialog.ts';
 
 /** One column: what it shows, its width, and when it is dropped on a narrow terminal. */
 export type Column<Row> = {
@@ -34,6 +35,14 @@ export type Column<Row> = {
 /** The columns as the help explains them, their titles without remarks. */
 export function legendOf<Row>(columns: Column<Row>[]): {keys: string; help: string}[] {
   return columns.map(({title, help}) => ({keys: title.replace(/ \(.*/, ''), help}));
+}
+
+/** A row with all of its columns, in whole. */
+export function cellsOf<Row>(columns: Column<Row>[], row: Row | undefined): Cells {
+  if (row === undefined) return [];
+  return columns.flatMap(
+    ({title, text}): Cells => (text(row) === '' ? [] : [[title.toLowerCase(), text(row)]]),
+  );
 }
 
 /** Filters and sorts the rows, and keeps a frozen order. */

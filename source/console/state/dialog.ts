@@ -14,6 +14,8 @@ export type DialogSlice = {
 type Overlay =
   | {kind: 'help'}
   | {kind: 'overview'}
+  /** A row as it was when it was opened: each column with its text. */
+  | {kind: 'row'; id: string; cells: Cells}
   /** `finding`: as it was when it was opened. */
   | {kind: 'finding'; id: string; finding: Finding}
   | Prompt
@@ -25,6 +27,9 @@ type Overlay =
   | {kind: 'session'; id: string; detail: string[] | null}
   | {kind: 'statement'; id: string; text: string[] | null; explain: string[] | null}
   | {kind: 'run'; run: string};
+
+/** Names of columns, and their texts. */
+export type Cells = [title: string, text: string][];
 
 export type Prompt = InputLine & {
   kind: 'prompt';
@@ -63,6 +68,10 @@ export function openHelp<State extends DialogSlice>(state: State): State {
 
 export function openOverview<State extends DialogSlice>(state: State): State {
   return {...state, overlay: {kind: 'overview'}};
+}
+
+export function openRow<State extends DialogSlice>(state: State, id: string, cells: Cells): State {
+  return {...state, overlay: {kind: 'row', id, cells}};
 }
 
 export function openFindingDetail<State extends DialogSlice>(

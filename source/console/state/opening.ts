@@ -28,7 +28,7 @@ import {
   type ViewId,
   withTableOf,
 } from './browsing.ts';
-import {explainStatement, inform, openFindingDetail, openOverview, openSession} from './dialog.ts';
+import {explainStatement, inform, openFindingDetail, openOverview, openRow, openSession} from './dialog.ts';
 import {showEffect} from './events.ts';
 import {actOf, currentFinding, everyFinding, findingId, findingOf} from './findings.ts';
 import {isWaitedFor, leaveRun, whyNotLeave} from './left-run.ts';
@@ -43,6 +43,14 @@ export function openSelected(state: ConsoleState): UpdateResult {
   const cursor = selectedId(state);
   if (cursor === null) return noEffects(state.view === 'overview' ? openOverview(state) : state);
   return openView(state).open(state, cursor);
+}
+
+/** All of the Overview; elsewhere the selected row, uncut. */
+export function openWhole(state: ConsoleState): ConsoleState {
+  if (state.view === 'overview') return openOverview(state);
+  const id = selectedId(state);
+  const cells = id === null ? [] : (openView(state).cells?.(state, id) ?? []);
+  return id === null || cells.length === 0 ? state : openRow(state, id, cells);
 }
 
 /** A session's page. */

@@ -8,7 +8,7 @@ import {
   type SortColumn,
   type ViewId,
 } from './browsing.ts';
-import {createDialog, type DialogEffect, type DialogEvent, type DialogSlice} from './dialog.ts';
+import {type Cells, createDialog, type DialogEffect, type DialogEvent, type DialogSlice} from './dialog.ts';
 import {createPast, type PastEffect, type PastEvent, type PastSlice} from './past.ts';
 import {
   createReading,
@@ -59,6 +59,8 @@ export type ViewList = {
   ids(state: ConsoleState): string[];
   /** Enter on the row with this id. */
   open(state: ConsoleState, id: string): UpdateResult;
+  /** The whole texts of a row that Enter does not show. */
+  cells?(state: ConsoleState, id: string): Cells;
   /** What is read when the view is shown. */
   effectsWhenShown?(state: ConsoleState): Effect[];
 };

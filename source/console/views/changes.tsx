@@ -6,7 +6,7 @@ import {formatAge} from '../../core/text/format.ts';
 import {useConsole} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
 import {Text} from '../components/text.tsx';
-import {filterProblem, legendOf} from '../rows/arrange.ts';
+import {cellsOf, filterProblem, legendOf} from '../rows/arrange.ts';
 import {type ChangeRow, changeColumns, changeId, changeRows, changesWindow} from '../rows/changes.ts';
 import {cellFilter} from '../rows/groups.ts';
 import {tableOf} from '../state/browsing.ts';
@@ -32,6 +32,11 @@ const view: View = {
   open: (state, id) =>
     openChange(
       state,
+      changeRows(state).find(row => changeId(row) === id),
+    ),
+  cells: (state, id) =>
+    cellsOf(
+      changeColumns,
       changeRows(state).find(row => changeId(row) === id),
     ),
   effectsWhenShown: state => [{kind: 'read-journal'}, ...requestWhole(state)],

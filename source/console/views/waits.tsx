@@ -8,7 +8,7 @@ import {useConsole, useTheme} from '../components/context.ts';
 import {LoadChart} from '../components/load-chart.tsx';
 import {Table} from '../components/table.tsx';
 import {Text} from '../components/text.tsx';
-import {createFilter, filterProblem, legendOf} from '../rows/arrange.ts';
+import {cellsOf, createFilter, filterProblem, legendOf} from '../rows/arrange.ts';
 import {
   classSigns,
   drillInto,
@@ -39,6 +39,14 @@ const view: View = {
   hasWindow: true,
   firstOrder: 'event',
   ids: state => (shownLoad(state)?.groups ?? []).map(groupId),
+  cells(state, id) {
+    const shown = shownLoad(state);
+    if (shown === null) return [];
+    return cellsOf(
+      columnsFor(shown),
+      shown.groups.find(group => groupId(group) === id),
+    );
+  },
   effectsWhenShown: requestWhole,
   open(state, key) {
     const shown = shownLoad(state);
