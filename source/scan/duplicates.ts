@@ -1,5 +1,5 @@
 import type {Node} from '@oxc-project/types';
-import {childrenOf, nameOfKey, propertyOf, unwrap} from './code/nodes.ts';
+import {childrenOf, nameOfKey, propertyOf, referencesOf, unwrap, visit} from './code/nodes.ts';
 import type {Cost, Query} from './evaluate/cost.ts';
 
 /**
@@ -46,7 +46,11 @@ export function duplicatesIn(cost: Cost): {query: Query; first: Query}[] {
     ].join('\0');
     const first = before.get(key);
     if (first === undefined) before.set(key, query);
-    else if (first.site.node !== node && !isConditional(first.within, first.site.node, node))
+    else if (
+      first.site.node !== node &&
+      !isConditional(first.within, first.site.node, node) &&
+      !isChangedBetween(first.within, first.site.node, node)
+    )
       found.set(query, first);
   }
 }
@@ -61,6 +65,21 @@ function isConditional(within: Node | null, first: Node, second: Node): boolean 
       ({node}) => node.type === 'CatchClause' && !aroundFirst.some(each => each.node === node),
     )
   );
+}
+
+/** Whether a variable that the query reads gets another value after the first: `slug = next(); ...` */
+function isChangedBetween(within: Node | null, first: Node, second: Node): boolean {
+  const read = referencesOf(second);
+  let isChanged = false;
+  if (within !== null)
+    visit(within, ({type, start, ...node}) => {
+      const target = 'left' in node ? node.left : 'argument' in node ? node.argument : null;
+      if (!/^(?:Assignment|Update)Expression$/.test(type) || start < first.end || start > second.start)
+        return undefined;
+      if (target?.type === 'Identifier' && read.has(target.name)) isChanged = true;
+      return undefined;
+    });
+  return isChanged;
 }
 
 /** The nodes around one, from the outside in. */

@@ -4,8 +4,16 @@ import type {ScanIssue} from '../model/scan-report.ts';
 import {hasSpread, nameOfKey, propertyOf, unwrap, visit} from './code/nodes.ts';
 import {lineAt, placeOf} from './code/project.ts';
 import {countsPerValue, duplicatesIn} from './duplicates.ts';
-import {type Cost, figuresOf, otherConnection, type Patch, type Query, type Site} from './evaluate/cost.ts';
-import type {PrismaModels} from './prisma-models.ts';
+import {
+  type Cost,
+  figuresOf,
+  otherConnection,
+  type Patch,
+  type Query,
+  repeatedFigures,
+  type Site,
+} from './evaluate/cost.ts';
+import type {PrismaModelShape, PrismaModels} from './prisma-models.ts';
 import {
   deepIncludeWeight,
   fineParallel,
@@ -108,7 +116,7 @@ function reportLoop(
   {body, count, isParallel, isPaging, over, site}: Extract<Cost, {kind: 'loop'}>,
   report: Report,
 ): void {
-  const {queries, connections} = figuresOf(body);
+  const {queries, connections} = repeatedFigures(body);
   if (queries === 0 || (count !== null && count < 2)) return;
   const each = Number.isFinite(queries) ? counted(queries, 'query', 'queries') : 'queries in an inner loop';
   const isHeavy = queries >= heavyLoopQueries;
@@ -152,8 +160,9 @@ function reportLoop(
 /** `for (const ids of chunk(all, 100))`, `for (let i = 0; i < n; i += 100)`: a loop over batches is the remedy. */
 const areBatches =
   /\b\w*(?:chunks|batches|chunked\w*)$|\bchunk\w*(?:<[^()]*>)?\(|^(?:await )?[\w.]*(?:chunks|batches)(?:<[^()]*>)?\(|\+=(?!\s*1\b)/i;
-/** The items of one batch. */
-const isBatch = /^(?:\w*(?:[cC]hunk|[bB]atch))$|\.slice\([^,()]+,/;
+/** The items of one batch, or as many workers as may run at once. */
+const isBatch =
+  /^(?:\w*(?:[cC]hunk|[bB]atch))$|\.slice\([^,()]+,|^Array\.from\(\{ ?length: ?(?:Math\.min\(|\w*(?:[cC]oncurrency|[lL]imit|[wW]orkers?)\b)/;
 
 /** `while (true) { findMany({take, cursor}) }` reads page by page, or writes a batch per pass. */
 function isPagingBody(cost: Cost): boolean {
@@ -196,7 +205,7 @@ function issuesOfQuery({model, operation, argument, site}: Query, models: Prisma
   if (options !== null && options.type !== 'ObjectExpression') return [];
   const shape = models?.get(model);
   const isMany = operation === 'findMany';
-  const isBounded = !isMany || (options !== null && isLimited(options, shape?.fields ?? new Map()));
+  const isBounded = !isMany || (options !== null && isLimited(options, shape));
   const own: QueryIssue[] = isBounded
     ? []
     : [
@@ -218,18 +227,22 @@ function issuesOfQuery({model, operation, argument, site}: Query, models: Prisma
   return site && heaviest ? [...own, heaviest] : own;
 }
 
-/** By `take`, or by a list of unique values; what a spread holds is unknown, so it may be. */
-function isLimited(options: ObjectExpression, fields: ReadonlyMap<string, {isUnique: boolean}>): boolean {
+/** By `take`, or by values of a unique key, of all its fields; what a spread holds is unknown, so it may be. */
+function isLimited(options: ObjectExpression, shape: PrismaModelShape | undefined): boolean {
   if (hasSpread(options) || propertyOf(options, 'take') !== null) return true;
   const where = propertyOf(options, 'where');
   if (where === null) return false;
   if (where.type !== 'ObjectExpression') return false;
-  return where.properties.some(each => {
-    if (each.type !== 'Property') return false;
-    const name = nameOfKey(each.key, each.computed) ?? '';
-    const isUnique = fields.get(name)?.isUnique ?? name === 'id';
-    return isUnique && (each.value.type !== 'ObjectExpression' || propertyOf(each.value, 'in') !== null);
-  });
+  const given = where.properties.flatMap(each =>
+    each.type === 'Property' &&
+    (each.value.type !== 'ObjectExpression' || propertyOf(each.value, 'in') !== null)
+      ? (nameOfKey(each.key, each.computed) ?? [])
+      : [],
+  );
+  return (
+    given.some(name => shape?.fields.get(name)?.isUnique ?? name === 'id') ||
+    (shape?.uniques ?? []).some(key => key.every(name => given.includes(name)))
+  );
 }
 
 /** Lists of related rows without `take`, with how deep the query goes at that place. */
@@ -254,7 +267,7 @@ function unboundedRelations(
     const isOwn =
       field.isList &&
       (value.type === 'Literal' ||
-        (value.type === 'ObjectExpression' && !isLimited(value, models.get(target)?.fields ?? new Map())));
+        (value.type === 'ObjectExpression' && !isLimited(value, models.get(target))));
     const isFiltered = value.type === 'ObjectExpression' && propertyOf(value, 'where') !== null;
     const goesOn =
       value.type === 'ObjectExpression' && relationsIn(value, models.get(target)?.fields ?? new Map());

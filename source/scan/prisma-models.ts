@@ -20,6 +20,8 @@ export type PrismaModelShape = {
   fields: ReadonlyMap<string, PrismaField>;
   /** Fields of each index, primary key and unique constraint, in order. */
   indexes: string[][];
+  /** Fields of each primary key and unique constraint of several. */
+  uniques: string[][];
   /** MySQL, for one, makes an index for each relation itself. */
   isPostgres: boolean;
 };
@@ -40,7 +42,16 @@ export function readPrismaModels(files: readonly {path: string; text: string}[])
       const line = raw.replace(/\/\/.*$/, '').trim();
       const [, name] = /^(?:model|view)\s+(\w+)\s*\{/.exec(line) ?? [];
       if (name !== undefined) {
-        current = {name, table: name, file: path, line: at + 1, fields: new Map(), indexes: [], isPostgres};
+        current = {
+          name,
+          table: name,
+          file: path,
+          line: at + 1,
+          fields: new Map(),
+          indexes: [],
+          uniques: [],
+          isPostgres,
+        };
         models.set(name.charAt(0).toLowerCase() + name.slice(1), current);
       } else if (line === '}') current = null;
       else if (current !== null) readLine(line, at + 1, current);
@@ -57,8 +68,9 @@ function readLine(
   at: number,
   model: PrismaModelShape & {fields: Map<string, PrismaField>},
 ): void {
-  const [, list] = /^@@(?:index|id|unique)\(\s*(?:fields\s*:\s*)?\[([^\]]*)\]/.exec(line) ?? [];
+  const [, attribute, list] = /^@@(index|id|unique)\(\s*(?:fields\s*:\s*)?\[([^\]]*)\]/.exec(line) ?? [];
   if (list !== undefined) model.indexes.push(fieldNames(list));
+  if (list !== undefined && attribute !== 'index') model.uniques.push(fieldNames(list));
   const [, mapped] = /^@@map\(\s*(?:name\s*:\s*)?"([^"]*)"/.exec(line) ?? [];
   if (mapped !== undefined) model.table = mapped;
   const [, name, type, many] = /^(\w+)\s+(\w+)(\[\])?/.exec(line) ?? [];

@@ -102,6 +102,11 @@ function onceIn(cost: Cost): Made {
   return once;
 }
 
+/** What each further time costs: without what a request makes once. */
+export function repeatedFigures(cost: Cost): Figures {
+  return figuresWithout(cost, onceIn(cost));
+}
+
 const none: Figures = {connections: 0, queries: 0, sequential: 0};
 
 function compute(cost: Cost, made: Made): Figures {
@@ -128,12 +133,15 @@ function compute(cost: Cost, made: Made): Figures {
       return of(cost.body);
     case 'loop': {
       const body = of(cost.body);
+      const again = figuresWithout(cost.body, new Set([...made, ...onceIn(cost.body)]));
       const count = cost.count ?? Infinity;
       const atOnce = cost.body.kind === 'limited' ? Math.min(count, cost.body.limit ?? Infinity) : count;
       return {
-        connections: cost.isParallel ? times(atOnce, body.connections) : body.connections,
-        queries: times(count, body.queries),
-        sequential: cost.isParallel ? body.sequential : times(count, body.sequential),
+        connections: cost.isParallel
+          ? body.connections + times(atOnce - 1, again.connections)
+          : body.connections,
+        queries: body.queries + times(count - 1, again.queries),
+        sequential: cost.isParallel ? body.sequential : body.sequential + times(count - 1, again.sequential),
       };
     }
     case 'transaction': {

@@ -6,7 +6,7 @@ import {certainBranch} from './functions.ts';
 import {itemOf, passesOver} from './lists.ts';
 import {assign, bind} from './names.ts';
 import {unusedParts} from './records.ts';
-import {awaited, join, type Loop, unknown, type Value} from './values.ts';
+import {awaited, join, type Loop, type Scope, unknown, type Value} from './values.ts';
 import type {At, Walk} from './walk.ts';
 
 /** Runs statements in order, and adds what they cost to `at.out`. */
@@ -28,12 +28,14 @@ export function runStatements(walk: Walk, statements: readonly Node[], at: At): 
  */
 function runIf(walk: Walk, node: IfStatement, rest: readonly Node[], at: At): boolean {
   const isTrue = certainBranch(walk, node.test, at);
+  const kept = isTrue === null && isKeptElsewhere(node, at.scope) ? node.consequent : null;
   const inBranch = (...statements: readonly (Node | null)[]): Cost => {
     const out: Cost[] = [];
+    const frame = kept !== null && statements[0] === kept ? {...at.frame, isOnce: true} : at.frame;
     runStatements(
       walk,
       statements.flatMap(each => each ?? []),
-      {...at, out},
+      {...at, out, frame},
     );
     return sequence(out);
   };
@@ -54,6 +56,22 @@ function runIf(walk: Walk, node: IfStatement, rest: readonly Node[], at: At): bo
       : branch([inBranch(node.consequent, ...rest), inBranch(node.alternate)]),
   );
   return true;
+}
+
+/** `if (!known) known = load()` where `known` outlives the call: whoever asks again gets the same. */
+function isKeptElsewhere({test, consequent}: IfStatement, {names, module}: Scope): boolean {
+  const asked = test.type === 'UnaryExpression' && test.operator === '!' ? unwrap(test.argument) : null;
+  const isLocal =
+    asked?.type === 'Identifier' && names.has(asked.name) && !module.declarations.has(asked.name);
+  if (asked === null || isLocal || (asked.type === 'MemberExpression' && asked.computed)) return false;
+  const textIn = (node: Node) => module.text.slice(node.start, node.end);
+  const body = consequent.type === 'BlockStatement' ? consequent.body : [consequent];
+  return body.some(
+    each =>
+      each.type === 'ExpressionStatement' &&
+      each.expression.type === 'AssignmentExpression' &&
+      textIn(each.expression.left) === textIn(asked),
+  );
 }
 
 function runStatement(walk: Walk, node: Node, at: At): void {
@@ -141,7 +159,8 @@ function declare(walk: Walk, node: VariableDeclarator, kind: string, at: At): vo
     kind === 'const' &&
     init.type === 'NewExpression' &&
     value.kind === 'client' &&
-    at.frame.node !== null
+    at.frame.node !== null &&
+    !at.frame.isOnce
   ) {
     const detail = 'a new Prisma Client, so a new pool, in each request';
     at.out.push({kind: 'note', note: 'client-per-request', detail, site: {module, node: init}});

@@ -1,0 +1,61 @@
+import {expect, test} from 'vitest';
+import {scanDirectory} from '../../source/scan/scan-directory.ts';
+import {createApp} from './create-app.ts';
+
+const schema = `
+model User {
+  id Int @id
+}
+model Folder {
+  id     Int    @id
+  teamId Int
+  path   String
+  @@unique([teamId, path])
+  @@index([path])
+}
+`;
+
+async function kindsOf(body: string): Promise<string[]> {
+  const app = await createApp({
+    'prisma/schema.prisma': schema,
+    'app/x/route.ts': `import {PrismaClient} from '@prisma/client';
+const prisma = new PrismaClient();
+let known: Promise<number> | undefined;
+function count() { if (!known) known = prisma.user.count(); return known; }
+async function runAll(ids, work) {
+  const workers = Array.from({length: Math.min(4, ids.length)}, async () => { for (const id of ids) await work(id); });
+  await Promise.all(workers);
+}
+export async function GET(request: Request) {\nconst {id, ids} = await request.json();\n${body}\n}`,
+  });
+  const {endpoints} = await scanDirectory(app);
+  return endpoints.flatMap(({issues}) => issues.map(({kind}) => kind)).toSorted();
+}
+
+test.each<[body: string, kinds: string[]]>([
+  ['for (const each of ids) await count();', []],
+  [
+    'for (const each of ids) { await count(); await prisma.user.update({where: {id: each}, data: {}}); }',
+    ['query-in-loop'],
+  ],
+  [
+    'let own; for (const each of ids) { if (!own) own = await prisma.user.count(); own = null; }',
+    ['query-in-loop'],
+  ],
+  [
+    'await runAll(ids, id => prisma.user.update({where: {id}, data: {}}));',
+    ['query-in-loop', 'query-in-loop'],
+  ],
+  ['await prisma.folder.findMany({where: {teamId: id, path: {in: ids}}});', []],
+  ['await prisma.folder.findMany({where: {path: {in: ids}}});', ['unbounded-find']],
+  [
+    'let slug = id; await prisma.user.findUnique({where: {id: slug}, select: {id: true}}); slug = id + 1; await prisma.user.findUnique({where: {id: slug}, select: {id: true}});',
+    ['independent-awaits'],
+  ],
+  [
+    'const slug = id; await prisma.user.findUnique({where: {id: slug}, select: {id: true}}); await request.text(); await prisma.user.findUnique({where: {id: slug}, select: {id: true}});',
+    ['duplicate-query', 'independent-awaits'],
+  ],
+])('%s', async (body, kinds) => {
+  expect(await kindsOf(body)).toEqual(kinds);
+});
