@@ -1,10 +1,11 @@
+import {mayHoldOne, proseForms, type SecretForm, secretForms} from './secret-forms.ts';
+
 /** Text for display, never executed (see model/step.ts). */
 export type Showable = string & {readonly use?: 'shown'};
 
 /** Masks passwords and other secrets in any text: URLs, `PASSWORD '...'`, conninfo strings, JSON, headers, commands. */
 export function redactSecrets(text: Showable): string {
-  if (!mayHoldOne.test(text)) return text;
-  return patterns.reduce((shown: string, [pattern, by]) => shown.replace(pattern, by), text);
+  return replaceForms(text, patterns);
 }
 
 /** An error's message on one line, without secrets. */
@@ -35,8 +36,12 @@ function redactValue(value: unknown): unknown {
 
 /** Masks secrets in text whose SQL literals are already masked. */
 export function redactBesideSql(text: Showable): string {
+  return replaceForms(text, besideSql);
+}
+
+function replaceForms(text: string, forms: readonly SecretForm[]): string {
   if (!mayHoldOne.test(text)) return text;
-  return besideSql.reduce((shown: string, [pattern, by]) => shown.replace(pattern, by), text);
+  return forms.reduce((shown, [pattern, by]) => shown.replace(pattern, by), text);
 }
 
 /** Masks a quoted name that contains an address, by mistake or for dblink; a truncated address has no `@`. */
@@ -48,10 +53,6 @@ export function redactQuotedName(name: Showable): string {
 export function redactCredentials(name: Showable): string {
   return name.replace(urlCredentials, '$1***@');
 }
-
-/** Tested first, so that the costly patterns run on few texts. */
-const mayHoldOne =
-  /pass|pwd|pw=|secret|token|key|credential|authorization|signature|:\/\/|bearer|basic|\s-u[ =]|--user|AKIA|ASIA|PRIVATE|eyJ/i;
 
 // Bounded quantifiers keep the cost linear. Up to the last @: a password that is not percent-encoded may contain @ and /.
 const urlCredentials = /(\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s/:@]{0,200}:)\S{0,1000}@/gi;
@@ -84,7 +85,7 @@ const awsKey = /\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g;
 const awsSecret = /(\baws_?(?:secret_?access_?key|session_?token)\s*[=:]\s*)[^\s'",;]+/gi;
 const privateKey = /(-----BEGIN [A-Z ]*PRIVATE KEY-----)[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g;
 
-const besideSql: readonly (readonly [RegExp, string])[] = [
+const besideSql: readonly SecretForm[] = [
   [urlCredentials, '$1***@'],
   [urlToken, '$1***@'],
   [jsonWebToken, '***'],
@@ -98,5 +99,6 @@ const besideSql: readonly (readonly [RegExp, string])[] = [
   [awsSecret, '$1***'],
   [awsKey, '***'],
   [privateKey, '$1***'],
+  ...secretForms,
 ];
-const patterns = [[passwordClause, '$1***'] as const, ...besideSql];
+const patterns: readonly SecretForm[] = [[passwordClause, '$1***'], ...besideSql, ...proseForms];
