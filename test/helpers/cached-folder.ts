@@ -1,5 +1,5 @@
 import {execFile} from 'node:child_process';
-import {access, chmod, lstat, mkdtemp, readdir, rename, rm} from 'node:fs/promises';
+import {access, chmod, lstat, mkdir, mkdtemp, readdir, rename, rm, writeFile} from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
@@ -31,6 +31,25 @@ export async function makeOnce(target: string, make: (folder: string) => Promise
     }
   }
   await requireOwnFolder(target);
+}
+
+/** A cached folder with these packages of npm in its node_modules; `finish` may make more of it. Without their install scripts. */
+export async function installPackages(
+  name: string,
+  packages: readonly string[],
+  finish: (folder: string) => Promise<void> = async () => {},
+): Promise<string> {
+  const cache = cachePath(name);
+  await makeOnce(cache, async folder => {
+    const made = path.join(folder, 'made');
+    await mkdir(made);
+    await writeFile(path.join(made, 'package.json'), '{"type": "module"}');
+    const what = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+    await run('npm', [...what, ...packages], {cwd: made, timeout: 240_000});
+    await finish(made);
+    return made;
+  });
+  return cache;
 }
 
 /** A folder in /tmp may be another user's, who could have put any program there. */
