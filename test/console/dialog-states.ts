@@ -9,9 +9,9 @@ import {createBackend, createSnapshot, createStatement} from '../helpers/snapsho
 import {resultOf} from '../replay/report/results.ts';
 import {createFinding, createPlan, createRecipe, createStep, open, play, press, read} from './played.ts';
 
-export const hostile = '\u001b[2J\u202E漢字 \u0007กำลัง';
+const hostile = '\u001b[2J\u202E漢字 \u0007กำลัง';
 
-export const backend = createBackend({
+const backend = createBackend({
   pid: 77,
   state: 'active',
   application_name: hostile,
