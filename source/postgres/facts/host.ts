@@ -1,4 +1,4 @@
-import {readFile, stat, statfs} from 'node:fs/promises';
+import {readFile, readlink, stat, statfs} from 'node:fs/promises';
 import {join} from 'node:path';
 import {cpuShares, parseLoad, parseMemory, parseStat, whyElsewhere} from '../../core/server/host.ts';
 import type {HostReading} from '../../model/server-work.ts';
@@ -55,7 +55,13 @@ export async function findServerHere(
   );
   const {booted_s} = boot;
   const why = whyElsewhere(row, {cmdline: cmdline ?? null, stat: statText ?? null, booted_s});
-  return why ?? {data_directory: row.data_directory, uid: (await orNull(stat(own)))?.uid ?? null};
+  return (
+    why ?? {
+      data_directory: row.data_directory,
+      uid: (await orNull(stat(own)))?.uid ?? null,
+      standard_error: await orNull(readlink(join(own, 'fd', '2'))),
+    }
+  );
 }
 
 /** null: the connection is local. */
@@ -65,8 +71,11 @@ export function whyRemote({hostaddr, host}: Connection['request']): string | nul
     : 'poolctl does not run on the server: it connects over the network';
 }
 
-/** `data_directory` is null without pg_read_all_settings. */
-type ServerHere = {data_directory: string | null; uid: number | null};
+/**
+ * `data_directory` is null without pg_read_all_settings. A session's standard error is its postmaster's: a path, `pipe:[7]`; null where
+ * only the server's user may see it.
+ */
+type ServerHere = {data_directory: string | null; uid: number | null; standard_error: string | null};
 
 type BackendRow = {pid: number; started_s: number; client_port: number | null; data_directory: string | null};
 

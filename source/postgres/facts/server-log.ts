@@ -25,7 +25,7 @@ export async function readServerLog(connection: LogConnection): Promise<ServerLo
   ]);
   const [row] = rows;
   if (row === undefined) throw new Error('the server returned no row');
-  const found = named ?? (await currentLog(own));
+  const found = named ?? (await currentLog(own, row));
   if (typeof found !== 'string') return noLog(found.reason);
   const {prefix, time_zone} = row;
   const tail = await readTail(found).catch(({message}: Error) => ({unread: message}));
@@ -37,12 +37,16 @@ export async function readServerLog(connection: LogConnection): Promise<ServerLo
 
 type LogConnection = Pick<Connection, 'client' | 'request'>;
 
-/** As the server writes it beside its data: `csvlog log/postgresql-2026-11-28.csv` (syslogger.c). */
+/**
+ * As the server writes it beside its data, `csvlog log/postgresql-2026-11-28.csv` (syslogger.c); without the collector, the file that its
+ * standard error leads to, as Debian starts it.
+ */
 async function currentLog(
   own: Awaited<ReturnType<typeof findServerHere>> | null,
+  {destination}: Pick<LogRow, 'destination'>,
 ): Promise<string | {reason: string}> {
   if (own === null || typeof own === 'string') return {reason: own ?? ''};
-  const {data_directory} = own;
+  const {data_directory, standard_error} = own;
   if (data_directory === null) return {reason: 'data_directory is hidden: GRANT pg_read_all_settings'};
   const list = join(data_directory, 'current_logfiles');
   const text = await readFile(list, 'utf8').catch(({code}) => (code === 'ENOENT' ? '' : null));
@@ -50,8 +54,14 @@ async function currentLog(
   const path = formats
     .map(name => new RegExp(`^${name} (.+)$`, 'm').exec(text)?.[1])
     .find(each => each !== undefined);
-  return path === undefined ? {reason: 'logging_collector is off'} : resolve(data_directory, path);
+  if (path !== undefined) return resolve(data_directory, path);
+  return /\bstderr\b/.test(destination) && standard_error !== null && isFile.test(standard_error)
+    ? standard_error
+    : {reason: 'logging_collector is off, and its standard error leads to no file that poolctl may see'};
 }
+
+/** Neither a pipe nor a socket, as of systemd and containers, nor a terminal. */
+const isFile = /^\/(?!dev\/)/;
 
 /** The ones with every field first. */
 const formats = ['jsonlog', 'csvlog', 'stderr'];
@@ -67,12 +77,13 @@ function noLog(reason: string): ServerLog {
   };
 }
 
-type LogRow = {prefix: string; time_zone: string};
+type LogRow = {prefix: string; time_zone: string; destination: string};
 
 export const logSettingsQuery = serverQuery(
   'poolctl_log_settings',
   `
-SELECT /* poolctl */ current_setting('log_line_prefix') AS prefix, current_setting('log_timezone') AS time_zone`,
+SELECT /* poolctl */ current_setting('log_line_prefix') AS prefix, current_setting('log_timezone') AS time_zone,
+  current_setting('log_destination') AS destination`,
 );
 
 async function readTail(path: string): Promise<string> {

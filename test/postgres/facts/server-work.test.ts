@@ -14,7 +14,7 @@ import {
 } from '../../../source/postgres/facts/progress.ts';
 import {readServerIo} from '../../../source/postgres/facts/server-io.ts';
 import {readServerLog} from '../../../source/postgres/facts/server-log.ts';
-import {describeEachMajor, type OwnServer, startTestServer} from '../../helpers/server.ts';
+import {describeEachMajor, type OwnServer, shareTestServer, startTestServer} from '../../helpers/server.ts';
 import {createSnapshot} from '../../helpers/snapshot.ts';
 import {until, watch} from '../watching.ts';
 
@@ -278,5 +278,21 @@ describeEachMajor('what the server does', major => {
       problem: expect.stringContaining('--log FILE'),
     });
     await plain.close();
+  });
+
+  it('finds it where a server without a collector writes it: the file of its standard error', async () => {
+    const other = await shareTestServer({major});
+    const beside = await watch(other.url());
+    await other.query('SELECT 1 FROM no_such_table').catch(() => {});
+    const log = await until(async () => {
+      const read = await readServerLog(beside);
+      return (
+        read.errors.some(({sqlstate, message}) => sqlstate === '42P01' || /no_such_table/.test(message)) &&
+        read
+      );
+    });
+    expect(log).toMatchObject({file: expect.stringMatching(/\/postgres\.log$/), problem: null});
+    await beside.close();
+    await other.stop();
   });
 });

@@ -87,6 +87,12 @@ const knownMessages: readonly (readonly [RegExp, string])[] = [
   [/^terminating connection due to idle-in-transaction timeout/, '25P03'],
   [/^could not serialize access/, '40001'],
   [/^current transaction is aborted/, '25P02'],
+  [/^out of (?:shared )?memory$/, '53200'],
+  [/: No space left on device$/, '53100'],
+  [/^no partition of relation .+ found for row/, '23514'],
+  [/^database ".+" does not exist$/, '3D000'],
+  [/^no pg_hba\.conf entry for /, '28000'],
+  [/^role .+ is not permitted to log in$/, '28000'],
 ];
 
 export function sqlstateOf({sqlstate, message}: Pick<LogEntry, 'sqlstate' | 'message'>): string | null {
