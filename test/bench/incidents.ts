@@ -1,7 +1,8 @@
+import {delimiter} from 'node:path';
 import process from 'node:process';
 import {parseArgs} from 'node:util';
 import type {HealthyStory, Story} from '../../source/demo/stories/story.ts';
-import {isInstalled, knownMajors, type Major} from '../helpers/majors.ts';
+import {fetchServer, isInstalled, knownMajors, type Major, selectedMajors} from '../helpers/majors.ts';
 import {describeMoment, innocentsOffered, isRight, type Moment} from '../incidents/moment.ts';
 import {recordingOf, writeCure, writeRecording} from '../incidents/recordings.ts';
 import {isIncident, loadStories} from '../incidents/stories.ts';
@@ -20,6 +21,8 @@ Brings up each incident on a server of its own, assesses it once a second from t
 its cause is the first finding. Prints a row for each: how long that took, what stood first before, the innocent applications that
 any reading offered to end, and how long after the cure no finding was left. A healthy server is watched for ${healthy_s} s and must have no finding.
 Exits 1 if one of them is wrong. The table goes to stdout, progress to stderr. About a minute for each.
+
+POOLCTL_TEST_MAJORS=13,14 selects other major versions than the newest one, as in npm run test:matrix.
 
 --record also writes test/incidents/recordings/NAME.poolctl, which test/incidents/recordings.test.ts assesses: best done on a
 machine that has nothing else to do.`;
@@ -58,16 +61,29 @@ else await main(flags.only?.split(',') ?? null);
 
 async function main(only: string[] | null): Promise<void> {
   const stories = (await loadStories()).filter(({name}) => only === null || only.includes(name));
-  const major = await newestInstalled();
   let areRight = stories.length > 0;
-  process.stdout.write(`${tableLine(columns)}\n${tableLine(columns.map(() => '---'))}\n`);
-  for (const story of stories) {
-    process.stderr.write(`${story.name}\n`);
-    const row = await measure(story, major);
-    process.stdout.write(`${tableLine(cellsOf(row))}\n`);
-    areRight &&= !row.isWrong;
+  for (const major of await majorsToMeasure()) {
+    process.stdout.write(`\nPostgreSQL ${major}\n\n`);
+    process.stdout.write(`${tableLine(columns)}\n${tableLine(columns.map(() => '---'))}\n`);
+    for (const story of stories.filter(({since = 13}) => since <= major)) {
+      process.stderr.write(`${story.name}\n`);
+      const row = await measure(story, major).catch(error => failedRow(story, error));
+      process.stdout.write(`${tableLine(cellsOf(row))}\n`);
+      areRight &&= !row.isWrong;
+    }
   }
   process.exitCode = areRight ? 0 : 1;
+}
+
+async function majorsToMeasure(): Promise<Major[]> {
+  const selected = selectedMajors();
+  if (selected === null) return [await newestInstalled()];
+  for (const major of selected) {
+    if (await isInstalled(major)) continue;
+    // Where poolctl finds it like an installed one.
+    process.env.PATH = [process.env.PATH, await fetchServer(major)].join(delimiter);
+  }
+  return selected;
 }
 
 async function newestInstalled(): Promise<Major> {
@@ -86,6 +102,13 @@ async function measure(story: Story | HealthyStory, major: Major): Promise<Row> 
   } finally {
     await watched.end();
   }
+}
+
+/** A story that cannot be brought up does not end the others. */
+function failedRow({name}: HealthyStory, error: unknown): Row {
+  process.stderr.write(`${error}\n`);
+  const none = {right_s: null, place: null, before: [], innocents: [], quiet_s: null};
+  return {name, ...none, isWrong: true};
 }
 
 async function measureIncident(story: Story, watched: WatchedStory): Promise<Row> {

@@ -13,6 +13,8 @@ export type Story = {
   page: string;
   /** In addition to those of every story. */
   settings?: ServerSettings;
+  /** The oldest major version that has what it needs; 13 by default. */
+  since?: number;
   /** Roles, tables and rows, within a few seconds. */
   prepare(stage: Stage): Promise<void>;
   /** Begins the workload and its red herrings; resolves as soon as the harm is there. */
@@ -36,7 +38,7 @@ export type Story = {
 };
 
 /** A healthy but odd server: no finding may be critical or a warning. */
-export type HealthyStory = Pick<Story, 'name' | 'title' | 'settings' | 'prepare' | 'start'>;
+export type HealthyStory = Pick<Story, 'name' | 'title' | 'settings' | 'since' | 'prepare' | 'start'>;
 
 export type Login = {
   /** A role that `prepare` created with `stage.role`; default: the superuser. */

@@ -28,7 +28,7 @@ ALTER TABLE prices ENABLE REPLICA TRIGGER slow;`);
     const batch = await stage.connect({role: 'pricing', application_name: 'batch', database: 'source'});
     await batch.query('UPDATE prices SET cents = cents + 1 WHERE id <= 300');
     await stage.until(
-      "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type LIKE 'logical replication apply%' AND wait_event = 'PgSleep'",
+      "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type LIKE 'logical replication %worker' AND wait_event = 'PgSleep'",
     );
     await stage.sleep(3000);
     for (let index = 0; index < 5; index++) {
@@ -53,7 +53,7 @@ ALTER TABLE prices ENABLE REPLICA TRIGGER slow;`);
   async cure({admin}) {
     await admin.query('ALTER SUBSCRIPTION everything DISABLE');
     await admin.query(
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type LIKE 'logical replication apply%'",
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type LIKE 'logical replication %worker'",
     );
   },
   solution: [

@@ -38,7 +38,7 @@ GRANT ALL ON prices TO shop_app, dana, reports;`,
       );
     }
     await stage.until(
-      "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND backend_type LIKE 'logical replication apply%'",
+      "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND backend_type LIKE 'logical replication %worker'",
     );
   },
   first: {

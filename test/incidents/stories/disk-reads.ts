@@ -4,6 +4,7 @@ import type {Story} from '../../../source/demo/stories/story.ts';
 export const story: Story = {
   name: 'disk-reads',
   title: 'The load waits for the blocks that one statement reads',
+  since: 18,
   page: 'billing: totals take seconds since the release, CPU is not the limit.',
   settings: {
     shared_buffers: '2MB',
