@@ -27,6 +27,7 @@ const readers: Readers = {
   env_file: async (_, need) => (await import('../scan/application-files.ts')).readEnvFileAt(need),
   index_advice: async (connection, need) =>
     (await import('../postgres/facts/index-advice.ts')).readIndexAdvice(connection, need),
+  lock_table: async connection => (await import('../postgres/facts/lock-table.ts')).readLockTable(connection),
   maintenance: async connection =>
     (await import('../postgres/facts/maintenance.ts')).readMaintenance(connection),
   missing_partitions: async connection =>

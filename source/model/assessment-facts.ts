@@ -1,6 +1,7 @@
 import type {Pooler} from './pooler.ts';
 import type {Maintenance, SettingOverride} from './recipe-data.ts';
 import type {
+  LockTable,
   MissingPartition,
   Replication,
   SequenceUse,
@@ -31,5 +32,6 @@ export type AssessmentFacts = {
   pooler?: Pooler;
   /** Of a log that could be read. */
   server_log?: ServerLog;
+  lock_table?: LockTable;
   foreign_keys?: UncoveredForeignKey[];
 };

@@ -2,7 +2,14 @@ import type {Application, EnvFile, PoolerFile, PrismaSchema, PrismaSchemaNeed} f
 import type {Catalog} from './catalog.ts';
 import type {IndexAdvice, IndexAdviceNeed} from './index-advice.ts';
 import type {PoolerReading} from './pooler.ts';
-import type {MissingPartition, Replication, SequenceUse, ServerSettings, WriteState} from './server-facts.ts';
+import type {
+  LockTable,
+  MissingPartition,
+  Replication,
+  SequenceUse,
+  ServerSettings,
+  WriteState,
+} from './server-facts.ts';
 import type {ServerLog} from './server-work.ts';
 import type {Sql} from './step.ts';
 
@@ -32,6 +39,7 @@ export type RecipeData = {
   /** The PgBouncer in front of the server. */
   pooler?: PoolerReading;
   server_log?: ServerLog;
+  lock_table?: LockTable;
   /** The pool settings found in an application's folder. */
   application?: Application;
   env_file?: EnvFile;
@@ -61,6 +69,7 @@ export type DataRequirements = {
   replication?: true;
   pooler?: true;
   server_log?: true;
+  lock_table?: true;
   application?: {folder: string; variable?: string};
   env_file?: {path: string; variable: string};
   pooler_file?: {path: string};
@@ -133,6 +142,25 @@ export type Maintenance = {
   tables: TableUpkeep[];
   /** What holds back vacuum, oldest first. */
   xmin_holders: XminHolder[];
+  /** Of the tables, as the planner has them. Absent in recordings of earlier versions. */
+  table_facts?: TableFacts;
+};
+
+/** What of a table can make statements on it slow while they and its rows stay the same. */
+export type TableFacts = {
+  /** Larger tables that the planner knows nothing about: pg_upgrade and pg_restore leave them so. Only those that this role may read. */
+  without_statistics: {schema: string; name: string; rows: number}[];
+  /** Triggers that run for each row, the newest first. */
+  row_triggers: RowTrigger[];
+};
+
+export type RowTrigger = {
+  schema: string;
+  table: string;
+  name: string;
+  function: string;
+  /** `INSERT`, `UPDATE`, `DELETE`. */
+  events: string[];
 };
 
 export type TableUpkeep = {

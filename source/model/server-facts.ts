@@ -22,6 +22,16 @@ export type WriteState = {
   archive: {failed_count: number; last_failed_at: string | null; last_archived_at: string | null} | null;
 };
 
+/** The shared table of locks: what does not fit in fails (53200). */
+export type LockTable = {
+  /** Objects locked, without those of the fast path, which need no entry. */
+  used: number;
+  /** max_locks_per_transaction of each process and prepared transaction; the server has room for some more. */
+  capacity: number;
+  /** Who has most of them; pid null: a prepared transaction. Null without a lock. */
+  most: {pid: number | null; locks: number} | null;
+};
+
 /** The server's settings that are not at their built-in value, whatever sessions set for themselves. */
 export type ServerSettings = {
   /** When this connection's process last read the configuration files: at its first query after a reload. ISO 8601 UTC. */

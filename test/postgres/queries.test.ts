@@ -20,13 +20,18 @@ import {
   costlyStatementsQuery,
   hypopgQuery,
 } from '../../source/postgres/facts/index-advice.ts';
+import {lockTableQuery} from '../../source/postgres/facts/lock-table.ts';
 import {
   advisoryLocksQuery,
   preparedTransactionsQuery,
   sessionFactsQuery,
   tableHoldersQuery,
 } from '../../source/postgres/facts/locks.ts';
-import {tableUpkeepQuery, xminHoldersQuery} from '../../source/postgres/facts/maintenance.ts';
+import {
+  tableFactsQuery,
+  tableUpkeepQuery,
+  xminHoldersQuery,
+} from '../../source/postgres/facts/maintenance.ts';
 import {
   migrationHoldersQuery,
   migrationUseQuery,
@@ -123,6 +128,8 @@ const serverQueries: [Query, unknown[]][] = [
   [systemIdentifierQuery, []],
   [statementStatisticsQuery, []],
   [tableUpkeepQuery, []],
+  [tableFactsQuery, []],
+  [lockTableQuery, []],
   [xminHoldersQuery, []],
   [walQuery, []],
   [walFilesQuery, []],

@@ -19,6 +19,7 @@ export const assessmentRequires: DataRequirements = {
   replication: true,
   pooler: true,
   server_log: true,
+  lock_table: true,
 };
 
 /** Harms that are found in these facts, or explained by them. */
@@ -47,6 +48,7 @@ export function assessmentFacts(data: RecipeData): AssessmentFacts {
     replication,
     pooler,
     server_log,
+    lock_table,
   } = data;
   return {
     ...(maintenance && {maintenance: worstOf(maintenance)}),
@@ -59,6 +61,7 @@ export function assessmentFacts(data: RecipeData): AssessmentFacts {
     ...(missing_partitions && {missing_partitions: missing_partitions.slice(0, mostFacts)}),
     ...(replication && {replication}),
     ...(pooler?.pooler && {pooler: pooler.pooler}),
+    ...(lock_table && {lock_table}),
     ...(server_log && server_log.file !== null && {server_log}),
   };
 }
@@ -72,13 +75,13 @@ function refusedRoles({roles}: RoleSettings): Pick<AssessmentFacts, 'refused_rol
   return refused.length === 0 ? {} : {refused_roles: refused};
 }
 
-function worstOf({tables, xmin_holders}: Maintenance): Maintenance {
+function worstOf({tables, ...others}: Maintenance): Maintenance {
   const worst = [...tables].sort(
     (a, b) =>
       Math.max(b.dead_rows, b.rows_changed_since_analyze) -
       Math.max(a.dead_rows, a.rows_changed_since_analyze),
   );
-  return {tables: worst.slice(0, mostFacts), xmin_holders};
+  return {tables: worst.slice(0, mostFacts), ...others};
 }
 
 /** On larger tables only; the largest first. */

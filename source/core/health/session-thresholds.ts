@@ -110,6 +110,20 @@ export const sessionThresholds = {
       'statement_timeout, lock_timeout or transaction_timeout of a role or database whose statements fail; a longer one is not taken for the cause.',
     source: 'pg_db_role_setting',
   },
+  slow_reader_ratio: {
+    unit: 'ratio',
+    warning: 0.7,
+    meaning:
+      "Share of an application's active sessions that wait for their client to read, in the assessed time.",
+    source: 'pg_stat_activity.wait_event (ClientWrite)',
+  },
+  lone_statement_sessions: {
+    unit: 'count',
+    warning: 0.7,
+    meaning:
+      'Sessions that run one statement which reads a table to its end for few rows, on average: fewer than one session is idle in between.',
+    source: 'pg_stat_statements',
+  },
   outside_call_ms: {
     unit: 'ms',
     warning: 1000,

@@ -214,6 +214,13 @@ export const thresholds = {
       'Transaction ids, or multixacts, left until the server refuses writes; less is worse. PostgreSQL itself warns from 40 million on.',
     source: 'pg_database.datfrozenxid, pg_database.datminmxid',
   },
+  lock_table_ratio: {
+    unit: 'ratio',
+    warning: 0.8,
+    critical: 0.95,
+    meaning: 'Share of the shared table of locks in use; a lock that finds no room fails (53200).',
+    source: 'pg_locks, max_locks_per_transaction',
+  },
   exclusive_lock_ms: {
     unit: 'ms',
     warning: 10_000,

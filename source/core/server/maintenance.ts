@@ -80,12 +80,15 @@ export function holderOf(
   );
 }
 
-/** A transaction older than the threshold, a slot, a standby; the oldest first. */
+/** A transaction older than the threshold, a slot, a standby; the oldest first. A prepared one is meant for a moment. */
 export function lasting(holders: readonly XminHolder[]): XminHolder[] {
-  return holders.filter(({kind, age_ms}) =>
+  const {open_transaction_ms, longest_idle_in_transaction_ms} = thresholds;
+  return holders.filter(({kind, age_ms}) => {
     // The age of a hidden session is not known; a slot or a standby has none.
-    age_ms === null ? kind !== 'backend' : age_ms >= thresholds.open_transaction_ms.warning,
-  );
+    if (age_ms === null) return kind !== 'backend';
+    const least = kind === 'prepared transaction' ? longest_idle_in_transaction_ms : open_transaction_ms;
+    return age_ms >= least.warning;
+  });
 }
 
 /** Advises how to end what holds vacuum back, or to run VACUUM. */

@@ -1,6 +1,8 @@
+import {mostFacts} from '../../core/assessment/facts.ts';
+import {thresholds} from '../../core/health/thresholds.ts';
 import {applicationNameSql} from '../../core/pool/reported-pool.ts';
 import {redactSecrets} from '../../core/text/redact.ts';
-import type {Maintenance, TableUpkeep, XminHolder} from '../../model/recipe-data.ts';
+import type {Maintenance, TableFacts, TableUpkeep, XminHolder} from '../../model/recipe-data.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, serverQuery, userSchema} from '../queries/query.ts';
 
@@ -9,11 +11,17 @@ export async function readMaintenance({
   client,
   server_version_num,
 }: Pick<Connection, 'client' | 'server_version_num'>): Promise<Maintenance> {
-  const [tables, holders] = await Promise.all([
+  const [tables, holders, facts] = await Promise.all([
     client.query<TableUpkeep>({text: pickVariant(tableUpkeepQuery, server_version_num).text}),
     client.query<XminHolder>({text: pickVariant(xminHoldersQuery, server_version_num).text}),
+    client.query<TableFacts>({text: pickVariant(tableFactsQuery, server_version_num).text}),
   ]);
-  return {tables: tables.rows, xmin_holders: holders.rows.map(withoutSecrets)};
+  const [table_facts] = facts.rows;
+  return {
+    tables: tables.rows,
+    xmin_holders: holders.rows.map(withoutSecrets),
+    ...(table_facts && {table_facts}),
+  };
 }
 
 /** The description contains names that a session chose. */
@@ -91,4 +99,29 @@ FROM (
 WHERE h.xmin_age IS NOT NULL
 ORDER BY h.xmin_age DESC, h.kind, h.name
 LIMIT 5`,
+);
+
+/**
+ * - pg_stats shows a role the statistics of what it may read; a column of a table that was never analyzed has none.
+ * - tgtype (pg_trigger.h): 1 for each row, 4 INSERT, 8 DELETE, 16 UPDATE. Those of foreign keys are internal.
+ */
+export const tableFactsQuery = serverQuery(
+  'poolctl_table_facts',
+  `
+SELECT /* poolctl */
+  coalesce((SELECT json_agg(t) FROM (
+    SELECT n.nspname AS schema, c.relname AS name, c.reltuples::int8 AS rows
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND c.reltuples >= ${thresholds.unindexed_table_rows.warning}
+      AND ${userSchema('n.nspname')} AND has_table_privilege(c.oid, 'SELECT')
+      AND NOT EXISTS (SELECT FROM pg_stats s WHERE s.schemaname = n.nspname AND s.tablename = c.relname)
+    ORDER BY c.reltuples DESC LIMIT ${mostFacts}) t), '[]') AS without_statistics,
+  coalesce((SELECT json_agg(t) FROM (
+    SELECT n.nspname AS schema, c.relname AS "table", g.tgname AS name, p.proname AS function,
+      array_remove(ARRAY[CASE WHEN g.tgtype & 4 > 0 THEN 'INSERT' END, CASE WHEN g.tgtype & 16 > 0 THEN 'UPDATE' END,
+        CASE WHEN g.tgtype & 8 > 0 THEN 'DELETE' END], NULL) AS events
+    FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_proc p ON p.oid = g.tgfoid
+    WHERE NOT g.tgisinternal AND g.tgenabled IN ('O', 'A') AND g.tgtype & 1 > 0
+    ORDER BY g.oid DESC LIMIT ${mostFacts}) t), '[]') AS row_triggers`,
 );

@@ -2,6 +2,7 @@ import {chown, stat, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
+import {readLockTable} from '../../../source/postgres/facts/lock-table.ts';
 import {readMissingPartitions} from '../../../source/postgres/facts/partitions.ts';
 import {readReplication} from '../../../source/postgres/facts/replication.ts';
 import {readRoleSettings} from '../../../source/postgres/facts/roles.ts';
@@ -71,6 +72,20 @@ describeEachMajor('facts of the server', major => {
     });
     await unprivileged.close();
     await server.query('ALTER SYSTEM RESET default_transaction_read_only');
+  });
+
+  it('says how full the table of locks is, and who has most of it', async () => {
+    const client = await server.connect();
+    await client.query('BEGIN; SELECT pg_advisory_xact_lock(n) FROM generate_series(1, 300) n');
+    const lock_table = await readLockTable(connection);
+    const [own] = (await client.query<{pid: number}>('SELECT pg_backend_pid() AS pid')).rows;
+    expect(lock_table.most?.pid).toBe(own?.pid);
+    expect(lock_table.most?.locks).toBeGreaterThanOrEqual(300);
+    expect(lock_table.used).toBeGreaterThanOrEqual(300);
+    // 64 for each of 100 connections, and of some other processes.
+    expect(lock_table.capacity).toBeGreaterThan(64 * 100);
+    expect(lock_table.capacity).toBeLessThan(64 * 200);
+    await client.query('ROLLBACK');
   });
 
   it('reports an archive command that fails', async () => {

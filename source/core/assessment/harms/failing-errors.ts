@@ -3,7 +3,7 @@ import {groupBy} from '../../group-by.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {describeWhere, effectiveOverride} from '../../roles/role-settings.ts';
 import {counted} from '../../text/format.ts';
-import type {Context} from '../context.ts';
+import {type Context, poolSubject} from '../context.ts';
 import {changedTable} from '../locked-object.ts';
 import {writingStatement} from '../writing-statement.ts';
 import {
@@ -24,6 +24,7 @@ import {
 } from './failing-part.ts';
 import {recentOf, type UncountedStatement} from './failing-signs.ts';
 import {nameError, type RecentError, recentErrors} from './logged.ts';
+import {resetActs, settingSubject} from './settings.ts';
 
 /** Errors whose kind the server's views do not show: its log does, if it can be read. */
 export function unknownErrors(failure: Failure): Finding[] {
@@ -60,7 +61,8 @@ export function serializationFailures(failure: Failure): Finding[] {
     rollbacks.ratio >= rollback_ratio.warning &&
     (aborted.size > 0 || (rollbacks.unasked_per_second ?? 0) >= rollbacks_per_second.warning);
   // Where the log has what fails, it names it.
-  if (!isFailing || loggedErrors(failure).length > 0) return [];
+  const [logged] = loggedErrors(failure);
+  if (!isFailing || (logged !== undefined && logged.sqlstate !== '40001')) return [];
   const pools = [...workingPools(failure), ...poolsOfKeys(aborted)];
   const strict = distinct(pools).flatMap(pool => {
     const how = isolationOf(pool, failure);
@@ -81,6 +83,7 @@ export function serializationFailures(failure: Failure): Finding[] {
       confidence: 'likely',
       reasons: [
         ...signsOf(failure),
+        ...(logged === undefined ? [] : [nameError(logged)]),
         'A SERIALIZABLE or REPEATABLE READ transaction fails (40001) when another has changed what it read or writes. The error itself is in the server log only.',
       ],
       acts: [
@@ -174,17 +177,22 @@ function loggedFinding(failure: Failure, logged: readonly RecentError[]): Findin
   const {sqlstate, message, statement} = most;
   const alike = logged.filter(each => each.sqlstate === sqlstate);
   const pools = distinct(alike.flatMap(({pool}) => pool ?? []));
+  const path = notFound.test(sqlstate ?? '') ? searchPathOf(pools[0], failure) : null;
   return {
     ...failing(failure, pools),
-    recipe: 'failing-statement',
+    recipe: path?.acts[0]?.recipe ?? 'failing-statement',
+    ...(path?.acts[0]?.recipe && {params: path.acts[0].params}),
     severity: severityOf(failure),
-    summary: `${namesOf(pools) || `database ${failure.rollbacks.datname}`}: ${rateOf(failure)}; ${nameError(most)}`,
+    summary: `${namesOf(pools) || `database ${failure.rollbacks.datname}`}: ${rateOf(failure)}; ${nameError(most)}${path === null ? '' : `: search_path = ${path.override.value} is set for ${describeWhere(path.override)}`}`,
     evidence: {...evidenceOf(failure), sqlstate, message, ...(statement !== null && {statement})},
-    cause: 'failing-statement',
-    explains: [databaseSubject(failure)],
+    cause: path === null ? 'failing-statement' : 'search-path',
+    explains: [
+      databaseSubject(failure),
+      ...(path === null ? [] : [settingSubject(path.override), ...pools.map(poolSubject)]),
+    ],
     confidence: 'likely',
     reasons: [...signsOf(failure), ...logged.slice(0, mostNamed).map(nameError)],
-    acts: [
+    acts: path?.acts ?? [
       advice(`mend what fails with ${sqlstate ?? message} in ${namesOf(pools) || 'the application'}`, {
         frees: null,
         costs: 'a change of the application; ending sessions would not help',
@@ -194,6 +202,23 @@ function loggedFinding(failure: Failure, logged: readonly RecentError[]): Findin
 }
 
 const mostNamed = 5;
+
+/** An unknown table, column, function or schema. */
+const notFound = /^(?:42P01|42703|42883|3F000)$/;
+
+/** What ALTER ROLE or ALTER DATABASE ... SET search_path makes statements of an application look past. */
+function searchPathOf(pool: Pool | undefined, {rollbacks: {datname}, context}: Failure) {
+  if (pool === undefined) return null;
+  const {application_name, usename: role} = pool;
+  const overrides = context.facts.setting_overrides ?? [];
+  const override = effectiveOverride(overrides, {role, database: datname, name: 'search_path'});
+  if (override === null) return null;
+  const held = context.snapshot.backends.filter(
+    each => each.datname === datname && each.usename === role && each.application_name === application_name,
+  );
+  const after = override.set_at ?? null;
+  return {override, acts: resetActs({override, held, application_name, after}, 'find their tables again')};
+}
 
 function severityOf({rollbacks}: Failure): Severity {
   return rollbacks.ratio >= thresholds.rollback_ratio.critical ? 'critical' : 'warning';

@@ -8,6 +8,7 @@ import {poolName, sessionsByPool} from '../context.ts';
 import {poolIn, poolKey} from '../sample.ts';
 import {databaseSubject, evidenceOf, type Failure, failing, rateOf, signsOf} from './failing-part.ts';
 import {recentOf} from './failing-signs.ts';
+import {recentErrors} from './logged.ts';
 import {resetActs, settingSubject} from './settings.ts';
 
 /** Statements and sessions that a setting of their role or database makes fail: a timeout of a moment. */
@@ -37,7 +38,8 @@ export function roleSettings(failure: Failure): Finding[] {
         works: 'wait inside a transaction as long as they need',
       });
     const timeout = timeoutNames.flatMap(name => override(name) ?? []).find(({value}) => isShort(value));
-    if (timeout === undefined || part.sessions.length === 0 || !hasFailed(pool, failure)) return [];
+    if (timeout === undefined || part.sessions.length === 0) return [];
+    if (!hasFailed(pool, failure) && !isLogged(pool, sqlstates[timeout.name], failure)) return [];
     return findingOf(part, {
       override: timeout,
       text: `statements of ${poolName(pool)} are cancelled (${sqlstates[timeout.name]})`,
@@ -86,6 +88,19 @@ function areEnded({failure, pool, sessions}: Part, value: string): boolean {
 
 /** Of a session whose end is under way. */
 const overdue_ms = 1000;
+
+/** The server's log has them, or sessions have no query id (before PG14), by which a statement that fails is known otherwise. */
+function isLogged(
+  {application_name, usename, datname}: PoolSample,
+  code: string | undefined,
+  {context}: Failure,
+) {
+  if (context.snapshot.backends.every(({query_id}) => query_id === null)) return true;
+  return recentErrors(context, datname).some(
+    ({sqlstate, pool}) =>
+      sqlstate === code && pool?.application_name === application_name && pool.usename === usename,
+  );
+}
 
 /** There is a sign of its errors: a statement that never completed, or aborted transactions. */
 function hasFailed(

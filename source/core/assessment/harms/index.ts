@@ -7,6 +7,7 @@ import {examineUnplanned} from './failing-unplanned.ts';
 import {examineForeignKeys} from './foreign-key.ts';
 import {examineHorizon} from './horizon.ts';
 import {examineInstances} from './instances.ts';
+import {examineLockTable} from './lock-table.ts';
 import {examineLogins} from './logins.ts';
 import {examineLongStatements} from './long-statements.ts';
 import {examineLwlocks} from './lwlocks.ts';
@@ -33,6 +34,7 @@ export const examinations: readonly Examine[] = [
   examineLongStatements,
   examineLwlocks,
   examineWrites,
+  examineLockTable,
   examineStandby,
   examineSlots,
   examinePools,

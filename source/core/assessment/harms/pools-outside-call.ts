@@ -23,13 +23,14 @@ export function outsideCall(context: Context, history: PoolHistory): Finding | n
   const {average_ms, ended, spans} = parked;
   const busy = busyReadings(history);
   const after = commonStatement(context, history, spans);
+  if (isWorker(history)) return null;
   const seconds = `${(average_ms / 1000).toFixed(1)} s`;
   const advised_ms = 2 * average_ms;
   return {
     recipe: 'outside-call',
     severity: 'warning',
     subject: poolSubjectIn(context, last),
-    summary: `${poolName(last)} waits for something else inside its transactions: all ${last.sessions} sessions in transaction in ${busy} of ${history.samples.length} readings, on average ${seconds} idle${after === null ? '' : ` after ${after.text}`}`,
+    summary: `${poolName(last)} waits for something else inside its transactions: ${last.sessions === 1 ? 'its one session' : `all ${last.sessions} sessions`} in transaction in ${busy} of ${history.samples.length} readings, on average ${seconds} idle${after === null ? '' : ` after ${after.text}`}`,
     evidence: {
       application_name: last.application_name,
       usename: last.usename,
@@ -74,6 +75,14 @@ export function outsideCall(context: Context, history: PoolHistory): Finding | n
       timeoutAct(last, advised_ms),
     ],
   };
+}
+
+/** One that takes jobs of a queue one by one, and keeps each locked while it works on it: it is made so. */
+function isWorker({last, sessions}: PoolHistory): boolean {
+  return (
+    last.sessions < thresholds.pool_sessions.warning &&
+    sessions.some(({query}) => /\bfor\s+(?:no\s+key\s+)?update\b/i.test(query ?? ''))
+  );
 }
 
 type Parked = {average_ms: number; ended: number; spans: ReturnType<typeof idleSpans>};

@@ -30,6 +30,18 @@ export function isBusyPool(history: PoolHistory): boolean {
   );
 }
 
+/** The same of one or two sessions, which are often no pool: more has to be seen. */
+export function isBusySmallPool(history: PoolHistory): boolean {
+  const {last, samples} = history;
+  return (
+    last.sessions < thresholds.pool_sessions.warning &&
+    samples.length >= 2 * leastReadings &&
+    busyReadings(history) >= samples.length * smallBusyShare
+  );
+}
+
+const smallBusyShare = 0.9;
+
 /** It has a session that recipes leave alone: a dump, a migration. */
 export function isProtected({snapshot}: Context, {sessions}: PoolHistory): boolean {
   return sessions.some(backend => protectionOf(backend, snapshot, false) !== null);

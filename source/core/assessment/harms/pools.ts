@@ -3,16 +3,19 @@ import type {Finding} from '../../../model/recipe.ts';
 import {type Context, type PoolHistory, poolHistories} from '../context.ts';
 import {leakFindings} from './pools-leaks.ts';
 import {outsideCall} from './pools-outside-call.ts';
-import {isBusyPool, isProtected} from './pools-readings.ts';
+import {isBusyPool, isBusySmallPool, isProtected} from './pools-readings.ts';
 import {saturatedPool} from './pools-saturated.ts';
+import {slowReaders} from './pools-slow-readers.ts';
 
 /** Applications whose sessions are all busy or all in transaction, and what keeps them so. */
 export function examinePools(context: Context): Finding[] {
   const full = fullPools(context);
   const busy = full.filter(isBusyPool);
   const saturated = full.flatMap(history => {
-    const outside = busy.includes(history) ? outsideCall(context, history) : null;
-    return outside ?? saturatedPool(context, history) ?? [];
+    const isBusy = busy.includes(history);
+    const outside = isBusy || isBusySmallPool(history) ? outsideCall(context, history) : null;
+    const unread = isBusy ? slowReaders(context, history) : null;
+    return outside ?? unread ?? saturatedPool(context, history) ?? [];
   });
   return [...saturated, ...leakFindings(context, busy)];
 }

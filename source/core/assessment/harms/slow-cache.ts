@@ -15,7 +15,7 @@ export type ColdCache = {
 };
 
 /**
- * A statement that is slower because it reads many more blocks from outside shared buffers for each call: its plan touches more,
+ * A statement that is slower because it reads many more blocks for each call, mostly from outside shared buffers: its plan touches more,
  * the server was restarted, or others push out what it needs. null if that is not so, or not known.
  */
 export function coldCache(history: StatementHistory, {target, at}: Snapshot): ColdCache | null {
@@ -33,8 +33,10 @@ export function coldCache(history: StatementHistory, {target, at}: Snapshot): Co
   const readBefore = Math.max(0, shared_blks_read - read * calls) / before_calls;
   const hitBefore = Math.max(0, shared_blks_hit - hit * calls) / before_calls;
   const times = thresholds.slower_than_before_times.warning;
-  if (read < leastReadBlocks || read < readBefore * times || mean_ms < mean_before_ms * times) return null;
-  const isPlan = read + hit >= (readBefore + hitBefore) * times;
+  if (mean_ms < mean_before_ms * times) return null;
+  const isPlan = read + hit >= Math.max(leastReadBlocks, (readBefore + hitBefore) * times);
+  const isCold = read >= Math.max(leastReadBlocks, readBefore * times);
+  if (!isPlan && !isCold) return null;
   const started_at = target.server?.started_at ?? null;
   const up_ms = started_at === null ? Infinity : Date.parse(at) - Date.parse(started_at);
   const isRestarted = up_ms < warmUpMs;
@@ -46,7 +48,9 @@ export function coldCache(history: StatementHistory, {target, at}: Snapshot): Co
   const size = (blocks: number) => formatBytes(blocks * blockBytes);
   return {
     isPlan,
-    text: `it reads ${size(read)} a call from outside shared buffers, much more than before; ${why}`,
+    text: isCold
+      ? `it reads ${size(read)} a call from outside shared buffers, much more than before; ${why}`
+      : `${why}: ${formatCount(Math.round(read + hit))} a call, ${formatCount(Math.round(readBefore + hitBefore))} before`,
     reason: `A call touches ${formatCount(Math.round(read + hit))} blocks.`,
     advice: isRestarted
       ? 'wait, or warm the tables that it reads (pg_prewarm)'

@@ -27,8 +27,9 @@ import {
   planAdvice,
   type Slow,
 } from './slow-finding.ts';
+import {deadRows, noStatistics, scansForFew, slowTrigger} from './slow-tables.ts';
 
-const {slow_active_sessions, slow_share_ratio} = thresholds;
+const {slow_active_sessions, slow_share_ratio, lone_statement_sessions} = thresholds;
 
 /**
  * Harm: one statement of an application takes most of the server's time, in several sessions at once. Explained by stale
@@ -45,19 +46,36 @@ export function examineSlow(context: Context): Finding[] {
     heaviest.calls >= leastCalls &&
     Math.min(heaviest.active, activeLately(context, heaviest)) >= slow_active_sessions.warning &&
     share >= slow_share_ratio.warning;
-  if (!isHeavy) return spillsBelow(histories);
-  if (isMostlyWaiting(heaviest, context)) return [];
   const slow = {history: heaviest, share};
+  if (!isHeavy) {
+    const scan = isBusyAlone(slow, context) ? scansForFew(slow, context) : null;
+    return scan === null ? spillsBelow(histories) : [scan];
+  }
+  if (isMostlyWaiting(heaviest, context)) return [];
   return [
-    staleStatistics(slow, context) ??
+    deadRows(slow, context) ??
+      staleStatistics(slow, context) ??
+      noStatistics(slow, context) ??
       spills(slow, context) ??
+      slowTrigger(slow, context) ??
       readsMore(slow, context) ??
+      scansForFew(slow, context) ??
       readsFromDisk(slow, context) ??
       slower(slow, context),
   ].flatMap(finding => finding ?? []);
 }
 
 const leastCalls = 5;
+
+/** One client that runs it again and again, and does nothing else. */
+function isBusyAlone({history, share}: Slow, context: Context): boolean {
+  const active = Math.min(history.active, activeLately(context, history));
+  return (
+    history.calls >= leastCalls &&
+    share >= slow_share_ratio.warning &&
+    active >= lone_statement_sessions.warning
+  );
+}
 
 /** Sessions that run it wait for locks, now or until lately: another examination's harm. */
 function isMostlyWaiting(

@@ -117,14 +117,15 @@ export function explainTurns(waited: string, {samples, snapshot}: Context): Expl
   const who = `${waiting} of ${counted(pool.sessions, 'session')} of ${poolName(pool)}`;
   const readings = recent.length === 1 ? '' : ` in ${byReading.length} of ${recent.length} readings`;
   const isRow = rowLocks.includes(last.locktype);
+  const isQueueTable = isRow && takesFirst(last.query_id, snapshot);
   const {table, what, condition} = isRow
     ? rowOf(object, last, seen)
     : {table: null, what: object, condition: null};
   return {
     cause: isRow ? 'hot-row' : 'hot-lock',
     subject: isRow ? `relation:${table}/row` : `lock:${object}`,
-    summary: `${who} queue for ${what}${readings}; the holder changes${timing(last.query_id, {samples, snapshot})}`,
-    acts: isRow ? rowActs : [lockAct(object)],
+    summary: `${who} queue for ${what}${readings}${isQueueTable ? ': each takes the first with FOR UPDATE, without SKIP LOCKED' : ''}; the holder changes${timing(last.query_id, {samples, snapshot})}`,
+    acts: isQueueTable ? [skipLocked, ...rowActs] : isRow ? [...rowActs, skipLocked] : [lockAct(object)],
     confidence: 'likely',
     reasons: [
       turnsOf(last, isRow ? 'row' : 'lock'),
@@ -162,11 +163,18 @@ const rowActs: Act[] = [
     'spread the row: one counter row per shard, summed when read; or insert events and add them up later',
     'A change of the schema and the application.',
   ),
-  advice(
-    'for a queue table: SELECT ... FOR UPDATE SKIP LOCKED',
-    'Only if any row will do, not one in particular.',
-  ),
 ];
+
+const skipLocked = advice(
+  'for a queue table: SELECT ... FOR UPDATE SKIP LOCKED',
+  'Only if any row will do, not one in particular.',
+);
+
+/** Whether they take the first row of a queue as all others do, and wait for it. */
+function takesFirst(query_id: string | null, {backends}: Context['snapshot']): boolean {
+  const query = backends.find(each => query_id !== null && each.query_id === query_id)?.query ?? '';
+  return /\blimit\b[^;]*\bfor\s+(?:no\s+key\s+)?update\b(?!.*\b(?:skip\s+locked|nowait)\b)/is.test(query);
+}
 
 function turnsOf({longest_ms, held_ms, roots}: WaitSample, what: string): string {
   const seen =

@@ -37,7 +37,9 @@ export function slotFindings(slot: ReplicationSlot, context: Context): Finding[]
   const {name, kind, is_active, retained_bytes, safe_wal_bytes, wal_status} = slot;
   const until_ms = untilLostMs(slot, context);
   const end = isNearLoss(slot)
-    ? `loses what it needs in ${formatBytes(Math.max(0, safe_wal_bytes ?? 0))}${until_ms === null ? '' : ` (${inTime(until_ms)})`}`
+    ? (safe_wal_bytes ?? 0) <= 0
+      ? 'loses what it needs at the next checkpoint'
+      : `loses what it needs in ${formatBytes(safe_wal_bytes)}${until_ms === null ? '' : ` (${inTime(until_ms)})`}`
     : 'goes on until the disk is full';
   return [
     {

@@ -1,0 +1,113 @@
+import type {Act, Finding} from '../../../model/recipe.ts';
+import type {LockTable} from '../../../model/server-facts.ts';
+import type {Backend} from '../../../model/snapshot.ts';
+import {thresholds} from '../../health/thresholds.ts';
+import {protectionOf, subjectOf} from '../../sessions/protection.ts';
+import {isActive} from '../../sessions/session.ts';
+import {counted, formatAge, formatCount, formatRatio} from '../../text/format.ts';
+import {type Context, poolName, poolSubject} from '../context.ts';
+import {advice} from './failing-part.ts';
+import {rollbacksOf} from './failing-signs.ts';
+
+/**
+ * The shared table of locks is full: statements that need one more fail with "out of shared memory" (53200), whatever memory the machine
+ * has. One transaction that reads very many tables or partitions fills it.
+ */
+export function examineLockTable(context: Context): Finding[] {
+  const table = context.facts.lock_table;
+  if (table === undefined || ratioOf(table) < thresholds.lock_table_ratio.warning) return [];
+  const {snapshot} = context;
+  const isCritical = ratioOf(table) >= thresholds.lock_table_ratio.critical;
+  const failing = isCritical
+    ? rollbacksOf(context).filter(
+        ({unasked_per_second, per_second}) =>
+          (unasked_per_second ?? per_second) >= thresholds.rollbacks_per_second.warning,
+      )
+    : [];
+  const holder = snapshot.backends.find(({pid}) => pid === table.most?.pid);
+  const rate = failing.reduce((sum, {per_second}) => sum + per_second, 0);
+  const acts = [...(holder === undefined ? [] : releaseActs(holder, context)), ...settingActs(table)];
+  return [
+    {
+      recipe: acts[0]?.recipe ?? 'lock-table-full',
+      ...(acts[0]?.recipe && {params: acts[0].params}),
+      severity: isCritical ? 'critical' : 'warning',
+      subject: 'server/lock-table',
+      summary: `the table of locks is ${failing.length > 0 ? 'full' : `${formatRatio(Math.min(1, ratioOf(table)), 0)} full`}: ${describeMost(table, holder)}; ${failing.length > 0 ? `statements fail (53200), ${Math.round(rate)} rollbacks a second` : `statements that need more fail (53200)`}`,
+      evidence: {
+        locks: table.used,
+        capacity: table.capacity,
+        most_locks: table.most?.locks ?? null,
+        ...(holder !== undefined && {pid: holder.pid}),
+      },
+      harm: {
+        kind: failing.length > 0 ? 'failing' : 'soon',
+        sessions: failing.length > 0 ? snapshot.backends.filter(isActive).length : 0,
+        share: Math.max(0.5, ...failing.map(({share}) => share)),
+        since: failing[0]?.since ?? null,
+      },
+      cause: 'lock-table-full',
+      explains: [
+        ...failing.map(({datname}) => `database:${datname}/rollbacks`),
+        ...(holder === undefined ? [] : [subjectOf(holder.pid), poolSubject(holder)]),
+      ],
+      confidence: failing.length > 0 ? 'likely' : 'certain',
+      reasons: [
+        `${formatCount(table.used)} objects are locked; there is room for about ${formatCount(table.capacity)}: max_locks_per_transaction for each process and prepared transaction, for all of them together.`,
+        'A transaction keeps each lock to its end, one for every table, partition and index that it reads.',
+        'The message "out of shared memory" (53200) is of this table, not of the memory of the machine.',
+      ],
+      acts,
+    },
+  ];
+}
+
+function ratioOf({used, capacity}: LockTable): number {
+  return used / capacity;
+}
+
+function describeMost({used, most}: LockTable, holder: Backend | undefined): string {
+  if (most === null) return `${formatCount(used)} locks`;
+  const who =
+    holder !== undefined
+      ? poolName(holder)
+      : most.pid === null
+        ? 'a prepared transaction'
+        : `session ${most.pid}`;
+  return `${who} has ${formatCount(most.locks)} of its ${formatCount(used)} locks in one transaction${holder === undefined ? '' : ` (${formatAge(holder.xact_age_ms)})`}`;
+}
+
+function releaseActs(holder: Backend, {snapshot}: Context): Act[] {
+  const protection = protectionOf(holder, snapshot, false);
+  const who = poolName(holder);
+  if (protection !== null)
+    return [
+      advice(`wait until ${who} is done (${protection.reason})`, {
+        frees: null,
+        costs: 'until then statements fail',
+      }),
+    ];
+  const isIdle = !isActive(holder);
+  return [
+    {
+      recipe: isIdle ? 'terminate-sessions' : 'cancel-statements',
+      params: {pid: String(holder.pid)},
+      title: isIdle ? `end the session of ${who}` : `cancel the statement of ${who}`,
+      frees: 'its locks, at once',
+      costs: 'its transaction is rolled back',
+    },
+  ];
+}
+
+function settingActs({capacity}: LockTable): Act[] {
+  return [
+    advice('let it read fewer tables in one transaction: commit after each, or name the partition key', {
+      frees: null,
+      costs: 'a change of the application',
+    }),
+    advice(`raise max_locks_per_transaction, for more than ${counted(capacity, 'lock')}`, {
+      frees: null,
+      costs: 'a restart, and some shared memory',
+    }),
+  ];
+}
