@@ -11,7 +11,7 @@ import {fetchedRelease, fetchRelease, type OtherRelease} from './other-release.t
 /** Every major version that poolctl reads and that has binaries in the npm registry. */
 export const knownMajors = [18, 17, 16, 15, 14, 13] as const;
 /** A major version that only Debian has, as a release candidate: tests run on it where `POOLCTL_TEST_MAJORS` names it. */
-export const nextMajor = 19;
+const nextMajor = 19;
 export type Major = (typeof knownMajors)[number] | typeof nextMajor;
 
 const nextRelease: OtherRelease = {
