@@ -240,14 +240,20 @@ function needsServer({watch, preflight}: RolloutStage): boolean {
   return watch !== null || preflight !== undefined;
 }
 
-/** Passes events on. Throws AbortError (exit 6) at the first snapshot of another server. */
+/**
+ * Passes events on from the first snapshot that names its server: the very first of a connection does not, and would be
+ * taken for this stage's. Throws AbortError (exit 6) at the first of another server.
+ */
 async function* requireServerOf(
   stage: RolloutStage,
   server: ServerIdentity | null,
   events: AsyncIterable<SampleEvent>,
 ): AsyncGenerator<SampleEvent> {
   for await (const event of events) {
-    if (event.kind === 'snapshot') requireServer(stage, server, event.snapshot.target.server);
+    if (event.kind === 'snapshot') {
+      if (server !== null && event.snapshot.target.server === undefined) continue;
+      requireServer(stage, server, event.snapshot.target.server);
+    }
     yield event;
   }
 }
