@@ -30,7 +30,7 @@ stages:
   - name: all
     promote: touch begun; while [ ! -e go ]; do sleep 0.05; done; echo promoted >> done
     rollback: echo back >> done
-    watch: 1s
+    watch: 5s
 `,
     );
     const url = urlOf(proxy.addressOf(first), 'oncall');
