@@ -105,7 +105,7 @@ export const usage = {
     against: {
       type: 'string',
       value: 'NAME',
-      help: 'With --application and --for: compare it with this one, as a canary with the stable version',
+      help: 'With --application and --for or --metrics: compare it with this one, as a canary with the stable version',
     },
     slower: {
       type: 'string',

@@ -1,7 +1,15 @@
 import {groupBy} from '../../core/group-by.ts';
-import type {ApplicationHealth} from '../../core/health/applications.ts';
+import {
+  type ApplicationFigures,
+  type ApplicationHealth,
+  canCompare,
+  comparedFigures,
+  compared as comparedKinds,
+  worseMeans,
+} from '../../core/health/applications.ts';
 import {type Health, worst} from '../../core/health/health.ts';
-import {type MetricName, metricNames, metricOf} from '../../core/health/metrics.ts';
+import {metricNames, metricOf} from '../../core/health/metrics.ts';
+import {formatSpan} from '../../core/text/format.ts';
 import {sanitise} from '../../core/text/sanitise.ts';
 import type {ApplicationPool} from '../../model/application-pool.ts';
 import type {BudgetGroup, Snapshot} from '../../model/snapshot.ts';
@@ -93,9 +101,11 @@ function stateSamples(groups: readonly BudgetGroup[], labels: Record<string, str
   return Object.entries({...counts, other}).map(([state, value]) => ({labels: {...labels, state}, value}));
 }
 
+/** `applications`: their limits in the last snapshot; `compared`: each with another one, over `window_ms`. */
 export function healthFamilies(
   {status, findings, metrics, thresholds}: Health,
   applications: readonly ApplicationHealth[],
+  {compared, window_ms}: {compared: readonly ApplicationHealth[]; window_ms: number},
 ): Family[] {
   const kinds = new Map<string, {labels: Record<string, string>; value: number}>();
   for (const {recipe, severity} of findings) {
@@ -107,7 +117,8 @@ export function healthFamilies(
   const limited = applications
     .filter(({figures}) => figures.peak_sessions > 0)
     .flatMap(({figures, limits}) => limits.map(each => ({...each, application: figures.name})));
-  const levelsOfAll = [status, ...limited.map(({level}) => level)];
+  const isWorse = compared.some(({worse}) => worse.length > 0);
+  const levelsOfAll = [status, ...limited.map(({level}) => level), isWorse ? 'warning' : 'ok'] as const;
   const known = worst(levelsOfAll);
   return [
     ...(known === 'ok' && levelsOfAll.includes('unknown')
@@ -135,6 +146,7 @@ export function healthFamilies(
             ],
       ),
     },
+    ...comparisonFamilies(compared, window_ms),
     {name: 'findings', help: 'Findings by recipe and severity.', samples: [...kinds.values()]},
     ...metricNames.flatMap(name => {
       const value = metrics[name];
@@ -143,6 +155,44 @@ export function healthFamilies(
       return [gauge(exposedName(name), `${title}.`, value / (kind === 'duration' ? 1000 : 1))];
     }),
   ];
+}
+
+/** Without series where two applications cannot be compared: too few busy sessions, or what they do is hidden. */
+function comparisonFamilies(compared: readonly ApplicationHealth[], window_ms: number): Family[] {
+  const pairs = compared.flatMap(({figures, against, worse}) =>
+    against === null || !canCompare(figures, against) ? [] : [{figures, against, worse}],
+  );
+  const over = `over the last ${formatSpan(window_ms)}`;
+  return [
+    {
+      name: 'application_figure',
+      help: `Figures that --against compares, ${over}: ratios of busy sessions, seconds of the 95th percentile.`,
+      samples: pairs.flatMap(pair => [pair.figures, pair.against]).flatMap(figureSamples),
+    },
+    {
+      name: 'application_worse',
+      help: `Whether a figure of an application is worse than that of the one it is compared with, ${over}: ${worseMeans}.`,
+      samples: pairs.flatMap(({figures, against, worse}) =>
+        comparedFigures.map(name => ({
+          labels: {
+            application: sanitise(figures.name),
+            against: sanitise(against.name),
+            figure: exposedName(name),
+          },
+          value: worse.some(({figure}) => figure === name) ? 1 : 0,
+        })),
+      ),
+    },
+  ];
+}
+
+function figureSamples(figures: ApplicationFigures): Family['samples'] {
+  return comparedFigures.flatMap(name => {
+    const value = figures[name];
+    if (value === null) return [];
+    const labels = {application: sanitise(figures.name), figure: exposedName(name)};
+    return [{labels, value: value / (comparedKinds[name].kind === 'duration' ? 1000 : 1)}];
+  });
 }
 
 /** What applications say of their pools; the label `role` distinguishes pools of one name. */
@@ -168,6 +218,6 @@ export function poolFamilies(applications: readonly ApplicationPool[]): Family[]
 }
 
 /** `longest_transaction_seconds` for `longest_transaction_ms`, as Prometheus uses base units. */
-function exposedName(name: MetricName): string {
+function exposedName(name: string): string {
   return name.replace(/_ms$/, '_seconds');
 }

@@ -133,12 +133,13 @@ function readLimits(flags: CheckFlags): GivenLimits {
 
 /** The limits that --application takes for itself, and the rest. Throws AbortError (exit 2) for a comparison without time. */
 function readApplication(
-  {application, against, for: time}: CheckFlags,
+  {application, against, for: time, metrics}: CheckFlags,
   given: GivenLimits,
 ): {ownLimits: GivenLimits; application: ApplicationCheck[]} {
-  if (against !== undefined && (application === undefined || time === undefined))
+  const isOverTime = time !== undefined || metrics !== undefined;
+  if (against !== undefined && (application === undefined || !isOverTime))
     throw usageError(
-      '--against requires --application and --for',
+      '--against requires --application, and --for or --metrics',
       'Compare two applications over a time: --application web-canary --against web --for 10min.',
     );
   if (application === undefined) return {ownLimits: given, application: []};

@@ -8,7 +8,11 @@ import {exitCodeOfNormalEnd} from '../../cli/interrupts.ts';
 import {cacheDiagnosisData} from '../../cli/recipe-data.ts';
 import {createAssessor} from '../../core/assessment/assess.ts';
 import {usageError} from '../../core/errors.ts';
-import {type ApplicationCheck, watchApplications} from '../../core/health/applications.ts';
+import {
+  type ApplicationCheck,
+  watchApplications,
+  watchApplicationsLately,
+} from '../../core/health/applications.ts';
 import {followLimits} from '../../core/health/follow-limits.ts';
 import {assessHealth, type GivenLimits, limitsFor} from '../../core/health/health.ts';
 import {measure} from '../../core/health/measure.ts';
@@ -37,10 +41,11 @@ export async function serveMetrics(
   {flags, ...judging}: Serving,
 ): Promise<ExitCode> {
   const address = parseAddress(flags.metrics ?? '');
+  const every_ms = readEvery(flags);
   const pooler = await openPoolerClients(context, request.pooler, {isRequired: flags.pooler !== undefined});
   const watching = await openWatching(context, request, {
     flags,
-    every_ms: readEvery(flags),
+    every_ms,
     for_ms: null,
     mayBeDown: true,
   });
@@ -49,7 +54,7 @@ export async function serveMetrics(
   try {
     const port = await listen(server, address);
     printMessage(context.output, `metrics at http://${hostInUrl(address.host)}:${port}/metrics until Ctrl-C`);
-    await updateUntilEnd(watching, {...judging, exposition, askPooler: pooler.ask});
+    await updateUntilEnd(watching, {...judging, every_ms, exposition, askPooler: pooler.ask});
     return exitCodeOfNormalEnd();
   } catch (error) {
     if (watching.ports.signal.aborted) return exitCodeOfNormalEnd();
@@ -62,17 +67,27 @@ export async function serveMetrics(
   }
 }
 
+/** What --against compares: a minute, or as many readings. */
+const leastWindowMs = 60_000;
+const leastReadings = 10;
+
 type UpdateOptions = Omit<Serving, 'flags'> & {
+  every_ms: number;
   exposition: Exposition;
   askPooler: PoolerClients['ask'];
 };
 
 async function updateUntilEnd(
   {ports}: Watching,
-  {recipes, limits, applications, exposition, askPooler}: UpdateOptions,
+  {recipes, limits, applications, every_ms, exposition, askPooler}: UpdateOptions,
 ): Promise<void> {
   const readData = cacheDiagnosisData(recipes, ports.load, ports.now);
   const assessor = createAssessor(recipes);
+  const window_ms = Math.max(leastWindowMs, leastReadings * every_ms);
+  const lately = watchApplicationsLately(
+    applications.filter(({against}) => against !== null),
+    window_ms,
+  );
   let findings: readonly Finding[] = [];
   for await (const event of ports.events) {
     if (event.kind === 'lost') {
@@ -94,10 +109,14 @@ async function updateUntilEnd(
     const judged = {...followLimits(found, metrics, limits), unavailable: snapshot.unavailable};
     const watched = watchApplications(applications);
     watched.add(snapshot);
+    lately.add(snapshot);
     exposition.update([
       ...snapshotFamilies(snapshot),
       ...poolFamilies(found.applications),
-      ...healthFamilies(assessHealth(metrics, limitsFor(limits), judged), watched.result()),
+      ...healthFamilies(assessHealth(metrics, limitsFor(limits), judged), watched.result(), {
+        compared: lately.result(),
+        window_ms,
+      }),
     ]);
   }
 }

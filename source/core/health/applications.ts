@@ -59,14 +59,17 @@ export const compared = {
 
 type ComparedFigure = keyof typeof compared;
 
-const comparedFigures = Object.keys(compared) as ComparedFigure[];
+export const comparedFigures = Object.keys(compared) as ComparedFigure[];
 
 const significance = {times: 2, readings: 5, busy_sessions: 10} as const;
 
 /** The rule, for reports. */
 export const worseMeans = `at least ${significance.times} times as much, and 10 % of the sessions or 1 s more, over ${significance.readings} readings with ${significance.busy_sessions} busy sessions of each in all`;
 
-export type ApplicationWatch = {add(snapshot: Snapshot): void; result(): ApplicationHealth[]};
+/** What of a snapshot says how applications are. */
+type Reading = Pick<Snapshot, 'at' | 'backends' | 'budget'>;
+
+export type ApplicationWatch = {add(snapshot: Reading): void; result(): ApplicationHealth[]};
 
 /** Collects what readings show of applications. */
 export function watchApplications(checks: readonly ApplicationCheck[]): ApplicationWatch {
@@ -82,6 +85,30 @@ export function watchApplications(checks: readonly ApplicationCheck[]): Applicat
         const other = check.against === null ? null : series.get(check.against);
         return own === undefined ? [] : [healthOf(check, own.figures(), other?.figures() ?? null)];
       }),
+  };
+}
+
+/** The same over the last `window_ms`, for a watch that does not end. */
+export function watchApplicationsLately(
+  checks: readonly ApplicationCheck[],
+  window_ms: number,
+): ApplicationWatch {
+  const isOwn = checks
+    .flatMap(({name, against}) => [name, ...(against === null ? [] : [against])])
+    .map(matcherOf);
+  let kept: Reading[] = [];
+  return {
+    add({at, backends, budget}) {
+      // A reading from the future was taken before the server's clock was set back.
+      const isRecent = (each: Reading) => Math.abs(Date.parse(at) - Date.parse(each.at)) <= window_ms;
+      const own = backends.filter(backend => isOwn.some(is => is(backend)));
+      kept = [...kept.filter(isRecent), {at, backends: own, budget}];
+    },
+    result() {
+      const watched = watchApplications(checks);
+      for (const each of kept) watched.add(each);
+      return watched.result();
+    },
   };
 }
 
@@ -128,12 +155,19 @@ function levelOf(
   return isBeyond(name, value, limit.warning) ? 'warning' : 'ok';
 }
 
-function compareFigures(own: ApplicationFigures, other: ApplicationFigures) {
-  const busyOf = ({average_busy_sessions, readings}: ApplicationFigures) =>
-    (average_busy_sessions ?? 0) * readings;
-  const few = [own, other].filter(
-    each => each.readings < significance.readings || busyOf(each) < significance.busy_sessions,
+/** Whether enough busy sessions of both were seen for a comparison. */
+export function canCompare(own: ApplicationFigures, other: ApplicationFigures): boolean {
+  return ![own, other].some(hasTooFew);
+}
+
+function hasTooFew({readings, average_busy_sessions}: ApplicationFigures): boolean {
+  return (
+    readings < significance.readings || (average_busy_sessions ?? 0) * readings < significance.busy_sessions
   );
+}
+
+function compareFigures(own: ApplicationFigures, other: ApplicationFigures) {
+  const few = [own, other].filter(hasTooFew);
   const left_out = few.map(each =>
     each.average_busy_sessions === null
       ? `what sessions of ${each.name} do is hidden`
@@ -163,7 +197,7 @@ function createSeries(name: string) {
   let isHidden = false;
   const times: number[] = [];
   return {
-    add({at, backends, budget}: Snapshot): void {
+    add({at, backends, budget}: Reading): void {
       const own = backends.filter(isOwn);
       isHidden ||= own.some(isUnseen);
       const ids = new Set(own.map(({pid, backend_start}) => `${pid} ${backend_start}`));
