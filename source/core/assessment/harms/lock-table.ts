@@ -1,6 +1,6 @@
 import type {Act, Finding} from '../../../model/recipe.ts';
 import type {LockTable} from '../../../model/server-facts.ts';
-import type {Backend} from '../../../model/snapshot.ts';
+import type {Backend, Snapshot} from '../../../model/snapshot.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {protectionOf, subjectOf} from '../../sessions/protection.ts';
 import {isActive} from '../../sessions/session.ts';
@@ -11,12 +11,13 @@ import {rollbacksOf} from './failing-signs.ts';
 
 /**
  * The shared table of locks is full: statements that need one more fail with "out of shared memory" (53200), whatever memory the machine
- * has. One transaction that reads very many tables or partitions fills it.
+ * has. One transaction that reads very many tables or partitions fills it, or a session that takes an advisory lock for each row.
  */
 export function examineLockTable(context: Context): Finding[] {
   const table = context.facts.lock_table;
   if (table === undefined || ratioOf(table) < thresholds.lock_table_ratio.warning) return [];
   const {snapshot} = context;
+  if (hasEnded(table, snapshot)) return [];
   const isCritical = ratioOf(table) >= thresholds.lock_table_ratio.critical;
   const failing = isCritical
     ? rollbacksOf(context).filter(
@@ -54,12 +55,21 @@ export function examineLockTable(context: Context): Finding[] {
       confidence: failing.length > 0 ? 'likely' : 'certain',
       reasons: [
         `${formatCount(table.used)} objects are locked; there is room for about ${formatCount(table.capacity)}: max_locks_per_transaction for each process and prepared transaction, for all of them together.`,
-        'A transaction keeps each lock to its end, one for every table, partition and index that it reads.',
+        'A transaction keeps each lock to its end, one for every table, partition and index that it reads; a session keeps those of pg_advisory_lock.',
         'The message "out of shared memory" (53200) is of this table, not of the memory of the machine.',
       ],
       acts,
     },
   ];
+}
+
+/** The session that had most of them is gone since the table was read, and its locks with it. */
+function hasEnded({most}: LockTable, {backends, background_workers = []}: Snapshot): boolean {
+  return (
+    most !== null &&
+    most.pid !== null &&
+    ![...backends, ...background_workers].some(({pid}) => pid === most.pid)
+  );
 }
 
 function ratioOf({used, capacity}: LockTable): number {
@@ -74,7 +84,7 @@ function describeMost({used, most}: LockTable, holder: Backend | undefined): str
       : most.pid === null
         ? 'a prepared transaction'
         : `session ${most.pid}`;
-  return `${who} has ${formatCount(most.locks)} of its ${formatCount(used)} locks in one transaction${holder === undefined ? '' : ` (${formatAge(holder.xact_age_ms)})`}`;
+  return `${who} has ${formatCount(most.locks)} of its ${formatCount(used)} locks${holder?.xact_age_ms == null ? '' : `, in one transaction (${formatAge(holder.xact_age_ms)})`}`;
 }
 
 function releaseActs(holder: Backend, {snapshot}: Context): Act[] {

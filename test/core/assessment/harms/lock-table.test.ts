@@ -27,7 +27,7 @@ describe('examineLockTable', () => {
         recipe: 'terminate-sessions',
         params: {pid: '7'},
         summary:
-          'the table of locks is full: rollup/etl has 612 of its 640 locks in one transaction (7m00s); statements fail (53200), 30 rollbacks a second',
+          'the table of locks is full: rollup/etl has 612 of its 640 locks, in one transaction (7m00s); statements fail (53200), 30 rollbacks a second',
         explains: ['database:shop/rollbacks', 'backend:7', 'application:rollup/role:etl'],
       },
     ]);
