@@ -22,10 +22,14 @@ export type Sampler = {
   /** The wait between reads: longer than the set interval if reading is slow. */
   effectiveIntervalMs(): number;
   /**
-   * Whether statements are shown, and so read at each tick; `texts`: the keys of those whose texts to fetch. `server`: whether
-   * the Server view is, and so what it shows is read.
+   * Whether statements are shown, and so read at each tick; `texts`: the keys of those whose texts to fetch. `server`: what the
+   * Server view shows is read while it is shown, rarely for a recording, or of the host only; null for none of it.
    */
-  setVisible(options: {statements: boolean; texts: string[]; server?: boolean}): void;
+  setVisible(options: {
+    statements: boolean;
+    texts: string[];
+    server?: 'shown' | 'recorded' | 'host' | null;
+  }): void;
   /** Reads everything now, including what is read rarely, or connects again; called after a change, and by the user. */
   refresh(): void;
 };

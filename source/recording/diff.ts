@@ -1,4 +1,5 @@
 import type {RecordedSnapshot} from '../model/ports.ts';
+import type {ServerState} from '../model/server-state.ts';
 import type {Statement} from '../model/snapshot.ts';
 import {
   changedValue,
@@ -79,7 +80,17 @@ export function createDiff(): Diff {
 }
 
 function sourcesOf(
-  {at, budget, backends, background_workers, lock_waits, databases, statements: _, ...rest}: RecordedSnapshot,
+  {
+    at,
+    budget,
+    backends,
+    background_workers,
+    lock_waits,
+    databases,
+    server = {},
+    statements: _,
+    ...rest
+  }: RecordedSnapshot,
   statements: readonly Statement[] | null,
 ): {sources: [TableName, Source][]; rest: Row} {
   const {groups, ...own} = budget;
@@ -104,6 +115,8 @@ function sourcesOf(
     ['background_workers', {rows: background_workers, idOf: ({pid}) => String(pid)}],
     ['lock_waits', {rows: lock_waits, idOf: ({pid}) => String(pid)}],
     ['databases', {rows: databases, idOf: ({datname}) => String(datname)}],
+    // Each part on its own: one of them is read at a time.
+    ['server', partsOf(server)],
   ];
   if (statements !== null) {
     sources.push([
@@ -116,6 +129,13 @@ function sourcesOf(
     ]);
   }
   return {sources, rest};
+}
+
+function partsOf(server: ServerState): Source {
+  const names = Object.keys(server) as (keyof ServerState)[];
+  const rows = names.map(name => (Array.isArray(server[name]) ? {items: server[name]} : {...server[name]}));
+  const nameOf = new Map<Row, string>(rows.map((row, index) => [row, names[index] ?? '']));
+  return {rows, idOf: row => nameOf.get(row) ?? ''};
 }
 
 /** The table in the order of `source`; the same one if that has not changed. Identities that repeat get a number. */

@@ -19,6 +19,7 @@ const tableNames = [
   'statements',
   'lock_waits',
   'databases',
+  'server',
 ] as const;
 export type TableName = (typeof tableNames)[number];
 
@@ -31,8 +32,10 @@ export const emptyPacked: Packed = {
 export function unpack({at, rest, tables}: Packed): RecordedSnapshot {
   const rowsOf = (name: TableName) => [...tables[name].values()];
   const at_ms = Date.parse(at);
+  const server = [...tables.server].map(([part, {items, ...row}]) => [part, items ?? row]);
   return {
     ...rest,
+    ...(server.length > 0 && {server: Object.fromEntries(server)}),
     at,
     budget: {...rowsOf('budget')[0], groups: rowsOf('groups')},
     backends: rowsOf('backends').map(row => withDerived(row, at_ms)),

@@ -28,9 +28,9 @@ describe('the Server view', () => {
   it('asks for its lines when it is opened, and for what it shows until it is left', () => {
     const shown = play(open(), read(createSnapshot()), key('0'));
     expect(shown.effects).toContainEqual({kind: 'load-server-rows'});
-    expect(shown.effects.findLast(({kind}) => kind === 'show')).toMatchObject({server: true});
+    expect(shown.effects.findLast(({kind}) => kind === 'show')).toMatchObject({server: 'shown'});
     const left = play(shown.state, key('1'));
-    expect(left.effects.findLast(({kind}) => kind === 'show')).toMatchObject({server: false});
+    expect(left.effects.findLast(({kind}) => kind === 'show')).toMatchObject({server: null});
   });
 
   it.each<[number, number]>([
@@ -80,10 +80,10 @@ describe('the Server view', () => {
     const live = server(null);
     const shows = (...messages: Parameters<typeof play>) =>
       play(...messages).effects.findLast(({kind}) => kind === 'show');
-    expect(shows(live, key('p'))).toMatchObject({server: false});
+    expect(shows(live, key('p'))).toMatchObject({server: null});
     const paused = press(live, 'p');
     expect(screenOf(paused)).toMatch(/horizon +\? +paused: p goes on/);
-    expect(shows(paused, key('p'))).toMatchObject({server: true});
+    expect(shows(paused, key('p'))).toMatchObject({server: 'shown'});
     const snapshots = [createSnapshot()];
     const earlier = {
       kind: 'past-read',
@@ -91,8 +91,8 @@ describe('the Server view', () => {
       snapshots,
       outage: null,
     } as const;
-    expect(shows(live, earlier)).toMatchObject({server: false});
-    expect(shows(play(live, earlier).state, key('L'))).toMatchObject({server: true});
+    expect(shows(live, earlier)).toMatchObject({server: null});
+    expect(shows(play(live, earlier).state, key('L'))).toMatchObject({server: 'shown'});
   });
 });
 

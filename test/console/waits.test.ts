@@ -73,8 +73,8 @@ describe('the Waits view', () => {
       const later = createSnapshot({at: '2026-01-01T12:00:09.000Z', ...(server && {server})});
       return play(state, read(later)).effects.find(({kind}) => kind === 'show');
     };
-    expect(shown()).toMatchObject({server: true});
-    expect(shown({host: {kind: 'elsewhere', reason: 'over the network'}})).toMatchObject({server: false});
+    expect(shown()).toMatchObject({server: 'host'});
+    expect(shown({host: {kind: 'elsewhere', reason: 'over the network'}})).toMatchObject({server: null});
   });
 
   it('reads the whole of a recording once, and shows it or the time before the snapshot on show', () => {

@@ -53,7 +53,7 @@ describeEachMajor('verdicts of the Server view', major => {
   }
 
   async function linesOf(reader: Reader): Promise<ServerRow[]> {
-    const snapshot: Snapshot = await reader.read({...emptyRequest, activity: true, server_state: 'read'});
+    const snapshot: Snapshot = await reader.read({...emptyRequest, activity: true, server_state: 'all'});
     expect(snapshot.unavailable.filter(({section}) => section.startsWith('server.'))).toEqual([]);
     return serverRows({snapshot, state: snapshot.server ?? {}}, 'not read');
   }

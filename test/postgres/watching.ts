@@ -22,7 +22,7 @@ export const everything: ReadRequest = {
   index_hits: true,
   index_builds: true,
   statements: {numbers: true, texts: null},
-  server_state: 'read',
+  server_state: 'all',
 };
 
 /** A reader that knows its target, so that everything can be read from here on. */

@@ -1,4 +1,5 @@
 import {describe, expect, it} from 'vitest';
+import type {ServerState} from '../../source/model/server-state.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import {createEncoder, decodeGroup} from '../../source/recording/encoder.ts';
 import type {Frame} from '../../source/recording/frames.ts';
@@ -20,6 +21,19 @@ function withoutRates(snapshots: readonly Snapshot[]): Snapshot[] {
     statements: of.statements.map(({rates: _, ...statement}) => statement),
   }));
 }
+
+const copying: NonNullable<ServerState['progress']>[number] = {
+  ...{
+    pid: 4711,
+    started_at: null,
+    at: '2026-01-31T14:00:00.000Z',
+    command: 'copy from',
+    relation: 'public.orders',
+  },
+  ...{application_name: 'loader', usename: 'app', datname: 'shop', age_ms: 12_000, phase: 'from file'},
+  ...{done: 1000, total: 4000, unit: 'bytes', wait: null, waits_for: null},
+  ...{done_ratio: 0.25, per_second: 83.25, left_ms: 36_000},
+};
 
 describe('encoder', () => {
   it('restores every snapshot, with sessions added, removed and changed, in order', async () => {
@@ -81,10 +95,27 @@ describe('encoder', () => {
     expect(Math.max(...sizes.slice(1, 8))).toBeLessThan((sizes[0] ?? 0) / 10);
   });
 
+  it('records a part of what the Server view shows only where it has changed', async () => {
+    const server = {wal: createWal(), progress: [copying]};
+    const snapshots = changingSnapshots(6).map(snapshot => ({...snapshot, server}));
+    const plain = (await encodeAll(changingSnapshots(6))).map(({payload}) => payload.length);
+    const frames = await encodeAll(snapshots);
+    expect(withoutRates(decodeGroup(frames))).toEqual(snapshots);
+    // Compressed, an unchanged part adds nothing but what the compression itself varies by.
+    for (const [index, {payload}] of frames.entries())
+      if (index > 0) expect(payload.length).toBeLessThanOrEqual((plain[index] ?? 0) + 16);
+  });
+
   it('restores what the Server view showed, and that it was closed', async () => {
     const snapshots = changingSnapshots(6).map((snapshot, index) => ({
       ...snapshot,
-      ...(index > 1 && index < 5 && {server: {wal: createWal({written_bytes: 1_000_000_007 + index})}}),
+      ...(index > 1 &&
+        index < 5 && {
+          server: {
+            wal: createWal({written_bytes: 1_000_000_007 + index}),
+            progress: index < 4 ? [] : [copying],
+          },
+        }),
     }));
     expect(withoutRates(decodeGroup(await encodeAll(snapshots)))).toEqual(snapshots);
   });

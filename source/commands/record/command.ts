@@ -117,7 +117,8 @@ export async function record(ports: RecordPorts, file: string, signal: AbortSign
         continue;
       }
       const {snapshot} = event;
-      sampler.setVisible({statements: ports.now() - began_ms < briefRecordingMs, texts: []});
+      const statements = ports.now() - began_ms < briefRecordingMs;
+      sampler.setVisible({statements, texts: [], server: 'recorded'});
       const data = await readData(found);
       const {findings, diagnosed} = assessor.assess(snapshot, data);
       found = findings;

@@ -25,6 +25,8 @@ import {
   statementsWindow,
   statementTitles,
   summaryOf,
+  verdictRows,
+  verdictTitles,
 } from './render-markdown.ts';
 import type {Report} from './report.ts';
 
@@ -50,6 +52,7 @@ ${unfinished.length === 0 ? '<p>Nothing.</p>' : list(unfinished)}
 ${series.length === 0 ? '' : `<h2>Figures</h2>\n${chartsOf({...report, changes, clockOf: clock})}`}
 <h2>Findings</h2>
 ${findings.length === 0 ? `<p>${report.snapshot_count === 0 ? 'No recording.' : 'Nothing.'}</p>` : findingsTable(report, clock)}
+${serverSection(report, clock)}
 ${loadSection(report)}
 ${holdersSection(report, clock)}
 ${statementsSection(report, clock)}
@@ -97,6 +100,12 @@ function table(titles: readonly string[], rows: readonly string[]): string {
 
 function tableRow(cells: readonly string[]): string {
   return `<tr>${cells.map(cell => `<td>${escaped(cell)}</td>`).join('')}</tr>`;
+}
+
+function serverSection({verdicts}: Report, clock: Clock): string {
+  if (verdicts.length === 0) return '';
+  const rows = verdictRows(verdicts, clock, text => text).map(tableRow);
+  return `<h2>Server</h2>\n${table(verdictTitles, rows)}`;
 }
 
 function loadSection({load}: Report): string {

@@ -20,6 +20,10 @@ export function reportDocument(report: Report) {
       ...finding,
       ...{first_at: timeOf(first_ms), last_at: timeOf(last_ms), is_open: isOpen},
     })),
+    server_verdicts: report.verdicts.map(({first_ms, last_ms, isOpen, ...verdict}) => ({
+      ...verdict,
+      ...{first_at: timeOf(first_ms), last_at: timeOf(last_ms), is_open: isOpen},
+    })),
     load: report.load,
     lock_holders: holders.map(({first_ms, last_ms, ...holder}) => ({
       ...holder,

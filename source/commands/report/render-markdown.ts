@@ -9,6 +9,7 @@ import {foldHolders, type LockHolder} from './lock-holders.ts';
 import {markdownCharts} from './markdown-charts.ts';
 import type {Gap, Report} from './report.ts';
 import type {ReportStatements} from './report-statements.ts';
+import type {VerdictSpan} from './server-verdicts.ts';
 
 /** A report for a post-mortem. Texts from the server are code spans, so they cannot become links or mentions. */
 export function markdownOf(report: Report, clock: Clock): string {
@@ -35,6 +36,9 @@ export function markdownOf(report: Report, clock: Clock): string {
             ...[tableCode(recipe), tableCode(summary)],
           ]),
         )),
+    ...section('Server', report.verdicts.length > 0, () =>
+      table(verdictTitles, verdictRows(report.verdicts, clock, tableCode)),
+    ),
     ...section('Load', load !== null && load.classes.length > 0, () => [
       loadSentence(load),
       '',
@@ -108,6 +112,16 @@ export function statementCells(row: ReportStatements['rows'][number], quote: Quo
     ...[formatCount(calls_per_second), quote(statement.usename ?? statement.userid)],
     quote(statement.query ?? `(${statement.queryid})`),
   ];
+}
+
+export const verdictTitles = ['from', 'to', 'for', 'verdict', 'topic', 'what'];
+
+/** `quote`: for texts of the server. */
+export function verdictRows(verdicts: readonly VerdictSpan[], clock: Clock, quote: Quote): string[][] {
+  return verdicts.map(({first_ms, last_ms, lasted_ms, isOpen, verdict, topic, text}) => [
+    ...[clock(first_ms), isOpen ? 'end' : clock(last_ms), formatAge(lasted_ms), verdict, topic],
+    quote(text),
+  ]);
 }
 
 /** `3.4 busy sessions on average of 600 samples: Lock 2.1 (62%), CPU 1.3 (38%); the server has 8 cores. Source: …` */

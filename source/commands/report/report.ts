@@ -14,6 +14,7 @@ import type {Finding, Recipe, Severity} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import {type LockHolder, lockHolders} from './lock-holders.ts';
 import {periodStatements, type ReportStatements} from './report-statements.ts';
+import {type VerdictSpan, verdictSpans} from './server-verdicts.ts';
 
 /** An incident: figures, findings and changes. */
 export type Report = {
@@ -32,6 +33,8 @@ export type Report = {
   /** Who held locks that others waited for; those that most sessions waited for first. */
   holders: LockHolder[];
   findings: FindingSpan[];
+  /** Lines of the Server view that were not ok. */
+  verdicts: VerdictSpan[];
   /** What changed on the server, oldest first; `runs` are what poolctl did. */
   changed: LoggedChange[];
   /** When nothing was read, and why. */
@@ -74,6 +77,7 @@ export async function createReport(sources: ReportSources, scope: ReportScope): 
   const statements = periodStatements();
   const holders = lockHolders();
   const findings = findingSpans(recipes);
+  const verdicts = verdictSpans();
   let load = noLoad;
   for (const index of evaluated) {
     const [snapshot] = (await recording?.read(index, index)) ?? [];
@@ -83,6 +87,7 @@ export async function createReport(sources: ReportSources, scope: ReportScope): 
     holders.add(snapshot);
     load = addLoad(load, snapshot, {isWhole: true});
     findings.add(snapshot);
+    verdicts.add(snapshot);
   }
   const runs = runsOf(entries, scope);
   const rollouts = rolloutsOf(entries, scope);
@@ -104,6 +109,7 @@ export async function createReport(sources: ReportSources, scope: ReportScope): 
     load: over && summarizeLoad(over),
     holders: holders.all(),
     findings: spans,
+    verdicts: verdicts.spans(),
     changed: findings.changed(),
     gaps: recording === null ? [] : gapsOf(recording, scope),
     runs,

@@ -202,7 +202,11 @@ export function showEffect(state: ConsoleState): Effect {
     statements: view === 'statements',
     texts: shownStatements(state),
     // Waits needs the cores of the host, once.
-    server:
-      past === null && !isPaused && (view === 'server' || (view === 'waits' && load.cores === undefined)),
+    server: past !== null || isPaused ? null : serverPaceOf(view, load),
   };
+}
+
+function serverPaceOf(view: ConsoleState['view'], {cores}: ConsoleState['load']): 'shown' | 'host' | null {
+  if (view === 'server') return 'shown';
+  return view === 'waits' && cores === undefined ? 'host' : null;
 }

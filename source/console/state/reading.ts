@@ -90,7 +90,7 @@ export type ReadingEffect =
   | {kind: 'set-interval'; interval_ms: number}
   | {kind: 'refresh'}
   /** The sampler reads statements at every tick only while they are shown, and these texts; the server's state only for its view. */
-  | {kind: 'show'; statements: boolean; texts: string[]; server: boolean}
+  | {kind: 'show'; statements: boolean; texts: string[]; server: 'shown' | 'host' | null}
   | {kind: 'load-server-rows'}
   /** `at_ms` comes back with it. */
   | {kind: 'load-diagnosis-data'; due: DueData; at_ms: number};

@@ -1,17 +1,50 @@
 import type {AutovacuumState, DueTable} from '../../model/server-state.ts';
+import type {BackgroundWorker} from '../../model/snapshot.ts';
 import {isoTime} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, serverQuery, userSchema} from '../queries/query.ts';
 import {isEnabledSql, thresholdSql} from './maintenance.ts';
 
-/**
- * What autovacuum does, and which tables it does not get done; since when is known from `before`. In one round trip.
- * Throws the server's errors.
- */
-export async function readAutovacuum(
-  {client, server_version_num}: Pick<Connection, 'client' | 'server_version_num'>,
-  before: AutovacuumState | undefined,
-): Promise<AutovacuumState> {
+export type AutovacuumReader = {
+  /**
+   * What autovacuum does, and which tables it does not get done; since when is known from `before`. In one round trip. Throws the
+   * server's errors.
+   */
+  read(connection: ReadConnection, before: AutovacuumState | undefined): Promise<AutovacuumState>;
+  /** With the workers of a later reading of the sessions: each is seen that leaves a table. */
+  withWorkers(state: AutovacuumState, background: readonly BackgroundWorker[]): AutovacuumState;
+};
+
+type ReadConnection = Pick<Connection, 'client' | 'server_version_num'>;
+type Workers = NonNullable<AutovacuumState['workers']>;
+
+/** A reader that remembers which tables workers have left since they were read. */
+export function createAutovacuumReader(): AutovacuumReader {
+  let left: string[] = [];
+  let workers: Workers = [];
+  return {
+    async read(connection, before) {
+      const now = await readAutovacuum(connection);
+      const due = now.due.map(table => sinceDue(table, {now, before, left}));
+      left = [];
+      return {...now, due};
+    },
+    withWorkers(state, background) {
+      // Hidden from this role.
+      if (state.workers === null) return state;
+      const seen = background.filter(({backend_type}) => backend_type === 'autovacuum worker').map(toWorker);
+      const gone = workers.filter(({table}) => !seen.some(worker => worker.table === table));
+      left.push(...gone.flatMap(({table}) => table ?? []));
+      workers = seen;
+      return {...state, workers};
+    },
+  };
+}
+
+async function readAutovacuum({
+  client,
+  server_version_num,
+}: ReadConnection): Promise<Omit<AutovacuumState, 'due'> & {due: DueRow[]}> {
   const pick = (query: typeof autovacuumQuery) => pickVariant(query, server_version_num).text;
   const [states, databases, tables, due] = await Promise.all([
     client.query<StateRow>({text: pick(autovacuumQuery)}),
@@ -21,50 +54,50 @@ export async function readAutovacuum(
   ]);
   const [row] = states.rows;
   if (row === undefined) throw new Error('the server returned no row');
-  const {at, workers, ...state} = row;
-  const seen = workers?.map(toWorker) ?? null;
-  const now = {
+  const {at, sees_workers, ...state} = row;
+  return {
     ...state,
     at: isoTime(at) ?? '',
-    workers: seen,
+    workers: sees_workers ? [] : null,
     databases: databases.rows,
     oldest_tables: tables.rows,
+    due: due.rows,
   };
-  return {...now, due: due.rows.map(table => sinceDue(table, {now, before}))};
 }
 
-type WorkerRow = {database: string | null; query: string | null; age_ms: number | null};
-
 /** `autovacuum: VACUUM ANALYZE public.orders (to prevent wraparound)`: autovac_report_activity in autovacuum.c. */
-function toWorker({database, query, age_ms}: WorkerRow): NonNullable<AutovacuumState['workers']>[number] {
+function toWorker({datname, query, xact_age_ms}: BackgroundWorker): Workers[number] {
   const [, table = null, wraparound] =
     /^autovacuum: (?:VACUUM ANALYZE|VACUUM|ANALYZE|BRIN summarize) (.*?)( \(to prevent wraparound\))?$/.exec(
       query ?? '',
     ) ?? [];
-  return {database, table, age_ms, is_to_prevent_wraparound: wraparound !== undefined};
+  return {
+    database: datname,
+    table,
+    age_ms: xact_age_ms,
+    is_to_prevent_wraparound: wraparound !== undefined,
+  };
 }
 
-/** How long a table has been due: from the first reading in a row in which it was and no autovacuum finished it. */
+/** How long a table has been due: from the first reading in a row in which it was and no autovacuum finished it; `left`: the tables that workers left since. */
 function sinceDue(
   table: DueRow,
-  {now, before}: {now: Omit<AutovacuumState, 'due'>; before: AutovacuumState | undefined},
+  {now, before, left}: {now: {at: string}; before: AutovacuumState | undefined; left: readonly string[]},
 ): DueTable {
   const last = before?.due.find(
     ({oid, autovacuum_count}) => oid === table.oid && autovacuum_count === table.autovacuum_count,
   );
-  const isOn = (workers: AutovacuumState['workers']) =>
-    workers?.some(worker => worker.table === `${table.schema}.${table.name}`) ?? false;
   if (before === undefined || last === undefined) return {...table, due_ms: 0, unfinished_workers: 0};
-  const has_left = isOn(before.workers) && !isOn(now.workers);
   return {
     ...table,
     due_ms: last.due_ms + Date.parse(now.at) - Date.parse(before.at),
-    unfinished_workers: last.unfinished_workers + (has_left ? 1 : 0),
+    unfinished_workers:
+      last.unfinished_workers + left.filter(name => name === `${table.schema}.${table.name}`).length,
   };
 }
 
 type StateRow = Omit<AutovacuumState, 'workers' | 'databases' | 'oldest_tables' | 'due'> & {
-  workers: WorkerRow[] | null;
+  sees_workers: boolean;
 };
 
 /** A worker has no role: without pg_read_all_stats its type and statement are hidden. */
@@ -77,10 +110,7 @@ SELECT /* poolctl */ clock_timestamp()::text AS at,
   (extract(epoch FROM current_setting('autovacuum_naptime')::interval) * 1000)::int8 AS naptime_ms,
   current_setting('autovacuum_freeze_max_age')::int8 AS freeze_max_age,
   current_setting('autovacuum_multixact_freeze_max_age')::int8 AS multixact_freeze_max_age,
-  CASE WHEN pg_has_role('pg_read_all_stats', 'USAGE') THEN coalesce((
-    SELECT jsonb_agg(jsonb_build_object('database', a.datname, 'query', a.query,
-      'age_ms', floor(extract(epoch FROM clock_timestamp() - a.xact_start) * 1000)) ORDER BY a.pid)
-    FROM pg_stat_activity a WHERE a.backend_type = 'autovacuum worker'), '[]') END AS workers`,
+  pg_has_role('pg_read_all_stats', 'USAGE') AS sees_workers`,
 );
 
 export const databaseAgesQuery = serverQuery(

@@ -27,7 +27,7 @@ export function createIoReader(): (connection: IoConnection) => Promise<IoState>
 type IoConnection = ServerVersion & Pick<Connection, 'client'>;
 
 /** Relations are read so often: of thousands, that takes milliseconds. */
-const relationsEvery_ms = 10_000;
+const relationsEvery_ms = 30_000;
 
 /**
  * Counters of I/O, WAL and of the relations that most was read for, in one round trip; with the relations of `last`, if it is given.

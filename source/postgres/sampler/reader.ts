@@ -23,7 +23,7 @@ import {createDatabasesReader} from './databases.ts';
 import {toLockWaits} from './lock-waits.ts';
 import {type Names, noNames, toNames} from './names.ts';
 import {createPreparingClient, createReadingClient, createRunQuery, createSections} from './sections.ts';
-import type {ServerStateReader} from './server-state.ts';
+import type {ServerPace, ServerStateReader} from './server-state.ts';
 import {createStatementsReader, type StatementsReader, type StatementsRequest} from './statements-reader.ts';
 import {createWaitSamplesReader, type WaitSamplesReader} from './wait-samples.ts';
 
@@ -52,7 +52,7 @@ export type ReadRequest = {
   index_builds: boolean;
   statements: StatementsRequest | null;
   /** What the Server view shows, which each snapshot has until it is dropped. */
-  server_state: 'read' | 'keep' | 'drop';
+  server_state: ServerPace | 'keep' | 'drop';
 };
 
 export const emptyRequest: ReadRequest = {
@@ -74,7 +74,8 @@ export type Reader = {
   statements(): StatementsReader | null;
   /** Of the statements with these keys, those whose texts to read. */
   missingTexts(keys: readonly string[]): string[];
-  hasServerState(): boolean;
+  /** A part of what the Server view shows was not read yet. */
+  lacksServerState(pace: ServerPace): boolean;
   hasLockWaits(): boolean;
   /** A role or database was created since the catalogs were read. */
   hasUnknownNames(): boolean;
@@ -196,7 +197,8 @@ export function createReader(connection: ReadableConnection, now: () => number):
     if (request.lock_waits) parts.push(sections.attempt('lock_waits', readLockWaits));
     if (request.index_hits)
       parts.push(sections.attempt('index_hits', () => databases.readIndexHits(databasesRead)));
-    if (request.server_state === 'read' && serverState !== null) parts.push(...serverState.read());
+    if (isPace(request.server_state) && serverState !== null)
+      parts.push(...serverState.read(request.server_state));
     if (request.index_builds) parts.push(sections.attempt('index_builds', readIndexBuilds));
     if (statementsRequest !== null && open !== null) {
       const {numbers, texts} = statementsRequest;
@@ -227,7 +229,7 @@ export function createReader(connection: ReadableConnection, now: () => number):
       databases: databases.databases(),
       ...(waitSamples !== null &&
         !sections.isPaused('wait_samples') && {wait_samples: waitSamples.samples()}),
-      ...(serverState !== null && {server: serverState.state()}),
+      ...(serverState !== null && {server: serverState.state(activity.background_workers)}),
       unavailable: [
         ...(connection.is_pooled || !combined.is_own_session ? [poolerInBetween] : []),
         ...combined.unavailable,
@@ -241,10 +243,10 @@ export function createReader(connection: ReadableConnection, now: () => number):
   return {
     async read(requested) {
       if (requested.server_state === 'drop') serverState = null;
-      if (requested.server_state === 'read' && serverState === null) {
+      if (isPace(requested.server_state) && serverState === null) {
         // Loaded late: the first frame does not need it.
         const {createServerStateReader} = await import('./server-state.ts');
-        serverState = createServerStateReader({...connection, client: preparing}, sections);
+        serverState = createServerStateReader({...connection, client: preparing}, sections, now);
       }
       const started = now();
       const bytesBefore = bytesRead(client);
@@ -269,12 +271,16 @@ export function createReader(connection: ReadableConnection, now: () => number):
     statements: () => statements,
     missingTexts: keys =>
       sections.isPaused('statement_texts') ? [] : (statements?.missingTexts(keys) ?? []),
-    hasServerState: () => serverState !== null,
+    lacksServerState: pace => serverState?.lacks(pace) ?? true,
     hasLockWaits: () => activity?.has_lock_waits ?? false,
     hasUnknownNames: () => activity?.has_unknown_names ?? false,
     isPromoted: () =>
       capabilities?.target.is_in_recovery === true && connection.parameters.get('in_hot_standby') === 'off',
   };
+}
+
+function isPace(requested: ReadRequest['server_state']): requested is ServerPace {
+  return requested !== 'keep' && requested !== 'drop';
 }
 
 /** pg_stat_statements was installed, dropped, updated or moved to another schema: its queries differ. */

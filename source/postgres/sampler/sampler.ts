@@ -66,13 +66,14 @@ export async function* readEach(
   const reader = createReader(connection, () => performance.now());
   const read = (request: ReadRequest) => withDeadline(reader.read(request), deadline_ms, connection);
   await read(plan.first());
-  let last = await read({...plan.second(), server_state: server ? 'read' : 'drop'});
+  let last = await read({...plan.second(), server_state: server ? 'all' : 'drop'});
   for (let index = 1; index < count; index++) {
     yield last;
     // Loaded late: the console does not need it.
     const {setTimeout: sleep} = await import('node:timers/promises');
     await sleep(every_ms);
-    last = await read(plan.tick(reader, {statements: true, texts: [], server}));
+    const pace = index === count - 1 ? 'all' : 'shown';
+    last = await read(plan.tick(reader, {statements: true, texts: [], server: server ? pace : null}));
   }
   const costliest = last.statements.slice(0, statementsWithText);
   const slowest = [...last.statements]
@@ -213,10 +214,10 @@ export function createSampler(options: SamplerOptions): Sampler {
       current?.timer.wake();
     },
     effectiveIntervalMs: () => interval.effectiveMs(),
-    setVisible({statements, texts, server = false}) {
+    setVisible({statements, texts, server = null}) {
       visible = {statements, texts: [...texts], server};
       const missing = current?.reader?.missingTexts(texts) ?? [];
-      const isServerMissing = server && current?.reader?.hasServerState() === false;
+      const isServerMissing = server !== null && current?.reader?.lacksServerState(server) === true;
       if ((statements && missing.length > 0) || isServerMissing) current?.timer.wake();
     },
     refresh() {

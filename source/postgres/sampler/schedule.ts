@@ -2,10 +2,11 @@ import {statementKey} from '../../core/activity/rates.ts';
 import {exitCodes} from '../../core/errors.ts';
 import {sqlstateOf} from '../sqlstate.ts';
 import {emptyRequest, type Reader, type ReadRequest} from './reader.ts';
+import type {ServerPace} from './server-state.ts';
 import type {StatementsRequest} from './statements-reader.ts';
 
-/** What the console shows: it decides how often statements are read, and whose texts come first; `server`: the Server view. */
-export type Visible = {statements: boolean; texts: readonly string[]; server?: boolean};
+/** What the console shows: it decides how often statements are read, and whose texts come first; `server`: of the Server view. */
+export type Visible = {statements: boolean; texts: readonly string[]; server?: ServerPace | null};
 
 /** Decides what each round trip reads: every part at its own interval. */
 export type ReadingPlan = {
@@ -25,8 +26,6 @@ const intervals_ms = {
   catalogs: 30_000,
   index_hits: 30_000,
   index_builds: 10_000,
-  /** While it is visible. It reads the statistics of every table. */
-  server_state: 2000,
   /** While they are not visible; visible, they are read at each tick. Thousands of them are read less often. */
   statements: 8000,
   texts: 10_000,
@@ -44,6 +43,8 @@ const prefetchedTexts = 60;
 export function createReadingPlan(now: () => number, server_version_num: number): ReadingPlan {
   const lastMs = new Map<string, number>();
   let ticks = 0;
+  /** After a change: each part of the Server view, too. */
+  let isAllDue = false;
   /** Whether `part` was last read `every_ms` ago or earlier; if so, it counts as read now. */
   const isDue = (part: string, every_ms: number) => {
     if (now() - (lastMs.get(part) ?? Number.NEGATIVE_INFINITY) < every_ms) return false;
@@ -66,12 +67,6 @@ export function createReadingPlan(now: () => number, server_version_num: number)
     const top = reader.statements()?.statements().slice(0, prefetchedTexts) ?? [];
     const ahead = reader.missingTexts(top.map(statementKey));
     return ahead.length > 0 && isDue('texts', intervals_ms.texts) ? ahead : null;
-  }
-
-  function serverStateDue(reader: Reader, {server}: Visible): ReadRequest['server_state'] {
-    if (!server) return 'drop';
-    if (!reader.hasServerState()) return isDue('server_state', 0) ? 'read' : 'keep';
-    return isDue('server_state', intervals_ms.server_state) ? 'read' : 'keep';
   }
 
   return {
@@ -99,6 +94,8 @@ export function createReadingPlan(now: () => number, server_version_num: number)
         'catalogs',
         reader.hasUnknownNames() || reader.isPromoted() ? 1000 : intervals_ms.catalogs,
       );
+      const serverState = isAllDue && visible.server === 'shown' ? 'all' : (visible.server ?? 'drop');
+      isAllDue = false;
       return {
         catalogs,
         server: catalogs,
@@ -112,18 +109,22 @@ export function createReadingPlan(now: () => number, server_version_num: number)
         index_hits,
         index_builds: isDue('index_builds', intervals_ms.index_builds),
         statements: statementsDue(reader, visible),
-        server_state: serverStateDue(reader, visible),
+        server_state: serverState,
       };
     },
-    forget: () => lastMs.clear(),
+    forget() {
+      lastMs.clear();
+      isAllDue = true;
+    },
     shown(reader, visible) {
       const missing = visible.statements ? reader.missingTexts(visible.texts) : [];
-      const isServerMissing = visible.server === true && !reader.hasServerState();
+      const server = visible.server ?? null;
+      const isServerMissing = server !== null && reader.lacksServerState(server);
       if (missing.length === 0 && !isServerMissing) return null;
       return {
         ...emptyRequest,
         ...(missing.length > 0 && {statements: {numbers: false, texts: missing}}),
-        ...(isServerMissing && {server_state: serverStateDue(reader, visible)}),
+        ...(isServerMissing && {server_state: server}),
       };
     },
   };

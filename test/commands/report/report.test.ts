@@ -8,6 +8,7 @@ import {utcClock} from '../../../source/core/text/clock.ts';
 import type {JournalEvent} from '../../../source/model/journal-entry.ts';
 import type {Recording} from '../../../source/model/ports.ts';
 import type {Recipe} from '../../../source/model/recipe.ts';
+import type {HostReading} from '../../../source/model/server-work.ts';
 import {createFinding, createRecipe, createStep} from '../../console/played.ts';
 import {activeMarkdown, hostileNames} from '../../helpers/active-markdown.ts';
 import {exampleServer} from '../../helpers/identity.ts';
@@ -26,6 +27,11 @@ import {
   verified,
 } from './content.ts';
 
+const host: Extract<HostReading, {kind: 'here'}> = {
+  ...{kind: 'here', at_ms: 0, cores: 4, cpu: {total: 0, idle: 0, iowait: 0, steal: 0}, load: [0, 0, 0]},
+  ...{memory: {total_bytes: 1000, available_bytes: 900, swap_used_bytes: 0}, disks: [], disks_unknown: null},
+};
+
 describe('report', () => {
   it('has findings with their time, changes, and what is unfinished', async () => {
     const report = await createReport({recording, entries, recipes: [recipe], underWay: new Map()}, scope);
@@ -40,6 +46,35 @@ describe('report', () => {
     expect(report.gaps).toMatchObject([{reason: 'the server went away', isOpen: false}]);
     expect(report.series[0]).toMatchObject({title: 'slots used', most: 100});
     expect(report.series[0]?.points).toHaveLength(30);
+  });
+
+  it('has the lines of the Server view that were not ok: when, how long, the worst', async () => {
+    const withServer = snapshots.map((snapshot, index) => {
+      const isLow = index >= 5 && index <= 12;
+      const free_bytes = isLow ? (index === 9 ? 30 : 80) : 500;
+      const disk = {...{what: 'data directory' as const, path: '/data', size_bytes: 1000}, free_bytes};
+      return {...snapshot, server: {host: {...host, disks: [disk]}}};
+    });
+    const read: Recording['read'] = async (from, to) => withServer.slice(from, to + 1);
+    const report = await createReport(
+      {recording: {...recording, read}, entries, recipes: [recipe], underWay: new Map()},
+      scope,
+    );
+    expect(report.verdicts).toEqual([
+      {
+        ...{
+          topic: 'host',
+          verdict: 'critical',
+          text: '30B of 1.0K free (3%) on the disk of the data directory',
+        },
+        ...{first_ms: from_ms + 10_000, last_ms: from_ms + 24_000, lasted_ms: 14_000, isOpen: false},
+      },
+    ]);
+    expect(markdownOf(report, clock)).toMatch(
+      /## Server\n\n\|.*\n\|.*\n\| .* \| 14s \| critical \| host \| `30B of 1.0K free \(3%\)/,
+    );
+    expect(htmlOf(report, clock)).toContain('<h2>Server</h2>');
+    expect(reportDocument(report).server_verdicts).toMatchObject([{verdict: 'critical', lasted_ms: 14_000}]);
   });
 
   it("gives a finding's worst figure, not its last one", async () => {

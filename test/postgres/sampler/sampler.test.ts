@@ -126,9 +126,9 @@ describeEachMajor('sampler', major => {
     const texts: string[] = [];
     for (let index = 0; index < 3; index++) expect(await snapshot()).not.toHaveProperty('server');
     const opened = snapshot(read => read.server?.wal !== undefined);
-    sampler.setVisible({statements: false, texts, server: true});
+    sampler.setVisible({statements: false, texts, server: 'shown'});
     expect((await opened).server).toHaveProperty('replication');
-    sampler.setVisible({statements: false, texts, server: false});
+    sampler.setVisible({statements: false, texts, server: null});
     const closed = snapshot();
     sampler.refresh();
     expect(await closed).not.toHaveProperty('server');
