@@ -20,6 +20,24 @@ export type WriteState = {
   notify_queue_ratio: number;
   /** null with archive_mode = off. */
   archive: {failed_count: number; last_failed_at: string | null; last_archived_at: string | null} | null;
+  /** How fast ids are used; absent in older recordings. */
+  ids?: IdUsage;
+};
+
+/** The ids that a server will use next, and whose they are: those of two servers are not compared. */
+export type IdReading = {at: string; next_xid: number; next_multixact: number; system_identifier: string};
+
+export type IdUsage = {
+  /** The server's clock, ISO 8601 UTC. */
+  at: string;
+  /** The next transaction id, with its epoch, and the next multixact id, which wraps around after 2^32. */
+  next_xid: number;
+  next_multixact: number;
+  /**
+   * Ids used in the longest time that is known: of poolctl's own readings, a day at most, or since the last checkpoint began; null
+   * while that is less than half a minute.
+   */
+  since: {interval_ms: number; is_checkpoint: boolean; xids: number; multixacts: number} | null;
 };
 
 /** The shared table of locks: what does not fit in fails (53200). */

@@ -155,7 +155,13 @@ export function serverSections(major: number, isPlain: boolean): Record<string, 
         '' AS synchronous_standby_names, 0 AS synchronous_standbys, 0 AS notify_queue_ratio, NULL AS archive,
         NULL AS read_only_source FROM pg_database`,
       ...one,
-      own: ['default_read_only', 'oldest_database', 'oldest_multixact_database'],
+      own: ['default_read_only', 'oldest_database', 'oldest_multixact_database', 'ids'],
+    },
+    'server.write_state.ids': {
+      sql: `SELECT ${iso('clock_timestamp()')} AS at, pg_snapshot_xmax(pg_current_snapshot())::text::float8 AS next_xid,
+        m.next_multixact_id::text::float8 AS next_multixact FROM pg_control_checkpoint() m`,
+      ...one,
+      own: ['since'],
     },
   };
 }

@@ -7,17 +7,18 @@ import {thresholds} from '../../health/thresholds.ts';
 import {counted, formatAge, formatBytes, formatCount, formatMs, formatSpan} from '../../text/format.ts';
 import {conflictsOf} from '../wal-rates.ts';
 import {type Part, type TopicRow, topic, unknownTo, type Verdict} from './topic.ts';
+import {isFullSoon, untilFull, type WalDisk, walDisk} from './wal-disk.ts';
 
 /** Slots and what they retain, standbys and how far they are behind; of a standby, what it receives. */
 export const replication = topic({
   name: 'replication',
   reads: ['replication'],
-  rows({replication: {slots, standbys}, wal, write_state}, snapshot) {
+  rows({replication: {slots, standbys}, wal, write_state, host}, snapshot) {
     const recovery = wal?.recovery ?? null;
     const rows = [
       ...(recovery === null ? [] : [receiverRow(recovery, snapshot), ...conflictRows(wal)]),
       ...(write_state === undefined ? [] : missingRows(write_state, snapshot)),
-      ...slots.map(slot => slotRow(slot, wal)),
+      ...slots.map(slot => slotRow(slot, wal, walDisk(host))),
       ...standbys.map((standby, index) => standbyRow(standby, index, snapshot)),
     ];
     return rows.length > 0
@@ -26,13 +27,13 @@ export const replication = topic({
   },
 });
 
-function slotRow(slot: ReplicationSlot, wal: WalState | undefined): TopicRow {
-  const {verdict, text} = judgeSlot(slot, wal);
+function slotRow(slot: ReplicationSlot, wal: WalState | undefined, disk: WalDisk): TopicRow {
+  const {verdict, text} = judgeSlot(slot, wal, disk);
   return {
     id: `slot:${slot.name}`,
     verdict,
     text: `${slot.kind} slot ${slot.name}${beside(slot)} ${text}`,
-    page: () => slotPage(slot, wal),
+    page: () => slotPage(slot, wal, disk),
     ...(!slot.is_active && !slot.is_temporary && !slot.is_synced && {acts: [dropSlotAct(slot.name)]}),
   };
 }
@@ -42,7 +43,11 @@ function beside({is_active, is_synced}: ReplicationSlot): string {
   return is_active ? '' : ', without a consumer,';
 }
 
-function judgeSlot(slot: ReplicationSlot, wal: WalState | undefined): {verdict: Verdict; text: string} {
+function judgeSlot(
+  slot: ReplicationSlot,
+  wal: WalState | undefined,
+  disk: WalDisk,
+): {verdict: Verdict; text: string} {
   const {is_active, retained_bytes, safe_wal_bytes, wal_status} = slot;
   if (wal_status === 'lost')
     return {verdict: 'critical', text: 'is lost: its consumer has to copy everything again'};
@@ -61,8 +66,10 @@ function judgeSlot(slot: ReplicationSlot, wal: WalState | undefined): {verdict: 
   if (!isBehind(slot, wal))
     return {verdict: 'ok', text: is_active ? retains : `${retains}, and all that is written from now on`};
   const end =
-    isCapped || wal === undefined ? '' : `${growth(wal)}, until the disk is full: no max_slot_wal_keep_size`;
-  return {verdict: 'warning', text: `${retains}${end}`};
+    isCapped || wal === undefined
+      ? ''
+      : `${growth(wal)}, until the disk is full${untilFull(disk, wal).short}: no max_slot_wal_keep_size`;
+  return {verdict: isFullSoon(disk, wal) ? 'critical' : 'warning', text: `${retains}${end}`};
 }
 
 /** More than checkpoints keep anyway; without the settings, more than a slot may keep unnoticed. */
@@ -84,7 +91,7 @@ function untilLost({safe_wal_bytes, is_active}: ReplicationSlot, wal: WalState |
   return `: ${is_active ? 'not before ' : 'in '}${formatAge(ms)} at ${formatBytes(rate)}/s`;
 }
 
-function slotPage(slot: ReplicationSlot, wal: WalState | undefined): Part[] {
+function slotPage(slot: ReplicationSlot, wal: WalState | undefined, disk: WalDisk): Part[] {
   const {name, kind, database, plugin, is_active, active_pid, retained_bytes, wal_status, safe_wal_bytes} =
     slot;
   const cap = wal?.settings.max_slot_wal_keep_size_bytes;
@@ -105,9 +112,12 @@ function slotPage(slot: ReplicationSlot, wal: WalState | undefined): Part[] {
           cap === undefined
             ? 'not read'
             : cap === null
-              ? 'none (max_slot_wal_keep_size = -1): it retains WAL until the disk is full; PostgreSQL does not show how much is free'
+              ? 'none (max_slot_wal_keep_size = -1): it retains WAL until the disk is full'
               : `${formatBytes(cap)} (max_slot_wal_keep_size); ${formatBytes(safe_wal_bytes)} can still be written${untilLost(slot, wal)}`,
         ],
+        ...(wal === undefined || cap !== null
+          ? []
+          : [['disk of WAL', untilFull(disk, wal).long] satisfies [string, string]]),
         [
           'WAL written',
           wal?.rates === undefined

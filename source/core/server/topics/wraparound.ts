@@ -34,6 +34,8 @@ type Ids = {
   database: string;
   per_second: number | null;
   interval_ms: number | null;
+  /** The time began with the last checkpoint. */
+  is_checkpoint: boolean;
   freeze_max_age: number | null;
   age: number | null;
 };
@@ -46,8 +48,12 @@ function idsOf(
     autovacuum,
   }: Pick<ServerState, 'wal' | 'autovacuum'> & Required<Pick<ServerState, 'write_state'>>,
 ): Ids {
-  const {rates} = wal ?? {};
-  const interval_ms = rates?.interval_ms ?? null;
+  const since = write_state.ids?.since ?? null;
+  const rates = (wal?.rates?.interval_ms ?? 0) > (since?.interval_ms ?? 0) ? wal?.rates : undefined;
+  const interval_ms = rates?.interval_ms ?? since?.interval_ms ?? null;
+  const perSecond = (ids: 'xids' | 'multixacts') =>
+    rates?.[`${ids}_per_second`] ?? (since === null ? null : (since[ids] * 1000) / since.interval_ms);
+  const is_checkpoint = rates === undefined && since?.is_checkpoint === true;
   const databases = autovacuum?.databases ?? [];
   const oldest = (age: 'xid_age' | 'multixact_age') =>
     databases.length === 0 ? null : Math.max(...databases.map(each => each[age]));
@@ -55,16 +61,16 @@ function idsOf(
     ? {
         left: write_state.xids_left,
         database: write_state.oldest_database,
-        per_second: rates?.xids_per_second ?? null,
-        interval_ms,
+        per_second: perSecond('xids'),
+        ...{interval_ms, is_checkpoint},
         freeze_max_age: autovacuum?.freeze_max_age ?? null,
         age: oldest('xid_age'),
       }
     : {
         left: write_state.multixacts_left,
         database: write_state.oldest_multixact_database,
-        per_second: rates?.multixacts_per_second ?? null,
-        interval_ms,
+        per_second: perSecond('multixacts'),
+        ...{interval_ms, is_checkpoint},
         freeze_max_age: autovacuum?.multixact_freeze_max_age ?? null,
         age: oldest('multixact_age'),
       };
@@ -73,27 +79,33 @@ function idsOf(
 const day_ms = 86_400_000;
 
 /** Measured between two readings: never guessed. */
-function runwayOf({left, per_second, interval_ms}: Ids): {until_ms: number | null; text: string} {
+function runwayOf(ids: Ids): {until_ms: number | null; text: string} {
+  const {left, per_second, interval_ms} = ids;
   if (per_second === null || interval_ms === null)
     return {until_ms: null, text: 'for how long is known at the next reading'};
-  if (per_second === 0) return {until_ms: null, text: `none used in ${formatSpan(interval_ms)}`};
+  if (per_second === 0) return {until_ms: null, text: `none used in ${windowOf(ids)}`};
   const until_ms = (Math.max(0, left) / per_second) * 1000;
   const days = until_ms / day_ms;
   const lasts =
     days < 2 ? `${Math.floor(until_ms / 3_600_000)} hours` : `${formatCount(Math.floor(days))} days`;
   return {
     until_ms,
-    text: `${lasts} at ${formatCount(per_second)}/s (over ${formatSpan(interval_ms)})`,
+    text: `${lasts} at ${formatCount(per_second)}/s (over ${windowOf(ids)})`,
   };
 }
 
+/** `4min, since the last checkpoint`. */
+function windowOf({interval_ms, is_checkpoint}: Ids): string {
+  return `${formatSpan(interval_ms)}${is_checkpoint ? ', since the last checkpoint' : ''}`;
+}
+
+const hour_ms = 3_600_000;
+
 function pageOf(kind: Kind, ids: Ids, autovacuum: ServerState['autovacuum']): Part[] {
   const age = kind === 'transaction ids' ? 'xid_age' : 'multixact_age';
-  const {left, database, per_second, interval_ms, freeze_max_age} = ids;
+  const {left, database, per_second, freeze_max_age} = ids;
   const rate =
-    per_second === null
-      ? 'known at the next reading'
-      : `${formatCount(per_second)}/s over ${formatSpan(interval_ms)}`;
+    per_second === null ? 'known at the next reading' : `${formatCount(per_second)}/s over ${windowOf(ids)}`;
   const parts: Part[] = [
     {
       heading: kind,
@@ -108,6 +120,12 @@ function pageOf(kind: Kind, ids: Ids, autovacuum: ServerState['autovacuum']): Pa
           `autovacuum freezes a table from an age of ${formatCount(freeze_max_age)} on; the oldest is ${formatCount(ids.age)} old`,
         ],
       ],
+      text:
+        (ids.interval_ms ?? 0) < hour_ms
+          ? [
+              'A rate of less than an hour says little of a day: poolctl keeps the longest time that it has read, a day at most.',
+            ]
+          : [],
     },
   ];
   if (autovacuum === undefined) return parts;
