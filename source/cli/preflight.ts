@@ -2,7 +2,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {AbortError, usageError} from '../core/errors.ts';
 import {type MigrationStatement, preflight, worst} from '../core/migration/preflight.ts';
 import {timeOfDay} from '../core/text/clock.ts';
-import {counted, formatAge} from '../core/text/format.ts';
+import {formatAge} from '../core/text/format.ts';
 import type {Preflight} from '../model/preflight.ts';
 import type {Connection} from '../postgres/connect/connect.ts';
 import {hostAndPort} from '../postgres/connect/request.ts';
@@ -25,7 +25,7 @@ export type Migration = {
 
 /** Judges a migration by its text. Throws AbortError (exit 2) if it cannot be read. */
 export async function judgeText(migration: Migration): Promise<Preflight> {
-  const {statements} = await readStatements(migration, null);
+  const statements = await readStatements(migration, null);
   return documentOf(migration, preflight(statements, {...migration, target: null, reading: null}));
 }
 
@@ -38,7 +38,7 @@ export async function judgeOnServer(
 ): Promise<{document: Preflight; is_hopeless: boolean}> {
   const judge = async () => {
     const {applied, problem} = await readAppliedMigrations(connection);
-    const {statements, left_out} = await readStatements(migration, applied);
+    const statements = await readStatements(migration, applied);
     const nodes = statements.flatMap(({node, inner}) => inner ?? [node]);
     const target = await readMigrationTarget(connection, nodes);
     const pause = (ms: number) => sleep(ms, undefined, {signal}).catch(() => {});
@@ -59,18 +59,11 @@ export async function judgeOnServer(
       ...documentOf(migration, judgeIn(reading)),
       target: {id: `${hostAndPort(request)}/${request.database}`, server_version_num},
       window_ms: reading.traffic === null ? null : reading.window_ms,
-      unavailable: [...skippedText(problem, left_out), ...unavailable],
+      unavailable: [...(problem === null ? [] : [problem]), ...unavailable],
     };
     return {document, is_hopeless: judgeIn(quiet).some(({verdict}) => verdict === 'unsafe')};
   };
   return explainServerErrors(connection, raceInterrupt(judge(), signal));
-}
-
-function skippedText(problem: string | null, left_out: number): string[] {
-  if (problem !== null) return [problem];
-  if (left_out === 0) return [];
-  const which = counted(left_out, 'older migration');
-  return [`${which} of Prisma 8 not read: which of them this database has, poolctl cannot tell.`];
 }
 
 /** Judges again and again until every statement is safe, time is over, or no quiet moment could make it so. */
@@ -108,12 +101,9 @@ export async function awaitSafe(
 async function readStatements(
   {path, cwd}: Migration,
   applied: ReadonlySet<string> | null,
-): Promise<{statements: MigrationStatement[]; left_out: number}> {
-  const [{files, left_out}, parser] = await Promise.all([
-    readMigrations(path, {cwd, applied}),
-    loadSqlParser(),
-  ]);
-  const statements = files.flatMap(({name, sql}) => {
+): Promise<MigrationStatement[]> {
+  const [files, parser] = await Promise.all([readMigrations(path, {cwd, applied}), loadSqlParser()]);
+  return files.flatMap(({name, sql}) => {
     try {
       return parser.split(sql).map(each => ({
         ...each,
@@ -125,7 +115,6 @@ async function readStatements(
       throw usageError(`${name || path}, ${error.message}`, error.hint, error);
     }
   });
-  return {statements, left_out};
 }
 
 function documentOf({path}: Migration, statements: Preflight['statements']): Preflight {

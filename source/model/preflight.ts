@@ -109,6 +109,10 @@ export type TargetRelation = {
   is_default_partition: boolean;
   columns: {name: string; type: string; not_null: boolean}[];
   constraints: TargetConstraint[];
+  /** Enabled ones; `type` is pg_trigger.tgtype. */
+  triggers: {name: string; function: string; type: number}[];
+  /** Enabled ones, without a view's own; `event` is pg_rewrite.ev_type. */
+  rules: {name: string; event: string}[];
 };
 
 type TargetConstraint = {
@@ -128,4 +132,9 @@ type TargetForeignKey = {
   /** PostgreSQL's copy of a partitioned table's key for a partition. */
   is_inherited: boolean;
   columns: string[];
+  /** pg_constraint.confdeltype and confupdtype. */
+  on_delete: string;
+  on_update: string;
+  /** The columns at the other end. */
+  referenced: string[];
 };

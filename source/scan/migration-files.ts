@@ -1,5 +1,5 @@
 import {readdir, readFile, stat} from 'node:fs/promises';
-import {basename, join, resolve} from 'node:path';
+import {basename, dirname, join, resolve} from 'node:path';
 import {usageError} from '../core/errors.ts';
 import {readPrismaOperations} from '../core/sql/prisma-operations.ts';
 import {formatBytes} from '../core/text/format.ts';
@@ -15,21 +15,20 @@ export type MigrationFile = {
 const most_bytes = 8_000_000;
 
 /**
- * A .sql file, Prisma 8's ops.json, or a folder of Prisma migrations, in their order: those that are not `applied`; without a
- * server, or of Prisma 8, the newest alone: `left_out` counts those before it. Throws AbortError (exit 2) if there is none or one cannot be read.
+ * A .sql file, Prisma 8's ops.json, or a folder of Prisma migrations, in their order: those that are not `applied`; if that is
+ * not known (null), the newest alone. Throws AbortError (exit 2) if there is none or one cannot be read.
  */
 export async function readMigrations(
   path: string,
   {cwd, applied}: {cwd: string; applied: ReadonlySet<string> | null},
-): Promise<{files: MigrationFile[]; left_out: number}> {
+): Promise<MigrationFile[]> {
   const absolute = resolve(cwd, path);
   const found = await stat(absolute).catch((error: NodeJS.ErrnoException) => {
     throw unreadable(path, error);
   });
-  if (!found.isDirectory()) return {files: [{name: '', sql: await readSql(absolute, path)}], left_out: 0};
+  if (!found.isDirectory()) return [{name: '', sql: await readSql(absolute, path)}];
   const own = await scriptOf(absolute);
-  if (own !== null)
-    return {files: [{name: '', sql: await readSql(own, join(path, basename(own)))}], left_out: 0};
+  if (own !== null) return [{name: '', sql: await readSql(own, join(path, basename(own)))}];
   const entries = await readdir(absolute, {withFileTypes: true});
   const names = entries
     .filter(entry => entry.isDirectory())
@@ -44,16 +43,23 @@ export async function readMigrations(
       `${path} holds no migration`,
       'Give a .sql file, prisma/migrations, or a folder with migration.sql or ops.json.',
     );
-  // What Prisma 8 has applied, its ledger keeps by contract, not by folder.
-  const isKnown = applied !== null && all.every(({script}) => script.endsWith('.sql'));
-  const chosen = isKnown ? all.filter(({name}) => !applied.has(name)) : all.slice(-1);
-  const files = await Promise.all(
+  const isPending = async ({name, script}: (typeof all)[number]) => !applied?.has(await keyOf(name, script));
+  const pending = await Promise.all(all.map(isPending));
+  const chosen = applied === null ? all.slice(-1) : all.filter((_, at) => pending[at]);
+  return Promise.all(
     chosen.map(async ({name, script}) => ({
       name,
       sql: await readSql(script, join(path, name, basename(script))),
     })),
   );
-  return {files, left_out: isKnown ? 0 : all.length - chosen.length};
+}
+
+/** What the database has of an applied migration: its folder's name; of Prisma 8 the hash in its migration.json, if there is one. */
+async function keyOf(name: string, script: string): Promise<string> {
+  if (script.endsWith('.sql')) return name;
+  const text = await readFile(join(dirname(script), 'migration.json'), 'utf8').catch(() => '');
+  const [, hash] = /"migrationHash"\s*:\s*"([^"]+)"/.exec(text) ?? [];
+  return `ledger:${hash ?? name}`;
 }
 
 async function scriptOf(folder: string): Promise<string | null> {

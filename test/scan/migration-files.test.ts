@@ -40,17 +40,28 @@ it.each<[string, Record<string, string>, string, string[] | null, {name: string;
   ],
 ])('reads %s', async (_, files, path, applied, expected) => {
   const cwd = await folderOf(files);
-  const {files: found} = await readMigrations(path, {
+  const found = await readMigrations(path, {
     cwd,
     applied: applied === null ? null : new Set(applied),
   });
   expect(found).toEqual(expected);
 });
 
-it('counts the migrations of Prisma 8 that it leaves out', async () => {
-  const cwd = await folderOf({'m/1/ops.json': operations, 'm/2/ops.json': operations});
-  const {files, left_out} = await readMigrations('m', {cwd, applied: new Set()});
-  expect([files.map(({name}) => name), left_out]).toEqual([['2'], 1]);
+it('leaves out what the ledger of Prisma 8 has, by hash or by name', async () => {
+  const cwd = await folderOf({
+    'm/1/ops.json': operations,
+    'm/1/migration.json': '{"from": null, "migrationHash": "sha256:a"}',
+    'm/2/ops.json': operations,
+    'm/2/migration.json': '{"migrationHash": "sha256:changed"}',
+    'm/3/ops.json': operations,
+    'm/4/ops.json': operations,
+  });
+  const applied = new Set(['ledger:sha256:a', 'ledger:1', 'ledger:sha256:b', 'ledger:2', 'ledger:3']);
+  const names = async (known: ReadonlySet<string> | null) =>
+    (await readMigrations('m', {cwd, applied: known})).map(({name}) => name);
+  expect(await names(applied)).toEqual(['2', '4']);
+  expect(await names(new Set())).toEqual(['1', '2', '3', '4']);
+  expect(await names(null)).toEqual(['4']);
 });
 
 it.each<[string, Record<string, string | Uint8Array>, string, string]>([

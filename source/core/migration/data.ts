@@ -3,6 +3,7 @@ import {descendants} from '../sql/named-objects.ts';
 import {isHarmless} from './column-type.ts';
 import {type Effect, heaviest, type Lock, lockOn, type Work} from './effect.ts';
 import {nameOf, type Relation, type SchemaState, stringsOf} from './schema-state.ts';
+import {sideEffects} from './side-effects.ts';
 
 type Part = Record<string, unknown>;
 type Written = {relation?: {relname?: string}; whereClause?: Node; selectStmt?: Node};
@@ -32,7 +33,10 @@ export function dataEffect(statement: Node, state: SchemaState): Partial<Effect>
       passed.add(written.relation);
       const own = lockOn(written.relation as never, 'ROW EXCLUSIVE', state, insert ? {recurses: false} : {});
       locks.push(...own);
-      notes.add('not counted: what triggers, rules and foreign keys (checks, cascades) do');
+      const effects = {events: eventsOf(part), changed: changedBy(part)};
+      const [named] = own;
+      for (const each of named === undefined ? [] : sideEffects(named.relation, effects, state))
+        notes.add(each);
       if (insert !== undefined && readsRows(insert.selectStmt)) works.push('copy');
       if (change === undefined) continue;
       const isEach = part.MergeStmt === undefined && change.whereClause === undefined;
@@ -91,6 +95,21 @@ export function readThrough(relation: Relation, state: SchemaState): Relation[] 
     return below.flatMap(each => (each === null ? [unsized] : readThrough(each, state)));
   }
   return [relation, ...state.descendants(relation)];
+}
+
+/** What a statement may do to rows; INSERT ... ON CONFLICT DO UPDATE does both. */
+function eventsOf(part: Part): ('INSERT' | 'UPDATE' | 'DELETE')[] {
+  if ('UpdateStmt' in part) return ['UPDATE'];
+  if ('DeleteStmt' in part) return ['DELETE'];
+  if ('MergeStmt' in part) return ['INSERT', 'UPDATE', 'DELETE'];
+  const {onConflictClause} = part.InsertStmt as {onConflictClause?: {action?: string}};
+  return onConflictClause?.action === 'ONCONFLICT_UPDATE' ? ['INSERT', 'UPDATE'] : ['INSERT'];
+}
+
+/** The columns that UPDATE sets; null for any other statement. */
+function changedBy({UpdateStmt}: Part): string[] | null {
+  const {targetList} = (UpdateStmt ?? {}) as {targetList?: {ResTarget?: {name?: string}}[]};
+  return targetList?.flatMap(({ResTarget}) => ResTarget?.name ?? []) ?? null;
 }
 
 /** Whether INSERT takes its rows from elsewhere than VALUES. */

@@ -16,7 +16,7 @@ export async function readMigrationTarget(
   const {text} = pickVariant(migrationTargetQuery, server_version_num);
   const {rows} = await client.query<{target: Omit<MigrationTarget, 'server_version_num'>}>({
     text,
-    values: [names, schemas, request.prisma?.schema ?? null, statements.some(truncatesAlong)],
+    values: [names, schemas, request.prisma?.schema ?? null, statements.some(reachesAlong)],
   });
   const target = rows[0]?.target;
   return {
@@ -32,9 +32,12 @@ export async function readMigrationTarget(
   };
 }
 
-/** TRUNCATE CASCADE follows foreign keys from table to table. */
-function truncatesAlong(node: Node): boolean {
-  return 'TruncateStmt' in node && node.TruncateStmt.behavior === 'DROP_CASCADE';
+/** TRUNCATE CASCADE follows foreign keys from table to table, and so do DELETE and UPDATE where a key says so. */
+function reachesAlong(node: Node): boolean {
+  if ('TruncateStmt' in node) return node.TruncateStmt.behavior === 'DROP_CASCADE';
+  return [...descendants(node)].some(
+    part => 'DeleteStmt' in part || 'UpdateStmt' in part || 'MergeStmt' in part,
+  );
 }
 
 /** Every word that may name a relation, a function or a type; and the schemas that are dropped. */
@@ -103,7 +106,13 @@ WITH /* poolctl */ RECURSIVE view (view_oid, table_oid) AS MATERIALIZED (
             AND pg_get_expr(o.conbin, o.conrelid) = format('(%I IS NOT NULL)', a.attname) THEN a.attname END,
         'columns', ARRAY(SELECT k.attname::text FROM pg_attribute k WHERE k.attrelid = c.oid AND k.attnum = ANY (o.conkey))))
       FROM pg_constraint o LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = o.conkey[1]
-      WHERE o.conrelid = c.oid AND c.oid IN (SELECT r.oid FROM near r)), '[]') AS constraints
+      WHERE o.conrelid = c.oid AND c.oid IN (SELECT r.oid FROM near r)), '[]') AS constraints,
+    coalesce((SELECT json_agg(json_build_object('name', t.tgname, 'function', m.nspname || '.' || p.proname, 'type', t.tgtype)
+        ORDER BY t.tgname)
+      FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace m ON m.oid = p.pronamespace
+      WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'), '[]') AS triggers,
+    coalesce((SELECT json_agg(json_build_object('name', w.rulename, 'event', w.ev_type) ORDER BY w.rulename)
+      FROM pg_rewrite w WHERE w.ev_class = c.oid AND w.rulename <> '_RETURN' AND w.ev_enabled <> 'D'), '[]') AS rules
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.oid IN (SELECT r.oid FROM reached r) AND ${userSchema('n.nspname')}
 )
@@ -112,7 +121,9 @@ SELECT json_build_object(
     WHERE EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = p.name)),
   'relations', coalesce((SELECT json_agg(r) FROM relation r), '[]'),
   'foreign_keys', coalesce((SELECT json_agg(json_build_object('name', o.conname, 'table_oid', o.conrelid::text,
-      'references_oid', o.confrelid::text, 'is_inherited', o.conparentid <> 0, 'columns',
+      'references_oid', o.confrelid::text, 'is_inherited', o.conparentid <> 0,
+      'on_delete', o.confdeltype, 'on_update', o.confupdtype, 'referenced',
+      ARRAY(SELECT k.attname::text FROM pg_attribute k WHERE k.attrelid = o.confrelid AND k.attnum = ANY (o.confkey)), 'columns',
       ARRAY(SELECT k.attname::text FROM pg_attribute k WHERE k.attrelid = o.conrelid AND k.attnum = ANY (o.conkey))))
     FROM key o), '[]'),
   'functions', coalesce((SELECT json_agg(f) FROM (

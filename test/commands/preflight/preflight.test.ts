@@ -270,4 +270,69 @@ describe('preflight of a server', () => {
       '_prisma_migrations is in schema "app", not in public',
     );
   });
+
+  it('reads which migrations of Prisma 8 its ledger has', async () => {
+    for (const name of ['1_a', '2_b']) {
+      await mkdir(join(home, 'eight', name), {recursive: true});
+      await writeFile(
+        join(home, 'eight', name, 'ops.json'),
+        JSON.stringify([{execute: [{sql: 'SELECT 1'}]}]),
+      );
+      await writeFile(
+        join(home, 'eight', name, 'migration.json'),
+        JSON.stringify({migrationHash: `sha256:${name}`}),
+      );
+    }
+    const readAll = async () => {
+      const args = ['preflight', 'eight', urlOf(server, 'oncall'), '--json', '--rates', '0.1s'];
+      return JSON.parse((await runProgram(args, {home})).stdout) as Preflight;
+    };
+    await server.query('DROP SCHEMA IF EXISTS app CASCADE');
+    expect((await readAll()).statements.map(({file}) => file)).toEqual(['1_a', '2_b']);
+    // As Prisma 8.0.0-rc.13 makes it.
+    await server.query(`CREATE SCHEMA prisma_contract; CREATE TABLE prisma_contract.ledger (id bigserial PRIMARY KEY,
+  created_at timestamptz NOT NULL DEFAULT now(), space text NOT NULL, migration_name text NOT NULL,
+  migration_hash text NOT NULL, origin_core_hash text, origin_profile_hash text, destination_core_hash text NOT NULL,
+  destination_profile_hash text, operations jsonb NOT NULL)`);
+    await server.query(`INSERT INTO prisma_contract.ledger (space, migration_name, migration_hash, destination_core_hash, operations)
+  VALUES ('app', '1_a', 'sha256:1_a', 'sha256:x', '[]')`);
+    const hidden = await readAll();
+    expect(hidden.statements.map(({file}) => file)).toEqual(['2_b']);
+    expect(hidden.unavailable[0]).toContain('"prisma_contract".ledger may not be read');
+    await server.query(
+      'GRANT USAGE ON SCHEMA prisma_contract TO oncall; GRANT SELECT ON prisma_contract.ledger TO oncall',
+    );
+    const seen = await readAll();
+    expect(seen.statements.map(({file}) => file)).toEqual(['2_b']);
+    expect(seen.unavailable).toEqual([]);
+  });
+
+  it('names what triggers, rules and cascades of a statement reach', async () => {
+    await server.query(`CREATE TABLE owners (id int PRIMARY KEY, name text);
+CREATE TABLE pets (id int PRIMARY KEY, owner int REFERENCES owners ON DELETE CASCADE ON UPDATE CASCADE);
+CREATE TABLE visits (pet int REFERENCES pets ON DELETE SET NULL);
+CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER audited AFTER UPDATE ON visits FOR EACH ROW EXECUTE FUNCTION audit();
+CREATE RULE kept AS ON INSERT TO owners DO ALSO NOTHING`);
+    const notesOf = async (sql: string) => {
+      await writeFile(join(home, 'reach.sql'), sql);
+      const args = ['preflight', 'reach.sql', urlOf(server, 'oncall'), '--json', '--rates', '0.1s'];
+      const {statements} = JSON.parse((await runProgram(args, {home})).stdout) as Preflight;
+      return statements.flatMap(({notes}) => notes.filter(note => note.startsWith('not counted')));
+    };
+    expect(await notesOf('DELETE FROM owners WHERE id = 1')).toEqual([
+      'not counted: DELETE on public.owners takes ROW EXCLUSIVE on public.pets (ON DELETE CASCADE), and locks rows there',
+      'not counted: DELETE on public.pets takes ROW EXCLUSIVE on public.visits (ON DELETE SET NULL), and locks rows there',
+      'not counted: UPDATE on public.visits calls public.audit()',
+      'not counted: UPDATE on public.visits takes ROW SHARE on public.pets, to check its foreign keys',
+    ]);
+    expect(await notesOf("UPDATE owners SET name = '' WHERE id = 1")).toEqual([]);
+    expect(await notesOf('UPDATE owners SET id = 2 WHERE id = 1')).toEqual([
+      'not counted: UPDATE on public.owners takes ROW EXCLUSIVE on public.pets (ON UPDATE CASCADE), and locks rows there',
+      'not counted: UPDATE on public.pets takes ROW SHARE on public.owners, to check its foreign keys',
+    ]);
+    expect(await notesOf("INSERT INTO owners VALUES (3, '')")).toEqual([
+      'not counted: INSERT on public.owners runs its rules kept',
+    ]);
+  });
 });

@@ -243,6 +243,7 @@ describe('the safer form', () => {
 const relation = (schema: string, name: string, more: Partial<TargetRelation> = {}): TargetRelation => ({
   ...{oid: `${schema}.${name}`, schema, name, kind: 'r', size_bytes: 5_000_000_000, estimated_rows: 1e7},
   ...{parents: [], table_oid: null, reads: [], is_default_partition: false, columns: [], constraints: []},
+  ...{triggers: [], rules: []},
   ...more,
 });
 const target: MigrationTarget = {
