@@ -1,6 +1,7 @@
-import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {cpSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {fileURLToPath} from 'node:url';
 import {afterAll, afterEach, beforeAll, beforeEach, expect, it} from 'vitest';
 import {openProgram} from '../helpers/console.ts';
 import {shareTestServer, type TestServer} from '../helpers/server.ts';
@@ -91,6 +92,37 @@ it('ends a replay by Esc with what was measured, and leaves no session behind', 
   await expect.poll(left).toEqual([]);
   terminal.press('escape');
   await terminal.waitFor('Enter measure');
+});
+
+it('replays an endpoint of the source from Scan in one key, up to what was measured', async () => {
+  const source = join(folder, 'app');
+  cpSync(fileURLToPath(new URL('../fixtures/scan-app', import.meta.url)), source, {recursive: true});
+  // Another form of the route that the source has.
+  writeFileSync(
+    join(source, 'history.sql'),
+    `-- @endpoint GET /api/students/:id/assessment-history/\nSELECT pg_sleep(0.004);\n`,
+  );
+  const terminal = open(['--interval', '500ms', '--source', source, server.url()], 40);
+  await terminal.waitFor('slots by application, role and client');
+  terminal.press('A');
+  await terminal.waitFor(/endpoints with queries in \d+ files/);
+  terminal.type('/assessment-history', 'enter');
+  await terminal.waitFor(/> .*assessment-h/);
+  terminal.press('r');
+  await terminal.waitFor('replay-endpoint  about');
+  terminal.press('enter');
+  await terminal.waitFor(/endpoint\*? +\S*history\.sql/);
+  terminal.press('tab', 'tab');
+  await terminal.waitFor('> connection_limit');
+  terminal.press(...Array(5).fill('backspace'));
+  terminal.type('1..2');
+  await terminal.waitFor(/connection_limit +1\.\.2/);
+  terminal.press('enter');
+  await terminal.waitFor('Enter measure');
+  terminal.press('enter');
+  await terminal.waitFor('no limit is recommended', {timeout_ms: 60_000});
+  expect(terminal.text()).toContain('GET /api/students/:id/assessment-history/');
+  expect(terminal.text()).toMatch(/main +1 +10 +\d+ .*\n +main +2 +10 +\d+ /);
 });
 
 it('reports a mistake in an endpoint file in the console', async () => {
