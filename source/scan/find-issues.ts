@@ -1,7 +1,7 @@
-import type {Node, ObjectExpression} from '@oxc-project/types';
+import type {Node} from '@oxc-project/types';
 import {counted} from '../core/text/format.ts';
 import type {ScanIssue} from '../model/scan-report.ts';
-import {hasSpread, nameOfKey, propertyOf, unwrap, visit} from './code/nodes.ts';
+import {propertyOf, unwrap, visit} from './code/nodes.ts';
 import {lineAt, placeOf} from './code/project.ts';
 import {countsPerValue, duplicatesIn} from './duplicates.ts';
 import {
@@ -13,7 +13,7 @@ import {
   repeatedFigures,
   type Site,
 } from './evaluate/cost.ts';
-import type {PrismaModelShape, PrismaModels} from './prisma-models.ts';
+import type {PrismaModels} from './prisma-models.ts';
 import {
   deepIncludeWeight,
   fineParallel,
@@ -25,6 +25,7 @@ import {
   rules,
   shortLoop,
 } from './rules.ts';
+import {isLimited, unboundedRelations} from './unbounded.ts';
 
 export type FoundIssue = ScanIssue & {kind: IssueKind; weight: number; site: Site};
 
@@ -225,67 +226,6 @@ function issuesOfQuery({model, operation, argument, site}: Query, models: Prisma
   // One place, so one issue: the heaviest relation.
   const [heaviest] = relations.toSorted((a, b) => (b.weight ?? 0) - (a.weight ?? 0));
   return site && heaviest ? [...own, heaviest] : own;
-}
-
-/** By `take`, or by values of a unique key, of all its fields; what a spread holds is unknown, so it may be. */
-function isLimited(options: ObjectExpression, shape: PrismaModelShape | undefined): boolean {
-  if (hasSpread(options) || propertyOf(options, 'take') !== null) return true;
-  const where = propertyOf(options, 'where');
-  if (where === null) return false;
-  if (where.type !== 'ObjectExpression') return false;
-  const given = where.properties.flatMap(each =>
-    each.type === 'Property' &&
-    (each.value.type !== 'ObjectExpression' || propertyOf(each.value, 'in') !== null)
-      ? (nameOfKey(each.key, each.computed) ?? [])
-      : [],
-  );
-  return (
-    given.some(name => shape?.fields.get(name)?.isUnique ?? name === 'id') ||
-    (shape?.uniques ?? []).some(key => key.every(name => given.includes(name)))
-  );
-}
-
-/** Lists of related rows without `take`, with how deep the query goes at that place. */
-function unboundedRelations(
-  options: ObjectExpression,
-  model: string,
-  models: PrismaModels,
-  level: number,
-): {path: string; depth: number; isFiltered: boolean}[] {
-  const fields = models.get(model)?.fields;
-  const chosen = propertyOf(options, 'include') ?? propertyOf(options, 'select');
-  if (fields === undefined || chosen?.type !== 'ObjectExpression') return [];
-  return chosen.properties.flatMap(each => {
-    if (each.type !== 'Property') return [];
-    const name = nameOfKey(each.key, each.computed) ?? '';
-    const field = fields.get(name);
-    const value = unwrap(each.value);
-    if (!field?.isRelation || (value.type === 'Literal' && value.value === false)) return [];
-    const target = field.type.charAt(0).toLowerCase() + field.type.slice(1);
-    const inner =
-      value.type === 'ObjectExpression' ? unboundedRelations(value, target, models, level + 1) : [];
-    const isOwn =
-      field.isList &&
-      (value.type === 'Literal' ||
-        (value.type === 'ObjectExpression' && !isLimited(value, models.get(target))));
-    const isFiltered = value.type === 'ObjectExpression' && propertyOf(value, 'where') !== null;
-    const goesOn =
-      value.type === 'ObjectExpression' && relationsIn(value, models.get(target)?.fields ?? new Map());
-    return [
-      ...(isOwn ? [{path: name, depth: goesOn ? level + 1 : level, isFiltered}] : []),
-      ...inner.map(each => ({...each, path: `${name}.${each.path}`})),
-    ];
-  });
-}
-
-function relationsIn(options: ObjectExpression, fields: ReadonlyMap<string, {isRelation: boolean}>): boolean {
-  const chosen = propertyOf(options, 'include') ?? propertyOf(options, 'select');
-  return (
-    chosen?.type === 'ObjectExpression' &&
-    chosen.properties.some(
-      each => each.type === 'Property' && fields.get(nameOfKey(each.key, each.computed) ?? '')?.isRelation,
-    )
-  );
 }
 
 /** Statements that PostgreSQL takes no parameters in. */
