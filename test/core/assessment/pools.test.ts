@@ -67,9 +67,26 @@ describe('a pool whose sessions are all in transaction', () => {
     expect(examine(readings(8, 5, calling(3)))).toMatchObject([{confidence: 'possible'}]);
   });
 
+  it('shows with one session, too', () => {
+    expect(examine(readings(20, 1, calling(6)))).toMatchObject([
+      {
+        cause: 'outside-call',
+        summary:
+          'api/api_app waits for something else inside its transactions: its one session in transaction in 20 of 20 readings, on average 6.0 s idle after UPDATE "Booking"',
+      },
+    ]);
+  });
+
   it.each<[string, Snapshot[]]>([
     ['too few readings', readings(4, 5, calling(2))],
-    ['one session', readings(20, 1, calling(6))],
+    ['one session in few readings', readings(9, 1, calling(3))],
+    [
+      'one session that works on a job it has locked',
+      readings(20, 1, (index, second) => ({
+        ...calling(6)(index, second),
+        query: 'SELECT id FROM jobs ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED',
+      })),
+    ],
     [
       'short pauses',
       readings(20, 5, (_, second) => ({
