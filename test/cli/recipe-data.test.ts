@@ -75,6 +75,7 @@ it('facts that are cheap to read are loaded every 15 s while a finding rests on 
   expect(await askedAt(14_999, soon)).toEqual([]);
   expect(await askedAt(15_000, waiting)).toEqual([]);
   expect(await askedAt(15_000, soon)).toEqual([
+    'lock_table',
     'maintenance',
     'missing_partitions',
     'pooler',
