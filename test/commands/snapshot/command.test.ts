@@ -228,6 +228,9 @@ describeMainMajor('snapshot of a server', major => {
     // The server runs on this machine.
     expect(load).toMatchObject({hidden_sessions: 0, cores: cpus().length});
     expect(load.classes[0]).toMatchObject({class: 'other', share: expect.closeTo(waits[0].share, 10)});
-    expect(load.top.application[0]).toMatchObject({value: 'starving', classes: [{class: 'other'}]});
+    // A reading may find a session between two statements, on a CPU.
+    const [leading] = load.top.application;
+    expect(leading.value).toBe('starving');
+    expect(leading.classes[0].class).toBe('other');
   });
 });
