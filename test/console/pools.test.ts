@@ -1,6 +1,7 @@
 import {expect, it} from 'vitest';
 import killIdleSessions from '../../recipes/kill-idle-sessions.ts';
 import tuneConnectionLimit from '../../recipes/tune-connection-limit.ts';
+import {recipeOfPool} from '../../source/console/rows/pools.ts';
 import type {Backend} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
 import {open, play, press, read, rowsOf, screenOf} from './played.ts';
@@ -104,4 +105,17 @@ it("r opens no finding of the application's pool in another database", () => {
   const state = inTwoDatabases([...busy, ...Array(6).fill({datname: 'archive'})]);
   expect(state.findings).toMatchObject([{cause: 'pool-saturated'}]);
   expect(press(state, 'r')).toMatchObject({overlay: null, wizard: {recipe: 'tune-connection-limit'}});
+});
+
+it.each([
+  [null, '5'],
+  ['saturated', undefined],
+] as const)('r proposes a size by what was busy unless requests may wait: %s', (may_be, most_busy) => {
+  const {assessment, snapshot} = readings(120, 40);
+  const pool = assessment?.applications.find(each => each.application_name === 'web');
+  if (pool === undefined || snapshot === null) throw new Error('no pool');
+  const {recipe, params} = recipeOfPool({...pool, verdict: null, may_be}, snapshot);
+  expect(recipe).toBe('tune-connection-limit');
+  expect(params).toMatchObject({role: 'app', max_instances: '1'});
+  expect(params.most_busy).toBe(most_busy);
 });

@@ -164,7 +164,7 @@ export function recipeOfPool(
   pool: ApplicationPool,
   snapshot: Snapshot,
 ): {recipe: string; params: ParameterValues} {
-  const {verdict, application_name, usename, datname, instances, most_instances, most_busy} = pool;
+  const {verdict, may_be, application_name, usename, datname, instances, most_instances, most_busy} = pool;
   const role = writeText(usename);
   const sessions = sessionsByPool(snapshot).get(poolKey(pool)) ?? [];
   const own = {application: writeText(application_name), role, database: writeText(datname)};
@@ -188,7 +188,8 @@ export function recipeOfPool(
         ...seen,
         max_instances: String(Math.max(most_instances ?? 0, Number(seen.instances))),
       }),
-      ...(most_busy !== null && most_busy > 0 && {most_busy: String(most_busy)}),
+      // Where requests may wait, what was busy shows the pool's size, not what the application needs.
+      ...(may_be === null && most_busy !== null && most_busy > 0 && {most_busy: String(most_busy)}),
     },
   };
 }
