@@ -42,12 +42,25 @@ export type IdUsage = {
 
 /** The shared table of locks: what does not fit in fails (53200). */
 export type LockTable = {
+  /** When it was read, by the clock of the server. ISO 8601 UTC with microseconds. */
+  at: string;
   /** Objects locked, without those of the fast path, which need no entry. */
   used: number;
   /** max_locks_per_transaction of each process and prepared transaction; the server has room for some more. */
   capacity: number;
-  /** Who has most of them; pid null: a prepared transaction. Null without a lock. */
-  most: {pid: number | null; locks: number} | null;
+  /** Null without a lock. */
+  most: MostLocks | null;
+};
+
+/** Who has most of the locks. */
+export type MostLocks = {
+  /** Null of a prepared transaction. */
+  pid: number | null;
+  /** As of `Backend`. */
+  backend_start: string | null;
+  locks: number;
+  /** False: all are advisory locks of a session without a transaction, which keeps them until it ends. */
+  in_transaction: boolean;
 };
 
 /** The server's settings that are not at their built-in value, whatever sessions set for themselves. */

@@ -78,14 +78,24 @@ describeEachMajor('facts of the server', major => {
     const client = await server.connect();
     await client.query('BEGIN; SELECT pg_advisory_xact_lock(n) FROM generate_series(1, 300) n');
     const lock_table = await readLockTable(connection);
-    const [own] = (await client.query<{pid: number}>('SELECT pg_backend_pid() AS pid')).rows;
-    expect(lock_table.most?.pid).toBe(own?.pid);
+    const [own] = (
+      await client.query<{pid: number; since: string}>(
+        `SELECT pid, to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS since
+         FROM pg_stat_activity WHERE pid = pg_backend_pid()`,
+      )
+    ).rows;
+    expect(lock_table.most).toMatchObject({pid: own?.pid, backend_start: own?.since, in_transaction: true});
     expect(lock_table.most?.locks).toBeGreaterThanOrEqual(300);
     expect(lock_table.used).toBeGreaterThanOrEqual(300);
     // 64 for each of 100 connections, and of some other processes.
     expect(lock_table.capacity).toBeGreaterThan(64 * 100);
     expect(lock_table.capacity).toBeLessThan(64 * 200);
     await client.query('ROLLBACK');
+    await client.query('SELECT pg_advisory_lock(n) FROM generate_series(1, 300) n');
+    const kept = await readLockTable(connection);
+    expect(kept.most).toMatchObject({pid: own?.pid, locks: 300, in_transaction: false});
+    expect(kept.at > lock_table.at).toBe(true);
+    await client.query('SELECT pg_advisory_unlock_all()');
   });
 
   it('reports an archive command that fails', async () => {

@@ -1,5 +1,5 @@
 import type {Act, Finding} from '../../../model/recipe.ts';
-import type {LockTable} from '../../../model/server-facts.ts';
+import type {LockTable, MostLocks} from '../../../model/server-facts.ts';
 import type {Backend, Snapshot} from '../../../model/snapshot.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {protectionOf, subjectOf} from '../../sessions/protection.ts';
@@ -14,10 +14,9 @@ import {rollbacksOf} from './failing-signs.ts';
  * has. One transaction that reads very many tables or partitions fills it, or a session that takes an advisory lock for each row.
  */
 export function examineLockTable(context: Context): Finding[] {
-  const table = context.facts.lock_table;
+  const {snapshot, facts} = context;
+  const table = facts.lock_table && leftOf(facts.lock_table, snapshot);
   if (table === undefined || ratioOf(table) < thresholds.lock_table_ratio.warning) return [];
-  const {snapshot} = context;
-  if (hasEnded(table, snapshot)) return [];
   const isCritical = ratioOf(table) >= thresholds.lock_table_ratio.critical;
   const failing = isCritical
     ? rollbacksOf(context).filter(
@@ -25,16 +24,17 @@ export function examineLockTable(context: Context): Finding[] {
           (unasked_per_second ?? per_second) >= thresholds.rollbacks_per_second.warning,
       )
     : [];
-  const holder = snapshot.backends.find(({pid}) => pid === table.most?.pid);
+  const holder = snapshot.backends.find(each => isOf(each, table.most));
+  const keeper = holder !== undefined && keepsLocks(holder, table) ? holder : undefined;
   const rate = failing.reduce((sum, {per_second}) => sum + per_second, 0);
-  const acts = [...(holder === undefined ? [] : releaseActs(holder, context)), ...settingActs(table)];
+  const acts = [...(keeper === undefined ? [] : releaseActs(keeper, table, context)), ...settingActs(table)];
   return [
     {
       recipe: acts[0]?.recipe ?? 'lock-table-full',
       ...(acts[0]?.recipe && {params: acts[0].params}),
       severity: isCritical ? 'critical' : 'warning',
       subject: 'server/lock-table',
-      summary: `the table of locks is ${failing.length > 0 ? 'full' : `${formatRatio(Math.min(1, ratioOf(table)), 0)} full`}: ${describeMost(table, holder)}; ${failing.length > 0 ? `statements fail (53200), ${Math.round(rate)} rollbacks a second` : `statements that need more fail (53200)`}`,
+      summary: `the table of locks is ${failing.length > 0 ? 'full' : `${formatRatio(Math.min(1, ratioOf(table)), 0)} full`}: ${describeMost(table, holder, keeper)}; ${failing.length > 0 ? `statements fail (53200), ${Math.round(rate)} rollbacks a second` : `statements that need more fail (53200)`}`,
       evidence: {
         locks: table.used,
         capacity: table.capacity,
@@ -50,7 +50,7 @@ export function examineLockTable(context: Context): Finding[] {
       cause: 'lock-table-full',
       explains: [
         ...failing.map(({datname}) => `database:${datname}/rollbacks`),
-        ...(holder === undefined ? [] : [subjectOf(holder.pid), poolSubject(holder)]),
+        ...(keeper === undefined ? [] : [subjectOf(keeper.pid), poolSubject(keeper)]),
       ],
       confidence: failing.length > 0 ? 'likely' : 'certain',
       reasons: [
@@ -63,31 +63,48 @@ export function examineLockTable(context: Context): Finding[] {
   ];
 }
 
-/** The session that had most of them is gone since the table was read, and its locks with it. */
-function hasEnded({most}: LockTable, {backends, background_workers = []}: Snapshot): boolean {
-  return (
-    most !== null &&
-    most.pid !== null &&
-    ![...backends, ...background_workers].some(({pid}) => pid === most.pid)
-  );
+/** Where the session that had most of them is gone since the table was read: what others have at least. */
+function leftOf(table: LockTable, {backends, background_workers = []}: Snapshot): LockTable {
+  const {most, used} = table;
+  const isThere =
+    most === null ||
+    most.pid === null ||
+    backends.some(each => isOf(each, most)) ||
+    background_workers.some(({pid}) => pid === most.pid);
+  return isThere ? table : {...table, used: used - most.locks, most: null};
+}
+
+/** A later session may have the same pid. */
+function isOf({pid, backend_start}: Backend, most: MostLocks | null): boolean {
+  return pid === most?.pid && backend_start === most.backend_start;
+}
+
+/** It is known to have them still: a pooled session may since be in the transaction of another request. */
+function keepsLocks({backend_start, xact_start}: Backend, {at, most}: LockTable): boolean {
+  if (backend_start === null || most === null) return false;
+  return !most.in_transaction || (xact_start !== null && xact_start <= at);
 }
 
 function ratioOf({used, capacity}: LockTable): number {
   return used / capacity;
 }
 
-function describeMost({used, most}: LockTable, holder: Backend | undefined): string {
-  if (most === null) return `${formatCount(used)} locks`;
+function describeMost(
+  {used, most}: LockTable,
+  holder: Backend | undefined,
+  keeper: Backend | undefined,
+): string {
+  if (most === null) return `at least ${counted(used, 'lock')}`;
   const who =
     holder !== undefined
       ? poolName(holder)
       : most.pid === null
         ? 'a prepared transaction'
         : `session ${most.pid}`;
-  return `${who} has ${formatCount(most.locks)} of its ${formatCount(used)} locks${holder?.xact_age_ms == null ? '' : `, in one transaction (${formatAge(holder.xact_age_ms)})`}`;
+  return `${who} has ${formatCount(most.locks)} of its ${formatCount(used)} locks${most.in_transaction && keeper?.xact_age_ms != null ? `, in one transaction (${formatAge(keeper.xact_age_ms)})` : ''}`;
 }
 
-function releaseActs(holder: Backend, {snapshot}: Context): Act[] {
+function releaseActs(holder: Backend, {most}: LockTable, {snapshot}: Context): Act[] {
   const protection = protectionOf(holder, snapshot, false);
   const who = poolName(holder);
   if (protection !== null)
@@ -97,12 +114,12 @@ function releaseActs(holder: Backend, {snapshot}: Context): Act[] {
         costs: 'until then statements fail',
       }),
     ];
-  const isIdle = !isActive(holder);
+  const isEnded = !isActive(holder) || most?.in_transaction === false;
   return [
     {
-      recipe: isIdle ? 'terminate-sessions' : 'cancel-statements',
+      recipe: isEnded ? 'terminate-sessions' : 'cancel-statements',
       params: {pid: String(holder.pid)},
-      title: isIdle ? `end the session of ${who}` : `cancel the statement of ${who}`,
+      title: isEnded ? `end the session of ${who}` : `cancel the statement of ${who}`,
       frees: 'its locks, at once',
       costs: 'its transaction is rolled back',
     },

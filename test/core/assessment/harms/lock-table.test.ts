@@ -9,10 +9,12 @@ const rollup = createBackend({
   usename: 'etl',
   state: 'idle in transaction',
   xact_age_ms: 420_000,
+  xact_start: '2026-01-01T12:57:00.000000Z',
 });
 
 describe('examineLockTable', () => {
-  const full = {used: 640, capacity: 640, most: {pid: 7, locks: 612}};
+  const most = {pid: 7, backend_start: rollup.backend_start, locks: 612, in_transaction: true};
+  const full = {at: '2026-01-01T13:04:00.000000Z', used: 640, capacity: 640, most};
 
   it('names who has filled it, and ends that session', () => {
     const context = contextOf(
@@ -45,6 +47,38 @@ describe('examineLockTable', () => {
         harm: {kind: 'soon'},
       },
     ]);
+  });
+
+  it.each([
+    ['in a later transaction', {xact_start: '2026-01-01T13:04:00.000001Z', state: 'active' as const}],
+    ['whose start is hidden', {backend_start: null}],
+  ])('does not act on a session %s', (_, since) => {
+    const backend_start = 'backend_start' in since ? null : rollup.backend_start;
+    const context = contextOf(2, () => ({backends: [{...rollup, ...since}]}), {
+      lock_table: {...full, most: {...most, backend_start}},
+    });
+    const [finding] = examineLockTable(context);
+    expect(finding).toMatchObject({recipe: 'lock-table-full', explains: []});
+    expect(finding?.summary).toContain('rollup/etl has 612 of its 640 locks; statements');
+    expect(finding?.acts?.every(({recipe}) => recipe === null)).toBe(true);
+  });
+
+  it('ends a session that keeps advisory locks, whatever it runs', () => {
+    const backends = [{...rollup, state: 'active' as const, xact_start: '2026-01-01T13:04:01.000000Z'}];
+    const lock_table = {...full, most: {...most, in_transaction: false}};
+    expect(examineLockTable(contextOf(2, () => ({backends}), {lock_table}))).toMatchObject([
+      {recipe: 'terminate-sessions', params: {pid: '7'}},
+    ]);
+  });
+
+  it('names what others have where the session has ended and another one has its pid', () => {
+    const backends = [{...rollup, backend_start: '2026-01-01T13:04:01.000000Z'}];
+    const find = (locks: number) =>
+      examineLockTable(contextOf(2, () => ({backends}), {lock_table: {...full, most: {...most, locks}}}));
+    expect(find(612)).toEqual([]);
+    const [finding] = find(100);
+    expect(finding).toMatchObject({recipe: 'lock-table-full', evidence: {locks: 540, most_locks: null}});
+    expect(finding?.summary).toMatch(/^the table of locks is 84% full: at least 540 locks; /);
   });
 
   it('finds nothing where there is room, nor where it is not known', () => {
