@@ -21,6 +21,7 @@ async function kindsOf(body: string): Promise<string[]> {
     'app/x/route.ts': `import {PrismaClient} from '@prisma/client';
 const prisma = new PrismaClient();
 let known: Promise<number> | undefined;
+const store = {};
 function count() { if (!known) known = prisma.user.count(); return known; }
 async function runAll(ids, work) {
   const workers = Array.from({length: Math.min(4, ids.length)}, async () => { for (const id of ids) await work(id); });
@@ -41,6 +42,27 @@ test.each<[body: string, kinds: string[]]>([
   [
     'let own; for (const each of ids) { if (!own) own = await prisma.user.count(); own = null; }',
     ['query-in-loop'],
+  ],
+  [
+    'const each = {id, n: 0}; for (const _ of ids) { if (!each.n) each.n = await prisma.user.count(); }',
+    ['query-in-loop'],
+  ],
+  [
+    'for (const each of ids) { if (!each.user) each.user = await prisma.user.findUnique({where: {id: each.id}}); }',
+    ['query-in-loop'],
+  ],
+  [
+    'const load = async each => { if (!each.user) each.user = await prisma.user.findUnique({where: {id: each.id}}); }; for (const each of ids) await load(each);',
+    ['query-in-loop'],
+  ],
+  [
+    'for (const each of ids) { if (!store[each].count) store[each].count = await prisma.user.count(); }',
+    ['query-in-loop'],
+  ],
+  ['for (const each of ids) { if (!store.count) store.count = await prisma.user.count(); }', []],
+  [
+    'class Kept { async get() { if (!this.count) this.count = await prisma.user.count(); } } const kept = new Kept(); for (const each of ids) await kept.get();',
+    [],
   ],
   [
     'await runAll(ids, id => prisma.user.update({where: {id}, data: {}}));',

@@ -58,12 +58,11 @@ function runIf(walk: Walk, node: IfStatement, rest: readonly Node[], at: At): bo
   return true;
 }
 
-/** `if (!known) known = load()` where `known` outlives the call: whoever asks again gets the same. */
-function isKeptElsewhere({test, consequent}: IfStatement, {names, module}: Scope): boolean {
+/** `if (!known) known = load()` where `known` outlives the call: each further call gets the same. */
+function isKeptElsewhere({test, consequent}: IfStatement, scope: Scope): boolean {
+  const {module} = scope;
   const asked = test.type === 'UnaryExpression' && test.operator === '!' ? unwrap(test.argument) : null;
-  const isLocal =
-    asked?.type === 'Identifier' && names.has(asked.name) && !module.declarations.has(asked.name);
-  if (asked === null || isLocal || (asked.type === 'MemberExpression' && asked.computed)) return false;
+  if (asked === null || !outlivesCall(asked, scope)) return false;
   const textIn = (node: Node) => module.text.slice(node.start, node.end);
   const body = consequent.type === 'BlockStatement' ? consequent.body : [consequent];
   return body.some(
@@ -72,6 +71,13 @@ function isKeptElsewhere({test, consequent}: IfStatement, {names, module}: Scope
       each.expression.type === 'AssignmentExpression' &&
       textIn(each.expression.left) === textIn(asked),
   );
+}
+
+/** `known`, `this.known`, `store.known`; not `user.profile` of a parameter or a loop's variable, nor `known[id]`: each may be another. */
+function outlivesCall(node: Node, scope: Scope): boolean {
+  if (node.type === 'MemberExpression') return !node.computed && outlivesCall(unwrap(node.object), scope);
+  if (node.type === 'Identifier') return scope.parent === null || !scope.names.has(node.name);
+  return node.type === 'ThisExpression';
 }
 
 function runStatement(walk: Walk, node: Node, at: At): void {
