@@ -189,6 +189,27 @@ describe('a pool whose sessions are all busy', () => {
   });
 });
 
+describe('a pool whose client does not read', () => {
+  const unread = (query: string) => () => ({
+    state: 'active' as const,
+    wait_event_type: 'Client',
+    wait_event: 'ClientWrite',
+    query_age_ms: 60_000,
+    query,
+  });
+  const comments = '/**/'.repeat(250);
+
+  it.each([
+    ['SELECT id FROM line', true],
+    [`${comments}SELECT id FROM line`, true],
+    ['COPY line TO STDOUT', false],
+    [`${comments} copy (SELECT id FROM line) TO STDOUT`, false],
+  ])('%#: is found unless it is a COPY', (query, isFound) => {
+    const causes = examine(readings(20, 5, unread(query))).map(({cause}) => cause);
+    expect(causes.includes('slow-reader')).toBe(isFound);
+  });
+});
+
 describe('sessions left in a transaction', () => {
   const left: Partial<Backend> = {state: 'idle in transaction', state_age_ms: 720_000, xact_start: 'then'};
 
