@@ -12,7 +12,8 @@ export function tableSubject(table: TableUpkeep): string {
   return `table:${nameOf(table)}`;
 }
 
-function quotedName({schema, name}: TableUpkeep): string {
+/** For SQL. */
+export function quotedName({schema, name}: Pick<TableUpkeep, 'schema' | 'name'>): string {
   return `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
 }
 

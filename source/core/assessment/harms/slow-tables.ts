@@ -1,12 +1,14 @@
 import type {Act, Finding} from '../../../model/recipe.ts';
 import type {RowTrigger, TableUpkeep} from '../../../model/recipe-data.ts';
 import {thresholds} from '../../health/thresholds.ts';
-import {holderOf, nameOf} from '../../server/maintenance.ts';
+import {holderOf, nameOf, quotedName} from '../../server/maintenance.ts';
+import {quoteIdentifier} from '../../sql/quote.ts';
 import {counted, formatCount} from '../../text/format.ts';
 import type {Context} from '../context.ts';
 import {tablesOf} from '../statement-history.ts';
 import {writingStatement} from '../writing-statement.ts';
 import {isBehind} from './horizon.ts';
+import {unservedCondition} from './slow-condition.ts';
 import {base, before, describe, explained, isSlower, planAdvice, type Slow} from './slow-finding.ts';
 
 /** It reads a table of mostly dead rows, which vacuum could remove and has not. What holds back vacuum is a finding of its own. */
@@ -48,7 +50,7 @@ function vacuumActs(table: TableUpkeep): Act[] {
     {
       recipe: 'analyze-stale-tables',
       params: {tables: nameOf(table)},
-      title: `VACUUM ${nameOf(table)}: the recipe shows the statement, and what would keep the dead rows`,
+      title: `VACUUM ${quotedName(table)}: the recipe shows the statement, and what would keep the dead rows`,
       frees: 'the statement, once the dead rows are removed',
       costs: 'reads the table and its indexes once; reads and writes go on',
     },
@@ -56,8 +58,8 @@ function vacuumActs(table: TableUpkeep): Act[] {
       recipe: null,
       params: {},
       title: table.is_autovacuum_enabled
-        ? `let autovacuum come sooner: ALTER TABLE ${nameOf(table)} SET (autovacuum_vacuum_scale_factor = 0.01)`
-        : `let autovacuum work again: ALTER TABLE ${nameOf(table)} RESET (autovacuum_enabled)`,
+        ? `let autovacuum come sooner: ALTER TABLE ${quotedName(table)} SET (autovacuum_vacuum_scale_factor = 0.01)`
+        : `let autovacuum work again: ALTER TABLE ${quotedName(table)} RESET (autovacuum_enabled)`,
       frees: null,
       costs: 'a ShareUpdateExclusive lock for a moment',
     },
@@ -99,16 +101,11 @@ export function noStatistics(slow: Slow, context: Context): Finding | null {
   };
 }
 
-/** A statement that writes few rows and is slower than before, on a table whose triggers run for each of them. */
+/** An INSERT of a few rows that is slower than before, on a table whose triggers run for each of them. */
 export function slowTrigger(slow: Slow, context: Context): Finding | null {
   const {history} = slow;
-  const {query} = history.statement;
-  if (writingStatement(query) === null || !isSlower(history)) return null;
-  const [table = ''] = tablesOf(query);
-  const [verb = ''] = /insert|update|delete|merge/i.exec(query ?? '') ?? [];
-  const triggers = (context.facts.maintenance?.table_facts?.row_triggers ?? []).filter(
-    each => each.table === table && (each.events.includes(verb.toUpperCase()) || /merge/i.test(verb)),
-  );
+  if (!isSlower(history)) return null;
+  const triggers = triggersOf(history.statement.query, context);
   const [newest] = triggers;
   const blocks = blocksPerCall(slow);
   if (newest === undefined || blocks === null || history.rows > history.calls * mostRows) return null;
@@ -123,7 +120,7 @@ export function slowTrigger(slow: Slow, context: Context): Finding | null {
     confidence: 'likely',
     reasons: [
       `A call writes ${(history.rows / history.calls).toFixed(1)} rows and touches ${formatCount(blocks)} blocks: what its triggers do is counted with it, but is not in its plan.`,
-      `Triggers for each row on ${table}, the newest first: ${triggers.map(nameTrigger).join(', ')}.`,
+      `Triggers for each row on ${newest.table}, the newest first: ${triggers.map(nameTrigger).join(', ')}.`,
       ...before(slow),
     ],
     acts: [
@@ -137,12 +134,25 @@ export function slowTrigger(slow: Slow, context: Context): Finding | null {
       {
         recipe: null,
         params: {},
-        title: `if the last deploy brought it and it can be missed: ALTER TABLE ${table} DISABLE TRIGGER ${newest.name}`,
+        title: `if the last deploy brought it and it can be missed: ALTER TABLE ${quotedName({...newest, name: newest.table})} DISABLE TRIGGER ${quoteIdentifier(newest.name)}`,
         frees: 'the statement, at once',
         costs: 'a ShareRowExclusive lock for a moment; what it would have written meanwhile is missing',
       },
     ],
   };
+}
+
+/**
+ * Triggers of an INSERT of given values, the newest first: what another statement reads may be its own plan. [] where tables of several
+ * schemas may be meant.
+ */
+function triggersOf(query: string | null, {facts}: Context): RowTrigger[] {
+  const [, schema, table] = /^INSERT INTO (?:([^.]+)\.)?([^.]+)$/.exec(writingStatement(query) ?? '') ?? [];
+  if (table === undefined || !/\bvalues\b/i.test(query ?? '') || /\bselect\b/i.test(query ?? '')) return [];
+  const triggers = (facts.maintenance?.table_facts?.row_triggers ?? []).filter(
+    each => each.table === table && (schema ?? each.schema) === each.schema && each.events.includes('INSERT'),
+  );
+  return triggers.every(each => each.schema === triggers[0]?.schema) ? triggers : [];
 }
 
 /** Rows and blocks of a statement that writes a few rows. */
@@ -171,11 +181,11 @@ export function scansForFew(slow: Slow, context: Context): Finding | null {
   const {history} = slow;
   const {statement, calls, rows, mean_ms} = history;
   const blocks = blocksPerCall(slow);
-  const condition = unservedCondition(statement.query ?? '');
-  if (blocks === null || condition === null || mean_ms < thresholds.slowest_mean_exec_time_ms.warning)
-    return null;
+  if (blocks === null || mean_ms < thresholds.slowest_mean_exec_time_ms.warning) return null;
   const rowsPerCall = Math.max(1, rows / calls);
   if (blocks < leastScanned || blocks < rowsPerCall * scannedPerRow) return null;
+  const condition = unservedCondition(statement.query ?? '');
+  if (condition === null) return null;
   return {
     ...base(slow, context),
     recipe: 'apply-indexes',
@@ -204,40 +214,3 @@ export function scansForFew(slow: Slow, context: Context): Finding | null {
 
 const leastScanned = 500;
 const scannedPerRow = 50;
-
-type Condition = {text: string; why: string; index: string};
-
-/** A condition that an index on a plain column cannot serve. */
-function unservedCondition(query: string): Condition | null {
-  const where = query.slice(Math.max(0, query.search(/\bwhere\b/i)));
-  if (where === query) return null;
-  const json = /("?[\w.$"]+"?)\s*(->>?|#>>?|@>|\?[|&]?)\s*(?:\(?\s*)?('[^']*'|\$\d+|"[^"]*")?/.exec(where);
-  if (json !== null) {
-    const [, column = '', operator = ''] = json;
-    return {
-      text: `the filter on ${column} ${operator}`,
-      why: `${column} is jsonb: an index on the column serves @> and ? (GIN), one on the expression serves ${operator}.`,
-      index:
-        operator.startsWith('-') || operator.startsWith('#')
-          ? `CREATE INDEX CONCURRENTLY on the expression, (${column} ${operator} ...), or ask with @> and a GIN index`
-          : `CREATE INDEX CONCURRENTLY ... USING gin (${column} jsonb_path_ops)`,
-    };
-  }
-  const like = /("?[\w.$"]+"?)(?:::\w+)?\s*(~~\*?|i?like|~\*?)\s/i.exec(where);
-  if (like !== null) {
-    const [, column = '', operator = ''] = like;
-    return {
-      text: `${column} ${operator.toUpperCase()}`,
-      why: `A btree index serves no ${operator.toUpperCase()} that begins with a wildcard or ignores case.`,
-      index: `CREATE INDEX CONCURRENTLY ... USING gin (${column} gin_trgm_ops), from the extension pg_trgm`,
-    };
-  }
-  const call = /\b(lower|upper|date|date_trunc|coalesce|trim|md5|substring)\s*\(\s*([\w.$"]+)/i.exec(where);
-  if (call === null) return null;
-  const [, name = '', column = ''] = call;
-  return {
-    text: `${name}(${column})`,
-    why: `The condition is on ${name}(${column}), which an index on ${column} does not serve.`,
-    index: `CREATE INDEX CONCURRENTLY on the expression ${name}(${column}), or compare ${column} itself`,
-  };
-}

@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {examineSlow} from '../../../../source/core/assessment/harms/slow.ts';
 import type {AssessmentFacts} from '../../../../source/model/assessment-facts.ts';
-import type {TableUpkeep} from '../../../../source/model/recipe-data.ts';
+import type {RowTrigger, TableUpkeep} from '../../../../source/model/recipe-data.ts';
 import type {Backend} from '../../../../source/model/snapshot.ts';
 import {createBackend, createStatement, noRates} from '../../../helpers/snapshot.ts';
 import {type Course, contextOf, listings} from './courses.ts';
@@ -186,6 +186,143 @@ describe('a statement that takes the server', () => {
     });
     expect(finding?.harm).toBeUndefined();
     expect(examineSlow(contextOf([{...report, rates: {...noRates, temp_blks_per_second: 500}}]))).toEqual([]);
+  });
+
+  it('offers to vacuum a table of dead rows, by its quoted name', () => {
+    const table = {
+      ...listings,
+      name: 'Order',
+      live_rows: 20,
+      dead_rows: 300_000,
+      is_autovacuum_enabled: true,
+    };
+    const query = 'SELECT "id" FROM "public"."Order" WHERE "state" = $1';
+    const [finding] = examineSlow(contextOf([{...slow, query}], {facts: upkeep(table)}));
+    expect(finding).toMatchObject({cause: 'dead-rows', params: {tables: 'public.Order'}});
+    expect(finding?.acts?.map(({title}) => title)).toEqual([
+      expect.stringMatching(/^VACUUM "public"\."Order":/),
+      expect.stringContaining('ALTER TABLE "public"."Order" SET (autovacuum'),
+    ]);
+  });
+
+  describe('and touches many blocks', () => {
+    /** 1000 blocks a call now, `before` in earlier calls; one row. */
+    const examine = (query: string, facts: AssessmentFacts = {}, before = 0) => {
+      const context = contextOf([{...slow, query}], {facts});
+      const calls = 100 + 8 * 19;
+      const statement = createStatement({
+        ...{queryid: '1', query, calls, rows: calls},
+        total_exec_time_ms: 100 * 20 + 8 * 19 * 600,
+        shared_blks_hit: 100 * before + 8 * 19 * 1000,
+        shared_blks_read: 0,
+        rates: {
+          ...noRates,
+          calls_per_second: 8,
+          shared_blks_hit_per_second: 8000,
+          shared_blks_read_per_second: 0,
+        },
+      });
+      return examineSlow({...context, snapshot: {...context.snapshot, statements: [statement]}})[0];
+    };
+
+    const trigger: RowTrigger = {
+      schema: 'public',
+      table: 'Order',
+      name: 'order Limit',
+      function: 'check_limit',
+      events: ['INSERT', 'UPDATE', 'DELETE'],
+    };
+    const facts = (...row_triggers: RowTrigger[]): AssessmentFacts => ({
+      maintenance: {tables: [], xmin_holders: [], table_facts: {without_statistics: [], row_triggers}},
+    });
+    const insert = 'INSERT INTO "public"."Order" ("cents") VALUES ($1) RETURNING "id"';
+
+    it('is explained by a trigger where it inserts given values', () => {
+      const finding = examine(`/* api */ ${insert}`, facts(trigger));
+      expect(finding).toMatchObject({
+        cause: 'slow-trigger',
+        summary: expect.stringMatching(
+          /: for each row it runs the trigger order Limit \(check_limit\); 1\.0k blocks a call$/,
+        ),
+      });
+      expect(finding?.acts?.at(-1)?.title).toMatch(
+        /ALTER TABLE "public"\."Order" DISABLE TRIGGER "order Limit"$/,
+      );
+    });
+
+    it.each<[string, string, RowTrigger[], string]>([
+      ['it updates', 'UPDATE "public"."Order" SET "cents" = $1 WHERE "note" = $2', [trigger], 'plan-changed'],
+      ['it deletes', 'DELETE FROM "public"."Order" WHERE "note" = $1', [trigger], 'plan-changed'],
+      [
+        'it inserts what it reads',
+        'INSERT INTO "public"."Order" ("cents") SELECT "cents" FROM "Draft" WHERE "note" = $1',
+        [trigger],
+        'plan-changed',
+      ],
+      [
+        'one of its values is read',
+        'INSERT INTO "public"."Order" ("cents") VALUES ((SELECT max("cents") FROM "Draft"))',
+        [trigger],
+        'plan-changed',
+      ],
+      ['the trigger is of another schema', insert, [{...trigger, schema: 'archive'}], 'plan-changed'],
+      ['the trigger runs for others', insert, [{...trigger, events: ['DELETE']}], 'plan-changed'],
+      [
+        'tables of two schemas may be meant',
+        'INSERT INTO "Order" ("cents") VALUES ($1)',
+        [trigger, {...trigger, schema: 'tenant'}],
+        'plan-changed',
+      ],
+    ])('but not where %s', (_, query, triggers, cause) => {
+      expect(examine(query, facts(...triggers))?.cause).toBe(cause);
+    });
+
+    it.each<[string, string, string]>([
+      ["payload->>'customer' = $1", 'the filter on payload ->>', 'on the expression, (payload ->> ...)'],
+      [
+        '("public"."Event"."payload"#>ARRAY[$1]::text[])::jsonb = $2',
+        'the filter on "public"."Event"."payload" #>',
+        'on the expression, ("payload" #> ...)',
+      ],
+      ['tags @> $1', 'the filter on tags @>', 'USING gin (tags); of a range, USING gist'],
+      ['payload::jsonb ?| $1', 'the filter on payload ?|', 'USING gin (payload)'],
+      [
+        '("id" > $1 AND "public"."Event"."name"::text ILIKE $2)',
+        '"public"."Event"."name" ILIKE',
+        '("name" gin_trgm_ops)',
+      ],
+      ['name::varchar(20) ~~* $1', 'name ~~*', '(name gin_trgm_ops)'],
+      ['lower(email) = lower($1)', 'lower(email)', 'on the expression lower(email), or compare email'],
+      ['substring(code from $1 for $2) = $3', 'substring(code)', 'on the expression substring(code)'],
+      ['date_trunc($1, created_at) = $2', 'date_trunc(..., created_at)', 'compare created_at itself'],
+      ['note NOT LIKE $1 AND lower(email) = $2', 'lower(email)', 'lower(email)'],
+      ['id IN (SELECT id FROM draft WHERE upper(code) = $1)', 'upper(code)', 'upper(code)'],
+    ])('is explained by the filter %s', (condition, text, index) => {
+      const finding = examine(`SELECT id FROM event WHERE ${condition} ORDER BY id LIMIT $9`, {}, 1000);
+      expect(finding?.cause).toBe('unindexed-filter');
+      expect(finding?.summary?.split('no index serves ')[1]).toBe(text);
+      expect(finding?.acts?.at(-1)?.title).toContain(index);
+    });
+
+    it.each([
+      'SELECT id FROM event WHERE email = lower($1)',
+      'SELECT id FROM event WHERE email = lower(name)',
+      'SELECT id FROM event WHERE lower($1) = email',
+      'SELECT id FROM event WHERE "name"::text NOT ILIKE $1',
+      'SELECT id FROM event WHERE NOT (payload ? $1)',
+      'SELECT id FROM event WHERE id = coalesce($1, id)',
+      'SELECT date_trunc($1, at), count(*) FROM event WHERE id > $2 GROUP BY date_trunc($1, at), lower(name)',
+      'SELECT id FROM event WHERE id > $1 ORDER BY lower(name)',
+      'SELECT kind FROM event WHERE id > $1 GROUP BY kind HAVING coalesce(sum(cents), $2) > $3',
+      'SELECT coalesce(sum(cents), $1) FROM (SELECT cents FROM event WHERE id > $2) e',
+      'SELECT count(*) FILTER (WHERE lower(name) = $1) FROM event',
+      'SELECT (SELECT max(id) FROM event WHERE id > $1), payload->$2 FROM event',
+      'SELECT count(*), lower(max(name)) FROM event',
+      `SELECT id FROM event WHERE ${'a'.repeat(200_000)} ILIKE $1`,
+      `SELECT id FROM event WHERE id IN (${'lower('.repeat(100_000)}`,
+    ])('names no filter of %.80s', query => {
+      expect(examine(query, {}, 1000)?.cause).toBe('slow-statement');
+    });
   });
 
   it('is left to the waits where its sessions wait for locks', () => {
