@@ -14,7 +14,7 @@ export type LoadClass = (typeof loadClasses)[number];
 export type BusySession = {
   /** null: it began and ended between two readings. */
   backend: Backend | null;
-  /** `backend` with the statement that it ran then; null where that is another by now. */
+  /** `backend` with the statement that it ran then; null where it runs another now. */
   in_statement: Backend | null;
   class: LoadClass;
   /** `Lock:tuple`, `CPU`, `idle in transaction`. */

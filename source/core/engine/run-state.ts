@@ -59,7 +59,7 @@ export function exitCodeOf(
   if (failed > 0 && !isAnythingDone && acts.every(({result}) => isRefused(result)))
     return exitCodes.privilege;
   if (failed > 0 || applied + unknown > 0 || pending > 0 || status !== 'done') return exitCodes.actFailed;
-  // Everything had changed since the preview, so nothing was executed.
+  // Everything had changed since the preview, so nothing was executed: also where the effects were there already.
   if (skipped > 0 && verified === 0) return exitCodes.drift;
   return countUndone(acts, plan) > 0 ? exitCodes.actFailed : exitCodes.ok;
 }

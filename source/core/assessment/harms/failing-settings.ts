@@ -1,5 +1,5 @@
 import type {PoolSample} from '../../../model/assessment.ts';
-import type {Finding} from '../../../model/recipe.ts';
+import type {Confidence, Finding} from '../../../model/recipe.ts';
 import type {SettingOverride} from '../../../model/recipe-data.ts';
 import type {Backend} from '../../../model/snapshot.ts';
 import {thresholds} from '../../health/thresholds.ts';
@@ -34,15 +34,19 @@ export function roleSettings(failure: Failure): Finding[] {
     if (idle !== null && areEnded(part, idle.value))
       return findingOf(part, {
         override: idle,
+        confidence: 'likely',
         text: `sessions of ${poolName(pool)} are ended inside their transactions (25P03)`,
         works: 'wait inside a transaction as long as they need',
       });
     const timeout = timeoutNames.flatMap(name => override(name) ?? []).find(({value}) => isShort(value));
     if (timeout === undefined || part.sessions.length === 0) return [];
-    if (!hasFailed(pool, failure) && !isLogged(pool, sqlstates[timeout.name], failure)) return [];
+    const hasSign = hasFailed(pool, failure) || isLogged(pool, sqlstates[timeout.name], failure);
+    if (!hasSign && (pools.some(each => poolKey(each) !== poolKey(pool)) || !areErrorsHidden(failure)))
+      return [];
     return findingOf(part, {
       override: timeout,
-      text: `statements of ${poolName(pool)} are cancelled (${sqlstates[timeout.name]})`,
+      confidence: hasSign ? 'likely' : 'possible',
+      text: `statements of ${poolName(pool)} ${hasSign ? 'are' : 'may be'} cancelled (${sqlstates[timeout.name]})`,
       works: 'run as long as they need',
     });
   });
@@ -89,17 +93,21 @@ function areEnded({failure, pool, sessions}: Part, value: string): boolean {
 /** Of a session whose end is under way. */
 const overdue_ms = 1000;
 
-/** The server's log has them, or sessions have no query id (before PG14), by which a statement that fails is known otherwise. */
+/** The server's log has this error of its sessions. */
 function isLogged(
   {application_name, usename, datname}: PoolSample,
   code: string | undefined,
   {context}: Failure,
-) {
-  if (context.snapshot.backends.every(({query_id}) => query_id === null)) return true;
+): boolean {
   return recentErrors(context, datname).some(
     ({sqlstate, pool}) =>
       sqlstate === code && pool?.application_name === application_name && pool.usename === usename,
   );
+}
+
+/** Statements that fail cannot be seen: there is no log, and sessions have no query id (before PG14, or compute_query_id is off). */
+function areErrorsHidden({context: {snapshot, facts}}: Failure): boolean {
+  return facts.server_log === undefined && snapshot.backends.every(({query_id}) => query_id === null);
 }
 
 /** There is a sign of its errors: a statement that never completed, or aborted transactions. */
@@ -113,9 +121,11 @@ function hasFailed(
   );
 }
 
+type Explained = {override: SettingOverride; confidence: Confidence; text: string; works: string};
+
 function findingOf(
   {failure, pool, sessions}: Part,
-  {override, text, works}: {override: SettingOverride; text: string; works: string},
+  {override, confidence, text, works}: Explained,
 ): Finding[] {
   const {application_name, usename} = pool;
   const after = override.set_at ?? null;
@@ -139,7 +149,7 @@ function findingOf(
       params: acts[0]?.params ?? {},
       cause: 'short-timeout',
       explains: [settingSubject(override), databaseSubject(failure)],
-      confidence: 'likely',
+      confidence,
       reasons: [
         `${override.name} = ${override.value} is set for ${describeWhere(override)}; it applies to sessions that began after it was set${after === null ? '' : ` (${after})`}.`,
         'The error itself is in the server log only.',

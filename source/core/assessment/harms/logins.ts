@@ -2,6 +2,7 @@ import type {RefusedRole} from '../../../model/assessment-facts.ts';
 import type {Finding} from '../../../model/recipe.ts';
 import type {Backend} from '../../../model/snapshot.ts';
 import {groupBy} from '../../group-by.ts';
+import {quoteIdentifier} from '../../sql/quote.ts';
 import {counted} from '../../text/format.ts';
 import type {Context} from '../context.ts';
 import {advice} from './failing-part.ts';
@@ -55,8 +56,8 @@ function findingOf({name, valid_until}: RefusedRole, sessions: readonly Backend[
     acts: [
       advice(
         valid_until === null
-          ? `ALTER ROLE "${name}" LOGIN, or give the application the role that replaces it`
-          : `set a new password, or ALTER ROLE "${name}" VALID UNTIL 'infinity'`,
+          ? loginAdvice(name)
+          : `set a new password, or ALTER ROLE ${quoteIdentifier(name)} VALID UNTIL 'infinity'`,
         {
           frees: `new connections of ${name}, at once`,
           costs: 'who set it may have meant to retire the role: ask first',
@@ -76,10 +77,15 @@ function loggedRefusals(context: Context): Finding[] {
       count >= leastRefused &&
       now_ms - Date.parse(last_at ?? '') <= lately_ms,
   );
-  return [...groupBy(refused, roleIn)].flatMap(([role, errors]) => {
-    const [most] = errors;
-    return role === '' || most === undefined ? [] : [refusalOf(role, most, context)];
-  });
+  const byRole = [...groupBy(refused, roleIn)].filter(([role]) => role !== '');
+  const isKnown = (role: string, errors: RecentError[]) =>
+    errors.some(provesRole) || hasBeenSeen(role, context);
+  return [
+    ...byRole.flatMap(([role, errors]) =>
+      isKnown(role, errors) ? errors.slice(0, 1).map(most => refusalOf(role, most, context)) : [],
+    ),
+    ...unknownNames(new Map(byRole.filter(([role, errors]) => !isKnown(role, errors)))),
+  ];
 }
 
 /** A person who mistypes a password, or a scan, is refused less often than an application that tries again. */
@@ -89,6 +95,57 @@ const lately_ms = 30_000;
 
 function roleIn({message, usename}: RecentError): string {
   return usename ?? /\b(?:user|role) "([^"]+)"/.exec(message)?.[1] ?? '';
+}
+
+/** It is refused after its role was found. Other refusals have any name that a client sent. */
+function provesRole({sqlstate, message}: RecentError): boolean {
+  return sqlstate === '3D000' || isNoLogin(message);
+}
+
+function isNoLogin(message: string): boolean {
+  return /\bis not permitted to log in\b/.test(message);
+}
+
+function hasBeenSeen(role: string, {snapshot, samples}: Context): boolean {
+  return (
+    snapshot.backends.some(({usename}) => usename === role) ||
+    samples.some(({pools}) => pools.some(({usename}) => usename === role))
+  );
+}
+
+/** Names of no session lately: an application that has lost all of its own, or a client that guesses. One finding for all. */
+function unknownNames(byRole: ReadonlyMap<string, RecentError[]>): Finding[] {
+  const names = [...byRole.keys()];
+  const errors = [...byRole.values()].flat();
+  const [role, most] = [names[0], errors[0]];
+  if (role === undefined || most === undefined) return [];
+  const isOne = names.length === 1;
+  const who = isOne ? `role ${role}` : `${role} and ${counted(names.length - 1, 'more name')}`;
+  return [
+    {
+      recipe: 'refused-logins',
+      severity: 'warning',
+      subject: isOne ? `role:${role}/logins` : 'server/logins',
+      summary: `new connections of ${who} are refused: ${nameError(most)}`,
+      evidence: {
+        ...{role, names: names.length, sessions: 0, sqlstate: most.sqlstate},
+        refused: errors.reduce((sum, {count}) => sum + count, 0),
+      },
+      cause: 'refused-logins',
+      harm: {kind: 'failing', sessions: 1, share: 1, since: most.first_at},
+      explains: [],
+      confidence: 'possible',
+      reasons: [
+        `No session of ${who} was seen in the readings: it is an application that cannot log in, or a client that guesses names and passwords.`,
+      ],
+      acts: [
+        advice(adviceFor(role, most), {
+          frees: `new connections of ${who}, if that is an application`,
+          costs: 'nothing',
+        }),
+      ],
+    },
+  ];
 }
 
 function refusalOf(role: string, error: RecentError, {snapshot}: Context): Finding {
@@ -110,15 +167,20 @@ function refusalOf(role: string, error: RecentError, {snapshot}: Context): Findi
         ? `No session of ${role} is left.`
         : `${counted(sessions.length, 'session')} of ${role} ${sessions.length === 1 ? 'is' : 'are'} open${isOpen ? ', some of them begun since: other clients of it get in' : ', all begun before'}.`,
     ],
-    acts: [
-      advice(adviceFor(error.sqlstate), {frees: `new connections of ${role}, at once`, costs: 'nothing'}),
-    ],
+    acts: [advice(adviceFor(role, error), {frees: `new connections of ${role}, at once`, costs: 'nothing'})],
   };
 }
 
-function adviceFor(sqlstate: string | null): string {
+function adviceFor(role: string, {sqlstate, message}: RecentError): string {
   if (sqlstate === '28P01')
     return 'give the application the password that the server has, or set the one that it uses';
   if (sqlstate === '3D000') return "correct the database in the application's URL, or create it";
+  if (isNoLogin(message)) return loginAdvice(role);
+  if (/\brole ".*" does not exist\b/.test(message))
+    return "correct the role in the application's URL, or create it";
   return 'see which line of pg_hba.conf is for it (pg_hba_file_rules also lists lines with an error), and reload the configuration';
+}
+
+function loginAdvice(role: string): string {
+  return `ALTER ROLE ${quoteIdentifier(role)} LOGIN, or give the application the role that replaces it`;
 }

@@ -1,6 +1,9 @@
 import {describe, expect, it} from 'vitest';
+import {examineFailing} from '../../../../source/core/assessment/harms/failing.ts';
 import {examineUncounted} from '../../../../source/core/assessment/harms/failing-uncounted.ts';
 import {examineLogins} from '../../../../source/core/assessment/harms/logins.ts';
+import type {AssessmentFacts} from '../../../../source/model/assessment-facts.ts';
+import type {Backend} from '../../../../source/model/snapshot.ts';
 import {createStatement} from '../../../helpers/snapshot.ts';
 import {counted, failing, insert, session} from './failing-readings.ts';
 import {contextOf, type Reading} from './readings.ts';
@@ -103,5 +106,29 @@ describe('examineLogins', () => {
   ])('is silent where %s', (_, name, valid_until, backend_start) => {
     const facts = {refused_roles: [{name, valid_until}]};
     expect(examineLogins(contextOf(2, reading(backend_start), facts))).toEqual([]);
+  });
+});
+
+const emptyLog: AssessmentFacts = {
+  server_log: {file: '/log', from: null, to: null, errors: [], deadlocks: [], problem: null},
+};
+
+describe('statements that fail and have no query id', () => {
+  it.each<[string, Partial<Backend>, AssessmentFacts, string[]]>([
+    ['alone in its database', {usename: 'shop_app'}, {}, ['short-timeout possible']],
+    ['beside another application', {usename: 'jobs'}, {}, []],
+    ['alone, but the log has none of its errors', {usename: 'shop_app'}, emptyLog, []],
+  ])('are cancelled by a short timeout where the application is %s', (_, other, facts, expected) => {
+    const reading = (index: number): Reading => ({
+      ...failing(index),
+      backends: [session(1, insert, {query_id: null}), session(2, insert, {query_id: null, ...other})],
+    });
+    const setting_overrides = [{name: 'statement_timeout', value: '30', role: 'shop_app', database: null}];
+    const found = examineFailing(contextOf(10, reading, {setting_overrides, ...facts}));
+    expect(
+      found
+        .filter(({cause}) => cause === 'short-timeout')
+        .map(({cause, confidence}) => `${cause} ${confidence}`),
+    ).toEqual(expected);
   });
 });

@@ -2,6 +2,7 @@ import {describe, expect, it} from 'vitest';
 import type {Context} from '../../../../source/core/assessment/context.ts';
 import {examineFailing} from '../../../../source/core/assessment/harms/failing.ts';
 import {examineDeadlocks} from '../../../../source/core/assessment/harms/failing-deadlocks.ts';
+import {examineLogins} from '../../../../source/core/assessment/harms/logins.ts';
 import {examineSlots} from '../../../../source/core/assessment/harms/slots.ts';
 import {examineStandby} from '../../../../source/core/assessment/harms/standby.ts';
 import type {LoggedError, ServerLog} from '../../../../source/model/server-work.ts';
@@ -159,5 +160,48 @@ describe('with the server log', () => {
     expect(quiet({from: null})).toContain(unknown);
     expect(quiet({problem: 'its times are not known'})).toContain(unknown);
     expect(quiet({errors: [{...refused, last_at: null}]})).toContain(unknown);
+  });
+});
+
+describe('logins that the server log has as refused', () => {
+  const refused = (usename: string, parts: Partial<LoggedError> = {}) =>
+    error({
+      ...{severity: 'FATAL', sqlstate: '28P01', usename, statement: null, pid: null},
+      ...{message: `password authentication failed for user "${usename}"`, ...parts},
+    });
+  const noLogin = {sqlstate: '28000', message: 'role "jobs" is not permitted to log in'};
+  const noRole = {sqlstate: '28000', message: 'role "jobs" does not exist'};
+  const noEntry = {sqlstate: '28000', message: 'no pg_hba.conf entry for host "10.0.0.7", user "jobs"'};
+  const noDatabase = {sqlstate: '3D000', message: 'database "shopp" does not exist'};
+  const found = (...errors: LoggedError[]) => examineLogins(contextOf(5, failing, log(...errors)));
+
+  it.each<[string, LoggedError, string, RegExp]>([
+    ['a role with sessions', refused('shop_app'), 'critical certain', /^give the application the password/],
+    [
+      'a role that may not log in',
+      refused('jobs', noLogin),
+      'critical certain',
+      /^ALTER ROLE "?jobs"? LOGIN/,
+    ],
+    [
+      'a database that is not there',
+      refused('jobs', noDatabase),
+      'critical certain',
+      /^correct the database/,
+    ],
+    ['a role that is not there', refused('jobs', noRole), 'warning possible', /^correct the role/],
+    ['a name without an entry', refused('jobs', noEntry), 'warning possible', /pg_hba\.conf/],
+  ])('of %s', (_, logged, how, act) => {
+    expect(found(logged).map(({severity, confidence}) => `${severity} ${confidence}`)).toEqual([how]);
+    expect(found(logged)[0]?.acts?.[0]?.title).toMatch(act);
+  });
+
+  it('are one warning for all names that no session has', () => {
+    expect(found(...['postgres', 'admin', 'root'].map(name => refused(name)))).toMatchObject([
+      {
+        ...{severity: 'warning', subject: 'server/logins', evidence: {names: 3, refused: 93}},
+        summary: expect.stringMatching(/^new connections of postgres and 2 more names are refused: 28P01 /),
+      },
+    ]);
   });
 });
