@@ -206,6 +206,13 @@ test.each<[code: string, expected: string, files?: Record<string, string>]>([
       'lib/prisma.ts': `import {cache} from 'react'; ${client} export const cached = cache(async () => prisma.user.count()); export const one = cache(async id => prisma.user.findUnique({where: {id}}));`,
     },
   ],
+  [
+    'const a = async () => { await cached(); await prisma.post.count(); }; await cached(); await cached(); await a(); await a()',
+    '1/3/3',
+    {
+      'lib/prisma.ts': `import {cache} from 'react'; ${client} export const cached = cache(async () => prisma.user.count());`,
+    },
+  ],
   ['await limitConcurrency(ids.map((id: number) => async () => { await prisma.user.count(); }), 4)', '4/1/n'],
   [
     'await cached(ids)',

@@ -73,21 +73,35 @@ export function isNothing(cost: Cost): boolean {
 /** Figures of one request; Infinity: as many as a list of unknown length has items. */
 export type Figures = {connections: number; queries: number; sequential: number};
 
-const known = new WeakMap<Cost, Figures>();
-
 /** The most connections at once, all queries, and the longest chain of queries in sequence. */
 export function figuresOf(cost: Cost): Figures {
-  const found = known.get(cost) ?? compute(cost, nothingMade);
-  known.set(cost, found);
-  return found;
+  return figuresWithout(cost, nothingMade);
 }
 
 /** Places of queries that a request makes once, and has made. */
 type Made = ReadonlySet<Node>;
 const nothingMade: Made = new Set();
 
+/** By which of its queries are made: code that many functions share is computed once for each. */
+const known = new WeakMap<Cost, Map<string, Figures>>();
+
 function figuresWithout(cost: Cost, made: Made): Figures {
-  return [...onceIn(cost)].some(each => made.has(each)) ? compute(cost, made) : figuresOf(cost);
+  const key = [...onceIn(cost)].map(each => (made.has(each) ? '1' : '0')).join('');
+  const own = known.get(cost) ?? new Map<string, Figures>();
+  known.set(cost, own);
+  const figures = own.get(key) ?? compute(cost, made);
+  own.set(key, figures);
+  return figures;
+}
+
+/** Of each part, without what those before it have made. */
+function figuresInTurn(parts: readonly Cost[], made: Made): Figures[] {
+  const before = new Set(made);
+  return parts.map(part => {
+    const figures = figuresWithout(part, before);
+    for (const each of onceIn(part)) before.add(each);
+    return figures;
+  });
 }
 
 const knownOnce = new WeakMap<Cost, Made>();
@@ -116,17 +130,9 @@ function compute(cost: Cost, made: Made): Figures {
       if (made.has(cost.query.site.node)) return none;
       return {connections: cost.query.inTransaction ? 0 : 1, queries: 1, sequential: 1};
     case 'sequence':
-      return combine(cost.parts.map(of), {connections: max, queries: add, sequential: add});
+      return combine(figuresInTurn(cost.parts, made), {connections: max, queries: add, sequential: add});
     case 'parallel':
-      return combine(
-        cost.parts.map((part, at) =>
-          figuresWithout(
-            part,
-            new Set([...made, ...cost.parts.slice(0, at).flatMap(each => [...onceIn(each)])]),
-          ),
-        ),
-        {connections: add, queries: add, sequential: max},
-      );
+      return combine(figuresInTurn(cost.parts, made), {connections: add, queries: add, sequential: max});
     case 'branch':
       return combine(cost.parts.map(of), {connections: max, queries: max, sequential: max});
     case 'limited':
