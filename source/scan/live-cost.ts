@@ -1,5 +1,5 @@
 import {parseTags} from '../core/sql/shown-sql.ts';
-import {findRoute} from '../core/text/route.ts';
+import {routeFinder} from '../core/text/route.ts';
 import type {ScanEndpoint} from '../model/scan-report.ts';
 import {nameOfKey, propertyOf, unwrap} from './code/nodes.ts';
 import type {Query} from './evaluate/cost.ts';
@@ -35,8 +35,8 @@ export function liveCosts(
   models: PrismaModels | null,
 ): (Live | null)[] {
   const shapes = statements.map(({query}) => (query === null ? null : shapeOfStatement(query)));
-  const routes = endpoints.map(({route}) => route);
-  const senders = statements.map(({query}) => senderOf(query, routes));
+  const find = routeFinder(endpoints.map(({route}) => route));
+  const senders = statements.map(({query}) => senderOf(query, find));
   const matched = endpoints.map(({route, queries}) => {
     const own = queries.flatMap(each => shapeOfQuery(each, models) ?? []);
     return new Set(
@@ -58,11 +58,11 @@ export function liveCosts(
 }
 
 /** The route that a statement's tags name (`/*route='%2Fusers'*\/`), raw SQL and all; null without one that is known. */
-function senderOf(query: string | null, routes: readonly string[]): string | null {
+function senderOf(query: string | null, find: (route: string) => string | null): string | null {
   if (!query?.includes("route='")) return null;
   const {route, method} = parseTags(query);
   if (route === undefined) return null;
-  return findRoute(method === undefined ? route : `${method} ${route}`, routes);
+  return find(method === undefined ? route : `${method} ${route}`);
 }
 
 /** `columns` null: what the code compares is put together elsewhere, so any columns match. */

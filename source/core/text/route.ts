@@ -35,14 +35,20 @@ function decoded(text: string): string {
   }
 }
 
+type Likeness = 'same' | 'below a base path' | null;
+
 /** Whether two texts name one route: `basePath` before one of them may lack in the other. */
-export function sameRoute(a: string, b: string): 'same' | 'below a base path' | null {
-  if (a === b) return 'same';
-  const [first, second] = [readRoute(a), readRoute(b)];
+export function sameRoute(a: string, b: string): Likeness {
+  return a === b ? 'same' : likeness(readRoute(a), readRoute(b));
+}
+
+function likeness(first: Route | null, second: Route | null): Likeness {
   if (first === null || second === null) return null;
   if (first.method !== null && second.method !== null && first.method !== second.method) return null;
-  const [short, long] = [first.segments, second.segments].toSorted((x, y) => x.length - y.length);
-  if (short === undefined || long === undefined) return null;
+  const [short, long] =
+    first.segments.length <= second.segments.length
+      ? [first.segments, second.segments]
+      : [second.segments, first.segments];
   const base = long.length - short.length;
   if (!short.every((each, at) => each === long[base + at])) return null;
   if (base === 0) return 'same';
@@ -52,10 +58,27 @@ export function sameRoute(a: string, b: string): 'same' | 'below a base path' | 
 
 /** The one of these routes that `route` names: itself, the only one of its form, or the only one below a base path. */
 export function findRoute(route: string, routes: readonly string[]): string | null {
-  if (routes.includes(route)) return route;
-  for (const kind of ['same', 'below a base path']) {
-    const [only, more] = routes.filter(each => sameRoute(route, each) === kind);
-    if (only !== undefined) return more === undefined ? only : null;
-  }
-  return null;
+  return routeFinder(routes)(route);
+}
+
+/** findRoute for many: reads the routes once, and each text once. */
+export function routeFinder(routes: readonly string[]): (route: string) => string | null {
+  const read = routes.map(readRoute);
+  const known = new Map<string, string | null>(routes.map(each => [each, each]));
+  const find = (route: string): string | null => {
+    const own = readRoute(route);
+    const kinds = read.map(each => likeness(own, each));
+    for (const kind of ['same', 'below a base path']) {
+      const [only, more] = routes.filter((_, at) => kinds[at] === kind);
+      if (only !== undefined) return more === undefined ? only : null;
+    }
+    return null;
+  };
+  return route => {
+    const found = known.get(route);
+    if (found !== undefined) return found;
+    const result = find(route);
+    known.set(route, result);
+    return result;
+  };
 }
