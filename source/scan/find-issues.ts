@@ -1,6 +1,7 @@
 import type {Node} from '@oxc-project/types';
 import {counted} from '../core/text/format.ts';
 import type {ScanIssue} from '../model/scan-report.ts';
+import {areBatches, isBatch, isPagingBody, mostItems} from './batches.ts';
 import {propertyOf, unwrap, visit} from './code/nodes.ts';
 import {lineAt, placeOf} from './code/project.ts';
 import {countsPerValue, duplicatesIn} from './duplicates.ts';
@@ -125,7 +126,7 @@ function reportLoop(
     if (count !== null && connections > 0 && count * connections <= fineParallel && !isHeavy) return;
     const limit = body.kind === 'limited' ? body.limit : null;
     // Bounded by p-limit or a batch's size, or within a transaction: one connection each at most.
-    if (connections === 0 || limit !== null || isBatch.test(over)) {
+    if (connections === 0 || limit !== null || isBatch(over)) {
       report(
         'query-in-loop',
         site,
@@ -134,10 +135,11 @@ function reportLoop(
       );
       return;
     }
+    const most = count ?? mostItems(over);
     const held =
-      count === null || !Number.isFinite(connections)
+      most === null || !Number.isFinite(connections)
         ? 'as many connections as it has items'
-        : `${count * connections} connections`;
+        : `${most * connections} connections${count === null ? ' at most' : ''}`;
     const weight = isHeavy ? heavyLoopWeight : count === null ? undefined : heavyParallelWeight;
     report('parallel-per-item', site, `${each} per item of ${over}, all at once: ${held}`, weight);
     return;
@@ -156,20 +158,6 @@ function reportLoop(
     `${each} per pass of the loop over ${over}${times}`,
     weight,
   );
-}
-
-/** `for (const ids of chunk(all, 100))`, `for (let i = 0; i < n; i += 100)`: a loop over batches is the remedy. */
-const areBatches =
-  /\b\w*(?:chunks|batches|chunked\w*)$|\bchunk\w*(?:<[^()]*>)?\(|^(?:await )?[\w.]*(?:chunks|batches)(?:<[^()]*>)?\(|\+=(?!\s*1\b)/i;
-/** The items of one batch, or as many workers as may run at once. */
-const isBatch =
-  /^(?:\w*(?:[cC]hunk|[bB]atch))$|\.slice\([^,()]+,|^Array\.from\(\{ ?length: ?(?:Math\.min\(|\w*(?:[cC]oncurrency|[lL]imit|[wW]orkers?)\b)/;
-
-/** `while (true) { findMany({take, cursor}) }` reads page by page, or writes a batch per pass. */
-function isPagingBody(cost: Cost): boolean {
-  if (cost.kind === 'query') return /Many/.test(cost.query.operation);
-  if (cost.kind === 'branch') return cost.parts.some(isPagingBody);
-  return cost.kind === 'sequence' && cost.parts.some(isPagingBody);
 }
 
 const dateWords =

@@ -24,7 +24,7 @@ let known: Promise<number> | undefined;
 const store = {};
 function count() { if (!known) known = prisma.user.count(); return known; }
 async function runAll(ids, work) {
-  const workers = Array.from({length: Math.min(4, ids.length)}, async () => { for (const id of ids) await work(id); });
+  const workers = Array.from({length: Math.min(3, ids.length)}, async () => { for (const id of ids) await work(id); });
   await Promise.all(workers);
 }
 export async function GET(request: Request) {\nconst {id, ids} = await request.json();\n${body}\n}`,
@@ -68,6 +68,21 @@ test.each<[body: string, kinds: string[]]>([
     'await runAll(ids, id => prisma.user.update({where: {id}, data: {}}));',
     ['query-in-loop', 'query-in-loop'],
   ],
+  ...[
+    'Math.min(200, ids.length)',
+    'Math.min(ids.length, 200)',
+    'Math.min(limit, ids.length)',
+    'pageLimit',
+  ].map((length): [string, string[]] => [
+    `await Promise.all(Array.from({length: ${length}}, () => prisma.user.count()));`,
+    ['parallel-per-item'],
+  ]),
+  ...['Math.min(3, ids.length)', 'Math.min(ids.length, 3)', 'concurrency', 'maxWorkers'].map(
+    (length): [string, string[]] => [
+      `await Promise.all(Array.from({length: ${length}}, () => prisma.user.count()));`,
+      ['query-in-loop'],
+    ],
+  ),
   ['await prisma.folder.findMany({where: {teamId: id, path: {in: ids}}});', []],
   ['await prisma.folder.findMany({where: {path: {in: ids}}});', ['unbounded-find']],
   [
