@@ -102,7 +102,7 @@ LIMIT 5`,
 );
 
 /**
- * - pg_stats shows a role the statistics of what it may read; a column of a table that was never analyzed has none.
+ * - pg_stats shows a role the statistics of what it may read, and none of a table of which row security hides rows; a column of a table that was never analyzed has none.
  * - tgtype (pg_trigger.h): 1 for each row, 4 INSERT, 8 DELETE, 16 UPDATE. Those of foreign keys are internal.
  */
 export const tableFactsQuery = serverQuery(
@@ -114,6 +114,7 @@ SELECT /* poolctl */
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND c.reltuples >= ${thresholds.unindexed_table_rows.warning}
       AND ${userSchema('n.nspname')} AND has_table_privilege(c.oid, 'SELECT')
+      AND NOT (c.relrowsecurity AND row_security_active(c.oid))
       AND NOT EXISTS (SELECT FROM pg_stats s WHERE s.schemaname = n.nspname AND s.tablename = c.relname)
     ORDER BY c.reltuples DESC LIMIT ${mostFacts}) t), '[]') AS without_statistics,
   coalesce((SELECT json_agg(t) FROM (

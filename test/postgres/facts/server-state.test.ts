@@ -3,10 +3,12 @@ import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
 import {readLockTable} from '../../../source/postgres/facts/lock-table.ts';
+import {tableFactsQuery} from '../../../source/postgres/facts/maintenance.ts';
 import {readMissingPartitions} from '../../../source/postgres/facts/partitions.ts';
 import {readReplication} from '../../../source/postgres/facts/replication.ts';
 import {readRoleSettings} from '../../../source/postgres/facts/roles.ts';
 import {readWriteState} from '../../../source/postgres/facts/write-state.ts';
+import {pickVariant} from '../../../source/postgres/queries/query.ts';
 import {describeEachMajor, type OwnServer, startTestServer} from '../../helpers/server.ts';
 import {until, watch} from '../watching.ts';
 
@@ -96,6 +98,21 @@ describeEachMajor('facts of the server', major => {
     expect(kept.most).toMatchObject({pid: own?.pid, locks: 300, in_transaction: false});
     expect(kept.at > lock_table.at).toBe(true);
     await client.query('SELECT pg_advisory_unlock_all()');
+  });
+
+  it('does not take a table for one without statistics where row security hides them', async () => {
+    await server.query('CREATE TABLE tenants AS SELECT generate_series(1, 20000) AS id');
+    await server.query('ALTER TABLE tenants ENABLE ROW LEVEL SECURITY; GRANT SELECT ON tenants TO anyone');
+    await server.query(
+      'ANALYZE tenants; CREATE TABLE never AS TABLE tenants; GRANT SELECT ON never TO anyone',
+    );
+    await server.query('VACUUM never');
+    const plain = await open('anyone');
+    const {text} = pickVariant(tableFactsQuery, major * 10_000);
+    const {rows} = await plain.client.query<{without_statistics: {name: string}[]}>({text});
+    expect(rows[0]?.without_statistics.map(({name}) => name)).toEqual(['never']);
+    await plain.close();
+    await server.query('DROP TABLE tenants, never');
   });
 
   it('reports an archive command that fails', async () => {
