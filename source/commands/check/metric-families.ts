@@ -117,8 +117,7 @@ export function healthFamilies(
   const limited = applications
     .filter(({figures}) => figures.peak_sessions > 0)
     .flatMap(({figures, limits}) => limits.map(each => ({...each, application: figures.name})));
-  const isWorse = compared.some(({worse}) => worse.length > 0);
-  const levelsOfAll = [status, ...limited.map(({level}) => level), isWorse ? 'warning' : 'ok'] as const;
+  const levelsOfAll = [status, ...limited.map(({level}) => level), ...compared.map(levelOfPair)];
   const known = worst(levelsOfAll);
   return [
     ...(known === 'ok' && levelsOfAll.includes('unknown')
@@ -155,6 +154,11 @@ export function healthFamilies(
       return [gauge(exposedName(name), `${title}.`, value / (kind === 'duration' ? 1000 : 1))];
     }),
   ];
+}
+
+function levelOfPair({figures, against, worse}: ApplicationHealth): ApplicationHealth['level'] {
+  if (worse.length > 0) return 'warning';
+  return against !== null && canCompare(figures, against) ? 'ok' : 'unknown';
 }
 
 /** Without series where two applications cannot be compared: too few busy sessions, or what they do is hidden. */

@@ -27,10 +27,14 @@ function series(watch: ReturnType<typeof watchApplicationsLately>): string[] {
     );
 }
 
+it('has no status before two applications can be compared', () => {
+  expect(series(watchApplicationsLately(checks, 60_000))).toEqual([]);
+});
+
 it('a canary is worse over the last minute, no longer', () => {
   const watch = watchApplicationsLately(checks, 60_000);
   for (let second = 0; second < 4; second++) watch.add(reading(second, 'idle in transaction'));
-  expect(series(watch)).not.toContain('application_worse idle_in_transaction_ratio 1');
+  expect(series(watch)).toEqual([]);
   watch.add(reading(4, 'idle in transaction'));
   expect(series(watch)).toContain('application_worse idle_in_transaction_ratio 1');
   expect(series(watch)).toContain('status  1');
