@@ -123,8 +123,8 @@ export function snapshotDocument(whole: Snapshot, {samples, load}: Readings, poo
     schema_version,
     ...snapshot,
     applications: applicationsOf({snapshot: whole, samples, facts: {}}),
-    /** null: what some sessions do is hidden from this role. */
-    waits: over !== null && over.hidden > 0 ? null : waitsOfAll(over),
+    /** null: what some sessions do is hidden from this role, or no sample was taken. */
+    waits: over === null || over.hidden > 0 ? null : waitsOfAll(over),
     load: over && summarizeLoad(over),
     /** null: no PgBouncer is known, or it cannot be read. */
     poolers: pooler === null ? null : [pooler],

@@ -11,8 +11,8 @@ export type WaitOfAll = {
 };
 
 /** Of all sessions but blockers, which run none; the most frequent first. */
-export function waitsOfAll(over: LoadOver | null): WaitOfAll[] {
-  const busy = (over?.rows ?? []).filter(row => row.class !== 'blocker');
+export function waitsOfAll(over: LoadOver): WaitOfAll[] {
+  const busy = over.rows.filter(row => row.class !== 'blocker');
   return groupLoad(busy, 'event').map(({value, sessions, share_ratio}) => {
     const [type = null, event = null] = value === 'CPU' ? [] : value.split(':', 2);
     return {class: type, event, average_active_sessions: sessions, share: share_ratio};

@@ -3,6 +3,7 @@ import pg from 'pg';
 import {afterAll, beforeAll, describe, expect, it, onTestFinished} from 'vitest';
 import type {Output} from '../../../source/cli/context.ts';
 import {printSnapshot, run} from '../../../source/commands/snapshot/command.ts';
+import {noLoad} from '../../../source/core/activity/session-load.ts';
 import {socketFrom} from '../../../source/demo/instances.ts';
 import {instrumentPool} from '../../../source/kit/create-pool.ts';
 import type {PoolerReading} from '../../../source/model/pooler.ts';
@@ -53,6 +54,12 @@ describe('snapshot', () => {
       unavailable: [{section: 'poolers', sqlstate: null, reason: 'no answer', remedy: 'correct it'}],
       stderr: ['poolers: no answer. correct it'],
     });
+  });
+
+  it('has no waits where no sample was taken', () => {
+    const {stdout, output} = capture();
+    printSnapshot(createSnapshot(), output, {load: noLoad});
+    expect(JSON.parse(stdout.join(''))).toMatchObject({waits: null, load: null});
   });
 
   it('reports on stderr what could not be read', () => {
