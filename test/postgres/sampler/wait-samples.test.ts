@@ -3,10 +3,13 @@ import {groupLoad, loadOver, loadSourceText} from '../../../source/core/activity
 import {addLoad, noLoad} from '../../../source/core/activity/session-load.ts';
 import type {Snapshot} from '../../../source/model/snapshot.ts';
 import {connect} from '../../../source/postgres/connect/connect.ts';
+import {pickVariant} from '../../../source/postgres/queries/query.ts';
+import {waitSamplesQuery} from '../../../source/postgres/queries/wait-samples.ts';
 import {createReader, emptyRequest} from '../../../source/postgres/sampler/reader.ts';
 import {extensionMajor, findExtension, skipWithout} from '../../helpers/debian-extension.ts';
 import {type OwnServer, startTestServer} from '../../helpers/server.ts';
 import {requestTo} from '../requests.ts';
+import {until} from '../watching.ts';
 
 const found = await findExtension('pg-wait-sampling', 'pg_wait_sampling');
 
@@ -91,6 +94,17 @@ else
       });
       await holder.query('COMMIT');
       await waiting;
+    });
+
+    it('sees what sessions do after the clock was set back', async () => {
+      const {text} = pickVariant(waitSamplesQuery, 0, 'ext');
+      const [future] = await server.query<{at: string}>("SELECT (now() + interval '1 hour')::text AS at");
+      const client = await server.connect();
+      const row = await until(async () => {
+        const {rows} = await client.query(text, [future?.at]);
+        return Number(rows[0]?.samples) > 0 && rows[0];
+      });
+      expect(Date.parse(row.until)).toBeLessThan(Date.parse(future?.at ?? '') - 3_000_000);
     });
 
     it('is not read by a role that may not, which is what grants it', async () => {
