@@ -44,7 +44,7 @@ export async function readStepProgress(
   if (row === undefined) return null;
   const {phase, done, total, wait, waits_for} = toProgress(row);
   return {
-    phase: row.command === '' ? (wait ?? 'starting') : phase,
+    phase: row.command === '' ? (wait ?? 'running') : phase,
     done_ratio: done !== null && total !== null ? done / total : null,
     waiting_for: waits_for,
   };

@@ -112,6 +112,15 @@ describeEachMajor('what the server does', major => {
     expect(await readStepProgress(connection, waiting.pid)).toBeNull();
   });
 
+  it('says of a command without progress that it is running', async () => {
+    const {rows} = await connection.client.query<{pid: number}>({text: 'SELECT pg_backend_pid() AS pid'});
+    expect(await readStepProgress(connection, rows[0]?.pid ?? 0)).toEqual({
+      phase: 'running',
+      done_ratio: null,
+      waiting_for: null,
+    });
+  });
+
   it.runIf(major >= 14)('follows a COPY, and hides it from a plain role', async () => {
     const client = await server.connect();
     // The other end writes nothing: psql, and a loader that reads slowly.
