@@ -1,9 +1,9 @@
 import {formatAge} from '../text/format.ts';
 import {type LoadClass, loadClasses} from './busy-sessions.ts';
-import type {LoadHistory, LoadOf, LoadSource} from './session-load.ts';
+import {distinctSources, heldMs, type LoadHistory, type LoadOf, type LoadSource} from './session-load.ts';
 
 export type LoadRow = LoadOf & {
-  /** Average of the readings. */
+  /** Average over the time. */
   sessions: number;
 };
 
@@ -31,21 +31,21 @@ export function loadOver(
   const [first] = within;
   if (first === undefined) return null;
   let readings = 0;
-  let hidden = 0;
-  const sources = new Map<string, LoadSource>();
-  const counts = new Map<LoadOf, number>();
+  let held_ms = 0;
+  let hidden_ms = 0;
+  const busy = new Map<LoadOf, number>();
   for (const bucket of within) {
     readings += bucket.readings;
-    hidden += bucket.hidden;
-    sources.set(JSON.stringify(bucket.source), bucket.source);
-    for (const [of, count] of bucket.sessions) counts.set(of, (counts.get(of) ?? 0) + count);
+    held_ms += bucket.held_ms;
+    hidden_ms += bucket.hidden_ms;
+    for (const [of, ms] of bucket.busy_ms) busy.set(of, (busy.get(of) ?? 0) + ms);
   }
-  const rows = [...counts].map(([of, count]) => ({...of, sessions: count / readings}));
+  const rows = [...busy].map(([of, ms]) => ({...of, sessions: ms / held_ms}));
   const to_ms = within.at(-1)?.to_ms ?? until_ms;
   return {
     ...{from_ms: first.from_ms, to_ms, readings, rows, cores},
-    sources: [...sources.values()],
-    hidden: hidden / readings,
+    sources: distinctSources(within.flatMap(bucket => bucket.sources)),
+    hidden: hidden_ms / held_ms,
   };
 }
 
@@ -169,9 +169,6 @@ export function groupLoad(rows: readonly LoadRow[], dimension: LoadDimension): L
     .sort((a, b) => b.sessions - a.sessions || (a.value < b.value ? -1 : 1));
 }
 
-/** A reading stands for the time until the next one, but not for an outage. */
-const heldMs = 15_000;
-
 /** The average of busy sessions by class, in the order of `loadClasses`; null where there was no reading. */
 export type LoadColumn = {at_ms: number; sessions: number[] | null};
 
@@ -192,23 +189,22 @@ export function loadColumns(
   const end_ms = until_ms ?? buckets.at(-1)?.to_ms ?? 0;
   const begin_ms = (isFixed ? end_ms : Math.ceil(end_ms / quarter_ms) * quarter_ms) - window_ms;
   const width_ms = window_ms / count;
-  const sums = Array.from({length: count}, () => ({readings: 0, sessions: loadClasses.map(() => 0)}));
-  for (const {to_ms, readings, sessions} of buckets) {
+  const sums = Array.from({length: count}, () => ({held_ms: 0, busy_ms: loadClasses.map(() => 0)}));
+  for (const {to_ms, held_ms, busy_ms} of buckets) {
     const sum = sums[Math.min(count - 1, Math.floor((to_ms - begin_ms) / width_ms))];
     if (sum === undefined || to_ms > end_ms) continue;
-    sum.readings += readings;
-    for (const [of, each] of sessions) {
+    sum.held_ms += held_ms;
+    for (const [of, ms] of busy_ms) {
       if (!matches(of)) continue;
       const at = loadClasses.indexOf(of.class);
-      sum.sessions[at] = (sum.sessions[at] ?? 0) + each;
+      sum.busy_ms[at] = (sum.busy_ms[at] ?? 0) + ms;
     }
   }
   const columns: LoadColumn[] = [];
   let last: {until_ms: number; sessions: number[]} | null = null;
-  for (const [index, {readings, sessions}] of sums.entries()) {
+  for (const [index, {held_ms, busy_ms}] of sums.entries()) {
     const at_ms = begin_ms + index * width_ms;
-    if (readings > 0)
-      last = {until_ms: at_ms + width_ms + heldMs, sessions: sessions.map(each => each / readings)};
+    if (held_ms > 0) last = {until_ms: at_ms + width_ms + heldMs, sessions: busy_ms.map(ms => ms / held_ms)};
     const isHeld = last !== null && at_ms <= Math.min(last.until_ms, end_ms);
     columns.push({at_ms, sessions: isHeld ? (last?.sessions ?? null) : null});
   }

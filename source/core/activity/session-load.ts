@@ -30,16 +30,19 @@ export type LoadSource =
   /** `has_cpu`: false where poolctl's readings say what runs on a CPU. */
   | {by: 'pg_wait_sampling'; every_ms: number; has_cpu: boolean};
 
-/** Busy sessions of some readings; each session in each sample counts as one. */
+/** Busy sessions of some readings, each for the time that they stand for, whoever took them and how often. */
 type LoadBucket = {
   from_ms: number;
   to_ms: number;
   /** Samples of all sessions: readings of poolctl, or what pg_wait_sampling took between two of them. */
   readings: number;
-  source: LoadSource;
-  /** Sessions whose state this role may not see, which may be busy. */
-  hidden: number;
-  sessions: ReadonlyMap<LoadOf, number>;
+  /** The time that they stand for: each for that since the one before. */
+  held_ms: number;
+  sources: readonly LoadSource[];
+  /** Time of sessions whose state this role may not see, which may be busy. */
+  hidden_ms: number;
+  /** How long they were busy, summed over the sessions. */
+  busy_ms: ReadonlyMap<LoadOf, number>;
 };
 
 /** Of an hour, the oldest first: by reading at first, later by ten seconds. */
@@ -58,6 +61,10 @@ export const noLoad: LoadHistory = {buckets: [], known: null};
 const keptMs = 3_600_000;
 const byReadingMs = 300_000;
 const mergedMs = 10_000;
+/** A reading stands for the time since the one before, or until the next one, but not for an outage. */
+export const heldMs = 15_000;
+/** Of a reading that has none before it, until the next one. */
+const firstHeldMs = 1000;
 /** Above this, those that are no longer used are forgotten. */
 const mostKnown = 4000;
 
@@ -77,12 +84,22 @@ export function addLoad(
   const seen = coresOf(snapshot);
   const cores = seen ?? (history.cores === undefined ? seen : history.cores);
   const known = bounded(before, buckets);
-  const bucket = toBucket(snapshot, at_ms, known);
+  const latest = buckets.at(-1);
+  const held_ms = latest === undefined ? firstHeldMs : Math.min(at_ms - latest.to_ms, heldMs);
+  const bucket = toBucket(snapshot, {at_ms, held_ms}, known);
+  const earlier = buckets.length === 1 ? buckets.map(first => holding(first, held_ms)) : buckets;
   return {
-    buckets: [...(isWhole ? buckets : mergeOld(buckets, at_ms)), bucket],
+    buckets: [...(isWhole ? earlier : mergeOld(earlier, at_ms)), bucket],
     known,
     ...(cores !== undefined && {cores}),
   };
+}
+
+/** The first reading has none before it: it stands for as long as the second. */
+function holding(bucket: LoadBucket, held_ms: number): LoadBucket {
+  const times = held_ms / bucket.held_ms;
+  const busy_ms = new Map([...bucket.busy_ms].map(([of, ms]) => [of, ms * times]));
+  return {...bucket, held_ms, hidden_ms: bucket.hidden_ms * times, busy_ms};
 }
 
 /** Of the configuration, or of the machine where poolctl runs on the server. undefined where this reading does not say. */
@@ -101,7 +118,7 @@ function bounded(before: Known | null, buckets: readonly LoadBucket[]): Known {
 }
 
 function knownIn(buckets: readonly LoadBucket[]): [string, LoadOf][] {
-  return buckets.flatMap(({sessions}) => [...sessions.keys()].map(of => [keyOf(of), of] as [string, LoadOf]));
+  return buckets.flatMap(({busy_ms}) => [...busy_ms.keys()].map(of => [keyOf(of), of] as [string, LoadOf]));
 }
 
 const longestStatement = 200;
@@ -132,20 +149,29 @@ function mergeOld(buckets: readonly LoadBucket[], at_ms: number): LoadBucket[] {
 }
 
 function join(a: LoadBucket, b: LoadBucket): LoadBucket {
-  const sessions = new Map(a.sessions);
-  for (const [of, count] of b.sessions) sessions.set(of, (sessions.get(of) ?? 0) + count);
+  const busy_ms = new Map(a.busy_ms);
+  for (const [of, ms] of b.busy_ms) busy_ms.set(of, (busy_ms.get(of) ?? 0) + ms);
   return {
     from_ms: a.from_ms,
     to_ms: b.to_ms,
     readings: a.readings + b.readings,
-    source: b.source,
-    hidden: a.hidden + b.hidden,
-    sessions,
+    held_ms: a.held_ms + b.held_ms,
+    sources: distinctSources([...a.sources, ...b.sources]),
+    hidden_ms: a.hidden_ms + b.hidden_ms,
+    busy_ms,
   };
 }
 
-function toBucket(snapshot: Snapshot, at_ms: number, {known, statements}: Known): LoadBucket {
-  const sessions = new Map<LoadOf, number>();
+export function distinctSources(sources: readonly LoadSource[]): LoadSource[] {
+  return [...new Map(sources.map(source => [JSON.stringify(source), source])).values()];
+}
+
+function toBucket(
+  snapshot: Snapshot,
+  {at_ms, held_ms}: {at_ms: number; held_ms: number},
+  {known, statements}: Known,
+): LoadBucket {
+  const busy_ms = new Map<LoadOf, number>();
   const objects = new Map(snapshot.lock_waits.map(wait => [wait.pid, wait]));
   const busy = busySessions(snapshot);
   for (const {in_statement} of busy.sessions)
@@ -172,10 +198,13 @@ function toBucket(snapshot: Snapshot, at_ms: number, {known, statements}: Known)
     const key = keyOf(found);
     const of = known.get(key) ?? found;
     known.set(key, of);
-    sessions.set(of, (sessions.get(of) ?? 0) + session.count);
+    busy_ms.set(of, (busy_ms.get(of) ?? 0) + session.count * (held_ms / busy.samples));
   }
-  const hidden = busy.seesHidden ? 0 : snapshot.backends.filter(isUnseen).length * busy.samples;
-  return {from_ms: at_ms, to_ms: at_ms, readings: busy.samples, source: sourceOf(snapshot), hidden, sessions};
+  const hidden_ms = busy.seesHidden ? 0 : snapshot.backends.filter(isUnseen).length * held_ms;
+  return {
+    ...{from_ms: at_ms, to_ms: at_ms, readings: busy.samples, held_ms},
+    ...{sources: [sourceOf(snapshot)], hidden_ms, busy_ms},
+  };
 }
 
 function sourceOf({wait_samples}: Snapshot): LoadSource {

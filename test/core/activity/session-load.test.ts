@@ -299,6 +299,33 @@ describe('what pg_wait_sampling has seen', () => {
     ]);
   });
 
+  it('weighs as much as readings of the same time, also where both are merged, and every source is kept', () => {
+    const reading = (second: number) => ({
+      at: new Date(start_ms + second * 1000).toISOString(),
+      backends: [web, other],
+      ...(second >= 5 && samples(seen(2, '9', 100, 'DataFileRead'))),
+    });
+    const history = Array.from({length: 10}, (_, second) => createSnapshot(reading(second))).reduce(
+      (load, snapshot) => addLoad(load, snapshot),
+      noLoad,
+    );
+    const expected = {
+      readings: 505,
+      sources: [{by: 'poolctl'}, {by: 'pg_wait_sampling'}],
+      rows: [
+        {event: 'CPU', sessions: 0.5},
+        {event: 'IO:DataFileRead', sessions: 0.5},
+      ],
+    };
+    expect(loadOver(history, 60_000)).toMatchObject(expected);
+    const later = Array.from({length: 20}, (_, second) => createSnapshot({...reading(400 + second)})).reduce(
+      (load, snapshot) => addLoad(load, snapshot),
+      history,
+    );
+    expect(later.buckets[0]?.sources).toMatchObject(expected.sources);
+    expect(loadOver(later, Infinity, start_ms + 300_000)).toMatchObject(expected);
+  });
+
   it('is none in a reading that did not ask', () => {
     const {wait_samples} = samples();
     expect(over({wait_samples: {...wait_samples, samples: 0}})).toBeNull();
