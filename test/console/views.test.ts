@@ -50,7 +50,16 @@ describe('sessions and statements by the tags of their statements', () => {
 
   it('says where no session has a tag', () => {
     const state = play(open(140, 24), read(createSnapshot({backends: [createBackend({})]}))).state;
-    expect(screenOf(press(state, 'B'))).toContain('no session has tags: poolctl/kit or sqlcommenter');
+    expect(press(state, 'B').view).toBe('overview');
+    expect(screenOf(press(state, 'B'))).toContain('no tags here: poolctl/kit or sqlcommenter');
+    expect(screenOf(press(state, '2', 'B'))).toContain('no route tag here: poolctl/kit or sqlcommenter');
+    expect(screenOf(press(state, '2', 'B', 'B', 'B'))).not.toContain('tag here');
+  });
+
+  it('goes to the operations where statements have no route', () => {
+    const backend = createBackend({tags: {prismaQuery: 'Order.list:e30'}});
+    const state = play(open(140, 24), read(createSnapshot({backends: [backend]}))).state;
+    expect(press(state, 'B')).toMatchObject({view: 'sessions', tables: {sessions: {groupBy: 'operation'}}});
   });
 
   it('acts on no group, nor on what was tagged before', () => {

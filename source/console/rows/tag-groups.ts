@@ -53,6 +53,11 @@ export function tagGroupId({value}: TagGroup): string {
   return `tag:${value}`;
 }
 
+/** Whether a row is the group of what has no tag: of sessions, or of their load. */
+export function isWithoutTag(id: string): boolean {
+  return id === 'tag:' || id === '(no tag)';
+}
+
 /** The filter of the rows of a group. */
 export function tagFilter(tag: StatementTag, id: string): string {
   return cellFilter(tag, id.replace(/^tag:/, ''));

@@ -19,6 +19,7 @@ import {
   targetSessions,
   whyNoReplay,
 } from '../rows/selection.ts';
+import {isWithoutTag} from '../rows/tag-groups.ts';
 import {
   deselectRecipe,
   groupByNext,
@@ -244,17 +245,27 @@ export function showView(state: ConsoleState, view: ViewId): UpdateResult {
   return {state: next, effects: [showEffect(next), ...(openView(next).effectsWhenShown?.(next) ?? [])]};
 }
 
-/** `B`: the rows by the next tag, with what the view then reads; elsewhere the sessions of the selected row by route. */
+/** `B`: the rows by the next tag, with what the view then reads; elsewhere the sessions of the selected row by the first tag that they have. */
 export function showNextGroups(before: ConsoleState): UpdateResult {
   const filter = openView(before).sessionsFilter?.(before);
   const shown = filter === undefined ? noEffects(before) : showSessions(before, filter);
-  const state = groupByNext(shown.state);
+  let state = groupByNext(shown.state);
+  while (filter !== undefined && isUntagged(state)) state = groupByNext(state);
+  const tag = openTable(state).groupBy;
+  if (filter !== undefined && tag === null) return noEffects(inform(before, noTags('tags')));
   const effects = [...shown.effects, ...(openView(state).effectsWhenShown?.(state) ?? [])];
-  const isTagged = state.snapshot?.backends.some(({tags}) => tags.route ?? tags.prismaQuery);
-  return {state: isTagged ? state : inform(state, noTags), effects};
+  return {state: isUntagged(state) ? inform(state, noTags(`${tag} tag`)) : state, effects};
 }
 
-const noTags = 'no session has tags: poolctl/kit or sqlcommenter writes them into statements (docs/kit.md)';
+/** The rows are grouped, and none has the tag. */
+function isUntagged(state: ConsoleState): boolean {
+  const ids = openTable(state).groupBy === null ? [] : openView(state).ids(state);
+  return ids.length > 0 && ids.every(isWithoutTag);
+}
+
+function noTags(what: string): string {
+  return `no ${what} here: poolctl/kit or sqlcommenter writes tags into statements (docs/kit.md)`;
+}
 
 /** Waits, with these sessions by statement. */
 export function showLoadOf(state: ConsoleState, filter: string): UpdateResult {
