@@ -55,6 +55,8 @@ async function currentLog(
     .map(name => new RegExp(`^${name} (.+)$`, 'm').exec(text)?.[1])
     .find(each => each !== undefined);
   if (path !== undefined) return resolve(data_directory, path);
+  if (standard_error?.endsWith(' (deleted)'))
+    return {reason: 'logging_collector is off, and the file of its standard error was deleted'};
   return /\bstderr\b/.test(destination) && standard_error !== null && isFile.test(standard_error)
     ? standard_error
     : {reason: 'logging_collector is off, and its standard error leads to no file that poolctl may see'};

@@ -1,3 +1,4 @@
+import {rm} from 'node:fs/promises';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, it} from 'vitest';
 import {ioRates} from '../../../source/core/server/io.ts';
@@ -303,5 +304,18 @@ describeEachMajor('what the server does', major => {
     expect(log).toMatchObject({file: expect.stringMatching(/\/postgres\.log$/), problem: null});
     await beside.close();
     await other.stop();
+  });
+
+  it('has no log where the file of its standard error was deleted', async () => {
+    const own = await startTestServer({major});
+    const beside = await watch(own.url());
+    const {file} = await readServerLog(beside);
+    await rm(file ?? '');
+    expect(await readServerLog(beside)).toMatchObject({
+      file: null,
+      problem: expect.stringMatching(/the file of its standard error was deleted/),
+    });
+    await beside.close();
+    await own.stop();
   });
 });
