@@ -29,7 +29,7 @@ const readers: Readers = {
     (await import('../postgres/facts/index-advice.ts')).readIndexAdvice(connection, need),
   lock_table: async connection => (await import('../postgres/facts/lock-table.ts')).readLockTable(connection),
   maintenance: async connection =>
-    (await import('../postgres/facts/maintenance.ts')).readMaintenance(connection),
+    (await import('../postgres/facts/maintenance.ts')).readMaintenanceFacts(connection),
   missing_partitions: async connection =>
     (await import('../postgres/facts/partitions.ts')).readMissingPartitions(connection),
   pooler: async connection => (await import('../postgres/facts/pooler.ts')).readPooler(connection),

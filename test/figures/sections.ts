@@ -187,7 +187,8 @@ export const sectionsOf = (major: number, hiddenRoles: string, reader: string): 
       NULL::float8 AS transactions_per_second, ${iso('min(backend_start)')} AS oldest_start, ${iso('max(backend_start)')} AS newest_start,
       count(DISTINCT coalesce(host(client_addr), ''))::float8 AS instances,
       count(DISTINCT coalesce(host(client_addr), ''))::float8 AS most_instances, 1 AS revisions, NULL AS reported,
-      (SELECT json_agg(json_build_object('client_addr', client_addr, 'sessions', n, 'busy', busy, 'instances', 1, 'oldest_start', oldest))
+      (SELECT json_agg(json_build_object('client_addr', client_addr, 'sessions', n, 'busy', busy, 'instances', 1, 'may_be_instances', NULL,
+        'oldest_start', oldest))
         FROM (SELECT host(client_addr) AS client_addr, count(*) AS n, count(*) FILTER (WHERE state_then <> 'idle') AS busy,
           ${iso('min(backend_start)')} AS oldest FROM ${sessions.replace(/a$/, 'b')}
           WHERE (b.application_name, b.usename, b.datname) = (a.application_name, a.usename, a.datname) GROUP BY 1) c) AS clients
@@ -197,7 +198,7 @@ export const sectionsOf = (major: number, hiddenRoles: string, reader: string): 
         ...['all_busy_ratio', 'average_busy', 'most_busy', 'idle_in_transaction_ratio', 'oldest_start'],
         ...['newest_start', 'instances', 'most_instances', 'revisions', 'clients'],
       ],
-      own: ['verdict', 'reason'],
+      own: ['verdict', 'may_be', 'reason', 'may_be_instances'],
     },
     waits: {
       sql: `SELECT wait_event_type AS class, wait_event AS event, count(*)::float8 AS average_active_sessions,

@@ -6,22 +6,26 @@ import type {Maintenance, TableFacts, TableUpkeep, XminHolder} from '../../model
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, serverQuery, userSchema} from '../queries/query.ts';
 
+type Asked = Pick<Connection, 'client' | 'server_version_num'>;
+
 /** Tables that need vacuum or analyze, and what holds back the xmin horizon, in one round trip. Throws the server's errors. */
-export async function readMaintenance({
-  client,
-  server_version_num,
-}: Pick<Connection, 'client' | 'server_version_num'>): Promise<Maintenance> {
-  const [tables, holders, facts] = await Promise.all([
+export async function readMaintenance({client, server_version_num}: Asked): Promise<Maintenance> {
+  const [tables, holders] = await Promise.all([
     client.query<TableUpkeep>({text: pickVariant(tableUpkeepQuery, server_version_num).text}),
     client.query<XminHolder>({text: pickVariant(xminHoldersQuery, server_version_num).text}),
+  ]);
+  return {tables: tables.rows, xmin_holders: holders.rows.map(withoutSecrets)};
+}
+
+/** The same with what findings about slow statements rest on, which the Server view does not show. */
+export async function readMaintenanceFacts(connection: Asked): Promise<Maintenance> {
+  const {client, server_version_num} = connection;
+  const [maintenance, {rows}] = await Promise.all([
+    readMaintenance(connection),
     client.query<TableFacts>({text: pickVariant(tableFactsQuery, server_version_num).text}),
   ]);
-  const [table_facts] = facts.rows;
-  return {
-    tables: tables.rows,
-    xmin_holders: holders.rows.map(withoutSecrets),
-    ...(table_facts && {table_facts}),
-  };
+  const [table_facts] = rows;
+  return {...maintenance, ...(table_facts && {table_facts})};
 }
 
 /** The description contains names that a session chose. */
