@@ -31,7 +31,10 @@ it.each([
 it.each([
   [['--for', '2s', '--every', '2s'], '--for must be longer than --every'],
   [['--against', 'web', '--for', '1min'], '--against requires --application, and --for or --metrics'],
-  [['--application', 'canary', '--against', 'web'], '--against requires --application, and --for or --metrics'],
+  [
+    ['--application', 'canary', '--against', 'web'],
+    '--against requires --application, and --for or --metrics',
+  ],
 ])('poolctl check %j exits 2: %s', async (flags, reason) => {
   expect(await failing(['check', url, ...flags])).toEqual([2, expect.stringContaining(reason)]);
 });
