@@ -8,6 +8,7 @@ import {counted, formatAge, formatCount, formatRatio} from '../../text/format.ts
 import {type Context, poolName, poolSubject} from '../context.ts';
 import {advice} from './failing-part.ts';
 import {rollbacksOf} from './failing-signs.ts';
+import {type RecentError, recentErrors} from './logged.ts';
 
 /**
  * The shared table of locks is full: statements that need one more fail with "out of shared memory" (53200), whatever memory the machine
@@ -26,7 +27,10 @@ export function examineLockTable(context: Context): Finding[] {
     : [];
   const holder = snapshot.backends.find(each => isOf(each, table.most));
   const keeper = holder !== undefined && keepsLocks(holder, table) ? holder : undefined;
-  const rate = failing.reduce((sum, {per_second}) => sum + per_second, 0);
+  const rate = failing.reduce((sum, each) => sum + (each.unasked_per_second ?? each.per_second), 0);
+  const areLogged = recentErrors(context).some(isOutOfLocks);
+  const fate =
+    isCritical || areLogged ? `${areLogged ? '' : 'may '}fail (53200)` : 'will fail (53200) when it is full';
   const acts = [...(keeper === undefined ? [] : releaseActs(keeper, table, context)), ...settingActs(table)];
   return [
     {
@@ -34,7 +38,7 @@ export function examineLockTable(context: Context): Finding[] {
       ...(acts[0]?.recipe && {params: acts[0].params}),
       severity: isCritical ? 'critical' : 'warning',
       subject: 'server/lock-table',
-      summary: `the table of locks is ${failing.length > 0 ? 'full' : `${formatRatio(Math.min(1, ratioOf(table)), 0)} full`}: ${describeMost(table, holder, keeper)}; ${failing.length > 0 ? `statements fail (53200), ${Math.round(rate)} rollbacks a second` : `statements that need more fail (53200)`}`,
+      summary: `the table of locks is ${failing.length > 0 ? 'full' : `${formatRatio(Math.min(1, ratioOf(table)), 0)} full`}: ${describeMost(table, holder, keeper)}; ${failing.length > 0 ? `statements ${fate}, ${Math.round(rate)} rollbacks a second` : `statements that need more ${fate}`}`,
       evidence: {
         locks: table.used,
         capacity: table.capacity,
@@ -83,6 +87,11 @@ function isOf({pid, backend_start}: Backend, most: MostLocks | null): boolean {
 function keepsLocks({backend_start, xact_start}: Backend, {at, most}: LockTable): boolean {
   if (backend_start === null || most === null) return false;
   return !most.in_transaction || (xact_start !== null && xact_start <= at);
+}
+
+/** The state is also that of a machine without memory. */
+function isOutOfLocks({sqlstate, message}: RecentError): boolean {
+  return sqlstate === '53200' && message.includes('shared memory');
 }
 
 function ratioOf({used, capacity}: LockTable): number {

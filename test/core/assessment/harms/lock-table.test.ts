@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {examineLockTable} from '../../../../source/core/assessment/harms/lock-table.ts';
-import {createBackend} from '../../../helpers/snapshot.ts';
-import {contextOf} from './readings.ts';
+import {createBackend, createStatement} from '../../../helpers/snapshot.ts';
+import {contextOf, type Reading} from './readings.ts';
 
 const rollup = createBackend({
   pid: 7,
@@ -29,10 +29,28 @@ describe('examineLockTable', () => {
         recipe: 'terminate-sessions',
         params: {pid: '7'},
         summary:
-          'the table of locks is full: rollup/etl has 612 of its 640 locks, in one transaction (7m00s); statements fail (53200), 30 rollbacks a second',
+          'the table of locks is full: rollup/etl has 612 of its 640 locks, in one transaction (7m00s); statements may fail (53200), 30 rollbacks a second',
         explains: ['database:shop/rollbacks', 'backend:7', 'application:rollup/role:etl'],
       },
     ]);
+  });
+
+  it('says that statements fail where the log has their error, and counts no ROLLBACK that was asked for', () => {
+    const error = {
+      ...{count: 9, recent_count: 9, first_at: null, last_at: '2026-01-01T13:04:08.000Z', severity: 'ERROR'},
+      ...{sqlstate: '53200', message: 'out of shared memory', pid: null, application_name: null},
+      ...{usename: null, datname: null, statement: null},
+    };
+    const server_log = {file: '/log', from: null, to: null, errors: [error], deadlocks: [], problem: null};
+    const asked = (index: number): Reading => ({
+      backends: [rollup, createBackend({pid: 8, query: 'ROLLBACK', query_id: '9', query_age_ms: 10})],
+      statements: [
+        createStatement({queryid: '9', dbid: '16384', query: 'ROLLBACK', calls: 100 + index * 20}),
+      ],
+      database: {xact_commit: 10 * index, xact_rollback: 30 * index},
+    });
+    const [finding] = examineLockTable(contextOf(10, asked, {lock_table: full, server_log}));
+    expect(finding?.summary).toMatch(/; statements fail \(53200\), 10 rollbacks a second$/);
   });
 
   it('warns before it is full, and cancels a statement that runs', () => {
@@ -43,7 +61,9 @@ describe('examineLockTable', () => {
       {
         severity: 'warning',
         recipe: 'cancel-statements',
-        summary: expect.stringMatching(/^the table of locks is 84% full: .*; statements that need more fail/),
+        summary: expect.stringMatching(
+          /^the table of locks is 84% full: .*; statements that need more will fail \(53200\) when it is full$/,
+        ),
         harm: {kind: 'soon'},
       },
     ]);
