@@ -7,7 +7,7 @@ export const areBatches =
 
 /** The items of one batch, or as many workers as may run at once. */
 const isNamed =
-  /^(?:\w*(?:[cC]hunk|[bB]atch))$|\.slice\([^,()]+,|^Array\.from\(\{ ?length: ?\w*(?:[cC]oncurrency|[wW]orkers?)\b/;
+  /^(?:\w*(?:[cC]hunk|[bB]atch))$|\.slice\([^,()]+,|^Array\.from\(\{ ?length: ?(?:Math\.min\( ?)?\w*(?:[cC]oncurrency|[wW]orkers?)\b/;
 
 /** `over` is its text. A number in Math.min bounds it only if so many at once are no issue. */
 export function isBatch(over: string): boolean {
