@@ -30,7 +30,7 @@ export type LoadSource =
   /** `has_cpu`: false where poolctl's readings say what runs on a CPU. */
   | {by: 'pg_wait_sampling'; every_ms: number; has_cpu: boolean};
 
-/** Busy sessions of some readings, each for the time that they stand for, whoever took them and how often. */
+/** Busy sessions of some readings, each weighed by the time that it stands for, not by how often each source took one. */
 type LoadBucket = {
   from_ms: number;
   to_ms: number;
