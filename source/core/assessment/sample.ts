@@ -135,7 +135,7 @@ function poolsOf(backends: readonly Backend[], at_ms: number, sinceLast_ms: numb
   });
 }
 
-const planned = /^\s*(?:\/\*.*?\*\/\s*)*(?:select|insert|update|delete|merge|with)\b/is;
+const planned = /^\s*(?:\/\*(?:[^*]|\*(?!\/))*\*\/\s*)*(?:select|insert|update|delete|merge|with)\b/i;
 const recent_ms = 10_000;
 
 /**

@@ -127,7 +127,7 @@ export function wasRedacted(value: unknown): boolean {
 }
 
 const redactedOnce =
-  /:\/\/[^\s/:@]*:\*\*\*@|[?&](?:password|sslpassword|passfile|api_key)=\*\*\*|\bpassword\b"?(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/|\bto\b|=)*\*\*\*/i;
+  /:\/\/[^\s/:@]*:\*\*\*@|[?&](?:password|sslpassword|passfile|api_key)=\*\*\*|\bpassword\b"?(?:\s|--[^\n]*\n|\/\*(?:[^*]|\*(?!\/))*\*\/|\bto\b|=)*\*\*\*/i;
 
 const withheld: Sql = {text: '', values: [], withheld: true};
 

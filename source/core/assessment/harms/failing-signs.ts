@@ -184,7 +184,8 @@ function isComplete({statements, statements_info}: Snapshot): boolean {
 }
 
 /** Of what is counted under its own id: EXECUTE is counted under the id of its statement, FETCH when its cursor closes. */
-const countedStatement = /^\s*(?:\/\*.*?\*\/\s*)*(?:select|insert|update|delete|merge|with|values)\b/is;
+const countedStatement =
+  /^\s*(?:\/\*(?:[^*]|\*(?!\/))*\*\/\s*)*(?:select|insert|update|delete|merge|with|values)\b/i;
 
 function textOf(query_id: string, {backends, statements}: Snapshot): string | null {
   const query =
