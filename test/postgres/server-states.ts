@@ -87,8 +87,11 @@ export function statesOf(servers: Servers): State[] {
     {
       state: 'one reading',
       bring: nothing,
-      line: ['wraparound', 'ok', /transaction ids left: for how long is known at the next reading/],
-      end: nothing,
+      line: [
+        'wraparound',
+        'ok',
+        /^2\.\dG transaction ids left: [\d.]+[kMG]? days at [\d.<]+\/s \(over \w+, since the last checkpoint\)$/,
+      ],
     },
     {
       state: 'two readings',
@@ -243,7 +246,7 @@ export function statesOf(servers: Servers): State[] {
       line: [
         'replication',
         'warning',
-        /^logical slot cdc, without a consumer, retains \d+M of WAL, .*\/s more, until the disk is full: no max_slot_wal_keep_size$/,
+        /^logical slot cdc, without a consumer, retains \d+M of WAL, .*\/s more, until the disk is full in \w+ \(\S+ free\): no max_slot_wal_keep_size$/,
       ],
     },
     {

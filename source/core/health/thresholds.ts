@@ -206,6 +206,13 @@ export const thresholds = {
       'Time until a column or sequence has no value left, at the rate of the last minute; less is worse.',
     source: 'pg_sequences, pg_stat_statements.rows',
   },
+  wal_disk_full_ms: {
+    unit: 'ms',
+    critical: 3_600_000,
+    meaning:
+      'Time until WAL that a replication slot retains fills its disk, at the rate of at most ten minutes; less is worse.',
+    source: 'pg_current_wal_lsn(), the host',
+  },
   xids_left: {
     unit: 'count',
     warning: 40_000_000,

@@ -28,15 +28,14 @@ export function untilFull(
       long: `${free}; ${rates === undefined ? 'the rate of WAL is known at the next reading' : 'no WAL is written now'}`,
     };
   const ms = (disk.free_bytes / rates.written_bytes_per_second) * 1000;
-  const when = `${formatAge(ms)} at ${formatBytes(rates.written_bytes_per_second)}/s`;
   return {
     ms,
-    short: ` in ${when} (${free})`,
-    long: `${free}: full in ${when} over ${formatSpan(rates.interval_ms)}, if nothing else writes there`,
+    short: ` in ${formatAge(ms)} (${free})`,
+    long: `${free}: full in ${formatAge(ms)} at ${formatBytes(rates.written_bytes_per_second)}/s over ${formatSpan(rates.interval_ms)}, if nothing else writes there`,
   };
 }
 
 export function isFullSoon(disk: WalDisk, wal: WalState | undefined): boolean {
   const ms = wal === undefined ? null : untilFull(disk, wal).ms;
-  return ms !== null && ms < thresholds.until_full_ms.critical;
+  return ms !== null && ms < thresholds.wal_disk_full_ms.critical;
 }
