@@ -18,8 +18,9 @@ import {
 import {quoteIdentifier} from '../source/core/sql/quote.ts';
 import {counted, formatAge, formatCount} from '../source/core/text/format.ts';
 import type {Catalog} from '../source/model/catalog.ts';
+import type {Maintenance, TableUpkeep} from '../source/model/maintenance.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe, Skipped} from '../source/model/recipe.ts';
-import type {Maintenance, RecipeData, TableUpkeep} from '../source/model/recipe-data.ts';
+import type {RecipeData} from '../source/model/recipe-data.ts';
 import type {Snapshot} from '../source/model/snapshot.ts';
 import type {Target} from '../source/model/target.ts';
 

@@ -1,5 +1,6 @@
+import type {Maintenance} from './maintenance.ts';
 import type {Pooler} from './pooler.ts';
-import type {Maintenance, SettingOverride} from './recipe-data.ts';
+import type {SettingOverride} from './recipe-data.ts';
 import type {
   LockTable,
   MissingPartition,

@@ -1,6 +1,7 @@
 import type {Application, EnvFile, PoolerFile, PrismaSchema, PrismaSchemaNeed} from './application.ts';
 import type {Catalog} from './catalog.ts';
 import type {IndexAdvice, IndexAdviceNeed} from './index-advice.ts';
+import type {Maintenance} from './maintenance.ts';
 import type {PoolerReading} from './pooler.ts';
 import type {
   LockTable,
@@ -135,68 +136,6 @@ export type TableHolder = {
  * locks of Prisma 8's migrations.
  */
 export type AdvisoryLockNeed = {key: string; with_prisma_8?: true};
-
-/** Tables of the connected database that autovacuum is behind on, and what holds back vacuum. */
-export type Maintenance = {
-  /** Tables with enough changed or dead rows to matter. */
-  tables: TableUpkeep[];
-  /** What holds back vacuum, oldest first. */
-  xmin_holders: XminHolder[];
-  /** Of the tables, as the planner has them. Absent in recordings of earlier versions. */
-  table_facts?: TableFacts;
-};
-
-/** What of a table can make statements on it slow while they and its rows stay the same. */
-export type TableFacts = {
-  /** Larger tables that the planner knows nothing about: pg_upgrade and pg_restore leave them so. Only those that this role may read. */
-  without_statistics: {schema: string; name: string; rows: number}[];
-  /** Triggers that run for each row, the newest first. */
-  row_triggers: RowTrigger[];
-};
-
-export type RowTrigger = {
-  schema: string;
-  table: string;
-  name: string;
-  function: string;
-  /** `INSERT`, `UPDATE`, `DELETE`. */
-  events: string[];
-};
-
-export type TableUpkeep = {
-  oid: string;
-  schema: string;
-  name: string;
-  live_rows: number;
-  dead_rows: number;
-  rows_changed_since_analyze: number;
-  /** Changed rows at which autovacuum would analyze it, by the table's own settings or the server's. */
-  analyze_threshold: number;
-  /** Dead rows at which autovacuum would vacuum it. */
-  vacuum_threshold: number;
-  /** The table's own setting. */
-  is_autovacuum_enabled: boolean;
-  /** Since the last manual or automatic ANALYZE; null if never. */
-  analyze_age_ms: number | null;
-  vacuum_age_ms: number | null;
-  /** Number of manual ANALYZEs; verifies an ANALYZE. */
-  analyze_count: number;
-  /** This role may ANALYZE it: it owns the table or database, or has MAINTAIN (PG17+). */
-  may_analyze: boolean;
-};
-
-/** Something that holds back vacuum: rows deleted after its xmin stay until it is gone. */
-export type XminHolder = {
-  kind: 'backend' | 'prepared transaction' | 'replication slot' | 'standby';
-  /** The pid, the gid, the slot, the standby's application_name. */
-  name: string;
-  /** A description of it. */
-  description: string;
-  /** In transactions. */
-  xmin_age: number;
-  /** Age of its transaction; null if unknown. */
-  age_ms: number | null;
-};
 
 /** A prepared transaction (two-phase commit): it has no session and keeps its locks until it is committed or rolled back. */
 export type PreparedTransaction = {

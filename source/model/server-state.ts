@@ -1,4 +1,4 @@
-import type {Maintenance} from './recipe-data.ts';
+import type {Maintenance} from './maintenance.ts';
 import type {Replication, SequenceUse, WriteState} from './server-facts.ts';
 import type {CommandProgress, HostReading, IoState, ProgressRate, ServerLog} from './server-work.ts';
 

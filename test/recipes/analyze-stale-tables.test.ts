@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import recipe from '../../recipes/analyze-stale-tables.ts';
+import type {TableUpkeep, XminHolder} from '../../source/model/maintenance.ts';
 import type {ParameterValues} from '../../source/model/recipe.ts';
-import type {TableUpkeep, XminHolder} from '../../source/model/recipe-data.ts';
 import type {Target} from '../../source/model/target.ts';
 import {createCatalog, createTable} from '../helpers/catalog.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';

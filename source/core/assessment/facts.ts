@@ -1,7 +1,8 @@
 import type {AssessmentFacts} from '../../model/assessment-facts.ts';
 import type {Catalog, ForeignKey} from '../../model/catalog.ts';
+import type {Maintenance} from '../../model/maintenance.ts';
 import type {HarmKind} from '../../model/recipe.ts';
-import type {DataRequirements, Maintenance, RecipeData, RoleSettings} from '../../model/recipe-data.ts';
+import type {DataRequirements, RecipeData, RoleSettings} from '../../model/recipe-data.ts';
 import type {UncoveredForeignKey} from '../../model/server-facts.ts';
 import {groupBy} from '../group-by.ts';
 import {thresholds} from '../health/thresholds.ts';

@@ -15,6 +15,7 @@ import {statementName} from '../sql/statement-name.ts';
 import {busyInstances} from './busy-instances.ts';
 import {rootsOf} from './lock-graph.ts';
 import {lockedObject, rowLocks, sharedCondition} from './locked-object.ts';
+import {isUnplanned} from './unplanned.ts';
 import {unseenUse} from './unseen-use.ts';
 import {isSchemaChange, writingStatement} from './writing-statement.ts';
 
@@ -133,18 +134,6 @@ function poolsOf(backends: readonly Backend[], at_ms: number, sinceLast_ms: numb
       ...(unseen.length > 0 && {unseen}),
     };
   });
-}
-
-const planned = /^\s*(?:\/\*(?:[^*]|\*(?!\/))*\*\/\s*)*(?:select|insert|update|delete|merge|with)\b/i;
-const recent_ms = 10_000;
-
-/**
- * Its last statement failed in parse analysis, which is before it gets a query id (parse_analyze_varparams in analyze.c). Only
- * known if other sessions have one: compute_query_id is on then.
- */
-export function isUnplanned({query, query_id, query_age_ms, state}: Backend): boolean {
-  if (query_id !== null || isActive({state}) || (query_age_ms ?? Infinity) > recent_ms) return false;
-  return planned.test(query ?? '');
 }
 
 /** One application, role and database. */

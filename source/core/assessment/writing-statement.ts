@@ -1,8 +1,9 @@
+import {withoutLeadingComments} from '../sql/leading-comments.ts';
 import {changedTable} from './locked-object.ts';
 
 /** `INSERT INTO readings` of a statement that writes rows, without its values; null for another one. */
 export function writingStatement(query: string | null): string | null {
-  const text = (query ?? '').replace(/^\s*(?:\/\*.*?\*\/\s*)+/s, '').trimStart();
+  const text = withoutLeadingComments(query ?? '');
   const verb = /^(insert|update|delete|merge|with)\b/i.exec(text)?.[1]?.toUpperCase();
   if (verb === undefined) return null;
   if (verb === 'MERGE')

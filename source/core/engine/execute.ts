@@ -5,7 +5,6 @@ import type {RunState, SlotUsage, StepResult} from '../../model/run.ts';
 import type {Step} from '../../model/step.ts';
 import {withAfter} from '../assessment/recovery.ts';
 import {exitCodes} from '../errors.ts';
-import {counted} from '../text/format.ts';
 import {canonicalJson} from '../text/json.ts';
 import {detectReconnect, stopAfterEnding, unseenGroup} from './drift.ts';
 import {skippedResult} from './execute-sql.ts';
@@ -18,7 +17,7 @@ import {
   StopRun,
   stopOf,
 } from './interruption.ts';
-import {countOutcomes, countUndone, createRunState, exitCodeOf, whyReadOnly, withStep} from './run-state.ts';
+import {countOutcomes, createRunState, exitCodeOf, whyPartly, whyReadOnly, withStep} from './run-state.ts';
 
 /** Identifies what an approval covers: this server since its last start, this recipe, its parameters and exact steps. */
 export function planHash(
@@ -264,14 +263,11 @@ function completedStop(run: Run, after: SlotUsage | null): Stop {
   const {failed} = countOutcomes(run.state.steps);
   const reconnect = detectReconnect(run.plan, run.state.steps, run.state.before, after);
   const hint = run.state.steps.find(({result}) => result?.hint !== undefined)?.result?.hint;
-  return {status: failed > 0 ? 'failed' : 'done', reason: reconnect ?? whyPartly(run), hint};
-}
-
-/** Why a run that came to its end did only a part; null if it did all, or nothing. */
-function whyPartly({state: {steps}, plan}: Run): string | null {
-  const count = countUndone(steps, plan);
-  const isDone = countOutcomes(steps).verified > 0;
-  return count > 0 && isDone ? `partly done: ${counted(count, 'step')} skipped` : null;
+  return {
+    status: failed > 0 ? 'failed' : 'done',
+    reason: reconnect ?? whyPartly(run.state.steps, run.plan),
+    hint,
+  };
 }
 
 /** Drift (exit 6) is reported only if no step was executed. */

@@ -3,6 +3,7 @@ import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
 import type {SqlStep, Step} from '../../model/step.ts';
 import type {Target} from '../../model/target.ts';
+import {withoutLeadingComments} from '../sql/leading-comments.ts';
 import {counted} from '../text/format.ts';
 import {secretReason, withoutSecretUndo} from './step.ts';
 
@@ -85,23 +86,18 @@ export function refuseOnStandby(plan: Plan, {is_in_recovery}: Pick<Target, 'is_i
 const reason = 'this server is a standby (in recovery): run it on the primary';
 
 function isWriting(step: Step): step is SqlStep {
-  return step.kind === 'sql' && !readOnlyStatement.test(withoutLeadingComments(step));
+  return step.kind === 'sql' && !readOnlyStatement.test(withoutLeadingComments(step.apply.text));
 }
 
 /** Statements that a server in recovery accepts; functions that write fail on their own. */
 const readOnlyStatement = /^(?:select|with|values|table|call|show|set|reset|checkpoint)\b/i;
 
 /** `ALTER ROLE`, `CREATE INDEX`, `ANALYZE`. */
-function verbOf(step: SqlStep): string {
+function verbOf({apply}: SqlStep): string {
   const [, verb = '', object = ''] =
-    /^(\w+)(?:\s+(?:unique\s+)?(\w+))?/i.exec(withoutLeadingComments(step)) ?? [];
+    /^(\w+)(?:\s+(?:unique\s+)?(\w+))?/i.exec(withoutLeadingComments(apply.text)) ?? [];
   const hasObject = /^(?:create|drop|alter|comment|refresh)$/i.test(verb);
   return (hasObject ? `${verb} ${object}` : verb).toUpperCase();
-}
-
-/** The statement without leading comments. */
-function withoutLeadingComments({apply}: SqlStep): string {
-  return apply.text.replace(/^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)+/, '');
 }
 
 /** Subjects skipped for the same reason. */

@@ -79,6 +79,13 @@ export function countUndone(steps: readonly RunStep[], {skipped}: Pick<Plan, 'sk
   return left.length + skipped.filter(({stays}) => stays).length;
 }
 
+/** Why a run that came to its end did only a part; null if it did all, or nothing. */
+export function whyPartly(steps: readonly RunStep[], plan: Pick<Plan, 'skipped'>): string | null {
+  const count = countUndone(steps, plan);
+  const isDone = countOutcomes(steps).verified > 0;
+  return count > 0 && isDone ? `partly done: ${counted(count, 'step')} skipped` : null;
+}
+
 export function slotsOf(budget: Budget): SlotUsage {
   const {used, headroom, groups} = budget;
   return {

@@ -1,4 +1,4 @@
-import type {Maintenance, TableUpkeep, XminHolder} from '../../model/recipe-data.ts';
+import type {Maintenance, TableUpkeep, XminHolder} from '../../model/maintenance.ts';
 import type {AdviceStep, SqlStep, Verification} from '../../model/step.ts';
 import {thresholds} from '../health/thresholds.ts';
 import {quoteIdentifier, quoteLiteral} from '../sql/quote.ts';

@@ -2,7 +2,7 @@ import {mostFacts} from '../../core/assessment/facts.ts';
 import {thresholds} from '../../core/health/thresholds.ts';
 import {applicationNameSql} from '../../core/pool/reported-pool.ts';
 import {redactSecrets} from '../../core/text/redact.ts';
-import type {Maintenance, TableFacts, TableUpkeep, XminHolder} from '../../model/recipe-data.ts';
+import type {Maintenance, TableFacts, TableUpkeep, XminHolder} from '../../model/maintenance.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, serverQuery, userSchema} from '../queries/query.ts';
 

@@ -1,5 +1,6 @@
 import type {Act, Finding, Harm} from '../../../model/recipe.ts';
 import {thresholds} from '../../health/thresholds.ts';
+import {withoutLeadingComments} from '../../sql/leading-comments.ts';
 import {counted, formatRatio} from '../../text/format.ts';
 import {type Context, poolName, poolSubject} from '../context.ts';
 import {writingStatement} from '../writing-statement.ts';
@@ -78,7 +79,7 @@ export function signsOf({rollbacks, statements, aborted}: Failure): string[] {
 
 /** `INSERT INTO readings`; of another statement its first words. */
 export function nameStatement(query: string): string {
-  const words = query.replace(/^\s*(?:\/\*.*?\*\/\s*)+/s, '').replaceAll(/\s+/g, ' ');
+  const words = withoutLeadingComments(query).replaceAll(/\s+/g, ' ');
   return writingStatement(query) ?? [...words].slice(0, 50).join('').trim();
 }
 

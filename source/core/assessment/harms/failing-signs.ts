@@ -1,6 +1,7 @@
 import type {Sample} from '../../../model/assessment.ts';
 import type {Snapshot} from '../../../model/snapshot.ts';
 import {thresholds} from '../../health/thresholds.ts';
+import {withoutLeadingComments} from '../../sql/leading-comments.ts';
 import {type Context, timeOf} from '../context.ts';
 import {writingStatement} from '../writing-statement.ts';
 
@@ -184,15 +185,14 @@ function isComplete({statements, statements_info}: Snapshot): boolean {
 }
 
 /** Of what is counted under its own id: EXECUTE is counted under the id of its statement, FETCH when its cursor closes. */
-const countedStatement =
-  /^\s*(?:\/\*(?:[^*]|\*(?!\/))*\*\/\s*)*(?:select|insert|update|delete|merge|with|values)\b/i;
+const countedStatement = /^(?:select|insert|update|delete|merge|with|values)\b/i;
 
 function textOf(query_id: string, {backends, statements}: Snapshot): string | null {
   const query =
     backends.find(each => each.query_id === query_id && each.query !== null)?.query ??
     statements.find(each => each.queryid === query_id && each.query !== null)?.query ??
     null;
-  return query !== null && countedStatement.test(query) ? query : null;
+  return query !== null && countedStatement.test(withoutLeadingComments(query)) ? query : null;
 }
 
 /** Longer, it is a person's session, or a forgotten one. */

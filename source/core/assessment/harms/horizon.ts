@@ -1,5 +1,5 @@
+import type {Maintenance, TableUpkeep, XminHolder} from '../../../model/maintenance.ts';
 import type {Act, Finding, Harm} from '../../../model/recipe.ts';
-import type {Maintenance, TableUpkeep, XminHolder} from '../../../model/recipe-data.ts';
 import type {Backend, Snapshot, Statement} from '../../../model/snapshot.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {holderOf, lasting, nameOf} from '../../server/maintenance.ts';

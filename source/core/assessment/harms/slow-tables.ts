@@ -1,5 +1,5 @@
+import type {RowTrigger, TableUpkeep} from '../../../model/maintenance.ts';
 import type {Act, Finding} from '../../../model/recipe.ts';
-import type {RowTrigger, TableUpkeep} from '../../../model/recipe-data.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {holderOf, nameOf, quotedName} from '../../server/maintenance.ts';
 import {quoteIdentifier} from '../../sql/quote.ts';

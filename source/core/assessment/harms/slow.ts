@@ -1,6 +1,7 @@
 import type {Sample} from '../../../model/assessment.ts';
+import type {TableUpkeep} from '../../../model/maintenance.ts';
 import type {Act, Finding} from '../../../model/recipe.ts';
-import type {SettingOverride, TableUpkeep} from '../../../model/recipe-data.ts';
+import type {SettingOverride} from '../../../model/recipe-data.ts';
 import {coresOf} from '../../activity/session-load.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {describeWhere, effectiveOverride} from '../../roles/role-settings.ts';

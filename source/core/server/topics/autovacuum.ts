@@ -1,4 +1,4 @@
-import type {TableUpkeep} from '../../../model/recipe-data.ts';
+import type {TableUpkeep} from '../../../model/maintenance.ts';
 import type {AutovacuumState, DueTable} from '../../../model/server-state.ts';
 import type {Snapshot} from '../../../model/snapshot.ts';
 import {isBehind} from '../../assessment/harms/horizon.ts';

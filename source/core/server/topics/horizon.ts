@@ -1,4 +1,4 @@
-import type {Maintenance, TableUpkeep, XminHolder} from '../../../model/recipe-data.ts';
+import type {Maintenance, TableUpkeep, XminHolder} from '../../../model/maintenance.ts';
 import type {Snapshot} from '../../../model/snapshot.ts';
 import {poolName} from '../../assessment/context.ts';
 import {actsForHolder, isBehind, subjectOfHolder} from '../../assessment/harms/horizon.ts';

@@ -1,7 +1,7 @@
 import type {Context} from '../../../../source/core/assessment/context.ts';
 import {samplesOf} from '../../../../source/core/assessment/samples.ts';
 import type {AssessmentFacts} from '../../../../source/model/assessment-facts.ts';
-import type {TableUpkeep} from '../../../../source/model/recipe-data.ts';
+import type {TableUpkeep} from '../../../../source/model/maintenance.ts';
 import type {Backend, Statement} from '../../../../source/model/snapshot.ts';
 import {createBackend, createSnapshot, createStatement, noRates} from '../../../helpers/snapshot.ts';
 

@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {examineHorizon} from '../../../../source/core/assessment/harms/horizon.ts';
 import type {AssessmentFacts} from '../../../../source/model/assessment-facts.ts';
-import type {TableUpkeep, XminHolder} from '../../../../source/model/recipe-data.ts';
+import type {TableUpkeep, XminHolder} from '../../../../source/model/maintenance.ts';
 import type {Backend} from '../../../../source/model/snapshot.ts';
 import {createBackend} from '../../../helpers/snapshot.ts';
 import {type Course, contextOf, listings} from './courses.ts';

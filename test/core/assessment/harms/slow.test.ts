@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {examineSlow} from '../../../../source/core/assessment/harms/slow.ts';
 import type {AssessmentFacts} from '../../../../source/model/assessment-facts.ts';
-import type {RowTrigger, TableUpkeep} from '../../../../source/model/recipe-data.ts';
+import type {RowTrigger, TableUpkeep} from '../../../../source/model/maintenance.ts';
 import type {Backend} from '../../../../source/model/snapshot.ts';
 import {createBackend, createStatement, noRates} from '../../../helpers/snapshot.ts';
 import {type Course, contextOf, listings} from './courses.ts';
