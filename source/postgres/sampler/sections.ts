@@ -93,7 +93,7 @@ function explain(
     '57014': 'none needed: the server did not answer in time; poolctl tries again in 30 s',
     // Elsewhere it says that the server or an object is not in the state that the query needs.
     ...(section.startsWith('statement') && {
-      '55000': `shared_preload_libraries = 'pg_stat_statements' and a restart`,
+      '55000': 'add pg_stat_statements to shared_preload_libraries, and restart',
     }),
     '42883':
       section === 'statements'

@@ -185,7 +185,7 @@ function missingStatements(row: IdentityRow, request: ConnectionRequest): Unavai
   if (max === null) {
     return missing(
       'pg_stat_statements is not loaded by the server',
-      `shared_preload_libraries = 'pg_stat_statements', a restart, then CREATE EXTENSION pg_stat_statements;`,
+      'add pg_stat_statements to shared_preload_libraries, restart, then CREATE EXTENSION pg_stat_statements;',
     );
   }
   if (version === null || schema === null) {
@@ -211,7 +211,7 @@ function missingWaitSampling({wait_sampling: found, role_name}: IdentityRow): Un
     ? [`role ${quoteIdentifier(role_name)} may not read ${view}`, grantWaitSampling(found.schema, role_name)]
     : [
         'pg_wait_sampling is not loaded by the server',
-        `shared_preload_libraries = 'pg_stat_statements,pg_wait_sampling' and a restart`,
+        'add pg_wait_sampling to shared_preload_libraries, and restart',
       ];
   return [
     {section: 'wait_samples', sqlstate: null, reason: `${reason}: waits are sampled by poolctl`, remedy},

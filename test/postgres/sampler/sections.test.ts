@@ -42,8 +42,8 @@ it.each(losses)('throws of %s: %s', async (section, thrown) => {
 });
 
 it.each<[Section, RegExp]>([
-  ['statements', /^shared_preload_libraries/],
-  ['statement_texts', /^shared_preload_libraries/],
+  ['statements', /^add pg_stat_statements to shared_preload_libraries/],
+  ['statement_texts', /^add pg_stat_statements to shared_preload_libraries/],
   ['server.replication', /^poolctl tries again/],
 ])('55000 of %s has a remedy of its own', async (section, remedy) => {
   const sections = open();
