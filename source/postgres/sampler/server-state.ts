@@ -54,7 +54,8 @@ const every_ms: Record<ReadPart, number> = {
 };
 const parts = Object.keys(every_ms) as ReadPart[];
 
-/** A rate needs two readings: the second one comes early. */
+/** What has rates, which need two readings: the second one comes early, of all of them together. */
+const ratedParts: readonly ReadPart[] = ['wal', 'io', 'progress', 'host'];
 const secondAfter_ms = 2000;
 
 /** For a recording, which has the other parts as facts of its assessments. */
@@ -62,8 +63,8 @@ const recordedParts = ['progress', 'host', 'wal', 'io', 'autovacuum'] as const s
 const recordedEvery_ms = 30_000;
 
 /**
- * Reads what the Server view shows; rates are of the time that the reader exists. What was never read is read at once. After
- * that, one refresh reads the progress of commands and one other part in turn, that which is most overdue.
+ * Reads what the Server view shows; rates are of the time that the reader exists. What was never read is read at once, what has
+ * rates a second time soon. After that, one refresh reads the progress of commands and one other part in turn, that which is most overdue.
  */
 export function createServerStateReader(
   connection: ReadConnection,
@@ -102,7 +103,7 @@ export function createServerStateReader(
   /** By how many of its intervals a part is late: due from 1 on. */
   function lateness(part: ReadPart, pace: ServerPace): number {
     const {at_ms, count} = last.get(part) ?? {at_ms: Number.NEGATIVE_INFINITY, count: 0};
-    const shown_ms = count === 1 ? secondAfter_ms : every_ms[part];
+    const shown_ms = count === 1 && ratedParts.includes(part) ? secondAfter_ms : every_ms[part];
     return (now() - at_ms) / (pace === 'recorded' ? Math.max(recordedEvery_ms, every_ms[part]) : shown_ms);
   }
 
@@ -115,6 +116,10 @@ export function createServerStateReader(
       .filter(({late}) => late >= 1)
       .sort((a, b) => b.late - a.late)
       .map(({part}) => part);
+    const second = due.filter(
+      part => pace === 'shown' && last.get(part)?.count === 1 && ratedParts.includes(part),
+    );
+    if (second.length > 0) return second;
     const isShown = pace === 'shown' && due.includes('progress');
     const turn = due.find(part => !isShown || part !== 'progress');
     return [...(isShown ? ['progress' as const] : []), ...(turn === undefined ? [] : [turn])];

@@ -16,9 +16,10 @@ function refresh(count: number, {pace, interval_ms}: {pace: ServerPace; interval
 }
 
 describe('what the Server view reads', () => {
-  it('is everything when it opens, then one part in turn beside the progress of commands', () => {
-    const [first = [], ...rest] = refresh(61, {pace: 'shown', interval_ms: 2000});
+  it('is everything when it opens, rates at the next refresh, then one part in turn beside the progress of commands', () => {
+    const [first = [], second = [], ...rest] = refresh(62, {pace: 'shown', interval_ms: 2000});
     expect(first).toHaveLength(9);
+    expect(second.toSorted()).toEqual(['host', 'io', 'progress', 'wal']);
     for (const parts of rest) expect(parts.filter(part => part !== 'progress').length).toBeLessThanOrEqual(1);
     expect(rest.filter(parts => parts.includes('progress'))).toHaveLength(60);
     const times = (part: string) => rest.filter(parts => parts.includes(part)).length;
