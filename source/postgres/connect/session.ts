@@ -36,7 +36,9 @@ export async function openSession(request: ConnectionRequest, options: SessionOp
     throw noActingThroughPooler(request);
   }
   // PostgreSQL 14 and later report default_transaction_read_only, so a watching session need not ask before its first read.
-  const isReported = purpose === 'watch' && server_version_num >= 140_000;
+  // PgBouncer 1.26 reports it, too, and applies it, but drops the other options if it is set to ignore them.
+  const isReported =
+    purpose === 'watch' && server_version_num >= 140_000 && mayBeProcess(opened.client.processID);
   const proof = isReported || is_refused ? null : await prove(opened, {marker, request});
   if (proof?.is_own_session === false && purpose === 'act') {
     await closeClient(opened.client);
@@ -66,6 +68,11 @@ async function openWithSettings(
     if (!/startup parameter|command-line options/.test(message ?? '')) throw error;
     return {opened: await openClient(request, request.options, signal), is_refused: true};
   }
+}
+
+/** A pooler gives its clients random numbers of 32 bits; Linux has no process above 2^22. */
+function mayBeProcess(pid: number | null): boolean {
+  return pid !== null && pid > 0 && pid <= 2 ** 22;
 }
 
 /** Asks the server whether it applied the options: a pooler may have ignored them. */
