@@ -67,12 +67,38 @@ describe('a pool whose sessions are all in transaction', () => {
     expect(examine(readings(8, 5, calling(3)))).toMatchObject([{confidence: 'possible'}]);
   });
 
-  it('shows with one session, too', () => {
-    expect(examine(readings(20, 1, calling(6)))).toMatchObject([
+  it.each<[string, string, number]>([
+    ['a worker that computes', 'UPDATE "Parcel" SET state = $1 WHERE id = $2', 2],
+    ['a load that transforms what it read', 'SELECT * FROM staging.orders WHERE day = $1', 6],
+    ['an import that parses between its inserts', 'INSERT INTO prices (sku, amount) VALUES ($1, $2)', 3],
+  ])('is no harm with one session, which may be %s', (_, query, pause_s) => {
+    const all = readings(20, 1, (session, second) => ({...calling(pause_s)(session, second), query}));
+    const [finding, ...others] = examine(all);
+    expect(others).toEqual([]);
+    expect(finding).toMatchObject({
+      cause: 'outside-call',
+      summary: expect.stringMatching(
+        /^api\/api_app pauses inside its transactions: its one session in transaction in 20 of 20 readings, on average \d\.0 s idle after .*; requests that wait for it cannot be seen$/,
+      ),
+    });
+    expect(finding).not.toHaveProperty('harm');
+    expect(finding).not.toHaveProperty('acts');
+  });
+
+  it('is harm with one session whose pool reports that requests wait', () => {
+    const pool_report = {instance: 'k3f', turn: 1, size: 1, busy: 1, waiting: 4, wait_p95_ms: 5000};
+    const all = readings(20, 1, (session, second) => ({...calling(6)(session, second), pool_report}));
+    expect(examine(all)).toMatchObject([
       {
         cause: 'outside-call',
         summary:
           'api/api_app waits for something else inside its transactions: its one session in transaction in 20 of 20 readings, on average 6.0 s idle after UPDATE "Booking"',
+        harm: {kind: 'pool', sessions: 1},
+        reasons: [
+          expect.any(String),
+          expect.any(String),
+          expect.stringMatching(/Other requests wait in the application's pool \(P2024\)\.$/),
+        ],
       },
     ]);
   });

@@ -13,10 +13,10 @@ import {advice} from './slots-acts.ts';
 
 /**
  * All sessions of an application are in transaction in most readings, most of them idle, each for long and none for
- * ever: the application waits for something else (an HTTP call, a queue, a lock of its own) inside its transactions.
+ * ever: the application waits for something else (an HTTP call, a queue, a lock of its own) inside its transactions. One
+ * session alone may be a job that computes between its statements, which harms none: without a reported queue it has no harm.
  */
 export function outsideCall(context: Context, history: PoolHistory): Finding | null {
-  const {samples} = context;
   const {last} = history;
   const parked = parkedSessions(context, history);
   if (parked === null) return null;
@@ -24,13 +24,13 @@ export function outsideCall(context: Context, history: PoolHistory): Finding | n
   const busy = busyReadings(history);
   const after = commonStatement(context, history, spans);
   if (isWorker(history)) return null;
+  const isJobPerhaps = last.sessions === 1 && !last.reported?.waiting;
   const seconds = `${(average_ms / 1000).toFixed(1)} s`;
-  const advised_ms = 2 * average_ms;
-  return {
+  const finding: Finding = {
     recipe: 'outside-call',
     severity: 'warning',
     subject: poolSubjectIn(context, last),
-    summary: `${poolName(last)} waits for something else inside its transactions: ${last.sessions === 1 ? 'its one session' : `all ${last.sessions} sessions`} in transaction in ${busy} of ${history.samples.length} readings, on average ${seconds} idle${after === null ? '' : ` after ${after.text}`}`,
+    summary: `${poolName(last)} ${isJobPerhaps ? 'pauses' : 'waits for something else'} inside its transactions: ${last.sessions === 1 ? 'its one session' : `all ${last.sessions} sessions`} in transaction in ${busy} of ${history.samples.length} readings, on average ${seconds} idle${after === null ? '' : ` after ${after.text}`}${isJobPerhaps ? '; requests that wait for it cannot be seen' : ''}`,
     evidence: {
       application_name: last.application_name,
       usename: last.usename,
@@ -43,16 +43,29 @@ export function outsideCall(context: Context, history: PoolHistory): Finding | n
       mean_exec_time_ms: after?.mean_ms ?? null,
     },
     cause: 'outside-call',
-    harm: {
-      kind: 'pool',
-      sessions: last.sessions,
-      share: busy / history.samples.length,
-      since: heldSince(samples, sample => isBusy(poolIn(sample, history.key))) ?? null,
-    },
     explains: [
       poolSubjectIn(context, last),
       ...history.sessions.filter(isIdleInTransaction).map(({pid}) => subjectOf(pid)),
     ],
+  };
+  return isJobPerhaps ? finding : {...finding, ...harmOf(context, history, {...parked, after})};
+}
+
+function harmOf(
+  context: Context,
+  history: PoolHistory,
+  {average_ms, ended, after}: Parked & {after: ReturnType<typeof commonStatement>},
+): Pick<Finding, 'harm' | 'confidence' | 'reasons' | 'acts'> {
+  const {samples} = context;
+  const {last} = history;
+  const seconds = `${(average_ms / 1000).toFixed(1)} s`;
+  return {
+    harm: {
+      kind: 'pool',
+      sessions: last.sessions,
+      share: busyReadings(history) / history.samples.length,
+      since: heldSince(samples, sample => isBusy(poolIn(sample, history.key))) ?? null,
+    },
     confidence: confidenceOf(history.samples.length),
     reasons: [
       `${ended} of its transactions ended in ${Math.round(windowMs(context) / 1000)} s: ending its sessions would not help, the next ones do the same.`,
@@ -61,7 +74,7 @@ export function outsideCall(context: Context, history: PoolHistory): Finding | n
         : [
             `${after.text} takes ${formatMs(after.mean_ms)} on average: it is not the database that takes long.`,
           ]),
-      `A session that holds a transaction for ${seconds} serves no other request: ${counted(last.sessions, 'session')} ${last.sessions === 1 ? 'serves' : 'serve'} at most ${(last.sessions / (average_ms / 1000)).toFixed(1)} transactions a second. Other requests wait in the application's pool (P2024), which the server cannot see.`,
+      `A session that holds a transaction for ${seconds} serves no other request: ${counted(last.sessions, 'session')} ${last.sessions === 1 ? 'serves' : 'serve'} at most ${(last.sessions / (average_ms / 1000)).toFixed(1)} transactions a second. Other requests wait in the application's pool (P2024)${last.reported?.waiting ? '' : ', which the server cannot see'}.`,
     ],
     acts: [
       advice(
@@ -72,7 +85,7 @@ export function outsideCall(context: Context, history: PoolHistory): Finding | n
         "give the application's transactions a time limit: $transaction(..., {timeout}), 5 s by default in Prisma",
         'a call that takes longer fails, and its transaction is rolled back',
       ),
-      timeoutAct(last, advised_ms),
+      timeoutAct(last, 2 * average_ms),
     ],
   };
 }
