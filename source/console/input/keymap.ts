@@ -111,9 +111,9 @@ export const bindings: Binding[] = [
     keys: ['o'],
     modes: ['browse'],
     update: state => noEffects(openWhole(state)),
-    label: 'all',
-    help: 'all of it on one page',
-    ...where(({id, cells}) => id === 'overview' || cells, needsWhole),
+    label: state => (isGrouped(state) || openView(state).opensElsewhere ? 'all' : ''),
+    help: 'the selected row with all of its columns, uncut; in Overview: all of it',
+    disabledBecause: needsWhole,
   },
   {
     keys: ['space'],

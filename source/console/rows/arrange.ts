@@ -21,6 +21,8 @@ export type Column<Row> = {
   priority: number;
   align?: 'left' | 'right';
   text(row: Row): string;
+  /** All of what `text` shortens, for the page of the row. */
+  whole?(row: Row): string;
   role?(row: Row): Role;
   /** Other texts that a filter matches, where the text shown is shortened. */
   aliases?(row: Row): string[];
@@ -37,12 +39,18 @@ export function legendOf<Row>(columns: Column<Row>[]): {keys: string; help: stri
   return columns.map(({title, help}) => ({keys: title.replace(/ \(.*/, ''), help}));
 }
 
-/** A row with all of its columns, in whole. */
-export function cellsOf<Row>(columns: Column<Row>[], row: Row | undefined): Cells {
+/** A row with all of its columns, in whole; [] where it is no more. */
+export function cellsOf<Row>(
+  columns: Column<Row>[],
+  rows: Row[],
+  idOf: (row: Row) => string,
+  id: string,
+): Cells {
+  const row = rows.find(each => idOf(each) === id);
   if (row === undefined) return [];
-  return columns.flatMap(
-    ({title, text}): Cells => (text(row) === '' ? [] : [[title.toLowerCase(), text(row)]]),
-  );
+  return columns
+    .map(({title, text, whole = text}): Cells[number] => [title.toLowerCase(), whole(row)])
+    .filter(([, text]) => text !== '');
 }
 
 /** Filters and sorts the rows, and keeps a frozen order. */

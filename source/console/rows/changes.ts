@@ -52,7 +52,8 @@ export const changeColumns: Column<ChangeRow>[] = [
     width: 24,
     grows: true,
     priority: 1,
-    text: whatOf,
+    text: row => oneLine(whatOf(row)),
+    whole: whatOf,
     sortValue: ({object}) => object,
   },
   {
@@ -126,7 +127,7 @@ function loggedRows({samples, past, snapshot}: Shown): ChangeRow[] {
   const texts = new Map(snapshot?.statements.map(each => [statementKey(each), each.query]));
   return (past?.whole?.changes ?? log).map(change => {
     const text = change.kind === 'statement' ? (texts.get(change.statement ?? '') ?? null) : null;
-    return {...change, id: String(change.id), object: text === null ? change.object : oneLine(text)};
+    return {...change, id: String(change.id), object: text ?? change.object};
   });
 }
 

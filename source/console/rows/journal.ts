@@ -89,6 +89,7 @@ export const journalColumns: Column<JournalRow>[] = [
     widest: 40,
     priority: 6,
     text: ({subjects: [first = '', ...rest]}) => (rest.length === 0 ? first : `${first} +${rest.length}`),
+    whole: ({subjects}) => subjects.join(', '),
     aliases: ({subjects}) => [...subjects],
     sortValue: ({subjects}) => subjects[0] ?? null,
   },

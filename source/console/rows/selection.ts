@@ -38,11 +38,12 @@ export function selectedSession(state: ConsoleState): Backend | undefined {
   return state.snapshot?.backends.find(backend => sessionId(backend) === id);
 }
 
-/** The ids of the sessions that `C` and `K` act on: the one whose detail is open, else the tagged, else the selected one; none of groups. */
+/** The ids of the sessions that `C` and `K` act on: the one whose page is open, else the tagged, else the selected one; none of groups. */
 export function targetSessions(state: ConsoleState): string[] {
   if (state.overlay?.kind === 'session') return [state.overlay.id];
   const {tagged, groupBy} = openTable(state);
   if (groupBy !== null) return [];
+  if (state.overlay?.kind === 'row') return [state.overlay.id];
   if (tagged.length > 0) return tagged;
   const id = selectedId(state);
   return id === null ? [] : [id];

@@ -152,6 +152,7 @@ export const sessionColumns: Column<SessionRow>[] = [
     grows: true,
     priority: 6,
     text: b => oneLine(b.query ?? ''),
+    whole: b => b.query ?? '',
     aliases: b => (b.query === null ? [] : [b.query]),
     role: b => (b.state === 'active' ? 'plain' : 'muted'),
     sortValue: b => b.query,

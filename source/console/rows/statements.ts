@@ -170,6 +170,7 @@ export const statementColumns: Column<StatementRow>[] = [
     leastShare: 0.4,
     priority: 2,
     text: statementText,
+    whole: row => row.statement.query ?? statementText(row),
     aliases: ({statement: {query}}) => (query === null ? [] : [query]),
     role: ({statement}) => (statement.query === null ? 'muted' : 'plain'),
     sortValue: ({statement}) => statement.query,

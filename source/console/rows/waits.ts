@@ -10,7 +10,7 @@ import {
   loadOver,
   loadValue,
 } from '../../core/activity/load-over.ts';
-import type {LoadHistory} from '../../core/activity/session-load.ts';
+import {type LoadHistory, longestStatement} from '../../core/activity/session-load.ts';
 import {windowMs} from '../../core/activity/statement-window.ts';
 import {counted, formatAge, formatRatio} from '../../core/text/format.ts';
 import type {Role} from '../screen/line.ts';
@@ -176,6 +176,21 @@ export function shownLoad({tables, ...shown}: Shown): ShownLoad | null {
     sessions: rows.reduce((sum, {sessions}) => sum + sessions, 0),
     groups: freezeOrder(table.sort.isDescending ? groups : groups.toReversed(), table.frozenOrder, groupId),
   };
+}
+
+/** All of a statement of which the load keeps the beginning, from what is read now; that beginning and `…` where it is no more. */
+export function wholeValue({snapshot}: Pick<ConsoleState, 'snapshot'>, {value, query_id}: LoadGroup): string {
+  if (value.length < longestStatement || snapshot === null) return value;
+  const texts = [
+    ...snapshot.backends.map(({query_id, query}) => ({id: query_id, query})),
+    ...snapshot.statements.map(({queryid, query}) => ({id: queryid, query})),
+  ];
+  const found = texts.find(({id, query}) =>
+    query_id === null
+      ? query?.replace(/\s+/g, ' ').trim().startsWith(value)
+      : query !== null && id === query_id,
+  );
+  return found?.query ?? `${value}…`;
 }
 
 /** The filter for a row's sessions, and the next dimension in which they differ; null where they differ in none. */

@@ -43,6 +43,8 @@ export type ViewList = {
   isShown?(state: ConsoleState): boolean;
   /** What Enter does there, where that is not `detail`. */
   openLabel?: string;
+  /** Enter leads away from the row, so that the footer has `o`. */
+  opensElsewhere?: boolean;
   /** What `s` does there, where that is not `sort`. */
   sortLabel?: string;
   /** `B` groups its rows by the tags of their statements. */
@@ -59,7 +61,7 @@ export type ViewList = {
   ids(state: ConsoleState): string[];
   /** Enter on the row with this id. */
   open(state: ConsoleState, id: string): UpdateResult;
-  /** The whole texts of a row that Enter does not show. */
+  /** `o`: the row with this id, its texts in whole; of the Overview it shows everything. */
   cells?(state: ConsoleState, id: string): Cells;
   /** What is read when the view is shown. */
   effectsWhenShown?(state: ConsoleState): Effect[];

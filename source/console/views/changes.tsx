@@ -28,17 +28,14 @@ const view: View = {
   legend: () => legendOf(changeColumns),
   columns: changeColumns,
   firstOrder: 'time',
+  opensElsewhere: true,
   ids: state => changeRows(state).map(changeId),
   open: (state, id) =>
     openChange(
       state,
       changeRows(state).find(row => changeId(row) === id),
     ),
-  cells: (state, id) =>
-    cellsOf(
-      changeColumns,
-      changeRows(state).find(row => changeId(row) === id),
-    ),
+  cells: (state, id) => cellsOf(changeColumns, changeRows(state), changeId, id),
   effectsWhenShown: state => [{kind: 'read-journal'}, ...requestWhole(state)],
   Component: Changes,
 };

@@ -4,7 +4,7 @@ import {counted} from '../../core/text/format.ts';
 import {useConsole, useTheme} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
 import {Text} from '../components/text.tsx';
-import {filterProblem, legendOf} from '../rows/arrange.ts';
+import {cellsOf, filterProblem, legendOf} from '../rows/arrange.ts';
 import {entryId, journalColumns, journalRows} from '../rows/journal.ts';
 import {selectedRun} from '../rows/selection.ts';
 import {tableOf} from '../state/browsing.ts';
@@ -26,6 +26,7 @@ const view: View = {
     const run = selectedRun(state);
     return noEffects(run === undefined ? state : openRun(state, run));
   },
+  cells: (state, id) => cellsOf(journalColumns, journalRows(state), entryId, id),
   effectsWhenShown: () => [{kind: 'read-journal'}],
   Component: Journal,
 };

@@ -3,7 +3,7 @@ import {formatAge} from '../../core/text/format.ts';
 import type {Backend, LockWait} from '../../model/snapshot.ts';
 import {useConsole, useTheme} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
-import {type Column, legendOf} from '../rows/arrange.ts';
+import {type Column, cellsOf, legendOf} from '../rows/arrange.ts';
 import {type LockRow, lockGroupFilter, lockGroups, lockRows} from '../rows/locks.ts';
 import {oneLine} from '../rows/one-line.ts';
 import {tagGroupColumnsOf, tagGroupId} from '../rows/tag-groups.ts';
@@ -29,6 +29,12 @@ const view: View = {
     tableOf(state, 'locks').groupBy === null
       ? openSessionDetail(state, id)
       : showSessions(state, lockGroupFilter(state, id)),
+  cells(state, id) {
+    const {groupBy: tag} = tableOf(state, 'locks');
+    return tag === null
+      ? cellsOf(lockColumns(noBranches), lockRows(state), idOf, id)
+      : cellsOf(tagGroupColumnsOf(tag), lockGroups(state), tagGroupId, id);
+  },
   Component: Locks,
 };
 
@@ -66,14 +72,18 @@ function idOf({id}: LockRow): string {
   return id;
 }
 
-export const lockColumns = (symbols: Theme['symbols']): Column<LockRow>[] => [
+type Branches = Pick<Theme['symbols'], 'trunk' | 'branch' | 'lastBranch'>;
+const noBranches: Branches = {trunk: '', branch: '', lastBranch: ''};
+
+export const lockColumns = (symbols: Branches): Column<LockRow>[] => [
   {
     id: 'pid',
     title: 'PID',
     help: 'root blockers, below each the sessions that wait for it',
     width: 18,
     priority: 1,
-    text: row => `${branches(row.path, symbols)}${row.pid === 0 ? 'prepared tx' : row.pid}`,
+    text: row => branches(row.path, symbols) + nameOf(row),
+    whole: nameOf,
     role: row => (row.path.length === 0 ? 'danger' : 'plain'),
     sortValue: () => null,
   },
@@ -150,16 +160,21 @@ export const lockColumns = (symbols: Theme['symbols']): Column<LockRow>[] => [
     width: 16,
     grows: true,
     priority: 5,
-    text: row => oneLine((row.backend ?? row.worker)?.query ?? ''),
+    text: row => oneLine(queryOf(row)),
+    whole: queryOf,
     sortValue: () => null,
   },
 ];
+
+function nameOf({pid}: LockRow): string {
+  return pid === 0 ? 'prepared tx' : String(pid);
+}
 
 /** Deeper nodes are drawn without their first ancestors, so that the pid stays readable. */
 const deepest = 5;
 
 /** `│ └ `: the trunks of ancestors with more siblings, and the node's own branch. */
-function branches(path: boolean[], {trunk, branch, lastBranch}: Theme['symbols']): string {
+function branches(path: boolean[], {trunk, branch, lastBranch}: Branches): string {
   return path
     .slice(-deepest)
     .map((isLast, index, {length}) => {
@@ -189,6 +204,10 @@ function alsoHeld({also}: LockRow): string[] {
   if (also.length === 0) return [];
   const rest = also.length - mostAlso;
   return [`also held by ${also.slice(0, mostAlso).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`];
+}
+
+function queryOf({backend, worker}: LockRow): string {
+  return (backend ?? worker)?.query ?? '';
 }
 
 function shortState(backend: Backend | null): string {

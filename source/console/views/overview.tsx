@@ -27,6 +27,7 @@ const view: View = {
   title: 'Overview',
   key: '1',
   hasWindow: true,
+  opensElsewhere: true,
   badge: ({findings}) => (findings.length > 0 ? {text: `${findings.length}!`, isBad: true} : null),
   legend: ({full, empty, reserved, critical, warning, bullet}) => [
     {

@@ -4,7 +4,7 @@ import {poolKey} from '../../core/assessment/sample.ts';
 import {useConsole} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
 import {Text} from '../components/text.tsx';
-import {filterProblem, legendOf} from '../rows/arrange.ts';
+import {cellsOf, filterProblem, legendOf} from '../rows/arrange.ts';
 import {poolRowFilter} from '../rows/groups.ts';
 import {isPoolerId, poolerColumns, poolerId, poolerRows, shownPooler} from '../rows/poolers.ts';
 import {poolColumns, poolRows} from '../rows/pools.ts';
@@ -33,6 +33,10 @@ const view: View = {
     return pool === undefined ? '' : poolRowFilter(pool);
   },
   open: (state, id) => noEffects(isPoolerId(id) ? openPooler(state, id) : openPool(state, id)),
+  cells: (state, id) =>
+    isPoolerId(id)
+      ? cellsOf(poolerColumns, poolerRows(state), poolerId, id)
+      : cellsOf(poolColumns, poolRows(state), poolKey, id),
   Component: Pools,
 };
 

@@ -6,6 +6,7 @@ import {Text} from '../components/text.tsx';
 import {type RecipeRow, recipeId, recipeRows, weightOf} from '../rows/findings.ts';
 import {fitText, shorten} from '../screen/line.ts';
 import {tableOf} from '../state/browsing.ts';
+import type {Cells} from '../state/dialog.ts';
 import {openRecipeByName} from '../state/opening.ts';
 import {whyNotInPast} from '../state/past.ts';
 import type {ConsoleState} from '../state/state.ts';
@@ -25,6 +26,12 @@ const view: View = {
   ],
   ids: state => recipeRows(state).map(recipeId),
   open: openRecipeByName,
+  cells(state, id) {
+    const row = recipeRows(state).find(each => recipeId(each) === id);
+    if (row === undefined) return [];
+    const found = row.findings.map(({severity, summary}): Cells[number] => [severity, summary]);
+    return [['recipe', id], ['summary', row.recipe.summary], ...found];
+  },
   Component: Recipes,
 };
 

@@ -4,7 +4,7 @@ import {counted} from '../../core/text/format.ts';
 import {useConsole} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
 import {Text} from '../components/text.tsx';
-import {filterProblem, legendOf} from '../rows/arrange.ts';
+import {cellsOf, filterProblem, legendOf} from '../rows/arrange.ts';
 import {scanColumns, scanRows} from '../rows/scan.ts';
 import {tableOf} from '../state/browsing.ts';
 import {openEndpoint} from '../state/dialog.ts';
@@ -23,6 +23,7 @@ const view: View = {
   firstOrder: 'exec',
   ids: state => scanRows(state).map(({id}) => id),
   open: (state, id) => noEffects(openEndpoint(state, id)),
+  cells: (state, id) => cellsOf(scanColumns, scanRows(state), row => row.id, id),
   effectsWhenShown: () => [{kind: 'scan'}],
   Component: Scan,
 };
@@ -45,7 +46,7 @@ function Scan() {
   return (
     <>
       <Box flexShrink={0}>
-        <Text wrap="truncate">
+        <Text wrap="wrap">
           <Text role="heading">{directory}</Text>
           {result && <Text role="muted">{`  ${summaryOf(result.report)}`}</Text>}
           {result !== null && problem !== null && <Text role="warning">{`  ${problem}`}</Text>}

@@ -1,7 +1,7 @@
 import {useMemo} from 'react';
 import {useConsole} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
-import {filterProblem, legendOf} from '../rows/arrange.ts';
+import {cellsOf, filterProblem, legendOf} from '../rows/arrange.ts';
 import {partOfServerView, serverColumns, serverViewRows} from '../rows/server.ts';
 import {tableOf} from '../state/browsing.ts';
 import {openServerRow} from '../state/dialog.ts';
@@ -20,6 +20,7 @@ const view: View = {
     const row = serverViewRows(state).find(each => each.id === id);
     return noEffects(row === undefined ? state : openServerRow(state, row));
   },
+  cells: (state, id) => cellsOf(serverColumns, serverViewRows(state), row => row.id, id),
   effectsWhenShown: ({serverRows}) => (serverRows === null ? [{kind: 'load-server-rows'}] : []),
   Component: Server,
 };

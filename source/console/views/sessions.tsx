@@ -2,7 +2,7 @@ import {useMemo} from 'react';
 import {sessionId} from '../../core/sessions/session.ts';
 import {useConsole} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
-import {filterProblem, legendOf} from '../rows/arrange.ts';
+import {cellsOf, filterProblem, legendOf} from '../rows/arrange.ts';
 import {sessionColumns, sessionGroups, sessionRows} from '../rows/sessions.ts';
 import {tagFilter, tagGroupColumnsOf, tagGroupId, unsorted} from '../rows/tag-groups.ts';
 import {openGroup, tableOf} from '../state/browsing.ts';
@@ -29,6 +29,12 @@ const view: View = {
     const {groupBy: tag, filter} = tableOf(state, 'sessions');
     if (tag === null) return openSessionDetail(state, id);
     return noEffects(openGroup(state, `${filter} ${tagFilter(tag, id)}`.trim()));
+  },
+  cells(state, id) {
+    const {groupBy: tag} = tableOf(state, 'sessions');
+    return tag === null
+      ? cellsOf(sessionColumns, sessionRows(state), sessionId, id)
+      : cellsOf(tagGroupColumnsOf(tag), sessionGroups(state), tagGroupId, id);
   },
   Component: Sessions,
 };

@@ -6,7 +6,7 @@ import type {Snapshot} from '../../model/snapshot.ts';
 import {useConsole, useTheme} from '../components/context.ts';
 import {Table} from '../components/table.tsx';
 import {Text} from '../components/text.tsx';
-import {filterProblem, legendOf} from '../rows/arrange.ts';
+import {cellsOf, filterProblem, legendOf} from '../rows/arrange.ts';
 import {cellFilter} from '../rows/groups.ts';
 import {selectedStatement} from '../rows/selection.ts';
 import {
@@ -50,6 +50,12 @@ const view: View = {
     if (tag !== null) return showLoadOf(state, `${filter} ${cellFilter(tag, id)}`.trim());
     const statement = selectedStatement(state);
     return statement ? openStatement(state, id, statement) : noEffects(state);
+  },
+  cells(state, id) {
+    const {groupBy: tag} = tableOf(state, 'statements');
+    return tag === null
+      ? cellsOf(statementColumns, statementRows(state), ({key}) => key, id)
+      : cellsOf(statementGroupColumns(tag), statementGroups(state).groups, ({key}) => key, id);
   },
   Component: Statements,
 };

@@ -1,7 +1,7 @@
 import {Box} from 'ink';
 import {useCallback, useMemo} from 'react';
 import {loadClasses} from '../../core/activity/busy-sessions.ts';
-import {loadColumns as columnsOver, loadSourceText} from '../../core/activity/load-over.ts';
+import {loadColumns as columnsOver, type LoadGroup, loadSourceText} from '../../core/activity/load-over.ts';
 import type {LoadOf} from '../../core/activity/session-load.ts';
 import {counted} from '../../core/text/format.ts';
 import {useConsole, useTheme} from '../components/context.ts';
@@ -19,6 +19,7 @@ import {
   loadText,
   type ShownLoad,
   shownLoad,
+  wholeValue,
 } from '../rows/waits.ts';
 import {setFilter, sortBy, tableOf} from '../state/browsing.ts';
 import {inform} from '../state/dialog.ts';
@@ -35,6 +36,7 @@ const view: View = {
   columns: loadColumns,
   isSortable: true,
   openLabel: 'look into it',
+  opensElsewhere: true,
   sortLabel: 'group by',
   hasWindow: true,
   firstOrder: 'event',
@@ -42,10 +44,10 @@ const view: View = {
   cells(state, id) {
     const shown = shownLoad(state);
     if (shown === null) return [];
-    return cellsOf(
-      columnsFor(shown),
-      shown.groups.find(group => groupId(group) === id),
+    const columns = columnsFor(shown).map(column =>
+      column.id === 'value' ? {...column, whole: (group: LoadGroup) => wholeValue(state, group)} : column,
     );
+    return cellsOf(columns, shown.groups, groupId, id);
   },
   effectsWhenShown: requestWhole,
   open(state, key) {

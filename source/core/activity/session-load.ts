@@ -121,7 +121,8 @@ function knownIn(buckets: readonly LoadBucket[]): [string, LoadOf][] {
   return buckets.flatMap(({busy_ms}) => [...busy_ms.keys()].map(of => [keyOf(of), of] as [string, LoadOf]));
 }
 
-const longestStatement = 200;
+/** UTF-16 units of a statement that are kept. */
+export const longestStatement = 200;
 
 function oneLine(query: string | null): string {
   return (query ?? '')
