@@ -37,14 +37,15 @@ export async function openSession(request: ConnectionRequest, options: SessionOp
   }
   // PostgreSQL 14 and later report default_transaction_read_only, so a watching session need not ask before its first read.
   // PgBouncer 1.26 reports it, too, and applies it, but drops the other options if it is set to ignore them.
-  const isReported =
-    purpose === 'watch' && server_version_num >= 140_000 && mayBeProcess(opened.client.processID);
-  const proof = isReported || is_refused ? null : await prove(opened, {marker, request});
+  const isReadOnly = opened.parameters.get('default_transaction_read_only') === 'on';
+  const isKnown = server_version_num >= 140_000 && (!isReadOnly || mayBeProcess(opened.client.processID));
+  const proof =
+    (purpose === 'watch' && isKnown) || is_refused ? null : await prove(opened, {marker, request});
   if (proof?.is_own_session === false && purpose === 'act') {
     await closeClient(opened.client);
     throw noActingThroughPooler(request);
   }
-  const isInForce = proof?.is_own_session ?? opened.parameters.get('default_transaction_read_only') === 'on';
+  const isInForce = proof?.is_own_session ?? isReadOnly;
   // Its answers come right before those of the next query. A failure would show in that.
   if (!is_refused && isInForce && holdsAnyBytes(opened)) opened.client.query(takeBytes).catch(() => {});
   return {...opened, server_version_num, is_pooled: is_refused || !isInForce, marker, proof};
