@@ -1,10 +1,14 @@
 import {Unicode11Addon} from '@xterm/addon-unicode11';
 import xterm from '@xterm/headless';
+import {Box} from 'ink';
+import {createElement} from 'react';
 import {describe, expect, it} from 'vitest';
+import {Text} from '../../source/console/components/text.tsx';
 import {splitCells, textWidth} from '../../source/console/screen/cell-width.ts';
 import {createGrid, drawRow, type Grid} from '../../source/console/screen/grid.ts';
 import {createScreen} from '../../source/console/screen/screen.ts';
 import {createTheme} from '../../source/console/screen/theme.ts';
+import {mountElement, rowsOfGrid} from './rendered.tsx';
 
 const columns = 40;
 const height = 4;
@@ -96,5 +100,38 @@ describe('cells', () => {
   ])('of %s are those that terminals without clusters draw', (text, cells, width) => {
     expect(splitCells(text).map(cell => cell.text)).toEqual(cells);
     expect(textWidth(text)).toBe(width);
+  });
+});
+
+/** Stock Ink takes a cell less than terminals for a Thai or Lao AM and for a Devanagari conjunct: see bundled-ink.test.ts. */
+describe('stock Ink and the grid', () => {
+  it.each([
+    ['Thai', 'ที่นี่ '],
+    ['Devanagari', 'कुल नमन '],
+    ['Arabic', 'مَرْحَبًا '],
+    ['joined emoji', '👩‍👩‍👧 '],
+    ['flags', '🇩🇪🇹🇭 '],
+    ['variation selector 16', '❤\uFE0F☎\uFE0F '],
+    ['skin tones', '👍🏽 '],
+    ['ideographs', '漢字 '],
+  ])('show the same text at 20 to 60 columns: %s', (_name, text) => {
+    const theme = createTheme({LANG: 'C.UTF-8'});
+    const rows = [text, text.repeat(3), text.repeat(40)].map((each, key) =>
+      createElement(
+        Box,
+        {key},
+        createElement(Text, {role: 'strong'}, each),
+        createElement(Box, {flexShrink: 0}, createElement(Text, null, '|end')),
+      ),
+    );
+    for (let columns = 20; columns <= 60; columns++) {
+      const mounted = mountElement(() => rows, {columns, rows: rows.length, theme});
+      const {grid, stock} = mounted.draw();
+      const stockRows = stock()
+        .replace(/\u001b\[[\d;]*m/g, '')
+        .split('\n');
+      mounted.unmount();
+      expect(rowsOfGrid(grid), `${columns} columns`).toEqual(stockRows);
+    }
   });
 });

@@ -10,7 +10,7 @@ export type TextProps = {
   /** What the text means; the theme decides how that looks. `selected` overrides the roles of its parts. */
   role?: Role | 'selected';
   /** What happens to text wider than its box; `truncate` where it is not given. */
-  wrap?: 'wrap' | 'truncate' | 'truncate-middle' | 'truncate-start';
+  wrap?: 'wrap' | 'truncate';
   children?: ReactNode;
 };
 
