@@ -32,6 +32,7 @@ const readers: Readers = {
     (await import('../postgres/facts/maintenance.ts')).readMaintenanceFacts(connection),
   missing_partitions: async connection =>
     (await import('../postgres/facts/partitions.ts')).readMissingPartitions(connection),
+  obstacles: async connection => (await import('../postgres/facts/obstacles.ts')).readObstacles(connection),
   pooler: async connection => (await import('../postgres/facts/pooler.ts')).readPooler(connection),
   pooler_file: async (_, need) => (await import('../scan/application-files.ts')).readPoolerFileAt(need),
   prepared_transactions: async connection =>

@@ -4,6 +4,7 @@ import type {SettingOverride} from './recipe-data.ts';
 import type {
   LockTable,
   MissingPartition,
+  Obstacles,
   Replication,
   SequenceUse,
   ServerSettings,
@@ -27,6 +28,7 @@ export type AssessmentFacts = {
   write_state?: WriteState;
   sequences?: SequenceUse[];
   missing_partitions?: MissingPartition[];
+  obstacles?: Obstacles;
   /** Roles whose new logins the server refuses, or will. Absent if there is none. */
   refused_roles?: RefusedRole[];
   replication?: Replication;

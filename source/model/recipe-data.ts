@@ -6,6 +6,7 @@ import type {PoolerReading} from './pooler.ts';
 import type {
   LockTable,
   MissingPartition,
+  Obstacles,
   Replication,
   SequenceUse,
   ServerSettings,
@@ -36,6 +37,7 @@ export type RecipeData = {
   write_state?: WriteState;
   sequences?: SequenceUse[];
   missing_partitions?: MissingPartition[];
+  obstacles?: Obstacles;
   replication?: Replication;
   /** The PgBouncer in front of the server. */
   pooler?: PoolerReading;
@@ -67,6 +69,7 @@ export type DataRequirements = {
   write_state?: true;
   sequences?: true;
   missing_partitions?: true;
+  obstacles?: true;
   replication?: true;
   pooler?: true;
   server_log?: true;

@@ -158,6 +158,26 @@ export type MissingPartition = {
   ended_at: string;
 };
 
+/** What the catalog has that makes a statement fail each time; of each kind a few, the newest first. */
+export type Obstacles = {
+  privileges: MissingPrivilege[];
+  /** Tables that lost a column, and how many transactions ago; the server keeps no name of it. */
+  dropped_columns: {schema: string; table: string; xmin_age: number}[];
+  /** NOT NULL, without a default and not filled by a trigger: an INSERT has to name them. */
+  required_columns: {schema: string; table: string; name: string}[];
+};
+
+/** What a role with a session in the database may not use at all. */
+export type MissingPrivilege = {
+  role: string;
+  kind: 'schema' | 'table' | 'sequence';
+  schema: string;
+  /** Of the table or sequence; of a schema its own again. */
+  name: string;
+  /** The table that the role may insert into and whose default takes its value from the sequence. */
+  table: string | null;
+};
+
 /** A foreign key whose columns no index of its table begins with. */
 export type UncoveredForeignKey = {
   name: string;

@@ -78,6 +78,7 @@ it('facts that are cheap to read are loaded every 15 s while a finding rests on 
     'lock_table',
     'maintenance',
     'missing_partitions',
+    'obstacles',
     'pooler',
     'replication',
     'role_settings',

@@ -39,6 +39,7 @@ import {
   statementQueriesQuery,
 } from '../../source/postgres/facts/migration-reading.ts';
 import {migrationTargetQuery} from '../../source/postgres/facts/migration-target.ts';
+import {obstaclesQuery} from '../../source/postgres/facts/obstacles.ts';
 import {missingPartitionsQuery} from '../../source/postgres/facts/partitions.ts';
 import {slotsQuery, standbysQuery} from '../../source/postgres/facts/replication.ts';
 import {databaseNamesQuery, roleSettingsQuery, rolesQuery} from '../../source/postgres/facts/roles.ts';
@@ -121,6 +122,7 @@ const serverQueries: [Query, unknown[]][] = [
   [sequenceOidsQuery, []],
   [sequencesQuery, [[1]]],
   [missingPartitionsQuery, []],
+  [obstaclesQuery, []],
   [slotSettingsQuery, []],
   [slotsQuery, []],
   [standbysQuery, []],

@@ -2,6 +2,7 @@ import type {Finding} from '../../../model/recipe.ts';
 import type {MissingPartition} from '../../../model/server-facts.ts';
 import {counted, formatCount} from '../../text/format.ts';
 import {type Context, poolName, poolSubject, shareOf} from '../context.ts';
+import {type Obstacle, obstaclesTo, obstructed} from './failing-obstacles.ts';
 import {advice, distinct, nameStatement, namesOf, type Pool} from './failing-part.ts';
 import {recentOf, rollbacksOf, type UncountedStatement, uncountedStatements} from './failing-signs.ts';
 import {insertsInto} from './sequence-state.ts';
@@ -9,7 +10,7 @@ import {insertsInto} from './sequence-state.ts';
 /**
  * Statements that began again and again and never completed, where the server counts no rollback: it does so only for a transaction
  * that has something else to report (pgstat_report_stat in pgstat.c), and an INSERT into a partitioned table without a partition for
- * its row has nothing. A partition that is missing is named in any case.
+ * its row has nothing. A partition that is missing is named in any case, and what the catalog has against it.
  */
 export function examineUncounted(context: Context): Finding[] {
   const {samples, snapshot, facts} = context;
@@ -18,12 +19,15 @@ export function examineUncounted(context: Context): Finding[] {
   const rollingBack = new Set(rollbacksOf(context).map(({datname}) => datname));
   return databases.flatMap(({datname}) => {
     const failing = uncountedStatements(datname, context).filter(each => isLasting(each, context));
-    const missing = snapshot.target.database === datname ? (facts.missing_partitions ?? []) : [];
+    const isConnected = snapshot.target.database === datname;
+    const missing = isConnected ? (facts.missing_partitions ?? []) : [];
     const partitions = missing.flatMap(table => {
       const own = failing.filter(({query}) => insertsInto(query, {schema: table.schema, name: table.table}));
       return own.length === 0 ? [] : partitionFinding(table, own, context);
     });
     if (partitions.length > 0 || rollingBack.has(datname)) return partitions;
+    const [obstacle, ...others] = isConnected ? obstaclesTo(failing, context) : [];
+    if (obstacle !== undefined) return [obstacleFinding([obstacle, ...others], context)];
     const known = failing.filter(({calls}) => calls > 0);
     return known.length === 0 ? [] : statementFinding(known, context);
   });
@@ -71,6 +75,17 @@ function partitionFinding(
         costs: 'nothing; create some in advance',
       }),
     ],
+  };
+}
+
+function obstacleFinding(obstacles: readonly [Obstacle, ...Obstacle[]], context: Context): Finding {
+  const stopped = obstacles.map(({statement}) => statement);
+  const part = obstructed(obstacles, `${namesOf(distinct(stopped))}: `);
+  return {
+    ...base(distinct(stopped), stopped, context),
+    evidence: {statement: stopped[0]?.query ?? null},
+    ...part,
+    reasons: [...(part.reasons ?? []), ...reasonsOf(stopped)],
   };
 }
 

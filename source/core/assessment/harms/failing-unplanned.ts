@@ -1,13 +1,20 @@
 import type {PoolSample} from '../../../model/assessment.ts';
-import type {Finding} from '../../../model/recipe.ts';
+import type {AssessmentFacts} from '../../../model/assessment-facts.ts';
+import type {Act, Finding} from '../../../model/recipe.ts';
+import type {SettingOverride} from '../../../model/recipe-data.ts';
+import type {Backend} from '../../../model/snapshot.ts';
 import {describeWhere, effectiveOverride} from '../../roles/role-settings.ts';
 import {statementName} from '../../sql/statement-name.ts';
+import {counted} from '../../text/format.ts';
 import {averageOf, type Context, heldSince, poolName, poolSubject, shareOf} from '../context.ts';
 import {poolIn, poolKey} from '../sample.ts';
+import {tablesOf} from '../statement-history.ts';
 import {isUnplanned} from '../unplanned.ts';
+import {grantActs, missingPrivilege} from './failing-obstacles.ts';
 import {advice} from './failing-part.ts';
 import {recentOf} from './failing-signs.ts';
 import {resetActs, settingSubject} from './settings.ts';
+import {addressesOf} from './slots-acts.ts';
 
 /**
  * Statements that fail in parse analysis: an unknown table (42P01), column (42703) or function (42883), as after a deploy whose
@@ -50,36 +57,23 @@ function findingOf(pool: PoolSample, average: number, {samples, snapshot, facts}
   if (example === undefined) return null;
   const {application_name, usename: role, datname: database} = pool;
   const override = effectiveOverride(facts.setting_overrides ?? [], {role, database, name: 'search_path'});
-  const acts =
-    override === null
-      ? [
-          advice('read the error in the server log, and compare the migrations that ran with the deploy', {
-            frees: null,
-            costs: 'nothing; ending sessions would not help',
-          }),
-        ]
-      : resetActs(
-          {override, held: sessions, application_name, after: override.set_at ?? null},
-          'find their tables again',
-        );
+  const isConnected = snapshot.target.database === database;
+  const {cause, why, reasons, acts} =
+    (isConnected ? obstacleOf(sessions, facts) : null) ??
+    (override === null ? unknownError : searchPath(override, sessions));
   const isSeen = (sample: (typeof samples)[number]) => (poolIn(sample, poolKey(pool))?.unplanned ?? 0) > 0;
-  const cause = override === null ? 'unplanned-statement' : 'search-path';
-  const setting =
-    override === null
-      ? 'an unknown table (42P01), column (42703) or function (42883); the server log has the error'
-      : `search_path = ${override.value} is set for ${describeWhere(override)}`;
   return {
     recipe: acts[0]?.recipe ?? cause,
     ...(acts[0]?.recipe && {params: acts[0].params}),
     severity: average >= pool.sessions / 2 ? 'critical' : 'warning',
     subject: poolSubject(pool),
-    summary: `statements of ${poolName(pool)} fail before they are planned (${statementName(example.query)}, last in ${pool.unplanned} of ${pool.sessions} sessions): ${setting}`,
+    summary: `statements of ${poolName(pool)} fail before they are planned (${statementName(example.query)}, last in ${pool.unplanned} of ${pool.sessions} sessions): ${why}`,
     evidence: {
       application_name,
       usename: role,
       sessions: pool.sessions,
       failed_last: pool.unplanned,
-      ...(override !== null && {setting: override.name, value: override.value}),
+      ...(cause === 'search-path' && override !== null && {setting: override.name, value: override.value}),
     },
     harm: {
       kind: 'failing',
@@ -91,12 +85,95 @@ function findingOf(pool: PoolSample, average: number, {samples, snapshot, facts}
     explains: [
       poolSubject(pool),
       `database:${database}/rollbacks`,
-      ...(override === null ? [] : [settingSubject(override)]),
+      ...(cause === 'search-path' && override !== null ? [settingSubject(override)] : []),
     ],
-    confidence: override === null ? 'likely' : 'possible',
+    confidence: cause === 'search-path' ? 'possible' : 'likely',
     reasons: [
       `The last statement of these sessions has no query id, which a statement gets when its tables and columns are known; others of the server have one.`,
+      ...reasons,
     ],
     acts,
+  };
+}
+
+type Reason = {cause: string; why: string; reasons: string[]; acts: Act[]};
+
+const unknownError: Reason = {
+  cause: 'unplanned-statement',
+  why: 'an unknown table (42P01), column (42703) or function (42883); the server log has the error',
+  reasons: [],
+  acts: [
+    advice('read the error in the server log, and compare the migrations that ran with the deploy', {
+      frees: null,
+      costs: 'nothing; ending sessions would not help',
+    }),
+  ],
+};
+
+function searchPath(override: SettingOverride, [first, ...others]: readonly Backend[]): Reason {
+  const held = first === undefined ? [] : [first, ...others];
+  const application_name = first?.application_name ?? '';
+  return {
+    cause: 'search-path',
+    why: `search_path = ${override.value} is set for ${describeWhere(override)}`,
+    reasons: [],
+    acts: resetActs(
+      {override, held, application_name, after: override.set_at ?? null},
+      'find their tables again',
+    ),
+  };
+}
+
+/** What the catalog has against the statements that failed: a schema that the role may not use, a column that is gone. */
+function obstacleOf(sessions: readonly Backend[], {obstacles}: AssessmentFacts): Reason | null {
+  const failed = sessions.filter(isUnplanned);
+  const texts = failed.map(({query}) => query ?? '');
+  const schema = obstacles?.privileges.find(
+    ({kind, role, name}) =>
+      kind === 'schema' && role === failed[0]?.usename && texts.some(text => inSchema(text, name)),
+  );
+  if (schema !== undefined)
+    return {
+      ...missingPrivilege,
+      why: `role ${schema.role} may not use schema ${schema.name} (42501)`,
+      reasons: [`Role ${schema.role} has no USAGE on schema ${schema.name}, which the statements name.`],
+      acts: grantActs(schema),
+    };
+  const named = new Set(texts.flatMap(text => [...tablesOf(text)]));
+  const dropped = obstacles?.dropped_columns.find(
+    ({table, xmin_age}) => named.has(table) && xmin_age < mostTransactions,
+  );
+  return dropped === undefined ? null : droppedColumn(dropped, sessions);
+}
+
+function inSchema(query: string, schema: string): boolean {
+  return query.replaceAll('"', '').toLowerCase().includes(` ${schema.toLowerCase()}.`);
+}
+
+/** An older change is not why statements fail now. */
+const mostTransactions = 1_000_000;
+
+function droppedColumn(
+  {table, xmin_age}: {table: string; xmin_age: number},
+  sessions: readonly Backend[],
+): Reason {
+  const [failed, others] = [sessions.filter(isUnplanned), sessions.filter(each => !isUnplanned(each))];
+  const failing = addressesOf(failed);
+  const working = addressesOf(others).filter(address => !failing.includes(address));
+  return {
+    cause: 'dropped-column',
+    why: `a column of ${table} was dropped ${counted(xmin_age, 'transaction')} ago, which they may still name (42703)`,
+    reasons: [
+      'The server keeps neither the name nor the time of a dropped column. Prisma names every column of a model in its statements.',
+      ...(working.length === 0
+        ? []
+        : [`Failing: ${failing.join(', ')}; working: ${working.join(', ')}. They may be of two releases.`]),
+    ],
+    acts: [
+      advice('finish the deploy: replace the instances of the old release, or add the column again', {
+        frees: 'their requests',
+        costs: 'a column that is added again is empty; its values are in a backup only',
+      }),
+    ],
   };
 }

@@ -2,6 +2,7 @@ import type {Finding} from '../../../model/recipe.ts';
 import type {Context} from '../context.ts';
 import {deadlocksPerSecond} from './failing-deadlocks.ts';
 import {serializationFailures, unknownErrors} from './failing-errors.ts';
+import {obstaclesTo, obstructed} from './failing-obstacles.ts';
 import {
   databaseSubject,
   distinct,
@@ -52,13 +53,38 @@ export function examineFailing(context: Context): Finding[] {
       aborted: abortedPools(datname, context),
       context,
     };
-    const caused = [...fullColumns(failure), ...readOnly(failure), ...roleSettings(failure)];
+    const caused = [
+      ...fullColumns(failure),
+      ...readOnly(failure),
+      ...roleSettings(failure),
+      ...impossible(failure),
+    ];
     // Each deadlock rolls back: a finding of its own (failing-deadlocks.ts).
     const areDeadlocks = deadlocksPerSecond(datname, recentOf(context.samples)) * 2 >= rollbacks.per_second;
     if (caused.length > 0 || areDeadlocks) return caused;
     const conflicts = serializationFailures(failure);
     return conflicts.length > 0 ? conflicts : unknownErrors(failure);
   });
+}
+
+/** The catalog, which is read in the connected database only, says why its statements fail. */
+function impossible(failure: Failure): Finding[] {
+  const {context, rollbacks, statements} = failure;
+  if (context.snapshot.target.database !== rollbacks.datname) return [];
+  const [first, ...others] = obstaclesTo(statements, context);
+  if (first === undefined) return [];
+  const pools = distinct([first, ...others].map(({statement}) => statement));
+  const part = obstructed([first, ...others], `${namesOf(pools)}: ${rateOf(failure)}; `);
+  return [
+    {
+      ...failing(failure, pools),
+      severity: 'critical',
+      evidence: evidenceOf(failure),
+      explains: [databaseSubject(failure)],
+      ...part,
+      reasons: [...(part.reasons ?? []), ...signsOf(failure)],
+    },
+  ];
 }
 
 /** Sequences are read in the connected database only. */

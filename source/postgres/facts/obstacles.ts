@@ -1,0 +1,66 @@
+import type {Obstacles} from '../../model/server-facts.ts';
+import type {Connection} from '../connect/connect.ts';
+import {pickVariant, serverQuery, userSchema} from '../queries/query.ts';
+
+/** What the catalog of the connected database has that makes statements fail, in one round trip. Throws the server's errors. */
+export async function readObstacles({client, server_version_num}: Connection): Promise<Obstacles> {
+  const {text} = pickVariant(obstaclesQuery, server_version_num);
+  const [row] = (await client.query<Obstacles>({text})).rows;
+  if (row === undefined) throw new Error('the server returned no row');
+  return row;
+}
+
+/** Recorded with the snapshots. */
+const most = 30;
+
+/**
+ * - `t`: what a migration or a restore has just made has the highest oids. Privileges are looked up one by one.
+ * - `r`: poolctl's own role counts where others use it, too. A superuser lacks nothing.
+ * - The default of a serial column depends on its sequence; that of an identity column needs no privilege on it.
+ * - xmin of a catalog row is when ALTER TABLE changed it last. age() is for ids of the last 2^31 transactions.
+ * - tgtype (pg_trigger.h): 2 BEFORE, 4 INSERT. A domain may have a default of its own.
+ */
+export const obstaclesQuery = serverQuery(
+  'poolctl_obstacles',
+  `
+WITH /* poolctl */ r AS MATERIALIZED (
+  SELECT DISTINCT p.oid, p.rolname
+  FROM pg_stat_activity a JOIN pg_roles p ON p.oid = a.usesysid
+  WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND NOT p.rolsuper
+  LIMIT 20),
+t AS MATERIALIZED (
+  SELECT c.oid, c.relname, c.relnamespace, n.nspname
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' AND ${userSchema('n.nspname')}
+  ORDER BY c.oid DESC LIMIT 500),
+p AS (
+  SELECT r.rolname AS role, 'sequence' AS kind, n.nspname AS schema, s.relname AS name, t.relname AS "table", s.oid
+  FROM r CROSS JOIN t
+  JOIN pg_attrdef e ON e.adrelid = t.oid
+  JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = e.oid AND d.refclassid = 'pg_class'::regclass
+  JOIN pg_class s ON s.oid = d.refobjid AND s.relkind = 'S'
+  JOIN pg_namespace n ON n.oid = s.relnamespace
+  WHERE has_any_column_privilege(r.oid, t.oid, 'INSERT') AND NOT has_sequence_privilege(r.oid, s.oid, 'USAGE, UPDATE')
+  UNION ALL
+  SELECT r.rolname, 'table', t.nspname, t.relname, NULL, t.oid
+  FROM r CROSS JOIN t
+  WHERE has_schema_privilege(r.oid, t.relnamespace, 'USAGE') AND NOT has_any_column_privilege(r.oid, t.oid, 'SELECT, INSERT, UPDATE')
+  UNION ALL
+  SELECT r.rolname, 'schema', n.nspname, n.nspname, NULL, 0
+  FROM r CROSS JOIN (SELECT DISTINCT t.relnamespace, t.nspname FROM t) n
+  WHERE NOT has_schema_privilege(r.oid, n.relnamespace, 'USAGE'))
+SELECT
+  coalesce((SELECT json_agg(x) FROM (
+    SELECT p.role, p.kind, p.schema, p.name, p."table" FROM p ORDER BY p.oid DESC, p.role, p.name LIMIT ${most}) x), '[]') AS privileges,
+  coalesce((SELECT json_agg(x) FROM (
+    SELECT n.nspname AS schema, c.relname AS "table", min(age(a.xmin)) AS xmin_age
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE a.attisdropped AND age(a.xmin) >= 0 AND c.relkind IN ('r', 'p') AND ${userSchema('n.nspname')}
+    GROUP BY 1, 2 ORDER BY 3 LIMIT ${most}) x), '[]') AS dropped_columns,
+  coalesce((SELECT json_agg(x) FROM (
+    SELECT t.nspname AS schema, t.relname AS "table", a.attname AS name
+    FROM t JOIN pg_attribute a ON a.attrelid = t.oid JOIN pg_type y ON y.oid = a.atttypid
+    WHERE a.attnum > 0 AND a.attnotnull AND NOT a.attisdropped AND NOT a.atthasdef AND a.attidentity = '' AND y.typdefault IS NULL
+      AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.oid AND NOT g.tgisinternal AND g.tgtype & 6 = 6)
+    ORDER BY age(a.xmin), a.attrelid DESC, a.attnum LIMIT ${most}) x), '[]') AS required_columns`,
+);
