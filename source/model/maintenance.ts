@@ -14,6 +14,20 @@ export type TableFacts = {
   without_statistics: {schema: string; name: string; rows: number}[];
   /** Triggers that run for each row, the newest first. */
   row_triggers: RowTrigger[];
+  /** Policies that filter what is read, the newest first. Absent in recordings of earlier versions. */
+  row_policies?: RowPolicy[];
+};
+
+export type RowPolicy = {
+  schema: string;
+  table: string;
+  name: string;
+  /** The table's columns that its condition reads. */
+  columns: string[];
+  /** An index begins with one of them. */
+  is_indexed: boolean;
+  /** It does not apply to this role; null: it applies to the owner, too. */
+  exempt_role: string | null;
 };
 
 export type RowTrigger = {

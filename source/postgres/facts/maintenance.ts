@@ -108,6 +108,7 @@ LIMIT 5`,
 /**
  * - pg_stats shows a role the statistics of what it may read, and none of a table of which row security hides rows; a column of a table that was never analyzed has none.
  * - tgtype (pg_trigger.h): 1 for each row, 4 INSERT, 8 DELETE, 16 UPDATE. Those of foreign keys are internal.
+ * - A policy depends on each column that its condition reads (CreatePolicy in policy.c).
  */
 export const tableFactsQuery = serverQuery(
   'poolctl_table_facts',
@@ -128,5 +129,17 @@ SELECT /* poolctl */
     FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_proc p ON p.oid = g.tgfoid
     WHERE NOT g.tgisinternal AND g.tgenabled IN ('O', 'A') AND g.tgtype & 1 > 0
-    ORDER BY g.oid DESC LIMIT ${mostFacts}) t), '[]') AS row_triggers`,
+    ORDER BY g.oid DESC LIMIT ${mostFacts}) t), '[]') AS row_triggers,
+  coalesce((SELECT json_agg(t) FROM (
+    SELECT n.nspname AS schema, c.relname AS "table", p.polname AS name, coalesce(k.columns, '{}') AS columns,
+      EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indkey[0] = ANY (k.numbers)) AS is_indexed,
+      CASE WHEN NOT c.relforcerowsecurity THEN pg_get_userbyid(c.relowner) END AS exempt_role
+    FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    CROSS JOIN LATERAL (
+      SELECT array_agg(a.attname ORDER BY a.attnum) AS columns, array_agg(a.attnum) AS numbers
+      FROM pg_depend d JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+      WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_class'::regclass
+        AND d.refobjid = c.oid AND d.refobjsubid > 0) k
+    WHERE c.relrowsecurity AND p.polcmd IN ('*', 'r')
+    ORDER BY p.oid DESC LIMIT ${mostFacts}) t), '[]') AS row_policies`,
 );

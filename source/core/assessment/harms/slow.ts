@@ -28,6 +28,7 @@ import {
   planAdvice,
   type Slow,
 } from './slow-finding.ts';
+import {rowSecurity} from './slow-policy.ts';
 import {deadRows, noStatistics, scansForFew, slowTrigger} from './slow-tables.ts';
 
 const {slow_active_sessions, slow_share_ratio, lone_statement_sessions} = thresholds;
@@ -59,6 +60,7 @@ export function examineSlow(context: Context): Finding[] {
       noStatistics(slow, context) ??
       spills(slow, context) ??
       slowTrigger(slow, context) ??
+      rowSecurity(slow, context) ??
       readsMore(slow, context) ??
       scansForFew(slow, context) ??
       readsFromDisk(slow, context) ??

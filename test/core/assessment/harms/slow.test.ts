@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {examineSlow} from '../../../../source/core/assessment/harms/slow.ts';
 import type {AssessmentFacts} from '../../../../source/model/assessment-facts.ts';
-import type {RowTrigger, TableUpkeep} from '../../../../source/model/maintenance.ts';
+import type {RowPolicy, RowTrigger, TableUpkeep} from '../../../../source/model/maintenance.ts';
 import type {Backend} from '../../../../source/model/snapshot.ts';
 import {createBackend, createStatement, noRates} from '../../../helpers/snapshot.ts';
 import {type Course, contextOf, listings} from './courses.ts';
@@ -302,6 +302,51 @@ describe('a statement that takes the server', () => {
       expect(finding?.cause).toBe('unindexed-filter');
       expect(finding?.summary?.split('no index serves ')[1]).toBe(text);
       expect(finding?.acts?.at(-1)?.title).toContain(index);
+    });
+
+    describe('of a table with row-level security', () => {
+      const policy: RowPolicy = {
+        schema: 'public',
+        table: 'event',
+        name: 'tenant',
+        columns: ['tenant_id'],
+        is_indexed: false,
+        exempt_role: 'owner',
+      };
+      const facts = (row_policies: RowPolicy[]): AssessmentFacts => ({
+        maintenance: {
+          tables: [],
+          xmin_holders: [],
+          table_facts: {without_statistics: [], row_triggers: [], row_policies},
+        },
+      });
+      const list = 'SELECT id FROM event ORDER BY created_at DESC LIMIT 1';
+
+      it('is explained by the policy', () => {
+        expect(examine(list, facts([policy]))).toMatchObject({
+          cause: 'row-security',
+          summary: expect.stringMatching(
+            /: it reads 1\.0k blocks a call for 1 row: row-level security of event filters them by tenant_id \(policy tenant\), and no index begins with that$/,
+          ),
+          acts: [
+            {
+              title: expect.stringMatching(
+                /^CREATE INDEX CONCURRENTLY ON "public"\."event" \("tenant_id"\), and after these/,
+              ),
+            },
+            {recipe: null},
+          ],
+        });
+      });
+
+      it.each<[string, RowPolicy]>([
+        ['has an index', {...policy, is_indexed: true}],
+        ['is on another table', {...policy, table: 'events'}],
+        ['reads no column', {...policy, columns: []}],
+        ['does not apply to the role', {...policy, exempt_role: 'shop_app'}],
+      ])('is not if the policy %s', (_, other) => {
+        expect(examine(list, facts([other]))?.cause).toBe('plan-changed');
+      });
     });
 
     it.each([
