@@ -45,7 +45,7 @@ function examineRole(own: readonly StatementHistory[], context: Context): Findin
   const anchor = anchorOf(many, own);
   if (anchor === null) return [];
   const inStep = many.filter(each => isInStep(each, anchor));
-  const changed = inStep.filter(each => isNew(each, context));
+  const changed = inStep.filter(each => isNew(each, anchor, context));
   const silent = silentTwins(inStep, context);
   if (inStep.length === 0 || (changed.length === 0 && silent.length === 0)) return [];
   return [findingOf({inStep, anchor, changed, silent}, context)];
@@ -110,11 +110,11 @@ function comparable(pairs: readonly number[][]): number[][] {
 
 const comparableCalls = 10;
 
-/** Younger than most of the statistics, and than two hours. */
-function isNew(history: StatementHistory, context: Context): boolean {
-  const age_ms = statisticsAge_ms(context);
+/** Younger than two hours and than most of the statistics; where their age is not known, than the statement of the request. */
+function isNew(history: StatementHistory, anchor: StatementHistory, context: Context): boolean {
+  const age_ms = statisticsAge_ms(context) ?? existsFor_ms(anchor, context).ms;
   const {ms} = existsFor_ms(history, context);
-  return ms <= newFor_ms && (age_ms === null || ms < age_ms / 2);
+  return ms <= newFor_ms && ms < age_ms / 2;
 }
 
 const newFor_ms = 7_200_000;

@@ -28,6 +28,17 @@ describe('a chatty application', () => {
     ]);
   });
 
+  it.each([
+    ['more often per request than before', 5000, 1],
+    ['as often per request as ever', 500_000, 0],
+  ])('has it %s, where the age of the statistics is not known', (_, before, count) => {
+    const context = contextOf([page, {...lookup, before}]);
+    const {snapshot} = context;
+    const statements_info = snapshot.statements_info && {...snapshot.statements_info, stats_reset: null};
+    const findings = examineChatty({...context, snapshot: {...snapshot, statements_info}});
+    expect(findings).toHaveLength(count);
+  });
+
   it.each<[string, Course[]]>([
     ['a lookup that was always as busy', [page, {...lookup, before: 8_000_000}]],
     ['a lookup ten times a second', [page, {...lookup, per_second: 10}]],
