@@ -124,7 +124,7 @@ export type Skipped = {
   is_forbidden?: boolean;
   /** To name it by pid would not change that. */
   is_final?: true;
-  /** Of an undo: the step stays in effect, which the preview of its run did not say. */
+  /** Of an undo: the step stays in effect, which the preview of its run did not say, or nothing else was undone either. */
   stays?: true;
 };
 

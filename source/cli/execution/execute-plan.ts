@@ -88,10 +88,7 @@ export async function executePlan(
     printPlan(ports.output, planned, flags);
     return emptyPlanCode(plan);
   }
-  if (plan.steps.length === 0) {
-    printNothing(ports.output, planned, flags);
-    return countUndone([], plan) > 0 ? exitCodes.actFailed : emptyPlanCode(plan);
-  }
+  if (plan.steps.length === 0) return printNothing(ports.output, planned, flags);
   if (target.read_only !== undefined)
     throw usageError(whyReadOnly(target.read_only), 'See the plan with --dry-run.');
   const watching = watchHarm(!flags.yes && flags.approve === null);
@@ -124,12 +121,22 @@ function emptyPlanCode({steps, skipped}: Plan): ExitCode {
   return isRefused ? exitCodes.privilege : exitCodes.ok;
 }
 
-/** For a plan without steps: with --json, a run document with `run: null`. */
-function printNothing(output: Output, {plan, target, hash}: Planned, {json}: ConsentFlags): void {
+/** For a plan without steps: with --json, a run document with `run: null`. Exit 7 if an undo leaves what it was to undo. */
+function printNothing(output: Output, {plan, target, hash}: Planned, {json}: ConsentFlags): ExitCode {
+  const left = countUndone([], plan);
+  const outcome =
+    left === 0
+      ? {status: 'done' as const, reason: 'nothing to do'}
+      : {status: 'failed' as const, reason: `nothing was undone: ${stayText(left)} in effect`};
   const state = createRunState(plan, {run: '', target: target.id, server: serverOf(target), plan_hash: hash});
-  const done = {...state, status: 'done' as const, reason: 'nothing to do'};
-  const document = {...runDocument(plan, done), run: null};
+  const document = {...runDocument(plan, {...state, ...outcome}), run: null};
   output.stdout(json ? jsonText(document, 2) : planText(plan, target, hash));
+  if (left > 0) output.stderr(`poolctl: ${outcome.reason}`);
+  return left > 0 ? exitCodes.actFailed : emptyPlanCode(plan);
+}
+
+function stayText(steps: number): string {
+  return `${counted(steps, 'step')} ${steps === 1 ? 'stays' : 'stay'}`;
 }
 
 async function hasConsent(ports: ConsentPorts, planned: Planned, flags: ConsentFlags): Promise<boolean> {

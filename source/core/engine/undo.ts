@@ -160,6 +160,9 @@ function planSteps({run, steps}: JournaledRun, host: string | null = null): Plan
     else if (reason === null) undone.push(invertStep(step, pins));
     else skipped.push({subject: step.subject, description: step.title, reason, ...(stays && {stays: true})});
   }
+  const undone_by = steps.flatMap(step => step.undone_by ?? []);
+  // Beside steps that are undone, what its run's preview called irreversible is expected to stay.
+  const isVain = undone.length === 0 && undone_by.length === 0;
   if (is_elsewhere && undone.length === 0) {
     throw new AbortError(
       `run ${run.run} changed files on ${hostOf(run)}, and this is ${host}: nothing was done`,
@@ -173,27 +176,34 @@ function planSteps({run, steps}: JournaledRun, host: string | null = null): Plan
     recipe: run.recipe,
     params: run.params,
     undoes: run.run,
-    explanation: explain(
-      run,
-      undone.length,
-      steps.flatMap(step => step.undone_by ?? []),
-    ),
+    explanation: explain(run, {count: undone.length, skipped, undone_by}),
     steps: undone,
-    skipped,
+    skipped: isVain ? skipped.map(each => (isIrreversible(each) ? {...each, stays: true} : each)) : skipped,
     ...oneBatch(undone),
   };
 }
 
-function explain({run, recipe, at, actor}: RunEntry, count: number, undone_by: RunEntry[]): string[] {
+function explain(
+  {run, recipe, at, actor}: RunEntry,
+  {count, skipped, undone_by}: {count: number; skipped: readonly Skipped[]; undone_by: readonly RunEntry[]},
+): string[] {
   const what = `run ${run} (${recipe}, ${at}, by ${actor})`;
   const [last] = undone_by.toSorted((a, b) => b.seq - a.seq);
   if (last !== undefined && count === 0)
     return [`Already undone: ${what}, by ${describeUndo(last)}. Nothing to do.`];
-  if (count === 0) return [`Nothing to undo in ${what}.`];
+  if (count === 0)
+    return [
+      skipped.some(isIrreversible) ? `Nothing of ${what} can be undone.` : `Nothing to undo in ${what}.`,
+    ];
   return [
     `Undoes ${counted(count, 'step')} of ${what}.`,
     ...(last === undefined ? [] : [`${counted(undone_by.length, 'step')} already undone.`]),
   ];
+}
+
+/** It took effect, or may have, and has no undo. */
+function isIrreversible({reason}: Skipped): boolean {
+  return reason.startsWith('cannot be undone');
 }
 
 /** `run 1a2b3c4d (2026-11-21T06:34:48.000Z, by ann@laptop)`. */

@@ -178,15 +178,36 @@ describeMainMajor('poolctl undo', major => {
     expect(await readFile(acting.journal.file, 'utf8')).toBe(forged);
   });
 
-  it('reports what cannot be undone', async () => {
+  it('fails where nothing of a run can be undone', async () => {
     const client = await leak(server, 'ended', 'app');
     const acting = await createActing(server, {user: 'oncall'});
     await acting.run('kill-idle-sessions', {set: ['older_than=0s', 'application=ended'], yes: true});
-    expect(await acting.undo('r1', {yes: true})).toBe(0);
+    expect(await acting.undo('r1', {dryRun: true})).toBe(0);
+    expect(await acting.undo('r1', {yes: true})).toBe(7);
     expect(acting.document()).toMatchObject({
+      run: null,
+      status: 'failed',
+      reason: 'nothing was undone: 1 step stays in effect',
       steps: [],
-      skipped: [{subject: `backend:${client.processID}`, reason: 'cannot be undone'}],
+      skipped: [{subject: `backend:${client.processID}`, reason: 'cannot be undone', stays: true}],
+      explanation: [expect.stringMatching(/^Nothing of run r1 \(.*\) can be undone\.$/)],
     });
+    expect(acting.stderr.at(-1)).toBe('poolctl: nothing was undone: 1 step stays in effect');
+  });
+
+  it('does what the preview of its run said that it can', async () => {
+    const both = limitRecipe(env);
+    const irreversible = {...limitStep(7, 8), subject: 'role:app twice', undo: 'irreversible' as const};
+    const plan = () =>
+      ({...both.plan?.({} as never, {}, {}), steps: [limitStep(-1, 7), irreversible]}) as Plan;
+    const acting = await createActing(server, {recipes: [{...both, plan}]});
+    expect(await acting.run('limit', {yes: true})).toBe(0);
+    await server.query('ALTER ROLE app CONNECTION LIMIT 7');
+    expect(await acting.undo('r1', {yes: true})).toBe(0);
+    expect(await roleLimit()).toBe(-1);
+    expect(acting.document().skipped).toMatchObject([{reason: 'cannot be undone'}]);
+    // All that can be undone is undone already.
+    expect(await acting.undo('r1', {yes: true})).toBe(0);
   });
 
   it('can be undone itself', async () => {
