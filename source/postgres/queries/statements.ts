@@ -11,8 +11,9 @@ type VersionColumns = {toplevel: string; read_time: string; write_time: string; 
 
 const counters = ({toplevel, read_time, write_time, stats_since}: VersionColumns) => [
   ['queryid', 'p.queryid::text'],
-  ['dbid', 'p.dbid'],
-  ['userid', 'p.userid'],
+  // As numbers in JSON, too: names are found by them.
+  ['dbid', 'p.dbid::int8'],
+  ['userid', 'p.userid::int8'],
   ['toplevel', toplevel],
   ...[
     'calls',
