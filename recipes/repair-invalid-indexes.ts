@@ -1,6 +1,7 @@
 import {
   buildOf,
   describeIndex,
+  mayBeBuilding,
   shapeOf,
   tableOf,
   whyNotDroppable,
@@ -107,10 +108,10 @@ function plan(snapshot: Snapshot, params: ParameterValues, {catalog, table_holde
   };
 }
 
-/** Invalid indexes without a running build. */
+/** Invalid indexes that no session is building. */
 function invalid(catalog: Catalog): Index[] {
   return allInvalid(catalog).filter(
-    index => buildOf(catalog, index) === null && tableOf(catalog, index.table_oid)?.kind !== 'partitioned',
+    index => !mayBeBuilding(catalog, index) && tableOf(catalog, index.table_oid)?.kind !== 'partitioned',
   );
 }
 
@@ -124,7 +125,7 @@ function repair(
   method: (typeof methods)[number],
   options: IndexStepOptions,
 ): Step[] {
-  if (buildOf(catalog, index) !== null) return [];
+  if (mayBeBuilding(catalog, index)) return [];
   const reason = whyNotRepaired(catalog, index);
   if (reason !== null) return index.is_unique ? [uniqueAdvice(index)] : [];
   const drop = dropStep(index, {kind: 'invalid'}, options);
@@ -182,6 +183,8 @@ function toSkipped(catalog: Catalog, index: Index): Skipped[] {
   if (index.is_valid) return line('it is valid');
   const build = buildOf(catalog, index);
   if (build !== null) return line(`session ${build.pid} is building it (${build.phase})`);
+  if (mayBeBuilding(catalog, index))
+    return line('a session that this role may not see builds an index of its table, perhaps this one');
   const reason = whyNotRepaired(catalog, index);
   return reason === null ? [] : line(reason);
 }

@@ -13,6 +13,8 @@ export type Catalog = {
   foreign_keys: ForeignKey[];
   /** Indexes being built or rebuilt now. */
   builds: IndexBuild[];
+  /** Oids of tables on which sessions that this role may not see build indexes: which ones is hidden. */
+  hidden_build_tables?: readonly string[];
 };
 
 export type Table = {

@@ -11,6 +11,7 @@ import {
   catalogBuildsQuery,
   catalogForeignKeysQuery,
   catalogTablesQuery,
+  hiddenBuildsQuery,
 } from '../../source/postgres/facts/catalog.ts';
 import {catalogIndexesQuery} from '../../source/postgres/facts/catalog-indexes.ts';
 import {columnValuesQuery} from '../../source/postgres/facts/column-values.ts';
@@ -93,6 +94,7 @@ const serverQueries: [Query, unknown[]][] = [
   [catalogIndexesQuery, []],
   [catalogForeignKeysQuery, []],
   [catalogBuildsQuery, []],
+  [hiddenBuildsQuery, []],
   [catalogAgeQuery, []],
   [columnStatisticsQuery, [['1259']]],
   [columnValuesQuery, [['1259'], ['relname']]],

@@ -2,6 +2,7 @@ import type {Finding} from '../../model/recipe.ts';
 import type {RecipeData} from '../../model/recipe-data.ts';
 import type {Snapshot, Statement} from '../../model/snapshot.ts';
 import {groupBy} from '../group-by.ts';
+import {buildOf, mayBeBuilding} from '../indexes/index-catalog.ts';
 import {poolWaitMs} from '../pool/reported-pool.ts';
 import {isUnseen} from '../sessions/session.ts';
 import {isWork} from '../sql/statement-name.ts';
@@ -110,13 +111,13 @@ function measureDatabase({snapshot, is_interval = false}: Measurable) {
 
 /** Stale tables are counted by the recipe's finding. */
 function measureCatalog({facts: {catalog, maintenance}, findings}: Measurable) {
-  const building = new Set(catalog?.builds.map(({index_oid}) => index_oid));
+  const invalid = catalog?.indexes.filter(each => !each.is_valid && buildOf(catalog, each) === null) ?? [];
+  const isKnown = catalog !== undefined && !invalid.some(each => mayBeBuilding(catalog, each));
   const stale = findings.find(
     each => each.recipe === 'analyze-stale-tables' && each.subject === 'statistics',
   );
   return {
-    invalid_indexes:
-      catalog?.indexes.filter(({is_valid, oid}) => !is_valid && !building.has(oid)).length ?? null,
+    invalid_indexes: isKnown ? invalid.length : null,
     stale_tables: maintenance === undefined ? null : Number(stale?.evidence.tables ?? 0),
   };
 }

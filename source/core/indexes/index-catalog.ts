@@ -13,6 +13,13 @@ export function buildOf({builds}: Catalog, {oid, table_oid}: Index): IndexBuild 
   );
 }
 
+/** Also where a build that this role may not see is of this index or of another one of its table. */
+export function mayBeBuilding(catalog: Catalog, index: Index): boolean {
+  return (
+    buildOf(catalog, index) !== null || (catalog.hidden_build_tables?.includes(index.table_oid) ?? false)
+  );
+}
+
 export function tableOf({tables}: Catalog, oid: string): Table | null {
   return tablesByOid(tables).get(oid) ?? null;
 }

@@ -10,12 +10,13 @@ export async function readCatalog({client, server_version_num}: Connection): Pro
     const {text} = pickVariant(query, server_version_num);
     return (await client.query<Row>({text, rowMode: 'array'})).rows;
   };
-  const [ages, tables, indexes, foreign_keys, builds] = await Promise.all([
+  const [ages, tables, indexes, foreign_keys, builds, hiddenBuilds] = await Promise.all([
     readRows<CatalogAgeRow>(catalogAgeQuery),
     readTables(readRows),
     readIndexes(readRows),
     readForeignKeys(readRows),
     readRows<CatalogBuildRow>(catalogBuildsQuery),
+    readRows<[table_oid: string]>(hiddenBuildsQuery),
   ]);
   const [stats_reset = null, stats_age_ms = null, has_standby = false, is_counted = false] = ages[0] ?? [];
   return {
@@ -27,6 +28,7 @@ export async function readCatalog({client, server_version_num}: Connection): Pro
     indexes,
     foreign_keys,
     builds: builds.map(toBuild),
+    ...(hiddenBuilds.length > 0 && {hidden_build_tables: hiddenBuilds.map(([oid]) => oid)}),
   };
 }
 
@@ -71,6 +73,16 @@ FROM pg_stat_progress_create_index p
 JOIN pg_stat_activity a ON a.pid = p.pid
 WHERE p.datname = current_database() AND p.phase IS NOT NULL AND a.backend_start IS NOT NULL
 ORDER BY p.pid`,
+);
+
+/** Every role sees that a session builds an index, and which tables it locks for it. */
+export const hiddenBuildsQuery = serverQuery(
+  'poolctl_hidden_builds',
+  `
+SELECT DISTINCT /* poolctl */ l.relation::text
+FROM pg_stat_progress_create_index p
+JOIN pg_locks l ON l.pid = p.pid AND l.locktype = 'relation' AND l.mode IN ('ShareLock', 'ShareUpdateExclusiveLock')
+WHERE p.datname = current_database() AND l.database = p.datid AND p.relid IS NULL`,
 );
 
 type CatalogBuildRow = [

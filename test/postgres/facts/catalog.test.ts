@@ -1,8 +1,11 @@
 import {afterAll, beforeAll, expect, it} from 'vitest';
+import repairInvalidIndexes from '../../../recipes/repair-invalid-indexes.ts';
+import {measure} from '../../../source/core/health/measure.ts';
 import type {Catalog} from '../../../source/model/catalog.ts';
 import type {Connection} from '../../../source/postgres/connect/connect.ts';
 import {readCatalog} from '../../../source/postgres/facts/catalog.ts';
 import {describeEachMajor, shareTestServer, type TestServer} from '../../helpers/server.ts';
+import {createSnapshot} from '../../helpers/snapshot.ts';
 import {watch} from '../watching.ts';
 
 const schema = `
@@ -147,7 +150,25 @@ describeEachMajor('readCatalog', major => {
     expect(seen.indexes.find(({name}) => name === 'slow_idx')).toMatchObject({is_valid: false});
     expect(seen.builds[0]).toMatchObject({command: 'CREATE INDEX CONCURRENTLY'});
     expect(seen.builds[0]?.backend_start).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
+    // A role that may not see the build does not take the index for one that a failed build left.
+    await server.query("CREATE ROLE blind LOGIN PASSWORD 'secret'");
+    const blind = await watch(server.url({user: 'blind', password: 'secret'}));
+    const hidden = await readCatalog(blind).finally(() => blind.close());
+    const [table] = await server.query("SELECT 'app.identity'::regclass::oid::text AS oid");
+    expect(hidden).toMatchObject({builds: [], hidden_build_tables: [table?.oid]});
+    const facts = {catalog: hidden};
+    const snapshot = createSnapshot();
+    expect(repairInvalidIndexes.diagnose(snapshot, facts)).toEqual([]);
+    expect(repairInvalidIndexes.plan?.(snapshot, {}, facts)).toMatchObject({
+      steps: [],
+      skipped: [
+        {reason: expect.stringMatching(/may not see builds an index of its table, perhaps this one$/)},
+      ],
+    });
+    const measured = {snapshot, facts, findings: [], pooler_waiting_clients: null};
+    expect(measure(measured).invalid_indexes).toBeNull();
     await holder.query('ROLLBACK');
     await built;
+    expect((await readCatalog(connection)).hidden_build_tables).toBeUndefined();
   });
 });
