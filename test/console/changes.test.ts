@@ -128,6 +128,21 @@ it('can be filtered', () => {
   ]);
 });
 
+it('shows at once what was read a moment after the sessions of the same reading', () => {
+  const statements = Array.from({length: 10}, (_, index) => ({...added, queryid: String(80 + index)}));
+  const {statements_info} = createSnapshot();
+  const reading = (second: number, count: number) =>
+    read(
+      createSnapshot({
+        at: at(second),
+        statements: [orders, ...statements.slice(0, count)],
+        statements_info: statements_info && {...statements_info, at: at(second + 1)},
+      }),
+    );
+  const {state} = play(open(120, 24), reading(4, 0), reading(8, 10));
+  expect(rowsOf(press(state, '7'))[4]).toMatch(/12:00:09Z statement new: 2 more statements/);
+});
+
 it('shows the past up to its time, from the log up to now', () => {
   const past = play(shown(), key('left'), {
     kind: 'past-read',

@@ -109,7 +109,8 @@ export function changeRows({tables, ...shown}: Shown & Pick<ConsoleState, 'table
   if (window === null) return [];
   const rows = [...loggedRows(shown), ...runRows(shown)].filter(({at}) => {
     const at_ms = Date.parse(at);
-    return at_ms >= window.from_ms && at_ms <= window.to_ms;
+    // Statements are read a moment after the sessions, whose time is the snapshot's.
+    return at_ms >= window.from_ms && (shown.past === null || at_ms <= window.to_ms);
   });
   return arrangeRows(rows, tableOf({tables}, 'changes'), changeColumns, changeId);
 }

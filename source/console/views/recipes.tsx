@@ -17,8 +17,10 @@ const view: View = {
   title: 'Recipes',
   key: '5',
   // Not in the colour of danger: the badge of the Overview already warns of the same findings.
-  badge: ({findings}) =>
-    findings.length > 0 ? {text: `${new Set(findings.map(({recipe}) => recipe)).size}!`, isBad: false} : null,
+  badge(state) {
+    const count = recipeRows(state).filter(row => weightOf(row) > 0).length;
+    return count > 0 ? {text: `${count}!`, isBad: false} : null;
+  },
   legend: ({critical, warning}) => [
     {keys: `${critical} ${warning}`, help: 'the recipe answers a critical finding, or a warning'},
     {keys: '2 found', help: 'how many findings it answers; the first is shown below it'},
