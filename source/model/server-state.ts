@@ -62,6 +62,8 @@ export type WalState = {
     receiver: {status: string | null; sender: string | null; slot: string | null} | null;
     /** Queries of this standby cancelled since `stats_reset`, by cause (pg_stat_database_conflicts). */
     conflicts: Record<string, number>;
+    /** pg_stat_recovery: null if hidden from this role; absent before PostgreSQL 19. */
+    replay?: ReplayPosition | null;
   } | null;
   /** Growth since an earlier reading, at most ten minutes before; absent with one reading. */
   rates?: {
@@ -75,6 +77,21 @@ export type WalState = {
     failed_count: number;
     conflicts: number;
   };
+};
+
+/** How far a standby has replayed. Times are ISO 8601 UTC. */
+export type ReplayPosition = {
+  /** A promotion has begun: recovery ends. */
+  promote_triggered: boolean;
+  pause_state: 'not paused' | 'pause requested' | 'paused';
+  last_replayed_end_lsn: string;
+  last_replayed_tli: number;
+  /** Beyond `last_replayed_end_lsn` while a record is being replayed. */
+  replay_end_lsn: string;
+  /** When the last transaction that was replayed ended, by the clock of its primary; null if there was none. */
+  last_xact_at: string | null;
+  /** Since when the WAL that is replayed now was there. */
+  chunk_started_at: string | null;
 };
 
 /** What autovacuum does in the whole server, and what it does not get done in the connected database. */
@@ -99,11 +116,11 @@ export type AutovacuumState = {
   oldest_tables: {schema: string; name: string; xid_age: number; multixact_age: number; size_bytes: number}[];
   /** Age of every database's oldest transaction id and multixact, oldest first. */
   databases: {name: string; xid_age: number; multixact_age: number}[];
-  /** Tables beyond their threshold, most dead rows first. */
+  /** Tables that have to be vacuumed, at most ten: those with the highest score first, before PostgreSQL 19 with most dead rows. */
   due: DueTable[];
 };
 
-/** A table of the connected database that autovacuum has to vacuum. */
+/** A table of the connected database that autovacuum has to vacuum: before PostgreSQL 19, one with dead rows beyond its threshold. */
 export type DueTable = {
   oid: string;
   schema: string;
@@ -117,4 +134,8 @@ export type DueTable = {
   due_ms: number;
   /** Readings in which a worker was on it that did not finish. */
   unfinished_workers: number;
+  /** By which autovacuum takes one before another (pg_stat_autovacuum_scores); absent before PostgreSQL 19. */
+  score?: number;
+  /** Due also for its oldest transaction ids or multixacts; absent before PostgreSQL 19. */
+  is_for_wraparound?: boolean;
 };

@@ -18,6 +18,24 @@ export type ServerIo = {
   shared_buffers_bytes: number;
   /** Reads and writes are timed only with it. */
   is_timed: boolean;
+  /** Absent before PostgreSQL 19. */
+  locks?: LockCounters;
+};
+
+/** pg_stat_lock: waits for a lock that lasted longer than deadlock_timeout and ended with it. */
+export type LockCounters = {
+  stats_reset: string | null;
+  deadlock_timeout_ms: number;
+  max_locks_per_transaction: number;
+  /** How long sessions of all databases were active (pg_stat_database): what waits are a share of. */
+  active_time_ms: number;
+  types: {
+    locktype: string;
+    waits: number;
+    wait_time_ms: number;
+    /** Locks of the fast path that had no slot of it: they went through the shared table of locks. */
+    fastpath_exceeded: number;
+  }[];
 };
 
 export type RelationIo = {name: string; read_bytes: number; hit_bytes: number};
@@ -35,6 +53,23 @@ export type IoRates = {
   relations: {name: string; read_bytes_per_second: number; share: number; hit_ratio: number}[];
   deadlocks_per_minute: number;
   temp_bytes_per_second: number;
+  /** Absent before PostgreSQL 19, and after a reset of them. */
+  locks?: LockRates;
+};
+
+export type LockRates = {
+  /** Waits that ended, as a share of the time that sessions were active; null if none was. */
+  wait_share: number | null;
+  /** Those with a wait or a missing slot, the longest waits first. */
+  types: {
+    locktype: string;
+    waits_per_second: number;
+    /** Of one wait; null if none ended. */
+    wait_ms: number | null;
+    /** Time of the waits that ended, by the time between the readings: sessions that wait, on average. */
+    average_waiting: number;
+    fastpath_exceeded_per_second: number;
+  }[];
 };
 
 export type ProcessIo = {

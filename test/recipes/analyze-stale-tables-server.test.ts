@@ -155,6 +155,16 @@ describeEachMajor('analyze-stale-tables', major => {
     expect((await acting.ports.load({maintenance: true})).maintenance?.tables).toMatchObject([
       {is_autovacuum_enabled: false, vacuum_threshold: 7},
     ]);
+    if (major >= 18) {
+      await server.query('ALTER TABLE orders SET (autovacuum_vacuum_max_threshold = 5)');
+      expect((await acting.ports.load({maintenance: true})).maintenance?.tables).toMatchObject([
+        {vacuum_threshold: 5},
+      ]);
+      await server.query('ALTER TABLE orders SET (autovacuum_vacuum_max_threshold = -1)');
+      expect((await acting.ports.load({maintenance: true})).maintenance?.tables).toMatchObject([
+        {vacuum_threshold: 7},
+      ]);
+    }
     await server.query("ROLLBACK PREPARED 'two phase'");
     await client.end();
   });

@@ -1,4 +1,5 @@
 import type {IoCounter, IoRates, ProcessIo, ServerIo} from '../../model/server-work.ts';
+import {lockRates} from './lock-rates.ts';
 
 /** So many relations are read, those first that most was read for. */
 export const mostRelations = 300;
@@ -12,6 +13,7 @@ export function ioRates(before: ServerIo, now: ServerIo): IoRates | null {
   const seconds = interval_ms / 1000;
   const counters = now.counters && before.counters && processesOver(before.counters, now.counters, seconds);
   if (counters === 'reset') return null;
+  const locks = lockRates(before.locks, now.locks, interval_ms);
   return {
     interval_ms,
     processes: counters,
@@ -19,6 +21,7 @@ export function ioRates(before: ServerIo, now: ServerIo): IoRates | null {
     relations: relationsOver(before, now).slice(0, mostShown),
     deadlocks_per_minute: (Math.max(0, now.deadlocks - before.deadlocks) / seconds) * 60,
     temp_bytes_per_second: Math.max(0, now.temp_bytes - before.temp_bytes) / seconds,
+    ...(locks !== null && {locks}),
   };
 }
 

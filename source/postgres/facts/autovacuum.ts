@@ -2,7 +2,7 @@ import type {AutovacuumState, DueTable} from '../../model/server-state.ts';
 import type {BackgroundWorker} from '../../model/snapshot.ts';
 import {isoTime} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
-import {pickVariant, serverQuery, userSchema} from '../queries/query.ts';
+import {pickVariant, type ServerVersion, serverQuery, userSchema} from '../queries/query.ts';
 import {isEnabledSql, thresholdSql} from './maintenance.ts';
 
 export type AutovacuumReader = {
@@ -15,7 +15,7 @@ export type AutovacuumReader = {
   withWorkers(state: AutovacuumState, background: readonly BackgroundWorker[]): AutovacuumState;
 };
 
-type ReadConnection = Pick<Connection, 'client' | 'server_version_num'>;
+type ReadConnection = Pick<Connection, 'client'> & ServerVersion;
 type Workers = NonNullable<AutovacuumState['workers']>;
 
 /** A reader that remembers which tables workers have left since they were read. */
@@ -43,14 +43,14 @@ export function createAutovacuumReader(): AutovacuumReader {
 
 async function readAutovacuum({
   client,
-  server_version_num,
+  ...version
 }: ReadConnection): Promise<Omit<AutovacuumState, 'due'> & {due: DueRow[]}> {
-  const pick = (query: typeof autovacuumQuery) => pickVariant(query, server_version_num).text;
+  const pick = (query: typeof autovacuumQuery) => pickVariant(query, version).text;
   const [states, databases, tables, due] = await Promise.all([
     client.query<StateRow>({text: pick(autovacuumQuery)}),
     client.query<AutovacuumState['databases'][number]>({text: pick(databaseAgesQuery)}),
     client.query<AutovacuumState['oldest_tables'][number]>({text: pick(oldestTablesQuery)}),
-    client.query<DueRow>({text: pick(dueTablesQuery)}),
+    client.query<ScoredRow>({text: pick(dueTablesQuery)}),
   ]);
   const [row] = states.rows;
   if (row === undefined) throw new Error('the server returned no row');
@@ -61,8 +61,12 @@ async function readAutovacuum({
     workers: sees_workers ? [] : null,
     databases: databases.rows,
     oldest_tables: tables.rows,
-    due: due.rows,
+    due: due.rows.map(withScore),
   };
+}
+
+function withScore({score, is_for_wraparound, ...table}: ScoredRow): DueRow {
+  return {...table, ...(score !== null && {score}), ...(is_for_wraparound !== null && {is_for_wraparound})};
 }
 
 /** `autovacuum: VACUUM ANALYZE public.orders (to prevent wraparound)`: autovac_report_activity in autovacuum.c. */
@@ -136,18 +140,36 @@ LIMIT 5`,
 );
 
 type DueRow = Omit<DueTable, 'due_ms' | 'unfinished_workers'>;
+type ScoredRow = Omit<DueRow, 'score' | 'is_for_wraparound'> & {
+  score: number | null;
+  is_for_wraparound: boolean | null;
+};
 
-export const dueTablesQuery = serverQuery(
-  'poolctl_due_tables',
-  `
+type Due = {score: string; is_for_wraparound: string; from: string; where: string; most: string};
+
+const dueTables = ({score, is_for_wraparound, from, where, most}: Due) => `
 SELECT /* poolctl */ c.oid::text, n.nspname::text AS schema, c.relname::text AS name, s.n_dead_tup AS dead_rows,
   ${thresholdSql('vacuum')} AS vacuum_threshold, s.autovacuum_count,
-  (extract(epoch FROM now() - greatest(s.last_vacuum, s.last_autovacuum)) * 1000)::float8 AS vacuum_age_ms
+  (extract(epoch FROM now() - greatest(s.last_vacuum, s.last_autovacuum)) * 1000)::float8 AS vacuum_age_ms,
+  ${score} AS score, ${is_for_wraparound} AS is_for_wraparound
 FROM pg_stat_all_tables s
 JOIN pg_class c ON c.oid = s.relid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND ${userSchema('n.nspname')} AND ${isEnabledSql}
-  AND s.n_dead_tup > ${thresholdSql('vacuum')}
-ORDER BY s.n_dead_tup DESC, c.oid
-LIMIT 10`,
-);
+JOIN pg_namespace n ON n.oid = c.relnamespace${from}
+WHERE ${where}
+ORDER BY ${most} DESC, c.oid
+LIMIT 10`;
+
+const isOfUser = `c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND ${userSchema('n.nspname')}`;
+
+/** By the server's own word from 19 on: also for rows that were inserted, and for the oldest transaction ids, of any table. */
+export const dueTablesQuery = serverQuery('poolctl_due_tables', {
+  13: dueTables({
+    ...{score: 'NULL::float8', is_for_wraparound: 'NULL::bool', from: '', most: 's.n_dead_tup'},
+    where: `${isOfUser} AND ${isEnabledSql} AND s.n_dead_tup > ${thresholdSql('vacuum')}`,
+  }),
+  pg_stat_autovacuum_scores: dueTables({
+    ...{score: 'a.score', is_for_wraparound: 'a.for_wraparound', most: 'a.score'},
+    from: '\nJOIN pg_stat_autovacuum_scores a ON a.relid = c.oid',
+    where: `a.do_vacuum AND (a.for_wraparound OR ${isOfUser})`,
+  }),
+});

@@ -41,9 +41,16 @@ const setting = (name: string) => `coalesce(${option(name, 'float8')}, current_s
 
 export const isEnabledSql = `coalesce(${option('autovacuum_enabled', 'bool')}, true)`;
 
+const scaled = (kind: 'vacuum' | 'analyze') =>
+  `(${setting(`autovacuum_${kind}_threshold`)} + ${setting(`autovacuum_${kind}_scale_factor`)} * greatest(c.reltuples, 0))::float8`;
+
+/** From PostgreSQL 18 on; -1 is none. least() leaves out NULL. */
+const most = `nullif(coalesce(${option('autovacuum_vacuum_max_threshold', 'float8')},
+    current_setting('autovacuum_vacuum_max_threshold', true)::float8), -1)`;
+
 /** As autovacuum computes it (relation_needs_vacanalyze in autovacuum.c). */
 export const thresholdSql = (kind: 'vacuum' | 'analyze') =>
-  `(${setting(`autovacuum_${kind}_threshold`)} + ${setting(`autovacuum_${kind}_scale_factor`)} * greatest(c.reltuples, 0))::float8`;
+  kind === 'analyze' ? scaled(kind) : `least(${scaled(kind)}, ${most})`;
 
 /**
  * Tables with 1,000 or more changed or dead rows. Only the owner of a table or of its database may ANALYZE it; for other

@@ -1,5 +1,5 @@
 import {ioRates, mostRelations} from '../../core/server/io.ts';
-import type {IoCounter, IoState, RelationIo, ServerIo} from '../../model/server-work.ts';
+import type {IoCounter, IoState, LockCounters, RelationIo, ServerIo} from '../../model/server-work.ts';
 import {isoTime} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
 import {hasFeature, pickVariant, type ServerVersion, serverQuery} from '../queries/query.ts';
@@ -56,6 +56,7 @@ export async function readServerIo(
     wal_fpi,
     wal_bytes,
     wal_buffers_full,
+    locks,
   } = row;
   return {
     at: isoTime(at) ?? at,
@@ -76,6 +77,7 @@ export async function readServerIo(
     temp_bytes,
     shared_buffers_bytes,
     is_timed,
+    ...(locks !== null && {locks}),
   };
 }
 
@@ -89,6 +91,7 @@ type TotalsRow = {
   wal_fpi: number | null;
   wal_bytes: number | null;
   wal_buffers_full: number | null;
+  locks: LockCounters | null;
 };
 
 /** PostgreSQL 18 replaced op_bytes by a column of bytes for each operation; read as JSON, both have one text. */
@@ -112,17 +115,39 @@ WHERE coalesce(i.reads, 0) + coalesce(i.writes, 0) + coalesce(i.extends, 0) + co
 });
 
 /** clock_timestamp(): pg_stat_io and the blocks of relations are read beside it, not at the transaction's start. */
-const totals = (wal: string, from: string) => `
+const totals = ({
+  wal,
+  from,
+  locks,
+  active_time,
+}: Record<'wal' | 'from' | 'locks' | 'active_time', string>) => `
 SELECT /* poolctl */ clock_timestamp()::text AS at, pg_size_bytes(current_setting('shared_buffers')) AS shared_buffers_bytes,
-  current_setting('track_io_timing')::bool AS is_timed, d.deadlocks, d.temp_bytes, ${wal}
-FROM (SELECT sum(s.deadlocks)::int8 AS deadlocks, sum(s.temp_bytes)::int8 AS temp_bytes FROM pg_stat_database s) d${from}`;
+  current_setting('track_io_timing')::bool AS is_timed, d.deadlocks, d.temp_bytes, ${wal},
+  ${locks} AS locks
+FROM (SELECT sum(s.deadlocks)::int8 AS deadlocks, sum(s.temp_bytes)::int8 AS temp_bytes, ${active_time} AS active_time
+  FROM pg_stat_database s) d${from}`;
+
+const noWal =
+  'NULL::int8 AS wal_records, NULL::int8 AS wal_fpi, NULL::float8 AS wal_bytes, NULL::int8 AS wal_buffers_full';
+const fromWal = {
+  wal: 'w.wal_records, w.wal_fpi, w.wal_bytes::float8, w.wal_buffers_full',
+  from: ', pg_stat_wal w',
+};
+const noLocks = {locks: 'NULL::json', active_time: 'NULL'};
+
+const lockCounters = {
+  locks: `(SELECT json_build_object('stats_reset', max(l.stats_reset)::text,
+    'deadlock_timeout_ms', extract(epoch FROM current_setting('deadlock_timeout')::interval) * 1000,
+    'max_locks_per_transaction', current_setting('max_locks_per_transaction')::int8, 'active_time_ms', d.active_time,
+    'types', json_agg(json_build_object('locktype', l.locktype, 'waits', l.waits, 'wait_time_ms', l.wait_time,
+      'fastpath_exceeded', l.fastpath_exceeded) ORDER BY l.locktype)) FROM pg_stat_lock l)`,
+  active_time: 'sum(s.active_time)',
+};
 
 export const ioTotalsQuery = serverQuery('poolctl_io_totals', {
-  13: totals(
-    'NULL::int8 AS wal_records, NULL::int8 AS wal_fpi, NULL::float8 AS wal_bytes, NULL::int8 AS wal_buffers_full',
-    '',
-  ),
-  pg_stat_wal: totals('w.wal_records, w.wal_fpi, w.wal_bytes::float8, w.wal_buffers_full', ', pg_stat_wal w'),
+  13: totals({wal: noWal, from: '', ...noLocks}),
+  pg_stat_wal: totals({...fromWal, ...noLocks}),
+  pg_stat_lock: totals({...fromWal, ...lockCounters}),
 });
 
 /** Blocks of tables with their TOAST and indexes. What most was read for since the statistics were reset comes first. OFFSET 0: each is counted once. */

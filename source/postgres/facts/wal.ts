@@ -1,8 +1,8 @@
 import {redactSecrets} from '../../core/text/redact.ts';
-import type {WalState} from '../../model/server-state.ts';
+import type {ReplayPosition, WalState} from '../../model/server-state.ts';
 import {isoTime} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
-import {pickVariant, type ServerVersion, serverQuery} from '../queries/query.ts';
+import {hasFeature, pickVariant, type ServerVersion, serverQuery} from '../queries/query.ts';
 
 /**
  * WAL, its archive and checkpoints, in one round trip once `before` says that this role may list files. Throws the
@@ -39,7 +39,9 @@ export async function readWal(
       stats_reset: isoTime(row.checkpoints_reset),
     },
     archive: row.archive_mode === 'off' ? null : archiveOf(row, files?.ready_files ?? null),
-    recovery: row.is_in_recovery ? recoveryOf(row) : null,
+    recovery: row.is_in_recovery
+      ? {...recoveryOf(row), ...(hasFeature(version, 'pg_stat_recovery') && {replay: replayOf(row)})}
+      : null,
   };
 }
 
@@ -54,7 +56,7 @@ function archiveOf(row: WalRow, ready_files: number | null): WalState['archive']
   };
 }
 
-function recoveryOf(row: WalRow): WalState['recovery'] {
+function recoveryOf(row: WalRow): NonNullable<WalState['recovery']> {
   const {receiver_pid, receiver_status: status, receiver_sender: sender, receiver_slot: slot} = row;
   return {
     is_paused: row.is_paused,
@@ -63,6 +65,16 @@ function recoveryOf(row: WalRow): WalState['recovery'] {
     receiver: receiver_pid === null ? null : {status, sender: sender && redactSecrets(sender), slot},
     conflicts: row.conflicts,
   };
+}
+
+function replayOf({replay}: WalRow): ReplayPosition | null {
+  return (
+    replay && {
+      ...replay,
+      last_xact_at: isoTime(replay.last_xact_at),
+      chunk_started_at: isoTime(replay.chunk_started_at),
+    }
+  );
 }
 
 type WalFiles = {files: number; bytes: number; ready_files: number};
@@ -104,6 +116,7 @@ type WalRow = {
   receiver_sender: string | null;
   receiver_slot: string | null;
   conflicts: Record<string, number>;
+  replay: ReplayPosition | null;
 };
 
 /**
@@ -111,7 +124,7 @@ type WalRow = {
  * - Later versions have more causes of conflicts: each column is one.
  * - A standby's checkpoints are restartpoints; before 17 pg_stat_bgwriter counts both in the same columns.
  */
-const walText = (checkpoints: {from: string; timed: string; requested: string}) => `
+const walText = (checkpoints: {from: string; timed: string; requested: string}, replay = 'NULL::json') => `
 SELECT /* poolctl */ clock_timestamp()::text AS at, r.is_in_recovery,
   has_function_privilege('pg_catalog.pg_ls_waldir()', 'EXECUTE')
     AND has_function_privilege('pg_catalog.pg_ls_archive_statusdir()', 'EXECUTE') AS may_list,
@@ -135,7 +148,8 @@ SELECT /* poolctl */ clock_timestamp()::text AS at, r.is_in_recovery,
   coalesce((SELECT jsonb_object_agg(k.cause, k.count) FROM (
     SELECT substr(v.key, 7) AS cause, sum(v.value::int8) AS count
     FROM pg_stat_database_conflicts d, jsonb_each_text(to_jsonb(d)) v
-    WHERE v.key LIKE 'confl\\_%' GROUP BY v.key) k), '{}') AS conflicts
+    WHERE v.key LIKE 'confl\\_%' GROUP BY v.key) k), '{}') AS conflicts,
+  ${replay} AS replay
 FROM (SELECT pg_is_in_recovery() AS is_in_recovery) r
 CROSS JOIN ${checkpoints.from} c CROSS JOIN pg_stat_archiver a LEFT JOIN pg_stat_wal_receiver w ON true`;
 
@@ -150,7 +164,13 @@ const checkpointer = {
   timed: 'CASE WHEN r.is_in_recovery THEN c.restartpoints_timed ELSE c.num_timed END',
   requested: 'CASE WHEN r.is_in_recovery THEN c.restartpoints_req ELSE c.num_requested END',
 };
+/** The view has no row for a role without pg_read_all_stats. */
+const replayPosition = `(SELECT json_build_object('promote_triggered', s.promote_triggered, 'pause_state', s.pause_state,
+    'last_replayed_end_lsn', s.last_replayed_end_lsn, 'last_replayed_tli', s.last_replayed_tli,
+    'replay_end_lsn', s.replay_end_lsn, 'last_xact_at', s.recovery_last_xact_time::text,
+    'chunk_started_at', s.current_chunk_start_time::text) FROM pg_stat_recovery s)`;
 export const walQuery = serverQuery('poolctl_wal', {
   13: walText(bgwriter),
   'pg_stat_checkpointer.num_timed': walText(checkpointer),
+  pg_stat_recovery: walText(checkpointer, replayPosition),
 });

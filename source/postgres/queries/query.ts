@@ -17,6 +17,9 @@ export const features = {
   'pg_stat_force_next_flush()': 15,
   pg_stat_io: 16,
   'pg_stat_checkpointer.num_timed': 17,
+  pg_stat_autovacuum_scores: 19,
+  pg_stat_lock: 19,
+  pg_stat_recovery: 19,
 } as const satisfies Record<string, number>;
 
 export type Feature = keyof typeof features;

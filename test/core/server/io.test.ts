@@ -123,3 +123,36 @@ it.each([
   expect(comparable([before], later)).toEqual([before]);
   expect(comparable([before], {...later, ...parts} as WalState)).toEqual([]);
 });
+
+it('knows how long locks were waited for, and of which type', () => {
+  const locks = (active_time_ms: number, waits: number, wait_time_ms: number, fastpath_exceeded: number) => ({
+    ...{stats_reset: 'a', deadlock_timeout_ms: 1000, max_locks_per_transaction: 128, active_time_ms},
+    types: [
+      {locktype: 'relation', waits: 0, wait_time_ms: 0, fastpath_exceeded},
+      {locktype: 'tuple', waits: 0, wait_time_ms: 0, fastpath_exceeded: 0},
+      {locktype: 'transactionid', waits, wait_time_ms, fastpath_exceeded: 0},
+    ],
+  });
+  const before = locks(1000, 2, 5000, 10);
+  const rates = ioRates(reading(0, {locks: before}), reading(4, {locks: locks(17_000, 4, 13_000, 50)}));
+  expect(rates?.locks).toEqual({
+    wait_share: 0.5,
+    types: [
+      {
+        ...{locktype: 'transactionid', waits_per_second: 0.5, wait_ms: 4000, average_waiting: 2},
+        fastpath_exceeded_per_second: 0,
+      },
+      {
+        ...{locktype: 'relation', waits_per_second: 0, wait_ms: null, average_waiting: 0},
+        fastpath_exceeded_per_second: 10,
+      },
+    ],
+  });
+  // Idle sessions have no share, and workers that wait are no sessions.
+  expect(ioRates(reading(0, {locks: before}), reading(4, {locks: before}))?.locks?.wait_share).toBeNull();
+  const more = locks(1001, 3, 9000, 10);
+  expect(ioRates(reading(0, {locks: before}), reading(4, {locks: more}))?.locks?.wait_share).toBe(1);
+  const reset = {...more, stats_reset: 'b'};
+  expect(ioRates(reading(0, {locks: before}), reading(4, {locks: reset}))).not.toHaveProperty('locks');
+  expect(ioRates(reading(0), reading(4, {locks: more}))).not.toHaveProperty('locks');
+});

@@ -1,11 +1,12 @@
 import {expect, it} from 'vitest';
 import {serverRows} from '../../../source/core/server/topics/index.ts';
 import type {Verdict} from '../../../source/core/server/topics/topic.ts';
-import type {ServerState} from '../../../source/model/server-state.ts';
+import type {DueTable, ReplayPosition, ServerState, WalState} from '../../../source/model/server-state.ts';
 import type {
   CommandProgress,
   HostReading,
   IoRates,
+  LockRates,
   ProcessIo,
   ProgressRate,
 } from '../../../source/model/server-work.ts';
@@ -49,6 +50,63 @@ const io = (rates: Partial<IoRates> | null): ServerState => ({
         ...rates,
       },
     }),
+  },
+});
+const locks = (rates: Partial<LockRates> | null): ServerState => {
+  const {io: read} = io(rates === null ? {} : {locks: {wait_share: 0.1, types: [], ...rates}});
+  const counters = {stats_reset: null, deadlock_timeout_ms: 1000, max_locks_per_transaction: 128};
+  return read === undefined ? {} : {io: {...read, locks: {...counters, active_time_ms: 0, types: []}}};
+};
+const waits = {
+  ...{locktype: 'transactionid', waits_per_second: 0.5, wait_ms: 4000},
+  ...{average_waiting: 2, fastpath_exceeded_per_second: 0},
+};
+const fewWaits = {...waits, locktype: 'tuple', waits_per_second: 0.1, wait_ms: 2000, average_waiting: 0.2};
+const weakLocks = (per_second: number) => ({
+  ...{locktype: 'relation', waits_per_second: 0, wait_ms: null, average_waiting: 0},
+  fastpath_exceeded_per_second: per_second,
+});
+const lockManager = Array.from({length: 4}, (_, pid) =>
+  createBackend({pid, state: 'active', wait_event_type: 'LWLock', wait_event: 'LockManager'}),
+);
+const standby = (replay: Partial<ReplayPosition> | null | undefined, is_paused = false): ServerState => ({
+  replication: {slots: [], standbys: []},
+  wal: {
+    ...{
+      at,
+      directory: null,
+      archive: null,
+      settings: {},
+      checkpoints: {timed: 0, requested: 0, stats_reset: at},
+    },
+    recovery: {
+      ...{is_paused, replay_lag_bytes: mega, last_replayed_age_ms: 60_000, conflicts: {}},
+      receiver: {status: 'streaming', sender: 'db1', slot: null},
+      ...(replay !== undefined && {
+        replay: replay && {
+          ...{promote_triggered: false, pause_state: 'not paused', last_replayed_tli: 2},
+          ...{last_replayed_end_lsn: '0/5', replay_end_lsn: '0/7', last_xact_at: at, chunk_started_at: at},
+          ...replay,
+        },
+      }),
+    },
+  } as unknown as WalState,
+});
+const due = (parts: Partial<DueTable>, workers: string[] = []): ServerState => ({
+  maintenance: {tables: [], xmin_holders: []},
+  autovacuum: {
+    ...{at, is_on: true, max_workers: 3, naptime_ms: 60_000, freeze_max_age: 0, multixact_freeze_max_age: 0},
+    ...{oldest_tables: [], databases: []},
+    workers: workers.map(table => ({
+      ...{database: 'shop', table, age_ms: 1000, is_to_prevent_wraparound: true},
+    })),
+    due: [
+      {
+        ...{oid: '1', schema: 'public', name: 'orders', dead_rows: 0, vacuum_threshold: 50},
+        ...{autovacuum_count: 0, vacuum_age_ms: null, due_ms: 600_000, unfinished_workers: 0},
+        ...parts,
+      },
+    ],
   },
 });
 const reading = (parts: Partial<ProcessIo>): ServerState =>
@@ -176,6 +234,122 @@ const states: [
     'warning',
     /^wal_buffers were full 12 times a second/,
   ],
+  ['one reading of lock waits', locks(null), 'locks', 'unknown', 'lock waits are known at the next reading'],
+  [
+    'no lock wait',
+    locks({}),
+    'locks',
+    'ok',
+    'no session got a lock after waiting longer than deadlock_timeout (1s), over 30s',
+  ],
+  [
+    'lock waits that take most of the time',
+    locks({wait_share: 0.62, types: [waits, fewWaits]}),
+    'locks',
+    'warning',
+    '0.6 lock waits/s longer than deadlock_timeout (1s), 3.67s each, 91% of it for transactionid: 62% of the time of active sessions over 30s',
+  ],
+  [
+    'lock waits of a small share',
+    locks({wait_share: 0.2, types: [waits]}),
+    'locks',
+    'ok',
+    '0.5 lock waits/s longer than deadlock_timeout (1s), 4.00s each, 100% of it for transactionid',
+  ],
+  ['a wait on a quiet server', locks({wait_share: 0.9, types: [fewWaits]}), 'locks', 'ok', /for tuple$/],
+  ['lock waits of unknown share', locks({wait_share: null, types: [waits]}), 'locks', 'ok', /transactionid$/],
+  [
+    'some locks beyond the fast path',
+    locks({types: [weakLocks(900)]}),
+    'locks',
+    'ok',
+    '900 locks/s of tables and indexes found no fast-path slot (max_locks_per_transaction = 128)',
+  ],
+  [
+    'many locks beyond the fast path',
+    locks({types: [weakLocks(60_000)]}),
+    'locks',
+    'warning',
+    '60k locks/s of tables and indexes found no fast-path slot (max_locks_per_transaction = 128): statements that lock many partitions or indexes',
+  ],
+  [
+    'sessions that wait for the table of locks',
+    locks({types: [weakLocks(900)]}),
+    'locks',
+    'warning',
+    /^900 locks\/s .* indexes; 4 of 4 busy sessions wait for LWLock:LockManager$/,
+    {backends: lockManager},
+  ],
+  [
+    'a standby that is promoted',
+    standby({promote_triggered: true}),
+    'replication',
+    'warning',
+    'a promotion is under way: this standby replays what it has (1.0M received and not replayed), then it takes writes',
+  ],
+  [
+    'a standby of 19 whose replay is paused',
+    standby({pause_state: 'paused'}, true),
+    'replication',
+    'warning',
+    'replay is paused at the transaction of 2026-11-28 13:05:00Z: 1.0M received and not replayed; pg_wal_replay_resume() ends it',
+  ],
+  [
+    'a standby of 19 that is to pause',
+    standby({pause_state: 'pause requested'}, true),
+    'replication',
+    'warning',
+    /^replay pauses at the next record: /,
+  ],
+  [
+    'a standby whose replay is paused',
+    standby(undefined, true),
+    'replication',
+    'warning',
+    /^replay is paused: 1\.0M received/,
+  ],
+  [
+    'a standby of 19 that replays',
+    standby({}),
+    'replication',
+    'ok',
+    'this standby receives from db1: 1.0M received and not replayed',
+  ],
+  [
+    'a table due for dead rows',
+    due({dead_rows: 900}),
+    'autovacuum',
+    'warning',
+    /^public\.orders is due \(900 dead rows, threshold 50\), not vacuumed in 10m00s: no worker was seen on it/,
+  ],
+  [
+    'a table due for inserted rows',
+    due({score: 2.5, is_for_wraparound: false}),
+    'autovacuum',
+    'warning',
+    /^public\.orders is due \(rows inserted since its last vacuum, score 2\.5\), not vacuumed/,
+  ],
+  [
+    'a table due for wraparound',
+    due({score: 12, is_for_wraparound: true}),
+    'autovacuum',
+    'warning',
+    /^public\.orders is due \(to prevent wraparound, score 12\), not vacuumed in 10m00s: no worker/,
+  ],
+  [
+    'a worker on it',
+    due({score: 12, is_for_wraparound: true}, ['public.orders']),
+    'autovacuum',
+    'ok',
+    /: a worker is on it$/,
+  ],
+  [
+    'the highest score',
+    due({score: 12, is_for_wraparound: true, due_ms: 0}),
+    'autovacuum',
+    'ok',
+    '0 of 3 workers busy, 1 table due, the highest score 12 (public.orders)',
+  ],
   [
     'another machine',
     {host: {kind: 'elsewhere', reason: 'poolctl does not run on the server'}},
@@ -271,6 +445,13 @@ const states: [
     '1 deadlock in 2s; 7 since the statistics began',
   ],
 ];
+
+it('has no line of locks before PostgreSQL 19, nor of a promotion', () => {
+  const state = {...io({}), ...standby(undefined)};
+  const lines = serverRows({snapshot: createSnapshot(), state}, 'not read');
+  expect(lines.map(({topic}) => topic)).not.toContain('locks');
+  expect(lines.map(({id}) => id)).not.toContain('replication promotion');
+});
 
 it.each(states)('%s', (_, state, topic, verdict, text, seen = {}) => {
   const rows = serverRows(

@@ -40,7 +40,7 @@ function workersRow(state: AutovacuumState, snapshot: Snapshot): TopicRow {
     };
   if (workers === null)
     return {...base, verdict: 'unknown', text: `workers busy of ${max_workers} are ${unknownTo(snapshot)}`};
-  const waiting = due.length === 0 ? '' : `, ${counted(due.length, 'table')} due`;
+  const waiting = due.length === 0 ? '' : `, ${dueText(due)}`;
   const text = `${workers.length} of ${counted(max_workers, 'worker')} busy${waiting}`;
   const urgent = workers.filter(({is_to_prevent_wraparound}) => is_to_prevent_wraparound).length;
   const against = urgent === 0 ? '' : `; ${urgent} to prevent wraparound, which lock requests do not cancel`;
@@ -48,12 +48,35 @@ function workersRow(state: AutovacuumState, snapshot: Snapshot): TopicRow {
   return {...base, verdict: isShort ? 'warning' : 'ok', text: text + against};
 }
 
+/** So many are read at most. */
+const mostDue = 10;
+
+function dueText(due: readonly DueTable[]): string {
+  const [first] = due;
+  const count = due.length < mostDue ? counted(due.length, 'table') : `${due.length} or more tables`;
+  return first?.score === undefined
+    ? `${count} due`
+    : `${count} due, the highest score ${formatCount(first.score)} (${first.schema}.${first.name})`;
+}
+
+/** What makes it due: from PostgreSQL 19 on, also rows that were inserted and its oldest ids. */
+function whyDue({dead_rows, vacuum_threshold, score, is_for_wraparound}: DueTable): string {
+  const isForRows = dead_rows > vacuum_threshold;
+  const rows = `${formatCount(dead_rows)} dead rows, threshold ${formatCount(vacuum_threshold)}`;
+  const reasons = [
+    ...(is_for_wraparound ? ['to prevent wraparound'] : []),
+    ...(isForRows ? [rows] : is_for_wraparound ? [] : ['rows inserted since its last vacuum']),
+    ...(score === undefined ? [] : [`score ${formatCount(score)}`]),
+  ];
+  return reasons.join(', ');
+}
+
 function isOn(table: {schema: string; name: string}, {workers}: AutovacuumState): boolean {
   return workers?.some(worker => worker.table === `${table.schema}.${table.name}`) ?? false;
 }
 
 function overdueRow(table: DueTable, state: AutovacuumState, snapshot: Snapshot): TopicRow {
-  const {schema, name, dead_rows, vacuum_threshold, due_ms, unfinished_workers} = table;
+  const {schema, name, dead_rows, vacuum_threshold, due_ms, unfinished_workers, score} = table;
   const isBusy = state.workers !== null && state.workers.length >= state.max_workers;
   const isRunning = isOn(table, state);
   const why = isRunning
@@ -68,7 +91,7 @@ function overdueRow(table: DueTable, state: AutovacuumState, snapshot: Snapshot)
   return {
     id: `table:${schema}.${name}`,
     verdict: isRunning ? 'ok' : 'warning',
-    text: `${schema}.${name} is due (${formatCount(dead_rows)} dead rows, threshold ${formatCount(vacuum_threshold)}), not vacuumed in ${formatSpan(due_ms)}: ${why}`,
+    text: `${schema}.${name} is due (${whyDue(table)}), not vacuumed in ${formatSpan(due_ms)}: ${why}`,
     page: () => [
       {
         heading: `${schema}.${name}`,
@@ -77,6 +100,7 @@ function overdueRow(table: DueTable, state: AutovacuumState, snapshot: Snapshot)
             'dead rows',
             `${formatCount(dead_rows)}; autovacuum is due from ${formatCount(vacuum_threshold)} on`,
           ],
+          ...(score === undefined ? [] : scoreOf(table, score)),
           ['due', `for ${formatSpan(due_ms)} of the readings, without a finished autovacuum`],
           ['unfinished', `${counted(unfinished_workers, 'worker')} seen on it that did not finish`],
           ['finished', `${counted(table.autovacuum_count, 'autovacuum')} since its statistics began`],
@@ -93,6 +117,11 @@ function overdueRow(table: DueTable, state: AutovacuumState, snapshot: Snapshot)
       ...pageOf(state, snapshot),
     ],
   };
+}
+
+function scoreOf({is_for_wraparound}: DueTable, score: number): [name: string, value: string][] {
+  const urgent = is_for_wraparound ? '; due to prevent wraparound, even with autovacuum off' : '';
+  return [['score', `${formatCount(score)}: a worker takes the table with the highest one first${urgent}`]];
 }
 
 function offRow(table: TableUpkeep): TopicRow {
@@ -136,7 +165,7 @@ function pageOf(state: AutovacuumState, snapshot: Snapshot): Part[] {
             heading: 'tables due in this database',
             properties: due.map((table): [string, string] => [
               `${table.schema}.${table.name}`,
-              `${formatCount(table.dead_rows)} dead rows, threshold ${formatCount(table.vacuum_threshold)}; due for ${formatSpan(table.due_ms)} of the readings`,
+              `${whyDue(table)}; due for ${formatSpan(table.due_ms)} of the readings`,
             ]),
           },
         ]),

@@ -6,6 +6,7 @@ import {errors} from './errors.ts';
 import {horizon} from './horizon.ts';
 import {host} from './host.ts';
 import {io} from './io.ts';
+import {locks} from './locks.ts';
 import {progress} from './progress.ts';
 import {replication} from './replication.ts';
 import {sequences} from './sequences.ts';
@@ -22,6 +23,7 @@ const topics: readonly Topic[] = [
   wal,
   checkpoints,
   io,
+  locks,
   host,
   progress,
   sequences,

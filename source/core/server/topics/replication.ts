@@ -4,8 +4,8 @@ import type {Snapshot} from '../../../model/snapshot.ts';
 import {isWithoutStandby, waitingForStandby} from '../../assessment/harms/writes.ts';
 import {dropSlotAct, isNearLoss} from '../../assessment/harms/writes-slots.ts';
 import {thresholds} from '../../health/thresholds.ts';
-import {counted, formatAge, formatBytes, formatCount, formatMs, formatSpan} from '../../text/format.ts';
-import {conflictsOf} from '../wal-rates.ts';
+import {counted, formatAge, formatBytes, formatMs, formatSpan} from '../../text/format.ts';
+import {standbyRows} from './standby.ts';
 import {type Part, type TopicRow, topic, unknownTo, type Verdict} from './topic.ts';
 import {isFullSoon, untilFull, type WalDisk, walDisk} from './wal-disk.ts';
 
@@ -14,9 +14,8 @@ export const replication = topic({
   name: 'replication',
   reads: ['replication'],
   rows({replication: {slots, standbys}, wal, write_state, host}, snapshot) {
-    const recovery = wal?.recovery ?? null;
     const rows = [
-      ...(recovery === null ? [] : [receiverRow(recovery, snapshot), ...conflictRows(wal)]),
+      ...standbyRows(wal, snapshot),
       ...(write_state === undefined ? [] : missingRows(write_state, snapshot)),
       ...slots.map(slot => slotRow(slot, wal, walDisk(host))),
       ...standbys.map((standby, index) => standbyRow(standby, index, snapshot)),
@@ -223,78 +222,4 @@ function missingRows(state: WriteState, snapshot: Snapshot): TopicRow[] {
       ],
     },
   ];
-}
-
-function receiverRow(recovery: NonNullable<WalState['recovery']>, snapshot: Snapshot): TopicRow {
-  const {receiver, is_paused, replay_lag_bytes, last_replayed_age_ms} = recovery;
-  const behind =
-    replay_lag_bytes === 0
-      ? 'all that it received is replayed'
-      : `${formatBytes(replay_lag_bytes)} received and not replayed`;
-  const from =
-    receiver === null
-      ? ''
-      : receiver.status === null
-        ? ` ${unknownTo(snapshot)}`
-        : ` from ${receiver.sender ?? '?'}`;
-  const isLate = replay_lag_bytes >= thresholds.safe_wal_bytes.warning;
-  return {
-    id: 'receiver',
-    verdict:
-      is_paused || receiver === null || isLate ? 'warning' : receiver.status === null ? 'unknown' : 'ok',
-    text: is_paused
-      ? `replay is paused: ${behind}; pg_wal_replay_resume() ends it`
-      : receiver === null
-        ? `this standby receives nothing: no WAL receiver; it replays what its archive has (${behind})`
-        : `this standby receives${from}: ${behind}`,
-    page: () => [
-      {
-        heading: 'this standby',
-        properties: [
-          [
-            'receives',
-            receiver === null ? 'nothing: no WAL receiver' : (receiver.status ?? unknownTo(snapshot)),
-          ],
-          ['from', receiver === null ? '-' : (receiver.sender ?? unknownTo(snapshot))],
-          ['slot', receiver?.slot ?? 'none'],
-          ['replay', is_paused ? 'paused' : behind],
-          [
-            'last commit',
-            `${formatAge(last_replayed_age_ms)} ago, which grows while its primary writes nothing`,
-          ],
-        ],
-      },
-      conflictsPart(recovery),
-    ],
-  };
-}
-
-function conflictRows(wal: WalState | undefined): TopicRow[] {
-  if (wal?.recovery == null) return [];
-  const {recovery, rates} = wal;
-  const all = conflictsOf(wal);
-  if (all === 0)
-    return [{id: 'conflicts', verdict: 'ok', text: 'no query was cancelled by replay', page: () => []}];
-  const lately =
-    rates === undefined
-      ? ''
-      : `, ${formatCount(rates.conflicts)} in the last ${formatSpan(rates.interval_ms)}`;
-  return [
-    {
-      id: 'conflicts',
-      verdict: (rates?.conflicts ?? 0) > 0 ? 'warning' : 'ok',
-      text: `${counted(all, 'query', 'queries')} cancelled by replay since the statistics began${lately}`,
-      page: () => [conflictsPart(recovery)],
-    },
-  ];
-}
-
-function conflictsPart({conflicts}: NonNullable<WalState['recovery']>): Part {
-  return {
-    heading: 'queries cancelled by replay',
-    properties: Object.entries(conflicts).map(([cause, count]) => [cause, String(count)]),
-    text: [
-      'hot_standby_feedback = on avoids those of snapshots, max_standby_streaming_delay is how long replay waits.',
-    ],
-  };
 }
