@@ -6,10 +6,17 @@ import {App} from '../../source/console/app.tsx';
 import {createTheme} from '../../source/console/screen/theme.ts';
 import type {ConsoleState} from '../../source/console/state/state.ts';
 import {createRunState} from '../../source/core/engine/run-state.ts';
+import {noDiagnosisData, withFacts} from '../../source/core/recipe/diagnose.ts';
+import {serverRows} from '../../source/core/server/topics/index.ts';
+import type {RecordedSnapshot} from '../../source/model/ports.ts';
 import type {RunStep, StepResult} from '../../source/model/run.ts';
+import {openRecording} from '../../source/recording/recording.ts';
 import {gridToHtml} from '../helpers/grid-html.ts';
 import {exampleServer} from '../helpers/identity.ts';
+import {createPooler} from '../helpers/pooler.ts';
 import {createBackend, createSnapshot, createStatement} from '../helpers/snapshot.ts';
+import {recordingOf} from '../incidents/recordings.ts';
+import {poolReadings, scanResult, serverReading} from './example-readings.ts';
 import {createRecipe, open, play, press, read} from './played.ts';
 import {renderElement} from './rendered.tsx';
 
@@ -73,7 +80,60 @@ const elements: Record<string, (size: Size) => ConsoleState> = {
   help: size => press(watching(size), '?'),
   'server marked production': size =>
     play(open(...size, {recipes, isProduction: true}), read(createSnapshot(incident))).state,
+  'load over time, and a table of it (Waits)': size => press(recorded(hotRow, size), '9'),
+  'what changed (Changes)': size => press(recorded(deploy, size), '7'),
+  'pools of applications, and of PgBouncer below (Pools)': size => press(pooling(size), '8', 'g'),
+  'detail of a pool of PgBouncer': size => press(pooling(size), '8', 'G', 'k', 'enter'),
+  'lines with their verdicts (Server)': size => serverView(size),
+  'detail of a line (Server)': size => press(serverView(size), '/', ...'slot cdc', 'enter', 'enter'),
+  'endpoints of a source (Scan)': size => scanned(size),
+  'detail of an endpoint (Scan)': size => press(scanned(size), 'enter'),
+  'a row in full': size => press(recorded(hotRow, size), '9', 's', 'o'),
 };
+
+/** Readings of a story that tests assess (test/incidents). */
+async function readingsOf(story: string): Promise<RecordedSnapshot[]> {
+  const {recording} = await openRecording(recordingOf(story));
+  return recording.read(0, recording.times().length - 1);
+}
+
+const hotRow = await readingsOf('hot-row');
+const deploy = await readingsOf('deploy-overlap');
+
+/** After all of these readings; played once, whatever the size. */
+function recorded(readings: RecordedSnapshot[], [columns, rows]: Size): ConsoleState {
+  const known =
+    played.get(readings) ?? play(open(160, 50, {recipes}), ...readings.map(each => read(each))).state;
+  played.set(readings, known);
+  return {...known, columns, rows};
+}
+
+const played = new Map<RecordedSnapshot[], ConsoleState>();
+
+/** Pools one of which is full, before a PgBouncer whose pool is full, too. */
+function pooling(size: Size): ConsoleState {
+  const facts = {pooler: {pooler: createPooler(), problem: null}};
+  const diagnosisData = withFacts(noDiagnosisData, {facts, unread: []});
+  const [first, ...others] = poolReadings();
+  if (first === undefined) throw new Error('no reading');
+  const at_ms = Date.parse('2026-01-01T00:02:10Z');
+  return play(open(...size, {recipes}), first, {kind: 'diagnosis-data', at_ms, diagnosisData}, ...others)
+    .state;
+}
+
+function serverView(size: Size): ConsoleState {
+  const last = hotRow.at(-1);
+  if (last === undefined) throw new Error('no reading');
+  const server = {...last.facts, ...serverReading};
+  const opened = press(play(open(...size, {recipes}), read({...last, server})).state, '0');
+  return play(opened, {kind: 'server-rows', serverRows}).state;
+}
+
+function scanned(size: Size): ConsoleState {
+  const scan = {directory: '/srv/shop', result: null, problem: null};
+  const opened = press(play(open(...size, {recipes, scan}), read(createSnapshot())).state, 'A');
+  return play(opened, {kind: 'scanned', result: scanResult}).state;
+}
 
 /** After a minute of readings, in which sessions have piled up. */
 function watching(size: Size): ConsoleState {
@@ -134,14 +194,14 @@ const themes = {
 
 it('is as docs/look.html shows it', async () => {
   const sections = Object.entries(elements).flatMap(([title, stateOf]) =>
-    sizes.flatMap(size =>
-      Object.entries(themes).map(([name, theme]) => {
-        const [columns, rows] = size;
-        const props = {store: createStore(() => stateOf(size)), theme};
-        const {grid} = renderElement(createElement(App, props), {columns, rows, theme});
+    sizes.flatMap(size => {
+      const [columns, rows] = size;
+      const store = createStore(() => stateOf(size));
+      return Object.entries(themes).map(([name, theme]) => {
+        const {grid} = renderElement(createElement(App, {store, theme}), {columns, rows, theme});
         return `<h2>${title}: ${columns}x${rows}, ${name}</h2>\n${gridToHtml(grid)}`;
-      }),
-    ),
+      });
+    }),
   );
   await expect(`${head}${sections.join('\n')}\n`).toMatchFileSnapshot('../../docs/look.html');
 });

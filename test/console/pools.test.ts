@@ -4,35 +4,12 @@ import tuneConnectionLimit from '../../recipes/tune-connection-limit.ts';
 import {recipeOfPool} from '../../source/console/rows/pools.ts';
 import type {Backend} from '../../source/model/snapshot.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
+import {poolReadings, poolReport} from './example-readings.ts';
 import {open, play, press, read, rowsOf, screenOf} from './played.ts';
 
-const report = {instance: 'k3f', turn: 7, size: 5, busy: 5, waiting: 34, wait_p95_ms: 1200};
-
-const web = (pid: number, second: number): Backend =>
-  createBackend({
-    ...{pid, application_name: 'web', usename: 'app', state: 'active', wait_event_type: null},
-    query: `SELECT ${(pid + second) % 8}`,
-    query_id: String((pid + second) % 8),
-    client_addr: '10.0.0.5',
-    pool_report: report,
-  });
-
-/** Eleven readings, one a second: a pool of 5 whose requests wait, and one that is hardly used. */
+/** After eleven readings, one a second. */
 function readings(columns: number, rows: number) {
-  const all = Array.from({length: 11}, (_, second) =>
-    read({
-      ...createSnapshot({
-        backends: [
-          ...[1, 2, 3, 4, 5].map(pid => web(pid, second)),
-          ...[11, 12, 13, 14, 15, 16].map(pid =>
-            createBackend({pid, application_name: 'jobs', state_age_ms: 8000}),
-          ),
-        ],
-      }),
-      at: `2026-01-01T00:02:${String(second + 10)}.000000Z`,
-    }),
-  );
-  return press(play(open(columns, rows, {recipes: [tuneConnectionLimit]}), ...all).state, '8');
+  return press(play(open(columns, rows, {recipes: [tuneConnectionLimit]}), ...poolReadings()).state, '8');
 }
 
 it.each([
@@ -99,7 +76,7 @@ it("r opens no finding of the application's pool in another database", () => {
   const busy = Array.from(
     {length: 5},
     (): Partial<Backend> => ({
-      ...{state: 'active', wait_event_type: null, pool_report: report},
+      ...{state: 'active', wait_event_type: null, pool_report: poolReport},
     }),
   );
   const state = inTwoDatabases([...busy, ...Array(6).fill({datname: 'archive'})]);

@@ -1,62 +1,15 @@
 import {expect, it} from 'vitest';
 import replayEndpoint from '../../recipes/replay-endpoint.ts';
-import type {ScanResult} from '../../source/console/state/scan.ts';
-import type {ScanEndpoint, ScanIssue} from '../../source/model/scan-report.ts';
 import {createSnapshot} from '../helpers/snapshot.ts';
+import {endpoint, scanResult} from './example-readings.ts';
 import {key, open, play, press, read, rowsOf, screenOf} from './played.ts';
-
-const issue: ScanIssue = {
-  kind: 'query-in-loop',
-  file: 'app/orders/route.ts',
-  line: 12,
-  detail: '2 queries per pass of the loop over orders',
-  fix: 'Read what the loop needs before it.',
-  patch: {line: 12, column: 3, insert: ', select: {id: true}'},
-};
-
-const endpoint = (route: string, changes: Partial<ScanEndpoint>): ScanEndpoint => ({
-  route,
-  file: 'app/orders/route.ts',
-  line: 5,
-  severity: 'low',
-  connections: 1,
-  sequential_queries: 1,
-  queries: 1,
-  live: null,
-  issues: [],
-  ...changes,
-});
-
-const result: ScanResult = {
-  report: {
-    schema_version: 1,
-    directory: '/srv/shop',
-    files: 30,
-    endpoints: [
-      endpoint('GET /cheap', {live: {statements: 1, calls: 9, total_exec_time_ms: 40, shared_with: 0}}),
-      endpoint('GET /never', {severity: 'critical', connections: 9}),
-      endpoint('GET /orders', {
-        severity: 'high',
-        sequential_queries: null,
-        queries: null,
-        live: {statements: 2, calls: 12_000, total_exec_time_ms: 61_000, shared_with: 1},
-        issues: [issue],
-      }),
-    ],
-    endpoints_without_queries: 4,
-    application: [{...issue, kind: 'no-shutdown', severity: 'medium'}],
-    accepted: [],
-    problems: [],
-  },
-  endpoint_files: {'GET /orders': '/srv/shop/orders.endpoint.ts'},
-  unjoined: null,
-};
 
 const scan = {directory: '/srv/shop', result: null, problem: null};
 
 function shown(columns = 80, rows = 24) {
   const opened = open(columns, rows, {scan, recipes: [replayEndpoint]});
-  return play(press(play(opened, read(createSnapshot())).state, 'A'), {kind: 'scanned', result}).state;
+  return play(press(play(opened, read(createSnapshot())).state, 'A'), {kind: 'scanned', result: scanResult})
+    .state;
 }
 
 it('there is no Scan without a folder, and its key says what to give', () => {
@@ -105,9 +58,9 @@ it('Enter shows each issue with its place and fix, r replays the endpoint', () =
 
 it('r finds the file of a route in another form', () => {
   const files = {'GET /shop/api/orders/:id/': '/srv/shop/order.sql'};
-  const report = {...result.report, endpoints: [endpoint('GET /api/orders/[id]', {})]};
+  const report = {...scanResult.report, endpoints: [endpoint('GET /api/orders/[id]', {})]};
   const before = shown(160, 24);
-  const {state} = play(before, {kind: 'scanned', result: {...result, report, endpoint_files: files}});
+  const {state} = play(before, {kind: 'scanned', result: {...scanResult, report, endpoint_files: files}});
   expect(press(state, 'r').wizard).toMatchObject({params: {endpoint: '/srv/shop/order.sql'}});
 });
 

@@ -1,18 +1,9 @@
 import {describe, expect, it} from 'vitest';
 import {serverRows} from '../../source/core/server/topics/index.ts';
-import type {ReplicationSlot} from '../../source/model/server-facts.ts';
 import type {ServerState} from '../../source/model/server-state.ts';
-import {createWal} from '../core/assessment/harms/readings.ts';
 import {createBackend, createSnapshot} from '../helpers/snapshot.ts';
+import {serverReading, slot} from './example-readings.ts';
 import {key, open, play, press, read, rowsOf, screenOf} from './played.ts';
-
-const slot: ReplicationSlot = {
-  ...{name: 'cdc', kind: 'logical', database: 'shop', plugin: 'pgoutput', is_active: false, active_pid: null},
-  ...{xmin_age: null, catalog_xmin_age: 12, retained_bytes: 3 * 2 ** 30, wal_status: 'extended'},
-  ...{safe_wal_bytes: null, is_temporary: false, restart_lsn: '0/16B3748', xmin: null, catalog_xmin: null},
-};
-
-const reading: ServerState = {replication: {slots: [slot], standbys: []}, wal: createWal()};
 
 /** The view, with what was read of the server. */
 function server(state: ServerState | null, [columns, rows]: [number, number] = [100, 30]) {
@@ -37,7 +28,7 @@ describe('the Server view', () => {
     [80, 24],
     [160, 50],
   ])('has a verdict a line, the first one selected, and ? for what was not read (%ix%i)', (columns, rows) => {
-    const screen = rowsOf(server(reading, [columns, rows])).join('\n');
+    const screen = rowsOf(server(serverReading, [columns, rows])).join('\n');
     expect(screen).toMatch(/^> horizon +\? +not read yet$/m);
     expect(screen).toMatch(/^ {2}replication warning +logical slot cdc, without a consumer, retains 3\.0G/m);
     expect(screen).toMatch(/^ {2}WAL +ok +pg_wal has 64M; the rate is known at the next reading$/m);
@@ -45,13 +36,13 @@ describe('the Server view', () => {
   });
 
   it('filters its lines by topic and verdict', () => {
-    const filtered = press(server(reading), '/', ...'verdict=warning', 'enter');
+    const filtered = press(server(serverReading), '/', ...'verdict=warning', 'enter');
     expect(screenOf(filtered)).toContain('slot cdc');
     expect(screenOf(filtered)).not.toContain('pg_wal has');
   });
 
   it('shows the figures of a line, and opens the recipe that answers it', () => {
-    const page = press(server(reading), '/', ...'cdc', 'enter', 'enter');
+    const page = press(server(serverReading), '/', ...'cdc', 'enter', 'enter');
     expect(screenOf(page)).toMatch(/replication slot cdc[\s\S]*consumer +none[\s\S]*retains +3\.0G of WAL/);
     expect(screenOf(page)).toMatch(/limit +none \(max_slot_wal_keep_size = -1\)/);
     expect(screenOf(page)).toMatch(/r +drop replication slot cdc, if its consumer is gone for good/);
@@ -59,18 +50,18 @@ describe('the Server view', () => {
   });
 
   it('says on the page when the subject is gone', () => {
-    const page = press(server(reading), '/', ...'cdc', 'enter', 'enter');
+    const page = press(server(serverReading), '/', ...'cdc', 'enter', 'enter');
     const gone = play(page, read(createSnapshot({server: {replication: {slots: [], standbys: []}}}))).state;
     expect(screenOf(gone)).toMatch(/not there any more[\s\S]*slot cdc/);
   });
 
   it('shows a line as it is now, also where the filter hides it', () => {
-    const page = press(server(reading), '/', ...'verdict=warning', 'enter', 'enter');
+    const page = press(server(serverReading), '/', ...'verdict=warning', 'enter', 'enter');
     const replication = {
       slots: [{...slot, retained_bytes: 0, wal_status: 'reserved', is_active: true}],
       standbys: [],
     };
-    const changed = play(page, read(createSnapshot({server: {...reading, replication}}))).state;
+    const changed = play(page, read(createSnapshot({server: {...serverReading, replication}}))).state;
     expect(screenOf(press(changed, 'escape'))).toContain('nothing matches verdict=warning');
     expect(screenOf(changed)).toMatch(/replication slot cdc|slot cdc/);
     expect(screenOf(changed)).not.toContain('not there any more');
