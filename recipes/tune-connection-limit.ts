@@ -1,5 +1,5 @@
 import {groupBy} from '../source/core/group-by.ts';
-import {seenInstances} from '../source/core/pool/revisions.ts';
+import {seenInstances, seenOfPool} from '../source/core/pool/seen.ts';
 import {readLoad} from '../source/core/pool/statement-load.ts';
 import {envFileOf, tunePool} from '../source/core/pool/tuning.ts';
 import {tuningFigure} from '../source/core/pool/tuning-figure.ts';
@@ -66,9 +66,16 @@ function defaults(snapshot: Snapshot, facts: RecipeData): ParameterValues {
   const role = named === undefined ? busy?.role : role_limits.find(({name}) => name === named)?.name;
   return {
     ...(role !== undefined && {role: writeText(role)}),
-    ...(busy && seenInstances(snapshot.backends.filter(({usename}) => usename === busy.role))),
+    ...(busy && seenOf(busy.role, snapshot, facts)),
     ...(application?.prisma && {prisma_major: String(application.prisma.major)}),
   };
+}
+
+/** Readings of some minutes show more than one, where the role is that of one application. */
+function seenOf(role: string, {backends}: Snapshot, {applications = []}: RecipeData): ParameterValues {
+  const sessions = backends.filter(({usename}) => usename === role);
+  const [pool, ...others] = applications.filter(({usename}) => usename === role);
+  return pool !== undefined && others.length === 0 ? seenOfPool(pool, sessions) : seenInstances(sessions);
 }
 
 function plan(snapshot: Snapshot, params: ParameterValues, facts: RecipeData): Plan {

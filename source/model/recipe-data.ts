@@ -1,4 +1,5 @@
 import type {Application, EnvFile, PoolerFile, PrismaSchema, PrismaSchemaNeed} from './application.ts';
+import type {ApplicationPool} from './application-pool.ts';
 import type {Catalog} from './catalog.ts';
 import type {IndexAdvice, IndexAdviceNeed} from './index-advice.ts';
 import type {Maintenance} from './maintenance.ts';
@@ -43,6 +44,8 @@ export type RecipeData = {
   pooler?: PoolerReading;
   server_log?: ServerLog;
   lock_table?: LockTable;
+  /** What the readings of some minutes show of each application; the console has them without a request. */
+  applications?: readonly ApplicationPool[];
   /** The pool settings found in an application's folder. */
   application?: Application;
   env_file?: EnvFile;

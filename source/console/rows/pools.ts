@@ -2,7 +2,7 @@ import {deadSocketsOf} from '../../core/assessment/applications.ts';
 import {sessionsByPool} from '../../core/assessment/context.ts';
 import {poolKey} from '../../core/assessment/sample.ts';
 import {thresholds} from '../../core/health/thresholds.ts';
-import {seenInstances} from '../../core/pool/revisions.ts';
+import {seenOfPool} from '../../core/pool/seen.ts';
 import {writeText} from '../../core/recipe/parameters.ts';
 import {sessionId} from '../../core/sessions/session.ts';
 import {formatCount, formatMs, formatRatio} from '../../core/text/format.ts';
@@ -164,7 +164,7 @@ export function recipeOfPool(
   pool: ApplicationPool,
   snapshot: Snapshot,
 ): {recipe: string; params: ParameterValues} {
-  const {verdict, may_be, application_name, usename, datname, instances, most_instances, most_busy} = pool;
+  const {verdict, application_name, usename, datname} = pool;
   const role = writeText(usename);
   const sessions = sessionsByPool(snapshot).get(poolKey(pool)) ?? [];
   const own = {application: writeText(application_name), role, database: writeText(datname)};
@@ -179,17 +179,5 @@ export function recipeOfPool(
     return {recipe: 'kill-idle-sessions', params: {...own, states: 'idle', older_than, pid}};
   }
   if (verdict === 'parked') return {recipe: 'set-timeouts', params: {role}};
-  const seen = seenInstances(sessions);
-  return {
-    recipe: 'tune-connection-limit',
-    params: {
-      role,
-      ...(instances !== null && {
-        ...seen,
-        max_instances: String(Math.max(most_instances ?? 0, Number(seen.instances))),
-      }),
-      // Where requests may wait, what was busy shows the pool's size, not what the application needs.
-      ...(may_be === null && most_busy !== null && most_busy > 0 && {most_busy: String(most_busy)}),
-    },
-  };
+  return {recipe: 'tune-connection-limit', params: {role, ...seenOfPool(pool, sessions)}};
 }

@@ -3,7 +3,7 @@ import {choicesOf} from '../../core/engine/only.ts';
 import type {DiagnosisData} from '../../core/recipe/diagnose.ts';
 import {type ParameterProblem, problemOf, suggestionsOf} from '../../core/recipe/parameters.ts';
 import {counted} from '../../core/text/format.ts';
-import type {Sample} from '../../model/assessment.ts';
+import type {Assessment, Sample} from '../../model/assessment.ts';
 import type {JournalEntry} from '../../model/journal-entry.ts';
 import type {Finding, Parameter, ParameterValues, Plan, Recipe} from '../../model/recipe.ts';
 import type {DataRequirements, RecipeData} from '../../model/recipe-data.ts';
@@ -136,6 +136,8 @@ export type Known = {
   snapshot: Snapshot | null;
   diagnosisData: DiagnosisData;
   findings: Finding[];
+  /** null before the first reading. */
+  assessment: Assessment | null;
 };
 export type Target = {isProduction: boolean; targetName: string};
 

@@ -242,10 +242,11 @@ function requestData(wizard: RecipeWizard, recipe: Recipe, isForPlan: boolean): 
   }
 }
 
-function withDefaults({snapshot}: Known, wizard: RecipeWizard, recipe: Recipe): RecipeWizard {
+function withDefaults({snapshot, assessment}: Known, wizard: RecipeWizard, recipe: Recipe): RecipeWizard {
   if (snapshot === null) return wizard;
   try {
-    const drawn = recipe.defaults?.(snapshot, wizard.data ?? {});
+    const facts = {...wizard.data, ...(assessment && {applications: assessment.applications})};
+    const drawn = recipe.defaults?.(snapshot, facts);
     // Not over those drawn before: they came from another file.
     const own = Object.fromEntries(recipe.parameters.map(({name, default: value}) => [name, value]));
     return {...wizard, defaults: {...own, ...drawn}};

@@ -24,7 +24,13 @@ const narrowestName = 16;
 /** The recipe's parameters; the one being edited, which is kept in sight, with its description. */
 export function ParametersPage({wizard}: {wizard: RecipeWizard}) {
   const known = useConsole(
-    ({recipes, snapshot, diagnosisData, findings}): Known => ({recipes, snapshot, diagnosisData, findings}),
+    ({recipes, snapshot, diagnosisData, findings, assessment}): Known => ({
+      recipes,
+      snapshot,
+      diagnosisData,
+      findings,
+      assessment,
+    }),
   );
   const parameters = recipeOf(known, wizard)?.parameters ?? [];
   const longest = Math.max(narrowestName, ...parameters.map(({name}) => name.length + 2));

@@ -38,9 +38,3 @@ export function instancesAtWork(sessions: readonly Backend[]): {instances: numbe
   // To one place, as deploy_overlap is written.
   return {instances, overlap: Math.ceil(((before + after) / instances) * 10) / 10};
 }
-
-/** The parameters of tune-connection-limit that sessions show: of a deploy under way both revisions. */
-export function seenInstances(sessions: readonly Backend[]): {instances: string; deploy_overlap?: string} {
-  const {instances, overlap} = instancesAtWork(sessions);
-  return {instances: String(instances), ...(overlap > 1 && {deploy_overlap: String(overlap)})};
-}

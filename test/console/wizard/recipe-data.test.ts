@@ -64,6 +64,15 @@ describe('facts', () => {
     expect(screen).not.toContain('reading');
   });
 
+  it('come with what the readings show of each application', () => {
+    const defaults: Recipe['defaults'] = (_, {applications}) => ({role: applications?.[0]?.usename ?? ''});
+    const recipe = needing([], {defaults});
+    const backends = [createBackend({usename: 'shop_app', application_name: 'shop'})];
+    const running = play(open(100, 30, {recipes: [recipe]}), read(createSnapshot({backends}))).state;
+    const {state, dataRequest} = pressed(press(running, '5', 'g'), key('enter'));
+    expect(screenOf(press(dataLoaded(state, dataRequest), 'enter'))).toMatch(/role\* +shop_app/);
+  });
+
   it('are read afresh for the plan, which is made of them', () => {
     const planned: [ParameterValues, RecipeData][] = [];
     const opened = pressed(start(needing(planned)), key('enter'));

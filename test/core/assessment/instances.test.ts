@@ -1,7 +1,7 @@
 import {describe, expect, it} from 'vitest';
 import {examineInstances} from '../../../source/core/assessment/harms/instances.ts';
 import {examineSlots} from '../../../source/core/assessment/harms/slots.ts';
-import {seenInstances} from '../../../source/core/pool/revisions.ts';
+import {seenInstances} from '../../../source/core/pool/seen.ts';
 import type {Backend} from '../../../source/model/snapshot.ts';
 import {createBackend} from '../../helpers/snapshot.ts';
 import {contextOf} from './harms/readings.ts';

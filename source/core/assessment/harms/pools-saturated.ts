@@ -3,7 +3,7 @@ import type {Act, Finding} from '../../../model/recipe.ts';
 import type {Backend} from '../../../model/snapshot.ts';
 import {groupBy} from '../../group-by.ts';
 import {thresholds} from '../../health/thresholds.ts';
-import {seenInstances} from '../../pool/revisions.ts';
+import {seenInstances} from '../../pool/seen.ts';
 import {isActive} from '../../sessions/session.ts';
 import {clientOf} from '../../sessions/session-parameters.ts';
 import {counted, formatMs, formatRatio} from '../../text/format.ts';
