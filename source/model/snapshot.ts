@@ -251,7 +251,7 @@ export type LockWait = {
   transactionid?: string;
   /** Who holds it in a conflicting mode, of any kind of process, at most 100; [] if only others in the queue are ahead. */
   holders?: LockHolder[];
-  /** PG14+; before, the age of its query. */
+  /** PG14+; before, the age of its query, of an apply worker that of its transaction. */
   wait_age_ms: number | null;
 };
 

@@ -6,7 +6,7 @@ import type {LockWaitRow} from '../queries/lock-waits.ts';
 /** A session or a background process that waits for a lock. */
 type Waiter = Pick<
   Backend | BackgroundWorker,
-  'pid' | 'blocked_by' | 'wait_event' | 'query_age_ms' | 'query'
+  'pid' | 'blocked_by' | 'wait_event' | 'query_age_ms' | 'xact_age_ms' | 'query'
 >;
 
 /**
@@ -44,6 +44,8 @@ function toLockWait(
   {at, workers}: {at: string; workers: readonly BackgroundWorker[]},
 ): LockWait {
   const {pid, blocked_by, wait_event, query_age_ms, query} = waiter;
+  // An apply worker has no statement. Before PostgreSQL 14 a wait is as old as what it is part of, at most.
+  const most_ms = query_age_ms ?? waiter.xact_age_ms;
   if (row === undefined) {
     return {
       pid,
@@ -51,7 +53,7 @@ function toLockWait(
       locktype: wait_event ?? '',
       mode: '',
       relation: null,
-      wait_age_ms: query_age_ms,
+      wait_age_ms: most_ms,
     };
   }
   const [, locktype, mode, , wait_start_ms, transactionid] = row;
@@ -69,7 +71,7 @@ function toLockWait(
     relation: tag.relation ?? (tag.tables.length === 1 ? (tag.tables[0] ?? null) : null),
     ...(transactionid !== null && {transactionid}),
     holders,
-    wait_age_ms: wait_start_ms === null ? query_age_ms : Math.max(0, Date.parse(at) - wait_start_ms),
+    wait_age_ms: wait_start_ms === null ? most_ms : Math.max(0, Date.parse(at) - wait_start_ms),
   };
 }
 

@@ -46,7 +46,7 @@ ALTER TABLE prices ENABLE REPLICA TRIGGER slow;`);
     cause: 'background-worker',
     recipe: null,
     summary:
-      /^the logical replication apply worker holds rows of (public\.)?prices; 5 sessions wait for it, the longest for \d+s$/,
+      /^the logical replication (apply )?worker holds rows of (public\.)?prices; 5 sessions wait for it, the longest for \d+s$/,
     within_seconds: 10,
   },
   innocents: ['psql', 'shop'],

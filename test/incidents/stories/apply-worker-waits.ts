@@ -45,7 +45,7 @@ GRANT ALL ON prices TO shop_app, dana, reports;`,
     cause: 'idle-blocker',
     recipe: 'release-blockers',
     summary:
-      /^psql\/dana \(\d+\), idle in transaction for \d+s after UPDATE prices, holds rows of (public\.)?prices; the logical replication apply worker has waited \d+s for it$/,
+      /^psql\/dana \(\d+\), idle in transaction for \d+s after UPDATE prices, holds rows of (public\.)?prices; the logical replication (apply )?worker has waited \d+s for it$/,
     within_seconds: 15,
   },
   innocents: ['DBeaver', 'metabase', 'shop'],

@@ -234,6 +234,8 @@ describeEachMajor('lock waits', major => {
     const {snapshot, wait: own} = await waiting(waiter);
     expect(own).toMatchObject({blocked_by: [worker.pid], holders: [{pid: worker.pid}]});
     expect(snapshot.lock_waits.map(({pid}) => pid).sort()).toEqual([waiter, worker.pid].sort());
+    // It has no statement, whose age a wait has before PostgreSQL 14.
+    expect(snapshot.lock_waits.find(({pid}) => pid === worker.pid)?.wait_age_ms).toBeGreaterThan(0);
     expect(rootsOf(snapshot).get(waiter)).toEqual([root]);
   });
 });

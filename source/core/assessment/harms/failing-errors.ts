@@ -1,5 +1,5 @@
 import type {Finding, Severity} from '../../../model/recipe.ts';
-import {groupBy} from '../../group-by.ts';
+import {groupBy, mostOf} from '../../group-by.ts';
 import {thresholds} from '../../health/thresholds.ts';
 import {describeWhere, effectiveOverride} from '../../roles/role-settings.ts';
 import {counted} from '../../text/format.ts';
@@ -146,7 +146,7 @@ function errorFinding(
   const what = {
     'aborted-transactions': `a statement fails inside its transactions${statement === undefined ? '' : ` (${nameStatement(statement.query)})`}`,
     'failing-statement': `${nameStatement(statement?.query ?? '')} began ${counted(statement?.seen ?? 0, 'time')} in the readings and never completed`,
-    rollbacks: 'statements fail',
+    rollbacks: `statements fail${lastWritten(pools, failure)}`,
   }[cause];
   return {
     ...failing(failure, pools),
@@ -169,6 +169,20 @@ function errorFinding(
       }),
     ],
   };
+}
+
+/** What most of the applications' sessions did last, where no statement is known to fail: before PostgreSQL 14 none has an id. */
+function lastWritten(pools: readonly Pool[], {context, rollbacks}: Failure): string {
+  const last = context.snapshot.backends.filter(
+    ({datname, application_name, usename}) =>
+      datname === rollbacks.datname &&
+      pools.some(pool => pool.application_name === application_name && pool.usename === usename),
+  );
+  const written = last.flatMap(({query}) => writingStatement(query) ?? []);
+  const {value, count} = mostOf(written, each => each);
+  return count * 2 > last.length
+    ? `, perhaps ${value}, the last one of ${count} of ${counted(last.length, 'session')}`
+    : '';
 }
 
 /** The most frequent error of the log, with the application that gets it. */
