@@ -4,6 +4,7 @@ import type {ExitCode} from '../model/run.ts';
 import type {Snapshot} from '../model/snapshot.ts';
 import {type Connection, connect, type WaitState} from '../postgres/connect/connect.ts';
 import {isWrongAddress, needsExplanation, toAbortError} from '../postgres/connect/errors.ts';
+import {onLost} from '../postgres/connect/loss.ts';
 import {type ConnectionRequest, hostAndPort} from '../postgres/connect/request.ts';
 import {createSampler, readEach, readOnce, readSeries} from '../postgres/sampler/sampler.ts';
 import {type CliContext, printMessage} from './context.ts';
@@ -161,8 +162,13 @@ export async function explainServerErrors<T>(
   {request, lost, is_pooled}: Connection,
   work: Promise<T>,
 ): Promise<T> {
+  let stopListening = () => {};
+  // Later, so that the running statement can fail first: its error has the server's own message.
+  const loss = new Promise<never>((_, reject) => {
+    stopListening = onLost(lost, error => setImmediate(reject, error));
+  });
   try {
-    return await Promise.race([work, lost.then(rejectSoon)]);
+    return await Promise.race([work, loss]);
   } catch (error) {
     if (!(error instanceof Error) || error instanceof AbortError || !isFromServer(error)) throw error;
     if (needsExplanation(error, {is_pooled})) throw toAbortError(error, request);
@@ -171,12 +177,9 @@ export async function explainServerErrors<T>(
       exitCode: exitCodes.connection,
       cause: error,
     });
+  } finally {
+    stopListening();
   }
-}
-
-/** Gives the running statement time to fail first, as its error has the server's own message. */
-function rejectSoon(error: Error): Promise<never> {
-  return new Promise((_, reject) => setImmediate(reject, error));
 }
 
 /** Errors of a server or a socket have a code; pg's own for a lost connection have only a message. */

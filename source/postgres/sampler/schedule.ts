@@ -1,5 +1,6 @@
 import {statementKey} from '../../core/activity/rates.ts';
 import {exitCodes} from '../../core/errors.ts';
+import {onLost} from '../connect/loss.ts';
 import {sqlstateOf} from '../sqlstate.ts';
 import {emptyRequest, type Reader, type ReadRequest} from './reader.ts';
 import type {ServerPace} from './server-state.ts';
@@ -142,26 +143,6 @@ export type InterruptibleTimer = {
 
 export function createInterruptibleTimer(signal: AbortSignal): InterruptibleTimer {
   const wakers = new Set<() => void>();
-
-  const losses = new WeakMap<Promise<Error>, {error: Error | null; listeners: Set<(error: Error) => void>}>();
-
-  /** One `then` per connection, not per sleep: each stays in memory as long as the connection. */
-  function onLost(lost: Promise<Error>, listener: (error: Error) => void): () => void {
-    const loss = losses.get(lost) ?? watchLoss(lost);
-    if (loss.error !== null) listener(loss.error);
-    loss.listeners.add(listener);
-    return () => loss.listeners.delete(listener);
-  }
-
-  function watchLoss(lost: Promise<Error>) {
-    const loss = {error: null as Error | null, listeners: new Set<(error: Error) => void>()};
-    losses.set(lost, loss);
-    void lost.then(error => {
-      loss.error = error;
-      for (const listener of [...loss.listeners]) listener(error);
-    });
-    return loss;
-  }
 
   /** Runs `start`, which returns its clean-up; rejects when the signal aborts. */
   function abortable<T>(
