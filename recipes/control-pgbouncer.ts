@@ -191,7 +191,7 @@ function ofDatabase(action: Exclude<(typeof actions)[number], 'pool_size'>, on: 
         explanation: [
           `Clients of ${name} then wait until it is resumed: ${active} connected now, ${waiting} waiting.`,
           ...(timeout ? [`PgBouncer disconnects one that has waited for ${formatMs(timeout)}.`] : []),
-          `PAUSE waits for transactions that are open${pools.some(({pool_mode}) => pool_mode === 'session') ? ', and in session mode for clients to disconnect' : ''}; if that takes more than ${formatMs(pauseWithinMs)}, it is resumed at once and the step fails.`,
+          `PAUSE waits for transactions that are open${pools.some(({pool_mode}) => pool_mode === 'session') ? ', and in session mode for clients to disconnect' : ''}; if that takes more than ${formatMs(pauseWithinMs)}, it is resumed immediately and the step fails.`,
         ],
       };
     }
@@ -210,7 +210,7 @@ function ofDatabase(action: Exclude<(typeof actions)[number], 'pool_size'>, on: 
         steps: [reconnectStep(on)],
         skipped: [],
         explanation: [
-          `${counted(count, 'server connection')} of ${name} ${count === 1 ? 'is' : 'are'} replaced, each as soon as its client releases it: no client loses a statement. Idle ones are closed at once.`,
+          `${counted(count, 'server connection')} of ${name} ${count === 1 ? 'is' : 'are'} replaced, each as soon as its client releases it: no client loses a statement. Idle ones are closed immediately.`,
           'New ones get what has changed for their role or address since.',
         ],
       };

@@ -51,7 +51,7 @@ const parameters: Parameter[] = [
   {
     name: 'max_lock',
     description:
-      'Maximum time that a table is locked exclusively; a longer estimate is refused, a longer step cancelled',
+      'Maximum time of the ACCESS EXCLUSIVE lock on a table; a longer estimate is refused, a longer step cancelled',
     kind: 'duration',
     default: writeDuration(thresholds.exclusive_lock_ms.warning),
   },
@@ -130,7 +130,7 @@ function widen(
       ...(narrow.length === 0
         ? ['Only the sequence is too narrow. INSERT waits for milliseconds while it is changed.']
         : [
-            `${narrow.map(nameOf).join(', ')} ${narrow.length === 1 ? 'becomes' : 'become'} bigint. Each table is written anew under an exclusive lock: its reads and writes wait, ${formatSeconds(total_ms)} altogether by estimate. Each step is cancelled after ${writeDuration(max_lock_ms)}.`,
+            `${narrow.map(nameOf).join(', ')} ${narrow.length === 1 ? 'becomes' : 'become'} bigint. Each table is rewritten under an ACCESS EXCLUSIVE lock: its reads and writes wait, ${formatSeconds(total_ms)} altogether by estimate. Each step is cancelled after ${writeDuration(max_lock_ms)}.`,
             'A step gives up after 2s (55P03) while a transaction that has used its table is open: end that or let it end, then run this again.',
             'Undo changes the types back as long as no value is beyond the former type; after that it cannot be undone.',
             'Prepared statements that return the column fail once with "cached plan must not change result type" (0A000) and are prepared again.',

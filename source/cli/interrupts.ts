@@ -75,13 +75,13 @@ export function catchInterrupts({output, exit, interrupts}: Process, {within_ms}
     exit(exitCodeAfterSignal(exitCodes.interrupted));
   };
   const interrupt = (name: Cause) => {
-    if (isAnnounced && name !== 'SIGHUP') exitNow('ended at once');
+    if (isAnnounced && name !== 'SIGHUP') exitNow('ended immediately');
     if (controller.signal.aborted) return;
     cause ??= name;
     controller.abort();
     const announce = () => {
       isAnnounced = true;
-      output.stderr('poolctl: interrupted, finishing (press Ctrl-C again to end at once)');
+      output.stderr('poolctl: interrupted, finishing (press Ctrl-C again to end immediately)');
     };
     timers.push(setTimeout(announce, 500).unref());
     if (within_ms !== undefined)

@@ -51,7 +51,7 @@ export type Index = {
   name: string;
   table_oid: string;
   table: string;
-  /** pg_get_indexdef(); '' while its table is locked exclusively. */
+  /** pg_get_indexdef(); '' while its table has an ACCESS EXCLUSIVE lock. */
   definition: string;
   /** btree, gin, gist, hash, brin, ... */
   method: string;
@@ -59,7 +59,7 @@ export type Index = {
   columns: (string | null)[];
   /** INCLUDE columns. */
   included: string[];
-  /** WHERE of a partial index; '' while its table is locked exclusively. */
+  /** WHERE of a partial index; '' while its table has an ACCESS EXCLUSIVE lock. */
   predicate: string | null;
   is_unique: boolean;
   is_primary: boolean;

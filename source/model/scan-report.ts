@@ -9,9 +9,9 @@ export type ScanIssue = {
   line: number;
   /** What is there, with its figures. */
   detail: string;
-  /** The pattern that mends it. */
+  /** The pattern that fixes it. */
   fix: string;
-  /** Text whose insertion mends it, where that is mechanical; line and column count from 1, in UTF-16 units. */
+  /** Text whose insertion fixes it, where that is mechanical; line and column count from 1, in UTF-16 units. */
   patch: {line: number; column: number; insert: string} | null;
 };
 

@@ -40,7 +40,7 @@ export type IdUsage = {
   since: {interval_ms: number; is_checkpoint: boolean; xids: number; multixacts: number} | null;
 };
 
-/** The shared table of locks: what does not fit in fails (53200). */
+/** The shared lock table: what does not fit in fails (53200). */
 export type LockTable = {
   /** When it was read, by the clock of the server. ISO 8601 UTC with microseconds. */
   at: string;

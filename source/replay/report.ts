@@ -109,7 +109,7 @@ function requestLines(result: ReplayResult, file: string, columns: number): stri
   const rows = rows_per_request === 1 ? '1 row' : `${formatCount(rows_per_request)} rows`;
   const connections = counted(result.peak_in_use, 'connection');
   return [
-    `${result.variant}: ${queries}, ${rows}, ${formatBytes(bytes_per_request)} per request; ${connections} in use at once`,
+    `${result.variant}: ${queries}, ${rows}, ${formatBytes(bytes_per_request)} per request; ${connections} in use concurrently`,
     ...costLine(result),
     ...statementLines(result.statements.slice(0, maxStatements), columns),
     ...more(result.statement_count - maxStatements, 'statement'),

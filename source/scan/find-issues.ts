@@ -83,7 +83,7 @@ export function findIssues(cost: Cost, models: PrismaModels | null): FoundIssue[
           report(
             'parallel-overload',
             each.site,
-            `${connections} queries at once: ${connections} connections`,
+            `${connections} concurrent queries: ${connections} connections`,
             connections >= heavyParallel ? heavyParallelWeight : undefined,
           );
         for (const part of each.parts) look(part, false);
@@ -141,7 +141,7 @@ function reportLoop(
         ? 'as many connections as it has items'
         : `${most * connections} connections${count === null ? ' at most' : ''}`;
     const weight = isHeavy ? heavyLoopWeight : count === null ? undefined : heavyParallelWeight;
-    report('parallel-per-item', site, `${each} per item of ${over}, all at once: ${held}`, weight);
+    report('parallel-per-item', site, `${each} per item of ${over}, all concurrently: ${held}`, weight);
     return;
   }
   if ((isPaging && isPagingBody(body)) || areBatches.test(over)) return;

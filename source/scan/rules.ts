@@ -3,14 +3,14 @@ import type {ScanReport, ScanSeverity} from '../model/scan-report.ts';
 export type IssueKind = keyof typeof rules;
 
 /**
- * Every kind of issue: its weight, and the pattern that mends it. An endpoint's severity is the sum over the kinds that it
+ * Every kind of issue: its weight, and the pattern that fixes it. An endpoint's severity is the sum over the kinds that it
  * has, each with its heaviest weight. Weights and levels are set so that the 17 endpoints of docs/scan.md get the severity
  * that an analysis by hand gave them.
  */
 export const rules = {
   'parallel-per-item': {
     weight: 9,
-    fix: 'Replace the queries per item by one: findMany with `in`, groupBy, createMany. Otherwise limit how many run at once (p-limit).',
+    fix: 'Replace the queries per item by one: findMany with `in`, groupBy, createMany. Otherwise limit how many run concurrently (p-limit).',
   },
   'query-in-loop': {
     weight: 6,

@@ -126,7 +126,7 @@ function factsOf(stage: Stage, loadBefore: number[], took_ms: number): Facts {
     {label: 'node', text: process.version},
     {
       label: 'server',
-      text: `PostgreSQL ${pgVersion}, ${sessions} sessions (60 % idle, 20 % idle in transaction, 20 % active) and some 80 small transactions a second; saturated: 8 sessions that compute without a pause`,
+      text: `PostgreSQL ${pgVersion}, ${sessions} sessions (60 % idle, 20 % idle in transaction, 20 % active) and some 80 small transactions/s; saturated: 8 sessions that compute without a pause`,
     },
     {label: 'terminal', text: `${columns}x${rows}, each program at a refresh of 1 s`},
     {

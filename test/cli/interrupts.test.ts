@@ -49,14 +49,14 @@ it('a second signal ends the process at once, after the message that it is finis
   taken.interrupt('SIGTERM');
   expect([exits, messages]).toEqual([[], []]);
   vi.advanceTimersByTime(500);
-  expect(messages).toEqual(['poolctl: interrupted, finishing (press Ctrl-C again to end at once)']);
+  expect(messages).toEqual(['poolctl: interrupted, finishing (press Ctrl-C again to end immediately)']);
   // A closing terminal also sends a SIGHUP, which is not a second request.
   taken.interrupt('SIGHUP');
   expect(exits).toEqual([]);
   taken.interrupt('SIGINT');
   expect(exits).toEqual([143]);
   expect(messages.at(-1)).toMatch(
-    /ended at once\. The outcome of a running step is unknown: 'poolctl journal verify'/,
+    /ended immediately\. The outcome of a running step is unknown: 'poolctl journal verify'/,
   );
   taken.release();
 });

@@ -150,7 +150,7 @@ it('the Overview lists what explains no harm below the findings, without a key',
   const harmless = createFinding({
     cause: 'open-transaction',
     subject: 'backend:1',
-    summary: 'psql/bob has been idle in transaction for 12m: blocks nobody, holds back no vacuum',
+    summary: 'psql/bob has been idle in transaction for 12m: blocks no session, holds back no vacuum',
     acts: [],
   });
   const screen = screenOf(reading([harmless, lockQueue]));

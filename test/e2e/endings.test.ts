@@ -203,7 +203,7 @@ it('a second signal exits at once although the server does not answer, and repor
     await terminal.waitFor('interrupted, finishing');
     terminal.kill('SIGTERM');
     expect((await terminal.onExit).exitCode).toBe(143);
-    expect(terminal.text()).toContain('ended at once. The outcome of a running step is unknown');
+    expect(terminal.text()).toContain('ended immediately. The outcome of a running step is unknown');
   } finally {
     await server.resume();
   }

@@ -120,7 +120,9 @@ it('--source adds Scan, which another process reads; Enter shows an issue with i
   await terminal.waitFor('18 endpoints with queries in 21 files');
   await terminal.waitFor(/> critical .* 9 +13 .*GET \/api\/reports\/dashboard/);
   terminal.press('enter');
-  await terminal.waitFor(/app\/api\/reports\/dashboard\/route\.ts:17 *\n +9 queries at once: 9 connections/);
+  await terminal.waitFor(
+    /app\/api\/reports\/dashboard\/route\.ts:17 *\n +9 concurrent queries: 9 connections/,
+  );
 });
 
 it('marks production with a red frame that names host, database and role', async () => {

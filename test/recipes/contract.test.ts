@@ -129,7 +129,7 @@ const stated: Record<string, {does: RegExp; whom: RegExp; costs: RegExp}> = {
   'widen-column': {
     does: /public\.readings\.id becomes bigint/,
     whom: /public\.readings/,
-    costs: /exclusive lock: its reads and writes wait.*Prepared statements .* fail once/s,
+    costs: /ACCESS EXCLUSIVE lock: its reads and writes wait.*Prepared statements .* fail once/s,
   },
   'analyze-stale-tables': {
     does: /1 table to analyze/,
@@ -139,7 +139,7 @@ const stated: Record<string, {does: RegExp; whom: RegExp; costs: RegExp}> = {
   'control-pgbouncer': {
     does: /pause shop in PgBouncer/,
     whom: /PgBouncer 1\.24\.1 at 10\.0\.0\.2:6432 .*Clients of shop then wait.*: 3 connected now, 12 waiting/s,
-    costs: /disconnects one that has waited for 2m00s.*resumed at once and the step fails/s,
+    costs: /disconnects one that has waited for 2m00s.*resumed immediately and the step fails/s,
   },
   'drop-replication-slot': {
     does: /drop replication slot standby_berlin/,

@@ -61,7 +61,7 @@ describeEachMajor('sessions that others rely on', major => {
     const [leader] = await pidsOf(server, 'leader');
     expect(await acting.run('kill-idle-sessions', {set: [...idle, `pid=${leader}`], yes: true})).toBe(0);
     expect(explanationOf(acting.document())).toContain(
-      `${leader} holds advisory lock 4242: released, another session can take it at once.`,
+      `${leader} holds advisory lock 4242: released, another session can take it immediately.`,
     );
     expect(await server.query('SELECT pg_try_advisory_lock(4242) AS is_free')).toEqual([{is_free: true}]);
   });

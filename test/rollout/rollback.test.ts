@@ -102,11 +102,11 @@ stages:
     const {rollout, done, home} = await prepare(`
 name: web 2.22
 stages:
-  - {name: one, promote: 'echo one >> done; exit 3', rollback: 'test -e mended && echo back >> done'}
+  - {name: one, promote: 'echo one >> done; exit 3', rollback: 'test -e fixed && echo back >> done'}
 `);
     expect((await rollout('run', ['--yes'])).code).toBe(7);
     expect((await rollout('retry', ['--yes'])).code).toBe(7);
-    await writeFile(join(home, 'mended'), '');
+    await writeFile(join(home, 'fixed'), '');
     const again = await rollout('retry', ['--yes']);
     expect([again.code, again.stdout]).toEqual([0, expect.stringContaining('failed, rolled back')]);
     expect(await done()).toEqual(['one', 'back']);

@@ -47,7 +47,7 @@ export async function run(context: CliContext, {words: [url], flags}: Call<typeo
     const junit = junitPath(context, flags);
     if (junit !== null && error.exitCode !== exitCodes.usage) {
       const ports = {output: context.output, writeFile};
-      // `error` is what the user has to mend first, or is this one.
+      // `error` is what the user has to fix first, or is this one.
       await writeJunit(ports, junit, junitError(error.message)).catch(() => {});
     }
     if (!flags.nagios) throw error;

@@ -31,6 +31,6 @@ export const usage = {
   },
   details: [
     "'poolctl run <recipe> --help' lists the parameters of that recipe.",
-    'SIGINT (Ctrl-C), SIGTERM and SIGHUP cancel the current step unless it ends within a second. poolctl then records the outcome, prints what was done and exits within 10 s. A second signal ends poolctl at once.',
+    'SIGINT (Ctrl-C), SIGTERM and SIGHUP cancel the current step unless it ends within a second. poolctl then records the outcome, prints what was done and exits within 10 s. A second signal ends poolctl immediately.',
   ],
 } as const satisfies Usage;

@@ -54,7 +54,7 @@ async function readStatements(context: CliContext, url: string): Promise<LiveSta
   return statements;
 }
 
-/** Applies the patches; the number of issues that they mend. */
+/** Applies the patches; the number of issues that they fix. */
 async function fix({output}: CliContext, report: ScanReport): Promise<number> {
   const {applyPatches} = await import('../../scan/apply-patches.ts');
   const {fixed, problems} = await applyPatches(report);

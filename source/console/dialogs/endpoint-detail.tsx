@@ -67,7 +67,7 @@ function propertiesOf({
       : `; ${counted(live.shared_with, 'other endpoint')} can send some of them as well`;
   return [
     ['handler', `${file}:${line}`],
-    ['connections', `${figureText(connections)} at once`],
+    ['connections', `${figureText(connections)} concurrently`],
     ['queries', `${figureText(queries)}, of them ${figureText(sequential_queries)} in sequence`],
     ...(live === null
       ? []

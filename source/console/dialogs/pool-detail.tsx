@@ -72,7 +72,7 @@ function propertiesOf(pool: ApplicationPool, now_ms: number): Property[] {
       'transactions',
       transactions_per_second === null
         ? 'not known: PostgreSQL counts by database, and others work in this one'
-        : `${formatCount(transactions_per_second)} a second, of the whole database`,
+        : `${formatCount(transactions_per_second)}/s, of the whole database`,
     ],
     ['connected', `${ageOf(pool.newest_start, now_ms)} to ${ageOf(pool.oldest_start, now_ms)} ago`],
     ['instances', instancesText(pool)],

@@ -123,7 +123,7 @@ function propertiesOf({pool, database}: PoolerQueue, {settings}: Pooler): Proper
             'transactions',
             database.transactions_per_second === null
               ? 'not known'
-              : `${formatCount(database.transactions_per_second)} a second in this database, ${formatMs(database.average_transaction_ms)} on average`,
+              : `${formatCount(database.transactions_per_second)}/s in this database, ${formatMs(database.average_transaction_ms)} on average`,
           ],
         ] satisfies Property[])),
     [

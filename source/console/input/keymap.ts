@@ -293,7 +293,7 @@ export const bindings: Binding[] = [
   ...inModes(everyMode, [
     [['ctrl-l'], 'redraw the screen', state => ({state, effects: [{kind: 'redraw'}]})],
     [['ctrl-z'], 'suspend to the shell; fg resumes', state => ({state, effects: [{kind: 'suspend'}]})],
-    [['ctrl-c'], 'quit at once', quit],
+    [['ctrl-c'], 'quit immediately', quit],
   ]).map(binding => ({...binding, worksUnseen: always})),
   ...wizardBindings,
   ...fieldBindings,

@@ -76,7 +76,12 @@ export const scanColumns: Column<ScanRow>[] = [
     text: ({endpoint}) => (endpoint?.live ? formatCount(endpoint.live.calls) : ''),
     sortValue: ({endpoint}) => endpoint?.live?.calls ?? null,
   },
-  figure('CONN', 'connections', 'connections that one request holds at once; n: one per item of a list', 3),
+  figure(
+    'CONN',
+    'connections',
+    'connections that one request holds concurrently; n: one per item of a list',
+    3,
+  ),
   figure('SEQ', 'sequential_queries', 'its longest chain of queries in sequence', 6),
   figure('QUERIES', 'queries', 'all queries of one request', 8),
   {

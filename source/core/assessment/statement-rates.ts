@@ -80,6 +80,6 @@ export function rateChange(
   const isSlower =
     before.peak_mean_ms > 0 && mean_ms >= thresholds.slower_than_before_times.warning * before.peak_mean_ms;
   if (isCostly && isSlower)
-    return {event: 'is slower', before: formatMs(before.mean_ms), after: `${formatMs(mean_ms)} a call`};
+    return {event: 'is slower', before: formatMs(before.mean_ms), after: `${formatMs(mean_ms)} per call`};
   return null;
 }

@@ -121,7 +121,7 @@ export function detectReconnect(
     const countBefore = countOf(before, group);
     const countNow = countOf(now, group);
     if (countBefore > 0 && countNow >= countBefore)
-      return `${describeGroup(group)} holds ${countNow} sessions again, ${countBefore} before: it reconnects at once`;
+      return `${describeGroup(group)} holds ${countNow} sessions again, ${countBefore} before: it reconnects immediately`;
   }
   return null;
 }

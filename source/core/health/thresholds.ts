@@ -62,13 +62,13 @@ export const thresholds = {
     unit: 'times',
     warning: 3,
     meaning:
-      'Calls a second of a statement, as a multiple of the most in its earlier half minutes, to be a change.',
+      'Calls per second of a statement, as a multiple of the most in its earlier half minutes, to be a change.',
     source: 'pg_stat_statements',
   },
   chatty_calls_per_second: {
     unit: 'count',
     warning: 20,
-    meaning: 'Calls a second of a fast statement, to look like one of an N+1 query.',
+    meaning: 'Calls per second of a fast statement, to look like one of an N+1 query.',
     source: 'pg_stat_statements',
   },
   chatty_times: {
@@ -225,7 +225,7 @@ export const thresholds = {
     unit: 'ratio',
     warning: 0.8,
     critical: 0.95,
-    meaning: 'Share of the shared table of locks in use; a lock that finds no room fails (53200).',
+    meaning: 'Share of the shared lock table in use; a lock that finds no room fails (53200).',
     source: 'pg_locks, max_locks_per_transaction',
   },
   exclusive_lock_ms: {

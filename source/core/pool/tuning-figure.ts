@@ -180,7 +180,7 @@ const presetLines = [
 function instanceLines({budget, settings, pooled}: Tuning): string[] {
   const limit = (settings ?? pooled).connection_limit;
   return [
-    `instances at once   largest limit that fits       with connection_limit=${limit}`,
+    `        instances   largest limit that fits       with connection_limit=${limit}`,
     ...[1, 10, 100, 1000].map(count => {
       const largest = largestLimit(budget, count);
       const fits =

@@ -120,7 +120,7 @@ export function mostBusyText({
   const served = instances.now * settings.connection_limit;
   const verdict = served < choices.most_busy ? 'fewer: at such a time requests wait' : 'as many, or more';
   return [
-    `At most ${choices.most_busy} sessions were busy at once in the last minutes; ${instances.now} x ${settings.connection_limit} = ${served} are ${verdict}.`,
+    `At most ${choices.most_busy} sessions were busy at the same time in the last minutes; ${instances.now} x ${settings.connection_limit} = ${served} are ${verdict}.`,
   ];
 }
 

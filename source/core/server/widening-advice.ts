@@ -40,7 +40,7 @@ function advise(column: WideningColumn, sequence: WideningSequence | null): Advi
       `CREATE TRIGGER ${trigger} BEFORE INSERT OR UPDATE ON ${table} FOR EACH ROW EXECUTE FUNCTION ${schema}.${trigger}();`,
       '-- 2. Existing rows, in batches; repeat until no row is updated, and let autovacuum follow',
       `UPDATE ${table} SET ${added} = ${old} WHERE ctid = ANY (ARRAY(SELECT ctid FROM ${table} WHERE ${added} IS NULL AND ${old} IS NOT NULL LIMIT ${batchRows} FOR UPDATE SKIP LOCKED));`,
-      '-- 3. What the swap needs, without a lock that keeps anyone waiting',
+      '-- 3. What the swap needs, without a lock that keeps sessions waiting',
       sequence === null
         ? `CREATE INDEX CONCURRENTLY ${index} ON ${table} (${added});`
         : `CREATE UNIQUE INDEX CONCURRENTLY ${index} ON ${table} (${added});`,

@@ -12,7 +12,7 @@ export const integerRange: Record<string, {least: bigint; most: bigint}> = {
 /** ALTER TYPE writes the table and its indexes anew; a low rate, so that the estimate is on the safe side. */
 const rewrittenBytesPerSecond = 50 * 1024 * 1024;
 
-/** The estimated time of an exclusive lock while that much is rewritten. */
+/** The estimated time of an ACCESS EXCLUSIVE lock while that much is rewritten. */
 export function rewriteMs(size_bytes: number): number {
   return Math.ceil((size_bytes / rewrittenBytesPerSecond) * 1000);
 }

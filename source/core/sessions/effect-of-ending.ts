@@ -191,7 +191,7 @@ function lockEffect(session: Backend, ending: Ending, facts: SessionFacts | unde
   if (locks === null) return null;
   // pg_locks does not tell pg_advisory_lock() from pg_advisory_xact_lock().
   return ending === 'end'
-    ? `${session.pid} holds ${locks}: released, another session can take it at once.`
+    ? `${session.pid} holds ${locks}: released, another session can take it immediately.`
     : `${session.pid} holds ${locks}: one taken for the transaction is released, one taken for the session stays.`;
 }
 

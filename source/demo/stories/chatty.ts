@@ -63,7 +63,7 @@ GRANT ALL ON ALL TABLES IN SCHEMA public TO feed_app, search_app, analyst;`);
     cause: 'chatty',
     recipe: 'chatty',
     summary:
-      /^feed_api: 2 statements run \d+(?: to \d+)? times as often as SELECT "id" FROM "Post".*2 queries for lists of keys fell silent: [\d.]+k? round trips a second \(N\+1\)$/,
+      /^feed_api: 2 statements run \d+(?: to \d+)? times as often as SELECT "id" FROM "Post".*2 queries for lists of keys fell silent: [\d.]+k? round trips\/s \(N\+1\)$/,
     within_seconds: 60,
   },
   innocents: ['metabase', 'search_api', 'feed_api'],
@@ -76,7 +76,7 @@ GRANT ALL ON ALL TABLES IN SCHEMA public TO feed_app, search_app, analyst;`);
   solution: [
     'The deploy replaced two queries for a list of keys by two lookups per post: 201 queries a page in place of 3.',
     'Nothing was slow on the server, so no dashboard showed it. The statements that were new, and those that fell silent, did.',
-    'The deploy was rolled back; the lookups of the search, as many a second, were its normal work.',
+    'The deploy was rolled back; the lookups of the search, as many per second, were its normal work.',
   ],
 };
 

@@ -8,7 +8,7 @@ const storefront = (index: number) => ({
 
 export const story: Story = {
   name: 'lock-queue',
-  title: 'A migration waits behind a report, and everyone behind the migration',
+  title: 'A migration waits behind a report, and every session behind the migration',
   page: 'storefront: p99 above 30 s on /orders, P2024 from all pods. Deploy 214 is stuck in its migration.',
   async prepare(stage) {
     for (const role of ['storefront_app', 'migrator', 'reporting']) await stage.role(role);
@@ -76,7 +76,7 @@ GRANT SELECT ON revenue_by_customer, product_margins TO reporting;`);
     );
   },
   solution: [
-    'The migration needed an exclusive lock on orders, and waited for the report that reads it.',
+    'The migration needed an ACCESS EXCLUSIVE lock on orders, and waited for the report that reads it.',
     'Every later request for orders queued behind the migration, although it would not have conflicted with the report.',
     'Cancelling the migration freed all of them at once; with a lock_timeout it would have failed by itself.',
   ],

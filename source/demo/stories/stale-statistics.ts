@@ -50,7 +50,7 @@ GRANT ALL ON ALL TABLES IN SCHEMA public TO market_app, importer, analyst;`);
     cause: 'stale-statistics',
     recipe: 'analyze-stale-tables',
     summary:
-      /^a SELECT of listings by market_app: .* a call, \d+% of the load, .*: statistics of listings are stale, 3\d0k rows have changed since, autovacuum is off for it$/,
+      /^a SELECT of listings by market_app: .* per call, \d+% of the load, .*: statistics of listings are stale, 3\d0k rows have changed since, autovacuum is off for it$/,
     within_seconds: 60,
   },
   innocents: ['metabase', 'import'],

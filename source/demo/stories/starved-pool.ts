@@ -52,10 +52,10 @@ ANALYZE;`);
     );
   },
   solution: [
-    'Each order kept a connection for 1.2 s, in which its four statements took a few milliseconds: a pool of 5 serves 4 orders a second, and 6 came.',
+    'Each order kept a connection for 1.2 s, in which its four statements took a few milliseconds: a pool of 5 serves 4 orders per second, and 6 came.',
     'The queue was in the application. Two of its four instances reported it with poolctl/kit; to the server all of them looked idle.',
     'tune-connection-limit computed what fits beside the others; the next deploy took it, and no order waited any more.',
-    'A connection that is given back between the statements would have done as well: a pool of 5 is enough for 6 orders a second then.',
+    'A connection that is given back between the statements would have done as well: a pool of 5 is enough for 6 orders per second then.',
   ],
 };
 

@@ -125,7 +125,7 @@ function outOfMemory(request: ConnectionRequest, message: string): Explained {
   const at = hostAndPort(request);
   return /shared memory/.test(message)
     ? {
-        message: `the lock table of ${at} is full: ${message}`,
+        message: `the shared lock table of ${at} is full: ${message}`,
         hint: 'End a transaction that locks many tables, or raise max_locks_per_transaction, which needs a restart.',
       }
     : {message: `${at} is out of memory: ${message}`, hint: 'See the server log for what takes it.'};

@@ -3,7 +3,7 @@ import {isoTime} from '../connect/client.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, serverQuery} from '../queries/query.ts';
 
-/** How full the shared table of locks is, in one round trip. Throws the server's errors. */
+/** How full the shared lock table is, in one round trip. Throws the server's errors. */
 export async function readLockTable({
   client,
   server_version_num,

@@ -91,6 +91,6 @@ const hints: Record<string, string> = {
   '42P18': 'The types of its parameters cannot be inferred from the text.',
   '42501':
     'Planning a statement needs the privileges to run it: GRANT SELECT on its tables to the role of poolctl.',
-  '55P03': 'One of its tables is locked exclusively now.',
+  '55P03': 'One of its tables has an ACCESS EXCLUSIVE lock now.',
   '57014': 'Planning took longer than 2 s.',
 };

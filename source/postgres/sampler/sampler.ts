@@ -94,7 +94,7 @@ export type SamplerOptions = {
   deadline_ms?: number;
   /** After this long without an answer the connection is closed and opened again; default 30,000. */
   abandon_after_ms?: number;
-  /** Somebody is there to call `refresh`: a login that was refused is tried again only then. */
+  /** A user is there to call `refresh`: a login that was refused is tried again only then. */
   isAttended?: boolean;
 };
 

@@ -1,7 +1,7 @@
 import type {DoctorCheck, Target} from '../../model/target.ts';
 import {grantNotes, serviceNames, suggestSetting} from './managed-service.ts';
 
-/** How to mend what a check found. */
+/** How to fix what a check found. */
 export type Fix = {remedy?: string | null; note?: string | null};
 
 export function ok(id: string, detail: string, note: string | null = null): DoctorCheck {

@@ -104,8 +104,8 @@ async function simulateVariant(
   const known = runs.filter(({busy}) => capacity !== Number.POSITIVE_INFINITY || busy <= maxBeyond * seen);
   const limit =
     capacity === Number.POSITIVE_INFINITY
-      ? `no limit of the server was seen up to ${formatCount(Math.round(seen))} queries at once`
-      : `the server ran ${formatCount(Math.round(capacity * 10) / 10)} queries at once at full speed, beside poolctl on this machine or its network`;
+      ? `no limit of the server was seen up to ${formatCount(Math.round(seen))} concurrent queries`
+      : `the server ran ${formatCount(Math.round(capacity * 10) / 10)} concurrent queries at full speed, beside poolctl on this machine or its network`;
   const dropped = runs.find(each => !known.includes(each));
   return {
     results: known.map(({result}) => result),
@@ -114,7 +114,7 @@ async function simulateVariant(
       ...(dropped === undefined
         ? []
         : [
-            `not simulated with ${dropped.result.instances} instances, which would run about ${formatCount(Math.round(dropped.busy))} queries at once: ${limit}`,
+            `not simulated with ${dropped.result.instances} instances, which would run about ${formatCount(Math.round(dropped.busy))} concurrent queries: ${limit}`,
           ]),
     ],
   };

@@ -41,7 +41,7 @@ describe('poolctl record', () => {
     ]);
   });
 
-  it('says what a member with NOINHERIT lacks, in a statement that mends it', async () => {
+  it('says what a member with NOINHERIT lacks, in a statement that fixes it', async () => {
     await server.query("CREATE ROLE apart LOGIN NOINHERIT PASSWORD 'x' IN ROLE pg_monitor");
     const url = server.url({user: 'apart', password: 'x'});
     const doctor = async () => {

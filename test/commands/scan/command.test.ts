@@ -24,7 +24,7 @@ test('prints a table, and each issue with its place and fix', async () => {
   expect(text).toMatch(/^critical +9 +13 +21 {2}GET \/api\/reports\/dashboard$/m);
   expect(text).toMatch(/^critical +1 +n +n {2}POST \/api\/assessments$/m);
   expect(text).toContain(
-    'app/api/reports/dashboard/route.ts:17  9 queries at once: 9 connections [parallel-overload]',
+    'app/api/reports/dashboard/route.ts:17  9 concurrent queries: 9 connections [parallel-overload]',
   );
 });
 

@@ -219,7 +219,7 @@ describe('the figures of a pool', () => {
     expect(applicationsOf(context)).toMatchObject([{instances: 2, revisions: 1}]);
   });
 
-  it('leave out transactions a second where another application works in the database', () => {
+  it('leave out transactions/s where another application works in the database', () => {
     const others = [createBackend({pid: 99, application_name: 'job', usename: 'app'})];
     const pools = applicationsOf(contextWith(3, () => idle(), {others}));
     expect(pools.map(({transactions_per_second}) => transactions_per_second)).toEqual([null, null]);

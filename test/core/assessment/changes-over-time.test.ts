@@ -78,7 +78,7 @@ describe('over several readings', () => {
     ).toEqual([]);
   });
 
-  /** A statement by what it did in each half minute: calls, and milliseconds a call. */
+  /** A statement by what it did in each half minute: calls, and milliseconds per call. */
   function did(windows: readonly (readonly [calls: number, mean_ms: number])[]): string[] {
     let [calls, total_exec_time_ms] = [10_000, 10_000];
     const readings = [[0, 0] as const, ...windows].map(([more, mean_ms], index) => {
@@ -108,7 +108,7 @@ describe('over several readings', () => {
     [
       'slower',
       [...times(3, 300, 2), ...times(2, 300, 20)],
-      ['01:30 SELECT from orders by shop_app is slower: 2.00ms -> 20.0ms a call'],
+      ['01:30 SELECT from orders by shop_app is slower: 2.00ms -> 20.0ms per call'],
     ],
     ['slower, and still fast', [...times(3, 300, 0.01), ...times(2, 300, 0.1)], []],
     [

@@ -98,7 +98,7 @@ describe('freedBy', () => {
   it.each<[string, Record<number, number[]>, number[], number[]]>([
     ['the root frees all behind it', {2: [1], 3: [2]}, [1], [2, 3]],
     ['the head of a jam frees those behind it, not itself', {2: [1], 3: [2], 4: [3]}, [2], [3, 4]],
-    ['one of two holders frees nobody', {3: [1, 2]}, [1], []],
+    ['one of two holders frees no session', {3: [1, 2]}, [1], []],
     ['both holders do', {3: [1, 2]}, [1, 2], [3]],
     ['those that also wait for another session are not freed', {2: [1], 3: [2], 4: [2, 9]}, [2], [3]],
     ['nor those behind them', {2: [1], 4: [2, 9], 5: [4]}, [2], []],

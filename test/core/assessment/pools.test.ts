@@ -239,12 +239,12 @@ describe('a pool whose client does not read', () => {
 describe('sessions left in a transaction', () => {
   const left: Partial<Backend> = {state: 'idle in transaction', state_age_ms: 720_000, xact_start: 'then'};
 
-  it('that hurt nobody are listed without harm', () => {
+  it('that harm no session are listed without harm', () => {
     const [finding] = examine([createSnapshot({backends: [createBackend({...base, ...left})]})]);
     expect(finding).toMatchObject({
       cause: 'leaked-sessions',
       summary:
-        'api/api_app leaks 1 session idle in transaction, the longest for 12m00s: blocks nobody, holds back no vacuum, slots are free',
+        'api/api_app leaks 1 session idle in transaction, the longest for 12m00s: blocks no session, holds back no vacuum, slots are free',
       explains: ['backend:4711'],
     });
     expect(finding).not.toHaveProperty('harm');

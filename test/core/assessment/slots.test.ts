@@ -212,7 +212,7 @@ describe('the server', () => {
         recipe: 'connect-wave',
         cause: 'connect-wave',
         summary:
-          'web/web_app opens at least 20 connections a second and closes them: it has no pool: 24 of 25 slots are in use (96%)',
+          'web/web_app opens at least 20 connections/s and closes them: it has no pool: 24 of 25 slots are in use (96%)',
         acts: [{recipe: null}, {recipe: 'tune-connection-limit', params: {platform: 'pgbouncer'}}],
       },
     ]);

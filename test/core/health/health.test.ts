@@ -78,7 +78,7 @@ describe('limits', () => {
     ['used_ratio', slots(16), 'ok'],
     ['used_ratio', slots(17), 'warning'],
     ['used_ratio', slots(19), 'critical'],
-    // Findings judge these: a long transaction or a mean since the reset hurts nobody by itself.
+    // Findings judge these: a long transaction or a mean since the reset harms no session by itself.
     ['longest_idle_in_transaction_ms', idle(300_001), 'ok'],
     ['longest_transaction_ms', transaction(1_800_001), 'ok'],
     ['blocked_sessions', blocked(21), 'ok'],

@@ -72,7 +72,13 @@ it('the max_connections that would fit is computed', () => {
 
 it.each([
   [null, 5, []],
-  [20, 5, [/^At most 20 sessions were busy at once in the last minutes; 4 x 5 = 20 are as many, or more\.$/]],
+  [
+    20,
+    5,
+    [
+      /^At most 20 sessions were busy at the same time in the last minutes; 4 x 5 = 20 are as many, or more\.$/,
+    ],
+  ],
   [21, 5, [/4 x 5 = 20 are fewer: at such a time requests wait\.$/]],
 ])(
   '%s sessions busy at once, beside 4 x %i, are in the explanation',

@@ -81,7 +81,7 @@ it.each<[string, 'end' | 'cancel', Partial<Backend>, SessionFacts, string[]]>([
     lock(['advisory lock 4242']),
     [
       unwritten,
-      '1 holds advisory lock 4242: released, another session can take it at once.',
+      '1 holds advisory lock 4242: released, another session can take it immediately.',
       checkedOut,
       lost,
     ],
@@ -154,7 +154,7 @@ it('counts several, and names no more than five', () => {
     '4 sessions of them have no transaction open.',
     ...pids
       .slice(0, 5)
-      .map(pid => `${pid} holds advisory lock 9: released, another session can take it at once.`),
+      .map(pid => `${pid} holds advisory lock 9: released, another session can take it immediately.`),
     'The same is true of 2 more.',
     process,
     checkedOut,

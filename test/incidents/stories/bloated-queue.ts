@@ -50,7 +50,7 @@ INSERT INTO mails (state) SELECT 'new' FROM generate_series(1, 20) n;`);
     cause: 'dead-rows',
     recipe: 'analyze-stale-tables',
     summary:
-      /^a SELECT of mails by mailer: .*: it passes over \S+ dead rows of mails, which has 20 live rows: autovacuum is off for it$/,
+      /^a SELECT of mails by mailer: .*: it scans through \S+ dead rows of mails, which has 20 live rows: autovacuum is off for it$/,
     within_seconds: 20,
   },
   innocents: ['shop', 'psql', 'idle-pool', 'metabase', 'mailer'],

@@ -24,27 +24,27 @@ ANALYZE;`);
     const psql = await stage.connect({role: 'analyst', application_name: 'psql', address: '127.0.0.31'});
     await psql.query('BEGIN');
     await psql.query('SELECT 1');
-    const mending = new AbortController();
-    mended.set(stage, mending);
-    for (let index = 0; index < 40; index++) request(stage, mending.signal, index).catch(() => {});
+    const fixing = new AbortController();
+    fixed.set(stage, fixing);
+    for (let index = 0; index < 40; index++) request(stage, fixing.signal, index).catch(() => {});
     await stage.until(`SELECT count(*) > 20 FROM pg_stat_activity WHERE application_name = 'feed'`);
   },
   first: {
     cause: 'connect-wave',
     recipe: null,
     summary:
-      /^feed\/feed_app opens at least \d+ connections a second and closes them: it has no pool: (up to )?\d\d of 37 slots are in use/,
+      /^feed\/feed_app opens at least \d+ connections\/s and closes them: it has no pool: (up to )?\d\d of 37 slots are in use/,
     within_seconds: 60,
   },
   innocents: ['web', 'psql', 'feed'],
   async cure(stage) {
-    mended.get(stage)?.abort();
+    fixed.get(stage)?.abort();
     await stage.until(`SELECT count(*) < 3 FROM pg_stat_activity WHERE application_name = 'feed'`);
   },
   solution: ['feed made a PrismaClient in each request; it makes one when it starts now.'],
 };
 
-const mended = new WeakMap<Stage, AbortController>();
+const fixed = new WeakMap<Stage, AbortController>();
 
 async function request(stage: Stage, until: AbortSignal, index: number): Promise<void> {
   while (!until.aborted && !stage.signal.aborted) {

@@ -18,7 +18,7 @@ INSERT INTO carts SELECT n, 'cart' FROM generate_series(1, 1000) n;`);
     const forgotten = await stage.connect({role: 'dana', application_name: 'psql', address: '127.0.0.21'});
     await forgotten.query('BEGIN');
     await forgotten.query('UPDATE products SET price = price + 1 WHERE id BETWEEN 1 AND 50');
-    // Another session in transaction, as old, that blocks nobody; and one that listens.
+    // Another session in transaction, as old, that blocks no session; and one that listens.
     const reader = await stage.connect({role: 'dana', application_name: 'DBeaver', address: '127.0.0.22'});
     await reader.query('BEGIN');
     await reader.query('SELECT count(*) FROM carts');

@@ -36,7 +36,7 @@ INSERT INTO events SELECT n, jsonb_build_object('customer', 'c' || n, 'kind', 'v
     cause: 'unindexed-filter',
     recipe: 'apply-indexes',
     summary:
-      /^a SELECT of events by backoffice: .* it reads \S+ blocks a call for 1 row: no index serves the filter on payload ->>$/,
+      /^a SELECT of events by backoffice: .* it reads \S+ blocks per call for 1 row: no index serves the filter on payload ->>$/,
     within_seconds: 20,
   },
   innocents: ['shop', 'psql', 'idle-pool', 'search'],

@@ -51,7 +51,7 @@ ANALYZE;`);
   },
   innocents: ['web', 'psql'],
   async cure(stage) {
-    mended.get(stage)?.abort();
+    fixed.get(stage)?.abort();
     await stage.admin.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'invoice-worker' AND state = 'idle in transaction'`,
     );
@@ -59,7 +59,7 @@ ANALYZE;`);
   solution: ['The leaked sessions were ended; the worker now ends its transaction when it skips an invoice.'],
 };
 
-const mended = new WeakMap<Stage, AbortController>();
+const fixed = new WeakMap<Stage, AbortController>();
 
 async function leak(stage: Stage, index: number): Promise<void> {
   const client = await stage.connect(login);
@@ -71,11 +71,11 @@ async function leak(stage: Stage, index: number): Promise<void> {
 }
 
 async function leakOn(stage: Stage): Promise<void> {
-  const mending = new AbortController();
-  mended.set(stage, mending);
+  const fixing = new AbortController();
+  fixed.set(stage, fixing);
   for (let index = 20; index < 26; index++) {
     await stage.sleep(3000);
-    if (mending.signal.aborted || stage.signal.aborted) return;
+    if (fixing.signal.aborted || stage.signal.aborted) return;
     await leak(stage, index);
   }
 }

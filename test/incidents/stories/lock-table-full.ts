@@ -50,7 +50,7 @@ END $$`);
     cause: 'lock-table-full',
     recipe: 'terminate-sessions',
     summary:
-      /^the table of locks is full: rollup\/etl has [\d.]+k? of its [\d.]+k? locks; statements (?:may )?fail \(53200\), \d+ rollbacks a second$/,
+      /^the shared lock table is full: rollup\/etl has [\d.]+k? of its [\d.]+k? locks; statements (?:may )?fail \(53200\), \d+ rollbacks\/s$/,
     within_seconds: 20,
   },
   innocents: ['psql', 'idle-pool', 'events-api', 'collector'],

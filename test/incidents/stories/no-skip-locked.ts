@@ -18,8 +18,8 @@ INSERT INTO item SELECT n, 'item ' || n FROM generate_series(1, 500) n;`);
   },
   async start(stage) {
     await openBystanders(stage);
-    const mended = new AbortController();
-    deployed.set(stage, mended);
+    const fixed = new AbortController();
+    deployed.set(stage, fixed);
     for (let index = 0; index < 12; index++)
       await stage.loop(
         {role: 'worker', application_name: 'job-worker', address: `127.0.0.${11 + (index % 3)}`},
@@ -32,7 +32,7 @@ INSERT INTO item SELECT n, 'item ' || n FROM generate_series(1, 500) n;`);
           await client.query('UPDATE "jobs" SET "done_at" = now() WHERE "id" = $1', [rows[0]?.id ?? 0]);
           await client.query('COMMIT');
         },
-        {pause_ms: 5, signal: mended.signal},
+        {pause_ms: 5, signal: fixed.signal},
       );
     for (let index = 0; index < 4; index++)
       await stage.loop(

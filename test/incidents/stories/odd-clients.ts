@@ -1,7 +1,7 @@
 import type {HealthyStory} from '../../../source/demo/stories/story.ts';
 
 /**
- * Much that looks odd and hurts nobody, at the same time: a nightly dump, a long report, a queue polled with SKIP LOCKED, a bulk load, an
+ * Much that looks odd and harms no session, at the same time: a nightly dump, a long report, a queue polled with SKIP LOCKED, a bulk load, an
  * anti-join every second, an idle pooler, LISTEN sessions and a session left in transaction.
  */
 export const story: HealthyStory = {

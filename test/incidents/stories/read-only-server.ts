@@ -33,7 +33,7 @@ export const story: Story = {
     cause: 'read-only-server',
     recipe: null,
     summary:
-      /^the server is read-only: default_transaction_read_only is on \(postgresql\.auto\.conf\); .*rollbacks a second/,
+      /^the server is read-only: default_transaction_read_only is on \(postgresql\.auto\.conf\); .*rollbacks\/s/,
     within_seconds: 10,
   },
   innocents: ['psql'],

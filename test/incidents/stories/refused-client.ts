@@ -21,12 +21,12 @@ RESET pg_stat_statements.track;`);
     await openBystanders(stage);
     const login = {role: 'billing_app', application_name: 'billing', address: '127.0.0.11'};
     for (let attempt = 0; attempt < 8; attempt++) await stage.connect(login).catch(() => {});
-    const mended = new AbortController();
-    deployed.set(stage, mended);
+    const fixed = new AbortController();
+    deployed.set(stage, fixed);
     for (let index = 0; index < 4; index++) {
       await stage.loop(login, client => client.query('SELECT name FROM item WHERE id = $1', [1 + index]), {
         pause_ms: 200,
-        signal: mended.signal,
+        signal: fixed.signal,
       });
       await stage.loop(
         {role: 'shop', application_name: 'shop', address: '127.0.0.21'},

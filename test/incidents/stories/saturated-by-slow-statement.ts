@@ -17,8 +17,8 @@ GRANT SELECT ON "OrderSummary" TO orders_app;
 ANALYZE;`);
   },
   async start(stage) {
-    const mending = new AbortController();
-    mended.set(stage, mending);
+    const fixing = new AbortController();
+    fixed.set(stage, fixing);
     for (let index = 0; index < 9; index++) {
       await stage.loop(
         {role: 'orders_app', application_name: 'orders-api', address: `127.0.0.${11 + (index % 3)}`},
@@ -31,7 +31,7 @@ ANALYZE;`);
             'SELECT "public"."Order"."total" FROM "public"."Order" WHERE "public"."Order"."id" = $1',
             [index],
           );
-          if (!mending.signal.aborted)
+          if (!fixing.signal.aborted)
             await client.query('SELECT "public"."OrderSummary"."total" FROM "public"."OrderSummary"');
           else await stage.sleep(200);
           if (index % 3 === 0)
@@ -62,9 +62,9 @@ ANALYZE;`);
   },
   innocents: ['catalog-api', 'psql', 'orders-api'],
   async cure(stage) {
-    mended.get(stage)?.abort();
+    fixed.get(stage)?.abort();
   },
   solution: ['The summary is a materialised view now.'],
 };
 
-const mended = new WeakMap<Stage, AbortController>();
+const fixed = new WeakMap<Stage, AbortController>();

@@ -52,7 +52,7 @@ GRANT ALL ON SEQUENCE orders_id_seq TO orders_app;`);
     cause: 'slow-trigger',
     recipe: null,
     summary:
-      /^INSERT INTO orders by orders_app: .*: for each row it runs the trigger orders_limit \(check_limit\); \S+ blocks a call$/,
+      /^INSERT INTO orders by orders_app: .*: for each row it runs the trigger orders_limit \(check_limit\); \S+ blocks per call$/,
     within_seconds: 20,
   },
   innocents: ['shop', 'psql', 'idle-pool', 'orders-api'],

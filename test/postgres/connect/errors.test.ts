@@ -47,7 +47,7 @@ describeEachMajor('an error message of the server is explained:', major => {
     const refused = await rejection(client.query(`DO $$ BEGIN ${locks}; END $$`));
     await client.end();
     expect(toAbortError(refused, requestTo(url()))).toMatchObject({
-      message: `the lock table of 127.0.0.1:${server.port} is full: out of shared memory (53200)`,
+      message: `the shared lock table of 127.0.0.1:${server.port} is full: out of shared memory (53200)`,
       hint: expect.stringMatching(/max_locks_per_transaction/),
     });
   });

@@ -76,7 +76,7 @@ describeEachMajor('facts of the server', major => {
     await server.query('ALTER SYSTEM RESET default_transaction_read_only');
   });
 
-  it('says how full the table of locks is, and who has most of it', async () => {
+  it('says how full the shared lock table is, and who has most of it', async () => {
     const client = await server.connect();
     await client.query('BEGIN; SELECT pg_advisory_xact_lock(n) FROM generate_series(1, 300) n');
     const lock_table = await readLockTable(connection);

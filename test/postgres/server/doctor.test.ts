@@ -55,9 +55,9 @@ describeEachMajor('the doctor', major => {
     expect(checkOf(before, 'signal').remedy).toBe('GRANT pg_signal_backend TO "on ""call""";');
     expect(checkOf(before, 'statements').remedy).toBe('CREATE EXTENSION pg_stat_statements;');
 
-    const mender = await server.connect({database: 'fresh'});
-    for (const id of lacks) await mender.query(checkOf(before, id).remedy ?? '');
-    await mender.end();
+    const fixer = await server.connect({database: 'fresh'});
+    for (const id of lacks) await fixer.query(checkOf(before, id).remedy ?? '');
+    await fixer.end();
     const after = await reportOf(onCall('fresh'));
     expect(lacks.map(id => checkOf(after, id).status)).toEqual(['ok', 'ok', 'ok']);
     expect(after.checks.filter(({status}) => status === 'missing')).toEqual([]);
@@ -77,12 +77,12 @@ describeEachMajor('the doctor', major => {
       status: 'advice',
       detail: expect.stringMatching(/^the server takes no writes: read-only: .*postgresql\.auto\.conf/),
     });
-    const mender = await server.connect();
-    await mender.query('ALTER SYSTEM RESET ALL');
-    await mender.query('SELECT pg_reload_conf()');
-    await mender.query('SET default_transaction_read_only = off');
-    await mender.query('DROP TABLE full_one');
-    await mender.end();
+    const fixer = await server.connect();
+    await fixer.query('ALTER SYSTEM RESET ALL');
+    await fixer.query('SELECT pg_reload_conf()');
+    await fixer.query('SET default_transaction_read_only = off');
+    await fixer.query('DROP TABLE full_one');
+    await fixer.end();
   });
 
   it('recognizes a superuser', async () => {

@@ -165,7 +165,7 @@ function findingOf({inStep, anchor, changed, silent}: Chatty, context: Context):
     recipe: 'chatty',
     severity: 'warning',
     subject: `role:${usename}/chatty`,
-    summary: `${who}: ${counted(inStep.length, 'statement')} run ${times} as often as ${short(anchor.statement)}${since === null ? '' : `, ${since.text}`}${twins}: ${formatCount(perSecond)} round trips a second (N+1)`,
+    summary: `${who}: ${counted(inStep.length, 'statement')} run ${times} as often as ${short(anchor.statement)}${since === null ? '' : `, ${since.text}`}${twins}: ${formatCount(perSecond)} round trips/s (N+1)`,
     evidence: {
       application_name: pool?.application_name ?? null,
       usename,
@@ -190,7 +190,7 @@ function findingOf({inStep, anchor, changed, silent}: Chatty, context: Context):
           statement =>
             `No call in this time, ${formatCount(statement.calls)} before: ${short(statement, 120)}`,
         ),
-      `Nothing is slow on the server: the time is spent on ${formatCount(perSecond)} round trips a second between the application and the server.`,
+      `Nothing is slow on the server: the time is spent on ${formatCount(perSecond)} round trips/s between the application and the server.`,
     ],
     changes:
       since === null
@@ -217,7 +217,7 @@ function short({query, queryid}: Statement, length = 44): string {
 }
 
 function advice(isPrisma: boolean): Act[] {
-  const costs = 'a change of the application';
+  const costs = 'an application change';
   return [
     {
       recipe: null,

@@ -63,7 +63,7 @@ export function examineDeadlocks(context: Context): Finding[] {
             'lock rows in one order (ORDER BY the key before FOR UPDATE, or sort a batch), and retry 40P01',
             {
               frees: null,
-              costs: 'a change of the application; ending sessions would not help',
+              costs: 'an application change; ending sessions would not help',
             },
           ),
         ],

@@ -89,11 +89,11 @@ export function serializationFailures(failure: Failure): Finding[] {
       acts: [
         advice('retry 40001 in the application, the whole transaction; keep these transactions short', {
           frees: null,
-          costs: 'a change of the application; ending sessions would not help',
+          costs: 'an application change; ending sessions would not help',
         }),
         advice('let transactions of this kind queue: SELECT ... FOR UPDATE in READ COMMITTED', {
           frees: null,
-          costs: 'a change of the application; they wait instead of failing',
+          costs: 'an application change; they wait instead of failing',
         }),
       ],
     },
@@ -207,9 +207,9 @@ function loggedFinding(failure: Failure, logged: readonly RecentError[]): Findin
     confidence: 'likely',
     reasons: [...signsOf(failure), ...logged.slice(0, mostNamed).map(nameError)],
     acts: path?.acts ?? [
-      advice(`mend what fails with ${sqlstate ?? message} in ${namesOf(pools) || 'the application'}`, {
+      advice(`fix the cause of ${sqlstate ?? message} in ${namesOf(pools) || 'the application'}`, {
         frees: null,
-        costs: 'a change of the application; ending sessions would not help',
+        costs: 'an application change; ending sessions would not help',
       }),
     ],
   };

@@ -38,10 +38,10 @@ export function databaseSubject({rollbacks}: Failure): string {
   return `database:${rollbacks.datname}/rollbacks`;
 }
 
-/** `79 rollbacks a second, 100% of app's transactions`. */
+/** `79 rollbacks/s, 100% of app's transactions`. */
 export function rateOf({rollbacks: {per_second, ratio, datname}}: Failure): string {
   const rate = per_second < 10 ? per_second.toFixed(1) : String(Math.round(per_second));
-  return `${rate} rollbacks a second, ${formatRatio(ratio, 0)} of ${datname}'s transactions`;
+  return `${rate} rollbacks/s, ${formatRatio(ratio, 0)} of ${datname}'s transactions`;
 }
 
 export function evidenceOf({rollbacks}: Failure): Finding['evidence'] {
@@ -65,7 +65,7 @@ export function signsOf({rollbacks, statements, aborted}: Failure): string[] {
     ...(unasked_per_second === null || unasked_per_second < thresholds.rollbacks_per_second.warning
       ? []
       : [
-          `${unasked_per_second.toFixed(1)} of ${per_second.toFixed(1)} rollbacks a second were not asked for by a ROLLBACK: their statements failed.`,
+          `${unasked_per_second.toFixed(1)} of ${per_second.toFixed(1)} rollbacks/s were not asked for by a ROLLBACK: their statements failed.`,
         ]),
     ...statements.map(
       ({query, seen, application_name, usename}) =>

@@ -63,11 +63,11 @@ function partitionFinding(
     ],
     acts: [
       advice(
-        `create it beside the table: CREATE TABLE ... (LIKE ${name} INCLUDING ALL), then ALTER TABLE ${name} ATTACH PARTITION`,
+        `create it beside the table: CREATE TABLE ... (LIKE ${name} INCLUDING ALL EXCLUDING IDENTITY), then ALTER TABLE ${name} ATTACH PARTITION`,
         {
-          frees: `inserts into ${name}, at once`,
+          frees: `inserts into ${name}, immediately`,
           costs:
-            'a ShareUpdateExclusive lock; CREATE TABLE ... PARTITION OF takes AccessExclusive and queues behind a report, everything else behind it',
+            'a SHARE UPDATE EXCLUSIVE lock; CREATE TABLE ... PARTITION OF takes an ACCESS EXCLUSIVE lock: it queues behind a report, and everything else queues behind it',
         },
       ),
       advice('then see why the job that creates partitions did not run (pg_partman, cron)', {

@@ -39,7 +39,7 @@ function statementsOn(table: TableUpkeep, {statements}: Snapshot): Statement[] {
   return statements.filter(({query}) => isReading(query, table)).sort((a, b) => shareOf(b) - shareOf(a));
 }
 
-/** Its text names the table; an INSERT adds rows, and passes over none. */
+/** Its text names the table; an INSERT adds rows, and scans none. */
 function isReading(query: string | null, {name}: TableUpkeep): boolean {
   if (query === null || /^\s*insert\b/i.test(query)) return false;
   return new RegExp(`(?<![\\w$])"?${name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}"?(?![\\w$])`).test(query);
@@ -118,7 +118,7 @@ function reasonsFor({xmin_age}: XminHolder, worst: TableUpkeep): string[] {
   return [
     `Vacuum keeps every row that was deleted in the last ${counted(xmin_age, 'transaction')}, because this one still needs them; nothing else needs older ones.`,
     vacuumed,
-    'Each read of the table and of its indexes passes over the dead rows.',
+    'Each read of the table and of its indexes scans through the dead rows.',
   ];
 }
 

@@ -188,7 +188,7 @@ export function reloads({snapshot}: Context, {holders}: Space): Cause[] {
         },
         advice(
           'keep one PrismaClient over reloads: on globalThis in development, closed on SIGTERM elsewhere',
-          'a change of the application',
+          'an application change',
         ),
       ],
     };

@@ -11,7 +11,7 @@ import {rollbacksOf} from './failing-signs.ts';
 import {type RecentError, recentErrors} from './logged.ts';
 
 /**
- * The shared table of locks is full: statements that need one more fail with "out of shared memory" (53200), whatever memory the machine
+ * The shared lock table is full: statements that need one more fail with "out of shared memory" (53200), whatever memory the machine
  * has. One transaction that reads very many tables or partitions fills it, or a session that takes an advisory lock for each row.
  */
 export function examineLockTable(context: Context): Finding[] {
@@ -38,7 +38,7 @@ export function examineLockTable(context: Context): Finding[] {
       ...(acts[0]?.recipe && {params: acts[0].params}),
       severity: isCritical ? 'critical' : 'warning',
       subject: 'server/lock-table',
-      summary: `the table of locks is ${failing.length > 0 ? 'full' : `${formatRatio(Math.min(1, ratioOf(table)), 0)} full`}: ${describeMost(table, holder, keeper)}; ${failing.length > 0 ? `statements ${fate}, ${Math.round(rate)} rollbacks a second` : `statements that need more ${fate}`}`,
+      summary: `the shared lock table is ${failing.length > 0 ? 'full' : `${formatRatio(Math.min(1, ratioOf(table)), 0)} full`}: ${describeMost(table, holder, keeper)}; ${failing.length > 0 ? `statements ${fate}, ${Math.round(rate)} rollbacks/s` : `statements that need more ${fate}`}`,
       evidence: {
         locks: table.used,
         capacity: table.capacity,
@@ -58,9 +58,9 @@ export function examineLockTable(context: Context): Finding[] {
       ],
       confidence: failing.length > 0 ? 'likely' : 'certain',
       reasons: [
-        `${formatCount(table.used)} objects are locked; there is room for about ${formatCount(table.capacity)}: max_locks_per_transaction for each process and prepared transaction, for all of them together.`,
+        `${formatCount(table.used)} objects are locked; there is room for about ${formatCount(table.capacity)}: max_locks_per_transaction times the number of possible processes and prepared transactions, shared by all of them.`,
         'A transaction keeps each lock to its end, one for every table, partition and index that it reads; a session keeps those of pg_advisory_lock.',
-        'The message "out of shared memory" (53200) is of this table, not of the memory of the machine.',
+        'The message "out of shared memory" (53200) is about this table, not about the memory of the machine.',
       ],
       acts,
     },
@@ -129,7 +129,7 @@ function releaseActs(holder: Backend, {most}: LockTable, {snapshot}: Context): A
       recipe: isEnded ? 'terminate-sessions' : 'cancel-statements',
       params: {pid: String(holder.pid)},
       title: isEnded ? `end the session of ${who}` : `cancel the statement of ${who}`,
-      frees: 'its locks, at once',
+      frees: 'its locks, immediately',
       costs: 'its transaction is rolled back',
     },
   ];
@@ -139,7 +139,7 @@ function settingActs({capacity}: LockTable): Act[] {
   return [
     advice('let it read fewer tables in one transaction: commit after each, or name the partition key', {
       frees: null,
-      costs: 'a change of the application',
+      costs: 'an application change',
     }),
     advice(`raise max_locks_per_transaction, for more than ${counted(capacity, 'lock')}`, {
       frees: null,

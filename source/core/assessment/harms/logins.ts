@@ -32,7 +32,7 @@ function isRefused({valid_until}: RefusedRole, sessions: readonly Backend[], now
 function findingOf({name, valid_until}: RefusedRole, sessions: readonly Backend[]): Finding {
   const has = `its ${counted(sessions.length, 'session')} began before`;
   const until = valid_until === null ? '' : `${valid_until.slice(0, 16)}Z`;
-  const left = `${counted(sessions.length, 'session')} of ${name} ${sessions.length === 1 ? 'is' : 'are'} left; each that ends cannot be opened again: restart nothing before this is mended.`;
+  const left = `${counted(sessions.length, 'session')} of ${name} ${sessions.length === 1 ? 'is' : 'are'} left; a session that ends cannot be replaced: do not restart anything before this is fixed.`;
   return {
     recipe: 'refused-logins',
     severity: 'critical',
@@ -59,7 +59,7 @@ function findingOf({name, valid_until}: RefusedRole, sessions: readonly Backend[
           ? loginAdvice(name)
           : `set a new password, or ALTER ROLE ${quoteIdentifier(name)} VALID UNTIL 'infinity'`,
         {
-          frees: `new connections of ${name}, at once`,
+          frees: `new connections of ${name}, immediately`,
           costs: 'who set it may have meant to retire the role: ask first',
         },
       ),
@@ -167,7 +167,9 @@ function refusalOf(role: string, error: RecentError, {snapshot}: Context): Findi
         ? `No session of ${role} is left.`
         : `${counted(sessions.length, 'session')} of ${role} ${sessions.length === 1 ? 'is' : 'are'} open${isOpen ? ', some of them begun since: other clients of it get in' : ', all begun before'}.`,
     ],
-    acts: [advice(adviceFor(role, error), {frees: `new connections of ${role}, at once`, costs: 'nothing'})],
+    acts: [
+      advice(adviceFor(role, error), {frees: `new connections of ${role}, immediately`, costs: 'nothing'}),
+    ],
   };
 }
 

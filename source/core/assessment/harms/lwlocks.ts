@@ -15,7 +15,7 @@ import {advice} from './waiting-finding.ts';
 
 /**
  * Harm: many sessions wait for the same lightweight lock, which guards what they share inside the server. No session holds it
- * for more than a moment: ending one frees no one. The one that writes WAL for the others waits for the disk: it counts as one of them.
+ * for more than a moment: ending one unblocks no other. The one that writes WAL for the others waits for the disk: it counts as one of them.
  */
 export function examineLwlocks(context: Context): Finding[] {
   const last = context.samples.at(-1);
@@ -106,9 +106,9 @@ function findingOf(
     ],
     confidence: 'likely',
     reasons: [
-      'A lightweight lock is held for a moment by one session after the other: ending a session frees no one.',
+      'A lightweight lock is held for a moment by one session after the other: ending a session unblocks no other.',
     ],
-    acts: [advice(meaning.advice, 'A change of the application or of the configuration.')],
+    acts: [advice(meaning.advice, 'An application or configuration change.')],
   };
 }
 
@@ -172,7 +172,7 @@ const meanings: readonly [RegExp, Meaning][] = [
     {
       why: 'many transactions lock the same rows in share mode',
       advice:
-        'have fewer transactions refer to the same parent row at once (foreign keys lock it), and shorten them',
+        'have fewer transactions refer to the same parent row concurrently (foreign keys lock it), and shorten them',
     },
   ],
   [
@@ -187,7 +187,7 @@ const meanings: readonly [RegExp, Meaning][] = [
     /^(?:ProcArray|XidGen|XactSLRU|XactBuffer|CommitTs\w*)$/,
     {
       why: 'very many transactions begin and end',
-      advice: 'have fewer sessions at work at once: a pooler in transaction mode',
+      advice: 'have fewer concurrent sessions at work: a pooler in transaction mode',
     },
   ],
   [
@@ -205,7 +205,7 @@ function meaningOf(name: string): Meaning {
   return (
     meanings.find(([pattern]) => pattern.test(name))?.[1] ?? {
       why: 'they share it inside the server',
-      advice: 'have fewer sessions run this at once; the manual lists what the lock guards',
+      advice: 'have fewer sessions run this concurrently; the manual lists what the lock guards',
     }
   );
 }

@@ -159,14 +159,14 @@ function harmlessText({snapshot: {budget}}: Context, {sessions: group}: Leak): s
   const held = Math.max(0, ...group.map(({xmin_age}) => xmin_age ?? 0));
   const vacuum = held > 0 ? `holds back vacuum by ${held} transactions` : 'holds back no vacuum';
   const slots = budget.used_ratio < used_ratio.warning ? ', slots are free' : '';
-  return `blocks nobody, ${vacuum}${slots}`;
+  return `blocks no session, ${vacuum}${slots}`;
 }
 
 export function endLeaksAct({sessions, older_than_ms}: Leak): Act {
   return endAct(sessions, {
     older_than_ms,
     title: `end ${counted(sessions.length, 'leaked session')} of ${poolName(sessions[0])}`,
-    costs: 'their open transactions are rolled back; the application leaks again until its code is mended',
+    costs: 'their open transactions are rolled back; the application leaks again until its code is fixed',
   });
 }
 

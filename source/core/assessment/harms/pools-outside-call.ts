@@ -74,12 +74,12 @@ function harmOf(
         : [
             `${after.text} takes ${formatMs(after.mean_ms)} on average: it is not the database that takes long.`,
           ]),
-      `A session that holds a transaction for ${seconds} serves no other request: ${counted(last.sessions, 'session')} ${last.sessions === 1 ? 'serves' : 'serve'} at most ${(last.sessions / (average_ms / 1000)).toFixed(1)} transactions a second. Other requests wait in the application's pool (P2024)${last.reported?.waiting ? '' : ', which the server cannot see'}.`,
+      `A session that holds a transaction for ${seconds} serves no other request: ${counted(last.sessions, 'session')} ${last.sessions === 1 ? 'serves' : 'serve'} at most ${(last.sessions / (average_ms / 1000)).toFixed(1)} transactions/s. Other requests wait in the application's pool (P2024)${last.reported?.waiting ? '' : ', which the server cannot see'}.`,
     ],
     acts: [
       advice(
         `move the call out of the transaction${after === null ? '' : ` that begins with or follows ${after.text}`}: before it, or after its COMMIT`,
-        'a change of the application; what the call returns is written by a second transaction',
+        'an application change; what the call returns is written by a second transaction',
       ),
       advice(
         "give the application's transactions a time limit: $transaction(..., {timeout}), 5 s by default in Prisma",

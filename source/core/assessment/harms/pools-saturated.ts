@@ -134,7 +134,7 @@ function actsOf(
   );
   const release = advice(
     'release the connection between the statements of a request, or while it calls something else',
-    'a change of the application; what belongs together stays in one transaction',
+    'an application change; what belongs together stays in one transaction',
   );
   const spread = advice(
     'spread its requests over all instances: the others have free connections',

@@ -57,7 +57,7 @@ export function slowReaders(context: Context, history: PoolHistory): Finding | n
     acts: [
       advice(
         'read the result in pages or through a cursor (LIMIT, keyset; a cursor in Prisma), and do what is slow after the connection has been released',
-        'a change of the application',
+        'an application change',
       ),
       advice(
         'give exports a pool of their own',

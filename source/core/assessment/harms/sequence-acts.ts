@@ -26,7 +26,7 @@ export function actsOf({use, full, limits}: SequenceState): Act[] {
         recipe: 'widen-column',
         params,
         title: `widen sequence ${shortName({schema, name})}: ${table.column} is ${table.type} and holds more`,
-        frees: full === null ? null : 'INSERT works again at once',
+        frees: full === null ? null : 'INSERT works again immediately',
         costs: 'INSERT waits for milliseconds; nothing is rewritten',
       },
     ];
@@ -38,7 +38,7 @@ export function actsOf({use, full, limits}: SequenceState): Act[] {
         params,
         title: `widen ${limits[0]?.name ?? 'the column that refers to it'} to bigint`,
         frees: full === null ? null : 'INSERT works again once it has committed',
-        costs: 'writes its table anew under an exclusive lock; refused if that takes long',
+        costs: 'rewrites its table under an ACCESS EXCLUSIVE lock; refused if that takes long',
       },
     ];
   }
@@ -49,13 +49,13 @@ export function actsOf({use, full, limits}: SequenceState): Act[] {
     params,
     title: `widen ${shortName(table)}.${table.column} and the columns that refer to it to bigint`,
     frees: full === null ? null : 'INSERT works again once it has committed',
-    costs: `writes ${size} anew under an exclusive lock: reads and writes of the table wait for about ${formatAge(Math.max(1000, lock_ms))}`,
+    costs: `rewrites ${size} under an ACCESS EXCLUSIVE lock: reads and writes of the table wait for about ${formatAge(Math.max(1000, lock_ms))}`,
   };
   const stopgap: Act = {
     recipe: 'widen-column',
     params: {...params, method: 'negative'},
     title: `stopgap: let ${shortName({schema, name})} go on at its negative values`,
-    frees: full === null ? null : 'INSERT works again at once',
+    frees: full === null ? null : 'INSERT works again immediately',
     costs: 'ids become negative and no longer order by age; the column still has to be widened',
   };
   const staged: Act = {

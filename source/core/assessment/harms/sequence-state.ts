@@ -137,7 +137,7 @@ export function untilFullMs(state: SequenceState, context: Readings): number | n
 }
 
 /**
- * The facts are read once a minute. If rows were inserted since, at the end of the readings, the sequence has been mended
+ * The facts are read once a minute. If rows were inserted since, at the end of the readings, the sequence has been fixed
  * meanwhile; what fails with a column that refers to it is another statement.
  */
 export function isMended({use, full}: SequenceState, {samples, snapshot}: Readings): boolean {

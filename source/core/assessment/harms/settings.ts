@@ -160,7 +160,7 @@ export function readOnlyServerAct(source: string | null): Act {
   return advice(
     `ALTER SYSTEM RESET default_transaction_read_only (or remove it from ${source ?? 'the configuration file'}), then SELECT pg_reload_conf()`,
     {
-      frees: 'open sessions write again at once',
+      frees: 'open sessions write again immediately',
       costs:
         'first find out why it was set: a full disk, a switchover, a managed service that protects itself',
     },

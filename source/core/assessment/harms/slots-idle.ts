@@ -116,7 +116,7 @@ function tunePool({sessions, needed}: IdlePool) {
     {instances, connection_limit},
     {
       title: `give the pools of ${poolName(first)} ${counted(connection_limit, 'connection')} each, for ${counted(instances, 'client')}`,
-      costs: 'applies when the application restarts; more requests at once than that wait in its pool',
+      costs: 'applies when the application restarts; more concurrent requests than that wait in its pool',
     },
   );
 }

@@ -52,7 +52,7 @@ function serverAct(named: Space['holders'][number] | undefined): Act {
     {instances: addressesOf(named).length},
     {
       title: `size the pools of ${poolName(named[0])}, or put a pooler in front`,
-      costs: 'applies when the application restarts; more requests at once wait in its pool',
+      costs: 'applies when the application restarts; more concurrent requests wait in its pool',
     },
   );
 }
@@ -85,7 +85,7 @@ function raiseAct(kind: Space['kind'], name: string): Act {
       recipe: 'tune-connection-limit',
       params: {role: writeText(name), apply: 'role'},
       title: `set the CONNECTION LIMIT of role ${name} to what fits`,
-      frees: 'logins succeed at once',
+      frees: 'logins succeed immediately',
       costs: 'takes from the slots of the others; undo sets the old limit again',
     };
   return advice(
@@ -105,7 +105,7 @@ function tuneIdle([largest]: Space['holders'], limit: number): Act[] {
       {instances, connection_limit},
       {
         title: `give the pools of ${poolName(first)} ${counted(connection_limit, 'connection')} each, for ${counted(instances, 'client')}`,
-        costs: 'applies when the application restarts; more requests at once wait in its pool',
+        costs: 'applies when the application restarts; more concurrent requests wait in its pool',
       },
     ),
   ];

@@ -43,7 +43,7 @@ const leastReadings = 4;
 const shortLivedMs = 10_000;
 
 export function waveText({holder: [first], per_second}: Wave): string {
-  return `${poolName(first)} opens at least ${Math.floor(per_second)} connections a second and closes them: it has no pool`;
+  return `${poolName(first)} opens at least ${Math.floor(per_second)} connections/s and closes them: it has no pool`;
 }
 
 /** Applications without a pool. */
@@ -60,8 +60,8 @@ export function waves(context: Context, {holders}: Space): Cause[] {
       explains: [],
       confidence: 'likely',
       reasons: [
-        `Seen: ${per_second.toFixed(1)} new sessions a second that were still open at the next reading; those that end sooner are not seen.`,
-        'Each costs the server a process and a login. Ending them would not help: the next ones follow at once.',
+        `Seen: ${per_second.toFixed(1)} new sessions/s that were still open at the next reading; those that end sooner are not seen.`,
+        'Each costs the server a process and a login. Ending them would not help: the next ones follow immediately.',
       ],
       evidence: {
         application_name: first.application_name,
@@ -73,7 +73,7 @@ export function waves(context: Context, {holders}: Space): Cause[] {
       acts: [
         advice(
           `let ${poolName(first)} keep its connections: one pool (one PrismaClient) per process, not one per request`,
-          'a change of the application',
+          'an application change',
         ),
         tuneAct(
           first.usename ?? '',

@@ -204,7 +204,7 @@ function symptom(space: Space, peak: number, full_in_ms: number | null, {snapsho
   return `${most} of ${limit} slots are in use (${formatRatio(peak / limit, 0)})${soon}`;
 }
 
-/** Applications without a pool, while slots are free: each login costs, but it hurts nobody. */
+/** Applications without a pool, while slots are free: each login costs, but no session is harmed. */
 function churn(context: Context): Finding[] {
   const {samples, snapshot} = context;
   if (!samples.some(({pools}) => pools.some(({begun}) => begun >= thresholds.connects_per_second.warning)))

@@ -49,8 +49,8 @@ export function coldCache(history: StatementHistory, {target, at}: Snapshot): Co
   return {
     isPlan,
     text: isCold
-      ? `it reads ${size(read)} a call from outside shared buffers, much more than before; ${why}`
-      : `${why}: ${formatCount(Math.round(read + hit))} a call, ${formatCount(Math.round(readBefore + hitBefore))} before`,
+      ? `it reads ${size(read)} per call from outside shared buffers, much more than before; ${why}`
+      : `${why}: ${formatCount(Math.round(read + hit))} per call, ${formatCount(Math.round(readBefore + hitBefore))} before`,
     reason: `A call touches ${formatCount(Math.round(read + hit))} blocks.`,
     advice: isRestarted
       ? 'wait, or warm the tables that it reads (pg_prewarm)'

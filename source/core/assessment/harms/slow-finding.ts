@@ -42,10 +42,10 @@ export function explained({history: {statement}}: Slow): string[] {
   return [`statement:${statement.queryid}`];
 }
 
-/** `SELECT of listings by web_app: 1.2s a call, 94% of the load, in 8 sessions at once`. */
+/** `SELECT of listings by web_app: 1.2s per call, 94% of the load, in 8 concurrent sessions`. */
 export function describe({history, share}: Slow): string {
   const {mean_ms, active} = history;
-  return `${nameStatement(history)}: ${formatMs(mean_ms)} a call, ${formatRatio(share, 0)} of the load, ${active.toFixed(1)} sessions at once`;
+  return `${nameStatement(history)}: ${formatMs(mean_ms)} per call, ${formatRatio(share, 0)} of the load, ${active.toFixed(1)} concurrent sessions`;
 }
 
 /** `a SELECT of listings by web_app`. */
@@ -59,7 +59,7 @@ export function nameStatement({statement}: StatementHistory): string {
 export function before({history}: Slow): string[] {
   const mean_ms = meanBefore(history);
   if (mean_ms === null) return ['The statement is new: it has no earlier calls.'];
-  return [`Before the assessed time it took ${formatMs(mean_ms)} a call, on average since the last reset.`];
+  return [`Before the assessed time it took ${formatMs(mean_ms)} per call, on average since the last reset.`];
 }
 
 export function planAdvice({history: {statement}}: Slow): Act[] {

@@ -24,13 +24,13 @@ export function deadRows(slow: Slow, context: Context): Finding | null {
     ...base(slow, context),
     recipe: 'analyze-stale-tables',
     params: {tables: nameOf(worst)},
-    summary: `${describe(slow)}: it passes over ${formatCount(worst.dead_rows)} dead rows of ${worst.name}, which has ${counted(worst.live_rows, 'live row')}: ${why}`,
+    summary: `${describe(slow)}: it scans through ${formatCount(worst.dead_rows)} dead rows of ${worst.name}, which has ${counted(worst.live_rows, 'live row')}: ${why}`,
     cause: 'dead-rows',
     explains: [...explained(slow), 'vacuum', 'statistics'],
     confidence: 'likely',
     reasons: [
       vacuumedText(worst),
-      'Each read of the table and of its indexes passes over the dead rows.',
+      'Each read of the table and of its indexes scans through the dead rows.',
       ...before(slow),
     ],
     acts: vacuumActs(worst),
@@ -61,7 +61,7 @@ function vacuumActs(table: TableUpkeep): Act[] {
         ? `let autovacuum come sooner: ALTER TABLE ${quotedName(table)} SET (autovacuum_vacuum_scale_factor = 0.01)`
         : `let autovacuum work again: ALTER TABLE ${quotedName(table)} RESET (autovacuum_enabled)`,
       frees: null,
-      costs: 'a ShareUpdateExclusive lock for a moment',
+      costs: 'a SHARE UPDATE EXCLUSIVE lock for a moment',
     },
   ];
 }
@@ -114,7 +114,7 @@ export function slowTrigger(slow: Slow, context: Context): Finding | null {
   return {
     ...base(slow, context),
     recipe: 'slow-trigger',
-    summary: `${describe(slow)}: for each row it runs ${describeTriggers(triggers)}; ${formatCount(blocks)} blocks a call`,
+    summary: `${describe(slow)}: for each row it runs ${describeTriggers(triggers)}; ${formatCount(blocks)} blocks per call`,
     cause: 'slow-trigger',
     explains: explained(slow),
     confidence: 'likely',
@@ -135,8 +135,8 @@ export function slowTrigger(slow: Slow, context: Context): Finding | null {
         recipe: null,
         params: {},
         title: `if the last deploy brought it and it can be missed: ALTER TABLE ${quotedName({...newest, name: newest.table})} DISABLE TRIGGER ${quoteIdentifier(newest.name)}`,
-        frees: 'the statement, at once',
-        costs: 'a ShareRowExclusive lock for a moment; what it would have written meanwhile is missing',
+        frees: 'the statement, immediately',
+        costs: 'a SHARE ROW EXCLUSIVE lock for a moment; what it would have written meanwhile is missing',
       },
     ],
   };

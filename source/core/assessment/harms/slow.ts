@@ -155,7 +155,7 @@ function spills(slow: Slow, context: Context): Finding | null {
   return {
     ...base(slow, context),
     ...(acts[0]?.recipe && {recipe: acts[0].recipe, params: acts[0].params}),
-    summary: `${describe(slow)}: it sorts or hashes on disk, ${formatCount(Math.round(perCall * blockKb))} kB of temporary files a call${override === null ? '' : `; work_mem = ${override.value} is set for ${describeWhere(override)}`}`,
+    summary: `${describe(slow)}: it sorts or hashes on disk, ${formatCount(Math.round(perCall * blockKb))} kB of temporary files per call${override === null ? '' : `; work_mem = ${override.value} is set for ${describeWhere(override)}`}`,
     cause: 'temp-spills',
     explains: explained(slow),
     confidence: 'likely',
@@ -170,7 +170,7 @@ function spillsBelow(histories: readonly StatementHistory[]): Finding[] {
   const [most] = [...histories].sort((a, b) => blocksOf(b) - blocksOf(a));
   if (most === undefined || blocksOf(most) < leastTempBlocks) return [];
   const {queryid, query, usename} = most.statement;
-  const rate = `${formatBytes(blocksOf(most) * blockKb * 1024)} a second`;
+  const rate = `${formatBytes(blocksOf(most) * blockKb * 1024)}/s`;
   return [
     {
       recipe: 'temp-spills',
@@ -221,7 +221,7 @@ const workMemAdvice: Act = {
   costs: 'each sort or hash of each session may take as much memory',
 };
 
-/** 8 MB a second, or a call. */
+/** 8 MB/s, or per call. */
 const leastTempBlocks = 1000;
 const blockKb = 8;
 
@@ -252,10 +252,10 @@ function readsFromDisk(slow: Slow, context: Context): Finding | null {
   if (load === null || !(isSlower(history) || (cores !== null && load.sessions > cores))) return null;
   const {share, event, blocks_per_call} = load;
   const mean_before = meanBefore(history);
-  const earlier = mean_before === null ? '; it is new' : `; ${formatMs(mean_before)} a call before`;
+  const earlier = mean_before === null ? '; it is new' : `; ${formatMs(mean_before)} per call before`;
   return {
     ...base(slow, context),
-    summary: `${formatRatio(share, 0)} of the load waits for ${event}, caused by ${nameStatement(history)}, which reads ${formatCount(blocks_per_call)} blocks a call: ${formatMs(history.mean_ms)}, ${history.active.toFixed(1)} sessions at once${earlier}`,
+    summary: `${formatRatio(share, 0)} of the load waits for ${event}, caused by ${nameStatement(history)}, which reads ${formatCount(blocks_per_call)} blocks per call: ${formatMs(history.mean_ms)}, ${history.active.toFixed(1)} concurrent sessions${earlier}`,
     cause: 'disk-reads',
     explains: explained(slow),
     confidence: 'likely',
@@ -274,7 +274,7 @@ function slower(slow: Slow, context: Context): Finding | null {
   if (!isSlower(slow.history)) return null;
   return {
     ...base(slow, context),
-    summary: `${describe(slow)}${mean_before === null ? '; it is new' : `; ${formatMs(mean_before)} a call before`}`,
+    summary: `${describe(slow)}${mean_before === null ? '; it is new' : `; ${formatMs(mean_before)} per call before`}`,
     cause: 'slow-statement',
     explains: explained(slow),
     confidence: 'possible',

@@ -21,7 +21,7 @@ const suggestedLockTimeout = '2s';
 
 /**
  * A lock request is queued behind those before it, even if it is compatible with the locks that are held: a schema change that
- * waits for a report makes everyone else wait for the schema change (ProcSleep in proc.c).
+ * waits for a report makes every later request wait for the schema change (ProcSleep in proc.c).
  */
 export const explainDdlQueue: Explain = (jam, context) => {
   const heads = headsOf(jam);
@@ -158,7 +158,7 @@ function cancelHeads(
         recipe: 'release-blockers',
         params: {pid: pids.join(',')},
         title: `cancel ${what}`,
-        frees: frees === null ? null : `${frees}, at once`,
+        frees: frees === null ? null : `${frees}, immediately`,
         costs,
       }
     : {recipe: null, params: {}, title: `cancel ${what}: ${forbidden.reason}`, frees, costs};

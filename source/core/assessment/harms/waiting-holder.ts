@@ -241,7 +241,7 @@ function deadlock(object: string, {waits}: Jam): Explanation {
     acts: [
       advice(
         'lock rows in one order (ORDER BY the key before FOR UPDATE, or sort a batch), and retry 40P01',
-        'A change of the application: the server rolls back one of them by itself.',
+        'An application change: the server rolls back one of them by itself.',
       ),
     ],
     confidence: 'likely',

@@ -12,7 +12,7 @@ import type {Wait} from './waiting-jams.ts';
 const minWaiting = 3;
 const averagedReadings = 5;
 
-/** Sessions that queue for one row or lock, each of which holds it for a moment: ending one of them frees no one. */
+/** Sessions that queue for one row or lock, each of which holds it for a moment: ending one of them unblocks no other. */
 export const explainHot: Explain = ({waits}, context) => {
   const queues = queuesFor(waits, context.samples);
   if (!isCrowd(queues) || !holderChanges(queues)) return null;
@@ -157,7 +157,7 @@ function rowOf(object: string, {condition, waiting}: WaitSample, seen: readonly 
 const rowActs: Act[] = [
   advice(
     'shorten the transaction: change this row last, right before COMMIT, with no other call in between',
-    'A change of the application. The queue becomes shorter by as much as the row is locked for less time.',
+    'An application change. The queue becomes shorter by as much as the row is locked for less time.',
   ),
   advice(
     'spread the row: one counter row per shard, summed when read; or insert events and add them up later',
@@ -181,7 +181,7 @@ function turnsOf({longest_ms, held_ms, roots}: WaitSample, what: string): string
     roots.length > 0 && held_ms !== null && held_ms < longest_ms
       ? `A session has waited ${formatMs(longest_ms)}, but the transaction that holds the ${what} now began ${formatMs(held_ms)} ago`
       : `The sessions that hold the ${what} are others from reading to reading`;
-  return `${seen}: they take turns. Ending a session frees no one.`;
+  return `${seen}: they take turns. Ending a session unblocks no other.`;
 }
 
 function lockAct(object: string): Act {
@@ -197,14 +197,14 @@ function lockAct(object: string): Act {
     );
   return advice(
     `hold ${object} for less time, or take it less often`,
-    'A change of the application: each session gets the lock in turn, so ending one of them frees no one.',
+    'An application change: each session gets the lock in turn, so ending one of them unblocks no other.',
   );
 }
 
 /** Its time is taken before it commits, and waits (exec_simple_query in postgres.c). */
 const commit = /^\s*(?:commit|end)\b/i;
 
-/** `; 915ms a call, nearly all of it waiting`, of the statement that most run; '' if it is not known. */
+/** `; 915ms per call, nearly all of it waiting`, of the statement that most run; '' if it is not known. */
 function timing(queryid: string | null, {snapshot, samples}: Pick<Context, 'snapshot' | 'samples'>): string {
   if (queryid === null) return '';
   const counted = samples
@@ -217,5 +217,5 @@ function timing(queryid: string | null, {snapshot, samples}: Pick<Context, 'snap
   if (running.some(({query}) => commit.test(query ?? ''))) return '';
   const waiting = running.filter(({wait_event_type}) => wait_event_type === 'Lock').length;
   const isNearlyAll = waiting > 0 && waiting * 10 >= running.length * 9;
-  return `; ${formatMs(total_ms / calls)} a call${isNearlyAll ? ', nearly all of it waiting' : ''}`;
+  return `; ${formatMs(total_ms / calls)} per call${isNearlyAll ? ', nearly all of it waiting' : ''}`;
 }

@@ -58,7 +58,7 @@ export function findJams(context: Context): Jam[] {
 
 /**
  * A background process that waits: a parallel worker is its leader's session, an apply worker holds up replication. Autovacuum
- * that waits hurts nobody, and gives way.
+ * that waits harms no session, and gives way.
  */
 function waitingWorker(
   pid: number,

@@ -159,11 +159,11 @@ function standbyMissing(state: WriteState, context: Context): Finding[] {
       ],
       acts: [
         advice('start the standby again, or correct its application_name', {
-          frees: 'every commit that waits, at once',
+          frees: 'every commit that waits, immediately',
           costs: 'nothing: durability stays as intended',
         }),
         advice("ALTER SYSTEM SET synchronous_standby_names = '', then SELECT pg_reload_conf()", {
-          frees: 'every commit that waits, at once',
+          frees: 'every commit that waits, immediately',
           costs: 'until it is set again, what this server commits is lost if this server is lost',
         }),
       ],
@@ -214,7 +214,7 @@ function archiving({archive}: WriteState, {snapshot}: Context): Finding[] {
       confidence: 'certain',
       reasons: ['A segment that is not archived is not recycled; a server whose disk is full stops.'],
       acts: [
-        advice("read archive_command's error in the server log and mend it", {
+        advice("read archive_command's error in the server log and fix it", {
           frees: 'the WAL that is kept, once it is archived',
           costs: 'nothing',
         }),

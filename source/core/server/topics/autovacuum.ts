@@ -87,7 +87,7 @@ function overdueRow(table: DueTable, state: AutovacuumState, snapshot: Snapshot)
         ? 'every worker is busy'
         : state.workers === null
           ? `why is ${unknownTo(snapshot)}`
-          : 'no worker was seen on it: a lock on the table makes autovacuum pass over it, or it fails at once';
+          : 'no worker was seen on it: a lock on the table makes autovacuum skip it, or it fails immediately';
   return {
     id: `table:${schema}.${name}`,
     verdict: isRunning ? 'ok' : 'warning',
@@ -111,7 +111,7 @@ function overdueRow(table: DueTable, state: AutovacuumState, snapshot: Snapshot)
         heading: 'what can be done',
         text: [
           'The server log has why an autovacuum was cancelled or failed ("canceling autovacuum task", or an error with "automatic vacuum of table" as its context).',
-          `VACUUM ${schema}.${name}; waits for the lock instead of passing over the table.`,
+          `VACUUM ${schema}.${name}; waits for the lock instead of skipping the table.`,
         ],
       },
       ...pageOf(state, snapshot),

@@ -19,7 +19,7 @@ describe('examineFailing', () => {
       recipe: 'widen-column',
       severity: 'critical',
       summary:
-        "readings.id (integer) cannot take its sequence's next value 2147483648; ingest/shop_app: 79 rollbacks a second, 99% of shop's transactions; alerts.reading_id refers to it",
+        "readings.id (integer) cannot take its sequence's next value 2147483648; ingest/shop_app: 79 rollbacks/s, 99% of shop's transactions; alerts.reading_id refers to it",
       params: {table: 'public.readings', column: 'id'},
       harm: {kind: 'failing', sessions: 2, share: 1, since: null},
       acts: [{recipe: 'widen-column'}, {recipe: 'widen-column', params: {method: 'negative'}}],
@@ -38,7 +38,7 @@ describe('examineFailing', () => {
       'a timeout of a moment',
       {name: 'statement_timeout', value: '30'},
       'short-timeout',
-      "statements of ingest/shop_app are cancelled (57014): statement_timeout = 30 is set for role shop_app; 79 rollbacks a second, 99% of shop's transactions",
+      "statements of ingest/shop_app are cancelled (57014): statement_timeout = 30 is set for role shop_app; 79 rollbacks/s, 99% of shop's transactions",
     ],
     ['a timeout of minutes', {name: 'statement_timeout', value: '5min'}, 'failing-statement', ''],
     ['no timeout', {name: 'lock_timeout', value: '0'}, 'failing-statement', ''],
@@ -125,7 +125,7 @@ describe('examineFailing', () => {
       recipe: 'reset-role-setting',
       severity: 'critical',
       summary: expect.stringMatching(
-        /^sessions of ingest\/shop_app that began after 12:00Z are read-only: set for role shop_app in database shop; 2 of 3 clients; 79 rollbacks a second/,
+        /^sessions of ingest\/shop_app that began after 12:00Z are read-only: set for role shop_app in database shop; 2 of 3 clients; 79 rollbacks\/s/,
       ),
       params: {
         role: 'shop_app',

@@ -29,7 +29,7 @@ describe('examineLockTable', () => {
         recipe: 'terminate-sessions',
         params: {pid: '7'},
         summary:
-          'the table of locks is full: rollup/etl has 612 of its 640 locks, in one transaction (7m00s); statements may fail (53200), 30 rollbacks a second',
+          'the shared lock table is full: rollup/etl has 612 of its 640 locks, in one transaction (7m00s); statements may fail (53200), 30 rollbacks/s',
         explains: ['database:shop/rollbacks', 'backend:7', 'application:rollup/role:etl'],
       },
     ]);
@@ -50,7 +50,7 @@ describe('examineLockTable', () => {
       database: {xact_commit: 10 * index, xact_rollback: 30 * index},
     });
     const [finding] = examineLockTable(contextOf(10, asked, {lock_table: full, server_log}));
-    expect(finding?.summary).toMatch(/; statements fail \(53200\), 10 rollbacks a second$/);
+    expect(finding?.summary).toMatch(/; statements fail \(53200\), 10 rollbacks\/s$/);
   });
 
   it('warns before it is full, and cancels a statement that runs', () => {
@@ -62,7 +62,7 @@ describe('examineLockTable', () => {
         severity: 'warning',
         recipe: 'cancel-statements',
         summary: expect.stringMatching(
-          /^the table of locks is 84% full: .*; statements that need more will fail \(53200\) when it is full$/,
+          /^the shared lock table is 84% full: .*; statements that need more will fail \(53200\) when it is full$/,
         ),
         harm: {kind: 'soon'},
       },
@@ -98,7 +98,7 @@ describe('examineLockTable', () => {
     expect(find(612)).toEqual([]);
     const [finding] = find(100);
     expect(finding).toMatchObject({recipe: 'lock-table-full', evidence: {locks: 540, most_locks: null}});
-    expect(finding?.summary).toMatch(/^the table of locks is 84% full: at least 540 locks; /);
+    expect(finding?.summary).toMatch(/^the shared lock table is 84% full: at least 540 locks; /);
   });
 
   it('finds nothing where there is room, nor where it is not known', () => {

@@ -43,7 +43,7 @@ describe('with the server log', () => {
         recipe: 'failing-statement',
         subject: 'application:ingest/role:shop_app',
         summary:
-          'ingest/shop_app: 79 rollbacks a second, 99% of shop\'s transactions; 23505 duplicate key value violates unique constraint "users_email_key", 31 times within 2 min in the server log',
+          'ingest/shop_app: 79 rollbacks/s, 99% of shop\'s transactions; 23505 duplicate key value violates unique constraint "users_email_key", 31 times within 2 min in the server log',
         evidence: {sqlstate: '23505', statement: 'INSERT INTO users VALUES ($1)'},
       },
     ]);

@@ -20,7 +20,7 @@ const examine = (
   waits = [] as Parameters<typeof reading>[1],
 ) => examineLongStatements(contextOf(reading(sessions, waits), facts));
 
-it('names a statement that runs for long and hurts nobody, without harm and without an act', () => {
+it('names a statement that runs for long and harms no session, without harm and without an act', () => {
   const [finding, ...others] = examine({1: running(720), 2: running(10, {application_name: 'web'})});
   expect(others).toEqual([]);
   expect(finding).toMatchObject({

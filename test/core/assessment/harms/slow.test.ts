@@ -22,7 +22,7 @@ describe('a statement that takes the server', () => {
         recipe: 'analyze-stale-tables',
         params: {tables: 'public.listings'},
         summary:
-          'a SELECT of listings by shop_app: 600ms a call, 100% of the load, 4.8 sessions at once: statistics of listings are stale, 300k rows have changed since, autovacuum is off for it',
+          'a SELECT of listings by shop_app: 600ms per call, 100% of the load, 4.8 concurrent sessions: statistics of listings are stale, 300k rows have changed since, autovacuum is off for it',
         explains: ['statement:1', 'statistics'],
       },
     ]);
@@ -54,7 +54,7 @@ describe('a statement that takes the server', () => {
       'a plan that touches more',
       {hit_before: 4, started_at: null},
       'plan-changed',
-      /: it reads 7\.8M a call from outside shared buffers, much more than before; its plan touches more blocks than before$/,
+      /: it reads 7\.8M per call from outside shared buffers, much more than before; its plan touches more blocks than before$/,
     ],
     [
       'a restart',
@@ -106,7 +106,7 @@ describe('a statement that takes the server', () => {
             : {wait_event_type: null, wait_event: null}),
         }),
       );
-    /** 41,000 blocks a call, before and now. */
+    /** 41,000 blocks per call, before and now. */
     const read = (before_ms: number): Course => ({
       ...slow,
       before: 100,
@@ -115,7 +115,7 @@ describe('a statement that takes the server', () => {
       rates: {...noRates, calls_per_second: 8, shared_blks_read_per_second: 8 * 41_000},
       total_exec_time_ms: 100 * before_ms + 8 * 19 * 600,
     });
-    /** Its counters at the end; contextOf's are of 600 ms a call all along. */
+    /** Its counters at the end; contextOf's are of 600 ms per call all along. */
     const examine = (course: Course, backends: Backend[], cores?: number) => {
       const context = contextOf([slow], {backends});
       const {target} = context.snapshot;
@@ -126,12 +126,12 @@ describe('a statement that takes the server', () => {
       });
     };
 
-    it('names its share, its cause and the blocks a call, where it is slower than before', () => {
+    it('names its share, its cause and the blocks per call, where it is slower than before', () => {
       expect(examine(read(20), reading(4))).toMatchObject([
         {
           cause: 'disk-reads',
           summary:
-            '67% of the load waits for IO:DataFileRead, caused by a SELECT of listings by shop_app, which reads 41k blocks a call: 600ms, 4.8 sessions at once; 20.0ms a call before',
+            '67% of the load waits for IO:DataFileRead, caused by a SELECT of listings by shop_app, which reads 41k blocks per call: 600ms, 4.8 concurrent sessions; 20.0ms per call before',
           reasons: expect.arrayContaining([
             '67% of 6.0 busy sessions wait for IO:DataFileRead, 100% of them in this statement.',
           ]),
@@ -206,7 +206,7 @@ describe('a statement that takes the server', () => {
   });
 
   describe('and touches many blocks', () => {
-    /** 1000 blocks a call now, `before` in earlier calls; one row. */
+    /** 1000 blocks per call now, `before` in earlier calls; one row. */
     const examine = (query: string, facts: AssessmentFacts = {}, before = 0) => {
       const context = contextOf([{...slow, query}], {facts});
       const calls = 100 + 8 * 19;
@@ -242,7 +242,7 @@ describe('a statement that takes the server', () => {
       expect(finding).toMatchObject({
         cause: 'slow-trigger',
         summary: expect.stringMatching(
-          /: for each row it runs the trigger order Limit \(check_limit\); 1\.0k blocks a call$/,
+          /: for each row it runs the trigger order Limit \(check_limit\); 1\.0k blocks per call$/,
         ),
       });
       expect(finding?.acts?.at(-1)?.title).toMatch(

@@ -76,7 +76,7 @@ describe('a hot row', () => {
       {...before, statements: counters(10, 100)},
       {...before, statements: counters(20, 9250)},
     ]);
-    expect(finding?.summary).toMatch(/the holder changes; 915ms a call, nearly all of it waiting$/);
+    expect(finding?.summary).toMatch(/the holder changes; 915ms per call, nearly all of it waiting$/);
   });
 
   it.each<[string, Partial<Backend>, WaitOf[], string]>([
