@@ -232,7 +232,7 @@ const states: [
     io({wal: {bytes_per_second: 1, full_page_share: 0, buffers_full_per_second: 12}}),
     'I/O',
     'warning',
-    /^wal_buffers were full 12 times a second/,
+    /^wal_buffers were full 12 times per second/,
   ],
   ['one reading of lock waits', locks(null), 'locks', 'unknown', 'lock waits are known at the next reading'],
   [

@@ -48,7 +48,7 @@ GRANT ALL ON "Invoice", item TO billing_app, shop;`);
     cause: 'disk-reads',
     recipe: 'slow-statement',
     summary:
-      /^\d+% of the load waits for IO:\w+, caused by a SELECT of Invoice by billing_app, which reads \d[\d.]*k? blocks per call: [\d.]+m?s, \d\.\d sessions at once; [\d.]+ms per call before$/,
+      /^\d+% of the load waits for IO:\w+, caused by a SELECT of Invoice by billing_app, which reads \d[\d.]*k? blocks per call: [\d.]+m?s, \d\.\d concurrent sessions; [\d.]+ms per call before$/,
     within_seconds: 20,
   },
   innocents: ['shop', 'billing'],

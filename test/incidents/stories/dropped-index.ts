@@ -39,7 +39,7 @@ GRANT ALL ON listings TO web_app, analyst;`);
     cause: 'plan-changed',
     recipe: 'apply-indexes',
     summary:
-      /^a SELECT of listings by web_app: \d+(\.\d+)?ms per call, \d+% of the load, \d\.\d sessions at once: it reads \d+(\.\d)?M per call from outside shared buffers, much more than before; its plan touches more blocks than before$/,
+      /^a SELECT of listings by web_app: \d+(\.\d+)?ms per call, \d+% of the load, \d\.\d concurrent sessions: it reads \d+(\.\d)?M per call from outside shared buffers, much more than before; its plan touches more blocks than before$/,
     within_seconds: 20,
   },
   innocents: ['metabase', 'web'],

@@ -106,7 +106,7 @@ it('gives no figure far beyond what was seen, where no limit was', async () => {
   );
   expect(results.map(({instances}) => instances)).toEqual([10]);
   expect(note).toMatch(
-    /not simulated with 100 instances, .* no limit of the server was seen up to 2[01] queries/,
+    /not simulated with 100 instances, .* no limit of the server was seen up to 2[01] concurrent queries/,
   );
 });
 

@@ -160,7 +160,7 @@ function buffersRow({wal}: IoRates): TopicRow[] {
     {
       id: 'wal-buffers',
       verdict: 'warning',
-      text: `wal_buffers were full ${formatCount(wal.buffers_full_per_second)} times/s: sessions write WAL themselves to make room`,
+      text: `wal_buffers were full ${formatCount(wal.buffers_full_per_second)} times per second: sessions write WAL themselves to make room`,
       page: () => [walPart(wal)],
     },
   ];
@@ -223,7 +223,7 @@ function walPart(wal: NonNullable<IoRates['wal']>): Part {
         'whole pages',
         `${formatRatio(wal.full_page_share, 0)} of the records, written after a checkpoint (full_page_writes)`,
       ],
-      ['buffers full', `${formatCount(wal.buffers_full_per_second)} times/s`],
+      ['buffers full', `${formatCount(wal.buffers_full_per_second)} times per second`],
     ],
   };
 }

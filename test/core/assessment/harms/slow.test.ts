@@ -167,7 +167,7 @@ describe('a statement that takes the server', () => {
         cause: 'temp-spills',
         recipe: 'reset-role-setting',
         params: {role: 'shop_app', setting: 'work_mem'},
-        summary: expect.stringMatching(/a call; work_mem = 64kB is set for role shop_app$/),
+        summary: expect.stringMatching(/per call; work_mem = 64kB is set for role shop_app$/),
       },
     ]);
   });
@@ -182,7 +182,7 @@ describe('a statement that takes the server', () => {
     expect(finding).toMatchObject({
       cause: 'temp-spills',
       summary:
-        'a SELECT by shop_app writes and reads 47M a second of temporary files: it sorts or hashes more than work_mem holds',
+        'a SELECT by shop_app writes and reads 47M/s of temporary files: it sorts or hashes more than work_mem holds',
     });
     expect(finding?.harm).toBeUndefined();
     expect(examineSlow(contextOf([{...report, rates: {...noRates, temp_blks_per_second: 500}}]))).toEqual([]);
