@@ -207,14 +207,14 @@ export function scansForFew(slow: Slow, context: Context): Finding | null {
   };
 }
 
-/** `2.9k blocks a call for 20 rows`, of a statement that takes long and reads many for each; else null. */
+/** `2.9k blocks per call for 20 rows`, of a statement that takes long and reads many for each; else null. */
 export function scannedForFew(slow: Slow): string | null {
   const {calls, rows, mean_ms} = slow.history;
   const blocks = blocksPerCall(slow);
   if (blocks === null || mean_ms < thresholds.slowest_mean_exec_time_ms.warning) return null;
   const rowsPerCall = Math.max(1, rows / calls);
   if (blocks < leastScanned || blocks < rowsPerCall * scannedPerRow) return null;
-  return `${formatCount(blocks)} blocks a call for ${counted(Math.round(rowsPerCall), 'row')}`;
+  return `${formatCount(blocks)} blocks per call for ${counted(Math.round(rowsPerCall), 'row')}`;
 }
 
 const leastScanned = 500;

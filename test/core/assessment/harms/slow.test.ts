@@ -326,7 +326,7 @@ describe('a statement that takes the server', () => {
         expect(examine(list, facts([policy]))).toMatchObject({
           cause: 'row-security',
           summary: expect.stringMatching(
-            /: it reads 1\.0k blocks a call for 1 row: row-level security of event filters them by tenant_id \(policy tenant\), and no index begins with that$/,
+            /: it reads 1\.0k blocks per call for 1 row: row-level security of event filters them by tenant_id \(policy tenant\), and no index begins with that$/,
           ),
           acts: [
             {
