@@ -91,7 +91,7 @@ export type Sample = {
     is_in_recovery: boolean;
     stats_reset: string | null;
   };
-  /** Statements that change the schema and began since the sample before: `ALTER TABLE orders`. */
+  /** Statements that change the schema and began since the sample before, with the first those that run: `ALTER TABLE orders`. */
   schema_changes: {
     pid: number;
     at_ms: number;

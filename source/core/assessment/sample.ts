@@ -55,7 +55,8 @@ export function toSample(
       is_in_recovery: snapshot.target.is_in_recovery,
       stats_reset: snapshot.statements_info?.stats_reset ?? null,
     },
-    schema_changes: before.length === 0 ? [] : schemaChangesOf(backends, at_ms, sinceLast_ms),
+    // Those that run at the first reading are among them: they may be tried again.
+    schema_changes: schemaChangesOf(backends, at_ms, before.length === 0 ? Infinity : sinceLast_ms),
     statements_at: snapshot.statements_info?.at ?? null,
     statements: newCounters(snapshot, before),
   };

@@ -7,6 +7,7 @@ import {poolName} from '../context.ts';
 import {freedBy} from '../lock-graph.ts';
 import {advice, describeRoot, type Explain, freesOf, isLeak, releaseAct} from './waiting-finding.ts';
 import type {Jam, Root, Wait} from './waiting-jams.ts';
+import {explainRetries, retriesOn} from './waiting-retries.ts';
 
 /** Modes that readers or writers of a table wait for (manual, table 13.2). */
 const strongModes: readonly string[] = [
@@ -34,6 +35,8 @@ export const explainDdlQueue: Explain = (jam, context) => {
   const root = oldestRoot(jam);
   if (root === undefined) return null;
   const {backend} = head;
+  const retries = retriesOn(head.relation ?? statementName(backend.query), context.samples);
+  if (retries?.last.pid === head.pid) return explainRetries(retries, root, jam, context);
   // A hidden one has no type.
   const isSession = (backend.backend_type ?? 'client backend') === 'client backend';
   const statement =

@@ -17,6 +17,7 @@ import {
 import {explainHot, explainTurns, findTurns, holderChanges, type Queue, queuesFor} from './waiting-hot.ts';
 import {explainIdle} from './waiting-idle.ts';
 import {emptyJam, findJams, type Jam} from './waiting-jams.ts';
+import {betweenAttempts} from './waiting-retries.ts';
 
 const {lock_wait_ms, crowd_wait_ms, blocked_sessions} = thresholds;
 
@@ -46,7 +47,10 @@ export const examineWaiting: Examine = context => {
     const explanation = isOften([wait], [wait.pool], context) ? explainTurns(wait.object, context) : null;
     return explanation === null ? [] : toFinding(emptyJam(wait, context), context, explanation);
   });
-  return joinAlike([...findings, ...turns]);
+  const retries = betweenAttempts(context, jams).map(([jam, explanation]) =>
+    toFinding(jam, context, explanation),
+  );
+  return joinAlike([...findings, ...turns, ...retries]);
 };
 
 function explain(jam: Jam, context: Context) {
