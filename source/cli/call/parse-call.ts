@@ -10,7 +10,7 @@ export type ParsedCall =
   | {kind: 'version'};
 
 /**
- * Parses per call against the table of commands. Throws AbortError (exit 2) for an unknown command or flag, a missing or
+ * Parses a call against the table of commands. Throws AbortError (exit 2) for an unknown command or flag, a missing or
  * invalid value, or an unexpected argument. No message quotes an argument that could be a URL.
  */
 export function parseCall(argv: readonly string[], commands: readonly Command[]): ParsedCall {
@@ -39,7 +39,7 @@ export function parseCall(argv: readonly string[], commands: readonly Command[])
 type RawFlags = Map<string, (string | true)[]>;
 
 /**
- * Splits per call into arguments and the flags of any command. Throws if a value is missing, or given to a boolean:
+ * Splits a call into arguments and the flags of any command. Throws if a value is missing, or given to a boolean:
  * `--yes=false` must never mean yes.
  */
 function readTokens(

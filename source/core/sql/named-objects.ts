@@ -29,7 +29,7 @@ export function namedObjects(statement: Node): NamedObject[] {
 const impliedOperators = ['=', '<>', '<', '<=', '>', '>='];
 
 /**
- * Syntax of PostgreSQL 16 and 17 that an older server reads as per call of whichever function has this name: `json_scalar(x)`
+ * Syntax of PostgreSQL 16 and 17 that an older server reads as a call of whichever function has this name: `json_scalar(x)`
  * is a JsonScalarExpr to the parser and `public.json_scalar(x)` to PostgreSQL 15.
  */
 const formerCalls: Record<string, readonly string[]> = {

@@ -82,7 +82,7 @@ export function begin({text, values, connections, below}: Sent): () => void {
 }
 
 /**
- * Counts per call of Prisma unless a watched pool sees the client's statements. `send` sends them; Prisma may send those of
+ * Counts a call of Prisma unless a watched pool sees the client's statements. `send` sends them; Prisma may send those of
  * several calls as one.
  *
  * @param below the function whose caller is the application's code

@@ -60,7 +60,7 @@ function measureOne(setting: Setting, program: Program) {
 }
 
 /**
- * Counters of the program's own role. A refresh is per call of the statement that lists the sessions: of those
+ * Counters of the program's own role. A refresh is a call of the statement that lists the sessions: of those
  * that read pg_stat_activity, the one that returned most rows.
  */
 async function readStatements(stage: Stage, program: Program) {

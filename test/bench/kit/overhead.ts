@@ -2,7 +2,7 @@ import {performance} from 'node:perf_hooks';
 import process from 'node:process';
 import pg from 'pg';
 
-/** As applications load it: tsx adds per call to each function that a query creates. */
+/** As applications load it: tsx adds a call to each function that a query creates. */
 const built = new URL('../../../dist/kit.cjs', import.meta.url).href;
 const {instrumentPool, watchQueries, withTags}: typeof import('../../../source/kit/kit.ts') = await import(
   built

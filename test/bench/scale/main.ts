@@ -151,7 +151,7 @@ async function switchViews(
   return taken;
 }
 
-/** Counters of poolctl's role. A refresh is per call of the statement that lists the sessions. */
+/** Counters of poolctl's role. A refresh is a call of the statement that lists the sessions. */
 async function readServer({query}: SizedServer) {
   const [row] = await query<{
     exec_ms: number;

@@ -58,7 +58,7 @@ describe('a call', () => {
     [['help', 'snapshot'], 'snapshot'],
     [['--help'], 'console'],
     [['help'], 'console'],
-  ])('%j is per call for help', (words, command) => {
+  ])('%j is a call for help', (words, command) => {
     expect(parse(words)).toMatchObject({kind: 'help', command});
   });
 });

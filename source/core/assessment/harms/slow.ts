@@ -221,7 +221,7 @@ const workMemAdvice: Act = {
   costs: 'each sort or hash of each session may take as much memory',
 };
 
-/** 8 MB/s, or per call. */
+/** 8 MB per second, or per call. */
 const leastTempBlocks = 1000;
 const blockKb = 8;
 
