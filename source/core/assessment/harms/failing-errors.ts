@@ -29,14 +29,13 @@ import {resetActs, settingSubject} from './settings.ts';
 /** Errors whose kind the server's views do not show: its log does, if it can be read. */
 export function unknownErrors(failure: Failure): Finding[] {
   const {rollbacks, statements, aborted, context} = failure;
-  const {per_second, ratio, unasked_per_second} = rollbacks;
+  const {per_second, ratio, least_unasked_per_second: unasked} = rollbacks;
   const {rollbacks_per_second, rollback_ratio} = thresholds;
   if (ratio < rollback_ratio.warning) return [];
   const certain = statements.filter(({is_certain}) => is_certain);
   const abortedSeen = [...aborted.values()].reduce((sum, count) => sum + count, 0);
   const isAborted =
     abortedSeen >= Math.max(leastAborted, recentOf(context.samples).length * leastAbortedShare);
-  const unasked = unasked_per_second ?? 0;
   const isUnasked =
     unasked >= rollbacks_per_second.warning && (unasked / per_second) * ratio >= rollback_ratio.warning;
   if (!isAborted && certain.length === 0 && !isUnasked) return [];
@@ -59,7 +58,7 @@ export function serializationFailures(failure: Failure): Finding[] {
   const {rollbacks_per_second, rollback_ratio} = thresholds;
   const isFailing =
     rollbacks.ratio >= rollback_ratio.warning &&
-    (aborted.size > 0 || (rollbacks.unasked_per_second ?? 0) >= rollbacks_per_second.warning);
+    (aborted.size > 0 || rollbacks.least_unasked_per_second >= rollbacks_per_second.warning);
   // Where the log has what fails, it names it.
   const [logged] = loggedErrors(failure);
   if (!isFailing || (logged !== undefined && logged.sqlstate !== '40001')) return [];

@@ -59,10 +59,10 @@ function round(value: number): number {
 }
 
 export function signsOf({rollbacks, statements, aborted}: Failure): string[] {
-  const {unasked_per_second, per_second} = rollbacks;
+  const {unasked_per_second, least_unasked_per_second, per_second} = rollbacks;
   const abortedSeen = [...aborted.values()].reduce((sum, count) => sum + count, 0);
   return [
-    ...(unasked_per_second === null || unasked_per_second < thresholds.rollbacks_per_second.warning
+    ...(unasked_per_second === null || least_unasked_per_second < thresholds.rollbacks_per_second.warning
       ? []
       : [
           `${unasked_per_second.toFixed(1)} of ${per_second.toFixed(1)} rollbacks/s were not asked for by a ROLLBACK: their statements failed.`,

@@ -16,7 +16,7 @@ export function roleSettings(failure: Failure): Finding[] {
   const {context, rollbacks} = failure;
   const {snapshot, facts} = context;
   const overrides = facts.setting_overrides ?? [];
-  const unasked = rollbacks.unasked_per_second ?? 0;
+  const unasked = rollbacks.least_unasked_per_second;
   const isFailing =
     rollbacks.ratio >= thresholds.rollback_ratio.warning &&
     (unasked >= thresholds.rollbacks_per_second.warning || failure.aborted.size > 0);

@@ -16,6 +16,8 @@ export type Rollbacks = {
   since: string | null;
   /** Those that no ROLLBACK of an application asked for; null if it is not known. */
   unasked_per_second: number | null;
+  /** At least so many, whenever the server counted them; 0 if it is not known. */
+  least_unasked_per_second: number;
 };
 
 /** A statement that sessions began and that pg_stat_statements, which counts what completed, did not count. */
@@ -68,10 +70,18 @@ function rollbacksIn(datname: string, context: Context): Rollbacks | null {
     share: rises.filter(({isRise}) => isRise).length / rises.length,
     since: sinceOf(rises, first.at_ms),
     unasked_per_second: asked === null ? null : Math.max(0, per_second - asked),
+    least_unasked_per_second:
+      asked === null ? 0 : Math.max(0, per_second - asked * (1 + countedWithin_s / seconds)),
   };
 }
 
 type Counters = {at_ms: number; xact_commit: number; xact_rollback: number};
+
+/**
+ * Statements are counted as they end; rollbacks when their session reports, at most once a second, and before PostgreSQL 15 when the
+ * collector has written them. Those that were asked for just before the first reading may be counted after it.
+ */
+const countedWithin_s = 2;
 
 /** The readings at which the counters were read anew: before PostgreSQL 15 that is not each one. */
 function countersOf(datname: string, samples: readonly Sample[]): Counters[] {

@@ -245,6 +245,13 @@ describe('examineFailing', () => {
 
   it.each<[string, (index: number) => Reading]>([
     ['an ORM ends its reads with ROLLBACK', reads],
+    [
+      'a part of what an ORM asked for is counted after the first reading',
+      index => ({
+        ...reads(index),
+        database: {xact_rollback: index * 50 + (index > 0 ? 80 : 0), xact_commit: 1000 + index},
+      }),
+    ],
     ['nothing is rolled back', index => ({...failing(index), database: {xact_rollback: 7}})],
     [
       'few of many transactions fail',
