@@ -161,13 +161,6 @@ export function createPreparingClient(
   {is_pooled}: Pick<ReadOptions, 'is_pooled'>,
 ): PgClient {
   let isPrepared = !is_pooled;
-  /** By text, as an extension that moved to another schema changes the text of its queries. */
-  const names = new Map<string, string>();
-  const nameOf = (text: string) => {
-    const name = names.get(text) ?? `poolctl_${names.size}`;
-    names.set(text, name);
-    return name;
-  };
   return {
     async query<Row>(sent: PgQuery | string) {
       const unnamed = typeof sent === 'string' ? {text: sent} : sent;
@@ -185,6 +178,18 @@ export function createPreparingClient(
     },
     end: () => client.end(),
   };
+}
+
+/**
+ * Names of prepared statements by text, as an extension that moved to another schema changes the text of its queries. For all
+ * connections, as several readers with other queries may follow each other on one.
+ */
+const names = new Map<string, string>();
+
+function nameOf(text: string): string {
+  const name = names.get(text) ?? `poolctl_${names.size}`;
+  names.set(text, name);
+  return name;
 }
 
 /** Reads rows as arrays. */

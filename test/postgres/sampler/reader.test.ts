@@ -5,6 +5,7 @@ import {applicationNameSql} from '../../../source/core/pool/reported-pool.ts';
 import type {Snapshot} from '../../../source/model/snapshot.ts';
 import {type Connection, connect} from '../../../source/postgres/connect/connect.ts';
 import {createReader, emptyRequest, type Reader} from '../../../source/postgres/sampler/reader.ts';
+import {readOnce} from '../../../source/postgres/sampler/sampler.ts';
 import {startProxy} from '../../helpers/proxy.ts';
 import {describeEachMajor, startTestServer, type TestServer} from '../../helpers/server.ts';
 import {requestTo} from '../requests.ts';
@@ -351,6 +352,16 @@ describeEachMajor('reader', major => {
     const {backends, unavailable} = await reader.read({...emptyRequest, activity: true, databases: true});
     expect(backends.length).toBeGreaterThan(0);
     expect(unavailable.filter(({section}) => section !== 'statements')).toEqual([]);
+  });
+
+  it('goes on after another reader of the same connection, which has asked other things', async () => {
+    const connection = await watch(server.url());
+    connections.push(connection);
+    const reader = await openReader(connection);
+    await reader.read(everything);
+    expect((await readOnce(connection, {rates_over_ms: null})).unavailable).toEqual(
+      (await reader.read(everything)).unavailable,
+    );
   });
 
   it('lists an application that only calls itself poolctl', async () => {
