@@ -10,7 +10,7 @@ import type {Backend, Snapshot} from '../../model/snapshot.ts';
 import {statementKey} from '../activity/rates.ts';
 import {groupBy, mostOf} from '../group-by.ts';
 import {isReporting, queueOf} from '../pool/reported-pool.ts';
-import {isActive, isIdleInTransaction, isWaitingForLock} from '../sessions/session.ts';
+import {isActive, isIdleInTransaction, isUnseen, isWaitingForLock} from '../sessions/session.ts';
 import {statementName} from '../sql/statement-name.ts';
 import {busyInstances} from './busy-instances.ts';
 import {rootsOf} from './lock-graph.ts';
@@ -119,10 +119,11 @@ function poolsOf(backends: readonly Backend[], at_ms: number, sinceLast_ms: numb
     }
     if (backend_xid !== null && backend_start !== null && backend_start > (pool.newest_writer ?? ''))
       pool.newest_writer = backend_start;
-    const address = backend.client_addr ?? '';
-    const known = pool.addresses[address];
-    if (known === undefined) pool.clients++;
-    pool.addresses[address] = (known ?? 0) + 1;
+    // A hidden address is that of a client, and not the local socket's.
+    const address = isUnseen(backend) ? null : (backend.client_addr ?? '');
+    const known = address === null ? 0 : pool.addresses[address];
+    if (known === undefined || pool.clients === 0) pool.clients++;
+    if (address !== null) pool.addresses[address] = (known ?? 0) + 1;
   }
   return [...pools.values()].map(({pool, own}) => {
     const reporting = own.filter(isReporting);

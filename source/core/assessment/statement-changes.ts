@@ -158,7 +158,9 @@ function draftsOf(found: readonly Found[], snapshot: Snapshot, at_ms: number): D
   const byKey = new Map(snapshot.statements.map(each => [statementKey(each), each]));
   const events = [...new Set(found.map(({event}) => event))];
   return events.flatMap(event => {
-    const all = found.filter(each => each.event === event).sort((a, b) => b.weight - a.weight);
+    const all = found
+      .filter(each => each.event === event && !control.test(byKey.get(each.id)?.query ?? ''))
+      .sort((a, b) => b.weight - a.weight);
     const named = all.slice(0, mostNamed).flatMap(each => {
       const statement = byKey.get(each.id);
       return statement === undefined ? [] : [draftOf(statement, each)];
