@@ -1,16 +1,30 @@
+import {readFile} from 'node:fs/promises';
 import {afterAll, beforeAll, expect, it} from 'vitest';
+import {recipes} from '../../recipes/index.ts';
+import {loadRecipeData} from '../../source/cli/recipe-data.ts';
+import {readJournal} from '../../source/commands/console/execute.ts';
+import {scanForConsole} from '../../source/commands/console/scan.ts';
 import {printSnapshot, type snapshotDocument} from '../../source/commands/snapshot/command.ts';
+import type {Message} from '../../source/console/store.ts';
 import {statementKey} from '../../source/core/activity/rates.ts';
+import {loadDiagnosisData} from '../../source/core/recipe/diagnose.ts';
+import {serverRows} from '../../source/core/server/topics/index.ts';
 import type {Snapshot} from '../../source/model/snapshot.ts';
+import type {Connection} from '../../source/postgres/connect/connect.ts';
 import {emptyRequest, type Reader} from '../../source/postgres/sampler/reader.ts';
+import {open, play, read} from '../console/played.ts';
+import {createCliContext} from '../helpers/cli-context.ts';
 import {describeEachMajor, shareTestServer, type TestServer} from '../helpers/server.ts';
-import {everything, openReader, until, watch} from '../postgres/watching.ts';
+import {everything, openReader, watch} from '../postgres/watching.ts';
+import {createApp} from '../scan/create-app.ts';
 import {type Asked, ask, expectSection} from './compare.ts';
+import {act, deploy, password, startLoad, untilGone, work} from './load.ts';
 import {type Row, type Section, sectionsOf} from './sections.ts';
+import {columns, type Seen} from './seen.ts';
 import {serverSections} from './server-sections.ts';
+import {source} from './view-scan.ts';
+import {viewSections} from './view-sections.ts';
 import {expectViews} from './views.ts';
-
-const password = 'secret';
 
 describeEachMajor('every figure of a snapshot is what SQL says', major => {
   let server: TestServer;
@@ -32,44 +46,82 @@ describeEachMajor('every figure of a snapshot is what SQL says', major => {
     await server?.stop();
   });
 
-  /** The second of two readings, with what was asked before and after each, and work in between. */
+  /** Two readings as the console makes them, with what was asked before and after each, and work in between. */
   async function readTwice(
     sections: Record<string, Section>,
     user: string | undefined,
-  ): Promise<{readings: [Snapshot, Snapshot]; asked: Asked[]}> {
+  ): Promise<Omit<Seen, 'document' | 'sees'>> {
+    await untilGone(server, 'poolctl');
     const connection = await watch(server.url(user === undefined ? {} : {user, password}));
     const reader = await openReader(connection);
     const asked = [await ask(server, sections)];
+    const messages = [await readFacts(connection)];
     // An empty list still reads which statements are poolctl's own, as the console does at its start.
     const first = await reader.read({...everything, statements: {numbers: true, texts: []}});
     asked.push(await ask(server, sections));
     await work(server);
+    const file = await withoutCommitsOf(asked, () => act(server, user));
+    const leave = await deploy(server, user ?? 'superuser');
     asked.push(await ask(server, sections));
+    const facts = await readFacts(connection);
     const snapshot = await readWithTexts(reader);
     asked.push(await ask(server, sections));
+    const journal = await readJournal(createCliContext(), {flags: {journal: file}, onNotice: () => {}});
+    const directory = await createApp(source);
+    const result = await scanForConsole(directory, () => connection);
+    messages.push(read(first), facts, read(snapshot), {kind: 'journal-read', ...journal});
+    messages.push({kind: 'server-rows', serverRows}, {kind: 'scanned', result});
     await connection.close();
-    await untilGone(server, 'poolctl');
-    return {readings: [first, snapshot], asked};
+    await leave();
+    await server.query(`ALTER ROLE ${user ?? 'app'} RESET ALL`);
+    const opened = open(columns, 230, {recipes, scan: {directory, result: null, problem: null}});
+    const {state} = play(opened, ...messages);
+    return {state, readings: [first, snapshot], asked, journal: await readFile(file, 'utf8')};
+  }
+
+  /** What poolctl's own runs commit is no part of its rates: as if it had been before what was asked. */
+  async function withoutCommitsOf<Result>(asked: Asked[], acts: () => Promise<Result>): Promise<Result> {
+    const count = async () => {
+      const [row] = await server.query<{commits: number}>(
+        'SELECT xact_commit::float8 AS commits FROM pg_stat_database WHERE datname = current_database()',
+      );
+      return row?.commits ?? 0;
+    };
+    const before = await count();
+    const result = await acts();
+    const own = (await count()) - before;
+    for (const {databases = []} of asked)
+      for (const row of databases)
+        if (row.is_connected === true) row.xact_commit = Number(row.xact_commit) + own;
+    return result;
   }
 
   it.each([['oncall'], ['plain'], [undefined]])('as %s', async user => {
     const isPlain = user === 'plain';
+    const hiddenRoles = isPlain ? "usename <> 'plain'" : 'false';
     const sections = {
-      ...sectionsOf(major, isPlain ? "usename <> 'plain'" : 'false', user ?? 'postgres'),
+      ...sectionsOf(major, hiddenRoles, user ?? 'postgres'),
       ...serverSections(major, isPlain),
     };
-    const {readings, asked} = await readTwice(sections, user);
+    const seen = await readTwice({...sections, ...viewSections(user ?? 'postgres', isPlain)}, user);
+    const {readings, asked} = seen;
     const [, snapshot] = readings;
     const document = printed(snapshot);
     const sees = (role: unknown) => !isPlain || role === 'plain';
     for (const [path, section] of Object.entries(sections))
       expectSection({path, section, rows: rowsOf(document, path).filter(isOfOthers), asked, sees});
     expectRecentHits(snapshot, asked, major);
-    // What is in the document is what SQL says: the views print the same.
-    expectViews(readings, document);
+    // What is in the document is what SQL says: the views print the same, and of what is in none of its sections SQL itself.
+    expectViews({...seen, document, sees});
     expect(snapshot.unavailable.map(({section}) => section)).toEqual(isPlain ? ['backends'] : []);
   });
 });
+
+/** What recipes and the assessment need beyond a reading. */
+async function readFacts(connection: Connection): Promise<Message> {
+  const diagnosisData = await loadDiagnosisData(recipes, needs => loadRecipeData(connection, needs));
+  return {kind: 'diagnosis-data', at_ms: Date.now(), diagnosisData};
+}
 
 /** Hit ratios between the two readings, which began and ended between two of what was asked. */
 function expectRecentHits({databases, target}: Snapshot, asked: readonly Asked[], major: number): void {
@@ -89,56 +141,6 @@ function expectRecentHits({databases, target}: Snapshot, asked: readonly Asked[]
     expect(ratio, hit).toBeGreaterThanOrEqual(leastHit / (leastHit + mostRead));
     expect(ratio, hit).toBeLessThanOrEqual(mostHit / (mostHit + leastRead));
   }
-}
-
-/** Reads enough index blocks for a ratio. */
-const indexReads =
-  'DO $$ BEGIN FOR i IN 1..2000 LOOP PERFORM state FROM public.orders WHERE id = i; END LOOP; END $$';
-
-/** Sessions in every state, waits for a row, an advisory lock and a snapshot, and an index build; none of them moves. */
-async function startLoad(server: TestServer): Promise<void> {
-  const open = (application_name: string, user = 'app') => server.connect({user, password, application_name});
-  const run = async (...statements: string[]) => {
-    const client = await open('web');
-    for (const statement of statements) await client.query(statement).catch(() => {});
-    return client;
-  };
-  /** Runs on until the server stops. */
-  const begin = async (statement: string) => void (await open('web')).query(statement).catch(() => {});
-  await run('CREATE TABLE public.orders AS SELECT id, 0 AS state FROM generate_series(1, 10000) id');
-  const reader = await run('ALTER TABLE public.orders ADD PRIMARY KEY (id)', indexReads);
-  await reader.end();
-  await run(`SELECT count(*) FROM public.orders /*route='%2Fcart'*/`);
-  await run('BEGIN', 'UPDATE public.orders SET state = 1 WHERE id = 1');
-  await run('BEGIN', 'SELECT 1 / 0');
-  await run('SELECT pg_advisory_lock(42)');
-  await open('psql', 'plain');
-  await begin('SELECT pg_sleep(600)');
-  await begin('UPDATE public.orders SET state = 2 WHERE id = 1');
-  await begin('SELECT pg_advisory_lock(42)');
-  await begin('CREATE INDEX CONCURRENTLY orders_state ON public.orders (state)');
-  await until(async () => {
-    const [row] = await server.query<{waiting: number}>(
-      'SELECT count(*)::int AS waiting FROM pg_locks WHERE NOT granted',
-    );
-    return row?.waiting === 3;
-  });
-}
-
-/** Calls that every counter sees, by a session that has ended when this returns: its statistics are flushed. */
-async function work(server: TestServer): Promise<void> {
-  const client = await server.connect({user: 'app', password, application_name: 'work'});
-  for (let id = 1; id <= 40; id++) await client.query('SELECT state FROM public.orders WHERE id = $1', [id]);
-  await client.query(indexReads);
-  await client.query('SELECT count(*) FROM (SELECT id FROM public.orders ORDER BY id) o');
-  await client.query('SELECT 1 / 0').catch(() => {});
-  await client.end();
-  await untilGone(server, 'work');
-}
-
-async function untilGone(server: TestServer, application: string): Promise<void> {
-  const text = 'SELECT FROM pg_stat_activity WHERE application_name = $1';
-  await until(async () => (await server.query(text, [application])).length === 0);
 }
 
 /** The session that asks runs a statement while it does. */

@@ -1,17 +1,17 @@
 export type Row = Record<string, unknown>;
 
 /** `2026-11-28T06:40:00.123456Z`. */
-const iso = (time: string) => `to_char(${time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+export const iso = (time: string) => `to_char(${time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 const age = (time: string) => `floor(extract(epoch FROM clock_timestamp() - ${time}) * 1000)::float8`;
 
 /** In the state that poolctl sees: it reads while the session that asks here is idle. */
-const sessions = `(SELECT a.*, CASE WHEN a.pid = pg_backend_pid() THEN 'idle' ELSE a.state END AS state_then,
+export const sessions = `(SELECT a.*, CASE WHEN a.pid = pg_backend_pid() THEN 'idle' ELSE a.state END AS state_then,
     a.application_name LIKE 'poolctl%' AS is_own
   FROM pg_stat_activity a WHERE a.backend_type = 'client backend') a`;
 const inState = (state: string) => `count(*) FILTER (WHERE state_then = '${state}')::float8`;
 
 /** Sessions with what the load counts them as; class is null for those that are not busy. */
-const load = `(SELECT a.*, CASE WHEN is_blocker THEN 'idle in transaction' WHEN wait_event_type IS NULL THEN 'CPU'
+export const load = `(SELECT a.*, CASE WHEN is_blocker THEN 'idle in transaction' WHEN wait_event_type IS NULL THEN 'CPU'
       ELSE wait_event_type || ':' || wait_event END AS event,
     CASE WHEN is_blocker THEN 'blocker' WHEN state_then <> 'active' THEN NULL WHEN wait_event_type IS NULL THEN 'CPU'
       WHEN wait_event_type IN ('IO', 'Lock', 'LWLock', 'IPC', 'Client') THEN wait_event_type ELSE 'other' END AS class
@@ -73,9 +73,13 @@ const ifCalled = (figure: (from: Row, to: Row) => number) => (from: Row, to: Row
 
 const clock_ms = '(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS clock_ms';
 
+/** Of `pg_stat_statements p` with its role. */
+export const isOwnOf = (reader: string) =>
+  `(rolname = '${reader}' AND p.query ~ '^(SELECT|WITH|WITH RECURSIVE|EXPLAIN) /\\* poolctl \\*/')`;
+
 /** `hiddenRoles`: an SQL condition on `usename` for roles that the role `reader` may not see. */
 export const sectionsOf = (major: number, hiddenRoles: string, reader: string): Record<string, Section> => {
-  const isOwn = `(rolname = '${reader}' AND p.query ~ '^(SELECT|WITH|WITH RECURSIVE|EXPLAIN) /\\* poolctl \\*/')`;
+  const isOwn = isOwnOf(reader);
   return {
     '': {
       sql: `SELECT 1 AS schema_version, ${iso('clock_timestamp()')} AS at`,
@@ -160,7 +164,8 @@ export const sectionsOf = (major: number, hiddenRoles: string, reader: string): 
       ${iso('state_change')} AS state_change, ${iso('xact_start')} AS xact_start, ${iso('query_start')} AS query_start,
       backend_xid::text, greatest(age(backend_xid), age(backend_xmin))::float8 AS xmin_age,
       pg_blocking_pids(pid) AS blocked_by, to_jsonb(a) ->> 'query_id' AS query_id, query,
-      CASE WHEN query LIKE '%route=%' THEN '{"route": "/cart"}' ELSE '{}' END::json AS tags
+      json_strip_nulls(json_build_object('prismaQuery', substring(query FROM 'prismaQuery=''([^'']*)'),
+        'route', replace(substring(query FROM 'route=''([^'']*)'), '%2F', '/'))) AS tags
       FROM ${sessions} JOIN pg_roles r ON r.oid = a.usesysid WHERE NOT is_own AND pid <> pg_backend_pid()`,
       key: ['pid'],
       hidden: [
@@ -336,11 +341,11 @@ export const sectionsOf = (major: number, hiddenRoles: string, reader: string): 
       own: ['recent_hits'],
       over: {interval_ms: grown('clock_ms')},
       helpers: ['is_connected', 'index_hit', 'index_read', 'clock_ms'],
-      // Before 15 the collector has poolctl's own commits up to a second later.
+      // Beside runs other sessions begin and end; before 15 the collector has their commits up to a second later.
       tolerance: {
         cache_hit_ratio: 0.01,
         index_hit_ratio: 0.01,
-        commits_per_second: major < 15 ? 30 : 0.001,
+        commits_per_second: major < 15 ? 30 : 8,
       },
       rates: {
         commits_per_second: ['xact_commit'],

@@ -7,9 +7,9 @@ import {poolColumns, poolRows} from '../../source/console/rows/pools.ts';
 import {sessionColumns, sessionRows} from '../../source/console/rows/sessions.ts';
 import {statementColumns, statementRows} from '../../source/console/rows/statements.ts';
 import type {ConsoleState} from '../../source/console/state/state.ts';
+import {views} from '../../source/console/views/index.ts';
 import {lockColumns} from '../../source/console/views/locks.tsx';
 import {formatBytes, formatCount, formatMs, formatRatio, formatSpan} from '../../source/core/text/format.ts';
-import type {Snapshot} from '../../source/model/snapshot.ts';
 import {open, play, press, read, rowsOf, theme} from '../console/played.ts';
 import {
   type Cells,
@@ -20,52 +20,60 @@ import {
   poolCells,
   sessionCells,
   statementCells,
-  textLength,
 } from './cells.ts';
+import {columns, printedCells, type Seen, sortedCells} from './seen.ts';
+import {expectChanges} from './view-changes.ts';
+import {expectJournal} from './view-journal.ts';
+import {expectRecipes} from './view-recipes.ts';
+import {expectScan} from './view-scan.ts';
+import {expectServer} from './view-server.ts';
+import {expectWaits} from './view-waits.ts';
 
 /** Below 44 rows the charts of the Overview are below each other; a table has all of its rows on a high screen. */
-const [columns, rows, tableRows] = [320, 43, 150];
+const rows = 43;
+
+/** What compares everything that a view prints with SQL, by the view's id. */
+const comparisons: {[view: string]: (seen: Seen) => void} = {
+  overview: ({readings, document}) =>
+    expectOverview(play(open(columns, rows), ...readings.map(each => read(each))).state, document),
+  sessions: ({state, document}) =>
+    expectTable(state, sessionColumns, sessionRows(state), sessionCells(document)),
+  statements: ({state, document}) =>
+    expectTable(state, statementColumns, statementRows(state), statementCells(document)),
+  locks: ({state, document}) =>
+    expectTable(state, lockColumns(theme.symbols), lockRows(state), lockCells(document)),
+  recipes: expectRecipes,
+  journal: expectJournal,
+  changes: expectChanges,
+  // Of PgBouncer's: pooler.test.ts.
+  pools: ({state, readings}) => expectTable(state, poolColumns, poolRows(state), poolCells(state, readings)),
+  waits: expectWaits,
+  server: expectServer,
+  scan: expectScan,
+};
 
 /**
- * After these two readings every view prints what their document says, which has been compared with SQL; a figure that no line
- * here expects fails.
+ * Every view of the console prints what SQL says. One that is missing above fails, and so does a figure of a view that nothing there
+ * expects.
  */
-export function expectViews(readings: readonly Snapshot[], document: Document): void {
-  const after = (height: number) => play(open(columns, height), ...readings.map(each => read(each))).state;
-  expectOverview(after(rows), document);
-  const state = after(tableRows);
-  expectTable(press(state, '2'), sessionColumns, sessionRows(state), sessionCells(document));
-  expectTable(press(state, '4'), lockColumns(theme.symbols), lockRows(state), lockCells(document));
-  expectTable(press(state, '3'), statementColumns, statementRows(state), statementCells(document));
-  expectTable(press(state, '8'), poolColumns, poolRows(state), poolCells(state, readings));
+export function expectViews(seen: Seen): void {
+  expect(Object.keys(comparisons).sort(), 'views that are compared with SQL').toEqual(
+    views.map(({id}) => id).sort(),
+  );
+  for (const {id, key} of views) {
+    const state = press(seen.state, key);
+    expect(state.view).toBe(id);
+    comparisons[id]?.({...seen, state});
+  }
 }
 
 /** `expected`: every row in any order. */
 function expectTable<R>(state: ConsoleState, shown: Column<R>[], found: R[], expected: Cells[]): void {
-  const fitted = fitColumns(shown, columns, found);
   const isEmpty = ({text}: Column<R>) => found.every(row => text(row) === '');
   const wanted = shown.filter(column => !column.isRare || !isEmpty(column)).map(({id}) => id);
-  expect(fitted.map(({column}) => column.id)).toEqual(wanted);
-  const screen = rowsOf(state);
-  const titles = screen.findIndex(
-    row => row.includes(shown[0]?.title ?? '') && row.includes(shown.at(-1)?.title ?? ''),
-  );
-  const printed = screen.slice(titles + 1, titles + 1 + found.length).map(row => {
-    let from = 2;
-    return Object.fromEntries(
-      fitted.map(({column, width}): [string, string] => {
-        const cell = row.slice(from, from + width).trim();
-        from += width + 1;
-        // The branches of the tree of locks are drawn before the pid.
-        return [
-          column.id,
-          column.id === 'pid' ? cell.replace(/^\D+/, '') : cell.slice(0, textLength).trimEnd(),
-        ];
-      }),
-    );
-  });
-  const sorted = (all: Cells[]) => all.map(each => JSON.stringify(each, wanted)).sort();
-  expect(sorted(printed), state.view).toEqual(sorted(expected));
+  expect(fitColumns(shown, columns, found).map(({column}) => column.id)).toEqual(wanted);
+  const printed = printedCells(state, shown, found);
+  expect(sortedCells(printed, wanted), state.view).toEqual(sortedCells(expected, wanted));
 }
 
 /** The title of the groups, beside which the charts begin. */

@@ -8,6 +8,7 @@ export const longest = [
   'rollout/killed',
   'replay/cli',
   'demo/demo',
+  'figures/figures',
   'e2e/endings',
   'commands/check/formats',
   'replay/prisma/own-client',
