@@ -3,6 +3,7 @@ import type {AssessmentFacts} from '../../model/assessment-facts.ts';
 import type {ChangeLog, LoggedChange, Wave} from '../../model/change-log.ts';
 import type {Finding} from '../../model/recipe.ts';
 import type {Snapshot} from '../../model/snapshot.ts';
+import {utcClock} from '../text/clock.ts';
 import {
   completed,
   type Draft,
@@ -48,7 +49,11 @@ export function nextLog(log: ChangeLog, {before, after, snapshot, facts}: Readin
     const began = {began_ms: began_ms ?? after.at_ms, facts, facts_ms: after.at_ms};
     const fresh = {...emptyLog, entries, next_id, ...began};
     const {drafts: _, ...statements} = readStatements(fresh, null, after, snapshot);
-    return append({...fresh, ...statements}, isOther ? [otherServer(snapshot, after)] : [], after.at_ms);
+    return append(
+      {...fresh, ...statements},
+      isOther ? [otherServer(before, after, snapshot)] : [],
+      after.at_ms,
+    );
   }
   const server = serverChanges(before, after);
   const isRestarted = server.some(({event}) => event === restarted);
@@ -65,14 +70,18 @@ export function nextLog(log: ChangeLog, {before, after, snapshot, facts}: Readin
   return append(withNames({...log, ...statements, ...settings}, snapshot), drafts, after.at_ms);
 }
 
-function otherServer({target}: Snapshot, after: Pick<Sample, 'at_ms'>): Draft {
+function otherServer(before: Sample, {server, at_ms}: Reading['after'], {target}: Snapshot): Draft {
+  const {system_identifier: was} = before.server;
+  const {system_identifier: is, started_at} = server;
+  const isUnrelated = was !== null && is !== null && was !== is;
+  const isCopy = was !== null && was === is;
   return {
-    at_ms: after.at_ms,
+    at_ms,
     kind: 'server',
     object: 'the address',
-    event: 'leads to another server',
+    event: `leads to another server${isCopy ? ', a standby or a copy of the one before' : ''}`,
     before: null,
-    after: target.id,
+    after: isUnrelated ? target.id : `started ${utcClock(started_at ?? at_ms)}`,
     by: null,
     subject: null,
   };

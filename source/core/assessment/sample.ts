@@ -62,10 +62,19 @@ export function toSample(
   };
 }
 
-/** A failover or the rescue URL may lead to another server, whose counters are others; a restart is not another one. */
-export function isOtherServer({server}: Pick<Sample, 'server'>, {target}: Snapshot): boolean {
-  const identifier = target.server?.system_identifier ?? null;
-  return server.system_identifier !== null && identifier !== null && server.system_identifier !== identifier;
+/**
+ * A failover or the rescue URL may lead to another server, whose counters are others; a restart is not another one. A standby has the
+ * identifier of its primary: it is another one if it was running already when the one before was read.
+ */
+export function isOtherServer(
+  {server, at_ms}: Pick<Sample, 'server' | 'at_ms'>,
+  {target}: Snapshot,
+): boolean {
+  const {system_identifier: identifier = null, started_at = null} = target.server ?? {};
+  if (server.system_identifier !== null && identifier !== null && server.system_identifier !== identifier)
+    return true;
+  const isStartOther = server.started_at !== null && started_at !== null && server.started_at !== started_at;
+  return isStartOther && Date.parse(started_at) <= at_ms;
 }
 
 function newestXid(backends: readonly Backend[]): Pick<Sample, 'xid'> {

@@ -91,6 +91,14 @@ it.each<[string, Reading, Reading, string[]]>([
     ['00:10 the address leads to another server: other:5432/shop'],
   ],
   [
+    'a failover to a standby that was running already',
+    runBy('2026-01-01T00:00:00.000001Z'),
+    {...runBy('2025-12-01T06:00:00.000001Z'), backends: sessions(9), statements: [added()]},
+    [
+      '00:10 the address leads to another server, a standby or a copy of the one before: started 2025-12-01 06:00:00Z',
+    ],
+  ],
+  [
     'a promotion',
     {target: {...target, is_in_recovery: true}},
     {target},
