@@ -14,6 +14,14 @@ export const knownMajors = [18, 17, 16, 15, 14, 13] as const;
 const nextMajor = 19;
 export type Major = (typeof knownMajors)[number] | typeof nextMajor;
 
+/**
+ * Whether its processes show that the server runs here. The release candidate is started by its own loader (other-release.ts), whose
+ * words /proc has in place of their titles.
+ */
+export function showsItsHost(major: Major): boolean {
+  return major !== nextMajor;
+}
+
 const nextRelease: OtherRelease = {
   package: `postgresql-${nextMajor}`,
   suites: ['sid', 'experimental'],

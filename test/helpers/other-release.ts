@@ -11,6 +11,8 @@ export type OtherRelease = {
   suites: [string, ...string[]];
   /** Files of the package that are started, relative to the root folder: `usr/sbin/pgbouncer`. */
   programs: string[];
+  /** Without the libraries that it needs: a module of a server, which has them. */
+  isAlone?: boolean;
 };
 
 /** The root folder of an unpacked package; null if it has not been fetched. */
@@ -32,10 +34,9 @@ export async function fetchRelease(release: OtherRelease): Promise<string> {
     const packages = path.join(folder, 'packages');
     await mkdir(packages);
     const suite = release.suites.at(-1);
-    const direct = await librariesOf(apt, [`${release.package}/${suite}`], []);
-    const all = await librariesOf(apt, direct, ['--recurse']);
+    const libraries = release.isAlone ? [] : await librariesWith(apt, `${release.package}/${suite}`);
     // The package's own suite comes first, where it has the library.
-    const wanted = [release.package, ...new Set([...direct, ...all])];
+    const wanted = [release.package, ...libraries];
     const found = await apt('apt-cache', ['madison', ...wanted]);
     const inSuite = new Set(
       found.split('\n').flatMap(line => (line.includes(` ${suite}/main `) ? line.trim().split(' ', 1) : [])),
@@ -97,6 +98,12 @@ async function librariesOf(apt: Apt, names: string[], more: string[]): Promise<s
   const printed = await apt('apt-cache', ['depends', ...onlyDepends, ...more, ...names]);
   const found = printed.matchAll(/^(?: +Depends: )?(lib[^\s:<>]+)$/gm);
   return [...new Set([...found].map(([, name = '']) => name))];
+}
+
+/** Those that a package needs, and those that these need. */
+async function librariesWith(apt: Apt, name: string): Promise<string[]> {
+  const direct = await librariesOf(apt, [name], []);
+  return [...new Set([...direct, ...(await librariesOf(apt, direct, ['--recurse']))])];
 }
 
 /** Puts a script in a program's place, which starts it with its own loader, as if by its own name. */

@@ -380,6 +380,8 @@ describeEachMajor('locks of a migration', major => {
   async function execute(sql: string): Promise<Seen> {
     await client.query('BEGIN');
     try {
+      // Whether a table was read shows in its own blocks.
+      await client.query('SET LOCAL enable_indexonlyscan = off');
       const before = await readState();
       await client.query(sql);
       const locks = await locksOf((client as unknown as {processID: number}).processID, client);

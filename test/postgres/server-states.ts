@@ -29,7 +29,7 @@ export const serverSettings = {
 };
 
 /** In this order: some states are made from those before. The table orders has 40,000 rows. */
-export function statesOf(servers: Servers): State[] {
+export function statesOf(servers: Servers, {showsHost}: {showsHost: boolean}): State[] {
   /** `ALTER SYSTEM`, without a restart. */
   async function set(name: string, value: string, at: keyof Servers = 'primary'): Promise<void> {
     await servers[at].query(`ALTER SYSTEM SET ${name} = '${value}'`);
@@ -149,7 +149,7 @@ export function statesOf(servers: Servers): State[] {
       line: [
         'autovacuum',
         'warning',
-        /^public\.orders is due \(\d+k dead rows, threshold 8\.\dk\), not vacuumed in \w+: (?:no worker was seen on it|\d+ workers? left it unfinished)/,
+        /^public\.orders is due \(\d+k dead rows, threshold 8\.\dk(?:, score [\d.]+)?\), not vacuumed in \w+: (?:no worker was seen on it|\d+ workers? left it unfinished)/,
       ],
       end: ending,
     },
@@ -218,7 +218,7 @@ export function statesOf(servers: Servers): State[] {
       state: 'a paused replay',
       at: 'standby',
       bring: () => servers.standby.query('SELECT pg_wal_replay_pause()'),
-      line: ['replication', 'warning', /^replay is paused: /],
+      line: ['replication', 'warning', /^replay is paused(?: at the transaction of \S+ \S+Z)?: /],
       end: () => servers.standby.query('SELECT pg_wal_replay_resume()'),
     },
     {
@@ -246,7 +246,9 @@ export function statesOf(servers: Servers): State[] {
       line: [
         'replication',
         'warning',
-        /^logical slot cdc, without a consumer, retains \d+M of WAL, .*\/s more, until the disk is full in \w+ \(\S+ free\): no max_slot_wal_keep_size$/,
+        showsHost
+          ? /^logical slot cdc, without a consumer, retains \d+M of WAL, .*\/s more, until the disk is full in \w+ \(\S+ free\): no max_slot_wal_keep_size$/
+          : /^logical slot cdc, without a consumer, retains \d+M of WAL, .*\/s more, until the disk is full: no max_slot_wal_keep_size$/,
       ],
     },
     {

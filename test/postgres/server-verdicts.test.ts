@@ -3,6 +3,7 @@ import {type ServerRow, serverRows} from '../../source/core/server/topics/index.
 import type {Snapshot} from '../../source/model/snapshot.ts';
 import type {Connection} from '../../source/postgres/connect/connect.ts';
 import {emptyRequest, type Reader} from '../../source/postgres/sampler/reader.ts';
+import {showsItsHost} from '../helpers/majors.ts';
 import {describeEachMajor, type OwnServer, startTestServer, startTestStandby} from '../helpers/server.ts';
 import {type Servers, type State, serverSettings, statesOf} from './server-states.ts';
 import {openReader, until, watch} from './watching.ts';
@@ -58,25 +59,28 @@ describeEachMajor('verdicts of the Server view', major => {
     return serverRows({snapshot, state: snapshot.server ?? {}}, 'not read');
   }
 
-  it.each<State>(statesOf(servers))('$state', async ({at, bring, line: [topic, verdict, text], end}) => {
-    const reader = readers[at ?? 'primary'];
-    await bring();
-    let lines: ServerRow[] = [];
-    const look = async () => {
-      lines = await linesOf(reader);
-      return lines.find(each => each.topic === topic && each.verdict === verdict && text.test(each.text));
-    };
-    const found = await until(look, async () =>
-      lines.map(each => `${each.topic}: ${each.verdict} ${each.text}`),
-    );
-    for (const part of found.page()) expect(part.heading).not.toBe('');
-    if (end === undefined) return;
-    await end();
-    await until(
-      async () => (await look()) === undefined,
-      async () => lines.map(each => each.text),
-    );
-  });
+  it.each<State>(statesOf(servers, {showsHost: showsItsHost(major)}))(
+    '$state',
+    async ({at, bring, line: [topic, verdict, text], end}) => {
+      const reader = readers[at ?? 'primary'];
+      await bring();
+      let lines: ServerRow[] = [];
+      const look = async () => {
+        lines = await linesOf(reader);
+        return lines.find(each => each.topic === topic && each.verdict === verdict && text.test(each.text));
+      };
+      const found = await until(look, async () =>
+        lines.map(each => `${each.topic}: ${each.verdict} ${each.text}`),
+      );
+      for (const part of found.page()) expect(part.heading).not.toBe('');
+      if (end === undefined) return;
+      await end();
+      await until(
+        async () => (await look()) === undefined,
+        async () => lines.map(each => each.text),
+      );
+    },
+  );
 
   describe('by what the role may see', () => {
     it('pg_monitor sees all of it', async () => {

@@ -15,6 +15,7 @@ import {
 } from '../../../source/postgres/facts/progress.ts';
 import {readServerIo} from '../../../source/postgres/facts/server-io.ts';
 import {readServerLog} from '../../../source/postgres/facts/server-log.ts';
+import {showsItsHost} from '../../helpers/majors.ts';
 import {describeEachMajor, type OwnServer, shareTestServer, startTestServer} from '../../helpers/server.ts';
 import {createSnapshot} from '../../helpers/snapshot.ts';
 import {until, watch} from '../watching.ts';
@@ -178,7 +179,8 @@ describeEachMajor('what the server does', major => {
     expect(sum).toBeLessThanOrEqual(await total());
   });
 
-  it('proves that it runs on the server, and reads the host', async () => {
+  const showsHost = showsItsHost(major);
+  it.runIf(showsHost)('proves that it runs on the server, and reads the host', async () => {
     const host = await readHost(connection);
     expect(host).toMatchObject({kind: 'here', disks_unknown: null, disks: [{what: 'data directory'}]});
     if (host.kind === 'here') {
@@ -270,7 +272,7 @@ describeEachMajor('what the server does', major => {
     }
   });
 
-  it('finds the current log by itself where it runs on the server', async () => {
+  it.runIf(showsHost)('finds the current log by itself where it runs on the server', async () => {
     const file = (await files()).at(-1);
     expect(await readServerLog(connection)).toMatchObject({file, problem: null});
     for (const [named, reason] of [
@@ -290,23 +292,26 @@ describeEachMajor('what the server does', major => {
     await plain.close();
   });
 
-  it('finds it where a server without a collector writes it: the file of its standard error', async () => {
-    const other = await shareTestServer({major});
-    const beside = await watch(other.url());
-    await other.query('SELECT 1 FROM no_such_table').catch(() => {});
-    const log = await until(async () => {
-      const read = await readServerLog(beside);
-      return (
-        read.errors.some(({sqlstate, message}) => sqlstate === '42P01' || /no_such_table/.test(message)) &&
-        read
-      );
-    });
-    expect(log).toMatchObject({file: expect.stringMatching(/\/postgres\.log$/), problem: null});
-    await beside.close();
-    await other.stop();
-  });
+  it.runIf(showsHost)(
+    'finds it where a server without a collector writes it: the file of its standard error',
+    async () => {
+      const other = await shareTestServer({major});
+      const beside = await watch(other.url());
+      await other.query('SELECT 1 FROM no_such_table').catch(() => {});
+      const log = await until(async () => {
+        const read = await readServerLog(beside);
+        return (
+          read.errors.some(({sqlstate, message}) => sqlstate === '42P01' || /no_such_table/.test(message)) &&
+          read
+        );
+      });
+      expect(log).toMatchObject({file: expect.stringMatching(/\/postgres\.log$/), problem: null});
+      await beside.close();
+      await other.stop();
+    },
+  );
 
-  it('has no log where the file of its standard error was deleted', async () => {
+  it.runIf(showsHost)('has no log where the file of its standard error was deleted', async () => {
     const own = await startTestServer({major});
     const beside = await watch(own.url());
     const {file} = await readServerLog(beside);
