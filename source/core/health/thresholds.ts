@@ -209,8 +209,7 @@ export const thresholds = {
   wal_disk_full_ms: {
     unit: 'ms',
     critical: 3_600_000,
-    meaning:
-      'Time until WAL that a replication slot retains fills its disk, at the rate of at most ten minutes; less is worse.',
+    meaning: 'Time until WAL that a slot retains fills its disk, at the rate of ten minutes; less is worse.',
     source: 'pg_current_wal_lsn(), the host',
   },
   xids_left: {
@@ -244,8 +243,7 @@ export const thresholds = {
   safe_wal_bytes: {
     unit: 'bytes',
     warning: 1024 * 1024 * 1024,
-    meaning:
-      'WAL that can still be written before a replication slot loses what it needs (max_slot_wal_keep_size); less is worse.',
+    meaning: 'WAL that can be written before a slot is invalidated (max_slot_wal_keep_size); less is worse.',
     source: 'pg_replication_slots.safe_wal_size',
   },
   retained_wal_bytes: {
