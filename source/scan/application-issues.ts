@@ -30,7 +30,7 @@ export async function applicationIssues(
 ): Promise<ApplicationIssue[]> {
   const clients = clientsOf(project, code);
   const folders = new Set(manifests.map(dirname));
-  const issues = severalClients(clients, [...folders]);
+  const issues = severalClients(clients.filter(({isReached}) => isReached), [...folders]);
   // A folder that another tool refuses to read (no PostgreSQL) has no pool that poolctl knows.
   const application = await readApplication(project.root, undefined, {
     paths: code.filter(path => isApplicationSource(relative(project.root, path))),
@@ -50,11 +50,13 @@ export async function applicationIssues(
   return issues;
 }
 
-type ClientSite = {path: string; file: string; line: number};
+/** `isReached`: an endpoint's code comes by. A script or a test's helper is a process of its own. */
+type ClientSite = {path: string; file: string; line: number; isReached: boolean};
 
 /** Where the sources create Prisma Client. */
 function clientsOf(project: Project, code: readonly string[]): ClientSite[] {
   return code.flatMap(path => {
+    const isReached = project.isUsed(path);
     const module = /new\s+\w*PrismaClient\b/.test(project.text(path)) ? project.module(path) : null;
     if (module === null || /(?:^|\/)(?:scripts?|prisma|seeds?|bin|tools?)\//.test(module.file)) return [];
     const lines: number[] = [];
@@ -63,7 +65,7 @@ function clientsOf(project: Project, code: readonly string[]): ClientSite[] {
       return undefined;
     });
     const [line] = lines;
-    return line === undefined ? [] : [{path, file: module.file, line}];
+    return line === undefined ? [] : [{path, file: module.file, line, isReached}];
   });
 }
 

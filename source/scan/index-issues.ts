@@ -27,13 +27,16 @@ function isIndexed({indexes}: PrismaModelShape, fields: readonly string[]): bool
   return indexes.some(each => fields.every(field => each.slice(0, fields.length).includes(field)));
 }
 
-/** The filters of reads whose fields all lack an index, each once, where the code has it first. */
+/**
+ * Filters whose fields all lack an index, each once, where the code has it first. Not of findUnique and its kin: their filter
+ * has a unique key, perhaps one of several fields by its own name.
+ */
 function filtersWithoutIndex(models: PrismaModels, queries: readonly Query[]): ApplicationIssue[] {
   const found = new Map<string, {fields: string[]; model: PrismaModelShape; files: Set<string>}>();
   for (const {model: name, operation, argument, site} of queries) {
     const model = name === null ? undefined : models.get(name);
     const options = argument && unwrap(argument);
-    if (!model?.isPostgres || options?.type !== 'ObjectExpression' || /^create|upsert/.test(operation))
+    if (!model?.isPostgres || options?.type !== 'ObjectExpression' || /^create|upsert|^findUnique|^(?:update|delete)$/.test(operation))
       continue;
     const where = propertyOf(options, 'where');
     const fields = where ? fieldsIn(unwrap(where)) : [];

@@ -11,6 +11,7 @@ import type {
 import {acceptedAt, acceptedInText} from './accepted.ts';
 import {packageFolders, readSchemaOf} from './application-files.ts';
 import {applicationIssues} from './application-issues.ts';
+import {nameOfKey} from './code/nodes.ts';
 import {loadParser} from './code/parser.ts';
 import {createProject, lineAt, type Project} from './code/project.ts';
 import {createResolver} from './code/resolve-import.ts';
@@ -85,9 +86,14 @@ export async function scanDirectory(
   };
 }
 
-/** Not Next.js and its kin, whose processes belong to a platform. */
+/** Not Next.js and its kin, whose processes belong to a platform: they serve procedures of tRPC and actions of next-safe-action, too. */
 function servesItself(endpoints: readonly Endpoint[]): boolean {
-  return endpoints.some(({node}) => node.type === 'CallExpression' || node.type === 'MethodDefinition');
+  return endpoints.some(({node}) =>
+    node.type === 'CallExpression'
+      ? node.callee.type === 'MemberExpression' &&
+        !/^(?:query|mutation|subscription|action)$/.test(nameOfKey(node.callee.property, false) ?? '')
+      : node.type === 'MethodDefinition',
+  );
 }
 
 async function readModels(root: string): Promise<PrismaModels | null> {

@@ -263,9 +263,11 @@ describe('of the application', () => {
 
   test('a second client, but not one of another package or of a script', async () => {
     const other = "import {PrismaClient} from '@prisma/client';\nexport const other = new PrismaClient();";
-    expect(await of({...app, 'lib/other.ts': other, 'scripts/fill.ts': other})).toEqual([
-      'medium several-clients lib/prisma.ts:1',
-    ]);
+    const route =
+      "import {prisma} from '../../lib/prisma'; import {other} from '../../lib/other'; export async function GET() { await prisma.user.count(); await other.user.count(); }";
+    expect(
+      await of({...app, 'lib/other.ts': other, 'app/x/route.ts': route, 'fill.ts': other, 'test/db.ts': other}),
+    ).toEqual(['medium several-clients lib/prisma.ts:1']);
     expect(
       await of({'a/package.json': '{}', 'b/package.json': '{}', 'a/db.ts': other, 'b/db.ts': other}),
     ).toEqual([]);
@@ -293,6 +295,9 @@ describe('of the application', () => {
     expect(
       await of({...app, 'server.ts': `${server} process.on('SIGTERM', () => prisma.$disconnect());`}),
     ).toEqual([]);
+    const procedure =
+      "import {prisma} from './lib/prisma'; export const list = baseProcedure.query(async () => { await prisma.user.count(); });";
+    expect(await of({...app, 'list.ts': procedure})).toEqual([]);
   });
 });
 
@@ -309,6 +314,15 @@ test('relations and filters that no index begins with', async () => {
   ]);
   const none = await scan({'prisma/schema.prisma': `datasource db {\n  provider = "mysql"\n}\n${schema}`});
   expect(none.application).toEqual([]);
+});
+
+test('a filter beside a unique key of several fields needs no index', async () => {
+  const {application} = await scan({
+    'prisma/schema.prisma': 'model Key {\n  a String\n  b String\n  c String\n  @@unique([a, b])\n}',
+    'app/x/route.ts':
+      "import {prisma} from '../../db'; export async function GET() { await prisma.key.findUnique({where: {a_b: {a: 'a', b: 'b'}, c: 'c'}}); await prisma.key.update({where: {a_b: {a: 'a', b: 'b'}, c: 'c'}, data: {}}); }",
+  });
+  expect(application).toEqual([]);
 });
 
 test('a comment in the schema accepts an issue of the application', async () => {

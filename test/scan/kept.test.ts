@@ -19,6 +19,8 @@ async function kindsOf(body: string): Promise<string[]> {
   const app = await createApp({
     'prisma/schema.prisma': schema,
     'app/x/route.ts': `import {PrismaClient} from '@prisma/client';
+import {cache} from 'react';
+const cachedCount = cache(async () => prisma.user.count());
 const prisma = new PrismaClient();
 let known: Promise<number> | undefined;
 const store = {};
@@ -83,6 +85,14 @@ test.each<[body: string, kinds: string[]]>([
       ['query-in-loop'],
     ],
   ),
+  [
+    'const one = async () => { await cachedCount(); return prisma.folder.count(); }; await Promise.all([cachedCount(), one(), prisma.folder.findFirst({select: {id: true}}), one()]);',
+    [],
+  ],
+  [
+    'const one = async () => { await cachedCount(); return prisma.folder.count(); }; await Promise.all([one(), one(), one(), one()]);',
+    ['parallel-overload'],
+  ],
   ['await prisma.folder.findMany({where: {teamId: id, path: {in: ids}}});', []],
   ['await prisma.folder.findMany({where: {path: {in: ids}}});', ['unbounded-find']],
   [

@@ -38,6 +38,8 @@ export type Project = {
   text(path: string): string;
   /** Parsed on first use; null if it cannot be read. */
   module(path: string): Module | null;
+  /** Whether anything has used the module yet. */
+  isUsed(path: string): boolean;
   resolve: ResolveImport;
 };
 
@@ -96,6 +98,7 @@ export function createProject(root: string, parse: Parse, resolve: ResolveImport
       modules.set(path, found);
       return found;
     },
+    isUsed: path => modules.has(path),
   };
 }
 

@@ -121,6 +121,16 @@ export function repeatedFigures(cost: Cost): Figures {
   return figuresWithout(cost, onceIn(cost));
 }
 
+/** What several parts need and a request makes once, all of these wait for before they go on. */
+function connectionsOf(parts: readonly Cost[], made: Made): number {
+  const uses = parts.flatMap(part => [...onceIn(part)]).filter(each => !made.has(each));
+  const shared = new Set(uses.filter((each, at) => uses.indexOf(each) !== at));
+  const sum = (of: readonly Cost[], without: Made) =>
+    figuresInTurn(of, without).reduce((total, {connections}) => total + connections, 0);
+  const others = parts.filter(part => ![...onceIn(part)].some(each => shared.has(each)));
+  return Math.max(sum(parts, new Set([...made, ...shared])), sum(others, made) + shared.size);
+}
+
 const none: Figures = {connections: 0, queries: 0, sequential: 0};
 
 function compute(cost: Cost, made: Made): Figures {
@@ -132,7 +142,10 @@ function compute(cost: Cost, made: Made): Figures {
     case 'sequence':
       return combine(figuresInTurn(cost.parts, made), {connections: max, queries: add, sequential: add});
     case 'parallel':
-      return combine(figuresInTurn(cost.parts, made), {connections: add, queries: add, sequential: max});
+      return {
+        ...combine(figuresInTurn(cost.parts, made), {connections: add, queries: add, sequential: max}),
+        connections: connectionsOf(cost.parts, made),
+      };
     case 'branch':
       return combine(cost.parts.map(of), {connections: max, queries: max, sequential: max});
     case 'limited':

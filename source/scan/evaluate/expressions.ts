@@ -64,6 +64,7 @@ export function evaluate(walk: Walk, node: Node, at: At): Value {
         return {kind: 'client', inTransaction: false};
       if (node.callee.type === 'Identifier' && node.callee.name === 'Promise')
         return promiseOf(walk, values, node, at);
+      if (node.callee.type === 'Identifier' && node.callee.name === 'Proxy') return values[0] ?? unknown;
       const length =
         node.callee.type === 'Identifier' && node.callee.name === 'Array' ? values[0] : undefined;
       if (length !== undefined) return emptyList(length.kind === 'constant' ? length.value : null);
