@@ -30,7 +30,10 @@ export async function applicationIssues(
 ): Promise<ApplicationIssue[]> {
   const clients = clientsOf(project, code);
   const folders = new Set(manifests.map(dirname));
-  const issues = severalClients(clients.filter(({isReached}) => isReached), [...folders]);
+  const issues = severalClients(
+    clients.filter(({isReached}) => isReached),
+    [...folders],
+  );
   // A folder that another tool refuses to read (no PostgreSQL) has no pool that poolctl knows.
   const application = await readApplication(project.root, undefined, {
     paths: code.filter(path => isApplicationSource(relative(project.root, path))),

@@ -36,7 +36,11 @@ function filtersWithoutIndex(models: PrismaModels, queries: readonly Query[]): A
   for (const {model: name, operation, argument, site} of queries) {
     const model = name === null ? undefined : models.get(name);
     const options = argument && unwrap(argument);
-    if (!model?.isPostgres || options?.type !== 'ObjectExpression' || /^create|upsert|^findUnique|^(?:update|delete)$/.test(operation))
+    if (
+      !model?.isPostgres ||
+      options?.type !== 'ObjectExpression' ||
+      /^create|upsert|^findUnique|^(?:update|delete)$/.test(operation)
+    )
       continue;
     const where = propertyOf(options, 'where');
     const fields = where ? fieldsIn(unwrap(where)) : [];

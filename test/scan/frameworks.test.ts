@@ -201,7 +201,7 @@ test.each<[code: string, expected: string, files?: Record<string, string>]>([
   ],
   [
     'const a = async () => { await cached(); await prisma.post.count(); }; await Promise.all([cached(), cached(), a(), one(ids), one(ids)])',
-    '4/1/4',
+    '3/1/4',
     {
       'lib/prisma.ts': `import {cache} from 'react'; ${client} export const cached = cache(async () => prisma.user.count()); export const one = cache(async id => prisma.user.findUnique({where: {id}}));`,
     },

@@ -266,7 +266,13 @@ describe('of the application', () => {
     const route =
       "import {prisma} from '../../lib/prisma'; import {other} from '../../lib/other'; export async function GET() { await prisma.user.count(); await other.user.count(); }";
     expect(
-      await of({...app, 'lib/other.ts': other, 'app/x/route.ts': route, 'fill.ts': other, 'test/db.ts': other}),
+      await of({
+        ...app,
+        'lib/other.ts': other,
+        'app/x/route.ts': route,
+        'fill.ts': other,
+        'test/db.ts': other,
+      }),
     ).toEqual(['medium several-clients lib/prisma.ts:1']);
     expect(
       await of({'a/package.json': '{}', 'b/package.json': '{}', 'a/db.ts': other, 'b/db.ts': other}),

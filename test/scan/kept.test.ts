@@ -25,6 +25,10 @@ const prisma = new PrismaClient();
 let known: Promise<number> | undefined;
 const store = {};
 function count() { if (!known) known = prisma.user.count(); return known; }
+async function inTransaction(fn: (each: Prisma.TransactionClient) => Promise<unknown>) {
+  if (store.own) return fn(store.own);
+  return prisma.$transaction(async each => fn(new Proxy(each, {})));
+}
 async function runAll(ids, work) {
   const workers = Array.from({length: Math.min(3, ids.length)}, async () => { for (const id of ids) await work(id); });
   await Promise.all(workers);
@@ -92,6 +96,14 @@ test.each<[body: string, kinds: string[]]>([
   [
     'const one = async () => { await cachedCount(); return prisma.folder.count(); }; await Promise.all([one(), one(), one(), one()]);',
     ['parallel-overload'],
+  ],
+  [
+    'const one = () => Promise.all([cachedCount(), prisma.folder.count()]); await Promise.all([one(), one(), one()]);',
+    ['parallel-overload'],
+  ],
+  [
+    'await inTransaction(async each => { await Promise.all(ids.map(id => each.user.update({where: {id}, data: {}}))); });',
+    ['query-in-loop'],
   ],
   ['await prisma.folder.findMany({where: {teamId: id, path: {in: ids}}});', []],
   ['await prisma.folder.findMany({where: {path: {in: ids}}});', ['unbounded-find']],

@@ -121,14 +121,28 @@ export function repeatedFigures(cost: Cost): Figures {
   return figuresWithout(cost, onceIn(cost));
 }
 
-/** What several parts need and a request makes once, all of these wait for before they go on. */
+/** Parts that begin with what another part needs, too, and a request makes once, wait for it before they go on. */
 function connectionsOf(parts: readonly Cost[], made: Made): number {
-  const uses = parts.flatMap(part => [...onceIn(part)]).filter(each => !made.has(each));
-  const shared = new Set(uses.filter((each, at) => uses.indexOf(each) !== at));
-  const sum = (of: readonly Cost[], without: Made) =>
-    figuresInTurn(of, without).reduce((total, {connections}) => total + connections, 0);
-  const others = parts.filter(part => ![...onceIn(part)].some(each => shared.has(each)));
-  return Math.max(sum(parts, new Set([...made, ...shared])), sum(others, made) + shared.size);
+  const uses = parts.flatMap(part => [...onceIn(part)]);
+  const isShared = (each: Node) => !made.has(each) && uses.indexOf(each) !== uses.lastIndexOf(each);
+  const first = new Map(
+    parts.flatMap(part => {
+      const node = firstOnce(part);
+      return node !== null && isShared(node) ? [[part, node] as const] : [];
+    }),
+  );
+  const shared = new Set(first.values());
+  const sum = (of: readonly Cost[]) =>
+    figuresInTurn(of, new Set([...made, ...shared])).reduce((total, {connections}) => total + connections, 0);
+  return Math.max(sum(parts), sum(parts.filter(part => !first.has(part))) + shared.size);
+}
+
+/** The query that is made once and that the others wait for; null if it begins with another. */
+function firstOnce(cost: Cost): Node | null {
+  if (cost.kind === 'query') return cost.query.isOnce ? cost.query.site.node : null;
+  if (cost.kind !== 'sequence') return null;
+  const first = cost.parts.find(each => each.kind !== 'note');
+  return first === undefined ? null : firstOnce(first);
 }
 
 const none: Figures = {connections: 0, queries: 0, sequential: 0};

@@ -19,7 +19,9 @@ export function createFunctions(walk: Walk) {
   const instances = new Map<Class, Value>();
   let bodies = 0;
 
-  const callFunction = ({node, scope, self}: FunctionValue, values: readonly Value[], at: At): Value => {
+  const callFunction = (callee: FunctionValue, passed: readonly Value[], at: At): Value => {
+    const {node, scope, self, given} = callee;
+    const values = passed.map((each, index) => (each.kind === 'unknown' ? (given?.[index] ?? each) : each));
     // Recursion: how deep is unknown, so only its first level counts.
     if (underWay.has(node) || underWay.size > maxDepth || node.body === null || node.generator)
       return unknown;
@@ -69,8 +71,23 @@ export function createFunctions(walk: Walk) {
       const isOmitted = given === undefined && 'optional' in parameter && parameter.optional;
       const value = given ?? unknown;
       const isTyped = value.kind === 'unknown' && !isOmitted && parameter.type !== 'AssignmentPattern';
-      bind(walk, parameter, isTyped ? typeOf(parameter, inside.scope) : value, inside);
+      bind(
+        walk,
+        parameter,
+        isTyped ? typeOf(parameter, inside.scope) : annotated(value, parameter, inside),
+        inside,
+      );
     }
+  };
+
+  /** `fn: (tx: Prisma.TransactionClient) => ...`: what it is called with is a transaction, wherever that comes from. */
+  const annotated = (value: Value, parameter: Node, {scope}: At): Value => {
+    const type = 'typeAnnotation' in parameter ? parameter.typeAnnotation : null;
+    if (value.kind !== 'function' || type?.type !== 'TSTypeAnnotation') return value;
+    const {typeAnnotation} = type;
+    return typeAnnotation.type === 'TSFunctionType'
+      ? {...value, given: typeAnnotation.params.map(each => typeOf(each, scope))}
+      : value;
   };
 
   const typeOf = (parameter: Node, scope: Scope): Value => {

@@ -30,7 +30,8 @@ export type Value =
   /** Prisma Client; `inTransaction` is the client of an interactive transaction, `own` what a class that extends it adds. */
   | {kind: 'client'; inTransaction: boolean; own?: InstanceValue}
   | {kind: 'delegate'; model: string; inTransaction: boolean}
-  | {kind: 'function'; node: FunctionLike; scope: Scope; self: Value | null}
+  /** `given`: what the type of the parameter that holds it says its arguments are. */
+  | {kind: 'function'; node: FunctionLike; scope: Scope; self: Value | null; given?: Value[]}
   | {kind: 'class'; node: Class; scope: Scope}
   | InstanceValue
   /** `node`: the literal; null if it is only known by its type. */
