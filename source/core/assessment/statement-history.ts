@@ -139,8 +139,16 @@ export function statisticsAge_ms({snapshot}: Pick<Context, 'snapshot'>): number 
 
 /** The tables of a statement's FROM, JOIN, UPDATE, INTO: without schema and quotes. */
 export function tablesOf(query: string | null): Set<string> {
+  return namesAfter(/\b(?:from|join|update|into)\s+(?:only\s+)?(?:"?[\w$]+"?\.)?"?([\w$]+)"?/gi, query);
+}
+
+/** The same without the table that it only inserts into: the planner asks nothing of its rows. */
+export function tablesReadBy(query: string | null): Set<string> {
+  return namesAfter(/\b(?:from|join|update)\s+(?:only\s+)?(?:"?[\w$]+"?\.)?"?([\w$]+)"?/gi, query);
+}
+
+function namesAfter(pattern: RegExp, query: string | null): Set<string> {
   const names = new Set<string>();
-  const pattern = /\b(?:from|join|update|into)\s+(?:only\s+)?(?:"?[\w$]+"?\.)?"?([\w$]+)"?/gi;
   for (const [, name] of (query ?? '').matchAll(pattern)) if (name !== undefined) names.add(name);
   return names;
 }

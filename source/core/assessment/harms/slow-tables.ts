@@ -5,7 +5,7 @@ import {holderOf, nameOf, quotedName} from '../../server/maintenance.ts';
 import {quoteIdentifier} from '../../sql/quote.ts';
 import {counted, formatCount} from '../../text/format.ts';
 import type {Context} from '../context.ts';
-import {tablesOf} from '../statement-history.ts';
+import {tablesOf, tablesReadBy} from '../statement-history.ts';
 import {writingStatement} from '../writing-statement.ts';
 import {isBehind} from './horizon.ts';
 import {unservedCondition} from './slow-condition.ts';
@@ -68,7 +68,7 @@ function vacuumActs(table: TableUpkeep): Act[] {
 
 /** The planner has no statistics of a large table that it reads, as after pg_upgrade or pg_restore. */
 export function noStatistics(slow: Slow, context: Context): Finding | null {
-  const tables = tablesOf(slow.history.statement.query);
+  const tables = tablesReadBy(slow.history.statement.query);
   const unknown = (context.facts.maintenance?.table_facts?.without_statistics ?? []).filter(({name}) =>
     tables.has(name),
   );

@@ -15,6 +15,7 @@ import {
   type StatementHistory,
   statementHistories,
   tablesOf,
+  tablesReadBy,
 } from '../statement-history.ts';
 import {resetActs} from './settings.ts';
 import {coldCache, diskAdvice, diskLoad, diskReason} from './slow-cache.ts';
@@ -104,7 +105,7 @@ function isMostlyWaiting(
 const waited_ms = 20_000;
 
 function staleStatistics(slow: Slow, context: Context): Finding | null {
-  const tables = tablesOf(slow.history.statement.query);
+  const tables = tablesReadBy(slow.history.statement.query);
   const stale = (context.facts.maintenance?.tables ?? [])
     .filter(table => tables.has(table.name) && isStale(table))
     .sort((a, b) => b.rows_changed_since_analyze - a.rows_changed_since_analyze);

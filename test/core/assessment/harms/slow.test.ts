@@ -36,6 +36,18 @@ describe('a statement that takes the server', () => {
       upkeep({...listings, name: 'offers'}),
       ['slow-statement'],
     ],
+    [
+      'that only inserts into a table with stale statistics',
+      {...slow, before: 10_000, query: 'INSERT INTO listings SELECT n, 1 FROM generate_series(1, 1000) n'},
+      upkeep(listings),
+      [],
+    ],
+    [
+      'that inserts what it reads from one',
+      {...slow, query: 'INSERT INTO "Archive" SELECT * FROM "public"."listings" WHERE sold'},
+      upkeep(listings),
+      ['stale-statistics'],
+    ],
     ['as slow as always', {...slow, before: 10_000}, {}, []],
     ['that keeps less than two sessions busy', {...slow, per_second: 2}, upkeep(listings), []],
     [
