@@ -59,7 +59,7 @@ GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO ingest;`);
     cause: 'full-column',
     recipe: 'widen-column',
     summary:
-      /^readings\.id \(integer\) cannot take its sequence's next value \d+; ingest_app\/ingest: \d+ rollbacks\/s, \d+% of app's transactions; alerts\.reading_id refers to it$/,
+      /^readings\.id \(integer\) cannot take its sequence's next value \d+; ingest_app\/ingest: [\d.]+ rollbacks\/s, \d+% of app's transactions; alerts\.reading_id refers to it$/,
     within_seconds: 10,
   },
   innocents: ['nightly-report', 'psql', 'dashboards'],

@@ -82,7 +82,7 @@ ALTER ROLE reporting SET default_transaction_read_only = on;`);
     cause: 'read-only-role',
     recipe: 'reset-role-setting',
     summary:
-      /^sessions of billing_app\/billing that began after \d\d:\d\dZ are read-only: set for role billing in database app; 2 of 3 clients; \d+ rollbacks\/s, \d+% of app's transactions$/,
+      /^sessions of billing_app\/billing that began after \d\d:\d\dZ are read-only: set for role billing in database app; 2 of 3 clients; [\d.]+ rollbacks\/s, \d+% of app's transactions$/,
     within_seconds: 10,
   },
   innocents: ['metabase', 'psql', 'catalog_api'],

@@ -15,7 +15,7 @@ const most = 30;
 
 /**
  * - `t`: what a migration or a restore has just made has the highest oids. Privileges are looked up one by one.
- * - `r`: poolctl's own role counts where others use it, too. A superuser lacks nothing.
+ * - `r`: those with most sessions; poolctl's own role counts where others use it, too. A superuser lacks nothing.
  * - The default of a serial column depends on its sequence; that of an identity column needs no privilege on it.
  * - xmin of a catalog row is when ALTER TABLE changed it last. age() is for ids of the last 2^31 transactions.
  * - tgtype (pg_trigger.h): 2 BEFORE, 4 INSERT. A domain may have a default of its own.
@@ -24,23 +24,26 @@ export const obstaclesQuery = serverQuery(
   'poolctl_obstacles',
   `
 WITH /* poolctl */ r AS MATERIALIZED (
-  SELECT DISTINCT p.oid, p.rolname
+  SELECT p.oid, p.rolname
   FROM pg_stat_activity a JOIN pg_roles p ON p.oid = a.usesysid
   WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND NOT p.rolsuper
-  LIMIT 20),
+  GROUP BY 1, 2 ORDER BY count(*) DESC LIMIT 8),
 t AS MATERIALIZED (
   SELECT c.oid, c.relname, c.relnamespace, n.nspname
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' AND ${userSchema('n.nspname')}
-  ORDER BY c.oid DESC LIMIT 500),
-p AS (
-  SELECT r.rolname AS role, 'sequence' AS kind, n.nspname AS schema, s.relname AS name, t.relname AS "table", s.oid
-  FROM r CROSS JOIN t
+  ORDER BY c.oid DESC LIMIT 200),
+s AS MATERIALIZED (
+  SELECT t.oid AS table_oid, t.relname AS "table", c.oid, c.relname, n.nspname
+  FROM t
   JOIN pg_attrdef e ON e.adrelid = t.oid
   JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = e.oid AND d.refclassid = 'pg_class'::regclass
-  JOIN pg_class s ON s.oid = d.refobjid AND s.relkind = 'S'
-  JOIN pg_namespace n ON n.oid = s.relnamespace
-  WHERE has_any_column_privilege(r.oid, t.oid, 'INSERT') AND NOT has_sequence_privilege(r.oid, s.oid, 'USAGE, UPDATE')
+  JOIN pg_class c ON c.oid = d.refobjid AND c.relkind = 'S'
+  JOIN pg_namespace n ON n.oid = c.relnamespace),
+p AS (
+  SELECT r.rolname AS role, 'sequence' AS kind, s.nspname AS schema, s.relname AS name, s."table", s.oid
+  FROM r CROSS JOIN s
+  WHERE has_any_column_privilege(r.oid, s.table_oid, 'INSERT') AND NOT has_sequence_privilege(r.oid, s.oid, 'USAGE, UPDATE')
   UNION ALL
   SELECT r.rolname, 'table', t.nspname, t.relname, NULL, t.oid
   FROM r CROSS JOIN t

@@ -46,7 +46,7 @@ INSERT INTO "Product" SELECT n, 'product ' || n FROM generate_series(1, 500) n;`
     cause: 'aborted-transactions',
     recipe: null,
     summary:
-      /^orders_api\/orders: \d+ rollbacks\/s, \d+% of app's transactions; a statement fails inside its transactions/,
+      /^orders_api\/orders: [\d.]+ rollbacks\/s, \d+% of app's transactions; a statement fails inside its transactions/,
     within_seconds: 10,
   },
   innocents: ['shop_api'],

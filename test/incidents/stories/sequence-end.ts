@@ -33,7 +33,7 @@ SELECT setval('"Ticket_id_seq"', 99999);`);
     cause: 'full-column',
     recipe: 'widen-column',
     summary:
-      /^sequence Ticket_id_seq has no value left \(last 99999\); support_api\/support: \d+ rollbacks\/s/,
+      /^sequence Ticket_id_seq has no value left \(last 99999\); support_api\/support: [\d.]+ rollbacks\/s/,
     within_seconds: 10,
   },
   innocents: ['portal'],

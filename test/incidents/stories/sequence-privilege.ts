@@ -45,7 +45,7 @@ REVOKE ALL ON SEQUENCE "Order_id_seq" FROM shop;`);
     cause: 'missing-privilege',
     recipe: null,
     summary:
-      /^shop\/shop: \d+(\.\d)? rollbacks\/s, \d+% of app's transactions; INSERT INTO public\.Order fails: role shop may not use the sequence "public"\."Order_id_seq" \(42501\)$/,
+      /^shop\/shop: [\d.]+ rollbacks\/s, \d+% of app's transactions; INSERT INTO public\.Order fails: role shop may not use the sequence "public"\."Order_id_seq" \(42501\)$/,
     within_seconds: 20,
   },
   innocents: ['psql', 'idle-pool', 'shop', 'fulfilment'],

@@ -44,7 +44,7 @@ ALTER ROLE seats SET default_transaction_isolation = 'serializable';`);
     cause: 'serialization-failures',
     recipe: 'serialization-failures',
     summary:
-      /^\(no name\)\/seats: \d+ rollbacks\/s, \d+% of app's transactions; its transactions are SERIALIZABLE \(default_transaction_isolation, set for role seats\): they conflict with each other \(40001\)$/,
+      /^\(no name\)\/seats: [\d.]+ rollbacks\/s, \d+% of app's transactions; its transactions are SERIALIZABLE \(default_transaction_isolation, set for role seats\): they conflict with each other \(40001\)$/,
     within_seconds: 15,
   },
   innocents: ['psql', 'idle-pool', ''],

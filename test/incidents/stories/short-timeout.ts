@@ -42,7 +42,7 @@ ALTER ROLE billing_app IN DATABASE app SET statement_timeout = 30;`);
     cause: 'short-timeout',
     recipe: 'reset-role-setting',
     summary:
-      /^statements of billing\/billing_app are cancelled \(57014\): statement_timeout = 30 is set for role billing_app in database app; \d+ rollbacks\/s, \d+% of app's transactions$/,
+      /^statements of billing\/billing_app are cancelled \(57014\): statement_timeout = 30 is set for role billing_app in database app; [\d.]+ rollbacks\/s, \d+% of app's transactions$/,
     within_seconds: 15,
   },
   innocents: ['psql', 'shop'],
