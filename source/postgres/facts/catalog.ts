@@ -40,7 +40,7 @@ function toBuild([pid, backend_start, index_oid, table_oid, phase, command]: Cat
  * When scans and writes began to be counted. From PostgreSQL 15 a database whose statistics were never reset has no
  * date, and an unclean shutdown drops all counters silently but dates the cluster's own (pgstat_reset_after_failure):
  * counting cannot have begun before the oldest of those dates. A logical walsender does not use the indexes, so it is
- * no standby.
+ * no standby. pg_stat_replication would read every session for its few rows.
  */
 export const catalogAgeQuery = serverQuery(
   'poolctl_catalog_age',
@@ -48,7 +48,7 @@ export const catalogAgeQuery = serverQuery(
 SELECT /* poolctl */ d.stats_reset::text,
   (extract(epoch FROM now() - greatest(d.stats_reset, least(
     (SELECT b.stats_reset FROM pg_stat_bgwriter b), (SELECT a.stats_reset FROM pg_stat_archiver a)))) * 1000)::float8,
-  EXISTS (SELECT FROM pg_stat_replication r LEFT JOIN pg_replication_slots s ON s.active_pid = r.pid
+  EXISTS (SELECT FROM pg_stat_get_wal_senders() r LEFT JOIN pg_replication_slots s ON s.active_pid = r.pid
       WHERE s.slot_type IS DISTINCT FROM 'logical')
     OR EXISTS (SELECT FROM pg_replication_slots s WHERE s.slot_type = 'physical')
     OR pg_is_in_recovery(),
@@ -70,7 +70,7 @@ export const catalogBuildsQuery = serverQuery(
   `
 SELECT /* poolctl */ p.pid, a.backend_start::text, coalesce(p.index_relid, 0)::text, p.relid::text, p.phase, p.command
 FROM pg_stat_progress_create_index p
-JOIN pg_stat_activity a ON a.pid = p.pid
+CROSS JOIN LATERAL pg_stat_get_activity(p.pid) a
 WHERE p.datname = current_database() AND p.phase IS NOT NULL AND a.backend_start IS NOT NULL
 ORDER BY p.pid`,
 );
