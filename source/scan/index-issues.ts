@@ -1,6 +1,6 @@
 import type {Node, ObjectExpression} from '@oxc-project/types';
 import type {ScanReport} from '../model/scan-report.ts';
-import {nameOfKey, propertyOf, unwrap} from './code/nodes.ts';
+import {hasSpread, nameOfKey, propertyOf, unwrap} from './code/nodes.ts';
 import type {Query} from './evaluate/cost.ts';
 import type {PrismaModelShape, PrismaModels} from './prisma-models.ts';
 import {applicationIssue as issue} from './rules.ts';
@@ -43,7 +43,10 @@ function filtersWithoutIndex(models: PrismaModels, queries: readonly Query[]): A
     )
       continue;
     const where = propertyOf(options, 'where');
-    const fields = where ? fieldsIn(unwrap(where)) : [];
+    const filter = where && unwrap(where);
+    // What a spread adds may have an index.
+    if (filter?.type === 'ObjectExpression' && hasSpread(filter)) continue;
+    const fields = filter ? fieldsIn(filter) : [];
     const useful = fields.filter(each => isSelective(model, each));
     if (useful.length === 0 || fields.some(each => model.indexes.some(([first]) => first === each))) continue;
     const key = `${model.name}\0${useful.toSorted().join(',')}`;
