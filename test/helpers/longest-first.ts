@@ -23,6 +23,7 @@ export const longest = [
   'recipes/reset-role-setting-server',
   'team-recipes/read-only',
   'e2e/terminal',
+  'e2e/failover',
   'e2e/tables',
   'recipes/apply-indexes-interrupted-server',
   'recipes/apply-indexes-server',
