@@ -55,7 +55,11 @@ describeEachMajor('verdicts of the Server view', major => {
 
   async function linesOf(reader: Reader): Promise<ServerRow[]> {
     const snapshot: Snapshot = await reader.read({...emptyRequest, activity: true, server_state: 'all'});
-    expect(snapshot.unavailable.filter(({section}) => section.startsWith('server.'))).toEqual([]);
+    // Replay on the standby may cancel a query of poolctl's own (40001), which it sends again after a while.
+    const failed = snapshot.unavailable.filter(
+      ({section, sqlstate}) => section.startsWith('server.') && sqlstate !== '40001',
+    );
+    expect(failed).toEqual([]);
     return serverRows({snapshot, state: snapshot.server ?? {}}, 'not read');
   }
 
