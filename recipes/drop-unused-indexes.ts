@@ -76,7 +76,7 @@ const parameters: Parameter[] = [
   {
     name: 'redundant',
     description:
-      'Also drop used indexes that another one serves: exact, of the same definition; all, also those that it begins with',
+      'Also drop used indexes that another index replaces: exact: same definition; all: also those whose columns are its leading columns',
     kind: 'choice',
     choices: redundantChoices,
     default: 'exact',

@@ -36,14 +36,14 @@ const parameters: Parameter[] = [
   },
   {
     name: 'column',
-    description: 'Column that takes the values of a sequence',
+    description: 'Column filled from a sequence',
     kind: 'text',
     default: 'id',
   },
   {
     name: 'method',
     description:
-      'widen: to bigint, with the columns that refer to it; staged: the SQL that locks nothing for long, as advice; negative: a stopgap, the sequence goes on at the negative values of the column',
+      'widen: to bigint, with the columns that refer to it; staged: the SQL that locks nothing for long, as advice; negative: a stopgap, the sequence continues with negative values',
     kind: 'choice',
     choices: ['widen', 'staged', 'negative'],
     default: 'widen',
@@ -59,9 +59,9 @@ const parameters: Parameter[] = [
 
 const recipe: Recipe = {
   id: 'widen-column',
-  title: 'Widen a column that is full',
+  title: 'Widen an integer column to bigint',
   summary:
-    'Changes an integer column, those that refer to it and its sequence to bigint, if that locks no table for long; else says how in stages',
+    'Changes an integer column, those that refer to it and its sequence to bigint if no table is locked for long; otherwise prints the SQL for a staged migration',
   parameters,
   diagnose: () => [],
   planRequires: ({table = '', column = ''}) => ({

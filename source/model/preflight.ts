@@ -37,7 +37,7 @@ export type PreflightStatement = {
   reasons: string[];
   /** Locks on relations that exist before the migration. ACCESS SHARE, which only ACCESS EXCLUSIVE blocks, is left out. */
   locks: RelationLock[];
-  /** Whether a table is written anew; null if that depends on what only the server knows. */
+  /** Whether a table is rewritten; null if that depends on what only the server knows. */
   rewrites: boolean | null;
   /** Whether a whole table is read. */
   scans: boolean | null;

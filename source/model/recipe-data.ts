@@ -239,7 +239,7 @@ export type WideningColumn = {
   type: string;
   /** pg_class.reltuples; -1 was never analyzed. */
   rows: number;
-  /** Of the table with its indexes and TOAST, which ALTER TYPE writes anew. */
+  /** Of the table with its indexes and TOAST, which ALTER TYPE rewrites. */
   size_bytes: number;
   is_partitioned: boolean;
   /** Part of the key by which its table is partitioned: its type cannot be changed. */

@@ -53,7 +53,7 @@ describe("a finding's page", () => {
     expect(press(next, 'b').wizard?.params).toMatchObject({pid: '4712'});
   });
 
-  it('says what is hurt, by what, why, since when, how sure, and the acts side by side', () => {
+  it('says what is affected, by what, why, since when, how sure, and the acts side by side', () => {
     const page = screenOf(press(reading([lockQueue]), 'a'));
     for (const text of [
       'ALTER TABLE orders (migrator, 40s) waits behind a SELECT',
@@ -123,7 +123,7 @@ describe("a finding's page", () => {
   it('says when the finding is gone', () => {
     const opened = press(reading([lockQueue]), 'a');
     const after = play(opened, read(createSnapshot({at: '2026-01-01T12:00:50.000000Z'}))).state;
-    expect(screenOf(after)).toContain('no longer found in the last reading');
+    expect(screenOf(after)).toContain('not in the last snapshot any more');
   });
 });
 

@@ -220,5 +220,5 @@ i { font-style: normal }
 </style>
 <h1>How the console looks</h1>
 <p>Each element of the console, drawn by its test (<code>test/console/look.test.tsx</code>); <code>npx vitest run -u
-test/console/look.test.tsx</code> draws this page anew. New views use these elements.</p>
+test/console/look.test.tsx</code> draws this page again. New views use these elements.</p>
 `;

@@ -118,7 +118,7 @@ describe('the Waits view', () => {
     );
   });
 
-  it('begins anew on another server', () => {
+  it('starts over on another server', () => {
     const of = (system_identifier: string, second: number) => {
       const now = createSnapshot({
         at: new Date(Date.UTC(2026, 0, 1, 12, 0, second)).toISOString(),

@@ -21,13 +21,13 @@ describe('samples', () => {
     expect(samples.map(({at_ms}) => new Date(at_ms).getUTCSeconds())).toEqual([30, 0, 1]);
   });
 
-  it('of the same time replace each other, and a clock that was set back starts anew', () => {
+  it('of the same time replace each other, and a clock that was set back starts over', () => {
     const samples = samplesOf([at(10), at(10), at(5)]);
     expect(samples).toHaveLength(1);
     expect(addSample(samplesOf([at(10), at(10)]), at(11))).toHaveLength(2);
   });
 
-  it('of another server start anew, those after a restart do not', () => {
+  it('of another server start over, those after a restart do not', () => {
     const {target} = at(0);
     const on = (second: number, system_identifier: string, started_at: string) =>
       at(second, {target: {...target, server: {...exampleServer, system_identifier, started_at}}});

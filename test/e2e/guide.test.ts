@@ -177,6 +177,6 @@ it('looks up and reports unknown outcomes of an earlier run before it acts', asy
   terminal.press('enter');
   await confirm(terminal);
   await terminal.waitFor('done: 2 verified');
-  expect(terminal.text()).toContain('found done by a later check');
+  expect(terminal.text()).toContain('done, as a later check found');
   expect(await file.unfinished()).toEqual([]);
 });

@@ -85,7 +85,7 @@ describe('without an alternate screen', () => {
 
 describe('a process that was stopped', () => {
   it.each(['SIGTSTP', 'SIGSTOP'] as const)(
-    'from outside by %s draws everything anew after fg',
+    'from outside by %s draws everything again after fg',
     async signal => {
       const shell = await openShellWithConsole();
       process.kill(await pidOf(shell), signal);

@@ -266,7 +266,7 @@ export function statesOf(servers: Servers, {showsHost}: {showsHost: boolean}): S
       line: [
         'replication',
         'warning',
-        /^logical slot cdc, without a consumer, retains \d+M of WAL, loses what it needs in \d+M: in \w+ at \S+\/s$/,
+        /^logical slot cdc, without a consumer, retains \d+M of WAL and is invalidated after \d+M more WAL: in \w+ at \S+\/s$/,
       ],
     },
     {
@@ -283,7 +283,7 @@ export function statesOf(servers: Servers, {showsHost}: {showsHost: boolean}): S
       line: [
         'replication',
         'critical',
-        /^logical slot cdc, without a consumer, is lost: its consumer has to copy everything again$/,
+        /^logical slot cdc, without a consumer, is lost: its consumer needs a new full copy$/,
       ],
       async end() {
         await set('max_slot_wal_keep_size', '-1');

@@ -100,14 +100,14 @@ describeEachMajor('verdicts of the Server view', major => {
       const lines = await linesOf(reader);
       const unknown = lines.filter(isUnknown);
       expect(unknown.map(({topic, text}) => [topic, text])).toEqual([
-        ['autovacuum', 'workers busy of 3 are unknown: GRANT pg_monitor TO "anyone"; shows it'],
+        ['autovacuum', 'busy workers (of 3): unknown; to see it: GRANT pg_monitor TO "anyone";'],
         [
           'replication',
-          'standby standby: how far it is behind is unknown: GRANT pg_monitor TO "anyone"; shows it',
+          'standby standby: how far it is behind is unknown; to see it: GRANT pg_monitor TO "anyone";',
         ],
         [
           'WAL',
-          expect.stringMatching(/the size of pg_wal is unknown: GRANT pg_monitor TO "anyone"; shows it$/),
+          expect.stringMatching(/the size of pg_wal is unknown; to see it: GRANT pg_monitor TO "anyone";$/),
         ],
       ]);
     });

@@ -187,7 +187,7 @@ describeMainMajor('a build of apply-indexes that fails, waits or is interrupted'
       {title: expect.stringMatching(/^wait for session \d+ to build/), outcome: 'verified'},
     ]);
     expect(await indexNamed(server, proposal.name)).toMatchObject({is_valid: true});
-    expect(await settle()).toBe('found done by a later check');
+    expect(await settle()).toBe('done, as a later check found');
     // Its undo knows by then which index it was.
     const [found] = await server.query<{oid: string}>(
       `SELECT 'shop.${proposal.name}'::regclass::oid::text AS oid`,

@@ -64,8 +64,8 @@ describeEachMajor('drop-replication-slot', major => {
       expect(await guarded(physical)).toBe('it was used, or created again, since the preview');
       await server.query(physical.apply.text, physical.apply.values);
       expect(await names()).toEqual(['cdc']);
-      const anew = await planned();
-      await server.query(anew.apply.text, anew.apply.values);
+      const replanned = await planned();
+      await server.query(replanned.apply.text, replanned.apply.values);
       expect(await names()).toEqual([]);
     }
     const [row] = await server.query<{remaining: number}>(again.verify.query.text, again.verify.query.values);

@@ -209,7 +209,7 @@ describeEachMajor('release-blockers', major => {
           recipe: 'release-blockers',
           params: {pid: String(processID)},
           title: `cancel UPDATE orders of middle/app (${processID}), which waits itself and holds up others`,
-          frees: '4 of 5 waiting sessions',
+          frees: 'unblocks 4 of 5 waiting sessions',
         },
         {recipe: null, title: expect.stringContaining('superuser session: only a superuser may end it')},
       ]);

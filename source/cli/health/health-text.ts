@@ -121,7 +121,7 @@ export function comparisonLines(comparison: Comparison): string[] {
     ...worseLines(comparison),
     ...comparison.more_calls.map(
       ({times, calls_per_second_before: before, calls_per_second_after: after, queryid, query}) =>
-        `MORE CALLS ${times.toFixed(1)} times for each of the others${before === null || after === null ? '' : `: ${before.toFixed(1)} a second before, ${after.toFixed(1)} now`}, queryid ${queryid}: ${shortened(query)}`,
+        `MORE CALLS: grew ${times.toFixed(1)} times as much as the median statement${before === null || after === null ? '' : `: ${before.toFixed(1)}/s before, ${after.toFixed(1)}/s now`}, queryid ${queryid}: ${shortened(query)}`,
     ),
     ...new_statements
       .slice(0, maxNew)

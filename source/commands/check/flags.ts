@@ -73,7 +73,7 @@ const limitFlags = {
 } as const satisfies Flags;
 
 function limit(metric: MetricName, value: 'SHARE' | 'TIME' | 'N', help: string) {
-  const shown = metricOf(metric).judged_by_findings ? 'none, findings decide' : describeDefault(metric);
+  const shown = metricOf(metric).judged_by_findings ? 'none; findings report it' : describeDefault(metric);
   return {type: 'string', value, group: 'Limits', help, default: shown} as const;
 }
 
@@ -144,7 +144,7 @@ export const usage = {
   },
   details: [
     'Exit 0 if there is no finding and no limit is crossed, else 1. Without --for poolctl reads the server three times in two seconds. --ignore takes a recipe, or a recipe and a subject as --json has it: kill-idle-sessions:application:web/role:app. A limit with two values (80%,90%) has a warning and a critical value; a single value is critical. SHARE is 80% or 0.8. A limit that you give also applies to the findings about that metric: within the limit they are listed under "also".',
-    'A limit that is given must be measured: exit 5 if this role, this version or a quiet server does not allow it. Mean times are of statements that work: utility and maintenance statements, pg_sleep and waits for advisory locks are left out. They cover the time since the last reset of the statistics; with --rates or --for, since the first snapshot.',
+    'Exit 5 if a limit that you give cannot be measured: the role lacks a privilege, the version is too old, or the server is idle. Mean times are of statements that work: utility and maintenance statements, pg_sleep and waits for advisory locks are left out. They cover the time since the last reset of the statistics; with --rates or --for, since the first snapshot.',
     'With --for, poolctl compares the 95th percentile of each metric with its limits. For slots and transactions, a single critical value is reported as a warning.',
     'With --application, --max-used, --max-average-used, --max-idle-in-transaction, --max-transaction and --max-blocked are limits of its sessions alone; exit 5 if none was seen. PostgreSQL does not count statements, errors and rollbacks by application.',
     'With --nagios: exit 0 ok, 1 warning, 2 critical or no connection, 3 unknown.',

@@ -78,7 +78,7 @@ export function watchHarm({first}: Pick<Story, 'first'>): {
     result() {
       if (!isFound) return null;
       return left === undefined
-        ? 'solved: no harm was left at the end'
+        ? 'solved: no finding was left at the end'
         : `not solved: at the end there was still: ${left.summary}`;
     },
   };

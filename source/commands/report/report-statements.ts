@@ -17,7 +17,7 @@ export type ReportStatements = {
   rows: StatementRow[];
 };
 
-/** Collects the counters of snapshots; a reset begins anew, because what was counted before it is unknown. */
+/** Collects the counters of snapshots; a reset starts over, because what was counted before it is unknown. */
 export function periodStatements(): {add(snapshot: Snapshot): void; costliest(): ReportStatements | null} {
   const texts = new Map<string, string>();
   let base: StatementCounters | null = null;

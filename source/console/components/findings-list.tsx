@@ -63,7 +63,8 @@ function NoFinding() {
     outage: state.past?.outage ?? null,
     hasFindings: state.findings.length > 0,
   }));
-  if (outage !== null) return <Text role="danger">{`  before it; ${outageText(outage)}`}</Text>;
+  if (outage !== null)
+    return <Text role="danger">{`  findings from before the outage; ${outageText(outage)}`}</Text>;
   if (assessed === null || hasFindings) return null;
   const {readings, window_ms, cannot_see} = assessed;
   const over = readings > 1 ? `${readings} readings over ${formatSpan(window_ms)}` : 'one reading';

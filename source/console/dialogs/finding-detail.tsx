@@ -8,7 +8,7 @@ import {Text} from '../components/text.tsx';
 import {currentFinding, findingLetters} from '../state/findings.ts';
 import {withUnit} from '../wizard/evidence-page.tsx';
 
-/** A finding: what is hurt, by what, why, since when, how sure, and what can be done, side by side. */
+/** A finding: what is affected, by what, why, since when, how sure, and the possible fixes side by side. */
 export function FindingDetail(opened: {id: string; finding: Finding}) {
   const {symbols} = useTheme();
   const finding = useConsole(state => currentFinding(state, opened));
@@ -24,7 +24,7 @@ export function FindingDetail(opened: {id: string; finding: Finding}) {
         text={summary}
         role="strong"
       />
-      {isGone && <Prose text="no longer found in the last reading" role="good" indent={4} />}
+      {isGone && <Prose text="not in the last snapshot any more" role="good" indent={4} />}
       <BlankRow />
       {harm && <HarmRows harm={harm} at={at} />}
       {finding.confidence && (
@@ -45,7 +45,7 @@ export function FindingDetail(opened: {id: string; finding: Finding}) {
         </>
       )}
       <BlankRow />
-      <Heading>{acts.length > 1 ? 'what can be done, the recommended first' : 'what can be done'}</Heading>
+      <Heading>{acts.length > 1 ? 'possible fixes, recommended first' : 'what can be done'}</Heading>
       {acts.map((act, index) => (
         <ActRows key={act.title} act={act} letter={findingLetters[index]} />
       ))}
@@ -80,14 +80,14 @@ function HarmRows({harm, at}: {harm: Harm; at: string | null}) {
   const age_ms = since === null || at === null ? null : Date.parse(at) - Date.parse(since);
   const began =
     since === null
-      ? 'before the first reading'
+      ? 'before the first snapshot'
       : `${timeOfDay(since)}${age_ms === null ? '' : `, ${formatAge(Math.max(0, age_ms))} ago`}`;
   return (
     <>
       <PropertyRows name="since" value={began} nameWidth={nameWidth} />
       <PropertyRows
-        name="hurt"
-        value={`${hurtText(harm)}, in ${formatRatio(share, 0)} of the readings of the last minute`}
+        name="affected"
+        value={`${affectedText(harm)}, in ${formatRatio(share, 0)} of the snapshots of the last minute`}
         nameWidth={nameWidth}
       />
     </>
@@ -95,7 +95,7 @@ function HarmRows({harm, at}: {harm: Harm; at: string | null}) {
 }
 
 /** Connections that are refused, and requests that wait in the application, cannot be counted from here. */
-function hurtText({kind, sessions}: Harm): string {
+function affectedText({kind, sessions}: Harm): string {
   if (kind === 'slots') return 'new connections';
   if (kind === 'pool' && sessions === 0) return 'requests that wait in the application';
   return `${formatSessions(sessions)} on average`;
@@ -116,8 +116,8 @@ function ActRows({act: {recipe, title, frees, costs}, letter}: {act: Act; letter
         <Text role="strong">{title}</Text>
         <Text role="muted">{recipe === null ? '' : `  ${recipe}`}</Text>
       </Text>
-      {frees !== null && <PropertyRows name="frees" value={frees} indent={6} nameWidth={8} />}
-      {costs !== '' && <PropertyRows name="costs" value={costs} indent={6} nameWidth={8} />}
+      {frees !== null && <PropertyRows name="effect" value={frees} indent={6} nameWidth={8} />}
+      {costs !== '' && <PropertyRows name="note" value={costs} indent={6} nameWidth={8} />}
     </>
   );
 }

@@ -61,8 +61,8 @@ function runProperties(entries: JournalEntry[], acting_pid: number | null): Prop
     ['before', start ? countsText(start.before) : 'unknown'],
     ['after', end ? countsText(end.after) : 'unknown'],
     ...(end?.harm ?? []).flatMap((harm): Property[] => [
-      ['harm before', harm.before.summary],
-      ['harm after', describeAfter(harm)],
+      ['impact before', harm.before.summary],
+      ['impact after', describeAfter(harm)],
     ]),
     ['ended', end ? `${end.status}${end.reason ? `: ${end.reason}` : ''}` : open],
   ];

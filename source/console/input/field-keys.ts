@@ -66,19 +66,19 @@ export const wizardBindings: Binding[] = [
     [['w'], 'during a run: show the session it waits for', showBlocker, needsBlocker],
     [
       ['o'],
-      'in a preview: show the guards in full, or fold them',
+      'in a preview: show or collapse the conditions (only if ...)',
       state => changeWizard(state, wizard => ({...wizard, areGuardsShown: !wizard.areGuardsShown})),
       needsLongGuard,
     ],
     [
       ['space'],
-      'in a preview: leave the marked session, index or table out, or take it again',
+      'in a preview: exclude or include the selected session, index or table',
       state => changeWizard(state, wizard => toggleChoice(state, wizard, 'marked')),
       needsChoices,
     ],
     [
       ['a'],
-      'in a preview: take all, or leave all out',
+      'in a preview: include all or exclude all',
       state => changeWizard(state, wizard => toggleChoice(state, wizard, 'all')),
       needsChoices,
     ],
@@ -87,7 +87,7 @@ export const wizardBindings: Binding[] = [
     keys: ['tab', 'shift-tab'],
     modes: ['wizard'],
     update: (state, key) => changeWizard(state, wizard => markChoice(wizard, key === 'tab' ? 1 : -1)),
-    help: 'in a preview: mark the next or previous one',
+    help: 'in a preview: select the next or previous one',
     disabledBecause: needsChoices,
   },
 ];

@@ -135,7 +135,7 @@ export const bindings: Binding[] = [
     modes: ['browse', 'detail'],
     update: openLettered,
     needsServer: always,
-    help: 'open the finding with this letter; on its page: open the recipe of this act',
+    help: 'open the finding with this letter; on its page: open the fix with this letter',
     disabledBecause: needsFinding,
     views: ['overview'],
   },
@@ -287,7 +287,7 @@ export const bindings: Binding[] = [
     keys: ['v'],
     modes: ['browse', 'detail', 'wizard'],
     update: toggleRun,
-    help: `leave a run while it goes on, as the key of a view does; back to the run that was left, or from one to the other`,
+    help: `switch between the running recipe and the views; the run continues`,
     disabledBecause: needsRun,
   },
   ...inModes(everyMode, [

@@ -81,7 +81,7 @@ export function inModes(
 // `disabledBecause` of the keys in the keymap: why a key does nothing now; null where it works.
 
 export function needsPast({past}: ConsoleState): string | null {
-  return past?.now ? null : past === null ? 'the screen already shows now' : 'a recording has no now';
+  return past?.now ? null : past === null ? 'this is the live view' : 'a recording has no live view';
 }
 
 export function needsNow({past}: ConsoleState): string | null {
@@ -145,7 +145,7 @@ export function needsRecipe(state: ConsoleState): string | null {
 export function needsFinding(state: ConsoleState, letter: string): string | null {
   const {overlay, view} = state;
   if (overlay?.kind === 'finding')
-    return actOf(currentFinding(state, overlay), letter) ? null : 'no such act';
+    return actOf(currentFinding(state, overlay), letter) ? null : 'no such fix';
   if (view !== 'overview' || overlay !== null) return 'works in Overview (1)';
   return findingOf(state, letter) ? null : 'no such finding';
 }
@@ -187,7 +187,7 @@ export function needsChoices({wizard}: ConsoleState): string | null {
 
 export function needsLongGuard(state: ConsoleState): string | null {
   const {wizard} = state;
-  return wizard && hasGuardsToShow(wizard) ? null : 'no guard is folded here';
+  return wizard && hasGuardsToShow(wizard) ? null : 'no condition is collapsed here';
 }
 
 /** Only Esc stops a run: `q` may have been meant to close a page. */

@@ -44,7 +44,7 @@ export const timeBindings: Binding[] = [
       [['}'], 'forward by one minute', state => travel(state, {by_ms: 60_000})],
       [
         ['ctrl-r'],
-        'read everything now; after a refused login connect with the password that its source has now',
+        'refresh everything; after a refused login, read the password again and reconnect',
         state => ({state, effects: [{kind: 'refresh'}]}),
       ],
     ],
@@ -53,8 +53,8 @@ export const timeBindings: Binding[] = [
     keys: ['L'],
     modes: ['browse', 'detail'],
     update: state => backToNow(state),
-    label: ({past}) => (past?.now ? 'now' : ''),
-    help: 'back to now',
+    label: ({past}) => (past?.now ? 'live' : ''),
+    help: 'back to the live view',
     disabledBecause: needsPast,
   },
   ...inModes('browse', [

@@ -123,7 +123,7 @@ function writeChanges(pen: Pen, shown: Grid, next: Grid, {from, to}: Stretch): v
     }
     const stop = changeEnd(shown, next, cell, Math.max(cell + 1, Math.min(to, blankFrom)));
     for (; cell < stop; cell++) writeCell(pen, next, cell);
-    // After the last column the cursor's place differs between terminals: say it anew.
+    // After the last column the cursor's place differs between terminals: set it again.
     pen.cell = stop === to ? -1 : stop;
     cell = firstChange(shown, next, stop, to);
   }
@@ -131,7 +131,7 @@ function writeChanges(pen: Pen, shown: Grid, next: Grid, {from, to}: Stretch): v
 
 /**
  * Writes a whole row with text that terminals may count otherwise (Thai, half-width kana, emoji): after it the cursor's
- * place is said anew, so that nothing else moves, and what was there before is erased, so that no half of it stays.
+ * position is set again, so that nothing else moves, and what was there before is erased, so that no half of it stays.
  */
 function writeRow(pen: Pen, next: Grid, {from, to}: Stretch): void {
   const blankFrom = blankTail(next, from, to);

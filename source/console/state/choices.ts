@@ -18,7 +18,7 @@ function isOpenedFrom({finding: id}: RecipeWizard): (finding: Finding) => boolea
   return ({recipe, subject}) => `${recipe}/${subject}` === id;
 }
 
-/** The plan made anew without these. */
+/** The plan made again without these. */
 export function leaveOut(known: Known, wizard: RecipeWizard, subjects: readonly string[]): RecipeWizard {
   const {whole} = wizard;
   if (whole === null) return wizard;

@@ -188,5 +188,5 @@ export function outageText({at_ms, until_ms, message}: Outage): string {
 export function whyNotInPast({now, at_ms}: Past): string {
   return now === null
     ? 'this is a recording: no recipe can be run on it'
-    : `this is ${timeOfDay(at_ms)}: press L to return to now before you change anything`;
+    : `this is ${timeOfDay(at_ms)}: press L for the live view before you change anything`;
 }

@@ -70,7 +70,7 @@ export type RecipeWizard = {
   /** In the text of the parameter or the confirmation being edited; null is its end. */
   cursor: number | null;
   run: RunState | null;
-  /** The server's time of the last reading before the harm was read anew; null before that. */
+  /** The server's time of the last reading before the harm was read again; null before that. */
   acted_ms: number | null;
   /** Esc was pressed during a run: the next one stops it. */
   asksToStop: boolean;

@@ -45,7 +45,7 @@ const view: View = {
     },
     {
       keys: `${critical} ${warning} ${bullet}`,
-      help: 'critical, warning, what does no harm yet; [a] is its key',
+      help: 'critical, warning, or without impact yet; [a] is its key',
     },
     {keys: 'slots by ...', help: 'who holds the slots; Enter shows these sessions'},
     {

@@ -69,7 +69,7 @@ const firstHeldMs = 1000;
 const mostKnown = 4000;
 
 /**
- * Adds a reading. One for which pg_wait_sampling was not asked, and one of the same time as the last (its statements came later) add nothing; a clock set back begins anew.
+ * Adds a reading. One for which pg_wait_sampling was not asked, and one of the same time as the last (its statements came later) add nothing; a clock set back starts over.
  * `isWhole`: every reading is kept as it is, however old.
  */
 export function addLoad(

@@ -32,7 +32,7 @@ export function* partsOf(lines: string): Generator<string> {
   }
 }
 
-/** Whether an entry was reset or evicted since, and counts anew. */
+/** Whether an entry was reset or evicted since, and counts from zero. */
 export function hasFallen(earlier: Scanned, later: Scanned): boolean {
   return (
     later.calls < earlier.calls ||
@@ -43,7 +43,7 @@ export function hasFallen(earlier: Scanned, later: Scanned): boolean {
 }
 
 /**
- * What was counted between two scans, of the statements that were called; one that counts anew (`hasFallen`) is left
+ * What was counted between two scans, of the statements that were called; one that counts from zero (`hasFallen`) is left
  * out. null without an earlier scan.
  */
 export function scanGrowth(before: StatementScan | null, scan: StatementScan): StatementScan | null {

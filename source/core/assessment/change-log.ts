@@ -61,7 +61,7 @@ export function nextLog(log: ChangeLog, {before, after, snapshot, facts}: Readin
   const {drafts: ofSettings, ...settings} = settingChanges(log, facts, after);
   const drafts = [
     ...server,
-    // After a restart every application connects anew: that is the restart.
+    // After a restart every application reconnects: that is the restart.
     ...(isRestarted ? [] : poolChanges(before, after)),
     ...schemaChanges(after),
     ...ofSettings,

@@ -68,7 +68,7 @@ export function rootsOf(snapshot: Waits): ReadonlyMap<number, readonly number[]>
 const rootsOfGraph = memoizeByObject((graph: LockGraph) => {
   const roots = new Map<number, number[]>([...graph.blockers.keys()].map(pid => [pid, []]));
   const ends = [...graph.waiters.keys()].filter(pid => !graph.blockers.has(pid)).sort((a, b) => a - b);
-  // From the ends backward: a queue of 500 sessions has 125,000 edges, which each session would follow anew.
+  // From the ends backward: a queue of 500 sessions has 125,000 edges, which each session would follow again.
   for (const end of ends) for (const pid of waitersOf([end], graph)) roots.get(pid)?.push(end);
   return roots;
 });

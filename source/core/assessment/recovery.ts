@@ -261,19 +261,19 @@ function isAtWork({backends}: Snapshot): boolean {
 }
 
 const goneTexts: Record<HarmKind, string> = {
-  writes: 'nothing keeps the server from writing any more',
+  writes: 'the server takes writes again',
   failing: 'these failures have stopped',
-  waiting: 'none of them waits any more',
+  waiting: 'no session waits any more',
   slots: 'slots are free again',
-  pool: 'its pool is free again',
+  pool: 'its pool has free connections again',
   slow: 'it is no longer slow',
-  chatty: 'it is no longer chatty',
+  chatty: 'the repeated queries have stopped',
   vacuum: 'vacuum is no longer held back',
   disk: 'the disk no longer fills',
-  soon: 'that date no longer comes',
+  soon: 'it is no longer expected',
 };
 
-/** `none of them waits any more (3 readings over 2s)`; `remains after 2s: 4 sessions wait ...`. */
+/** `no session waits any more (3 readings over 2s)`; `remains after 2s: 4 sessions wait ...`. */
 export function describeAfter({kind, after}: RunHarm): string {
   if (after === null) return 'not read';
   const over = formatSpan(after.over_ms);
@@ -290,5 +290,8 @@ export function describeAfter({kind, after}: RunHarm): string {
 
 /** The harm that a run answered, before and after it. */
 export function harmLines(harms: readonly RunHarm[]): string[] {
-  return harms.flatMap(harm => [`harm before: ${harm.before.summary}`, `harm after: ${describeAfter(harm)}`]);
+  return harms.flatMap(harm => [
+    `impact before: ${harm.before.summary}`,
+    `impact after: ${describeAfter(harm)}`,
+  ]);
 }

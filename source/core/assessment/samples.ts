@@ -10,7 +10,7 @@ import {isOtherServer, toSample, windowMs} from './sample.ts';
 /**
  * Appends a snapshot's sample and drops those older than a minute; of pools it has the counts of the last five. With `keep_ms` both
  * are kept for that long. A snapshot of the same time (its statements came
- * later) replaces the last one; a clock that was set back, or another server's, starts anew, but for the log of changes.
+ * later) replaces the last one; a clock that was set back, or another server's, starts over, but for the log of changes.
  */
 export function addSample(
   samples: readonly Sample[],

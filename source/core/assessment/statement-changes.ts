@@ -27,7 +27,7 @@ const windowLengthMs = 30_000;
 /** For this long after an eviction no entry is reported as new: it may be one that was evicted. */
 const evictedForMs = 3_600_000;
 
-/** The statement counters of the log, brought up to date, and the changes that they show; `before` null starts anew. */
+/** The statement counters of the log, brought up to date, and the changes that they show; `before` null starts over. */
 export function readStatements(
   log: Counters,
   before: Sample | null,
@@ -125,7 +125,7 @@ function endWindow(
     const {id} = statement;
     const start = window.counters.get(id);
     const calls = statement.calls - (start?.calls ?? 0);
-    // Made in this window, or its counters began anew.
+    // Made in this window, or its counters started over.
     if (start === undefined || calls < 0) continue;
     const exec_ms = Math.max(0, statement.total_exec_time_ms - start.total_exec_time_ms);
     const did = {calls, exec_ms, interval_ms};

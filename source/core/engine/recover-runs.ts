@@ -69,15 +69,15 @@ async function pinsOf(step: Step, executor: ReconcilePorts['executor']): Promise
 type Observation = 'done' | 'ended' | 'not done' | 'left behind';
 
 const results: Record<Observation, Pick<StepResult, 'outcome' | 'has_leftover'> & {message: string}> = {
-  done: {outcome: 'verified', message: 'found done by a later check'},
+  done: {outcome: 'verified', message: 'done, as a later check found'},
   ended: {
     outcome: 'unknown',
-    message: 'found ended by a later check; whether poolctl ended it is unknown',
+    message: 'the session has ended, as a later check found; poolctl may not have ended it',
   },
-  'not done': {outcome: 'failed', message: 'found not done by a later check'},
+  'not done': {outcome: 'failed', message: 'not done, as a later check found'},
   'left behind': {
     outcome: 'failed',
-    message: 'found not done by a later check, with something left behind',
+    message: 'not done, as a later check found, but something is left behind',
     has_leftover: true,
   },
 };

@@ -59,7 +59,7 @@ export function typeText({names, typmods = [], arrayBounds = []}: TypeName): str
 }
 
 /**
- * Whether ALTER COLUMN TYPE writes the table anew. It does not if the cast is binary coercible and the new length or
+ * Whether ALTER COLUMN TYPE rewrites the table. It does not if the cast is binary coercible and the new length or
  * precision only widens the old (ATColumnChangeRequiresRewrite in tablecmds.c; varchar_support, numeric_support,
  * TemporalSimplify). Between timestamp and timestamptz it depends on the session's TimeZone: taken as a rewrite.
  */

@@ -28,7 +28,7 @@ const snapshot_wait_ms = 60_000;
 
 /**
  * Assumed speeds in MiB per second, from a busy disk to memory: reading a table (an index build, too), changing its rows, and
- * writing it anew with its indexes. docs/preflight.md has a measurement.
+ * rewriting it with its indexes. docs/preflight.md has a measurement.
  */
 const mebi = 2 ** 20;
 const speeds = {scan: [100, 1024], copy: [5, 50], rows: [5, 50], rewrite: [20, 150]} as const;

@@ -23,7 +23,7 @@ export function safeForm(sql: string, node: Node, {remedies}: Pick<Effect, 'reme
 
 function contract(statements: readonly string[]): string {
   const expand =
-    '-- First deploy the application that does not use it (for a new name: with both, copied, then read).';
+    '-- First deploy a version of the application that no longer uses it (to rename: add the new name, write both, copy, then read the new one).';
   return [expand, timeout, ...statements].join('\n');
 }
 

@@ -218,7 +218,7 @@ export function preparedStatementAdvice({
     };
   return {
     detail: `max_prepared_statements is ${most}: prepared statements outlive their transaction`,
-    remedy: "drop pgbouncer=true from Prisma's URL: it only makes every statement be planned anew",
+    remedy: "drop pgbouncer=true from Prisma's URL: it only makes the server plan every statement again",
     is_lossy: false,
   };
 }

@@ -41,7 +41,7 @@ export function applicationNameSql(column: string): string {
   return `pg_catalog.regexp_replace(${column}, '${suffix}', '')`;
 }
 
-/** Turns begin anew after this many. */
+/** Turns start over after this many. */
 const turns = 36 ** 2;
 
 /** A pool reports every 5 s at most, and at a checkout only. */

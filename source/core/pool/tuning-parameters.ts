@@ -76,7 +76,7 @@ export const tuningParameters: Parameter[] = [
   },
   {
     name: 'most_busy',
-    description: 'Most of its sessions busy at once, as the console saw them; default: not known',
+    description: 'Maximum of its sessions that were busy at the same time; default: unknown',
     kind: 'integer',
     default: '',
     check: text => readCount('most_busy', text),

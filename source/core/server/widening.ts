@@ -9,7 +9,7 @@ export const integerRange: Record<string, {least: bigint; most: bigint}> = {
   bigint: {least: -(2n ** 63n), most: 2n ** 63n - 1n},
 };
 
-/** ALTER TYPE writes the table and its indexes anew; a low rate, so that the estimate is on the safe side. */
+/** ALTER TYPE rewrites the table and its indexes; a low rate, so that the estimate is on the safe side. */
 const rewrittenBytesPerSecond = 50 * 1024 * 1024;
 
 /** The estimated time of an ACCESS EXCLUSIVE lock while that much is rewritten. */

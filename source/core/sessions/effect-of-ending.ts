@@ -160,8 +160,8 @@ function leftBy(command: string): string {
   if (/^(?:create|reindex)\b.*\bconcurrently\b/is.test(command))
     return 'Stopped, it leaves an INVALID index, which every write maintains: recipe repair-invalid-indexes.';
   return /^vacuum\b(?!\s*(?:full|\([^)]*\bfull\b))/i.test(command)
-    ? 'Stopped, it begins anew next time; rows that it has removed stay removed.'
-    : 'Stopped, its work is lost.';
+    ? 'If stopped, it starts over next time; rows that it has removed stay removed.'
+    : 'If stopped, its work is lost.';
 }
 
 /** How much a transaction loses, as far as it shows: the rows of a COPY, else the tables. */

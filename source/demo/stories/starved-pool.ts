@@ -41,7 +41,7 @@ ANALYZE;`);
     cause: 'pool-saturated',
     recipe: 'tune-connection-limit',
     summary:
-      /^checkout-api\/checkout_app: \d+ requests wait for its pool of 10, at the 95th percentile for \d\.\d+s; \d\d slots of the server are free$/,
+      /^checkout-api\/checkout_app: \d+ requests wait for its pool of 10 \(p95 wait \d\.\d+s\); \d\d slots of the server are free$/,
     within_seconds: 10,
   },
   innocents: ['checkout-api', 'catalog-api', 'psql'],

@@ -199,7 +199,7 @@ describeMainMajor('snapshot of a server', major => {
       sessions: 3,
       reported: {size: 3, busy: 3},
       verdict: 'saturated',
-      reason: expect.stringMatching(/^\d requests wait for its pool of 3, at the 95th percentile for \d/),
+      reason: expect.stringMatching(/^\d requests wait for its pool of 3 \(p95 wait \d/),
     });
     // One is handed out while the pool reports.
     expect(pool.stats().waiting - told.reported.waiting).toBeLessThanOrEqual(1);

@@ -99,14 +99,14 @@ describe('the past of a live console', () => {
     const tried = press(past, 'g', key);
     expect(tried.wizard).toBeNull();
     expect(screenOf(tried)).toContain(
-      'this is 12:01:40Z: press L to return to now before you change anything',
+      'this is 12:01:40Z: press L for the live view before you change anything',
     );
   });
 
   it('says so in Recipes, and has keys for time travel in its footer instead of those for actions', () => {
     const recipes = screenOf(press(past, '5'));
     expect(recipes).toContain(
-      'recipes   this is 12:01:40Z: press L to return to now before you change anything',
+      'recipes   this is 12:01:40Z: press L for the live view before you change anything',
     );
     expect(recipes).not.toContain('opens the wizard');
     const foot = (state: ConsoleState) => rowsOf(state).at(-1) ?? '';
@@ -121,7 +121,7 @@ describe('the past of a live console', () => {
     expect(tried.wizard).toBeNull();
     const typed = play(press(past, ':'), ...typing('recipe end'), key('enter')).state;
     expect(typed.wizard).toBeNull();
-    expect(typed.notice?.text).toContain('press L to return to now');
+    expect(typed.notice?.text).toContain('press L for the live view');
   });
 
   it('does not come under a wizard that was opened before it was read', () => {

@@ -107,7 +107,7 @@ describe('the load over a window', () => {
     expect(loadOver(history, 60_000)).toMatchObject({readings: 1, rows: [{sessions: 1}]});
   });
 
-  it('begins anew where the clock was set back', () => {
+  it('starts over where the clock was set back', () => {
     const history = read([web], [web]);
     const earlier = createSnapshot({
       at: new Date(start_ms - 1000).toISOString(),

@@ -131,7 +131,7 @@ describe('over several readings', () => {
       [...times(3, 0, 0), ...times(2, 300, 2), ...times(6, 0, 0), ...times(2, 300, 2)],
       ['01:30 SELECT from orders by shop_app is more frequent: 0 -> 10 calls/s'],
     ],
-    ['counters that began anew', [...times(3, 300, 2), [-9000, 1], ...times(2, 300, 2)], []],
+    ['counters that started over', [...times(3, 300, 2), [-9000, 1], ...times(2, 300, 2)], []],
   ])('a statement: %s', (_, windows, changes) => {
     expect(did(windows)).toEqual(changes);
   });

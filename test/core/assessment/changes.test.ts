@@ -71,7 +71,7 @@ it.each<[string, Reading, Reading, string[]]>([
     [],
   ],
   [
-    'a restart, after which every application connects anew',
+    'a restart, after which every application reconnects',
     {...runBy('2026-01-01T00:00:00.000001Z'), backends: sessions(4)},
     {...runBy('2026-01-01T12:00:04.000001Z'), backends: sessions(4, {backend_age_ms: 2000})},
     ['00:04 the server was started again'],
@@ -105,7 +105,7 @@ it.each<[string, Reading, Reading, string[]]>([
     ['00:10 the standby became the primary'],
   ],
   [
-    'a reset of the statistics, after which every statement begins anew',
+    'a reset of the statistics, after which every statement starts over',
     {statements: [orders], ...info({stats_reset: at(-60)})},
     {statements: [createStatement({calls: 1, stats_since: at(4)}), added()], ...info({stats_reset: at(4)})},
     ['00:04 the statistics of statements were reset'],

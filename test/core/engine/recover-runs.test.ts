@@ -129,7 +129,9 @@ describe('an intent without an outcome', () => {
 
   it('is recorded as unknown, not as ended by poolctl, if its session has ended', async () => {
     const {settle, appended} = createPorts(end, {holding: ['done']});
-    expect(await settle()).toBe('found ended by a later check; whether poolctl ended it is unknown');
+    expect(await settle()).toBe(
+      'the session has ended, as a later check found; poolctl may not have ended it',
+    );
     expect(appended).toMatchObject([{event: 'outcome', run: 'r1', step: 0, outcome: 'unknown'}]);
   });
 

@@ -72,8 +72,8 @@ describe('compare', () => {
   });
 
   it('uses all calls if the counters were reset', () => {
-    const anew = called(60, 5, {max_exec_time_ms: 9});
-    expect(comparison(later([anew])).slower).toMatchObject([{calls_after: 60, ratio: 5}]);
+    const restarted = called(60, 5, {max_exec_time_ms: 9});
+    expect(comparison(later([restarted])).slower).toMatchObject([{calls_after: 60, ratio: 5}]);
   });
 
   it('lists new statements without calling them worse', () => {

@@ -56,7 +56,7 @@ describe('queueOf', () => {
 
   it.each([
     {of: 'the newest of an instance', turns: [3, 5, 4], current: 5},
-    {of: 'one that began to count anew', turns: [1295, 0, 1290], current: 0},
+    {of: 'one that started over', turns: [1295, 0, 1290], current: 0},
     {of: 'the first after a long silence', turns: [1200, 40], current: 40},
     {of: 'a single one', turns: [7], current: 7},
   ])('takes $of', ({turns, current}) => {

@@ -122,7 +122,7 @@ describe('resolveName', () => {
 });
 
 describe('suggestions', () => {
-  it('are drawn once for the same snapshot and data, and anew for others', () => {
+  it('are drawn once for the same snapshot and data, and again for others', () => {
     const drawn: number[] = [];
     const counted = parameter('text', {
       suggest: ({backends}) => {

@@ -116,7 +116,7 @@ it.each<[string, 'end' | 'cancel', Partial<Backend>, SessionFacts, string[]]>([
     [
       cancelled,
 
-      '1 runs CREATE INDEX of public.a_idx (scanning table, 40% done). Stopped, its work is lost.',
+      '1 runs CREATE INDEX of public.a_idx (scanning table, 40% done). If stopped, its work is lost.',
     ],
   ],
   [
@@ -127,7 +127,7 @@ it.each<[string, 'end' | 'cancel', Partial<Backend>, SessionFacts, string[]]>([
     [
       cancelled,
 
-      '1 runs VACUUM orders. Stopped, it begins anew next time; rows that it has removed stay removed.',
+      '1 runs VACUUM orders. If stopped, it starts over next time; rows that it has removed stay removed.',
     ],
   ],
   [

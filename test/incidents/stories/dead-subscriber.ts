@@ -41,7 +41,7 @@ CREATE TABLE log (id bigserial PRIMARY KEY, note text);`);
     cause: 'slot-wal',
     recipe: null,
     summary:
-      /^logical slot warehouse \(inactive\) retains \S+ of WAL and loses what it needs at the next checkpoint$/,
+      /^logical slot warehouse \(inactive\) retains \S+ of WAL and is invalidated at the next checkpoint$/,
     within_seconds: 20,
   },
   innocents: ['shop', 'psql', 'idle-pool'],

@@ -164,7 +164,7 @@ function errorFinding(
     acts: [
       advice(`read the error in the server log or the application's log${logFilter(pools)}`, {
         frees: null,
-        costs: 'nothing; ending sessions would not help, as they change',
+        costs: 'ending sessions would not help, as they change',
       }),
     ],
   };

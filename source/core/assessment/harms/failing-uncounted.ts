@@ -65,14 +65,14 @@ function partitionFinding(
       advice(
         `create it beside the table: CREATE TABLE ... (LIKE ${name} INCLUDING ALL EXCLUDING IDENTITY), then ALTER TABLE ${name} ATTACH PARTITION`,
         {
-          frees: `inserts into ${name}, immediately`,
+          frees: `inserts into ${name} succeed immediately`,
           costs:
             'a SHARE UPDATE EXCLUSIVE lock; CREATE TABLE ... PARTITION OF takes an ACCESS EXCLUSIVE lock: it queues behind a report, and everything else queues behind it',
         },
       ),
       advice('then see why the job that creates partitions did not run (pg_partman, cron)', {
         frees: null,
-        costs: 'nothing; create some in advance',
+        costs: 'create some in advance',
       }),
     ],
   };
@@ -106,7 +106,7 @@ function statementFinding(failing: readonly UncountedStatement[], context: Conte
     acts: [
       advice("read the error in the server log or the application's log", {
         frees: null,
-        costs: 'nothing; ending sessions would not help',
+        costs: 'ending sessions would not help',
       }),
     ],
   };

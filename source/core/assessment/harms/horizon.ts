@@ -152,7 +152,7 @@ export function actsForHolder(holder: XminHolder, snapshot: Snapshot): Act[] {
         recipe: 'drop-replication-slot',
         params: {slot: name},
         title: `drop replication slot ${name}, if its consumer is gone for good`,
-        frees: 'all dead rows, at the next vacuum',
+        frees: 'the next vacuum removes all dead rows',
         costs: `irreversible: its consumer has to be set up again from a full copy. Afterwards ${then}`,
       },
       advice(
@@ -189,7 +189,7 @@ function actsForSession(holder: XminHolder, snapshot: Snapshot, then: string): A
       recipe: isIdle ? 'terminate-sessions' : 'cancel-statements',
       params: {pid: holder.name},
       title: isIdle ? `end the session of ${who}` : `cancel the statement of ${who}`,
-      frees: 'all dead rows, at the next vacuum',
+      frees: 'the next vacuum removes all dead rows',
       costs: `its transaction is rolled back. Then ${then}`,
     },
     advice(`wait until ${who} ends its transaction`, 'dead rows keep growing until then'),

@@ -82,13 +82,13 @@ function overlapCeiling({at, budget}: Snapshot, {last, sessions, subject}: Pool)
     explains: [],
     confidence: 'possible',
     reasons: [
-      `Now ${sessions.length} of its sessions hold slots, ${budget.used} of ${budget.usable} with all others. Under load each pool opens what the old ones have: ${counted(each, 'session')}.`,
+      `It uses ${sessions.length} of the ${budget.used} slots in use (${budget.usable} usable). Under load each new pool grows to the size of the old ones: ${counted(each, 'session')}.`,
     ],
     acts: [
       tune,
       advice(
         'stop the old revision as soon as the new one serves, or roll the new one back',
-        'frees its connections when its processes end',
+        'its connections are freed when its processes end',
       ),
     ],
   };
@@ -183,8 +183,8 @@ export function reloads({snapshot}: Context, {holders}: Space): Cause[] {
           recipe: 'kill-idle-sessions',
           params: {pid: sessions.map(sessionId).join(','), states: 'idle'},
           title: `end the ${counted(sessions.length, 'session')} of all but the newest pool at ${address}`,
-          frees: counted(sessions.length, 'slot'),
-          costs: 'nothing, where no process has them any more; the next reload leaves more',
+          frees: `frees ${counted(sessions.length, 'slot')}`,
+          costs: 'no side effects where no process uses them any more; the next reload leaves more',
         },
         advice(
           'keep one PrismaClient over reloads: on globalThis in development, closed on SIGTERM elsewhere',

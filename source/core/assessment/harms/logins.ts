@@ -59,7 +59,7 @@ function findingOf({name, valid_until}: RefusedRole, sessions: readonly Backend[
           ? loginAdvice(name)
           : `set a new password, or ALTER ROLE ${quoteIdentifier(name)} VALID UNTIL 'infinity'`,
         {
-          frees: `new connections of ${name}, immediately`,
+          frees: `new connections of ${name} succeed immediately`,
           costs: 'who set it may have meant to retire the role: ask first',
         },
       ),
@@ -140,8 +140,8 @@ function unknownNames(byRole: ReadonlyMap<string, RecentError[]>): Finding[] {
       ],
       acts: [
         advice(adviceFor(role, most), {
-          frees: `new connections of ${who}, if that is an application`,
-          costs: 'nothing',
+          frees: `new connections of ${who} succeed, if that is an application`,
+          costs: 'no side effects',
         }),
       ],
     },
@@ -168,7 +168,10 @@ function refusalOf(role: string, error: RecentError, {snapshot}: Context): Findi
         : `${counted(sessions.length, 'session')} of ${role} ${sessions.length === 1 ? 'is' : 'are'} open${isOpen ? ', some of them begun since: other clients of it get in' : ', all begun before'}.`,
     ],
     acts: [
-      advice(adviceFor(role, error), {frees: `new connections of ${role}, immediately`, costs: 'nothing'}),
+      advice(adviceFor(role, error), {
+        frees: `new connections of ${role} succeed immediately`,
+        costs: 'no side effects',
+      }),
     ],
   };
 }

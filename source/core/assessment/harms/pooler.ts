@@ -97,7 +97,7 @@ function actsOf(queue: PoolerQueue, pooler: Pooler, headroom: number): Act[] {
           recipe: 'control-pgbouncer',
           params: {action: 'resume', database: writeText(queue.pool.database)},
           title: `resume ${queue.pool.database} in PgBouncer`,
-          frees: counted(queue.pool.cl_waiting, 'waiting client'),
+          frees: `serves ${counted(queue.pool.cl_waiting, 'waiting client')}`,
           costs: 'what it was paused for may not be done yet',
         },
       ];
@@ -131,7 +131,7 @@ function enlargeActs(
       recipe: 'control-pgbouncer',
       params: {action: 'pool_size', pool_size: String(size)},
       title: `raise default_pool_size from ${before} to ${size}`,
-      frees: counted(Math.min(pool.cl_waiting, size - before), 'waiting client'),
+      frees: `serves ${counted(Math.min(pool.cl_waiting, size - before), 'waiting client')}`,
       costs: 'more statements at the same time: where CPU or disk is the limit, each takes longer',
     },
   ];

@@ -96,9 +96,9 @@ export function isAtWork(readings: readonly BusyInstance[]): boolean {
   );
 }
 
-/** `34 requests wait for its pools of 9 connections, at the 95th percentile for 1.20s`. */
+/** `34 requests wait for its pool of 9 (p95 wait 1.20s)`. */
 export function queueText({size, waiting, wait_p95_ms}: PoolQueue): string {
-  const wait = wait_p95_ms === null ? '' : `, at the 95th percentile for ${formatMs(wait_p95_ms)}`;
+  const wait = wait_p95_ms === null ? '' : ` (p95 wait ${formatMs(wait_p95_ms)})`;
   return `${counted(waiting, 'request')} ${waiting === 1 ? 'waits' : 'wait'} for its pool of ${size}${wait}`;
 }
 

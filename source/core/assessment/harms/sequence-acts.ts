@@ -54,7 +54,7 @@ export function actsOf({use, full, limits}: SequenceState): Act[] {
   const stopgap: Act = {
     recipe: 'widen-column',
     params: {...params, method: 'negative'},
-    title: `stopgap: let ${shortName({schema, name})} go on at its negative values`,
+    title: `stopgap: let ${shortName({schema, name})} continue with negative values`,
     frees: full === null ? null : 'INSERT works again immediately',
     costs: 'ids become negative and no longer order by age; the column still has to be widened',
   };

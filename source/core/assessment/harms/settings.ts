@@ -109,7 +109,7 @@ export function resetActs(
       {
         recipe: null,
         params: {},
-        title: `ALTER ROLE ALL RESET ${name}, then let the application connect anew`,
+        title: `ALTER ROLE ALL RESET ${name}, then restart the application's connections`,
         frees: `new sessions ${works}`,
         costs: 'it applies to every role',
       },
@@ -120,7 +120,7 @@ export function resetActs(
       recipe: 'reset-role-setting',
       params: recycle,
       title: `reset ${name} for ${describeWhere(override)}, and end ${counted(held.length, 'session')} that it holds, one client at a time`,
-      frees: `${counted(held.length, 'session')} ${works} as soon as the application connects anew`,
+      frees: `${counted(held.length, 'session')} ${works} as soon as the application reconnects`,
       costs: 'idle sessions are closed; a pool without an error listener may crash its process',
     },
     {

@@ -29,7 +29,7 @@ export function endAct(
       ...(clients !== undefined && {client: clients.join(',')}),
     },
     title,
-    frees: counted(group.length, 'slot'),
+    frees: `frees ${counted(group.length, 'slot')}`,
     costs,
   };
 }

@@ -128,7 +128,7 @@ function endUnused({unused}: IdlePool): Act[] {
   const act = endAct(unused, {
     older_than_ms: roundAgeMs(unused),
     title: `end the unused sessions of ${poolName(first)}`,
-    costs: 'frees them until the application opens them again, which its pools do under load',
+    costs: 'they are free until the application opens them again, which its pools do under load',
   });
   return [act];
 }

@@ -134,7 +134,7 @@ export function deployOverlap({snapshot}: Context, {holders, limit, used}: Space
         ),
         advice(
           `stop the old revision (${oldClients.join(', ')}) as soon as the new one serves, or roll the new one back`,
-          'frees its connections when its processes end',
+          'its connections are freed when its processes end',
         ),
       ],
     };

@@ -51,7 +51,7 @@ function vacuumActs(table: TableUpkeep): Act[] {
       recipe: 'analyze-stale-tables',
       params: {tables: nameOf(table)},
       title: `VACUUM ${quotedName(table)}: the recipe shows the statement, and what would keep the dead rows`,
-      frees: 'the statement, once the dead rows are removed',
+      frees: 'faster once the dead rows are removed',
       costs: 'reads the table and its indexes once; reads and writes go on',
     },
     {
@@ -93,7 +93,8 @@ export function noStatistics(slow: Slow, context: Context): Finding | null {
         recipe: null,
         params: {},
         title: 'vacuumdb --all --analyze-in-stages, or ANALYZE in each database',
-        frees: 'every statement that is planned without statistics, as soon as it is planned again',
+        frees:
+          'every statement planned without statistics gets a better plan, as soon as it is planned again',
         costs: 'reads a sample of each table; reads and writes go on',
       },
       ...planAdvice(slow),
@@ -135,7 +136,7 @@ export function slowTrigger(slow: Slow, context: Context): Finding | null {
         recipe: null,
         params: {},
         title: `if the last deploy brought it and it can be missed: ALTER TABLE ${quotedName({...newest, name: newest.table})} DISABLE TRIGGER ${quoteIdentifier(newest.name)}`,
-        frees: 'the statement, immediately',
+        frees: 'the statement is faster immediately',
         costs: 'a SHARE ROW EXCLUSIVE lock for a moment; what it would have written meanwhile is missing',
       },
     ],

@@ -118,7 +118,7 @@ function staleStatistics(slow: Slow, context: Context): Finding | null {
     recipe: 'analyze-stale-tables',
     params: {tables: stale.map(nameOf).join(',')},
     title: `analyze ${stale.map(nameOf).join(', ')}`,
-    frees: 'the statement, as soon as it is planned again',
+    frees: 'faster as soon as the statement is planned again',
     costs:
       'reads a sample of the table; reads and writes go on. Plans of other statements on it may change, too',
   };

@@ -114,7 +114,7 @@ function actsOf({heads, statement, root, jam, table}: Queue, context: Parameters
       : [
           {
             ...release,
-            frees: freed === null ? statement : `${statement}, then ${freed}`,
+            frees: freed === null ? `${statement} runs` : `${statement} runs, which then ${freed}`,
             costs: `${release.costs} Then ${statement} runs: the queue waits on while it holds its own lock.`,
           },
         ];
@@ -161,7 +161,7 @@ function cancelHeads(
         recipe: 'release-blockers',
         params: {pid: pids.join(',')},
         title: `cancel ${what}`,
-        frees: frees === null ? null : `${frees}, immediately`,
+        frees: frees === null ? null : `${frees} immediately`,
         costs,
       }
     : {recipe: null, params: {}, title: `cancel ${what}: ${forbidden.reason}`, frees, costs};

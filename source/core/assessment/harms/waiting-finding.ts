@@ -173,9 +173,9 @@ export function freesOf(
   const count = others.filter(({pid}) => freed.has(pid)).length;
   if (count === 0) return null;
   if (count < others.length) {
-    return `${count} of ${counted(others.length, 'waiting session')}; the others wait for other sessions too`;
+    return `unblocks ${count} of ${counted(others.length, 'waiting session')}; the others wait for other sessions too`;
   }
-  return count === 1 ? 'the waiting session' : `all ${count} waiting sessions`;
+  return count === 1 ? 'unblocks the waiting session' : `unblocks all ${count} waiting sessions`;
 }
 
 /** Ends an idle session or cancels its statement; advice if it is protected. */
@@ -236,7 +236,7 @@ function withMiddle(acts: Act[], {waits, roots}: Jam, {snapshot}: Context): Act[
     recipe: 'release-blockers',
     params: {pid: String(backend.pid)},
     title: `cancel ${statementName(backend.query) || 'the statement'} of ${poolName(backend)} (${backend.pid}), which waits itself and holds up others`,
-    frees: `${freed} of ${counted(waits.length, 'waiting session')}`,
+    frees: `unblocks ${freed} of ${counted(waits.length, 'waiting session')}`,
     costs: 'Its client gets an error (57014), and its transaction is rolled back. What it waits for goes on.',
   };
   return freed * 2 >= waits.length - 1 ? [act, ...acts] : [...acts, act];

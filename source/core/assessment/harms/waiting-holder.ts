@@ -71,13 +71,13 @@ function adviceFor(backend_type: string, query: string): Act {
     return /to prevent wraparound/.test(query)
       ? advice(
           'let autovacuum finish; run the statement that needs the table afterwards',
-          'It prevents transaction id wraparound and does not give way to others. Ended, it starts anew.',
+          'It prevents transaction ID wraparound, so lock requests do not cancel it. If cancelled, it starts over.',
         )
       : advice('wait', 'Autovacuum gives way within deadlock_timeout to a session that waits for it.');
   if (/logical replication|apply|parallel/.test(backend_type))
     return advice(
       'see what the subscription applies, and what it waits for (pg_stat_subscription, server log)',
-      'It holds the locks of a transaction of the publisher until it is applied. Ended, it starts anew with the same transaction.',
+      'It holds the locks of a transaction of the publisher until it is applied. If ended, it starts over with the same transaction.',
     );
   if (backend_type === 'startup')
     return advice(

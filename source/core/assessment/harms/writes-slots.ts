@@ -31,15 +31,15 @@ function isFillingDisk({
   return isEndless && (retained_bytes ?? 0) >= thresholds.retained_wal_bytes.warning;
 }
 
-/** A slot that loses what its consumer needs, or fills the disk. */
+/** A slot that is about to be invalidated, or fills the disk. */
 export function slotFindings(slot: ReplicationSlot, context: Context): Finding[] {
   if (!isNearLoss(slot) && !isFillingDisk(slot)) return [];
   const {name, kind, is_active, retained_bytes, safe_wal_bytes, wal_status} = slot;
   const until_ms = untilLostMs(slot, context);
   const end = isNearLoss(slot)
     ? (safe_wal_bytes ?? 0) <= 0
-      ? 'loses what it needs at the next checkpoint'
-      : `loses what it needs in ${formatBytes(safe_wal_bytes)}${until_ms === null ? '' : ` (${inTime(until_ms)})`}`
+      ? 'is invalidated at the next checkpoint'
+      : `is invalidated after ${formatBytes(safe_wal_bytes)} more WAL${until_ms === null ? '' : ` (${inTime(until_ms)})`}`
     : 'goes on until the disk is full';
   return [
     {
@@ -88,7 +88,7 @@ export function steadyRates({server}: Context['snapshot']): WalRates | undefined
 type WalRates = NonNullable<WalState['rates']>;
 
 function actsFor({name, is_active, is_temporary}: ReplicationSlot): Act[] {
-  const rebuilt = 'a consumer whose slot is lost has to copy everything anew';
+  const rebuilt = 'a consumer whose slot is lost needs a new full copy';
   if (is_active || is_temporary)
     return [advice('find out why its consumer falls behind', {frees: null, costs: rebuilt})];
   return [advice('start its consumer again', {frees: null, costs: rebuilt}), dropSlotAct(name)];
@@ -100,7 +100,7 @@ export function dropSlotAct(name: string): Act {
     recipe: 'drop-replication-slot',
     params: {slot: name},
     title: `drop replication slot ${name}, if its consumer is gone for good`,
-    frees: 'the WAL that it retains, at the next checkpoint',
+    frees: 'the next checkpoint frees the WAL that it retains',
     costs: 'irreversible: its consumer has to be set up again from a full copy',
   };
 }

@@ -118,7 +118,7 @@ function idsFinding(ids: IdsLeft, context: Context): Finding {
         `end what holds back vacuum, then VACUUM (without FULL or FREEZE, which take longer) the tables of ${oldest_database} with the oldest ${what === 'multixacts' ? 'relminmxid' : 'relfrozenxid'}`,
         {
           frees: isOut
-            ? `writes, once ${what === 'multixacts' ? 'datminmxid' : 'datfrozenxid'} has advanced`
+            ? `writes work again once ${what === 'multixacts' ? 'datminmxid' : 'datfrozenxid'} has advanced`
             : null,
           costs: 'I/O for hours on large tables',
         },
@@ -159,11 +159,11 @@ function standbyMissing(state: WriteState, context: Context): Finding[] {
       ],
       acts: [
         advice('start the standby again, or correct its application_name', {
-          frees: 'every commit that waits, immediately',
-          costs: 'nothing: durability stays as intended',
+          frees: 'waiting commits complete immediately',
+          costs: 'no side effects: durability stays as intended',
         }),
         advice("ALTER SYSTEM SET synchronous_standby_names = '', then SELECT pg_reload_conf()", {
-          frees: 'every commit that waits, immediately',
+          frees: 'waiting commits complete immediately',
           costs: 'until it is set again, what this server commits is lost if this server is lost',
         }),
       ],
@@ -187,7 +187,7 @@ function notifyQueue({notify_queue_ratio: ratio}: WriteState): Finding[] {
       reasons: ['The queue is emptied up to the oldest transaction of a session that LISTENs.'],
       acts: [
         advice('end the oldest transaction of a session that listens', {
-          frees: 'the queue',
+          frees: 'frees the queue',
           costs: 'that transaction is rolled back',
         }),
       ],
@@ -215,8 +215,8 @@ function archiving({archive}: WriteState, {snapshot}: Context): Finding[] {
       reasons: ['A segment that is not archived is not recycled; a server whose disk is full stops.'],
       acts: [
         advice("read archive_command's error in the server log and fix it", {
-          frees: 'the WAL that is kept, once it is archived',
-          costs: 'nothing',
+          frees: 'frees the kept WAL once it is archived',
+          costs: 'no side effects',
         }),
       ],
     },

@@ -49,16 +49,16 @@ function judgeSlot(
 ): {verdict: Verdict; text: string} {
   const {is_active, retained_bytes, safe_wal_bytes, wal_status} = slot;
   if (wal_status === 'lost')
-    return {verdict: 'critical', text: 'is lost: its consumer has to copy everything again'};
+    return {verdict: 'critical', text: 'is lost: its consumer needs a new full copy'};
   const retains = `retains ${formatBytes(retained_bytes)} of WAL`;
   if (wal_status === 'unreserved')
-    return {verdict: 'critical', text: `${retains} and is lost at the next checkpoint`};
+    return {verdict: 'critical', text: `${retains} and is invalidated at the next checkpoint`};
   const until = untilLost(slot, wal);
   if (safe_wal_bytes !== null) {
-    const left = `loses what it needs in ${formatBytes(Math.max(0, safe_wal_bytes))}${until}`;
+    const left = `is invalidated after ${formatBytes(Math.max(0, safe_wal_bytes))} more WAL${until}`;
     return {
       verdict: isNearLoss(slot) || isBehind(slot, wal) ? 'warning' : 'ok',
-      text: `${retains}, ${left}`,
+      text: `${retains} and ${left}`,
     };
   }
   const isCapped = wal?.settings.max_slot_wal_keep_size_bytes != null;

@@ -37,5 +37,5 @@ export function topic<Needs extends keyof ServerState>(own: Topic<Needs>): Topic
 
 /** `unknown`, and what would show it. */
 export function unknownTo({target}: Pick<Snapshot, 'target'>): string {
-  return `unknown: GRANT pg_monitor TO ${quoteIdentifier(target.user)}; shows it`;
+  return `unknown; to see it: GRANT pg_monitor TO ${quoteIdentifier(target.user)};`;
 }

@@ -46,7 +46,7 @@ describe('a foreign key without an index', () => {
         ),
         acts: [
           {recipe: 'apply-indexes'},
-          {recipe: 'release-blockers', params: {pid: '1'}, frees: 'all 2 waiting sessions'},
+          {recipe: 'release-blockers', params: {pid: '1'}, frees: 'unblocks all 2 waiting sessions'},
         ],
         explains: expect.arrayContaining([
           'backend:1',

@@ -35,7 +35,7 @@ describe('other holders', () => {
           {
             recipe: 'release-blockers',
             params: {pid: '1'},
-            frees: 'all 2 waiting sessions',
+            frees: 'unblocks all 2 waiting sessions',
             costs: expect.stringContaining('rolled back'),
           },
           {recipe: 'set-timeouts', params: {role: 'dana', idle_in_transaction_session_timeout: '1min'}},
@@ -198,7 +198,7 @@ describe('other holders', () => {
         subject: 'prepared transaction',
         summary:
           'prepared transaction order-77, 12m00s old, holds rows of orders; 1 session has waited 9s for it',
-        acts: [{recipe: null, frees: 'the waiting session'}],
+        acts: [{recipe: null, frees: 'unblocks the waiting session'}],
       },
     ]);
     expect(examine(snapshot, facts(2))[0]?.summary).toMatch(/^a prepared transaction holds rows of orders/);

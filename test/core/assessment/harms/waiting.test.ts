@@ -183,11 +183,15 @@ describe('a lock queue', () => {
         'ALTER TABLE orders (deploy/migrator, 40s) waits behind a SELECT (report/analyst, 7m12s); 3 sessions queue behind it',
       params: {pid: '2'},
       acts: [
-        {recipe: 'release-blockers', params: {pid: '2'}, frees: 'all 3 waiting sessions, immediately'},
+        {
+          recipe: 'release-blockers',
+          params: {pid: '2'},
+          frees: 'unblocks all 3 waiting sessions immediately',
+        },
         {
           recipe: 'release-blockers',
           params: {pid: '1'},
-          frees: 'ALTER TABLE orders, then all 3 waiting sessions',
+          frees: 'ALTER TABLE orders runs, which then unblocks all 3 waiting sessions',
         },
         {recipe: 'set-timeouts', params: {role: 'migrator', lock_timeout: '2s'}, frees: null},
       ],
@@ -219,8 +223,8 @@ describe('a lock queue', () => {
         'behind a SELECT (report/analyst, 7m12s) and 1 other holder; 2 sessions',
       ),
       acts: [
-        {params: {pid: '2'}, frees: 'all 2 waiting sessions, immediately'},
-        {params: {pid: '1,8'}, frees: 'ALTER TABLE orders, then all 2 waiting sessions'},
+        {params: {pid: '2'}, frees: 'unblocks all 2 waiting sessions immediately'},
+        {params: {pid: '1,8'}, frees: 'ALTER TABLE orders runs, which then unblocks all 2 waiting sessions'},
         {recipe: 'set-timeouts'},
       ],
     });
@@ -242,7 +246,7 @@ describe('a lock queue', () => {
     );
     expect(finding).toMatchObject({
       params: {pid: '2,3'},
-      acts: [{frees: 'all 2 waiting sessions, immediately'}, {}, {}],
+      acts: [{frees: 'unblocks all 2 waiting sessions immediately'}, {}, {}],
     });
   });
 

@@ -173,7 +173,7 @@ describe('examineWrites', () => {
     const summaries = examineWrites({...context, snapshot: measured}).map(({summary}) => summary);
     expect(summaries).toEqual([
       expect.stringContaining('multixacts are left until the server refuses writes (in 1 h at the rate'),
-      expect.stringContaining('loses what it needs in 477M (in 8 min)'),
+      expect.stringContaining('is invalidated after 477M more WAL (in 8 min)'),
     ]);
   });
 
