@@ -211,7 +211,7 @@ function ofDatabase(action: Exclude<(typeof actions)[number], 'pool_size'>, on: 
         skipped: [],
         explanation: [
           `${counted(count, 'server connection')} of ${name} ${count === 1 ? 'is' : 'are'} replaced, each as soon as its client releases it: no client loses a statement. Idle ones are closed immediately.`,
-          'New ones get what has changed for their role or address since.',
+          'New connections use the current role settings and address.',
         ],
       };
     }

@@ -95,7 +95,7 @@ const recipe: Recipe = {
   id: 'drop-unused-indexes',
   title: 'Drop unused indexes',
   summary:
-    'Drops indexes without a scan in a month, and duplicates, one by one and concurrently; never one that a constraint needs',
+    'Drops duplicates and indexes not scanned for a month, one at a time with DROP INDEX CONCURRENTLY; never one that a constraint needs',
   parameters,
   diagnoseRequires: {catalog: true},
   planRequires: () => ({catalog: true, table_holders: true}),

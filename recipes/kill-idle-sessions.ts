@@ -28,7 +28,7 @@ const idleInTransaction = thresholds.longest_idle_in_transaction_ms;
 const parameters: Parameter[] = [
   {
     name: 'older_than',
-    description: 'Minimum time in that state: 30s, 5min, 1h',
+    description: 'Minimum time in one of these states: 30s, 5min, 1h',
     kind: 'duration',
     default: writeDuration(idleInTransaction.critical),
   },
@@ -45,8 +45,9 @@ const parameters: Parameter[] = [
 
 const recipe: Recipe = {
   id: 'kill-idle-sessions',
-  title: 'End leaked sessions',
-  summary: 'Ends sessions left idle or idle in transaction, in batches, verifying each; never active ones',
+  title: 'Terminate leaked sessions',
+  summary:
+    'Terminates sessions left idle or idle in transaction, in batches, verifying each; never active ones',
   parameters,
   // Which sessions are leaked, silent or too many is assessed with the slots and pools that they take.
   diagnose: () => [],

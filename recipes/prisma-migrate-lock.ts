@@ -60,7 +60,7 @@ const recipe: Recipe = {
   id: 'prisma-migrate-lock',
   title: "Release Prisma Migrate's lock",
   summary:
-    "Shows which session holds Prisma Migrate's advisory lock and ends it if it is idle; never a running migration",
+    "Shows which session holds Prisma Migrate's advisory lock and terminates it if it is idle; never a running migration",
   parameters,
   diagnoseRequires: {advisory_locks: locks},
   diagnose,

@@ -54,7 +54,7 @@ const parameters: Parameter[] = [
   },
   {
     name: 'then_terminate',
-    description: 'yes: after cancelling, end the session if it still blocks others',
+    description: 'yes: after cancelling, terminate the session if it still blocks others',
     kind: 'choice',
     choices: ['yes', 'no'],
     default: 'yes',
@@ -64,7 +64,7 @@ const parameters: Parameter[] = [
 const recipe: Recipe = {
   id: 'release-blockers',
   title: 'Release blocked sessions',
-  summary: "Shows the lock tree; cancels a blocker's statement and ends its session if it still blocks",
+  summary: "Shows the lock tree; cancels a blocker's statement and terminates its session if it still blocks",
   parameters,
   // What sessions wait for, and why, is examined in core/assessment/harms/waiting.ts.
   diagnose: () => [],
@@ -259,14 +259,14 @@ function explain(
           ...effectsOf('cancel', running, sessions),
           ...(thenTerminate
             ? [
-                'The session is ended only if it still blocks others in the same transaction.',
+                'The session is terminated only if it still blocks others in the same transaction.',
                 ...(idle.length === 0 ? whatEndsWith(running, sessions) : []),
               ]
             : ['The session stays, even if it still blocks others (then_terminate=no).']),
         ]),
     ...(idle.length > 0
       ? [
-          'An idle session is ended, because it has no statement to cancel, and only while it blocks others.',
+          'An idle session is terminated, because it has no statement to cancel, and only while it blocks others.',
           ...effectsOf('end', idle, sessions),
         ]
       : []),

@@ -51,14 +51,14 @@ const parameters: Parameter[] = [
   },
   {
     name: 'recycle',
-    description: 'yes: then end the idle sessions that still have the value, one client at a time',
+    description: 'yes: then terminate the idle sessions that still have the value, one client at a time',
     kind: 'choice',
     choices: ['no', 'yes'],
     default: 'no',
   },
   {
     name: 'application',
-    description: 'Only end sessions with this application_name; "" matches an empty one',
+    description: 'Only terminate sessions with this application_name; "" matches an empty one',
     kind: 'text',
     default: '',
     suggest: snapshot => [
@@ -68,7 +68,7 @@ const parameters: Parameter[] = [
   {
     name: 'begun_after',
     description:
-      'Only end sessions that began after this time (ISO 8601): those before it never had the value',
+      'Only terminate sessions that began after this time (ISO 8601): those before it never had the value',
     kind: 'text',
     default: '',
     check: readTime,
@@ -228,7 +228,7 @@ function explain(
       : []),
     ...(isRecycling
       ? [
-          `${counted(chosen.length, 'session')} of ${counted(clients, 'client')} may still have the value; each is ended while it is idle, outside a transaction.`,
+          `${counted(chosen.length, 'session')} of ${counted(clients, 'client')} may still have the value; each is terminated while it is idle, outside a transaction.`,
           ...effectsOf('end', chosen.map(atRest), sessions),
           'One client after the other: if one does not connect again within 10 seconds, the sessions of the next are left alone.',
           'Sessions that are active just then, or that began after this preview and before the reset, are left: run it again for those.',

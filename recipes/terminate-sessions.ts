@@ -20,7 +20,7 @@ const parameters: Parameter[] = [
   {
     name: 'even_if_changed',
     description:
-      'yes: also end a session that has run something since the preview, as an active session always has',
+      'yes: also terminate a session that has run something since the preview, as an active session always has',
     kind: 'choice',
     choices: ['no', 'yes'],
     default: 'no',
@@ -29,8 +29,8 @@ const parameters: Parameter[] = [
 
 const recipe: Recipe = {
   id: 'terminate-sessions',
-  title: 'End sessions by pid',
-  summary: 'Ends the named sessions in any state, verifying each',
+  title: 'Terminate sessions by pid',
+  summary: 'Terminates the named sessions in any state, verifying each',
   parameters,
   diagnose: () => [],
   planRequires: () => ({sessions: true}),
@@ -72,7 +72,7 @@ function explain(
     ...effectsOf('end', selection.chosen, facts),
     'Clients lose their connection.',
     guard === 'unchanged'
-      ? 'A session that has run anything since this preview is skipped (even_if_changed=yes ends it too).'
+      ? 'A session that has run anything since this preview is skipped (even_if_changed=yes terminates it too).'
       : 'They are ended in any state.',
   ];
 }

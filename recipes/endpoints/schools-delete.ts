@@ -5,7 +5,7 @@ const emptySchools = 2000;
 let nextId = 0;
 let lastId = 0;
 
-/** Without the kit: its fix is that two counts of different tables run at once, which `Promise.all` says. */
+/** Without the kit: its fix is that two counts of different tables run concurrently, which `Promise.all` says. */
 export default defineEndpoint<PrismaClient>({
   route: 'DELETE /api/schools/[id]',
   isWriting: true,

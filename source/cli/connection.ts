@@ -46,7 +46,7 @@ export async function connectToWatch(
   return connection;
 }
 
-/** Prints a line at once, then one every 5 s, as stderr may be a log. */
+/** Prints a line immediately, then one every 5 s, as stderr may be a log. */
 function reportWait(print: (text: string) => void): (state: WaitState) => void {
   let printedAt_ms = Number.NEGATIVE_INFINITY;
   return ({message, waited_ms, remaining_ms}) => {
@@ -83,7 +83,7 @@ type SamplerOptions = ConnectOptions & {
 };
 
 /**
- * Opens a sampler, which reconnects after a loss. The first connection is opened at once, as the URL may be wrong: throws
+ * Opens a sampler, which reconnects after a loss. The first connection is opened immediately, as the URL may be wrong: throws
  * AbortError (exit 3 or 4) if it fails. `connection` returns the latest one.
  */
 export async function openSampler(

@@ -18,7 +18,7 @@ export type CliContext = {
   stdout: NodeJS.WriteStream;
   stderr: NodeJS.WriteStream;
   output: Output;
-  /** Ends the process at once, and leaves the terminal as it was. */
+  /** Ends the process immediately, and leaves the terminal as it was. */
   exit(code: ExitCode): never;
   /** Set if another command runs this one: the demo runs the console. */
   interrupts?: Interrupts;

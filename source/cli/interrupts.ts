@@ -59,7 +59,7 @@ type Options = {
 
 /**
  * Handles the signals that end a program, except SIGUSR1. The first signal aborts `signal`, and the command finishes. If that takes
- * more than 0.5 s, poolctl prints a message, and a further signal exits at once. Not earlier: npm and shells forward
+ * more than 0.5 s, poolctl prints a message, and a further signal exits immediately. Not earlier: npm and shells forward
  * signals that the terminal has sent already, so one key press can arrive twice. If `interrupts` is set, its handlers
  * are used instead.
  */

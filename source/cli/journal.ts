@@ -103,7 +103,8 @@ export function unfinishedOf(runs: readonly ReportRun[], underWay: ReadonlyMap<s
       ...steps
         .filter(({outcome}) => outcome === null)
         .map(
-          ({intent}) => `run ${run.run} step ${intent.step + 1}: unknown, verify: ${intent.content.title}`,
+          ({intent}) =>
+            `run ${run.run} step ${intent.step + 1}: outcome unknown, check the server: ${intent.content.title}`,
         ),
       ...(end === null ? [`run ${run.run}: no recorded end`] : []),
     ];
@@ -143,7 +144,7 @@ export function statementOf(sql: Sql): string {
 
 /** `verified after 12ms`. */
 export function outcomeOf({outcome}: ReportStep): string {
-  if (outcome === null) return 'unknown, verify: no recorded outcome';
+  if (outcome === null) return 'unknown, no recorded outcome: check the server';
   const {message, sqlstate, duration_ms, row_count} = outcome;
   const rows = row_count > 0 ? `, ${counted(row_count, 'row')}` : '';
   return `${outcome.outcome}${message === null ? '' : `: ${message}`}${sqlstate === null ? '' : ` (${sqlstate})`} after ${formatMs(duration_ms)}${rows}`;

@@ -13,7 +13,7 @@ import type {ScanResult} from './state/scan.ts';
 export type PastPort = {
   /** Loaded when it is first needed. */
   recording(): Promise<Recording>;
-  /** Adds a snapshot or a lost connection. Returns at once and never throws. */
+  /** Adds a snapshot or a lost connection. Returns immediately and never throws. */
   record(event: SampleEvent, severity: Severity | null): void;
   /** Resolves to the file's path. */
   write(file: string | null): Promise<string>;

@@ -26,7 +26,7 @@ function isLive({past, isPaused}: ConsoleState): boolean {
   return past === null && !isPaused;
 }
 
-/** Other statements are on the screen: their texts are asked for at once, not with the next reading. */
+/** Other statements are on the screen: their texts are asked for immediately, not with the next reading. */
 function hasMoved(before: ConsoleState, {view, tables, past}: ConsoleState): boolean {
   const isShown = view === 'statements' && before.view === view && past === null;
   return isShown && tables.statements !== before.tables.statements;

@@ -11,7 +11,7 @@ import type {ProcessIdentity} from '../model/journal-entry.ts';
  * `<file>.lock.<seq>.<generation>`, whose target describes the process. symlink(2) is atomic, fails if the name exists,
  * has its content from the start, and works over NFS.
  *
- * The lock of a dead process is never removed in order to take it over: two processes could do so at once, and one would
+ * The lock of a dead process is never removed in order to take it over: two processes could do so concurrently, and one would
  * remove the other's new lock. Instead the next generation of the same number is locked; that name can be created once.
  * Locks of dead processes are removed when the entry is written. After locking, a process reads the journal's end again
  * and releases the lock if that entry has been written meanwhile, so locking an old number is harmless.

@@ -72,7 +72,7 @@ export function createCache(options: CacheOptions = {}, now = () => performance.
   requireWhole({staleMs}, 0);
   const counts = {hits: 0, staleHits: 0, joined: 0, misses: 0, bypassed: 0, failures: 0};
   const generations = new Map<string, number>();
-  /** One ID may load twice: what was invalidated, and what was asked for after that. */
+  /** One ID may load twice: an invalidated load, and one requested after it. */
   const loading = new Set<{id: string}>();
   const kept = new LRUCache<string, Kept, Load>({
     max: maxEntries,
@@ -107,7 +107,7 @@ export function createCache(options: CacheOptions = {}, now = () => performance.
         counts.bypassed++;
         return load(client);
       }
-      // A load that takes longer than the times is joined, not begun again.
+      // A load that takes longer than ttl and stale time is joined, not begun again.
       const allowStale = staleMs > 0 && kept.getRemainingTTL(id) >= -staleMs;
       const status: LRUCache.Status<string, Kept, Load> = {};
       const found = kept.fetch(id, {context: () => load(client), status, allowStale});
@@ -162,7 +162,7 @@ function ownerOf({tenant, shared}: {tenant?: unknown; shared?: unknown}): string
 
 /**
  * Whether queries through `client` run in a transaction: Prisma's `tx`, which cannot connect, or a connection of `pg` between
- * BEGIN and COMMIT. A client that cannot say counts as one, and nothing is kept.
+ * BEGIN and COMMIT. A client whose state is unknown is treated as in a transaction, and nothing is kept.
  */
 function isTransaction(client: object): boolean {
   // Prisma to 7. Its `tx` has no $connect (6.19, 7.10), but from 7 on a $transaction of its own.
@@ -203,6 +203,6 @@ function sizeOf(value: unknown, isOwn: boolean, seen: Set<object>): number {
 function requireWhole(options: Record<string, number>, least: number): void {
   for (const [name, value] of Object.entries(options)) {
     if (!Number.isInteger(value) || value < least)
-      throw new RangeError(`createCache: ${name} is ${value}; it is a whole number from ${least}`);
+      throw new RangeError(`createCache: ${name} must be a whole number of at least ${least}, not ${value}`);
   }
 }

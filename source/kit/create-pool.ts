@@ -162,6 +162,6 @@ function sizePool(options: PoolOptions): PoolSettings {
 
 function requireCount(name: string, value: number): void {
   if (!Number.isInteger(value) || value < 1) {
-    throw new TypeError(`createPool: ${name} is ${value}; it is a whole number from 1`);
+    throw new TypeError(`createPool: ${name} must be a whole number of at least 1, not ${value}`);
   }
 }

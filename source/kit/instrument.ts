@@ -99,7 +99,7 @@ export function instrument(pool: Pool, settings: Settings): Instrumented {
       }
       return client;
     }
-    // A checkout that waited is called back by what released the connection, with its context and its tags.
+    // pg calls a waiting checkout back in the async context of the request that released the connection; its own context is restored.
     // AsyncResource.bind costs 25 µs on Node 20 for a property that it deprecates.
     const caller = new AsyncResource('poolctl.checkout');
     return connect((error: Error | undefined, client: PoolClient | undefined, release: Any) => {
@@ -140,7 +140,7 @@ export function instrument(pool: Pool, settings: Settings): Instrumented {
     });
   };
 
-  /** No checkout came since the last report: an idle connection says what is true now, so that no old queue stays in the name. */
+  /** No checkout came since the last report: an idle connection reports the current state, so that no stale queue stays in application_name. */
   const reportRest = () => {
     timer = undefined;
     if (pool.ending || pool.totalCount === 0) return;

@@ -14,7 +14,7 @@ export function timeoutMs(timeout: Timeout): number {
   // Node's longest timer.
   if (!(ms > 0 && ms < 2 ** 31)) {
     const classes = Object.keys(timeoutClasses).join(', ');
-    throw new TypeError(`The timeout is ${timeout}; it is milliseconds, or one of ${classes}`);
+    throw new TypeError(`Invalid timeout ${timeout}: use milliseconds, or one of ${classes}`);
   }
   return ms;
 }
@@ -101,14 +101,14 @@ export function isTimeout(error: unknown): boolean {
 
 /** After cancel requests without effect, such as through a network that is gone, the connection is closed. */
 const graceMs = 5000;
-/** A request overtakes its statement where the server is slow to read it; the next one follows. */
+/** A cancel request can arrive before its statement; it is then repeated. */
 const firstRetryMs = 50;
 
 /** The cancel request that is under way for a client. */
 const requests = new WeakMap<PoolClient, Promise<void>>();
 
 /**
- * A statement that waits on the client for one that is being cancelled is sent once the request has ended, which would hit it.
+ * Delays the client's next statement until the cancel request has ended, which could otherwise cancel it.
  * pg (8.11 to 8.23) calls `_pulseQueryQueue` when the server is ready for the next.
  */
 export function holdBack(client: PoolClient): void {

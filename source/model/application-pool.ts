@@ -18,7 +18,7 @@ export type ApplicationPool = {
   /** Readings in which it had a session, of the last five minutes or of --for, and the time from the first to the last. */
   readings: number;
   window_ms: number;
-  /** Share of the readings in which every session was active or in a transaction. */
+  /** Share of the snapshots in which every session was active or in a transaction. */
   all_busy_ratio: number | null;
   /** Sessions active or in a transaction, on average and at most. */
   average_busy: number | null;

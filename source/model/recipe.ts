@@ -89,7 +89,7 @@ export type Act = {
   recipe: string | null;
   params: ParameterValues;
   title: string;
-  /** What it frees; null if it frees nothing at once. */
+  /** What it frees; null if it frees nothing immediately. */
   frees: string | null;
   /** What it costs, and what happens next. */
   costs: string;

@@ -32,7 +32,7 @@ export type ReplayResult = {
   bytes_per_request: number;
   /** Counted by the server; null if it did not answer. */
   peak_connections: number | null;
-  /** The most connections checked out at once, counted by the pools. */
+  /** The most connections checked out concurrently, counted by the pools. */
   peak_in_use: number;
   requests_per_second: number;
   latency_ms: ReplayTimes & {max: number | null};

@@ -21,7 +21,7 @@ export type ScanEndpoint = {
   file: string;
   line: number;
   severity: ScanSeverity;
-  /** Connections that one request can hold at once; null: one per item of a list of unknown length. */
+  /** Connections that one request can hold concurrently; null: one per item of a list of unknown length. */
   connections: number | null;
   /** The longest chain of queries in sequence; null: it grows with a list of unknown length. */
   sequential_queries: number | null;

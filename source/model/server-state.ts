@@ -127,7 +127,7 @@ export type DueTable = {
   name: string;
   dead_rows: number;
   vacuum_threshold: number;
-  /** autovacuum finished it so often. */
+  /** Completed autovacuums of the table. */
   autovacuum_count: number;
   vacuum_age_ms: number | null;
   /** Since when it has been due without a finished autovacuum, as far as the readings go back. */

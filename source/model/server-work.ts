@@ -8,7 +8,7 @@ export type ServerIo = {
   counters: IoCounter[] | null;
   /** pg_stat_wal; null before PostgreSQL 14. */
   wal: {records: number; full_page_images: number; bytes: number; buffers_full: number} | null;
-  /** Relations of the connected database with their indexes, those first that most was read for. */
+  /** Relations of the connected database with their indexes, most-read first. */
   relations: RelationIo[];
   /** When those were read, which is less often: the cost grows with the number of relations. */
   relations_at: string;
@@ -96,7 +96,7 @@ export type IoCounter = {
   write_bytes: number;
   write_time_ms: number;
   extend_bytes: number;
-  /** Buffers of others that were thrown out to make room. */
+  /** Buffers evicted to make room for another block. */
   evictions: number;
   fsyncs: number;
   fsync_time_ms: number;

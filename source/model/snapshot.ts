@@ -197,8 +197,8 @@ export type Statement = {
 };
 
 /**
- * Changes of a statement between two snapshots, per second of the server's clock. null: among thousands of statements only
- * some are read in full; of one that was not before, these are unknown.
+ * Changes of a statement between two snapshots, per second of the server's clock. null: unknown. With thousands of
+ * statements only some are read in full, and this one was not in the snapshot before.
  */
 export type StatementRates = {
   interval_ms: number;

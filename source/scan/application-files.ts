@@ -212,7 +212,7 @@ function withoutComments(text: string): string {
 
 /**
  * A file or a folder of files. `withModels`: the file was found, not configured, and the others of its folder (`models/`)
- * are taken for parts of the schema.
+ * count as parts of the schema.
  */
 async function readSchemaAt(
   path: string,

@@ -22,7 +22,7 @@ const serverlessFiles = [
   'sst.config.ts',
 ];
 
-/** What concerns all endpoints at once: how many clients there are, and the size of their pools. */
+/** What concerns all endpoints together: how many clients there are, and the size of their pools. */
 export async function applicationIssues(
   project: Project,
   {code, manifests}: SourceFiles,

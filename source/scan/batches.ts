@@ -5,11 +5,11 @@ import {fineParallel} from './rules.ts';
 export const areBatches =
   /\b\w*(?:chunks|batches|chunked\w*)$|\bchunk\w*(?:<[^()]*>)?\(|^(?:await )?[\w.]*(?:chunks|batches)(?:<[^()]*>)?\(|\+=(?!\s*1\b)/i;
 
-/** The items of one batch, or as many workers as may run at once. */
+/** The items of one batch, or as many workers as may run concurrently. */
 const isNamed =
   /^(?:\w*(?:[cC]hunk|[bB]atch))$|\.slice\([^,()]+,|^Array\.from\(\{ ?length: ?(?:Math\.min\( ?)?\w*(?:[cC]oncurrency|[wW]orkers?)\b/;
 
-/** `over` is its text. A number in Math.min bounds it only if so many at once are no issue. */
+/** `over` is its text. A number in Math.min bounds it only if so many concurrent queries are no issue. */
 export function isBatch(over: string): boolean {
   const most = mostItems(over);
   return isNamed.test(over) || (most !== null && most <= fineParallel);

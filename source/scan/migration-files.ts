@@ -4,7 +4,7 @@ import {usageError} from '../core/errors.ts';
 import {readPrismaOperations} from '../core/sql/prisma-operations.ts';
 import {formatBytes} from '../core/text/format.ts';
 
-/** A file of SQL that a tool runs at once. */
+/** A file of SQL that a tool runs as a whole. */
 export type MigrationFile = {
   /** The migration's folder, as _prisma_migrations names it; '' for the file that was given. */
   name: string;

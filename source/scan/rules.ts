@@ -94,7 +94,7 @@ export const rules = {
 /** Loops and groups of this many queries weigh more. */
 export const heavyLoopQueries = 4;
 export const heavyLoopWeight = 15;
-/** Up to this many queries at once are no issue. */
+/** Up to this many concurrent queries are no issue. */
 export const fineParallel = 3;
 export const heavyParallel = 8;
 export const heavyParallelWeight = 6;

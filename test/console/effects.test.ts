@@ -112,7 +112,7 @@ it('shows an outage of a recording as one, at its time and on the way through it
   ] as const) {
     const shown = await shownAt(at(from), by);
     expect(shown.time).toBe(to);
-    expect(shown.screen).not.toContain('no reading');
+    expect(shown.screen).not.toContain('no snapshot');
   }
 });
 

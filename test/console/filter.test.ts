@@ -55,7 +55,7 @@ describe('a filter', () => {
 
   it.each([
     ['foo:bar', /^no column "foo": pid, state, /],
-    ['pid:1 xact>soon', /^"soon" is no figure/],
+    ['pid:1 xact>soon', /^"soon" is not a number: use/],
     ['application=""', null],
     ['statement:x', null],
     ['"lock:tuple"', null],

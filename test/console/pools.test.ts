@@ -29,7 +29,7 @@ it('Enter says what the verdict rests on, r opens the finding or the recipe', ()
   const page = screenOf(state);
   expect(page).toMatch(/pool of web\/app in shop/);
   expect(page).toMatch(/saturated +34 requests wait for its pool of 5 \(p95 wait 1\.20s\); the server/);
-  expect(page).toMatch(/sessions +5; at most 5 in 11 readings over 10s/);
+  expect(page).toMatch(/sessions +5; at most 5 in 11 snapshots over 10s/);
   expect(page).toMatch(
     /reported +5 of 5 connections checked out, 34 requests waiting, 95 % of them at most 1\.20s/,
   );

@@ -31,7 +31,7 @@ describe('the Server view', () => {
     const screen = rowsOf(server(serverReading, [columns, rows])).join('\n');
     expect(screen).toMatch(/^> horizon +\? +not read yet$/m);
     expect(screen).toMatch(/^ {2}replication warning +logical slot cdc, without a consumer, retains 3\.0G/m);
-    expect(screen).toMatch(/^ {2}WAL +ok +pg_wal has 64M; the rate is known at the next reading$/m);
+    expect(screen).toMatch(/^ {2}WAL +ok +pg_wal has 64M; the rate is available after the next refresh$/m);
     expect(screen).toMatch(/^ {2}checkpoints ok +1 checkpoint of 4 requested since 2026-01-01 12:04:00Z/m);
   });
 
@@ -73,7 +73,7 @@ describe('the Server view', () => {
       play(...messages).effects.findLast(({kind}) => kind === 'show');
     expect(shows(live, key('p'))).toMatchObject({server: null});
     const paused = press(live, 'p');
-    expect(screenOf(paused)).toMatch(/horizon +\? +paused: p goes on/);
+    expect(screenOf(paused)).toMatch(/horizon +\? +paused: p resumes/);
     expect(shows(paused, key('p'))).toMatchObject({server: 'shown'});
     const snapshots = [createSnapshot()];
     const earlier = {

@@ -33,7 +33,7 @@ describe('the Waits view', () => {
       waits([columns, rows], [orders, items, active], [orders], [orders, active], [active]),
     );
     const text = shown.join('\n');
-    expect(text).toContain('1.8 busy sessions on average of 4 readings in 15s');
+    expect(text).toContain('1.8 busy sessions on average of 4 snapshots in 15s');
     expect(text).toMatch(/C CPU 0\.8 +D disk 1\.0/);
     expect(text).toMatch(/> +1\.00 +57\.1% IO:DataFileRead .*IO 100%/);
     expect(text).toMatch(/0\.75 +42\.9% CPU .*CPU 100%/);
@@ -99,9 +99,9 @@ describe('the Waits view', () => {
     expect(play(known, key('1'), key('9')).effects).not.toContainEqual({kind: 'read-whole-recording'});
     expect(screenOf(known)).toContain('2.0 busy sessions on average of 1 reading in');
     const shown = (window: 'reset' | '60min') => screenOf({...known, window});
-    expect(shown('60min')).toContain('1.5 busy sessions on average of 2 readings in 30m00s');
+    expect(shown('60min')).toContain('1.5 busy sessions on average of 2 snapshots in 30m00s');
     expect(shown('reset')).toContain(
-      '1.8 busy sessions on average of 4 readings in 1h30m, the whole recording',
+      '1.8 busy sessions on average of 4 snapshots in 1h30m, the whole recording',
     );
   });
 
@@ -114,7 +114,7 @@ describe('the Waits view', () => {
     const times = [{at_ms: Date.parse(snapshot.at), severity: null}];
     const {state} = play(live, {kind: 'past-read', times, snapshots: [snapshot], outage: null});
     expect(screenOf({...state, window: 'reset'})).toContain(
-      '1.5 busy sessions on average of 2 readings in 5s',
+      '1.5 busy sessions on average of 2 snapshots in 5s',
     );
   });
 

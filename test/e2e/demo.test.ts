@@ -34,7 +34,7 @@ it('shows its incident in the console, and the recipe for the leak ends it', asy
   await terminal.waitFor(leak, {timeout_ms: 90_000});
   const [, key = ''] = leak.exec(terminal.text()) ?? [];
   terminal.press(key);
-  await terminal.waitFor(/\[a\] end \d+ leaked sessions of assessments-import/);
+  await terminal.waitFor(/\[a\] terminate \d+ leaked sessions of assessments-import/);
   terminal.press('a');
   await terminal.waitFor('Enter next');
   terminal.press('enter');

@@ -158,7 +158,7 @@ it('a build is left while it waits, and goes on when its blocker has been ended 
   terminal.press('2');
   await terminal.waitFor('PID');
   terminal.press('q');
-  await terminal.waitFor('repair-invalid-indexes is under way: v shows it');
+  await terminal.waitFor('repair-invalid-indexes is running: v shows it');
   terminal.press('v');
   await terminal.waitFor('v leave running');
   terminal.press('w');
@@ -222,7 +222,7 @@ it('gives up on a server that stops answering, and reports unknown outcomes', as
     terminal.kill('SIGTERM');
     expect((await terminal.onExit).exitCode).toBe(143);
     expect(terminal.text()).toMatch(
-      /poolctl: run \w+ interrupted: 1 of 2 steps done; step 2 unknown, verify it/,
+      /poolctl: run \w+ interrupted: 1 of 2 steps done; step 2 unknown: check the server/,
     );
     const entries = await openJournal(journal).inspect();
     expect(entries.at(-1)).toMatchObject({event: 'end', status: 'interrupted'});

@@ -34,7 +34,7 @@ describe('createPool', () => {
   });
 
   test.each<[string, Partial<PoolOptions>, RegExp]>([
-    ['no instance', {instances: 0}, /instances is 0; it is a whole number from 1/],
+    ['no instance', {instances: 0}, /instances must be a whole number of at least 1, not 0/],
     ['an unknown platform', {platform: 'heroku' as 'vercel'}, /platform is "heroku"; it is one of vercel,/],
     ['too many instances', {instances: 100}, /125 instances during a deploy do not fit into 77 connections/],
   ])('refuses %s', (_, options, message) => {

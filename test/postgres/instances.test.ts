@@ -106,7 +106,7 @@ it('names the one instance of three whose pool is full', async () => {
     expect(await findingOf('shop')).toMatchObject({
       cause: 'pool-saturated',
       summary: expect.stringMatching(
-        /^the pool of shop\/app at 127\.0\.0\.7 is full: all 3 sessions busy in \d+% of \d+ readings; \d+ slots/,
+        /^the pool of shop\/app at 127\.0\.0\.7 is full: all 3 sessions busy in \d+% of \d+ snapshots; \d+ slots/,
       ),
       evidence: {client: '127.0.0.7', sessions_elsewhere: 6},
     });

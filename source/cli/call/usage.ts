@@ -106,7 +106,7 @@ export const serverFlags = {
     group: 'Server',
     help: "Treat the server as production: to confirm a change, type the server's name",
   },
-  readOnly: {type: 'boolean', group: 'Server', help: 'Refuse every change of the server and of files'},
+  readOnly: {type: 'boolean', group: 'Server', help: 'Refuse every change to the server and to files'},
   pooler: {
     type: 'string',
     value: 'URL',
@@ -167,7 +167,7 @@ export const logFlag = {
   log: {
     type: 'string',
     value: 'FILE',
-    help: "The server's log, for the errors and deadlocks in it",
+    help: 'Server log file to read errors and deadlocks from',
     default: 'the current log where poolctl runs on the server',
   },
 } as const satisfies Flags;

@@ -59,7 +59,7 @@ function otherReasons(report: HealthReport): string[] {
 /** What was looked at, over how long, and what cannot be seen: no finding is no proof that all is well. */
 function noFinding({assessed}: HealthReport['health']): string {
   const {readings, window_ms, looked_at, cannot_see} = assessed;
-  const over = readings > 1 ? `${readings} readings over ${formatSpan(window_ms)}` : 'one reading';
+  const over = readings > 1 ? `${readings} snapshots over ${formatSpan(window_ms)}` : 'one snapshot';
   return `no finding in ${over}: ${looked_at.join(', ')}; not visible from here: ${cannot_see.join(', ')}`;
 }
 
@@ -154,7 +154,7 @@ export function applicationLines({figures, against, limits, left_out}: Applicati
   const count = (value: number | null) => (value === null ? 'unknown' : formats.count(value));
   return [
     ...aligned([
-      row(`in ${figures.readings} readings`, of => of.name),
+      row(`in ${figures.readings} snapshots`, of => of.name),
       row('sessions, on average', of => count(of.average_sessions)),
       row('busy sessions, on average', of => count(of.average_busy_sessions)),
       ...(figures.connects_per_minute === null

@@ -32,7 +32,7 @@ export type WatchPorts = {
   events: AsyncIterable<SampleEvent>;
   load(needs: DataRequirements): Promise<RecipeData>;
   askPooler: PoolerClients['ask'];
-  /** Asks for the texts of statements; those not known yet come with a snapshot that follows at once. */
+  /** Asks for the texts of statements; those not known yet come with a snapshot that follows immediately. */
   readTexts(keys: readonly string[]): void;
   /** Milliseconds of a monotonic clock. */
   now(): number;

@@ -75,7 +75,7 @@ function watchCases(report: HealthReport): Case[] {
   return [
     {
       suite: 'watch',
-      name: 'no critical limit on the way',
+      name: 'no limit critical during the watch',
       failure: first ? {type: first.level, message} : null,
     },
   ];
@@ -98,7 +98,7 @@ function comparisonCases({comparison}: HealthReport): Case[] {
   return [
     {
       suite: 'baseline',
-      name: 'no slower, no more errors',
+      name: 'not slower and no more errors than the baseline',
       failure: isWorse(comparison) ? {type: 'warning', message, details: comparisonLines(comparison)} : null,
     },
   ];
@@ -152,7 +152,7 @@ export function junitError(message: string): string {
     '<?xml version="1.0" encoding="UTF-8"?>',
     '<testsuites name="poolctl check" tests="1" failures="0" errors="1">',
     '  <testsuite name="check" tests="1" failures="0" errors="1" skipped="0">',
-    `    <testcase classname="poolctl.check" name="the check was made"><error message="${text}">${text}</error></testcase>`,
+    `    <testcase classname="poolctl.check" name="check completed"><error message="${text}">${text}</error></testcase>`,
     '  </testsuite>',
     '</testsuites>',
   ].join('\n');

@@ -91,7 +91,7 @@ function readWatchTimes(flags: CheckFlags): WatchTimes | null {
   const every_ms = flags.every === undefined ? intervalFor(for_ms) : readEvery(flags);
   // --for judges percentiles over time, which a single reading does not have.
   if (for_ms <= every_ms)
-    throw usageError('--for must be longer than --every', 'Watch for at least two readings.');
+    throw usageError('--for must be longer than --every', 'Watch for at least two snapshots.');
   return {
     for_ms,
     every_ms,

@@ -121,7 +121,7 @@ export async function run(
             onRecovered: text => showNotice(text),
           });
         } finally {
-          // Shows the effect on the screen at once.
+          // Shows the effect on the screen immediately.
           sampler.refresh();
         }
       },

@@ -27,6 +27,6 @@ export const usage = {
     journal: {...journalFlag.journal, default: '~/.local/state/poolctl/demo-journal.jsonl'},
   },
   details: [
-    'A story is another incident, with a server of its own: --story prints its page as it reaches the engineer on call, and after the console has ended how it was solved.',
+    'A story is another incident on its own server. --story first prints the alert that the on-call engineer gets and, after you quit, how it was solved.',
   ],
 } as const satisfies Usage;

@@ -121,7 +121,7 @@ function outcomeText(
   acting_pid: number | null,
 ): string {
   if (outcome === undefined)
-    return `${at}  ${acting_pid === null ? 'no recorded outcome: unknown, verify' : running(acting_pid)}`;
+    return `${at}  ${acting_pid === null ? 'no recorded outcome: check the server' : running(acting_pid)}`;
   const {sqlstate, duration_ms} = outcome;
   const code = sqlstate === null ? '' : ` (${sqlstate})`;
   return `${at}  ${resultText(outcome)}${code}, ${formatMs(duration_ms)}`;

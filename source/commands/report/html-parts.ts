@@ -45,7 +45,7 @@ const [width, height] = [720, 64];
 
 /** A line with its area and limit. The line has a gap while the server was not observed. */
 function chartRow({title, points, most}: Series, charted: Charted): string {
-  if (points.length === 0) return row(title, 'unknown in every reading', '<div></div>');
+  if (points.length === 0) return row(title, 'unknown in every snapshot', '<div></div>');
   const top = Math.max(1, most ?? 0, ...points.map(({value}) => value));
   const peak = Math.max(...points.map(({value}) => value));
   const y = (value: number) => fixed(2 + (height - 2) * (1 - value / top));

@@ -12,7 +12,7 @@ export type LockHolder = {
   /** The first and last reading in which a session waited for it. */
   first_ms: number;
   last_ms: number;
-  /** Sessions that waited for it at once, directly or behind others, at most. */
+  /** Sessions that waited for it concurrently, directly or behind others, at most. */
   waiting: number;
   /** The longest wait for one of its locks. */
   longest_wait_ms: number | null;

@@ -19,7 +19,7 @@ const eighths = 8;
 const blocks = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 function chartOf({title, points, most}: Series, charted: Charted): string[] {
-  if (points.length === 0) return [`${title}: unknown in every reading`];
+  if (points.length === 0) return [`${title}: unknown in every snapshot`];
   const values = columnsOf(points, charted);
   const top = Math.max(...points.map(({value}) => value));
   const rows = Array.from({length: height}, (_, index) => {

@@ -131,7 +131,7 @@ export function loadSentence(load: LoadSummary | null): string {
   const parts = classes.map(each => `${each.class} ${busyOf(each)} (${formatRatio(each.share, 0)})`);
   const ofCores = cores === null ? '' : `; the server has ${counted(cores, 'core')}`;
   const unseen = hidden === 0 ? '' : `; ${hidden.toFixed(1)} sessions whose state is hidden are not counted`;
-  return `${busy.toFixed(1)} busy sessions on average of ${counted(readings, 'reading')}: ${parts.join(', ')}${ofCores}${unseen}. Source: ${loadSourceText({...load, from_ms: Date.parse(load.from), to_ms: Date.parse(load.to)})}.`;
+  return `${busy.toFixed(1)} busy sessions on average of ${counted(readings, 'snapshot')}: ${parts.join(', ')}${ofCores}${unseen}. Source: ${loadSourceText({...load, from_ms: Date.parse(load.from), to_ms: Date.parse(load.to)})}.`;
 }
 
 function busyOf({average_active_sessions: busy}: {average_active_sessions: number}): string {

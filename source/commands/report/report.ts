@@ -151,7 +151,7 @@ function gapsOf(recording: Recording, {from_ms, to_ms}: ReportScope): Gap[] {
       from_ms: times[index] ?? 0,
       to_ms: at_ms,
       isOpen: index === within.length,
-      reason: 'no reading',
+      reason: 'no snapshot',
     }),
   );
   const usual = steps

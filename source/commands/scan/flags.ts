@@ -39,7 +39,7 @@ export const usage = {
     ...jsonFlag,
   },
   details: [
-    'For each endpoint of Next.js, Express, Fastify, Hono, NestJS, tRPC, Remix and React Router: the connections that one request holds concurrently, its queries in sequence and in all, and the issues with file, line and fix. Nothing is executed, and no dependency of the application needs to be installed.',
+    'For each endpoint of Next.js, Express, Fastify, Hono, NestJS, tRPC, Remix and React Router: the connections that one request holds concurrently, its sequential and total queries, and issues with file, line and fix. Nothing is executed, and no dependency of the application needs to be installed.',
     "A comment on an issue's line or the one above accepts it: // poolctl-accept query-in-loop: at most 3 languages. Exit 1 with issues, else 0.",
   ],
 } as const satisfies Usage;

@@ -29,7 +29,7 @@ export const usage = {
     every: {
       type: 'string',
       value: 'TIME',
-      help: 'With --for: time between readings, 0.5s to 60s',
+      help: 'With --for: time between snapshots, 0.5s to 60s',
       default: '1s',
     },
     ...ratesFlag,

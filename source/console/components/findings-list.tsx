@@ -67,7 +67,7 @@ function NoFinding() {
     return <Text role="danger">{`  findings from before the outage; ${outageText(outage)}`}</Text>;
   if (assessed === null || hasFindings) return null;
   const {readings, window_ms, cannot_see} = assessed;
-  const over = readings > 1 ? `${readings} readings over ${formatSpan(window_ms)}` : 'one reading';
+  const over = readings > 1 ? `${readings} snapshots over ${formatSpan(window_ms)}` : 'one snapshot';
   return (
     <>
       <Text role="good">{`  none in ${over}`}</Text>

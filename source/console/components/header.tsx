@@ -107,7 +107,7 @@ function PastTime({past: {now, isPlaying, speed, at_ms, outage}}: {past: Past}) 
       ) : (
         <Text role="muted">{`stopped ${speed === 1 ? '' : `${speed}x `}`}</Text>
       )}
-      {outage !== null && <Text role="danger">no reading </Text>}
+      {outage !== null && <Text role="danger">no snapshot </Text>}
       <Text role="strong">{utcClock(at_ms)}</Text>
     </Text>
   );

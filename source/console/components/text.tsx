@@ -115,7 +115,7 @@ export function Rows({rows, role = 'plain'}: {rows: string[]; role?: Role | 'sel
 }
 
 /**
- * A row of parts in their roles, as nested Texts would show it; painted at once, and only when it is another row than
+ * A row of parts in their roles, as nested Texts would show it; painted in one go, and only when it is another row than
  * before, because a screen holds many of them.
  */
 export const PaintedRow = memo(

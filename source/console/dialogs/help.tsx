@@ -50,7 +50,7 @@ function headerLegend({live, stale, frozen}: Theme['symbols']): KeyRow[] {
   return [
     {keys: `${live} ${stale}`, help: 'connected, or stale: the connection is lost'},
     {keys: '2s', help: 'how often the server is read; slower if reading is slow'},
-    {keys: '5.20ms 31K', help: 'round trip of the last reading, size of its answer'},
+    {keys: '5.20ms 31K', help: 'round trip of the last snapshot, size of its answer'},
     {keys: '14:03:20Z', help: 'when the snapshot shown was read, in UTC'},
     {keys: 'Overview 2!', help: 'findings; beside other tabs rows, waits or changes'},
     {

@@ -57,7 +57,7 @@ export function PoolDetail({id}: {id: string}) {
 
 function propertiesOf(pool: ApplicationPool, now_ms: number): Property[] {
   const {average_busy, most_busy, readings, window_ms, transactions_per_second, reported} = pool;
-  const over = `in ${counted(readings, 'reading')} over ${formatAge(window_ms)}`;
+  const over = `in ${counted(readings, 'snapshot')} over ${formatAge(window_ms)}`;
   return [
     ['sessions', `${pool.sessions}; at most ${pool.ceiling} ${over}`],
     [
@@ -66,7 +66,7 @@ function propertiesOf(pool: ApplicationPool, now_ms: number): Property[] {
         ? 'hidden from this role'
         : `${average_busy.toFixed(1)} on average, at most ${most_busy} ${over}`,
     ],
-    ['all busy', `${formatRatio(pool.all_busy_ratio, 0)} of the readings`],
+    ['all busy', `${formatRatio(pool.all_busy_ratio, 0)} of the snapshots`],
     ['idle in tx', `${formatRatio(pool.idle_in_transaction_ratio, 0)} of its sessions, on average`],
     [
       'transactions',

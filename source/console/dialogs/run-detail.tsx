@@ -47,13 +47,13 @@ function runProperties(entries: JournalEntry[], acting_pid: number | null): Prop
   const start = entries.find(entry => entry.event === 'run');
   const end = entries.find(entry => entry.event === 'end');
   const begun = entries.filter(isIntent).length;
-  const open = acting_pid === null ? 'unknown, verify it' : `under way (pid ${acting_pid})`;
+  const open = acting_pid === null ? 'unknown: check the server' : `under way (pid ${acting_pid})`;
   return [
     ['who', first?.actor ?? 'unknown'],
     ['when', `${timeOf(first)} to ${end ? timeOf(end) : '(no end recorded)'} UTC`],
     ['target', first?.target ?? 'unknown'],
     ...(start?.server === undefined ? [] : [['server', nameServer(start.server)] as Property]),
-    ...actedAs(entries).map((who): Property => ['acted as', who]),
+    ...actedAs(entries).map((who): Property => ['executed as', who]),
     ['recipe', `${start?.recipe ?? 'unknown'}${start?.undoes ? `, undoing run ${start.undoes}` : ''}`],
     ['parameters', start ? parametersText(start.params) : 'unknown'],
     ['plan', start?.plan ?? 'unknown'],
@@ -130,7 +130,7 @@ function describeOutcome(
   if (outcome === undefined && acting_pid !== null)
     return {sign: symbols.live, role: 'accent', text: `under way (pid ${acting_pid})`};
   if (outcome === undefined)
-    return {sign: symbols.warning, role: 'warning', text: 'outcome unknown, verify it'};
+    return {sign: symbols.warning, role: 'warning', text: 'outcome unknown: check the server'};
   const sqlstate = outcome.sqlstate === null ? '' : ` ${outcome.sqlstate}`;
   const rows = counted(outcome.row_count, 'row');
   const text = `${outcome.outcome}${sqlstate}, ${formatMs(outcome.duration_ms)}, ${rows}`;

@@ -78,7 +78,7 @@ function Trend({id}: {id: string}) {
     .map((value, index): Point => ({at_ms: times[index]?.at_ms ?? 0, value}));
   return (
     <Box height={chartRows} width={width} paddingLeft={2} flexShrink={0}>
-      <Chart title="execution ms per second since start" unit="ms/s" points={points} role="accent" />
+      <Chart title="execution ms/s" unit="ms/s" points={points} role="accent" />
     </Box>
   );
 }
@@ -118,6 +118,6 @@ function windowProperty(shown: StatementsOver, key: string): Property {
 function workText(statement: Statement, samples: readonly Sample[]): string {
   const work = workOfStatement(samples, statement);
   return work === null
-    ? `not seen in a session in ${counted(samples.length, 'reading')} of the last minute`
+    ? `not seen running in ${counted(samples.length, 'snapshot')} of the last minute`
     : describeWork(work);
 }

@@ -156,7 +156,7 @@ export const bindings: Binding[] = [
     needsServer: always,
     label: state =>
       state.view !== 'overview' ? ofRows('terminate')(state) : selectedGroup(state) ? 'end idle ones' : '',
-    help: 'terminate the tagged sessions, or the selected one; on a group, end its idle sessions',
+    help: 'terminate the tagged sessions, or the selected one; on a group, its idle sessions',
     disabledBecause: needsSessions,
     views: [...taggable.views, 'overview'],
   },
@@ -232,7 +232,7 @@ export const bindings: Binding[] = [
     modes: ['browse'],
     update: showNextGroups,
     label: state => (isGrouped(state) ? 'other groups' : ''),
-    help: 'group by route, by Prisma operation, or not: from the tags of statements; Enter shows the rows of a group; in Overview and Pools: the sessions of the selected row by route',
+    help: 'cycle the grouping: route, Prisma operation, none (from statement tags); Enter shows a group's rows; in Overview and Pools: sessions of the selected row by route',
     ...where(({isGroupable, sessionsFilter}) => isGroupable || sessionsFilter),
   },
   ...timeBindings,

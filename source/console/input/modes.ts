@@ -212,5 +212,5 @@ export function isRunning({overlay, replay, wizard}: ConsoleState): boolean {
 /** To leave, or to go back to. */
 export function needsRun(state: ConsoleState): string | null {
   if (state.replay !== null) return needsPageToLeave(state);
-  return state.leftRun === null && state.wizard?.stage !== 'running' ? 'no run was left' : null;
+  return state.leftRun === null && state.wizard?.stage !== 'running' ? 'no run in the background' : null;
 }

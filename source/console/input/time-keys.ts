@@ -11,7 +11,7 @@ export const timeBindings: Binding[] = [
     modes: ['browse', 'detail'],
     update: state => noEffects(setWindow(state, nextWindow(state, state.view === 'waits'))),
     label: 'window',
-    help: 'figures of statements over the last two readings, 1, 5 or 60 minutes, or since the reset; in Waits over all that is kept',
+    help: 'window of statement statistics: last snapshot, 1, 5 or 60 minutes, or since the reset; in Waits: everything kept',
     disabledBecause: state => needsView(state, ({hasWindow}) => hasWindow),
     views: ['statements', 'waits'],
   },
@@ -20,8 +20,8 @@ export const timeBindings: Binding[] = [
     modes: ['browse', 'detail'],
     update: togglePause,
     label: ({past, isPaused}) =>
-      past === null ? (isPaused ? 'go on' : 'pause') : past.isPlaying ? 'stop' : 'play',
-    help: 'pause the screen while the charts go on; in the past: play or stop',
+      past === null ? (isPaused ? 'resume' : 'pause') : past.isPlaying ? 'stop' : 'play',
+    help: 'pause the screen, the charts continue; in the past: play or stop',
   },
   {
     keys: ['left', '['],

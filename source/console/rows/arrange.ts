@@ -109,7 +109,7 @@ export function filterProblem<Row>(filter: string, columns: Column<Row>[]): stri
     if (columnsNamed(word.name, columns).length === 0)
       return `no column "${word.name}": ${columns.map(({id}) => id).join(', ')}`;
     if (/[<>]/.test(word.sign) && word.value !== '' && parseFigure(word.value) === null)
-      return `"${word.value}" is no figure: 500ms, 1m, 10k, 5MB, 20%`;
+      return `"${word.value}" is not a number: use 500ms, 1m, 10k, 5MB or 20%`;
   }
   return null;
 }

@@ -107,7 +107,7 @@ export const poolColumns: Column<ApplicationPool>[] = [
   {
     id: 'full',
     title: 'ALL BUSY',
-    help: 'share of the readings of the last five minutes in which all its sessions were busy',
+    help: 'share of the snapshots of the last five minutes in which all its sessions were busy',
     width: 8,
     priority: 5,
     align: 'right',

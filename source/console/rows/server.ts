@@ -25,7 +25,7 @@ export const serverColumns: Column<ServerRow>[] = [
   {
     id: 'verdict',
     title: 'VERDICT',
-    help: 'critical, warning, ok; ? where this role or one reading does not show it',
+    help: 'critical, warning, ok; ? where this role or one snapshot does not show it',
     width: 8,
     priority: 2,
     text: ({verdict}) => (verdict === 'unknown' ? '?' : verdict),
@@ -73,7 +73,7 @@ export function allServerRows({
 }: Omit<Part, 'tables'>): ServerRow[] {
   if (snapshot === null || serverRows === null) return [];
   const recorded = past === null ? diagnosisData.ofAssessment : ((snapshot as RecordedSnapshot).facts ?? {});
-  const absentNow = isPaused ? 'paused: p goes on' : 'not read yet';
+  const absentNow = isPaused ? 'paused: p resumes' : 'not read yet';
   const absent = past === null ? absentNow : 'not recorded: it is read while this view is open';
   return serverRows({snapshot, state: {...recorded, ...snapshot.server}}, absent);
 }

@@ -125,7 +125,7 @@ export const sessionColumns: Column<SessionRow>[] = [
   {
     id: 'blocked',
     title: 'BLOCKED BY',
-    help: 'pids that hold what it waits for or wait before it',
+    help: 'pids that hold the lock, or are ahead in its queue',
     width: 10,
     priority: 8,
     text: b => [...new Set(b.blocked_by)].join(','),
@@ -147,7 +147,7 @@ export const sessionColumns: Column<SessionRow>[] = [
     id: 'query',
     isText: true,
     title: 'STATEMENT (last if idle)',
-    help: 'statement that runs, or ran last; / finds all of it',
+    help: 'current or last statement; / searches its full text',
     width: 20,
     grows: true,
     priority: 6,

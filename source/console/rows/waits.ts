@@ -71,7 +71,7 @@ export const groupColumns: Column<LoadGroup>[] = [
   {
     id: 'sessions',
     title: 'BUSY',
-    help: 'sessions on average of the readings',
+    help: 'sessions on average of the snapshots',
     width: 6,
     priority: 1,
     align: 'right',
@@ -158,7 +158,7 @@ export function loadText({over, sessions}: Pick<ShownLoad, 'over' | 'sessions'>)
 }
 
 function nounOf({sources}: LoadOver): string {
-  return sources.every(({by}) => by === 'poolctl') ? 'reading' : 'sample';
+  return sources.every(({by}) => by === 'poolctl') ? 'snapshot' : 'sample';
 }
 
 /** null without a reading. */

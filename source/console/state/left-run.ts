@@ -24,18 +24,18 @@ export function wizardOfRun({wizard, leftRun}: Runs, run: string | null): 'wizar
 }
 
 /** One run is left at a time, also one whose end was not seen yet. */
-export const whyNotLeave = 'another run was left: v shows it';
+export const whyNotLeave = 'another run is in the background: v shows it';
 
 /** Why this wizard's plan cannot be executed now; null if it can: one run at a time, but for what ends the session that it waits for. */
 export function whyNotYet({leftRun}: Pick<Runs, 'leftRun'>, {isForRun}: RecipeWizard): string | null {
   if (leftRun?.stage !== 'running' || isForRun) return null;
-  return `${nameOf(leftRun)} is under way, and one run at a time: v shows it`;
+  return `${nameOf(leftRun)} is running, one run at a time: v shows it`;
 }
 
 /** Why only Ctrl-C quits: it would stop the run that was left. null where none is under way. */
 export function whyNotQuit({leftRun}: Pick<Runs, 'leftRun'>): string | null {
   return leftRun?.stage === 'running'
-    ? `${nameOf(leftRun)} is under way: v shows it, Ctrl-C stops it and quits`
+    ? `${nameOf(leftRun)} is running: v shows it, Ctrl-C stops it and quits`
     : null;
 }
 

@@ -181,7 +181,7 @@ export function keepNow<State extends PastSlice>(state: State, past: Past, now: 
 /** `no reading from 14:03:20 to 14:04:02: connection lost`. */
 export function outageText({at_ms, until_ms, message}: Outage): string {
   const end = until_ms === null ? 'on' : `to ${timeOfDay(until_ms)}`;
-  return `no reading from ${timeOfDay(at_ms)} ${end}: ${message}`;
+  return `no snapshot from ${timeOfDay(at_ms)} ${end}: ${message}`;
 }
 
 /** Why nothing can be changed while the past is shown. */

@@ -245,7 +245,7 @@ export function nextInterval({interval_ms}: Pick<ReadingSlice, 'interval_ms'>, f
   return (faster ? others.at(-1) : others[0]) ?? interval_ms;
 }
 
-/** The header shows the new interval at once; the next snapshot says whether it is slowed. */
+/** The header shows the new interval immediately; the next snapshot says whether it is slowed. */
 export function setInterval<State extends ReadingSlice>(
   state: State,
   interval_ms: number,

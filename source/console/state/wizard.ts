@@ -208,7 +208,7 @@ export function moveField(known: Known, wizard: RecipeWizard, by: number): RunUp
     : show(moved);
 }
 
-/** Makes the plan: at once, or after the data it requires has been read again. */
+/** Makes the plan: immediately, or after the data it requires has been read again. */
 export function planWizard(known: Known, wizard: RecipeWizard): RunUpdate {
   const recipe = recipeOf(known, wizard);
   if (recipe?.plan === undefined || known.snapshot === null)

@@ -37,7 +37,7 @@ const view: View = {
     {keys: 'full in ~5min', help: 'if slots fill as fast as in the last 2 minutes'},
     {
       keys: 'commits/s temp',
-      help: 'all databases, between the last two readings; deadlocks and temporary files if there are any',
+      help: 'all databases, between the last two snapshots; deadlocks and temporary files if there are any',
     },
     {
       keys: 'hits cache index',

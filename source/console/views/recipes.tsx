@@ -82,7 +82,7 @@ function gapsOf({diagnosisData, undiagnosed}: Pick<ConsoleState, 'diagnosisData'
   return [
     ...diagnosisData.unread.map(
       ({fact, reason}) =>
-        `${fact.replaceAll('_', ' ')} could not be read, so nothing is found from it: ${reason}`,
+        `${fact.replaceAll('_', ' ')} could not be read; findings that need it are missing: ${reason}`,
     ),
     ...undiagnosed.map(({recipe, reason}) => `${recipe} could not diagnose: ${reason}`),
   ];

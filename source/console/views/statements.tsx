@@ -87,7 +87,7 @@ function Statements() {
       <>
         <Box flexShrink={0}>
           <Text role="muted" wrap="wrap">
-            {` sampled: ${text || 'no reading'}. pg_stat_statements keeps the tags of a statement's first call only`}
+            {` sampled: ${text || 'no snapshot'}. pg_stat_statements keeps the tags of a statement's first call only`}
           </Text>
         </Box>
         <Table

@@ -98,7 +98,7 @@ const StepRows = memo(function StepRows({step, isLost: lost, isPausing, isCleani
   const {symbols} = useTheme();
   const {title, result, progress, status} = step;
   const {sign, role, text} = lost
-    ? {sign: symbols.warning, role: 'warning' as const, text: 'unknown, verify it'}
+    ? {sign: symbols.warning, role: 'warning' as const, text: 'unknown: check the server'}
     : describeStep(step, symbols, isCleaningUp);
   const width = usePageWidth();
   const outcome = width < leastForColumn ? textWidth(text) + 2 : outcomeWidth;
@@ -191,7 +191,7 @@ function describeStep(
 function HarmRows({harm, isObserving}: {harm: RunHarm; isObserving: boolean}) {
   const isGone = harm.after?.state === 'gone';
   const remains = harm.after?.state === 'remains';
-  const after = harm.after === null && isObserving ? 'reading' : describeAfter(harm);
+  const after = harm.after === null && isObserving ? 'measuring' : describeAfter(harm);
   return (
     <>
       <Prose text={`before: ${harm.before.summary}`} />

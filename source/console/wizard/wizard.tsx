@@ -241,6 +241,6 @@ export function wizardKeys(state: ConsoleState, wizard: RecipeWizard): [key: str
 }
 
 function stopWords(wizard: RecipeWizard): string {
-  if (wizard.run?.phase === 'observing') return 'read no further';
+  if (wizard.run?.phase === 'observing') return 'stop measuring the result';
   return canBeCancelled(wizard) ? 'cancel this step' : 'stop after this step';
 }

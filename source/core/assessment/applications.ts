@@ -173,7 +173,7 @@ function fullText({samples, last}: PoolHistory, full: FullPart, figures: Figures
  */
 export function deadSocketsOf(sessions: readonly Backend[]): Backend[] {
   return instancesOf(sessions).flatMap(own => {
-    // Without a name, several programs may be taken for one.
+    // Without a name, several programs may look like one.
     if (own[0].application_name === '') return [];
     const silent = own.filter(
       ({state, state_age_ms}) => state === 'idle' && (state_age_ms ?? 0) >= thresholds.dead_socket_ms.warning,
@@ -193,12 +193,12 @@ function deadSockets({sessions}: PoolHistory): Judgement | null {
   if (dead.length === 0) return null;
   return {
     verdict: 'dead_sockets',
-    reason: `${counted(dead.length, 'session')} silent for ${formatAge(shortestMs(dead))} and more, while ${dead.length === 1 ? 'its client has' : 'their clients have'} connected again: perhaps no pool has ${dead.length === 1 ? 'it' : 'them'}, or another process at that address has`,
+    reason: `${counted(dead.length, 'session')} silent for ${formatAge(shortestMs(dead))} or more, while ${dead.length === 1 ? 'its client has' : 'their clients have'} connected again: perhaps no pool has ${dead.length === 1 ? 'it' : 'them'}, or another process at that address has`,
   };
 }
 
 /**
- * Half as many again as were busy at once would do, and at least one for each process. What was used a moment ago may have been handed
+ * Half as many again as were busy at the same time would do, and at least one for each process. What was used a moment ago may have been handed
  * out though the readings show no statement of it.
  */
 const margin = 1.5;
@@ -221,13 +221,13 @@ const leastReadings = 10;
 function fine(figures: Figures): Judgement {
   const {most_busy, ceiling, all_busy_ratio, readings, reported} = figures;
   if (reported === null && readings < leastReadings)
-    return {verdict: null, reason: `${counted(readings, 'reading')} is too little to judge a pool`};
+    return {verdict: null, reason: `too few snapshots (${readings}) to judge a pool`};
   const seen = `at most ${most_busy} of ${Math.max(most_busy ?? 0, ceiling)} busy`;
-  const all = `all of them in ${formatRatio(all_busy_ratio, 0)} of ${overReadings(figures)}`;
-  return {verdict: 'fine', reason: most_busy === null ? 'no request waits for its pool' : `${seen}, ${all}`};
+  const all = `all ${ceiling} in ${formatRatio(all_busy_ratio, 0)} of ${overReadings(figures)}`;
+  return {verdict: 'fine', reason: most_busy === null ? 'no request waits for its pool' : `${seen}; ${all}`};
 }
 
-/** `58 readings over 57s`. */
+/** `58 snapshots over 57s`. */
 function overReadings({readings, window_ms}: Pick<Figures, 'readings' | 'window_ms'>): string {
-  return `${counted(readings, 'reading')} over ${formatSpan(window_ms)}`;
+  return `${counted(readings, 'snapshot')} over ${formatSpan(window_ms)}`;
 }

@@ -10,7 +10,7 @@ import {isActive, isIdleInTransaction, isWaitingForLock} from '../sessions/sessi
  * process open their sessions one after another. One that reports its pool says itself whether requests wait.
  */
 export function busyInstances(sessions: readonly Backend[]): BusyInstance[] {
-  // Without a name, several programs may be taken for one. Most pools have few busy sessions: they need no grouping.
+  // Without a name, several programs may look like one. Most pools have few busy sessions: they need no grouping.
   const least = thresholds.pool_sessions.warning;
   if (sessions[0]?.application_name === '' || sessions.filter(isBusySession).length < least) return [];
   return [...groupBy(sessions, ({client_addr}) => client_addr ?? '').values()].flatMap(atAddress => {

@@ -45,7 +45,7 @@ function differ(before: string | null, after: string | null): boolean {
 /** Fewer sessions come and go all the time. */
 const leastSessions = 3;
 
-/** Applications that connected or disconnected, and pools that grew or shrank by half or more at once, or by a client. */
+/** Applications that connected or disconnected, and pools that grew or shrank by half or more in one step, or by a client. */
 export function poolChanges(before: Sample, after: After): Draft[] {
   const keys = new Set(after.pools.map(poolKey));
   return [

@@ -26,7 +26,7 @@ export function mayBeFull(history: PoolHistory): string | null {
   const share = most.length / samples.length;
   const isNow = samples.at(-1)?.pool.unseen?.some(each => last && keyOf(each) === keyOf(last));
   if (last === undefined || share < thresholds.pool_busy_ratio.warning || !isNow) return null;
-  const over = `in ${formatRatio(share, 0)} of ${counted(samples.length, 'reading')} over ${formatSpan(window_ms)}`;
+  const over = `in ${formatRatio(share, 0)} of ${counted(samples.length, 'snapshot')} over ${formatSpan(window_ms)}`;
   return last.kind === 'in turn' ? inTurn(last, most, over) : burst(last, most, {history, over});
 }
 

@@ -273,11 +273,11 @@ const goneTexts: Record<HarmKind, string> = {
   soon: 'it is no longer expected',
 };
 
-/** `no session waits any more (3 readings over 2s)`; `remains after 2s: 4 sessions wait ...`. */
+/** `no session waits any more (3 snapshots over 2s)`; `remains after 2s: 4 sessions wait ...`. */
 export function describeAfter({kind, after}: RunHarm): string {
   if (after === null) return 'not read';
   const over = formatSpan(after.over_ms);
-  const how = `${counted(after.readings, 'reading')} over ${over}`;
+  const how = `${counted(after.readings, 'snapshot')} over ${over}`;
   switch (after.state) {
     case 'gone':
       return `${goneTexts[kind]} (${how})`;

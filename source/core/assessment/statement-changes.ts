@@ -149,7 +149,7 @@ function repeatedSchemaChanges({counters}: StatementWindow, {statements}: Snapsh
   });
 }
 
-/** More at once are a deploy, and are counted. */
+/** More at the same time are a deploy, and are counted. */
 const mostNamed = 8;
 
 /** The weightiest of each kind by name, the others by their number. */

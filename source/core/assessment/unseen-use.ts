@@ -12,7 +12,7 @@ export function isInUse({state, state_age_ms}: Pick<Backend, 'state' | 'state_ag
   return state !== 'idle' || (state_age_ms ?? 0) < inUseMs;
 }
 
-/** Statements of one request that are sent at once begin within this time. */
+/** Statements of one request that are sent together begin within this time. */
 const atOnceMs = 20;
 const mostlyOneByOne = 0.6;
 
@@ -22,7 +22,7 @@ const mostlyOneByOne = 0.6;
  */
 export function unseenUse(sessions: readonly Backend[]): UnseenUse[] {
   const least = thresholds.pool_sessions.warning;
-  // Without a name, several programs may be taken for one.
+  // Without a name, several programs may look like one.
   if (sessions.length < least || sessions[0]?.application_name === '') return [];
   return [...groupBy(sessions, ({client_addr}) => client_addr ?? '').values()].flatMap(atAddress => {
     const own = atAddress.length < least ? [] : bareOf(atAddress);
@@ -32,7 +32,7 @@ export function unseenUse(sessions: readonly Backend[]): UnseenUse[] {
 }
 
 /**
- * Idle for the most part, yet each used a moment ago, and not by statements that were sent at once. A pool takes the session that was
+ * Idle for the most part, yet each used a moment ago, and not by statements that were sent together. A pool takes the session that was
  * released last (node-postgres, Prisma): it uses all of them only while all are handed out.
  */
 function usedInTurn(own: readonly Backend[]): UnseenUse | null {

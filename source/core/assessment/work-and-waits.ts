@@ -94,5 +94,5 @@ export function describeWork({readings, sessions, working, waits, ...rest}: Work
       : []),
     ...(rest.idle > 0 ? [`idle ${formatRatio(rest.idle, 0)}`] : []),
   ];
-  return `${parts.join(', ')}; ${sessions.toFixed(1)} busy sessions on average of ${counted(readings, 'reading')}`;
+  return `${parts.join(', ')}; ${sessions.toFixed(1)} busy sessions on average of ${counted(readings, 'snapshot')}`;
 }

@@ -56,7 +56,7 @@ export function createDriftCheck(
         // The run goes on where `slots` failed; but what was not read is neither planned nor ended.
         if (now === null && readsFacts) now = await planOn(await read());
       } catch (error) {
-        return {kind: 'stop', reason: `what is planned now could not be read: ${messageOf(error)}`};
+        return {kind: 'stop', reason: `the plan could not be made again: ${messageOf(error)}`};
       }
       if (now === null || now.steps.has(canonicalJson(step))) return {kind: 'go'};
       const reason = now.skipped.get(step.subject);
@@ -80,7 +80,7 @@ type Planned = {
   backends: ReadonlyMap<string, Backend>;
 };
 
-/** Another session may have the pid now. A start that is hidden from this role is taken for the same. */
+/** Another session may have the pid now. A start that is hidden from this role counts as the same. */
 function hasEnded(step: Step, backends: Planned['backends']): boolean {
   if (step.kind !== 'sql' || !step.subject.startsWith('backend:')) return false;
   const backend = backends.get(step.subject);
@@ -106,7 +106,7 @@ export function recheckUndo(
 }
 
 /**
- * One line if a group whose sessions were ended has as many sessions as before: its application reconnects at once, and
+ * One line if a group whose sessions were ended has as many sessions as before: its application reconnects immediately, and
  * ending more sessions frees no slots. Null otherwise.
  */
 export function detectReconnect(
@@ -151,7 +151,7 @@ export function stopAfterEnding(
     return {
       status: 'stopped',
       reason: vanished,
-      hint: "its process may have ended: a pool of node-postgres without a listener for 'error' ends it; see that it is back before you end more",
+      hint: "its process may have exited, as node-postgres does without an 'error' listener; check that it runs again before you end more sessions",
     };
   }
   // After a single session one that is new may be chance.

@@ -89,7 +89,7 @@ async function pinsOf(
 const cancelEveryMs = 2000;
 
 /**
- * Yields progress until `acting` settles. An interruption cancels it: at once if it may take hours, else when `cancelDue`
+ * Yields progress until `acting` settles. An interruption cancels it: immediately if it may take hours, else when `cancelDue`
  * aborts. Throws StopRun if the server does not answer.
  */
 async function* followProgress(

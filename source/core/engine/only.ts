@@ -61,7 +61,7 @@ function unknown(subject: string, known: readonly string[], {recipe, params, ski
       `--only ${subject}: ${recipe} skips it: ${skip.reason}`,
       pid === undefined || params.pid !== '' || skip.is_final
         ? undefined
-        : `To act on it in spite of that, name it: --set pid=${pid}.`,
+        : `To include it anyway: --set pid=${pid}.`,
     );
   const close = nearest(subject, known);
   const listed = known.slice(0, 10).join(', ');

@@ -110,7 +110,7 @@ export function describeInterruption({run, status, steps}: RunState): string {
   const done = steps.filter(({result}) => result?.outcome === 'verified' || result?.outcome === 'applied');
   const others = steps.flatMap(({status: at, result}, index) => {
     const name = `step ${index + 1}`;
-    if (at === 'acting' || at === 'verifying') return [`${name} unknown, verify it`];
+    if (at === 'acting' || at === 'verifying') return [`${name} unknown: check the server`];
     if (result?.outcome === 'unknown') return [`${name} ended, whether by poolctl is unknown`];
     if (result?.outcome !== 'failed') return [];
     const what = result.sqlstate === queryCanceled ? 'cancelled' : 'failed';

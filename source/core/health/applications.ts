@@ -64,7 +64,7 @@ export const comparedFigures = Object.keys(compared) as ComparedFigure[];
 const significance = {times: 2, readings: 5, busy_sessions: 10} as const;
 
 /** The rule, for reports. */
-export const worseMeans = `at least ${significance.times} times as much, and 10 % of the sessions or 1 s more, over ${significance.readings} readings with ${significance.busy_sessions} busy sessions of each in all`;
+export const worseMeans = `at least ${significance.times} times as much, and 10 % of the sessions or 1 s more, over ${significance.readings} snapshots with ${significance.busy_sessions} busy sessions of each in all`;
 
 /** What of a snapshot says how applications are. */
 type Reading = Pick<Snapshot, 'at' | 'backends' | 'budget'>;
@@ -171,7 +171,7 @@ function compareFigures(own: ApplicationFigures, other: ApplicationFigures) {
   const left_out = few.map(each =>
     each.average_busy_sessions === null
       ? `what sessions of ${each.name} do is hidden`
-      : `${each.name} had too few busy sessions in the readings to be compared`,
+      : `${each.name} had too few busy sessions in the snapshots to be compared`,
   );
   if (few.length > 0) return {worse: [], left_out};
   const worse = comparedFigures.flatMap((figure): Worse[] => {

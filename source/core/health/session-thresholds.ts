@@ -31,13 +31,14 @@ export const sessionThresholds = {
   idle_group_ratio: {
     unit: 'ratio',
     warning: 0.1,
-    meaning: 'Share of all slots that sessions take without need, while slots run short; less is no cause.',
+    meaning:
+      'Share of all slots that sessions take without need, while slots run short; a smaller share is not reported as a cause.',
     source: 'pg_stat_activity',
   },
   idle_group_sessions: {
     unit: 'count',
     warning: 3,
-    meaning: 'Number of sessions that take slots without need; fewer are no cause.',
+    meaning: 'Number of sessions that take slots without need; fewer are not reported as a cause.',
     source: 'pg_stat_activity',
   },
   slots_full_in_ms: {
@@ -69,26 +70,26 @@ export const sessionThresholds = {
   connects_per_second: {
     unit: 'count',
     warning: 5,
-    meaning: 'New sessions a second of one application, in most readings, that end soon.',
+    meaning: 'Short-lived sessions that one application opens per second, in most snapshots.',
     source: 'pg_stat_activity.backend_start',
   },
   pool_sessions: {
     unit: 'count',
     warning: 3,
-    meaning: "Number of an application's sessions; fewer are not taken for a pool.",
+    meaning: "Number of an application's sessions; fewer do not count as a pool.",
     source: 'pg_stat_activity',
   },
   pool_busy_ratio: {
     unit: 'ratio',
     warning: 0.8,
-    meaning: "Share of the readings in which all of an application's sessions were busy or in transaction.",
+    meaning: "Share of the snapshots in which all of an application's sessions were busy or in transaction.",
     source: 'pg_stat_activity',
   },
   pool_transaction_ms: {
     unit: 'ms',
     warning: 100,
     meaning:
-      "Average age of a pool's transactions in the readings, while all of its sessions are busy; with shorter ones no request waits for long.",
+      "Average age of a pool's transactions in the snapshots, while all of its sessions are busy; with shorter ones no request waits for long.",
     source: 'pg_stat_activity.xact_start',
   },
   pool_wait_ms: {
@@ -107,7 +108,7 @@ export const sessionThresholds = {
     unit: 'ms',
     warning: 1000,
     meaning:
-      'statement_timeout, lock_timeout or transaction_timeout of a role or database whose statements fail; a longer one is not taken for the cause.',
+      'statement_timeout, lock_timeout or transaction_timeout of a role or database whose statements fail; a longer one is not reported as the cause.',
     source: 'pg_db_role_setting',
   },
   slow_reader_ratio: {
@@ -121,7 +122,7 @@ export const sessionThresholds = {
     unit: 'count',
     warning: 0.7,
     meaning:
-      'Sessions that run one statement which reads a table to its end for few rows, on average: fewer than one session is idle in between.',
+      'Average number of sessions running one statement that scans a whole table for few rows; below 1, the session is idle in between.',
     source: 'pg_stat_statements',
   },
   outside_call_ms: {

@@ -62,13 +62,13 @@ export const thresholds = {
     unit: 'times',
     warning: 3,
     meaning:
-      'Calls per second of a statement, as a multiple of the most in its earlier half minutes, to be a change.',
+      'Calls per second of a statement that count as a change, as a multiple of the most in its earlier half minutes.',
     source: 'pg_stat_statements',
   },
   chatty_calls_per_second: {
     unit: 'count',
     warning: 20,
-    meaning: 'Calls per second of a fast statement, to look like one of an N+1 query.',
+    meaning: 'Calls per second of a fast statement that make it look like part of an N+1 query.',
     source: 'pg_stat_statements',
   },
   chatty_times: {

@@ -23,7 +23,7 @@ export type UpkeepOf = (candidate: Candidate) => Upkeep;
 const largestBatch = 1000;
 
 /**
- * The counters of tables cover another time than those of statements: they are taken for the same part of it. Rows that
+ * The counters of tables cover another time than those of statements: they are assumed to cover the same part of it. Rows that
  * are still there may come from one bulk load, unless statements insert them a few at a time.
  */
 export function createUpkeep(

@@ -149,7 +149,7 @@ const common =
 const slow =
   /^(?:pg_sleep|pg_(?:try_)?advisory_|query_to_|table_to_|database_to_|schema_to_|cursor_to_|pg_wal_replay_wait|lo_|ts_stat|ts_rewrite)/;
 
-/** Whether a call runs only PostgreSQL's own code, and at once. */
+/** Whether a call runs only PostgreSQL's own code, and immediately. */
 export function isHarmless(names: readonly string[], {target, madeFunction}: SchemaState): boolean {
   const name = names.at(-1) ?? '';
   const schema = names.at(-2) ?? 'pg_catalog';

@@ -20,7 +20,7 @@ export function dataEffect(statement: Node, state: SchemaState): Partial<Effect>
   const locks: Lock[] = [];
   const worked: Relation[] = [];
   const works: Work[] = [];
-  /** Names that are not read: targets, and what a key finds at once. */
+  /** Names that are not read: targets, and what a key finds immediately. */
   const passed = new Set<unknown>();
   const notes = new Set<string>();
   for (const part of parts) {

@@ -11,7 +11,7 @@ export type Clients = {
 type Session = Pick<Backend, 'application_name' | 'client_addr' | 'backend_age_ms' | 'pool_report'>;
 
 /**
- * Sessions by instance: by the pool that they report, else an application at an address is taken for one. A session that has not
+ * Sessions by instance: by the pool that they report, else an application at an address counts as one. A session that has not
  * reported yet is one of the first pool's there.
  */
 export function instancesOf<Of extends Session>(sessions: readonly Of[]): [Of, ...Of[]][] {

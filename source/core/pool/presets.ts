@@ -21,7 +21,7 @@ export const presets: readonly Preset[] = [
     connection_limit: 10,
     ...prismaOwn,
     idle_timeout_ms: 30_000,
-    reason: 'one Node.js process; ten fill 100 slots',
+    reason: 'one Node.js process; ten such pools fill 100 slots',
   },
   {
     id: 'development',
@@ -36,7 +36,7 @@ export const presets: readonly Preset[] = [
     connection_limit: 20,
     ...prismaOwn,
     idle_timeout_ms: 30_000,
-    reason: 'few, large processes: four use 80 slots',
+    reason: 'few, large processes: four pools use 80 slots',
   },
   {
     id: 'netlify',

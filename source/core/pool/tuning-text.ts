@@ -104,7 +104,7 @@ function needText({choices, instances, settings}: Tuning, load: LoadReading): st
   if (needed >= settings.connection_limit) return [];
   const measured = `${busy.toFixed(busy < 10 ? 2 : 0)} connections busy in all ${load.basis === 'interval' ? 'now' : 'on average'}`;
   return [
-    `The load measured needs connection_limit=${needed} (${measured}, 1 in 100 waits at most); up to ${settings.connection_limit} fits. Transactions that wait for the application need more; connection_limit=${needed} as a parameter sets the small one.`,
+    `The load measured needs connection_limit=${needed} (${measured}, 1 in 100 waits at most); up to ${settings.connection_limit} fits. Transactions that wait for the application need more. To use the smaller limit, set the parameter connection_limit=${needed}.`,
   ];
 }
 
@@ -252,7 +252,7 @@ function prismaText({kind, choices}: Tuning, facts: RecipeData): string[] {
       : []),
     ...(kind === 'adapter' && pools.length > 1
       ? [
-          `${pools.length} pools, taken for those of one process and added: ${pools.map(({path, line}) => `${path}:${line}`).join(', ')}.`,
+          `${pools.length} pools, assumed to be of one process and added: ${pools.map(({path, line}) => `${path}:${line}`).join(', ')}.`,
         ]
       : []),
     ...(kind === 'adapter' && pools.some(({settings}) => settings.max === null)

@@ -16,7 +16,7 @@ export type TuningChoices = {
   connection_limit: number | null;
   /** What a replay measured at this limit; null: it was not measured. */
   measured: string | null;
-  /** Sessions that were busy at once; null: not known. */
+  /** Sessions that were busy at the same time; null: not known. */
   most_busy: number | null;
   instances: number;
   max_instances: number;
@@ -107,7 +107,7 @@ export function adapterText(choices: Pick<TuningChoices, 'prisma_major'>): strin
     : "Prisma 8 has node-postgres's pool: 10 connections and a wait of 20 s, unless it is given one. With a pool of 1 its first transaction fails: it reads the contract's marker on a second connection.";
 }
 
-/** Whether the proposal serves what was busy at once. */
+/** Whether the proposal serves what was busy at the same time. */
 export function mostBusyText({
   choices,
   instances,
@@ -118,9 +118,9 @@ export function mostBusyText({
 }): string[] {
   if (choices.most_busy === null || settings === null) return [];
   const served = instances.now * settings.connection_limit;
-  const verdict = served < choices.most_busy ? 'fewer: at such a time requests wait' : 'as many, or more';
+  const verdict = served < choices.most_busy ? 'too few: requests would wait' : 'enough';
   return [
-    `At most ${choices.most_busy} sessions were busy at the same time in the last minutes; ${instances.now} x ${settings.connection_limit} = ${served} are ${verdict}.`,
+    `At most ${choices.most_busy} sessions were busy at the same time in the last minutes; ${instances.now} x ${settings.connection_limit} = ${served} connections are ${verdict}.`,
   ];
 }
 

@@ -43,10 +43,10 @@ export function timeoutLines(session: Backend, configured: ConfiguredTimeouts): 
     ...(unset.length === 0 ? [] : [`no ${unset.map(({name}) => name).join(', no ')}`]),
     ...set.flatMap(each => contradiction(each, session)),
     ...changedSince(session, set),
-    'What the client sent with its connection (options) or SET later precedes these, and cannot be seen.',
+    'Connection options and SET of the client override these and cannot be seen.',
     ...(isHidden
       ? [
-          `The server's own value shows with: GRANT EXECUTE ON FUNCTION pg_catalog.pg_show_all_file_settings() TO ${configured.role};`,
+          `To see the server's value: GRANT EXECUTE ON FUNCTION pg_catalog.pg_show_all_file_settings() TO ${configured.role};`,
         ]
       : []),
   ];

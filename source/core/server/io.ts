@@ -1,7 +1,7 @@
 import type {IoCounter, IoRates, ProcessIo, ServerIo} from '../../model/server-work.ts';
 import {lockRates} from './lock-rates.ts';
 
-/** So many relations are read, those first that most was read for. */
+/** Max relations read, most-read first. */
 export const mostRelations = 300;
 
 const mostShown = 20;

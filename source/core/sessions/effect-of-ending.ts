@@ -158,7 +158,7 @@ const maintenance =
 
 function leftBy(command: string): string {
   if (/^(?:create|reindex)\b.*\bconcurrently\b/is.test(command))
-    return 'Stopped, it leaves an INVALID index, which every write maintains: recipe repair-invalid-indexes.';
+    return 'If stopped, it leaves an INVALID index, which every write maintains: recipe repair-invalid-indexes.';
   return /^vacuum\b(?!\s*(?:full|\([^)]*\bfull\b))/i.test(command)
     ? 'If stopped, it starts over next time; rows that it has removed stay removed.'
     : 'If stopped, its work is lost.';

@@ -42,9 +42,7 @@ export function otherWays(snapshot: Snapshot, skipped: readonly Skipped[]): stri
       : [
           `${middle.backend.pid} (${describeBackend(middle.backend)}) waits itself and holds up the rest: to cancel its statement, which frees ${counted(middle.freed, 'session')}, set pid=${middle.backend.pid}.`,
         ]),
-    ...(pid === undefined
-      ? []
-      : [`To release ${pid} in spite of the reason for which it is skipped, set pid=${pid}.`]),
+    ...(pid === undefined ? [] : [`To release ${pid} anyway, set pid=${pid}.`]),
   ];
 }
 

@@ -63,7 +63,7 @@ GRANT ALL ON ALL TABLES IN SCHEMA public TO feed_app, search_app, analyst;`);
     cause: 'chatty',
     recipe: 'chatty',
     summary:
-      /^feed_api: 2 statements run \d+(?: to \d+)? times as often as SELECT "id" FROM "Post".*2 queries for lists of keys fell silent: [\d.]+k? round trips\/s \(N\+1\)$/,
+      /^feed_api: 2 statements run \d+(?: to \d+)? times as often as SELECT "id" FROM "Post".*2 queries with key lists \(IN\) stopped: [\d.]+k? round trips\/s \(N\+1\)$/,
     within_seconds: 60,
   },
   innocents: ['metabase', 'search_api', 'feed_api'],

@@ -60,7 +60,7 @@ GRANT SELECT ON seats_by_organiser TO analyst;`);
     cause: 'hot-row',
     recipe: null,
     summary:
-      /^[12]\d of 24 sessions of events-api\/events_api queue for one row of (public\.)?usage_counters \(organiser_id = 42( in \d+ of \d+)?\)( in \d+ of \d+ readings)?; the holder changes/,
+      /^[12]\d of 24 sessions of events-api\/events_api queue for one row of (public\.)?usage_counters \(organiser_id = 42( in \d+ of \d+)?\)( in \d+ of \d+ snapshots)?; the holder changes/,
     within_seconds: 10,
   },
   innocents: ['metabase', 'psql', 'events-api'],

@@ -78,6 +78,6 @@ GRANT SELECT ON revenue_by_customer, product_margins TO reporting;`);
   solution: [
     'The migration needed an ACCESS EXCLUSIVE lock on orders, and waited for the report that reads it.',
     'Every later request for orders queued behind the migration, although it would not have conflicted with the report.',
-    'Cancelling the migration freed all of them at once; with a lock_timeout it would have failed by itself.',
+    'Cancelling the migration freed all of them immediately; with a lock_timeout it would have failed by itself.',
   ],
 };

@@ -1,4 +1,4 @@
-/** In the order in which they are listed: from what shows at once to what shows over time. */
+/** In the order in which they are listed: from what shows immediately to what shows over time. */
 export const storyNames = [
   'lock-queue',
   'hot-row',

@@ -32,7 +32,7 @@ ANALYZE;`);
     cause: 'outside-call',
     recipe: null,
     summary:
-      /^bookings-api\/bookings_app waits for something else inside its transactions: all 5 sessions in transaction in \d+ of \d+ readings, on average \d\.\d s idle after UPDATE "Booking"$/,
+      /^bookings-api\/bookings_app waits for something else inside its transactions: all 5 sessions in transaction in \d+ of \d+ snapshots, on average \d\.\d s idle after UPDATE "Booking"$/,
     within_seconds: 60,
   },
   innocents: ['bookings-api', 'catalog-api', 'metabase', 'psql'],

@@ -22,7 +22,7 @@ GRANT ALL ON ALL TABLES IN SCHEMA public TO market_app, importer, analyst;`);
     await load.query(
       "INSERT INTO listings SELECT n, 1 + n % 2000, 'new', n FROM generate_series(20001, 320000) n",
     );
-    // A session that ends reports its counts at once.
+    // A session that ends reports its counts immediately.
     await load.end();
   },
   async start(stage) {

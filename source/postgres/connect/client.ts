@@ -22,7 +22,7 @@ export type PgQuery = {
 export type PgResult<Row> = {rows: Row[]; rowCount: number | null; fields: {name: string}[]; command: string};
 
 /**
- * A connected client. Queries are pipelined: several `query()` calls in one turn are written at once, each
+ * A connected client. Queries are pipelined: several `query()` calls in one turn are written together, each
  * with its own Sync, so one round trip carries them all, and one that fails does not affect the others.
  *
  * Types: int2, int4, int8, oid, float and numeric are numbers (cast identities to text in SQL), times are

@@ -232,7 +232,7 @@ function tlsError({code, message, reason}: Failure, request: ConnectionRequest):
 function channelBindingError({message}: Failure, request: ConnectionRequest): Explained | null {
   if (/channel binding (check failed|negotiation error)/.test(message)) {
     return {
-      message: `a proxy before ${hostAndPort(request)} ends TLS, which channel binding detects: ${message}`,
+      message: `a proxy in front of ${hostAndPort(request)} terminates TLS, which channel binding detects: ${message}`,
       hint: 'Connect past the proxy, or use channel_binding=disable if you trust it.',
     };
   }
@@ -269,7 +269,7 @@ function byMessage({message}: Failure, request: ConnectionRequest): Explained | 
 }
 
 function failureOf(error: unknown): Failure {
-  // A name with several addresses fails with all their errors at once; they rarely differ.
+  // A name with several addresses fails with all their errors immediately; they rarely differ.
   const first = error instanceof AggregateError && error.message === '' ? error.errors[0] : error;
   const fields = (first ?? {}) as {code?: unknown; message?: unknown; reason?: unknown};
   const outer = (error ?? {}) as {code?: unknown};

@@ -165,7 +165,7 @@ function guardAuthentication(client: RawPgClient, request: ConnectionRequest): v
     } else if (isBindingRequired && !isBound) {
       refuse(
         `${asks[method]}: channel binding required, but the server does not offer it`,
-        'It needs TLS and scram-sha-256 on the server; a proxy that ends TLS cannot pass it on.',
+        'It needs TLS and scram-sha-256 on the server; a proxy that terminates TLS cannot pass it on.',
       );
     }
   };

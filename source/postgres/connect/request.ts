@@ -25,7 +25,7 @@ export type TlsRequest = {
   /** Decrypts the key; null if it is not encrypted. */
   key_password: string | null;
   /**
-   * `prefer` binds SCRAM to the TLS session if the server offers it, which proves that no proxy ends TLS; `require`
+   * `prefer` binds SCRAM to the TLS session if the server offers it, which proves that no proxy terminates TLS; `require`
    * refuses a server that does not offer it.
    */
   channel_binding: 'disable' | 'prefer' | 'require';

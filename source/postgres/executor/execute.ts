@@ -25,7 +25,7 @@ function needsSeveralRoundTrips({afterwards, guard, pins, proof, settings}: Exec
   return [afterwards, guard, pins, proof, settings].some(each => each !== undefined);
 }
 
-/** One round trip: the timeout, the statement and BEGIN and COMMIT are sent at once. */
+/** One round trip: the timeout, the statement and BEGIN and COMMIT are sent together. */
 async function executeAtOnce(connection: Connection, {apply, ...options}: Executable): Promise<PgResult> {
   const statement = extended(apply);
   const queries = options.transaction
@@ -121,7 +121,7 @@ const shortestReadMs = 2000;
 
 /**
  * Runs a query read-only and rolls it back, which also reverts set_config(): in a transaction of its own, or in a
- * subtransaction of the step's. Sent at once, so that the transaction ends whatever the query does. Throws RefusedStatement if it or
+ * subtransaction of the step's. Sent immediately, so that the transaction ends whatever the query does. Throws RefusedStatement if it or
  * one of `gated`, which run later, reaches other functions than theirs.
  */
 async function readOnly(

@@ -7,7 +7,7 @@ import {isEnabledSql, thresholdSql} from './maintenance.ts';
 
 export type AutovacuumReader = {
   /**
-   * What autovacuum does, and which tables it does not get done; since when is known from `before`. In one round trip. Throws the
+   * What autovacuum does, and which tables it is behind on; since when is known from `before`. In one round trip. Throws the
    * server's errors.
    */
   read(connection: ReadConnection, before: AutovacuumState | undefined): Promise<AutovacuumState>;

@@ -33,8 +33,8 @@ export async function readPooler(connection: Connection): Promise<PoolerReading>
   if (refusal !== undefined) return refusal;
   const request = poolerRequest(connection);
   if (request === null) {
-    const remedy = '--pooler URL names one, or POOLCTL_POOLER_URL, or pooler_url in config.toml';
-    return {pooler: null, problem: {address: null, reason: 'no PgBouncer is known', remedy}};
+    const remedy = 'set --pooler URL, POOLCTL_POOLER_URL or pooler_url in config.toml';
+    return {pooler: null, problem: {address: null, reason: 'no PgBouncer configured', remedy}};
   }
   const address = hostAndPort(request);
   let opened = consoles.get(connection);

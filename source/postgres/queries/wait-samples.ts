@@ -12,7 +12,7 @@ const isBusy =
  *
  * ClientRead is left out: it is that of idle sessions, and in a transaction they keep the query id of their last portal
  * (ExecutorEnd comes with the next one). So is Activity, which is what background processes do while they have nothing to do. Both
- * are most of the entries, and only count as times at which it looked: they are reduced to a few rows at once.
+ * are most of the entries, and only count as times at which it looked: they are reduced to a few rows immediately.
  */
 export const waitSamplesQuery: Query = {
   name: 'poolctl_wait_samples',

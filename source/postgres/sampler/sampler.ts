@@ -81,7 +81,7 @@ export async function* readEach(
     .slice(0, slowestWithText);
   const keys = [...costliest, ...slowest].map(statementKey);
   const texts = plan.shown(reader, {statements: true, texts: keys});
-  // Texts only: counters read again at once would give rates over a few milliseconds.
+  // Texts only: counters read again immediately would give rates over a few milliseconds.
   yield texts === null ? last : await read(texts);
 }
 
@@ -101,7 +101,7 @@ export type SamplerOptions = {
 /**
  * Reads snapshots of one server until the signal aborts. Each read starts after the last one ended, over one connection
  * that is opened again after a loss. The first read fetches only sessions and slots, so that the first frame waits for
- * one round trip; statements follow at once. Never throws.
+ * one round trip; statements follow immediately. Never throws.
  */
 export function createSampler(options: SamplerOptions): Sampler {
   const interval = createAdaptiveInterval(options.interval_ms ?? 2000);

@@ -254,7 +254,7 @@ export const shortLifeMs = 5000;
  * How long to wait before the next attempt to connect. A restart takes a second or two, so poolctl tries every 100 to
  * 200 ms for the first ten seconds, then less and less often. It also tries less often while the server has no free slot,
  * because each attempt starts a process there, and after a refused password, because more attempts may lock the account.
- * A connection that was usable for `lasted_ms` is opened again at once.
+ * A connection that was usable for `lasted_ms` is opened again immediately.
  */
 export function reconnectPauseMs(error: unknown, lostFor_ms: number, lasted_ms = 0): number {
   if (lasted_ms >= shortLifeMs) return 0;

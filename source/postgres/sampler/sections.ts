@@ -25,7 +25,7 @@ export type Sections = {
   /** It failed within 30 s. */
   isPaused(name: SectionName): boolean;
   unavailable(): Unavailable[];
-  /** Runs the section again at once, as the reason of its failure may be gone. */
+  /** Runs the section again immediately, as the reason of its failure may be gone. */
   forget(name: SectionName): void;
 };
 
@@ -134,7 +134,7 @@ export function createReadingClient(client: PgClient, {is_pooled, now}: ReadOpti
         refusedMs.set(text, now());
       }
     }
-    // Sent at once, so that no other query gets in between.
+    // Sent immediately, so that no other query gets in between.
     const [, result] = await Promise.all([
       client.query(`SET client_encoding = 'SQL_ASCII'`),
       client.query<Row>(sent),

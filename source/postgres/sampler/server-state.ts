@@ -17,7 +17,7 @@ type ReadConnection = Pick<Connection, 'client' | 'features' | 'request' | 'serv
 
 type ReadPart = Exclude<keyof ServerState, 'sequences'>;
 
-/** A reader of each part: it sends its queries at once, and gets what it read before. */
+/** A reader of each part: it sends its queries immediately, and gets what it read before. */
 type Readers = {
   [Part in ReadPart]-?: (
     connection: ReadConnection,
@@ -25,7 +25,7 @@ type Readers = {
   ) => Promise<NonNullable<ServerState[Part]>>;
 };
 
-/** What is read: all at once; what the view shows; the same rarely, for a recording; the host, for its cores. */
+/** What is read: everything together; what the view shows; the same rarely, for a recording; the host, for its cores. */
 export type ServerPace = 'all' | 'shown' | 'recorded' | 'host';
 
 export type ServerStateReader = {
@@ -63,7 +63,7 @@ const recordedParts = ['progress', 'host', 'wal', 'io', 'autovacuum'] as const s
 const recordedEvery_ms = 30_000;
 
 /**
- * Reads what the Server view shows; rates are of the time that the reader exists. What was never read is read at once, what has
+ * Reads what the Server view shows; rates are of the time that the reader exists. What was never read is read immediately, what has
  * rates a second time soon. After that, one refresh reads the progress of commands and one other part in turn, that which is most overdue.
  */
 export function createServerStateReader(

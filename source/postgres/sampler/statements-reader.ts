@@ -33,7 +33,7 @@ export type StatementsRequest = {
 };
 
 export type StatementsReader = {
-  /** Both send their queries at once, so that they share the round trip of others sent in the same turn. */
+  /** Both send their queries immediately, so that they share the round trip of others sent in the same turn. */
   readNumbers(names: Names): Promise<void>;
   /** Of the statements with these keys. */
   readTexts(keys: readonly string[]): Promise<void>;

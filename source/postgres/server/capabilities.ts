@@ -25,7 +25,7 @@ export type Capabilities = {
 };
 
 /**
- * The target in one query: its role, privileges and extensions. Sent at once, so that queries sent in the same turn
+ * The target in one query: its role, privileges and extensions. Sent immediately, so that queries sent in the same turn
  * share its round trip; from then on, queries of this connection are chosen by what the server has. Throws the server's errors.
  */
 export async function readCapabilities(connection: TargetConnection): Promise<Capabilities> {

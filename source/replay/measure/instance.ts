@@ -172,7 +172,7 @@ async function noPassword(): Promise<never> {
   throw new Error('the server requires a password, and none is set');
 }
 
-/** Closes the socket: the backend ends at once, or at the end of its statement. */
+/** Closes the socket: the backend ends immediately, or at the end of its statement. */
 function disconnect(client: pg.PoolClient): void {
   (client as unknown as {connection: {stream: {destroy(): void}}}).connection.stream.destroy();
 }

@@ -47,7 +47,7 @@ function claimNext(state: State, {requests}: Load): boolean {
   return true;
 }
 
-/** A user's pause after an error. Users do not retry at once, and instant errors would become a flood. */
+/** A user's pause after an error. Users do not retry immediately, and instant errors would become a flood. */
 export const pauseAfterError_ms = 100;
 
 function closedUsers(send: Send, options: LoadOptions, state: State): Promise<void>[] {

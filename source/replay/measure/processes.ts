@@ -20,7 +20,7 @@ export type Worker<Source> = {
   ended: Promise<string>;
   /** Lets the process end by itself. */
   stop(): void;
-  /** Ends the process at once, whatever it does. */
+  /** Ends the process immediately, whatever it does. */
   kill(): void;
 };
 

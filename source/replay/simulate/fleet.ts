@@ -126,7 +126,7 @@ function interruptionOf(guard: BenchmarkOptions['guard']): string {
 
 /** A simulation that is off by more than this share says nothing. */
 const maxError = 0.25;
-/** Without a known limit of the server the simulation goes up to this multiple of the queries that were seen to run at once. */
+/** Without a known limit of the server the simulation goes up to this multiple of the queries that were seen to run concurrently. */
 const maxBeyond = 2;
 /** A server whose queries take this much longer under load has reached a limit. */
 const slowdown = 1.25;

@@ -5,7 +5,7 @@ const backslash = 92;
 const open = 123;
 const close = 125;
 
-/** Below this a body is read at once: a text to keep costs more than its nodes. */
+/** Below this a body is read immediately: a text to keep costs more than its nodes. */
 const leastText = 1000;
 
 /**

@@ -85,7 +85,8 @@ function rootOf(node: Node): string {
 
 type Place = {
   module: Module;
-  mounts: Mounts /** The functions around the call, outermost first. */;
+  mounts: Mounts;
+  /** The functions around the call, outermost first. */
   within: readonly Node[];
 };
 

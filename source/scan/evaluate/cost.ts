@@ -73,7 +73,7 @@ export function isNothing(cost: Cost): boolean {
 /** Figures of one request; Infinity: as many as a list of unknown length has items. */
 export type Figures = {connections: number; queries: number; sequential: number};
 
-/** The most connections at once, all queries, and the longest chain of queries in sequence. */
+/** The most concurrent connections, all queries, and the longest chain of queries in sequence. */
 export function figuresOf(cost: Cost): Figures {
   return figuresWithout(cost, nothingMade);
 }

@@ -185,7 +185,7 @@ export function createFunctions(walk: Walk) {
       : unknown;
   };
 
-  /** Functions that a wrapper got are taken to be called once each. */
+  /** Functions that a wrapper got are assumed to be called once each. */
   const settle = (value: Value, node: Node, at: At): Cost => {
     if (value.kind === 'wrapped') {
       const out: Cost[] = [];

@@ -62,7 +62,7 @@ export function callListMethod(
       each: [{value: result, count, over, site}],
     };
   }
-  // forEach and the others do not wait: an async function runs for all items at once, but in reduce for one after another.
+  // forEach and the others do not wait: an async function runs for all items concurrently, but in reduce for one after another.
   const body = sequence([own, waited]);
   const isParallel = result.kind === 'pending' && !isReduce;
   if (!isNothing(body)) at.out.push({kind: 'loop', body, count, isParallel, isPaging: false, over, site});
@@ -105,7 +105,7 @@ export function itemOf({items, each}: ListValue): Value {
   return [...items, ...each.map(({value}) => value)].reduce(join, unknown);
 }
 
-/** Promise.all and its kin: every item at once. */
+/** Promise.all and its kin: every item concurrently. */
 export function waitForAll(walk: Walk, list: Value, node: Node, at: At): Value {
   if (list.kind !== 'list') return unknown;
   const site = {module: at.scope.module, node};

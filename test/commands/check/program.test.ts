@@ -72,7 +72,7 @@ describeEachMajor('poolctl check', major => {
     });
     expect([text.code, text.stdout]).toEqual([
       0,
-      expect.stringMatching(/^ok: .*\n\nno finding in 3 readings over \d+s: .*\n\nok +slots used +\d/),
+      expect.stringMatching(/^ok: .*\n\nno finding in 3 snapshots over \d+s: .*\n\nok +slots used +\d/),
     ]);
   });
 

@@ -41,7 +41,7 @@ describe('of a recorded incident', () => {
     expect(report.load?.classes[0]).toMatchObject({class: 'Lock'});
     const text = markdownOf(report, utcClock);
     expect(text).toMatch(
-      /## Load\n\n\d+\.\d busy sessions on average of 42 readings: Lock \d+\.\d+ \(\d+%\), other [^\n]+\.\n\n\| by \|/,
+      /## Load\n\n\d+\.\d busy sessions on average of 42 snapshots: Lock \d+\.\d+ \(\d+%\), other [^\n]+\.\n\n\| by \|/,
     );
     expect(text).toMatch(/\| event \| [\d.]+ \| \d+% \| `Lock:relation` \| Lock [\d.]+ \|/);
     expect(text).toMatch(/\| object \| [\d.]+ \| \d+% \| `relation public.orders` \|/);
@@ -111,8 +111,8 @@ describe('a time without readings', () => {
       {...scope, to_ms: minute(40)},
     );
     expect(report.gaps.map(gap => [gap.from_ms, gap.to_ms, gap.reason])).toEqual([
-      [minute(0), minute(10), 'no reading'],
-      [minute(12), minute(30), 'no reading'],
+      [minute(0), minute(10), 'no snapshot'],
+      [minute(12), minute(30), 'no snapshot'],
       [minute(31) + 1, minute(40), 'connection refused'],
     ]);
     const [, , , , , axis = ''] = markdownCharts(report, utcClock).slice(1);

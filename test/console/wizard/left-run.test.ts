@@ -96,7 +96,7 @@ describe('a run that is left', () => {
 
   it('keeps q and :quit from ending it; Ctrl-C ends it', () => {
     const left = press(running, 'v');
-    const reason = 'build-it is under way: v shows it, Ctrl-C stops it and quits';
+    const reason = 'build-it is running: v shows it, Ctrl-C stops it and quits';
     expect(screenOf(press(left, 'q'))).toContain(reason);
     expect(screenOf(press(left, ':', ...'quit', 'enter'))).toContain(reason);
     expect(play(left, key('ctrl-c')).effects).toEqual([{kind: 'quit'}]);
@@ -112,7 +112,7 @@ describe('a second run', () => {
   it('is refused before anything is typed, with the reason', () => {
     const second = press(press(running, '2'), 'j', 'K', 'enter');
     expect(second.wizard?.stage).toBe('preview');
-    expect(screenOf(second)).toContain('build-it is under way, and one run at a time: v shows it');
+    expect(screenOf(second)).toContain('build-it is running, one run at a time: v shows it');
     expect(press(second, 'v').wizard?.recipe).toBe('build-it');
   });
 
@@ -150,12 +150,12 @@ describe('a second run', () => {
     }).state;
     expect(rowsOf(both).at(-1)).toContain('v other run');
     expect(press(both, '1')).toMatchObject({leftRun: {recipe: 'build-it'}, view: 'recipes'});
-    expect(screenOf(press(both, '1'))).toContain('1: another run was left: v shows it');
+    expect(screenOf(press(both, '1'))).toContain('1: another run is in the background: v shows it');
     const first = press(both, 'v');
     expect(first).toMatchObject({wizard: {recipe: 'build-it'}, leftRun: {recipe: 'terminate-sessions'}});
     const third = press(first, 'w', 'K');
     expect(third).toMatchObject({wizard: {recipe: 'build-it'}, leftRun: {recipe: 'terminate-sessions'}});
-    expect(screenOf(third)).toContain('another run was left: v shows it');
+    expect(screenOf(third)).toContain('another run is in the background: v shows it');
     // The first ends unseen.
     const unseen = play(press(first, 'v'), {kind: 'run', run: ended}).state;
     expect(unseen).toMatchObject({wizard: {recipe: 'terminate-sessions'}, leftRun: {stage: 'done'}});

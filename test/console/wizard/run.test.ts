@@ -113,7 +113,7 @@ describe('the harm that a run answers', () => {
     expect(screenOf(remains)).toMatch(/after: remains after 1s: .*20 of 20 slots are in use/);
     const recipe = createRecipe({findings: () => []});
     const gone = play({...remains, recipes: [recipe]}, at(23, 2), at(24, 2)).state;
-    expect(screenOf(gone)).toContain('after: slots are free again (4 readings over 23s)');
+    expect(screenOf(gone)).toContain('after: slots are free again (4 snapshots over 23s)');
   });
 });
 
@@ -229,7 +229,7 @@ it('shows a step without a recorded end as unknown', () => {
   const steps = [build, createStep(2)];
   const lost = {...acting(steps, 0), phase: 'ended' as const, current: null, status: 'failed' as const};
   const screen = screenOf(showing(running(steps), lost));
-  expect(screen).toMatch(/▲ build orders_idx +unknown, verify it\n/);
+  expect(screen).toMatch(/▲ build orders_idx +unknown: check the server\n/);
   expect(screen).toContain('failed: 1 unknown, 1 not started');
 });
 

@@ -124,7 +124,7 @@ describe('pools at one address', () => {
       recipe: 'kill-idle-sessions',
       summary: expect.stringMatching(/^web\/app has 6 pools .*: 90 of 97 slots are in use \(93%\)/),
       acts: [
-        {title: 'end the 75 sessions of all but the newest pool at 10.0.0.7', frees: 'frees 75 slots'},
+        {title: 'terminate the 75 sessions of all but the newest pool at 10.0.0.7', frees: 'frees 75 slots'},
         {recipe: null},
       ],
     });

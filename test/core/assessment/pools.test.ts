@@ -50,7 +50,7 @@ describe('a pool whose sessions are all in transaction', () => {
       severity: 'warning',
       subject: 'application:api/role:api_app',
       summary:
-        'api/api_app waits for something else inside its transactions: all 5 sessions in transaction in 20 of 20 readings, on average 6.0 s idle after UPDATE "Booking"',
+        'api/api_app waits for something else inside its transactions: all 5 sessions in transaction in 20 of 20 snapshots, on average 6.0 s idle after UPDATE "Booking"',
       harm: {kind: 'pool', sessions: 5, share: 1, since: null},
       confidence: 'likely',
       evidence: {mean_exec_time_ms: 0.1},
@@ -78,7 +78,7 @@ describe('a pool whose sessions are all in transaction', () => {
     expect(finding).toMatchObject({
       cause: 'outside-call',
       summary: expect.stringMatching(
-        /^api\/api_app pauses inside its transactions: its one session in transaction in 20 of 20 readings, on average \d\.0 s idle after .*; requests that wait for it cannot be seen$/,
+        /^api\/api_app pauses inside its transactions: its one session in transaction in 20 of 20 snapshots, on average \d\.0 s idle after .*; requests that wait for it cannot be seen$/,
       ),
     });
     expect(finding).not.toHaveProperty('harm');
@@ -92,7 +92,7 @@ describe('a pool whose sessions are all in transaction', () => {
       {
         cause: 'outside-call',
         summary:
-          'api/api_app waits for something else inside its transactions: its one session in transaction in 20 of 20 readings, on average 6.0 s idle after UPDATE "Booking"',
+          'api/api_app waits for something else inside its transactions: its one session in transaction in 20 of 20 snapshots, on average 6.0 s idle after UPDATE "Booking"',
         harm: {kind: 'pool', sessions: 1},
         reasons: [
           expect.any(String),
@@ -156,7 +156,7 @@ describe('a pool whose sessions are all busy', () => {
         recipe: 'tune-connection-limit',
         cause: 'pool-saturated',
         summary:
-          'the pool of api/api_app is full: all 8 sessions busy in 100% of 20 readings; 89 slots of the server are free',
+          'the pool of api/api_app is full: all 8 sessions busy in 100% of 20 snapshots; 89 slots of the server are free',
         params: {role: 'api_app', instances: '2'},
         harm: {kind: 'pool', sessions: 0},
       },

@@ -137,7 +137,7 @@ describe('what is left of a harm', () => {
     expect(known?.after).toEqual(gone);
     expect(withAfter(known ? [known] : [], [unknown])[0]?.after).toEqual(gone);
     expect(withAfter([harm], [])).toEqual([harm]);
-    expect(describeAfter({...harm, after: gone})).toBe('no session waits any more (2 readings over 1s)');
+    expect(describeAfter({...harm, after: gone})).toBe('no session waits any more (2 snapshots over 1s)');
     expect(describeAfter(harm)).toBe('not read');
   });
 });

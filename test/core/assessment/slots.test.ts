@@ -182,7 +182,7 @@ describe('the server', () => {
       recipe: 'tune-connection-limit',
       cause: 'idle-pools',
       summary:
-        'a/a_app and b/b_app hold 18 connections unused for 1m00s and more, of 19: 25 of 26 slots are in use (96%)',
+        'a/a_app and b/b_app hold 18 connections unused for 1m00s or more, of 19: 25 of 26 slots are in use (96%)',
       params: {role: 'a_app', instances: '1', connection_limit: '2'},
     });
     expect(finding?.acts?.map(({recipe, params}) => [recipe, params.application])).toEqual([

@@ -41,7 +41,7 @@ const samples = samplesWith([
 it('says of a statement how much of its time is work, and what it waits for', () => {
   const work = workOfStatement(samples, {queryid: '7', usename: 'app', datname: 'shop'});
   expect(work && describeWork(work)).toBe(
-    'waiting 86% (Lock:tuple 71%, IO:DataFileRead 14%), working 14%; 3.5 busy sessions on average of 2 readings',
+    'waiting 86% (Lock:tuple 71%, IO:DataFileRead 14%), working 14%; 3.5 busy sessions on average of 2 snapshots',
   );
   expect(workOfStatement(samples, {queryid: '9', usename: 'app', datname: 'shop'})).toBeNull();
   expect(workOfStatement(samples, {queryid: '7', usename: 'app', datname: 'other'})).toBeNull();
@@ -53,7 +53,7 @@ it('says the same of an application, with the time in which it runs nothing', ()
   ).toEqual([
     [
       'web',
-      'waiting 60% (Lock:tuple 50%, IO:DataFileRead 10%), working 20%, idle in transaction 10%, idle 10%; 4.0 busy sessions on average of 2 readings',
+      'waiting 60% (Lock:tuple 50%, IO:DataFileRead 10%), working 20%, idle in transaction 10%, idle 10%; 4.0 busy sessions on average of 2 snapshots',
     ],
   ]);
   expect(workOfApplications(samplesWith([[{state: 'idle'}]]))).toEqual([]);

@@ -168,7 +168,9 @@ it('if the server does not answer, an interrupted run ends: the intent stays ope
     reason: expect.stringMatching(/did not answer in time.*whether it took effect is unknown/),
   });
   expect(state.exit_code).toBe(130);
-  expect(describeInterruption(state)).toBe('run r interrupted: 0 of 1 step done; step 1 unknown, verify it');
+  expect(describeInterruption(state)).toBe(
+    'run r interrupted: 0 of 1 step done; step 1 unknown: check the server',
+  );
 });
 
 it('the message of an interrupted run describes what happened to each step', () => {

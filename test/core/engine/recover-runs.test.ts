@@ -27,7 +27,7 @@ const build: Step = {
   timeout_ms: 0,
   cleanup: {guard: verification('leftover'), apply: {text: 'DROP INDEX', values: []}},
 };
-const end: Step = {...sqlStep, subject: 'backend:4711', title: 'end session 4711'};
+const end: Step = {...sqlStep, subject: 'backend:4711', title: 'terminate session 4711'};
 const file: Step = {
   kind: 'file',
   title: 'limit the pool',
@@ -123,7 +123,7 @@ describe('an intent without an outcome', () => {
 
   it("is not compared with this machine's files if the step ran on another machine", async () => {
     const {settle, appended} = createPorts(file, {text: 'max: 5', actor: 'me@there'});
-    expect(await settle()).toBe('unknown, verify on there');
+    expect(await settle()).toBe('unknown: check the server on there');
     expect(appended).toEqual([]);
   });
 

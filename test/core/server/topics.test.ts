@@ -188,14 +188,26 @@ const states: [
   text: string | RegExp,
   seen?: Seen,
 ][] = [
-  ['one reading of I/O', io(null), 'I/O', 'unknown', 'reads and writes are known at the next reading'],
-  ['nothing read', io({processes: []}), 'I/O', 'ok', 'client backends read nothing beyond shared buffers'],
+  [
+    'one reading of I/O',
+    io(null),
+    'I/O',
+    'unknown',
+    'rates of reads and writes are available after the next refresh',
+  ],
+  [
+    'nothing read',
+    io({processes: []}),
+    'I/O',
+    'ok',
+    'client backends read nothing from outside shared buffers',
+  ],
   [
     'much read, fast',
     reading({read_ms: 0.02}),
     'I/O',
     'ok',
-    'client backends read 310M/s beyond shared buffers, 92% of all reads for public.orders, 0.02ms a read',
+    'client backends read 310M/s from outside shared buffers, 92% of all reads for public.orders, 0.02ms a read',
   ],
   ['slow reads', reading({read_ms: 6}), 'I/O', 'warning', /6\.00ms a read/],
   ['very slow reads', reading({read_ms: 30}), 'I/O', 'critical', /30\.0ms a read/],
@@ -362,7 +374,7 @@ const states: [
     host({shares: undefined}),
     'host',
     'unknown',
-    'load 1.5 on 4 cores; CPU is known at the next reading',
+    'load 1.5 on 4 cores; CPU is available after the next refresh',
   ],
   ['a quiet host', host({shares: quiet}), 'host', 'ok', 'CPU 40% busy, iowait 1%, load 1.5 on 4 cores'],
   [
@@ -434,7 +446,7 @@ const states: [
     /; waits for 4711 web app idle in transaction$/,
   ],
   ['no sequence', {sequences: []}, 'sequences', 'ok', 'no sequence has used half of its values'],
-  ['no deadlock', io({}), 'errors', 'ok', '0 deadlocks a minute over 30s; 7 since the statistics began'],
+  ['no deadlock', io({}), 'errors', 'ok', '0 deadlocks per minute over 30s; 7 since the statistics began'],
   ['deadlocks', io({deadlocks_per_minute: 90}), 'errors', 'warning', /^90 deadlocks a minute/],
   ['many deadlocks', io({deadlocks_per_minute: 120}), 'errors', 'critical', /^120 deadlocks a minute/],
   [

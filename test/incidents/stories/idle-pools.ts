@@ -43,7 +43,7 @@ ANALYZE;`);
     cause: 'idle-pools',
     recipe: 'tune-connection-limit',
     summary:
-      /^(?=.*catalog\/catalog_app)(?=.*mailer\/mailer_app).* hold 44 connections unused for \d+s and more, of 48: \d\d of 57 slots are in use/,
+      /^(?=.*catalog\/catalog_app)(?=.*mailer\/mailer_app).* hold 44 connections unused for \d+s or more, of 48: \d\d of 57 slots are in use/,
     within_seconds: 10,
   },
   innocents: ['psql', 'metabase'],

@@ -45,7 +45,7 @@ INSERT INTO item SELECT n, 'item ' || n FROM generate_series(1, 500) n;`);
     cause: 'hot-lock',
     recipe: null,
     summary:
-      /^\d+ of 24 sessions of jobs\/jobs_app queue for NOTIFY in \d+ of \d+ readings; the holder changes/,
+      /^\d+ of 24 sessions of jobs\/jobs_app queue for NOTIFY in \d+ of \d+ snapshots; the holder changes/,
     within_seconds: 10,
   },
   innocents: ['worker', 'shop', 'jobs'],

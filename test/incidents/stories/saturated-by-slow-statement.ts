@@ -57,7 +57,7 @@ ANALYZE;`);
     cause: 'pool-saturated',
     recipe: null,
     summary:
-      /^the pool of orders-api\/orders_app is full: all 9 sessions busy in \d+% of \d+ readings, \d of them in SELECT FROM "OrderSummary"; \d\d slots of the server are free$/,
+      /^the pool of orders-api\/orders_app is full: all 9 sessions busy in \d+% of \d+ snapshots, \d of them in SELECT FROM "OrderSummary"; \d\d slots of the server are free$/,
     within_seconds: 60,
   },
   innocents: ['catalog-api', 'psql', 'orders-api'],

@@ -10,7 +10,7 @@ import {authentication, listen, welcome} from './listeners.ts';
 
 const sslRequest = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
 
-/** A proxy that ends TLS with its own certificate and forwards everything through `rewrite` over TLS to the server. */
+/** A proxy that terminates TLS with its own certificate and forwards everything through `rewrite` over TLS to the server. */
 async function startInBetween(
   server: {host: string; port: number},
   rewrite: (bytes: Buffer) => Buffer = bytes => bytes,
@@ -78,7 +78,7 @@ describeEachMajor('SCRAM over TLS', major => {
       expect(await rejection(openAt(port, parameters))).toMatchObject({
         exitCode: 3,
         message: expect.stringMatching(
-          /ends TLS, which channel binding detects: .*channel binding check failed/,
+          /terminates TLS, which channel binding detects: .*channel binding check failed/,
         ),
       });
     },
@@ -92,7 +92,7 @@ describeEachMajor('SCRAM over TLS', major => {
     const port = await startInBetween(server, withoutPlus);
     expect(await rejection(openAt(port, ''))).toMatchObject({
       exitCode: 3,
-      message: expect.stringMatching(/ends TLS, which channel binding detects: .*negotiation error/),
+      message: expect.stringMatching(/terminates TLS, which channel binding detects: .*negotiation error/),
     });
     expect(await rejection(openAt(port, 'channel_binding=require'))).toMatchObject({
       exitCode: 3,

@@ -17,7 +17,7 @@ const {chatty_calls_per_second, chatty_times} = thresholds;
 /**
  * Harm: an application sends one statement after the other where it sent one (N+1). Nothing is slow on the server; the
  * round trips are. Shows in statements that are called many times as often as another one of the same role, in step with it,
- * and that are new, or whose twin with a list of keys fell silent.
+ * and that are new, or whose twin with a list of keys stopped.
  */
 export function examineChatty(context: Context): Finding[] {
   return byRole(statementHistories(context)).flatMap(own => examineRole(own, context));
@@ -155,9 +155,7 @@ function findingOf({inStep, anchor, changed, silent}: Chatty, context: Context):
   const to = Math.round(factors.at(-1) ?? 0);
   const times = from === to ? `${to} times` : `${from} to ${to} times`;
   const twins =
-    silent.length === 0
-      ? ''
-      : `; ${counted(silent.length, 'query', 'queries')} for lists of keys fell silent`;
+    silent.length === 0 ? '' : `; ${counted(silent.length, 'query', 'queries')} with key lists (IN) stopped`;
   const busy = averageOf(samples, ({pools: all}) =>
     all.filter(each => each.usename === usename).reduce((sum, each) => sum + each.sessions - each.idle, 0),
   );

@@ -69,11 +69,11 @@ export function signsOf({rollbacks, statements, aborted}: Failure): string[] {
         ]),
     ...statements.map(
       ({query, seen, application_name, usename}) =>
-        `${nameStatement(query)} of ${poolName({application_name, usename})} began ${counted(seen, 'time')} in the readings; pg_stat_statements, which counts what completes, did not count it.`,
+        `${nameStatement(query)} of ${poolName({application_name, usename})} began ${counted(seen, 'time')} in the snapshots; pg_stat_statements, which counts what completes, did not count it.`,
     ),
     ...(abortedSeen === 0
       ? []
-      : [`Sessions were in an aborted transaction ${counted(abortedSeen, 'time')} in the readings.`]),
+      : [`Sessions were in an aborted transaction ${counted(abortedSeen, 'time')} in the snapshots.`]),
   ];
 }
 

@@ -95,7 +95,7 @@ function statementFinding(failing: readonly UncountedStatement[], context: Conte
   return {
     ...base(pools, failing, context),
     recipe: 'failing-statement',
-    summary: `${nameStatement(most.query)} of ${poolName(most)} began ${counted(most.seen, 'time')} in the readings and never completed, as it did ${counted(most.calls, 'time')} before; the server log has the error`,
+    summary: `${nameStatement(most.query)} of ${poolName(most)} began ${counted(most.seen, 'time')} in the snapshots and never completed, as it did ${counted(most.calls, 'time')} before; the server log has the error`,
     evidence: {statement: most.query, begun: most.seen, completed_before: most.calls},
     cause: 'failing-statement',
     confidence: 'likely',
@@ -136,6 +136,6 @@ function base(
 function reasonsOf(failing: readonly UncountedStatement[]): string[] {
   return failing.map(
     each =>
-      `${nameStatement(each.query)} of ${poolName(each)} began ${counted(each.seen, 'time')} in the readings; pg_stat_statements, which counts what completes, still says ${formatCount(each.calls)}.`,
+      `${nameStatement(each.query)} of ${poolName(each)} began ${counted(each.seen, 'time')} in the snapshots; pg_stat_statements, which counts what completes, still says ${formatCount(each.calls)}.`,
   );
 }

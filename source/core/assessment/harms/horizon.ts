@@ -179,7 +179,7 @@ export function actsForHolder(holder: XminHolder, snapshot: Snapshot): Act[] {
 
 function actsForSession(holder: XminHolder, snapshot: Snapshot, then: string): Act[] {
   const session = sessionOf(holder, snapshot);
-  if (session === undefined) return [advice(`end session ${holder.name}`, then)];
+  if (session === undefined) return [advice(`terminate session ${holder.name}`, then)];
   const protection = protectionOf(session, snapshot, false);
   const who = poolName(session);
   if (protection !== null) return [advice(`wait until ${who} is done (${protection.reason})`, then)];
@@ -188,7 +188,7 @@ function actsForSession(holder: XminHolder, snapshot: Snapshot, then: string): A
     {
       recipe: isIdle ? 'terminate-sessions' : 'cancel-statements',
       params: {pid: holder.name},
-      title: isIdle ? `end the session of ${who}` : `cancel the statement of ${who}`,
+      title: isIdle ? `terminate the session of ${who}` : `cancel the statement of ${who}`,
       frees: 'the next vacuum removes all dead rows',
       costs: `its transaction is rolled back. Then ${then}`,
     },

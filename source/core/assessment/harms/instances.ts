@@ -28,15 +28,17 @@ export function examineInstances({samples, snapshot}: Context): Finding[] {
   return pools.flatMap(last => {
     const subject = poolSubjectIn({samples}, last);
     const pool = {last, subject, sessions: own.get(poolKey(last)) ?? []};
-    return [overlapCeiling(snapshot, pool), leftBehind(snapshot, pool), fanOut(pool)].filter(
-      each => each !== null,
-    );
+    return [
+      overlapCeiling(snapshot, pool),
+      abandonedPoolsFinding(snapshot, pool),
+      manyAddressesFinding(pool),
+    ].filter(each => each !== null);
   });
 }
 
 type Pool = Pick<PoolHistory, 'last' | 'sessions'> & {subject: string};
 
-/** Fewer hold little. */
+/** Below this number of sessions an application is ignored. */
 const leastSessions = 6;
 
 /** Two revisions whose pools, if all fill, are more than the slots. Once slots are short, that is the finding. */
@@ -45,7 +47,7 @@ function overlapCeiling({at, budget}: Snapshot, {last, sessions, subject}: Pool)
   const generations = twoGenerations(sessions);
   if (generations === null) return null;
   const [old, recent] = [instancesOf(generations.before), instancesOf(generations.after)];
-  // A pool of an instance holds as many as its kind is known to hold.
+  // The pool size that an instance reports; without a report, its number of sessions.
   const sizeOf = (own: readonly Backend[]) => own.find(each => each.pool_report)?.pool_report?.size;
   const each = medianOf(old.map(own => sizeOf(own) ?? own.length));
   const ceiling = budget.used - sessions.length + each * (old.length + recent.length);
@@ -101,53 +103,53 @@ function medianOf(counts: readonly number[]): number {
 }
 
 /** Pools of one application at one address, all of whose sessions but the newest pool's are idle since the next pool began. */
-type Left = {address: string; pools: number; sessions: [Backend, ...Backend[]]};
+type AbandonedPools = {address: string; pools: number; sessions: [Backend, ...Backend[]]};
 
 /**
  * `sessions` are of one application, role and database. A pool opens no session while it has an idle one: sessions that have been idle since before others of their address began belong
  * to another pool. Where a client works with the newest only, a reload has left the others. A pool that replaces its sessions by
  * age (HikariCP's maxLifetime) looks alike, but replaces them one at a time.
  */
-function leftPools(sessions: readonly Backend[]): Left[] {
+function findAbandonedPools(sessions: readonly Backend[]): AbandonedPools[] {
   if (sessions.length <= leastSessions) return [];
   return [...groupBy(sessions, clientOf).values()].flatMap(own => {
     if (own.length <= leastSessions) return [];
     const pools = byStart(own);
     const newest = pools.at(-1) ?? [];
     const left = pools.slice(0, -1);
-    const isLeft = left.every((pool, index) => {
+    const areAbandoned = left.every((pool, index) => {
       const next_ms = Math.max(...(pools[index + 1] ?? []).map(({backend_age_ms}) => backend_age_ms ?? 0));
       const isIdleSince = ({state, state_age_ms}: Backend) =>
         state === 'idle' && (state_age_ms ?? 0) >= next_ms - openTogetherMs;
-      return pool.length >= leastLeftSessions && pool.every(isIdleSince);
+      return pool.length >= leastAbandonedSessions && pool.every(isIdleSince);
     });
     const isUsed = newest.some(
       ({state, state_age_ms}) => state !== 'idle' || (state_age_ms ?? Infinity) < usedMs,
     );
     const [first, ...others] = left.flat();
-    if (left.length < leastLeft || first === undefined || others.length + 1 < leastSessions) return [];
-    return isLeft && isUsed
+    if (left.length < leastAbandoned || first === undefined || others.length + 1 < leastSessions) return [];
+    return areAbandoned && isUsed
       ? [{address: clientOf(first), pools: pools.length, sessions: [first, ...others]}]
       : [];
   });
 }
 
-const leastLeft = 2;
-const leastLeftSessions = 2;
+const leastAbandoned = 2;
+const leastAbandonedSessions = 2;
 const usedMs = 60_000;
 
-function leftText({address, pools, sessions}: Left): string {
+function describeAbandonedPools({address, pools, sessions}: AbandonedPools): string {
   return `${poolName(sessions[0])} has ${pools} pools at ${address}, ${pools - 1} of them (${counted(sessions.length, 'session')}) idle since the next one began: a reload left them`;
 }
 
-function leftBehind(snapshot: Snapshot, {sessions, subject}: Pool): Finding | null {
-  const [left] = leftPools(sessions);
+function abandonedPoolsFinding(snapshot: Snapshot, {sessions, subject}: Pool): Finding | null {
+  const [left] = findAbandonedPools(sessions);
   if (left === undefined || sessions.some(each => protectionOf(each, snapshot, false) !== null)) return null;
   return {
     recipe: 'kill-idle-sessions',
     severity: 'warning',
     subject,
-    summary: leftText(left),
+    summary: describeAbandonedPools(left),
     evidence: evidenceOf(left),
     cause: 'hot-reload',
     explains: [],
@@ -155,7 +157,7 @@ function leftBehind(snapshot: Snapshot, {sessions, subject}: Pool): Finding | nu
   };
 }
 
-function evidenceOf({address, pools, sessions}: Left): Finding['evidence'] {
+function evidenceOf({address, pools, sessions}: AbandonedPools): Finding['evidence'] {
   const [{application_name, usename}] = sessions;
   return {application_name, usename, client: address, pools, left_sessions: sessions.length};
 }
@@ -163,7 +165,7 @@ function evidenceOf({address, pools, sessions}: Left): Finding['evidence'] {
 /** Of applications that hold slots: pools that a reload left, while slots are short. */
 export function reloads({snapshot}: Context, {holders}: Space): Cause[] {
   const inOneDatabase = holders.flatMap(own => [...groupBy(own, ({datname}) => datname ?? '').values()]);
-  return inOneDatabase.flatMap(leftPools).flatMap(left => {
+  return inOneDatabase.flatMap(findAbandonedPools).flatMap(left => {
     const {sessions, address} = left;
     if (sessions.some(each => protectionOf(each, snapshot, false) !== null)) return [];
     return {
@@ -171,18 +173,18 @@ export function reloads({snapshot}: Context, {holders}: Space): Cause[] {
       slots: sessions.length,
       weight: 2,
       subject: poolSubject(sessions[0]),
-      text: leftText(left),
+      text: describeAbandonedPools(left),
       explains: sessions.map(({pid}) => subjectOf(pid)),
       confidence: 'possible',
       reasons: [
-        `None of these sessions has run anything for ${formatAge(shortestMs(sessions))} and more, while ${address} opened others: a pool opens none while it has an idle one.`,
+        `None of these sessions has run anything for ${formatAge(shortestMs(sessions))} or more, while ${address} opened others: a pool opens none while it has an idle one.`,
       ],
       evidence: evidenceOf(left),
       acts: [
         {
           recipe: 'kill-idle-sessions',
           params: {pid: sessions.map(sessionId).join(','), states: 'idle'},
-          title: `end the ${counted(sessions.length, 'session')} of all but the newest pool at ${address}`,
+          title: `terminate the ${counted(sessions.length, 'session')} of all but the newest pool at ${address}`,
           frees: `frees ${counted(sessions.length, 'slot')}`,
           costs: 'no side effects where no process uses them any more; the next reload leaves more',
         },
@@ -196,7 +198,7 @@ export function reloads({snapshot}: Context, {holders}: Space): Cause[] {
 }
 
 /** Many clients that each hold a few idle sessions, as serverless functions do. */
-function fanOut({last, sessions, subject}: Pool): Finding | null {
+function manyAddressesFinding({last, sessions, subject}: Pool): Finding | null {
   if (last.clients < leastClients || last.idle < sessions.length * mostlyIdle) return null;
   const counts = instancesOf(sessions)
     .map(own => own.filter(({state}) => state === 'idle').length)

@@ -128,7 +128,7 @@ function releaseActs(holder: Backend, {most}: LockTable, {snapshot}: Context): A
     {
       recipe: isEnded ? 'terminate-sessions' : 'cancel-statements',
       params: {pid: String(holder.pid)},
-      title: isEnded ? `end the session of ${who}` : `cancel the statement of ${who}`,
+      title: isEnded ? `terminate the session of ${who}` : `cancel the statement of ${who}`,
       frees: 'frees its locks immediately',
       costs: 'its transaction is rolled back',
     },

@@ -136,7 +136,7 @@ function unknownNames(byRole: ReadonlyMap<string, RecentError[]>): Finding[] {
       explains: [],
       confidence: 'possible',
       reasons: [
-        `No session of ${who} was seen in the readings: it is an application that cannot log in, or a client that guesses names and passwords.`,
+        `No session of ${who} was seen in the snapshots: it is an application that cannot log in, or a client that guesses names and passwords.`,
       ],
       acts: [
         advice(adviceFor(role, most), {

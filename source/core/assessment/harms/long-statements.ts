@@ -10,7 +10,7 @@ import {type Context, type Examine, poolName, poolSubject} from '../context.ts';
 
 const longAfterMs = thresholds.report_statement_ms.warning;
 
-/** Statements that run for long and harm no session: said, so that they are not taken for the cause of something else. */
+/** Statements that run for long and harm no session: said, so that they are not mistaken for the cause of something else. */
 export const examineLongStatements: Examine = context => {
   const {snapshot} = context;
   const long = snapshot.backends.filter(backend => isLong(backend, snapshot));

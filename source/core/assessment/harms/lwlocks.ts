@@ -84,7 +84,7 @@ function findingOf(
     recipe: 'lwlock',
     severity: sessions >= thresholds.slow_active_sessions.critical ? 'critical' : 'warning',
     subject: `lwlock:${name}`,
-    summary: `${count} of ${own.length} sessions of ${first === undefined ? '?' : poolName(first)} wait for ${event}, most in ${statement || 'a statement'}, ${sessions.toFixed(1)} on average in ${seen} of ${recent.length} readings: ${meaning.why}${commits === null ? '' : `, ${commits.text}`}`,
+    summary: `${count} of ${own.length} sessions of ${first === undefined ? '?' : poolName(first)} wait for ${event}, most in ${statement || 'a statement'}, ${sessions.toFixed(1)} on average in ${seen} of ${recent.length} snapshots: ${meaning.why}${commits === null ? '' : `, ${commits.text}`}`,
     evidence: {
       ...{lwlock: name, sessions: waiting.length, average_sessions: Math.round(sessions * 10) / 10},
       ...(commits !== null && {
@@ -145,7 +145,7 @@ function commitsOf({usename, datname}: Backend, context: Context) {
   if (per_second === 0) return null;
   const rows_per_second = sumOf(({rows, interval_ms}) => (rows * 1000) / interval_ms);
   const rows = Math.round(rows_per_second / per_second);
-  return {per_second, rows, text: `${formatCount(per_second)}/s of ${counted(rows, 'row')} each`};
+  return {per_second, rows, text: `${formatCount(per_second)} commits/s of ${counted(rows, 'row')} each`};
 }
 
 type Meaning = {why: string; advice: string};
@@ -178,9 +178,9 @@ const meanings: readonly [RegExp, Meaning][] = [
   [
     /^LockManager$/,
     {
-      why: 'statements lock more relations than their 16 fast slots hold',
+      why: 'statements lock more relations than their 16 fast-path lock slots hold',
       advice:
-        'let statements name the partition key, or have fewer partitions and indexes; PostgreSQL 18 has more slots',
+        'let statements name the partition key, or have fewer partitions and indexes; PostgreSQL 18 has more of these slots',
     },
   ],
   [

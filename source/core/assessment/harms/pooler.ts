@@ -116,7 +116,7 @@ function actsOf(queue: PoolerQueue, pooler: Pooler, headroom: number): Act[] {
   }
 }
 
-/** Where the pool has the size of all, which can be changed at once, and leads to this server, which has slots for it. */
+/** Where the pool has the size of all, which can be changed immediately, and leads to this server, which has slots for it. */
 function enlargeActs(
   {pool, database, sessions}: PoolerQueue,
   {settings, pools}: Pooler,
@@ -145,7 +145,7 @@ function endIdleActs(sessions: readonly Backend[]): Act[] {
   return [
     endAct(most, {
       older_than_ms: thresholds.pooler_max_wait_ms.warning,
-      title: `end the ${counted(most.length, 'session')} idle in transaction`,
+      title: `terminate the ${counted(most.length, 'session')} idle in transaction`,
       costs: 'their transactions are rolled back; their clients get an error',
     }),
   ];

@@ -25,12 +25,11 @@ export function idleSpans(samples: readonly Sample[], application: Application):
   return spans.get(keyOf(application)) ?? [];
 }
 
-/** Several harms ask for them, each for every application: with 60 samples of 100 transactions, more work than all else. */
+/** Memoised: several checks need the spans of every application, which would otherwise dominate the cost (60 samples of 100 transactions). */
 const known = new WeakMap<readonly Sample[], Map<string, IdleSpan[]>>();
 
 /**
- * Found by pid and compared: keys of text for each of thousands of transactions would cost more than the rest. What a session was
- * last seen in is the only one that may go on.
+ * Looked up by pid, because text keys for thousands of transactions cost more. Only a session's last span can continue.
  */
 function spansByApplication(samples: readonly Sample[]): Map<string, IdleSpan[]> {
   const spans: (IdleSpan & Application)[] = [];

@@ -150,7 +150,9 @@ export function leakReasons({snapshot}: Context, {sessions: group}: Leak): strin
   return [
     `Each has done nothing since its last statement, in the same transaction; ${others.length === 0 ? 'the application has no other session' : `${counted(others.length, 'other session')} of the application ${others.length === 1 ? 'goes' : 'go'} on`}.`,
     ...(wrote > 0
-      ? [`${counted(wrote, 'transaction')} ${wrote === 1 ? 'has' : 'have'} written, which is rolled back.`]
+      ? [
+          `${counted(wrote, 'transaction')} ${wrote === 1 ? 'has' : 'have'} written; ending ${wrote === 1 ? 'it' : 'them'} rolls that back.`,
+        ]
       : []),
   ];
 }
@@ -165,7 +167,7 @@ function harmlessText({snapshot: {budget}}: Context, {sessions: group}: Leak): s
 export function endLeaksAct({sessions, older_than_ms}: Leak): Act {
   return endAct(sessions, {
     older_than_ms,
-    title: `end ${counted(sessions.length, 'leaked session')} of ${poolName(sessions[0])}`,
+    title: `terminate ${counted(sessions.length, 'leaked session')} of ${poolName(sessions[0])}`,
     costs: 'their open transactions are rolled back; the application leaks again until its code is fixed',
   });
 }

@@ -35,7 +35,7 @@ export function saturatedPool(context: Context, history: PoolHistory): Finding |
   const at = instance === null ? '' : ` at ${clientOf(instance)}`;
   const full =
     reported === undefined
-      ? `the pool of ${poolName(last)}${at} is full: all ${sessions.length} sessions busy in ${formatRatio(share, 0)} of ${samples.length} readings`
+      ? `the pool of ${poolName(last)}${at} is full: all ${sessions.length} sessions busy in ${formatRatio(share, 0)} of ${samples.length} snapshots`
       : `${poolName(last)}: ${queueText(reported)}`;
   return {
     recipe: main === null ? 'tune-connection-limit' : 'pool-saturated',

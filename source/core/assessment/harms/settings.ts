@@ -119,7 +119,7 @@ export function resetActs(
     {
       recipe: 'reset-role-setting',
       params: recycle,
-      title: `reset ${name} for ${describeWhere(override)}, and end ${counted(held.length, 'session')} that it holds, one client at a time`,
+      title: `reset ${name} for ${describeWhere(override)}, and terminate ${counted(held.length, 'session')} that it holds, one client at a time`,
       frees: `${counted(held.length, 'session')} ${works} as soon as the application reconnects`,
       costs: 'idle sessions are closed; a pool without an error listener may crash its process',
     },

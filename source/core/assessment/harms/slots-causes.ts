@@ -119,7 +119,7 @@ export function silentClients({snapshot}: Context, {holders}: Space): Cause[] {
         endAct(sessions, {
           older_than_ms: roundAgeMs(sessions),
           clients: addresses,
-          title: `end the ${counted(sessions.length, 'session')} of ${addresses.join(', ')}`,
+          title: `terminate the ${counted(sessions.length, 'session')} of ${addresses.join(', ')}`,
           costs:
             'a client that is alive after all opens new ones; sessions of the other clients are not touched',
         }),

@@ -9,7 +9,7 @@ import {type Context, poolName, poolSubject} from '../context.ts';
 import {addressesOf, endAct, roundAgeMs, shortestMs, tuneAct} from './slots-acts.ts';
 import type {Cause, Space} from './slots-causes.ts';
 
-/** An application's pools: what they hold, what they have not used lately, and the most that was busy at once. */
+/** An application's pools: what they hold, what they have not used lately, and the most that were busy at the same time. */
 type IdlePool = {
   sessions: [Backend, ...Backend[]];
   unused: [Backend, ...Backend[]];
@@ -36,12 +36,12 @@ export function idlePools(context: Context, {holders, limit}: Space): Cause[] {
       slots: excess,
       weight: 1,
       subject: poolSubject(largest.sessions[0]),
-      text: `${namesOf(named)} ${named.length === 1 ? 'holds' : 'hold'} ${counted(unused.length, 'connection')} unused for ${formatAge(shortestMs(unused))} and more, of ${sum(({sessions}) => sessions.length)}`,
+      text: `${namesOf(named)} ${named.length === 1 ? 'holds' : 'hold'} ${counted(unused.length, 'connection')} unused for ${formatAge(shortestMs(unused))} or more, of ${sum(({sessions}) => sessions.length)}`,
       explains: [],
       confidence: context.samples.length >= 20 ? 'likely' : 'possible',
       reasons: named.map(
         pool =>
-          `${poolName(pool.sessions[0])}: ${counted(pool.sessions.length, 'session')} of ${counted(addressesOf(pool.sessions).length, 'client')}, ${pool.unused.length} unused for ${formatAge(shortestMs(pool.unused))} and more, at most ${pool.busiest} busy in ${counted(context.samples.length, 'reading')}: ${pool.needed} would do.`,
+          `${poolName(pool.sessions[0])}: ${counted(pool.sessions.length, 'session')} of ${counted(addressesOf(pool.sessions).length, 'client')}, ${pool.unused.length} unused for ${formatAge(shortestMs(pool.unused))} or more, at most ${pool.busiest} busy in ${counted(context.samples.length, 'snapshot')}: ${pool.needed} would do.`,
       ),
       evidence: evidenceOf(largest, context),
       acts: [tunePool(largest), ...named.slice(0, 2).flatMap(endUnused), ...named.slice(1, 2).map(tunePool)],
@@ -72,7 +72,7 @@ function idlePool({snapshot, samples}: Context, sessions: [Backend, ...Backend[]
   return needed < sessions.length ? {sessions, unused, busiest, needed} : null;
 }
 
-/** The most sessions of this application and role that were not idle at once. Loops, because every reading asks for each pool. */
+/** The most sessions of this application and role that were not idle at the same time. Loops, because every reading asks for each pool. */
 function mostBusy(samples: readonly Sample[], {application_name, usename}: Backend): number {
   let most = 0;
   for (const {pools} of samples) {
@@ -85,7 +85,7 @@ function mostBusy(samples: readonly Sample[], {application_name, usename}: Backe
   return most;
 }
 
-/** Half as many again as were busy at once. */
+/** Half as many again as were busy at the same time. */
 const margin = 1.5;
 
 function namesOf(pools: readonly IdlePool[]): string {
@@ -127,7 +127,7 @@ function endUnused({unused}: IdlePool): Act[] {
   if (sharedByClients(first) !== null) return [];
   const act = endAct(unused, {
     older_than_ms: roundAgeMs(unused),
-    title: `end the unused sessions of ${poolName(first)}`,
+    title: `terminate the unused sessions of ${poolName(first)}`,
     costs: 'they are free until the application opens them again, which its pools do under load',
   });
   return [act];

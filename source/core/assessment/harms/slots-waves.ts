@@ -60,7 +60,7 @@ export function waves(context: Context, {holders}: Space): Cause[] {
       explains: [],
       confidence: 'likely',
       reasons: [
-        `Seen: ${per_second.toFixed(1)} new sessions/s that were still open at the next reading; those that end sooner are not seen.`,
+        `Seen: ${per_second.toFixed(1)} new sessions/s that were still open at the next snapshot; those that end sooner are not seen.`,
         'Each costs the server a process and a login. Ending them would not help: the next ones follow immediately.',
       ],
       evidence: {
@@ -110,7 +110,7 @@ export function deployOverlap({snapshot}: Context, {holders, limit, used}: Space
       explains: [],
       confidence: 'likely',
       reasons: [
-        `Sessions of ${oldClients.join(', ')} began ${counted(Math.round(gap_ms / 1000), 'second')} and more before the first of ${newClients.join(', ')}.`,
+        `Sessions of ${oldClients.join(', ')} began ${counted(Math.round(gap_ms / 1000), 'second')} or more before the first of ${newClients.join(', ')}.`,
         `With one revision ${Math.max(before.length, after.length)} of its ${own.length} sessions would be enough: ${used - Math.min(before.length, after.length)} of ${limit} in use.`,
       ],
       evidence: {

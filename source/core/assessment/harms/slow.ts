@@ -35,7 +35,7 @@ import {deadRows, noStatistics, scansForFew, slowTrigger} from './slow-tables.ts
 const {slow_active_sessions, slow_share_ratio, lone_statement_sessions} = thresholds;
 
 /**
- * Harm: one statement of an application takes most of the server's time, in several sessions at once. Explained by stale
+ * Harm: one statement of an application takes most of the server's time, in several concurrent sessions. Explained by stale
  * statistics of a table that it reads, by temporary files, or else by being slower than before. A report that runs
  * once is no harm.
  */

@@ -136,7 +136,7 @@ export function recycleActs(pools: readonly Pool[]): Act[] {
       states: 'idle',
       older_than: '0s',
     },
-    title: `after a failover: end the idle sessions of ${namesOf([{application_name, usename}])}, so that it reconnects`,
+    title: `after a failover: terminate the idle sessions of ${namesOf([{application_name, usename}])}, so that it reconnects`,
     frees: 'its writes work again, if its address leads to the primary now',
     costs: 'idle sessions are closed, a few at a time; the run stops if they come back to this server',
   }));

@@ -139,7 +139,7 @@ function releaseAll(
   return {
     ...releaseAct(first, jam, context),
     params: {pid: pids},
-    title: `end all ${holders.length} that hold the table (${pids})`,
+    title: `terminate all ${holders.length} that hold the table (${pids})`,
   };
 }
 

@@ -215,7 +215,7 @@ export function releaseAct(backend: Backend, jam: Jam, {snapshot}: {snapshot: Sn
     : {
         recipe: 'release-blockers',
         params: {pid: String(pid)},
-        title: `end session ${pid} of ${poolName(backend)}`,
+        title: `terminate session ${pid} of ${poolName(backend)}`,
         frees,
         costs: `Its client loses the connection. ${undone}`,
       };

@@ -143,7 +143,7 @@ function migrateAct(backend: Backend, jam: Jam, snapshot: Parameters<Explain>[1]
   return {
     recipe: 'prisma-migrate-lock',
     params: {database: writeText(backend.datname ?? '')},
-    title: `end session ${backend.pid} of ${poolName(backend)}, which is idle and keeps the lock`,
+    title: `terminate session ${backend.pid} of ${poolName(backend)}, which is idle and keeps the lock`,
     frees: freesOf([backend.pid], jam),
     costs: "Its open transaction, if any, is rolled back. Then 'prisma migrate status' shows what to repair.",
   };

@@ -115,7 +115,7 @@ export function explainTurns(waited: string, {samples, snapshot}: Context): Expl
   const average = own.reduce((sum, {pool_waiting}) => sum + pool_waiting, 0) / byReading.length;
   const waiting = Math.min(Math.round(average), pool.sessions);
   const who = `${waiting} of ${counted(pool.sessions, 'session')} of ${poolName(pool)}`;
-  const readings = recent.length === 1 ? '' : ` in ${byReading.length} of ${recent.length} readings`;
+  const readings = recent.length === 1 ? '' : ` in ${byReading.length} of ${recent.length} snapshots`;
   const isRow = rowLocks.includes(last.locktype);
   const isQueueTable = isRow && takesFirst(last.query_id, snapshot);
   const {table, what, condition} = isRow
@@ -180,7 +180,7 @@ function turnsOf({longest_ms, held_ms, roots}: WaitSample, what: string): string
   const seen =
     roots.length > 0 && held_ms !== null && held_ms < longest_ms
       ? `A session has waited ${formatMs(longest_ms)}, but the transaction that holds the ${what} now began ${formatMs(held_ms)} ago`
-      : `The sessions that hold the ${what} are others from reading to reading`;
+      : `The sessions that hold the ${what} change from snapshot to snapshot`;
   return `${seen}: they take turns. Ending a session unblocks no other.`;
 }
 
@@ -193,7 +193,7 @@ function lockAct(object: string): Act {
   if (object.startsWith('extending '))
     return advice(
       'insert in larger batches (COPY, multi-row INSERT), or into partitions',
-      'Sessions that insert into one table take turns to make it longer. PostgreSQL 16 makes it longer by more at once.',
+      'Sessions that insert into one table take turns to extend it. PostgreSQL 16 extends it by several pages at a time.',
     );
   return advice(
     `hold ${object} for less time, or take it less often`,

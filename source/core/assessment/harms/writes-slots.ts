@@ -76,7 +76,7 @@ function untilLostMs({is_active, safe_wal_bytes}: ReplicationSlot, {snapshot}: C
     : (Math.max(0, safe_wal_bytes) / rate) * 1000;
 }
 
-/** Over less, a burst would be taken for a rate. */
+/** Over less, a burst would look like a rate. */
 export const leastRateMs = 10_000;
 
 /** What the Server view has measured for long enough to date an end by it. */

@@ -79,7 +79,7 @@ function readOnlyServer({default_read_only, read_only_source}: WriteState): Find
   ];
 }
 
-/** Until the server refuses writes, at the rate of the readings; null if that is not known. */
+/** Until the server refuses writes, at the measured rate; null if that is not known. */
 function untilOutMs({what, left}: IdsLeft, {samples, snapshot}: Context): number | null {
   const {xids_per_second, multixacts_per_second} = steadyRates(snapshot) ?? {};
   const measured = what === 'multixacts' ? multixacts_per_second : xids_per_second;
@@ -97,7 +97,7 @@ function idsFinding(ids: IdsLeft, context: Context): Finding {
   const {what, left, severity, database: oldest_database} = ids;
   const isOut = left <= 0;
   const until_ms = isOut ? null : untilOutMs(ids, context);
-  const when = until_ms === null ? '' : ` (${inTime(until_ms)} at the rate of the readings)`;
+  const when = until_ms === null ? '' : ` (${inTime(until_ms)} at the measured rate)`;
   return {
     recipe: 'wraparound',
     severity,

@@ -6,7 +6,7 @@ import {counted, formatAge, formatCount, formatSpan} from '../../text/format.ts'
 import {holderOf, nameOf} from '../maintenance.ts';
 import {type Part, type TopicRow, topic, unknownTo} from './topic.ts';
 
-/** Whether autovacuum works, and the tables that it does not get done. */
+/** Whether autovacuum works, and the tables that it is behind on. */
 export const autovacuum = topic({
   name: 'autovacuum',
   reads: ['autovacuum', 'maintenance'],
@@ -80,14 +80,14 @@ function overdueRow(table: DueTable, state: AutovacuumState, snapshot: Snapshot)
   const isBusy = state.workers !== null && state.workers.length >= state.max_workers;
   const isRunning = isOn(table, state);
   const why = isRunning
-    ? 'a worker is on it'
+    ? 'a worker is vacuuming it'
     : unfinished_workers > 0
       ? `${counted(unfinished_workers, 'worker')} left it unfinished: a lock was in the way, or it failed`
       : isBusy
         ? 'every worker is busy'
         : state.workers === null
-          ? `why is ${unknownTo(snapshot)}`
-          : 'no worker was seen on it: a lock on the table makes autovacuum skip it, or it fails immediately';
+          ? `cause ${unknownTo(snapshot)}`
+          : 'no worker was seen vacuuming it: a lock on the table makes autovacuum skip it, or it fails immediately';
   return {
     id: `table:${schema}.${name}`,
     verdict: isRunning ? 'ok' : 'warning',

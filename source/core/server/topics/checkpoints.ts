@@ -74,10 +74,7 @@ function pageOf(wal: WalState, what: string): Part[] {
     {
       heading: `${what}s`,
       properties: [
-        [
-          'by the clock',
-          `${timed}, every ${formatSpan(settings.checkpoint_timeout_ms)} (checkpoint_timeout)`,
-        ],
+        ['timed', `${timed}, every ${formatSpan(settings.checkpoint_timeout_ms)} (checkpoint_timeout)`],
         [
           'requested',
           `${requested}: WAL reached max_wal_size = ${formatBytes(settings.max_wal_size_bytes)}, CHECKPOINT, a backup, a restart`,
@@ -87,8 +84,8 @@ function pageOf(wal: WalState, what: string): Part[] {
         [
           'lately',
           rates === undefined
-            ? 'known at the next reading'
-            : `${rates.checkpoints_timed} by the clock, ${rates.checkpoints_requested} requested in ${formatSpan(rates.interval_ms)}`,
+            ? 'available after the next refresh'
+            : `${rates.checkpoints_timed} timed, ${rates.checkpoints_requested} requested in ${formatSpan(rates.interval_ms)}`,
         ],
       ],
       text: [

@@ -26,7 +26,7 @@ function deadlocksRow({deadlocks, rates}: IoState, log: ServerLog | undefined): 
   if (rates === undefined || count === undefined)
     return {
       ...{id: 'deadlocks', verdict: 'unknown', page},
-      text: `deadlocks a minute are known at the next reading; ${counted(deadlocks, 'deadlock')} since the statistics began`,
+      text: `deadlocks per minute are available after the next refresh; ${counted(deadlocks, 'deadlock')} since the statistics began`,
     };
   const span = formatSpan(rates.interval_ms);
   // One in the first seconds is no rate: as findings do, by the count, and a minute's worth of them for critical.
@@ -35,7 +35,7 @@ function deadlocksRow({deadlocks, rates}: IoState, log: ServerLog | undefined): 
     ...{id: 'deadlocks', page},
     verdict:
       count >= critical ? 'critical' : isRate && rates.deadlocks_per_minute >= warning ? 'warning' : 'ok',
-    text: `${isRate ? `${formatCount(rates.deadlocks_per_minute)} deadlocks a minute over ${span}` : `${counted(count, 'deadlock')} in ${span}`}; ${deadlocks} since the statistics began`,
+    text: `${isRate ? `${formatCount(rates.deadlocks_per_minute)} deadlocks per minute over ${span}` : `${counted(count, 'deadlock')} in ${span}`}; ${deadlocks} since the statistics began`,
   };
 }
 

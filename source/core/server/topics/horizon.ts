@@ -44,7 +44,7 @@ function holderRow(holder: XminHolder, maintenance: Maintenance, snapshot: Snaps
   return {
     id: subjectOfHolder(holder),
     verdict: worst === undefined ? 'ok' : 'warning',
-    text: `${whoOf(holder, snapshot)} holds back ${counted(holder.xmin_age, 'transaction')}${forText(holder)}: ${what}`,
+    text: `${whoOf(holder, snapshot)} holds back vacuum by ${counted(holder.xmin_age, 'transaction')}${forText(holder)}: ${what}`,
     page: () => [...pageOf(holder, snapshot), ...tablesPart(kept), ...othersPart(maintenance, holder)],
     acts: actsForHolder(holder, snapshot),
   };
@@ -71,7 +71,7 @@ function hiddenRow(holder: XminHolder, maintenance: Maintenance, snapshot: Snaps
   return {
     id: subjectOfHolder(holder),
     verdict: 'unknown',
-    text: `${whoOf(holder, snapshot)} holds back ${counted(holder.xmin_age, 'transaction')}, for how long is ${unknownTo(snapshot)}`,
+    text: `${whoOf(holder, snapshot)} holds back vacuum by ${counted(holder.xmin_age, 'transaction')}, duration ${unknownTo(snapshot)}`,
     page: () => [...pageOf(holder, snapshot), ...othersPart(maintenance, holder)],
   };
 }
@@ -92,7 +92,7 @@ function pageOf({kind, name, description, age_ms, xmin_age}: XminHolder, snapsho
       heading: 'what holds it back',
       properties: [
         [kind === 'backend' ? 'session' : kind, `${name} (${description})`],
-        ['by', `${counted(xmin_age, 'transaction')}: rows deleted since stay`],
+        ['by', `${counted(xmin_age, 'transaction')}: rows deleted since then are kept`],
         [
           'for',
           age_ms === null

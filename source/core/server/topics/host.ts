@@ -47,18 +47,18 @@ function cpuRow({cores, load, shares}: Here): TopicRow {
           ? []
           : ([
               ['busy', formatRatio(shares.busy)],
-              ['iowait', `${formatRatio(shares.iowait)}: no core had work but for a disk that was awaited`],
+              ['iowait', `${formatRatio(shares.iowait)}: cores idle while waiting for a disk`],
               ['steal', `${formatRatio(shares.steal)}: taken by other virtual machines`],
               ['over', formatSpan(shares.interval_ms)],
             ] satisfies [string, string][])),
       ],
       text: [
-        "Of the whole machine: in a container, what others on it use, too, and no limit of the container's own.",
+        'Values of the whole machine: in a container they include other containers and ignore its limits.',
       ],
     },
   ];
   if (shares === undefined)
-    return {id: 'cpu', verdict: 'unknown', text: `${loads}; CPU is known at the next reading`, page};
+    return {id: 'cpu', verdict: 'unknown', text: `${loads}; CPU is available after the next refresh`, page};
   const {busy, iowait, steal} = shares;
   const isBound = iowait >= waitShare;
   const isStolen = steal >= stealShare;

@@ -15,7 +15,7 @@ export const io = topic({
         {
           id: 'reads',
           verdict: 'unknown',
-          text: 'reads and writes are known at the next reading',
+          text: 'rates of reads and writes are available after the next refresh',
           page: () => [],
         },
       ];
@@ -47,10 +47,10 @@ function readsRow(state: IoState, rates: IoRates, snapshot: Snapshot): TopicRow 
   const who = processes === null ? `sessions of database ${snapshot.target.database}` : 'client backends';
   const parts = [
     per_second === 0
-      ? `${who} read nothing beyond shared buffers`
-      : `${who} read ${formatBytes(per_second)}/s beyond shared buffers`,
+      ? `${who} read nothing from outside shared buffers`
+      : `${who} read ${formatBytes(per_second)}/s from outside shared buffers`,
     ...(most === undefined || per_second < notable ? [] : [shareText(most, rates)]),
-    ...(read_ms === null ? [] : [`${formatMs(read_ms)} a read`]),
+    ...(read_ms === null ? [] : [`${formatMs(read_ms)} per read`]),
     ...(waiting === 0
       ? []
       : [
@@ -183,7 +183,7 @@ function pageOf(state: IoState, rates: IoRates, {target}: Snapshot): Part[] {
       heading: 'how it is counted',
       text: [
         `Rates are over ${formatSpan(rates.interval_ms)}; sessions report their counters at the end of a transaction, at most once a second.`,
-        `Beyond shared buffers (${formatBytes(state.shared_buffers_bytes)}) a block may come from the system's cache: only the time of a read shows which${state.is_timed ? '' : ', and track_io_timing is off'}.`,
+        `From outside shared buffers (${formatBytes(state.shared_buffers_bytes)}) a block may come from the system's cache: only the time of a read shows which${state.is_timed ? '' : ', and track_io_timing is off'}.`,
       ],
     },
   ];

@@ -38,7 +38,7 @@ function commandRow(command: Running): TopicRow {
           [
             'rate',
             command.per_second === null
-              ? 'known at the next reading of the phase'
+              ? 'available after the next refresh in this phase'
               : formatRate(command.per_second, command.unit),
           ],
           ['left', leftText(command)],
@@ -73,5 +73,5 @@ function doneText({done, total, unit}: Running): string {
 function leftText({left_ms, total, per_second}: Running): string {
   if (left_ms !== null) return formatSpan(left_ms);
   if (total === null) return 'unknown: the server does not say the total';
-  return per_second === 0 ? 'unknown: nothing moves' : 'known at the next reading of the phase';
+  return per_second === 0 ? 'unknown: nothing moves' : 'available after the next refresh in this phase';
 }

@@ -120,7 +120,7 @@ function slotPage(slot: ReplicationSlot, wal: WalState | undefined, disk: WalDis
         [
           'WAL written',
           wal?.rates === undefined
-            ? 'known at the next reading'
+            ? 'available after the next refresh'
             : `${formatBytes(wal.rates.written_bytes_per_second)}/s over ${formatSpan(wal.rates.interval_ms)}`,
         ],
         ['holds back', `vacuum of tables: ${age(slot.xmin_age, 'rows')}`],

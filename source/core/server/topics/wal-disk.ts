@@ -25,7 +25,7 @@ export function untilFull(
     return {
       ms: null,
       short: ` (${free})`,
-      long: `${free}; ${rates === undefined ? 'the rate of WAL is known at the next reading' : 'no WAL is written now'}`,
+      long: `${free}; ${rates === undefined ? 'the rate of WAL is available after the next refresh' : 'no WAL is written now'}`,
     };
   const ms = (disk.free_bytes / rates.written_bytes_per_second) * 1000;
   return {

@@ -20,7 +20,7 @@ function directoryRow(state: WalState, slot: Holder | undefined, snapshot: Snaps
   const {directory, settings, rates} = state;
   const written =
     rates === undefined
-      ? 'the rate is known at the next reading'
+      ? 'the rate is available after the next refresh'
       : `${formatBytes(rates.written_bytes_per_second)}/s written`;
   const base = {id: 'directory', page: () => pageOf(state, slot, snapshot)};
   if (directory === null)
@@ -36,7 +36,7 @@ function directoryRow(state: WalState, slot: Holder | undefined, snapshot: Snaps
   return {
     ...base,
     verdict: isLarge ? 'warning' : 'ok',
-    text: `pg_wal has ${formatBytes(directory.bytes)}${isLarge ? `, more than max_wal_size = ${formatBytes(settings.max_wal_size_bytes)} lets it be${kept}` : ''}; ${written}`,
+    text: `pg_wal is ${formatBytes(directory.bytes)}${isLarge ? `, above max_wal_size = ${formatBytes(settings.max_wal_size_bytes)}${kept}` : ''}; ${written}`,
   };
 }
 
@@ -118,7 +118,7 @@ function pageOf(state: WalState, slot: Holder | undefined, snapshot: Snapshot): 
         [
           'written',
           rates === undefined
-            ? 'known at the next reading'
+            ? 'available after the next refresh'
             : `${formatBytes(rates.written_bytes_per_second)}/s over ${formatSpan(rates.interval_ms)}`,
         ],
         ['max_wal_size', `${formatBytes(settings.max_wal_size_bytes)}, a soft limit`],

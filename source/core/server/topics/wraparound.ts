@@ -82,7 +82,7 @@ const day_ms = 86_400_000;
 function runwayOf(ids: Ids): {until_ms: number | null; text: string} {
   const {left, per_second, interval_ms} = ids;
   if (per_second === null || interval_ms === null)
-    return {until_ms: null, text: 'for how long is known at the next reading'};
+    return {until_ms: null, text: 'its duration is available after the next refresh'};
   if (per_second === 0) return {until_ms: null, text: `none used in ${windowOf(ids)}`};
   const until_ms = (Math.max(0, left) / per_second) * 1000;
   const days = until_ms / day_ms;
@@ -105,7 +105,9 @@ function pageOf(kind: Kind, ids: Ids, autovacuum: ServerState['autovacuum']): Pa
   const age = kind === 'transaction ids' ? 'xid_age' : 'multixact_age';
   const {left, database, per_second, freeze_max_age} = ids;
   const rate =
-    per_second === null ? 'known at the next reading' : `${formatCount(per_second)}/s over ${windowOf(ids)}`;
+    per_second === null
+      ? 'available after the next refresh'
+      : `${formatCount(per_second)}/s over ${windowOf(ids)}`;
   const parts: Part[] = [
     {
       heading: kind,

@@ -20,7 +20,7 @@ describe('a chatty application', () => {
         recipe: 'chatty',
         subject: 'role:shop_app/chatty',
         summary: expect.stringMatching(
-          /^shop: 1 statement run 100 times as often as SELECT "id" FROM "Post".*1 query for lists of keys fell silent: 200 round trips\/s \(N\+1\)$/,
+          /^shop: 1 statement run 100 times as often as SELECT "id" FROM "Post".*1 query with key lists \(IN\) stopped: 200 round trips\/s \(N\+1\)$/,
         ),
         confidence: 'likely',
         explains: ['statement:2'],

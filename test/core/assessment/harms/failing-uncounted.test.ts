@@ -46,7 +46,7 @@ describe('examineUncounted', () => {
       {
         cause: 'failing-statement',
         summary: expect.stringMatching(
-          /^INSERT INTO public\.readings of ingest\/shop_app began \d+ times in the readings and never completed, as it did 4000 times before/,
+          /^INSERT INTO public\.readings of ingest\/shop_app began \d+ times in the snapshots and never completed, as it did 4000 times before/,
         ),
         acts: [{recipe: null}],
       },

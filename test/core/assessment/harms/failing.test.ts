@@ -204,7 +204,7 @@ describe('examineFailing', () => {
         severity: 'critical',
         subject: 'application:ingest/role:shop_app',
         summary: expect.stringContaining(
-          'INSERT INTO public.readings began 18 times in the readings and never completed',
+          'INSERT INTO public.readings began 18 times in the snapshots and never completed',
         ),
         acts: [{recipe: null}],
       },

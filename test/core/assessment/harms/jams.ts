@@ -41,7 +41,7 @@ export function contextOf(snapshots: Snapshot | Snapshot[], facts: AssessmentFac
     at: new Date(Date.UTC(2026, 0, 1, 0, 1, index)).toISOString(),
   }));
   const snapshot = all.at(-1);
-  if (snapshot === undefined) throw new RangeError('no reading');
+  if (snapshot === undefined) throw new RangeError('no snapshot');
   return {snapshot, samples: samplesOf(all), facts};
 }
 

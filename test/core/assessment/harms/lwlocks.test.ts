@@ -25,7 +25,7 @@ it('names the lock that most wait for, and what it means', () => {
     severity: 'warning',
     subject: 'lwlock:WALWrite',
     summary:
-      '6 of 10 sessions of ingest/shop_app wait for WALWrite (LWLock), most in INSERT INTO events, 6.0 on average in 8 of 8 readings: commits wait for WAL to be written',
+      '6 of 10 sessions of ingest/shop_app wait for WALWrite (LWLock), most in INSERT INTO events, 6.0 on average in 8 of 8 snapshots: commits wait for WAL to be written',
     harm: {kind: 'waiting', sessions: 6, share: 1, since: null},
     acts: [{recipe: null}],
   });
@@ -51,7 +51,7 @@ it('counts the sessions that write the WAL, and says how often commits come and 
     {
       subject: 'lwlock:WALWrite',
       summary:
-        '4 of 10 sessions of ingest/shop_app wait for WALWrite (LWLock), most in INSERT INTO events, 4.0 on average in 8 of 8 readings: commits wait for WAL to be written, 300/s of 2 rows each',
+        '4 of 10 sessions of ingest/shop_app wait for WALWrite (LWLock), most in INSERT INTO events, 4.0 on average in 8 of 8 snapshots: commits wait for WAL to be written, 300/s of 2 rows each',
       evidence: {sessions: 4, commits_per_second: 300, rows_per_commit: 2},
     },
   ]);

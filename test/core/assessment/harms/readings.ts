@@ -33,7 +33,7 @@ export function contextOf(
     };
   });
   const snapshot = snapshots.at(-1);
-  if (snapshot === undefined) throw new Error('no reading');
+  if (snapshot === undefined) throw new Error('no snapshot');
   return {snapshot, samples: samplesOf(snapshots), facts};
 }
 

@@ -147,7 +147,7 @@ describe('a hot row', () => {
       severity: 'critical',
       cause: 'hot-row',
       summary:
-        '6 of 7 sessions of shop/shop_app queue for one row of usage_counters (organiser_id = 42) in 6 of 8 readings; the holder changes',
+        '6 of 7 sessions of shop/shop_app queue for one row of usage_counters (organiser_id = 42) in 6 of 8 snapshots; the holder changes',
       explains: expect.arrayContaining(['application:shop/role:shop_app', 'relation:usage_counters']),
       harm: {sessions: 6, share: 0.75, since: null},
     });

@@ -183,9 +183,7 @@ describe('examineWrites', () => {
     });
     const facts = {write_state: createWriteState({xids_left: 36_000_000})};
     const [finding] = examineWrites(contextOf(20, reading, facts));
-    expect(finding?.summary).toMatch(
-      /36M transaction ids are left .* \(in 10 h at the rate of the readings\)/,
-    );
+    expect(finding?.summary).toMatch(/36M transaction ids are left .* \(in 10 h at the measured rate\)/);
   });
 
   it('widens what refers to a column that is bigint already', () => {

@@ -7,14 +7,14 @@ export const longSituations: Situation[] = [
     'saturated',
     9,
     (session, second) => (session === 0 && second % 8 === 0 ? idle() : active(session, second)),
-    /^all 9 busy in 8\d% of 61 readings over 1m00s, in 87% of \d+ readings over [45]m\d\ds; the server has/,
+    /^all 9 busy in 8\d% of 61 snapshots over 1m00s, in 87% of \d+ snapshots over [45]m\d\ds; the server has/,
   ],
   [
     'all busy since a minute ago',
     'saturated',
     9,
     (session, second) => (second < 239 ? idle() : active(session, second)),
-    /^all 9 busy in 100% of 61 readings over 1m00s, in 2\d% of \d+ readings over [45]m\d\ds; the server has/,
+    /^all 9 busy in 100% of 61 snapshots over 1m00s, in 2\d% of \d+ snapshots over [45]m\d\ds; the server has/,
   ],
   [
     'a burst of twenty seconds just now',
@@ -27,7 +27,7 @@ export const longSituations: Situation[] = [
     'fine',
     9,
     (session, second) => (second > 100 && second < 130 ? active(session, second) : idle()),
-    /^at most 9 of 9 busy, all of them in 10% of \d+ readings over [45]m\d\ds$/,
+    /^at most 9 of 9 busy, all of them in 10% of \d+ snapshots over [45]m\d\ds$/,
   ],
   [
     'few of many busy',

@@ -14,7 +14,7 @@ export const instanceSituations: Situation[] = [
     'saturated',
     13,
     ofInstances(active),
-    "all 5 at 10.0.0.1 busy in 100% of 30 readings over 29s; the server has 84 free slots: the application's pool is the limit, not the server",
+    "all 5 at 10.0.0.1 busy in 100% of 30 snapshots over 29s; the server has 84 free slots: the application's pool is the limit, not the server",
   ],
   [
     'one instance all busy beside others that report no waiting request',

@@ -6,14 +6,14 @@ export const situations: Situation[] = [
     'saturated',
     9,
     (session, second) => active(session, second),
-    "all 9 busy in 100% of 30 readings over 29s; the server has 88 free slots: the application's pool is the limit, not the server",
+    "all 9 busy in 100% of 30 snapshots over 29s; the server has 88 free slots: the application's pool is the limit, not the server",
   ],
   [
     'all busy in most readings',
     'saturated',
     9,
     (session, second) => (session === 0 && second % 8 === 0 ? idle() : active(session, second)),
-    /^all 9 busy in 87% of 30 readings/,
+    /^all 9 busy in 87% of 30 snapshots/,
   ],
   [
     'all busy at several addresses with one statement',
@@ -49,7 +49,7 @@ export const situations: Situation[] = [
       ...active(session, second),
       ...reporting(session, {waiting: 1, wait_p95_ms: 60}),
     }),
-    'at most 5 of 5 busy, all of them in 100% of 30 readings over 29s',
+    'at most 5 of 5 busy, all of them in 100% of 30 snapshots over 29s',
   ],
   [
     'no request that waits, as the pool says',
@@ -69,7 +69,7 @@ export const situations: Situation[] = [
     'fine',
     9,
     (session, second) => (session === 0 && second % 3 === 0 ? idle() : active(session, second)),
-    'at most 9 of 9 busy, all of them in 67% of 30 readings over 29s',
+    'at most 9 of 9 busy, all of them in 67% of 30 snapshots over 29s',
   ],
   [
     'a burst of five seconds',
@@ -103,7 +103,7 @@ export const situations: Situation[] = [
     'oversized',
     20,
     (session, second) => (session < 2 ? active(session, second) : idle(5000)),
-    'never more than 2 of 20 busy in 30 readings over 29s: 3 would do',
+    'never more than 2 of 20 busy in 30 snapshots over 29s: 3 would do',
   ],
   [
     'as few sessions as it has instances',
@@ -140,7 +140,7 @@ export const situations: Situation[] = [
       session < 4
         ? {...idle(hour_ms), backend_age_ms: 2 * hour_ms}
         : {...(session < 6 ? active(session, second) : idle()), backend_age_ms: hour_ms / 2},
-    '4 sessions silent for 1h00m and more, while their clients have connected again: perhaps no pool has them, or another process at that address has',
+    '4 sessions silent for 1h00m or more, while their clients have connected again: perhaps no pool has them, or another process at that address has',
   ],
   [
     'sessions silent for an hour, of which none was replaced',

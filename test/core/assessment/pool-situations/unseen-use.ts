@@ -14,7 +14,7 @@ export const unseenSituations: Situation[] = [
     null,
     5,
     (session, second) => inTurn(session, second, 5),
-    'may be saturated: its 5 sessions at 10.0.0.7 are idle for the most part, yet each was used within 800ms in 100% of 30 readings over 29s: requests may keep them for something else while others wait, or the pool may take them in turn. The server does not show which; poolctl/kit in the application reports it',
+    'may be saturated: its 5 sessions at 10.0.0.7 are idle for the most part, yet each was used within 800ms in 100% of 30 snapshots over 29s: requests may keep them for something else while others wait, or the pool may take them in turn. The server does not show which; poolctl/kit in the application reports it',
   ],
   [
     'a full process beside another in use at its address',
@@ -24,7 +24,7 @@ export const unseenSituations: Situation[] = [
       session < 5
         ? {...active(session, second), backend_age_ms: hour_ms + session * 10}
         : {...idle(135 + session), backend_age_ms: hour_ms / 2},
-    /^may be saturated: 5 sessions at 10.0.0.7 that began together are all busy in 100% of 30 readings over 29s, beside 2 in use there: they may be all that one of several processes has/,
+    /^may be saturated: 5 sessions at 10.0.0.7 that began together are all busy in 100% of 30 snapshots over 29s, beside 2 in use there: they may be all that one of several processes has/,
   ],
   [
     'a full process beside a larger one in use at its address',
