@@ -232,7 +232,7 @@ export const bindings: Binding[] = [
     modes: ['browse'],
     update: showNextGroups,
     label: state => (isGrouped(state) ? 'other groups' : ''),
-    help: 'cycle the grouping: route, Prisma operation, none (from statement tags); Enter shows a group's rows; in Overview and Pools: sessions of the selected row by route',
+    help: "cycle the grouping: route, Prisma operation, none (from statement tags); Enter shows a group's rows; in Overview and Pools: sessions of the selected row by route",
     ...where(({isGroupable, sessionsFilter}) => isGroupable || sessionsFilter),
   },
   ...timeBindings,
