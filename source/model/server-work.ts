@@ -33,7 +33,7 @@ export type LockCounters = {
     locktype: string;
     waits: number;
     wait_time_ms: number;
-    /** Locks of the fast path that had no slot of it: they went through the shared table of locks. */
+    /** Locks of the fast path that had no slot of it: they went through the shared lock table. */
     fastpath_exceeded: number;
   }[];
 };

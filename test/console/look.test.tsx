@@ -115,7 +115,7 @@ function pooling(size: Size): ConsoleState {
   const facts = {pooler: {pooler: createPooler(), problem: null}};
   const diagnosisData = withFacts(noDiagnosisData, {facts, unread: []});
   const [first, ...others] = poolReadings();
-  if (first === undefined) throw new Error('no reading');
+  if (first === undefined) throw new Error('no snapshot');
   const at_ms = Date.parse('2026-01-01T00:02:10Z');
   return play(open(...size, {recipes}), first, {kind: 'diagnosis-data', at_ms, diagnosisData}, ...others)
     .state;
@@ -123,7 +123,7 @@ function pooling(size: Size): ConsoleState {
 
 function serverView(size: Size): ConsoleState {
   const last = hotRow.at(-1);
-  if (last === undefined) throw new Error('no reading');
+  if (last === undefined) throw new Error('no snapshot');
   const server = {...last.facts, ...serverReading};
   const opened = press(play(open(...size, {recipes}), read({...last, server})).state, '0');
   return play(opened, {kind: 'server-rows', serverRows}).state;

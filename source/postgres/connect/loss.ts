@@ -3,7 +3,7 @@ type Loss = {error: Error | null; listeners: Set<(error: Error) => void>};
 const losses = new WeakMap<Promise<Error>, Loss>();
 
 /**
- * Calls `listener` when a connection is lost, at once if it is already; returns what ends that. One `then` per connection,
+ * Calls `listener` when a connection is lost, immediately if it is already; returns what ends that. One `then` per connection,
  * however many listen: each, and what it holds, stays in memory as long as the connection.
  */
 export function onLost(lost: Promise<Error>, listener: (error: Error) => void): () => void {

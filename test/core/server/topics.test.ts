@@ -246,7 +246,13 @@ const states: [
     'warning',
     /^wal_buffers were full 12 times per second/,
   ],
-  ['one reading of lock waits', locks(null), 'locks', 'unknown', 'lock waits are known at the next reading'],
+  [
+    'one reading of lock waits',
+    locks(null),
+    'locks',
+    'unknown',
+    'lock waits are available after the next refresh',
+  ],
   [
     'no lock wait',
     locks({}),
@@ -285,7 +291,7 @@ const states: [
     '60k locks/s of tables and indexes found no fast-path slot (max_locks_per_transaction = 128): statements that lock many partitions or indexes',
   ],
   [
-    'sessions that wait for the table of locks',
+    'sessions that wait for the shared lock table',
     locks({types: [weakLocks(900)]}),
     'locks',
     'warning',

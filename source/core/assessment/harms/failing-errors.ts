@@ -144,7 +144,7 @@ function errorFinding(
   const [statement] = statementsOf(failure, pools);
   const what = {
     'aborted-transactions': `a statement fails inside its transactions${statement === undefined ? '' : ` (${nameStatement(statement.query)})`}`,
-    'failing-statement': `${nameStatement(statement?.query ?? '')} began ${counted(statement?.seen ?? 0, 'time')} in the readings and never completed`,
+    'failing-statement': `${nameStatement(statement?.query ?? '')} began ${counted(statement?.seen ?? 0, 'time')} in the snapshots and never completed`,
     rollbacks: `statements fail${lastWritten(pools, failure)}`,
   }[cause];
   return {

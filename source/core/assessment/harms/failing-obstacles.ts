@@ -103,7 +103,7 @@ export function grantActs({role, kind, schema, ...object}: MissingPrivilege): Ac
         : `SELECT, INSERT, UPDATE, DELETE ON ${quotedName({schema, ...object})}`;
   return [
     advice(`GRANT ${on} TO ${to}`, {
-      frees: 'the statements that fail, at once',
+      frees: 'the failing statements work again immediately',
       costs: 'give no more than the role had: compare with its other tables (\\dp), as its owner',
     }),
     advice(`then ALTER DEFAULT PRIVILEGES for the role that creates tables in ${quoteIdentifier(schema)}`, {
@@ -130,8 +130,8 @@ function columnObstacle(
       advice(
         `ALTER TABLE ${quotedName({schema, name: table})} ALTER COLUMN ${quoteIdentifier(name)} SET DEFAULT ... until the old release is gone`,
         {
-          frees: 'the inserts, at once',
-          costs: 'an AccessExclusive lock for a moment; rows of the old release have the default',
+          frees: 'the inserts succeed immediately',
+          costs: 'an ACCESS EXCLUSIVE lock for a moment; rows of the old release have the default',
         },
       ),
       advice('finish the deploy: replace the instances of the old release', {

@@ -105,7 +105,7 @@ const unknownError: Reason = {
   acts: [
     advice('read the error in the server log, and compare the migrations that ran with the deploy', {
       frees: null,
-      costs: 'nothing; ending sessions would not help',
+      costs: 'ending sessions would not help',
     }),
   ],
 };

@@ -35,7 +35,7 @@ export function rowSecurity(slow: Slow, context: Context): Finding | null {
         recipe: null,
         params: {},
         title: `CREATE INDEX CONCURRENTLY ON ${quotedName({schema, name: table})} (${policy.columns.map(quoteIdentifier).join(', ')}), and after these what the statement filters or sorts by`,
-        frees: 'the statement, as soon as it is planned again',
+        frees: 'faster as soon as the statement is planned again',
         costs: 'an index takes space, and each write maintains it',
       },
       {
@@ -44,7 +44,7 @@ export function rowSecurity(slow: Slow, context: Context): Finding | null {
         title:
           'let the policy compare the column with a value that is computed once: = (SELECT current_setting(...)), no function of the row',
         frees: null,
-        costs: 'ALTER POLICY: an AccessExclusive lock for a moment',
+        costs: 'ALTER POLICY: an ACCESS EXCLUSIVE lock for a moment',
       },
     ],
   };

@@ -39,7 +39,7 @@ function workersRow(state: AutovacuumState, snapshot: Snapshot): TopicRow {
       text: 'autovacuum is off: dead rows stay, statistics age; only wraparound is still prevented',
     };
   if (workers === null)
-    return {...base, verdict: 'unknown', text: `workers busy of ${max_workers} are ${unknownTo(snapshot)}`};
+    return {...base, verdict: 'unknown', text: `busy workers (of ${max_workers}): ${unknownTo(snapshot)}`};
   const waiting = due.length === 0 ? '' : `, ${dueText(due)}`;
   const text = `${workers.length} of ${counted(max_workers, 'worker')} busy${waiting}`;
   const urgent = workers.filter(({is_to_prevent_wraparound}) => is_to_prevent_wraparound).length;
@@ -101,8 +101,8 @@ function overdueRow(table: DueTable, state: AutovacuumState, snapshot: Snapshot)
             `${formatCount(dead_rows)}; autovacuum is due from ${formatCount(vacuum_threshold)} on`,
           ],
           ...(score === undefined ? [] : scoreOf(table, score)),
-          ['due', `for ${formatSpan(due_ms)} of the readings, without a finished autovacuum`],
-          ['unfinished', `${counted(unfinished_workers, 'worker')} seen on it that did not finish`],
+          ['due', `for ${formatSpan(due_ms)} while poolctl watched, without a finished autovacuum`],
+          ['unfinished', `${counted(unfinished_workers, 'worker')} started on it and did not finish`],
           ['finished', `${counted(table.autovacuum_count, 'autovacuum')} since its statistics began`],
           ['vacuumed', table.vacuum_age_ms === null ? 'never' : `${formatAge(table.vacuum_age_ms)} ago`],
         ],
@@ -165,7 +165,7 @@ function pageOf(state: AutovacuumState, snapshot: Snapshot): Part[] {
             heading: 'tables due in this database',
             properties: due.map((table): [string, string] => [
               `${table.schema}.${table.name}`,
-              `${whyDue(table)}; due for ${formatSpan(table.due_ms)} of the readings`,
+              `${whyDue(table)}; due for ${formatSpan(table.due_ms)} while poolctl watched`,
             ]),
           },
         ]),

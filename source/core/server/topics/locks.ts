@@ -15,7 +15,7 @@ export const locks = topic({
       return [
         {
           ...{id: 'waits', verdict: 'unknown', page: () => []},
-          text: 'lock waits are known at the next reading',
+          text: 'lock waits are available after the next refresh',
         },
       ];
     const page = () => pageOf(counters, rates.locks ?? {wait_share: null, types: []}, rates.interval_ms);
@@ -125,7 +125,7 @@ function pageOf(
     {
       heading: 'fast path',
       text: [
-        `A session keeps the first ${max_locks_per_transaction} or so weak locks of tables and indexes to itself (max_locks_per_transaction, at a restart); each one beyond goes through the shared table of locks.`,
+        `A session keeps the first ${max_locks_per_transaction} or so weak locks of tables and indexes to itself (max_locks_per_transaction, at a restart); each one beyond goes through the shared lock table.`,
         'Fewer partitions or indexes in a statement need fewer: a condition on the partition key, plans that prune, indexes that are used.',
       ],
     },
