@@ -68,7 +68,7 @@ const parameters: Parameter[] = [
   {
     name: 'migration',
     description:
-      'Folder name of the new migration; default: one second after the last, none if file is a migration',
+      'Folder name of the new migration; default: a time stamp one second after the last migration; none if file is a migration',
     kind: 'text',
     default: '',
   },

@@ -39,7 +39,7 @@ const parameters: Parameter[] = [
   },
   {
     name: 'database',
-    description: 'Database as PgBouncer names it; not for pool_size, which is of all databases',
+    description: 'Database as PgBouncer names it; not for pool_size, which applies to all databases',
     kind: 'text',
     default: '',
     suggest: (_, {pooler}) => (pooler?.pooler?.databases ?? []).map(({name}) => writeText(name)),

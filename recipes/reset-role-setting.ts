@@ -29,7 +29,7 @@ import type {Snapshot} from '../source/model/snapshot.ts';
 const parameters: Parameter[] = [
   {
     name: 'setting',
-    description: 'Setting to reset, as default_transaction_read_only',
+    description: 'Setting to reset, such as default_transaction_read_only',
     kind: 'text',
     default: '',
     is_required: true,

@@ -20,14 +20,14 @@ const lockQueue = createFinding({
       recipe: 'end-them',
       params: {pid: '4711'},
       title: 'Cancel the ALTER TABLE',
-      frees: '21 sessions at once',
+      frees: 'unblocks 21 sessions immediately',
       costs: 'the migration fails and has to be run again, with a lock_timeout',
     },
     {
       recipe: 'end-them',
       params: {pid: '4712'},
       title: 'Cancel the SELECT',
-      frees: '21 sessions, once the ALTER TABLE is done',
+      frees: 'unblocks 21 sessions once the ALTER TABLE is done',
       costs: 'the report is lost',
     },
     {recipe: null, params: {}, title: 'Set lock_timeout in migrations', frees: null, costs: ''},
@@ -63,7 +63,7 @@ describe("a finding's page", () => {
       'needs an AccessExclusiveLock',
       '11:59:20Z',
       '[a] Cancel the ALTER TABLE',
-      '21 sessions at once',
+      'unblocks 21 sessions immediately',
       '[b] Cancel the SELECT',
       'the report is lost',
       'Set lock_timeout in migrations',
@@ -83,7 +83,7 @@ describe("a finding's page", () => {
   it('has no key for advice', () => {
     const state = press(reading([lockQueue]), 'a', 'c');
     expect(state.wizard).toBeNull();
-    expect(state.notice?.text).toBe('c: no such act');
+    expect(state.notice?.text).toBe('c: no such fix');
   });
 
   it.each<[string, Partial<Finding>, string | null]>([

@@ -92,10 +92,10 @@ it('says in one line why no PgBouncer is shown, and what to do', () => {
   const problem = {
     address: null,
     reason: 'no PgBouncer configured',
-    remedy: '--pooler URL names one',
+    remedy: 'set --pooler URL',
   };
   const state = press(watching(100, 24, {pooler: null, problem}), '8');
-  expect(screenOf(state)).toContain('no PgBouncer configured; ');
+  expect(screenOf(state)).toContain('no PgBouncer configured; set --pooler URL');
 });
 
 it('r on a pool opens its finding, or the recipe set to its database', () => {

@@ -31,14 +31,14 @@ describe('the Server view', () => {
     const screen = rowsOf(server(serverReading, [columns, rows])).join('\n');
     expect(screen).toMatch(/^> horizon +\? +not read yet$/m);
     expect(screen).toMatch(/^ {2}replication warning +logical slot cdc, without a consumer, retains 3\.0G/m);
-    expect(screen).toMatch(/^ {2}WAL +ok +pg_wal has 64M; the rate is available after the next refresh$/m);
+    expect(screen).toMatch(/^ {2}WAL +ok +pg_wal is 64M; the rate is available after the next refresh$/m);
     expect(screen).toMatch(/^ {2}checkpoints ok +1 checkpoint of 4 requested since 2026-01-01 12:04:00Z/m);
   });
 
   it('filters its lines by topic and verdict', () => {
     const filtered = press(server(serverReading), '/', ...'verdict=warning', 'enter');
     expect(screenOf(filtered)).toContain('slot cdc');
-    expect(screenOf(filtered)).not.toContain('pg_wal has');
+    expect(screenOf(filtered)).not.toContain('pg_wal is');
   });
 
   it('shows the figures of a line, and opens the recipe that answers it', () => {

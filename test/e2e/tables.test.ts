@@ -270,7 +270,7 @@ describeEachMajor('statements', major => {
     terminal.type('/send', 'enter');
     await terminal.waitFor(/SELECT depot, count/);
     terminal.type('/ depot', 'enter', 'g', 'enter');
-    await terminal.waitFor('execution ms per second since start');
+    await terminal.waitFor('execution ms/s');
     await terminal.waitFor(/^ +SELECT *$/m);
     expect(terminal.text()).toMatch(/since reset +\d+ calls?, .* in total, mean/);
     expect(terminal.text()).toMatch(/^ +GROUP BY *$/m);

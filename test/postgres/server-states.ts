@@ -257,7 +257,7 @@ export function statesOf(servers: Servers, {showsHost}: {showsHost: boolean}): S
       line: [
         'WAL',
         'warning',
-        /^pg_wal has \d+M, more than max_wal_size = 64M lets it be, kept for slot cdc; .*\/s written$/,
+        /^pg_wal is \d+M, above max_wal_size = 64M, kept for slot cdc; .*\/s written$/,
       ],
     },
     {

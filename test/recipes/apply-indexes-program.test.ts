@@ -55,7 +55,9 @@ describeMainMajor('poolctl run apply-indexes', major => {
 
     killed.child.kill('SIGKILL');
     await killed.ended;
-    expect((await runProgram(['journal', 'verify'], {home})).stdout).toContain('unknown, verify: run');
+    expect((await runProgram(['journal', 'verify'], {home})).stdout).toContain(
+      'outcome unknown, check the server: run',
+    );
 
     const next = start(...call);
     const isWaiting = () =>

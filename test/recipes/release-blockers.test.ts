@@ -228,7 +228,7 @@ describe('plan', () => {
       {sessions: {advisory_locks: [{pid: 1, count: 1, names: ['advisory lock 4242']}], index_builds: []}},
       [
         '2 (shop/shop_app active) waits itself and holds up the rest: to cancel its statement, which frees 3 sessions, set pid=2.',
-        'To release 1 in spite of the reason for which it is skipped, set pid=1.',
+        'To release 1 anyway, set pid=1.',
       ],
     ],
   ])('says what else can be named where the blocker is %s', (_, root, facts, expected) => {
@@ -260,9 +260,7 @@ describe('plan', () => {
       ],
     );
     expect(plan(held).skipped.map(({is_final}) => is_final)).toEqual([true, undefined]);
-    expect(plan(held).explanation.slice(1)).toEqual([
-      'To release 2 in spite of the reason for which it is skipped, set pid=2.',
-    ]);
+    expect(plan(held).explanation.slice(1)).toEqual(['To release 2 anyway, set pid=2.']);
     // They are named already.
     expect(plan(held, {pid: '1,5'}).explanation.slice(1)).toEqual([]);
   });

@@ -136,7 +136,7 @@ export async function recoverUnfinishedRuns(
     const isHere = !isDryRun && intent.target === identity.target;
     const outcome = isHere
       ? await reconcileIntent(intent, {...identity, entries}, engine)
-      : 'unknown: check the server';
+      : 'outcome unknown, check the server';
     report(`interrupted before its outcome was recorded (${outcome}): ${what}`);
   }
 }

@@ -125,7 +125,7 @@ export const usage = {
     ignore: {
       type: 'string',
       value: 'RECIPE[:SUBJECT]',
-      help: 'Leave out findings, comma-separated',
+      help: 'Findings to leave out, comma-separated',
     },
     markdown: {type: 'boolean', help: 'Print Markdown, for an issue or pull request'},
     nagios: {type: 'boolean', help: 'Print one line in Nagios plugin format, and use Nagios exit codes'},
@@ -144,9 +144,9 @@ export const usage = {
   },
   details: [
     'Exit 0 if there is no finding and no limit is crossed, else 1. Without --for poolctl reads the server three times in two seconds. --ignore takes a recipe, or a recipe and a subject as --json has it: kill-idle-sessions:application:web/role:app. A limit with two values (80%,90%) has a warning and a critical value; a single value is critical. SHARE is 80% or 0.8. A limit that you give also applies to findings about that metric: those within it are listed under "also" and do not fail the check.',
-    'Exit 5 if a limit that you give cannot be measured: the role lacks a privilege, the version is too old, or the server is idle. Mean times are of statements that work: utility and maintenance statements, pg_sleep and waits for advisory locks are left out. They cover the time since the last reset of the statistics; with --rates or --for, since the first snapshot.',
-    'With --for, poolctl compares the 95th percentile of each metric with its limits. For slots and transactions, a single critical value is reported as a warning.',
-    'With --application, --max-used, --max-average-used, --max-idle-in-transaction, --max-transaction and --max-blocked are limits of its sessions alone; exit 5 if none was seen. PostgreSQL does not count statements, errors and rollbacks by application.',
+    'Exit 5 if a limit that you give cannot be measured: the role lacks a privilege, the version is too old, or the server is idle. Mean times leave out utility and maintenance statements, pg_sleep and waits for advisory locks. They cover the time since the last reset of the statistics; with --rates or --for, since the first snapshot.',
+    'With --for, poolctl compares the 95th percentile of each metric with its limits. For slots and transactions, a single snapshot that crosses a critical limit is reported as a warning.',
+    'With --application, --max-used, --max-average-used, --max-idle-in-transaction, --max-transaction and --max-blocked are limits of its sessions alone; exit 5 if none of them was seen. PostgreSQL does not count statements, errors and rollbacks by application.',
     'With --nagios: exit 0 ok, 1 warning, 2 critical or no connection, 3 unknown.',
   ],
 } as const satisfies Usage;

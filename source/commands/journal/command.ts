@@ -167,9 +167,9 @@ async function exportAll({journal, output}: JournalPorts, format: string): Promi
   return ok ? exitCodes.ok : exitCodes.journal;
 }
 
-/** `unknown, verify`: interrupted before its outcome was recorded. */
+/** `outcome unknown, check the server`: interrupted before its outcome was recorded. */
 function describeUnfinished({run, step, at, target, title, acting_pid}: UnfinishedIntent): string {
-  const state = acting_pid === null ? 'unknown: check the server' : `running (pid ${acting_pid})`;
+  const state = acting_pid === null ? 'outcome unknown, check the server' : `running (pid ${acting_pid})`;
   return `${state}: run ${run} step ${step + 1} at ${at} on ${target}: ${title}`;
 }
 

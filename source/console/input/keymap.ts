@@ -112,7 +112,7 @@ export const bindings: Binding[] = [
     modes: ['browse'],
     update: state => noEffects(openWhole(state)),
     label: state => (isGrouped(state) || openView(state).opensElsewhere ? 'all' : ''),
-    help: 'the selected row with all of its columns, uncut; in Overview: all of it',
+    help: 'show all columns of the selected row uncut; in Overview: the whole view',
     disabledBecause: needsWhole,
   },
   {
@@ -267,7 +267,7 @@ export const bindings: Binding[] = [
     modes: ['browse', ...typingModes],
     update: goBackFrom,
     worksUnseen: always,
-    help: 'clear the selection, then the tags, then the filter; then back to now; leave a prompt',
+    help: 'clear the selection, then the tags, then the filter; then back to the live view; leave a prompt',
   },
   {
     keys: ['q'],

@@ -37,10 +37,7 @@ export const PreviewPage = memo(function PreviewPage({plan, wizard}: PreviewPage
       ))}
       <BlankRow />
       {choices.length > 0 && (
-        <Prose
-          text="Space leaves the marked one out or takes it; Tab marks the next; a: all or none"
-          role="muted"
-        />
+        <Prose text="Space: exclude or include the selected one; Tab: next; a: all or none" role="muted" />
       )}
       {(choices.length > 0 ? (wizard.whole?.steps ?? []) : steps).map((step, index, all) => {
         const at = steps.indexOf(step);

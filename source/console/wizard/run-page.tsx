@@ -98,7 +98,7 @@ const StepRows = memo(function StepRows({step, isLost: lost, isPausing, isCleani
   const {symbols} = useTheme();
   const {title, result, progress, status} = step;
   const {sign, role, text} = lost
-    ? {sign: symbols.warning, role: 'warning' as const, text: 'unknown: check the server'}
+    ? {sign: symbols.warning, role: 'warning' as const, text: 'unknown: check server'}
     : describeStep(step, symbols, isCleaningUp);
   const width = usePageWidth();
   const outcome = width < leastForColumn ? textWidth(text) + 2 : outcomeWidth;

@@ -29,13 +29,13 @@ export async function reconcileIntent(
   ports: ReconcilePorts,
 ): Promise<string> {
   const intent = entries.find(entry => entry.seq === seq);
-  if (intent?.event !== 'intent') return 'unknown: check the server';
+  if (intent?.event !== 'intent') return 'outcome unknown, check the server';
   const opening = entries.find(
     (entry): entry is JournalEntry & {event: 'run'} => entry.event === 'run' && entry.run === run,
   );
   const host = hostOf(opening ?? intent);
   if (intent.content.kind === 'file' && ports.files !== undefined && host !== ports.files.host) {
-    return `unknown: check the server on ${host}`;
+    return `outcome unknown, check the server on ${host}`;
   }
   const doubt = serverDoubt(opening?.server ?? null, server);
   if (doubt !== null) return `unknown, ${doubt}`;

@@ -42,7 +42,7 @@ describe('help of a recipe', () => {
         0,
         expect.stringContaining('Usage: poolctl run kill-idle-sessions [url]'),
       ]);
-      expect(stdout).toMatch(/^ +older_than +Minimum time in that state: .* \[5min\]$/m);
+      expect(stdout).toMatch(/^ +older_than +Minimum time in one of these states: .* \[5min\]$/m);
       expect(stdout).toMatch(/^ +--dry-run +/m);
       expect(Math.max(...stdout.split('\n').map(line => line.length))).toBeLessThanOrEqual(80);
     },

@@ -288,10 +288,13 @@ describeMainMajor('run, undo and journal', major => {
     const env = {POOLCTL_JOURNAL: file};
     for (const flag of ['--dry-run', '--yes']) {
       const {code, stderr} = await runProgram(argsFor('no_such_app', 'oncall', flag), {home, env});
-      expect([code, stderr]).toEqual([0, expect.stringMatching(/unknown, verify.*run crashed step 3/)]);
+      expect([code, stderr]).toEqual([0, expect.stringMatching(/outcome unknown.*run crashed step 3/)]);
     }
     const {code, stdout} = await runProgram(['journal', 'verify'], {home, env});
-    expect([code, stdout]).toEqual([0, expect.stringMatching(/unknown, verify: run crashed step 3/)]);
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(/outcome unknown, check the server: run crashed step 3/),
+    ]);
 
     const terminal = openProgram([urlOf(server, 'oncall')], {columns: 120, rows: 30, env});
     onTestFinished(() => terminal.close());

@@ -111,7 +111,7 @@ describeEachMajor('poolctl check --baseline', major => {
       expect.stringMatching(/^POOLCTL WARNING - SLOWER \d.* times: .*\nwarning: SLOWER .*pg_sleep/s),
     ]);
     expect(await readFile(join(home, 'out.xml'), 'utf8')).toMatch(
-      /name="no slower, no more errors"><failure type="warning" message="SLOWER .*pg_sleep/,
+      /name="not slower and no more errors than the baseline"><failure type="warning" message="SLOWER .*pg_sleep/,
     );
     await writeFile(join(home, 'before.poolctl'), 'something else');
     const {code, stderr} = await runProgram(args, {home});

@@ -55,7 +55,7 @@ it('journal verify lists unfinished steps, and exits 8 if the chain is broken', 
     unfinished: [{run: 'r1', step: 1}],
   });
   expect(await show(['verify'], false)).toBe(0);
-  expect(stdout.at(-1)).toContain('unknown, verify: run r1 step 2');
+  expect(stdout.at(-1)).toContain('outcome unknown, check the server: run r1 step 2');
 
   await writeFile(file, (await readFile(file, 'utf8')).replace('"row_count":1', '"row_count":2'));
   expect(await show(['verify'])).toBe(8);

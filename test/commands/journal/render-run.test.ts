@@ -29,7 +29,7 @@ it('journal show finds a run by its id or a unique prefix of it', async () => {
   expect(await show(['show', 'run-a'])).toBe(0);
   expect(document()).toMatchObject({run: 'run-a', entries: [{event: 'intent'}, {event: 'outcome'}]});
   expect(await show(['show', 'run-b'], false)).toBe(0);
-  expect(stdout.at(-1)).toMatch(/^1\. step 0\n {3}look\n.*unknown, verify\n/m);
+  expect(stdout.at(-1)).toMatch(/^1\. step 0\n {3}look\n.*no recorded outcome: check the server\n/m);
   expect(await show(['show', 'run-'])).toBe(2);
   expect(await show(['show', 'r9'])).toBe(2);
   expect(await show(['show'])).toBe(2);

@@ -40,7 +40,7 @@ describe('report', () => {
     ]);
     expect(report.runs.map(({run}) => run.run)).toEqual(['r1']);
     expect(report.unfinished).toEqual([
-      'run r1 step 2: unknown, verify: limit the role',
+      'run r1 step 2: outcome unknown, check the server: limit the role',
       'run r1: no recorded end',
     ]);
     expect(report.gaps).toMatchObject([{reason: 'the server went away', isOpen: false}]);

@@ -225,7 +225,7 @@ describeMainMajor('snapshot of a server', major => {
         verdict: 'saturated',
         reason: expect.stringMatching(
           new RegExp(
-            `^all 5 busy in \\d+% of ${load.readings} readings over \\d+s; the server has \\d+ free slots: the application's pool is the limit, not the server$`,
+            `^all 5 busy in \\d+% of ${load.readings} snapshots over \\d+s; the server has \\d+ free slots: the application's pool is the limit, not the server$`,
           ),
         ),
       },

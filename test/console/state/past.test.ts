@@ -213,7 +213,7 @@ describe('a recording', () => {
     const {state, effects} = play(opened, pastRead(99));
     expect(effects).toEqual([]);
     expect(state.past?.isPlaying).toBe(false);
-    expect(screenOf(press(state, 'L'))).toContain('a recording has no now');
+    expect(screenOf(press(state, 'L'))).toContain('a recording has no live view');
     expect(screenOf(press(state, 'w'))).toContain('this is a recording already');
     expect(screenOf(press(state, 'r'))).toContain('this is a recording: no recipe can be run on it');
   });

@@ -171,6 +171,6 @@ describe('a long guard in the preview', () => {
   it('has nothing to unfold if guards are short', () => {
     const short = press(start(), 'a', 'enter');
     expect(rowsOf(short).at(-1)).not.toContain('guards');
-    expect(screenOf(press(short, 'o'))).toContain('o: no guard is folded here');
+    expect(screenOf(press(short, 'o'))).toContain('o: no condition is collapsed here');
   });
 });

@@ -95,8 +95,8 @@ describe('the harm that a run answers', () => {
   const reading = showing(press(confirmed, 'enter'), observing);
 
   it('is read again after the steps; Esc does not wait for it', () => {
-    expect(screenOf(reading)).toMatch(/before: 20 of 20 slots in use\n +after: reading/);
-    expect(rowsOf(reading).at(-1)).toContain('Esc read no further');
+    expect(screenOf(reading)).toMatch(/before: 20 of 20 slots in use\n +after: measuring/);
+    expect(rowsOf(reading).at(-1)).toContain('Esc stop measuring the result');
     expect(play(reading, key('escape')).effects).toEqual([{kind: 'interrupt-run', plan: expect.anything()}]);
   });
 
@@ -229,7 +229,7 @@ it('shows a step without a recorded end as unknown', () => {
   const steps = [build, createStep(2)];
   const lost = {...acting(steps, 0), phase: 'ended' as const, current: null, status: 'failed' as const};
   const screen = screenOf(showing(running(steps), lost));
-  expect(screen).toMatch(/▲ build orders_idx +unknown: check the server\n/);
+  expect(screen).toMatch(/▲ build orders_idx +unknown: check server\n/);
   expect(screen).toContain('failed: 1 unknown, 1 not started');
 });
 

@@ -102,7 +102,7 @@ it('reads again where the first reading failed: a session that was not read has 
 it('stops where nothing can be read', async () => {
   expect(await recheck({backends: [session(1)], plan: {steps: [step(1)]}, fails: 'always'})).toEqual({
     kind: 'stop',
-    reason: 'what is planned now could not be read: too many clients',
+    reason: 'the plan could not be made again: too many clients',
   });
 });
 

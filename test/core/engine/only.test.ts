@@ -39,14 +39,14 @@ describe('only some subjects of a plan', () => {
     expect(() => onlySubjects(plan, ['index:public.x'])).toThrow('the plan has no such subject');
   });
 
-  it('says why a subject is skipped, and how to name a session in spite of that', () => {
+  it('says why a subject is skipped, and how to include a session anyway', () => {
     const skipped = [{subject: 'backend:4711', description: 'web', reason: 'it holds advisory lock 4242'}];
     const refused = (params: Plan['params']) => () =>
       onlySubjects({...plan, params, skipped}, ['backend:4711']);
     expect(refused({pid: ''})).toThrow(
       expect.objectContaining({
         message: `--only backend:4711: ${plan.recipe} skips it: it holds advisory lock 4242`,
-        hint: 'To act on it in spite of that, name it: --set pid=4711.',
+        hint: 'To include it anyway: --set pid=4711.',
       }),
     );
     // It has no such parameter, or the session is named already.

@@ -118,12 +118,12 @@ describe('an intent without an outcome', () => {
     expect(appended.map(draft => draft.event === 'outcome' && draft.outcome)).toEqual(
       outcome === null ? [] : [outcome],
     );
-    expect(said).toContain(outcome === null ? 'may still be executing' : 'by a later check');
+    expect(said).toContain(outcome === null ? 'may still be executing' : 'as a later check found');
   });
 
   it("is not compared with this machine's files if the step ran on another machine", async () => {
     const {settle, appended} = createPorts(file, {text: 'max: 5', actor: 'me@there'});
-    expect(await settle()).toBe('unknown: check the server on there');
+    expect(await settle()).toBe('outcome unknown, check the server on there');
     expect(appended).toEqual([]);
   });
 

@@ -76,12 +76,12 @@ it.each([
     20,
     5,
     [
-      /^At most 20 sessions were busy at the same time in the last minutes; 4 x 5 = 20 are as many, or more\.$/,
+      /^At most 20 sessions were busy at the same time in the last minutes; 4 x 5 = 20 connections are enough\.$/,
     ],
   ],
-  [21, 5, [/4 x 5 = 20 are fewer: at such a time requests wait\.$/]],
+  [21, 5, [/4 x 5 = 20 connections are too few: requests would wait\.$/]],
 ])(
-  '%s sessions busy at once, beside 4 x %i, are in the explanation',
+  '%s sessions busy at the same time, beside 4 x %i, are in the explanation',
   (most_busy, connection_limit, texts) => {
     const settings = {connection_limit, pool_timeout_s: 10, connect_timeout_s: 5, idle_timeout_ms: 10_000};
     const expected = texts.map(text => expect.stringMatching(text));

@@ -338,7 +338,7 @@ const states: [
     due({dead_rows: 900}),
     'autovacuum',
     'warning',
-    /^public\.orders is due \(900 dead rows, threshold 50\), not vacuumed in 10m00s: no worker was seen on it/,
+    /^public\.orders is due \(900 dead rows, threshold 50\), not vacuumed in 10m00s: no worker was seen vacuuming it/,
   ],
   [
     'a table due for inserted rows',
@@ -359,7 +359,7 @@ const states: [
     due({score: 12, is_for_wraparound: true}, ['public.orders']),
     'autovacuum',
     'ok',
-    /: a worker is on it$/,
+    /: a worker is vacuuming it$/,
   ],
   [
     'the highest score',
@@ -453,8 +453,8 @@ const states: [
   ],
   ['no sequence', {sequences: []}, 'sequences', 'ok', 'no sequence has used half of its values'],
   ['no deadlock', io({}), 'errors', 'ok', '0 deadlocks per minute over 30s; 7 since the statistics began'],
-  ['deadlocks', io({deadlocks_per_minute: 90}), 'errors', 'warning', /^90 deadlocks a minute/],
-  ['many deadlocks', io({deadlocks_per_minute: 120}), 'errors', 'critical', /^120 deadlocks a minute/],
+  ['deadlocks', io({deadlocks_per_minute: 90}), 'errors', 'warning', /^90 deadlocks per minute/],
+  ['many deadlocks', io({deadlocks_per_minute: 120}), 'errors', 'critical', /^120 deadlocks per minute/],
   [
     'one deadlock just after the view was opened',
     io({deadlocks_per_minute: 30, interval_ms: 2000}),

@@ -4,7 +4,7 @@ import {openBystanders} from '../bystanders.ts';
 /** A job took an advisory lock for each of its rows, and its session keeps them: there is no room for the locks of others. */
 export const story: Story = {
   name: 'lock-table-full',
-  title: 'The table of locks is full',
+  title: 'The shared lock table is full',
   page: 'events: writes fail with "out of shared memory" (53200). The machine has free memory.',
   settings: {max_connections: 40},
   async prepare(stage) {

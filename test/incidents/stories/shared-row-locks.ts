@@ -48,5 +48,5 @@ INSERT INTO tax_rates SELECT n, 7 FROM generate_series(1, 50) n;`);
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name IN ('psql', 'pgcli')",
     );
   },
-  solution: ['FOR SHARE can be held by several transactions at once; a change waits for all of them.'],
+  solution: ['FOR SHARE can be held by several transactions concurrently; a change waits for all of them.'],
 };

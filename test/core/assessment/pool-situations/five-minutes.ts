@@ -34,6 +34,6 @@ export const longSituations: Situation[] = [
     'oversized',
     20,
     (session, second) => (session < 2 ? active(session, second) : idle(5000)),
-    /^never more than 2 of 20 busy in \d+ readings over [45]m\d\ds: 3 would do$/,
+    /^never more than 2 of 20 busy in \d+ snapshots over [45]m\d\ds: 3 would do$/,
   ],
 ];
