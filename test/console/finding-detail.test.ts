@@ -58,7 +58,7 @@ describe("a finding's page", () => {
     for (const text of [
       'ALTER TABLE orders (migrator, 40s) waits behind a SELECT',
       '12:00:00Z, 40s ago',
-      '21.4 sessions on average, in 90% of the readings',
+      '21.4 sessions on average, in 90% of the snapshots',
       'certain: read from the server',
       'needs an AccessExclusiveLock',
       '11:59:20Z',
@@ -161,7 +161,7 @@ it('the Overview lists what explains no harm below the findings, without a key',
 
 it('without a finding the Overview says over what none was found, and what cannot be seen', () => {
   const screen = screenOf(reading([]));
-  expect(screen).toContain('none in one reading');
+  expect(screen).toContain('none in one snapshot');
   expect(screen).toContain("an application's queue for its pool");
 });
 

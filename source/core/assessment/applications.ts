@@ -223,7 +223,7 @@ function fine(figures: Figures): Judgement {
   if (reported === null && readings < leastReadings)
     return {verdict: null, reason: `too few snapshots (${readings}) to judge a pool`};
   const seen = `at most ${most_busy} of ${Math.max(most_busy ?? 0, ceiling)} busy`;
-  const all = `all ${ceiling} in ${formatRatio(all_busy_ratio, 0)} of ${overReadings(figures)}`;
+  const all = `all busy in ${formatRatio(all_busy_ratio, 0)} of ${overReadings(figures)}`;
   return {verdict: 'fine', reason: most_busy === null ? 'no request waits for its pool' : `${seen}; ${all}`};
 }
 

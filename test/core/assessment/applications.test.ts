@@ -147,7 +147,7 @@ describe('the figures of a pool', () => {
       reported: null,
       verdict: 'fine',
       may_be: null,
-      reason: 'at most 3 of 5 busy, all of them in 0% of 30 snapshots over 29s',
+      reason: 'at most 3 of 5 busy; all busy in 0% of 30 snapshots over 29s',
     });
     expect(job).toMatchObject({application_name: 'job', datname: 'other', verdict: 'fine', sessions: 1});
   });

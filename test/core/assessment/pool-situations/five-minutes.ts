@@ -27,7 +27,7 @@ export const longSituations: Situation[] = [
     'fine',
     9,
     (session, second) => (second > 100 && second < 130 ? active(session, second) : idle()),
-    /^at most 9 of 9 busy, all of them in 10% of \d+ snapshots over [45]m\d\ds$/,
+    /^at most 9 of 9 busy; all busy in 10% of \d+ snapshots over [45]m\d\ds$/,
   ],
   [
     'few of many busy',

@@ -49,7 +49,7 @@ export const situations: Situation[] = [
       ...active(session, second),
       ...reporting(session, {waiting: 1, wait_p95_ms: 60}),
     }),
-    'at most 5 of 5 busy, all of them in 100% of 30 snapshots over 29s',
+    'at most 5 of 5 busy; all busy in 100% of 30 snapshots over 29s',
   ],
   [
     'no request that waits, as the pool says',
@@ -69,7 +69,7 @@ export const situations: Situation[] = [
     'fine',
     9,
     (session, second) => (session === 0 && second % 3 === 0 ? idle() : active(session, second)),
-    'at most 9 of 9 busy, all of them in 67% of 30 snapshots over 29s',
+    'at most 9 of 9 busy; all busy in 67% of 30 snapshots over 29s',
   ],
   [
     'a burst of five seconds',
