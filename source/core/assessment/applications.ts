@@ -134,7 +134,7 @@ function parked(context: Context, history: PoolHistory): Judgement | null {
   if (sessions === null || isProtected(context, history)) return null;
   return {
     verdict: 'parked',
-    reason: `its sessions are idle inside their transactions, each for ${(sessions.average_ms / 1000).toFixed(1)} s on average: they wait for something else`,
+    reason: `its sessions are idle inside their transactions, each for ${(sessions.average_ms / 1000).toFixed(1)} s on average: the application waits outside the database`,
   };
 }
 

@@ -37,7 +37,7 @@ export const timeoutSettings: readonly TimeoutSetting[] = [
   {
     name: 'lock_timeout',
     since: 130_000,
-    effect: 'fails a statement that waits longer for one lock (55P03)',
+    effect: 'aborts a statement that waits longer for a lock (55P03)',
     suggestions: ['1s', '2s', '5s'],
   },
   {

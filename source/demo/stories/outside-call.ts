@@ -32,7 +32,7 @@ ANALYZE;`);
     cause: 'outside-call',
     recipe: null,
     summary:
-      /^bookings-api\/bookings_app waits for something else inside its transactions: all 5 sessions in transaction in \d+ of \d+ snapshots, on average \d\.\d s idle after UPDATE "Booking"$/,
+      /^bookings-api\/bookings_app holds transactions open while it waits outside the database: all 5 sessions in a transaction in \d+ of \d+ snapshots, idle for \d\.\d s on average after UPDATE "Booking"$/,
     within_seconds: 60,
   },
   innocents: ['bookings-api', 'catalog-api', 'metabase', 'psql'],

@@ -50,7 +50,7 @@ describe('a pool whose sessions are all in transaction', () => {
       severity: 'warning',
       subject: 'application:api/role:api_app',
       summary:
-        'api/api_app waits for something else inside its transactions: all 5 sessions in transaction in 20 of 20 snapshots, on average 6.0 s idle after UPDATE "Booking"',
+        'api/api_app holds transactions open while it waits outside the database: all 5 sessions in a transaction in 20 of 20 snapshots, idle for 6.0 s on average after UPDATE "Booking"',
       harm: {kind: 'pool', sessions: 5, share: 1, since: null},
       confidence: 'likely',
       evidence: {mean_exec_time_ms: 0.1},
@@ -78,7 +78,7 @@ describe('a pool whose sessions are all in transaction', () => {
     expect(finding).toMatchObject({
       cause: 'outside-call',
       summary: expect.stringMatching(
-        /^api\/api_app pauses inside its transactions: its one session in transaction in 20 of 20 snapshots, on average \d\.0 s idle after .*; requests that wait for it cannot be seen$/,
+        /^api\/api_app pauses inside its transactions: its one session in a transaction in 20 of 20 snapshots, idle for \d\.0 s on average after .*; requests that wait for it cannot be seen$/,
       ),
     });
     expect(finding).not.toHaveProperty('harm');
@@ -92,7 +92,7 @@ describe('a pool whose sessions are all in transaction', () => {
       {
         cause: 'outside-call',
         summary:
-          'api/api_app waits for something else inside its transactions: its one session in transaction in 20 of 20 snapshots, on average 6.0 s idle after UPDATE "Booking"',
+          'api/api_app holds transactions open while it waits outside the database: its one session in a transaction in 20 of 20 snapshots, idle for 6.0 s on average after UPDATE "Booking"',
         harm: {kind: 'pool', sessions: 1},
         reasons: [
           expect.any(String),

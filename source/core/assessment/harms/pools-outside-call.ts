@@ -13,7 +13,7 @@ import {advice} from './slots-acts.ts';
 
 /**
  * All sessions of an application are in transaction in most readings, most of them idle, each for long and none for
- * ever: the application waits for something else (an HTTP call, a queue, a lock of its own) inside its transactions. One
+ * ever: the application waits outside the database (an HTTP call, a queue, a lock of its own) inside its transactions. One
  * session alone may be a job that computes between its statements, which harms none: without a reported queue it has no harm.
  */
 export function outsideCall(context: Context, history: PoolHistory): Finding | null {
@@ -30,7 +30,7 @@ export function outsideCall(context: Context, history: PoolHistory): Finding | n
     recipe: 'outside-call',
     severity: 'warning',
     subject: poolSubjectIn(context, last),
-    summary: `${poolName(last)} ${isJobPerhaps ? 'pauses' : 'waits for something else'} inside its transactions: ${last.sessions === 1 ? 'its one session' : `all ${last.sessions} sessions`} in transaction in ${busy} of ${history.samples.length} readings, on average ${seconds} idle${after === null ? '' : ` after ${after.text}`}${isJobPerhaps ? '; requests that wait for it cannot be seen' : ''}`,
+    summary: `${poolName(last)} ${isJobPerhaps ? 'pauses inside its transactions' : 'holds transactions open while it waits outside the database'}: ${last.sessions === 1 ? 'its one session' : `all ${last.sessions} sessions`} in a transaction in ${busy} of ${history.samples.length} snapshots, idle for ${seconds} on average${after === null ? '' : ` after ${after.text}`}${isJobPerhaps ? '; requests that wait for it cannot be seen' : ''}`,
     evidence: {
       application_name: last.application_name,
       usename: last.usename,

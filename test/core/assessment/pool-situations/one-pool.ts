@@ -124,7 +124,7 @@ export const situations: Situation[] = [
     5,
     (session, second) =>
       inTransaction(((second + session) % 6) * 1000 + 500, `${Math.floor((second + session) / 6)}`),
-    'its sessions are idle inside their transactions, each for 6.0 s on average: they wait for something else',
+    'its sessions are idle inside their transactions, each for 6.0 s on average: the application waits outside the database',
   ],
   [
     'short transactions of an ORM',
