@@ -140,7 +140,7 @@ it('shows at once what was read a moment after the sessions of the same reading'
       }),
     );
   const {state} = play(open(120, 24), reading(4, 0), reading(8, 10));
-  expect(rowsOf(press(state, '7'))[4]).toMatch(/12:00:09Z statement new: 2 more statements/);
+  expect(rowsOf(press(state, '7'))[4]).toMatch(/12:00:09Z statement new: 2 other statements/);
 });
 
 it('shows the past up to its time, from the log up to now', () => {

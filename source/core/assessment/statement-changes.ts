@@ -174,7 +174,7 @@ function moreOf(rest: number, event: string, at_ms: number): Draft {
   return {
     at_ms,
     kind: 'statement',
-    object: counted(rest, 'statement'),
+    object: counted(rest, 'other statement'),
     event: rest === 1 ? event : event.replace(/^is\b/, 'are').replace(/^runs\b/, 'run'),
     before: null,
     after: null,

@@ -202,7 +202,7 @@ it.each<[string, Reading, Reading, string[]]>([
     {statements: [orders, ...Array.from({length: 12}, (_, id) => added({queryid: `${id}`}))]},
     [
       ...Array.from({length: 8}, () => '00:05 UPDATE orders by shop_app is new: 3 calls'),
-      '00:10 4 statements are new',
+      '00:10 4 other statements are new',
     ],
   ],
 ])('%s', (_, before, after, changes) => {
