@@ -40,7 +40,7 @@ export function slotFindings(slot: ReplicationSlot, context: Context): Finding[]
     ? (safe_wal_bytes ?? 0) <= 0
       ? 'is invalidated at the next checkpoint'
       : `is invalidated after ${formatBytes(safe_wal_bytes)} more WAL${until_ms === null ? '' : ` (${inTime(until_ms)})`}`
-    : 'goes on until the disk is full';
+    : 'keeps growing until the disk is full';
   return [
     {
       recipe: 'slot-wal',

@@ -135,7 +135,7 @@ describe('examineWrites', () => {
       still,
       'slot-wal',
       'warning',
-      /retains 12G of WAL and goes on until the disk is full$/,
+      /retains 12G of WAL and keeps growing until the disk is full$/,
     ],
   ])('%s', (_, facts, reading, cause, severity, summary) => {
     expect(examineWrites(contextOf(30, reading, facts))).toMatchObject([
