@@ -31,7 +31,7 @@ const parameters: Parameter[] = Array.from({length: 12}, (_, index) => ({
 }));
 
 export const steps = Array.from({length: 12}, (_, index) =>
-  createStep(4000 + index, {title: `terminate session ${4000 + index} (${hostile} idle in transaction)`}),
+  createStep(4000 + index, {title: `terminate ${4000 + index} (${hostile} idle in transaction)`}),
 );
 
 const recipe = createRecipe({

@@ -60,7 +60,7 @@ describe.each(sizes)('at %i x %i', (...size) => {
   });
 
   it('the current step of a run is shown, and then its result', () => {
-    expect(rowsOf(running(start(size))).join('\n')).toContain('terminate session 4011');
+    expect(rowsOf(running(start(size))).join('\n')).toContain('terminate 4011');
     expect(rowsOf(dialogs['a run that has ended']?.(start(size)) as ConsoleState).join('\n')).toContain(
       'failed: 12 not started',
     );

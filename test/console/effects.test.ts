@@ -98,8 +98,8 @@ it('shows an outage of a recording as one, at its time and on the way through it
   };
   expect((await shownAt(at(-60), 0)).screen).toContain('nothing is kept before 12:00:00Z');
   const {screen} = await shownAt(at(12), 0);
-  expect(screen).toContain('no reading from 12:00:04Z to 12:00:20Z: connection lost');
-  expect(screen).toMatch(/no reading 2026-01-01 12:00:04Z/);
+  expect(screen).toContain('no snapshot from 12:00:04Z to 12:00:20Z: connection lost');
+  expect(screen).toMatch(/no snapshot 2026-01-01 12:00:04Z/);
   expect(screen).not.toContain('none in');
   // Forwards from the reading before, and back from the one after.
   expect(await shownAt(at(4), 1)).toEqual({time: 4.001, screen});

@@ -4,7 +4,7 @@ import {open, press, rowsOf} from './played.ts';
 
 it('explains in the help what the header shows', () => {
   const state = press(open(160, 90), '?');
-  expect(rowsOf(state).join('\n')).toMatch(/5\.20ms 31K +round trip of the last reading/);
+  expect(rowsOf(state).join('\n')).toMatch(/5\.20ms 31K +round trip of the last snapshot/);
 });
 
 describe('the help', () => {

@@ -73,7 +73,7 @@ describe('a page', () => {
     it('shows the step that has begun meanwhile', () => {
       const {play: keys, rows} = shown();
       keys('w', scrolledRun(10), 'escape');
-      expect(rows().join('\n')).toContain('terminate session 4010');
+      expect(rows().join('\n')).toContain('terminate 4010');
       expect(rows().join('\n')).not.toContain('slots  ');
     });
   });

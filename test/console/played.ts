@@ -154,7 +154,7 @@ export function createPlan(steps: number, overrides: Partial<Plan> = {}): Plan {
 export function createStep(pid: number, overrides: Partial<SqlStep> = {}): SqlStep {
   return {
     kind: 'sql',
-    title: `terminate session ${pid} (shop/shop_app idle in transaction)`,
+    title: `terminate ${pid} (shop/shop_app idle in transaction)`,
     subject: `backend:${pid}`,
     apply: {text: 'SELECT pg_catalog.pg_terminate_backend($1)', values: [pid]},
     undo: 'irreversible',

@@ -80,9 +80,9 @@ describe('sessions and statements by the tags of their statements', () => {
 
   it('filters what statements cost by the dimensions of the load, names its window, and takes the filter along', () => {
     const grouped = press(opened(), '3', 'B');
-    expect(screenOf(grouped)).toContain('2.0 busy sessions on average of 1 reading in ');
+    expect(screenOf(grouped)).toContain('2.0 busy sessions on average of 1 snapshot in ');
     const locked = press(grouped, '/', ...'class=Lock', 'enter');
-    expect(screenOf(locked)).toContain('1.0 busy sessions on average of 1 reading in ');
+    expect(screenOf(locked)).toContain('1.0 busy sessions on average of 1 snapshot in ');
     expect(screenOf(locked)).toMatch(/1\.00 +100\.0% \/list +Lock 100%/);
     expect(rowsOf(press(locked, 'enter'))[1]).toContain('/class=Lock route=/list');
     expect(screenOf(press(grouped, '/', ...'route=/none', 'enter'))).toContain(

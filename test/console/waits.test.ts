@@ -97,7 +97,7 @@ describe('the Waits view', () => {
     const load = snapshots.reduce((all, each) => addLoad(all, each, {isWhole: true}), noLoad);
     const known = play(state, {kind: 'whole-recording', whole: {changes: [], load}}).state;
     expect(play(known, key('1'), key('9')).effects).not.toContainEqual({kind: 'read-whole-recording'});
-    expect(screenOf(known)).toContain('2.0 busy sessions on average of 1 reading in');
+    expect(screenOf(known)).toContain('2.0 busy sessions on average of 1 snapshot in');
     const shown = (window: 'reset' | '60min') => screenOf({...known, window});
     expect(shown('60min')).toContain('1.5 busy sessions on average of 2 snapshots in 30m00s');
     expect(shown('reset')).toContain(
@@ -127,7 +127,7 @@ describe('the Waits view', () => {
       return read({...now, target: {...now.target, server: {...exampleServer, system_identifier}}});
     };
     const state = play(open(120, 40), of('1', 0), of('1', 5), of('2', 10)).state;
-    expect(screenOf(press(state, '9'))).toContain('average of 1 reading');
+    expect(screenOf(press(state, '9'))).toContain('average of 1 snapshot');
   });
 
   it('goes through the windows by the clock, each of which shows something else', () => {
@@ -167,7 +167,7 @@ describe('the Waits view', () => {
 
   it('says how many sessions are hidden from the role', () => {
     const text = screenOf(waits([120, 40], [{state: null}, {state: null}, active]));
-    expect(text).toContain('1.0 busy sessions on average of 1 reading');
+    expect(text).toContain('1.0 busy sessions on average of 1 snapshot');
     expect(text).toContain('and 2.0 sessions whose state is hidden');
   });
 

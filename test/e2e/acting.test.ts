@@ -96,10 +96,10 @@ it('walks the wizard by keys: findings, parameters, preview, typed word, verifie
   await terminal.waitFor(/kill-idle.*done: 3 verified/);
   terminal.press('g', 'enter');
   await terminal.waitFor(/ run \w+\n[\s\S]*3 of 3 started/);
-  await terminal.waitFor(/1 {2}terminate session \d+ .*\n +✔ verified, .*backend:\d+\n +SELECT a\.pid,/);
+  await terminal.waitFor(/1 {2}terminate \d+ .*\n +✔ verified, .*backend:\d+\n +SELECT a\.pid,/);
   await terminal.waitFor(/\d+ more lines below: PgDn/);
   terminal.press('G');
-  await terminal.waitFor(/3 {2}terminate session/);
+  await terminal.waitFor(/3 {2}terminate \d/);
 });
 
 it('goes back at every stage and executes nothing', async () => {

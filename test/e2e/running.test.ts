@@ -173,7 +173,7 @@ it('reports a step with an unknown outcome at the next start', async () => {
     {
       event: 'intent',
       step: 0,
-      content: {kind: 'advice', title: 'terminate session 4711', subject: 'backend:4711', text: ''},
+      content: {kind: 'advice', title: 'terminate 4711', subject: 'backend:4711', text: ''},
     },
   ];
   for (const event of events) await file.append({...told, ...event});

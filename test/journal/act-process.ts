@@ -14,7 +14,7 @@ const run = execute(
     steps: [
       {
         kind: 'sql',
-        title: 'terminate session 4711',
+        title: 'terminate 4711',
         subject: 'backend:4711',
         apply: {text: 'SELECT 1', values: []},
         undo: 'irreversible',

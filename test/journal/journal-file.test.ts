@@ -186,7 +186,7 @@ describe('between processes', () => {
     child.process.kill('SIGKILL');
     await child.exited;
     expect(await journal.unfinished()).toMatchObject([
-      {run: 'killed', step: 0, title: 'terminate session 4711', acting_pid: null},
+      {run: 'killed', step: 0, title: 'terminate 4711', acting_pid: null},
     ]);
     expect(journal.underWay(await journal.read()).size).toBe(0);
     expect(await journal.append(draftOf('next', 0))).toMatchObject({seq: 3});

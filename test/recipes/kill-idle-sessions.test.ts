@@ -195,5 +195,5 @@ it('a plan describes each session once', () => {
   const made = plan(createSnapshot({backends: [leaky(4711), leaky(4712)]}));
   const text = planText(made, {id: 'here'}, 'hash').replace(/^ *\$1 = .*$/gm, '');
   expect(text.match(/shop\/shop_app/g)).toHaveLength(2);
-  expect(text).toMatch(/^1\. terminate session 4711$/m);
+  expect(text).toMatch(/^1\. terminate 4711$/m);
 });

@@ -48,18 +48,18 @@ describe('plan', () => {
   ]);
 
   it.each<[ParameterValues, string[]]>([
-    [{}, ['terminate session 2 if it blocks others']],
+    [{}, ['terminate 2 if it blocks others']],
     [
       {at_most: '2'},
       [
-        'terminate session 2 if it blocks others',
+        'terminate 2 if it blocks others',
         'cancel the statement of session 1',
-        'terminate session 1 if it still blocks others',
+        'terminate 1 if it still blocks others',
       ],
     ],
     [{at_most: '2', then_terminate: 'no', waited_for: '9s'}, ['cancel the statement of session 1']],
     [{waited_for: '10s'}, []],
-    [{pid: '1'}, ['cancel the statement of session 1', 'terminate session 1 if it still blocks others']],
+    [{pid: '1'}, ['cancel the statement of session 1', 'terminate 1 if it still blocks others']],
     [{pid: '1', then_terminate: 'no'}, ['cancel the statement of session 1']],
     [{pid: '3'}, []],
   ])('with %j', (params, expected) => {
@@ -77,7 +77,7 @@ describe('plan', () => {
       [5, [1], 9000],
       [4, [2], 8000],
     ]);
-    expect(titles(snapshot)).toEqual(['terminate session 2 if it blocks others']);
+    expect(titles(snapshot)).toEqual(['terminate 2 if it blocks others']);
     expect(plan(snapshot).skipped).toMatchObject([
       {subject: 'backend:1', reason: expect.stringMatching(reason)},
     ]);
@@ -157,7 +157,7 @@ describe('plan', () => {
     expect(made.figure?.[0]).toBe('1  blocks 2');
     const text = planText(made, {id: 'here'}, 'hash');
     expect(text.match(/import\/shop_app/g)).toHaveLength(1);
-    expect(text).toMatch(/^1\. terminate session 1 if it blocks others$/m);
+    expect(text).toMatch(/^1\. terminate 1 if it blocks others$/m);
     expect(text).toContain("THEN 'it is in another transaction now'");
   });
 
@@ -181,7 +181,7 @@ describe('plan', () => {
     const made = plan(jam, {pid: '2'});
     expect(made.steps.map(({title}) => title.replace(/ \(.*?\)/, ''))).toEqual([
       'cancel the statement of session 2',
-      'terminate session 2 if it still blocks others',
+      'terminate 2 if it still blocks others',
     ]);
     expect(made.explanation).toEqual([
       '1 blocker to release; it blocks 3 of 4 sessions waiting for a lock:',
@@ -191,7 +191,7 @@ describe('plan', () => {
       expect.stringMatching(/^A running statement/),
       expect.stringMatching(/^The client gets an error/),
       'The open transaction has written nothing.',
-      expect.stringMatching(/^The session is ended only if/),
+      expect.stringMatching(/^The session is terminated only if/),
       expect.stringMatching(/^A client of node-postgres that is checked out/),
       expect.stringMatching(/^Temporary tables/),
     ]);
@@ -205,7 +205,7 @@ describe('plan', () => {
       [5, [4], 8000],
     ]);
     expect(titles(held, {at_most: '10'})).toEqual(
-      [1, 2, 3].map(pid => `terminate session ${pid} if it blocks others`),
+      [1, 2, 3].map(pid => `terminate ${pid} if it blocks others`),
     );
     expect(plan(held, {at_most: '10'}).explanation.join('\n')).not.toMatch(/still wait/);
     expect(plan(held).explanation.join('\n')).toMatch(

@@ -44,7 +44,7 @@ export function stepText(
   return {head, body: stepLines(step, {before}).map(({text}) => text)};
 }
 
-/** The title, without the description of a session that the explanation already describes: `terminate session 4711`. */
+/** The title, without the description of a session that the explanation already describes: `terminate 4711`. */
 export function titleBeside({title, subject}: Step, explanation: readonly string[]): string {
   const [, pid] = /^backend:(\d+)$/.exec(subject) ?? [];
   const [described, who] = / \((.+)\)/.exec(title) ?? [];

@@ -20,7 +20,7 @@ export function recycleSteps(sessions: readonly KnownSession[]): SqlStep[] {
   return sessions.map((session, index) => {
     const step = terminateStep(session, 'idle');
     const previous = sessions.slice(0, index).findLast(each => clientOf(each) !== clientOf(session));
-    const title = `terminate session ${session.pid} (${session.application_name || '(no name)'}/${session.usename ?? '?'} at ${addressOf(session)}) while it is idle`;
+    const title = `terminate ${session.pid} (${session.application_name || '(no name)'}/${session.usename ?? '?'} at ${addressOf(session)}) while it is idle`;
     return {
       ...step,
       title,

@@ -7,7 +7,7 @@ import {describeBackend, subjectOf} from './protection.ts';
 export function terminateStep(session: KnownSession, same: 'unchanged' | 'session' | 'idle'): SqlStep {
   return {
     kind: 'sql',
-    title: `terminate session ${session.pid} (${describeBackend(session)})`,
+    title: `terminate ${session.pid} (${describeBackend(session)})`,
     subject: subjectOf(session.pid),
     // pg_terminate_backend(pid, timeout) of PG14 polls every 100 ms; verification sees the end within about 20 ms.
     apply: signalSql(session, {call: 'pg_terminate_backend', same}),
@@ -30,7 +30,7 @@ export function terminateBlockerStep(session: KnownSession, isRunning: boolean):
   const same = isRunning ? 'transaction' : 'unchanged';
   return {
     ...terminateStep(session, 'unchanged'),
-    title: `terminate session ${session.pid} (${describeBackend(session)}) if it ${isRunning ? 'still ' : ''}blocks others`,
+    title: `terminate ${session.pid} (${describeBackend(session)}) if it ${isRunning ? 'still ' : ''}blocks others`,
     guard: blockerGuard(session),
     apply: signalSql(session, {call: 'pg_terminate_backend', same, holding: blocksOthers}),
   };

@@ -41,7 +41,7 @@ describeMainMajor('a run that loses its journal', major => {
     const [ended, ...others] = acting.stderr.filter(text => text.startsWith('verified'));
     expect(others).toEqual([]);
     expect(await pidsOf(server, application)).toHaveLength(1);
-    expect(ended).toMatch(/^verified terminate session \d+ \(lost-/);
+    expect(ended).toMatch(/^verified terminate \d+ \(lost-/);
     expect(acting.stderr.at(-1)).toMatch(
       new RegExp(
         `the journal .* does not verify: it was ${{cut: 'truncated', emptied: 'truncated', removed: 'deleted', replaced: 'replaced'}[how] ?? how} during this run`,

@@ -118,7 +118,7 @@ describeMainMajor('run, undo and journal', major => {
     expect([show.code, show.stdout]).toEqual([
       0,
       expect.stringMatching(
-        /^1\. terminate session .*\n {3}on backend:\d+\n {3}SELECT [\s\S]* verified, \d/m,
+        /^1\. terminate .*\n {3}on backend:\d+\n {3}SELECT [\s\S]* verified, \d/m,
       ),
     ]);
     expect(show.stdout).toContain(`\nexecuted as oncall on PostgreSQL ${major}.`);
@@ -153,7 +153,7 @@ describeMainMajor('run, undo and journal', major => {
     await leakMany('progress', 1);
     const {code, stdout, stderr} = await runProgram(argsFor('progress', 'oncall', '--yes'));
     expect(code).toBe(0);
-    expect(stderr).toMatch(/^verified terminate session \d+ \(progress\/app idle in transaction\), \d/);
+    expect(stderr).toMatch(/^verified terminate \d+ \(progress\/app idle in transaction\), \d/);
     expect(stdout).toMatch(/^run [0-9a-f]+ done: 1 verified\nslots used: \d+ before, \d+ after\n$/);
   });
 

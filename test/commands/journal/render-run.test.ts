@@ -84,7 +84,7 @@ it('journal show prints parameters, each step with its outcome, and the end', as
     'plan abc',
     'entry 1, hash HASH',
     '',
-    '1. terminate session 4711',
+    '1. terminate 4711',
     '   on backend:4711',
     '   SELECT pg_terminate_backend($1)',
     '   $1 = 4711',
@@ -98,7 +98,7 @@ it('journal show prints parameters, each step with its outcome, and the end', as
     '   plan after',
     '     unknown',
     '',
-    '2. terminate session 4712',
+    '2. terminate 4712',
     '   on backend:4712',
     '   $1 = 4712',
     '   TIME  no recorded outcome: check the server',
@@ -178,7 +178,7 @@ it('journal show names the runs that undid a run, except those undone themselves
 function endSession(pid: number): Step {
   return {
     kind: 'sql',
-    title: `terminate session ${pid}`,
+    title: `terminate ${pid}`,
     subject: `backend:${pid}`,
     apply: {text: 'SELECT pg_terminate_backend($1)', values: [pid]},
     undo: 'irreversible',

@@ -40,7 +40,7 @@ export const recipe: Recipe = {
 export const hostile = '``` | <script>alert(1)</script> @everyone \u001b[2J postgres://u:s3cret@h/db';
 
 const content = createStep(4711, {
-  title: `terminate session 4711 ${hostile}`,
+  title: `terminate 4711 ${hostile}`,
   apply: {text: 'SELECT pg_terminate_backend($1)\n-- ```', values: [4711]},
 });
 

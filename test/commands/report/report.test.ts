@@ -189,7 +189,7 @@ describe('steps of one statement', () => {
     );
     expect(text.match(/SELECT pg_catalog.pg_terminate_backend/g)).toHaveLength(1);
     expect(text).toMatch(
-      /- \*\*2\.\*\* `terminate session 5001 .*` at 20\S+ \S+Z: `failed: permission denied/,
+      /- \*\*2\.\*\* `terminate 5001 .*` at 20\S+ \S+Z: `failed: permission denied/,
     );
     expect(text).toContain('**4.** `limit the role`');
     const html = htmlOf(await reported(), utcClock);

@@ -110,10 +110,10 @@ describe('the past of a live console', () => {
     );
     expect(recipes).not.toContain('opens the wizard');
     const foot = (state: ConsoleState) => rowsOf(state).at(-1) ?? '';
-    expect(foot(press(past, '2', 'g'))).toMatch(/p play {2}← earlier {2}→ later {2}L now/);
+    expect(foot(press(past, '2', 'g'))).toMatch(/p play {2}← earlier {2}→ later {2}L live/);
     expect(foot(press(past, '2', 'g'))).not.toMatch(/terminate|recipe/);
     expect(foot(press(past, 'L', '2', 'g'))).toMatch(/terminate.*recipe/);
-    expect(foot(press(past, 'L', '2', 'g'))).not.toMatch(/earlier|L now/);
+    expect(foot(press(past, 'L', '2', 'g'))).not.toMatch(/earlier|L live/);
   });
 
   it('ends no session of then, by a key or a command', () => {
@@ -170,7 +170,7 @@ describe('the past of a live console', () => {
 it('says how to go on while the screen is paused', () => {
   const footer = (...keys: string[]) => rowsOf(press(live, ...keys)).at(-1);
   expect(footer()).toContain('p pause');
-  expect(footer('p')).toContain('p go on');
+  expect(footer('p')).toContain('p resume');
 });
 
 describe('a recording', () => {

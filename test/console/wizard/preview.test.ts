@@ -41,14 +41,14 @@ describe('preview', () => {
     const recipes = [createRecipe({findings: () => findings, plan: () => createPlan(0, {steps})})];
     const opened = press(play(open(80, 40, {recipes}), read(createSnapshot())).state, 'a', 'enter');
     expect(screenOf(opened)).toMatch(
-      /> 1 \[x\] terminate session 4001[\s\S]*\n +4 \[x\] terminate session 4003/,
+      /> 1 \[x\] terminate 4001[\s\S]*\n +4 \[x\] terminate 4003/,
     );
     expect(rowsOf(opened).at(-1)).toContain('Space choose');
     const second = press(opened, 'tab', 'space');
     expect(screenOf(second)).toMatch(/2 steps; skipped: 3/);
     expect(screenOf(second)).toContain('Only 2 of 3 chosen: the others are left out.');
-    expect(screenOf(second)).toMatch(/> - \[ \] terminate session 4002 .*: left out\n/);
-    expect(screenOf(second)).toMatch(/\n +2 \[x\] terminate session 4003/);
+    expect(screenOf(second)).toMatch(/> - \[ \] terminate 4002 .*: left out\n/);
+    expect(screenOf(second)).toMatch(/\n +2 \[x\] terminate 4003/);
     const none = press(opened, 'a');
     expect(screenOf(none)).toContain('nothing to do');
     expect(press(none, 'enter').wizard).toBeNull();
@@ -72,7 +72,7 @@ describe('preview', () => {
     const opened = press(play(open(80, 40, {recipes}), read(createSnapshot())).state, 'b', 'enter');
     expect(opened.wizard?.plan?.steps.map(({subject}) => subject)).toEqual(['backend:2']);
     expect(screenOf(opened)).toMatch(
-      /- \[ \] terminate session 1[\s\S]*1 \[x\] terminate session 2[\s\S]*- \[ \] terminate session 3/,
+      /- \[ \] terminate 1[\s\S]*1 \[x\] terminate 2[\s\S]*- \[ \] terminate 3/,
     );
   });
 

@@ -189,7 +189,7 @@ describe('a pool whose sessions are all busy', () => {
       {
         recipe: 'tune-connection-limit',
         summary: expect.stringMatching(
-          /^api\/api_app: 34 requests wait for its pool of 8, .* 1\.20s; 89 slots/,
+          /^api\/api_app: 34 requests wait for its pool of 8 \(p95 wait 1\.20s\); 89 slots/,
         ),
         harm: {kind: 'pool', share: 1},
         reasons: [

@@ -7,7 +7,7 @@ import {createBackend, createSnapshot} from '../../helpers/snapshot.ts';
 
 const start = '2026-01-01 00:00:00.000001+00';
 const session = (pid: number, of: Partial<Backend> = {}) => createBackend({pid, backend_start: start, ...of});
-const step = (pid: number, title = `terminate session ${pid}`) =>
+const step = (pid: number, title = `terminate ${pid}`) =>
   createStep(pid, {title, apply: {text: 'SELECT $1, $2', values: [pid, start]}});
 
 type Server = {backends: Backend[]; plan: Partial<Plan>; fails?: 'once' | 'always'};
@@ -55,12 +55,12 @@ it.each<[string, Server, unknown]>([
   [
     'a session whose start is hidden',
     {backends: [session(1, {backend_start: null})], plan: {steps: []}},
-    {kind: 'stop', reason: 'changed since the preview: "terminate session 1" is no longer planned'},
+    {kind: 'stop', reason: 'changed since the preview: "terminate 1" is no longer planned'},
   ],
   [
     'a session that is there and no longer planned',
     {backends: [session(1)], plan: {steps: [step(1, 'cancel the statement of session 1')]}},
-    {kind: 'stop', reason: 'changed since the preview: "terminate session 1" is no longer planned'},
+    {kind: 'stop', reason: 'changed since the preview: "terminate 1" is no longer planned'},
   ],
   [
     'a session that the plan skips now',

@@ -91,7 +91,7 @@ function describeDraft(draft: JournalDraft): string {
 function createStep(pid: number): Step & {kind: 'sql'} {
   return {
     kind: 'sql',
-    title: `terminate session ${pid}`,
+    title: `terminate ${pid}`,
     subject: `backend:${pid}`,
     apply: {text: 'SELECT $1', values: [pid]},
     undo: 'irreversible',

@@ -27,7 +27,7 @@ const build: Step = {
   timeout_ms: 0,
   cleanup: {guard: verification('leftover'), apply: {text: 'DROP INDEX', values: []}},
 };
-const end: Step = {...sqlStep, subject: 'backend:4711', title: 'terminate session 4711'};
+const end: Step = {...sqlStep, subject: 'backend:4711', title: 'terminate 4711'};
 const file: Step = {
   kind: 'file',
   title: 'limit the pool',

@@ -121,10 +121,10 @@ it('a preview keeps the signs of a diff and the lines of advice', () => {
 it("a preview does not repeat a session's description from the explanation", () => {
   const step = {
     ...end(4711),
-    title: 'terminate session 4711 ((no name)/app idle in transaction (aborted)) if it blocks',
+    title: 'terminate 4711 ((no name)/app idle in transaction (aborted)) if it blocks',
   };
   const described = '4711 (no name)/app idle in transaction (aborted) for 3s';
-  expect(titleBeside(step, ['1 session:', described])).toBe('terminate session 4711 if it blocks');
+  expect(titleBeside(step, ['1 session:', described])).toBe('terminate 4711 if it blocks');
   expect(titleBeside(step, [described.replace('4711', '47')])).toBe(step.title);
   expect(titleBeside(build, ['orders build orders_idx'])).toBe(build.title);
 });

@@ -207,10 +207,10 @@ const states: [
     reading({read_ms: 0.02}),
     'I/O',
     'ok',
-    'client backends read 310M/s from outside shared buffers, 92% of all reads for public.orders, 0.02ms a read',
+    'client backends read 310M/s from outside shared buffers, 92% of all reads for public.orders, 0.02ms per read',
   ],
-  ['slow reads', reading({read_ms: 6}), 'I/O', 'warning', /6\.00ms a read/],
-  ['very slow reads', reading({read_ms: 30}), 'I/O', 'critical', /30\.0ms a read/],
+  ['slow reads', reading({read_ms: 6}), 'I/O', 'warning', /6\.00ms per read/],
+  ['very slow reads', reading({read_ms: 30}), 'I/O', 'critical', /30\.0ms per read/],
   [
     'half of the sessions wait for I/O',
     reading({}),

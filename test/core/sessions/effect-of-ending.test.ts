@@ -105,7 +105,7 @@ it.each<[string, 'end' | 'cancel', Partial<Backend>, SessionFacts, string[]]>([
     [
       cancelled,
 
-      '1 runs CREATE INDEX CONCURRENTLY of public.a_idx (scanning table, 40% done, waiting for session 55). Stopped, it leaves an INVALID index, which every write maintains: recipe repair-invalid-indexes.',
+      '1 runs CREATE INDEX CONCURRENTLY of public.a_idx (scanning table, 40% done, waiting for session 55). If stopped, it leaves an INVALID index, which every write maintains: recipe repair-invalid-indexes.',
     ],
   ],
   [

@@ -37,7 +37,7 @@ INSERT INTO item SELECT n, 'item ' || n FROM generate_series(1, 500) n;`);
     cause: 'lwlock',
     recipe: null,
     summary:
-      /^\d+ of 14 sessions of ingest\/ingest_app wait for WALWrite \(LWLock\), most in INSERT INTO Event, \d+\.\d on average in \d+ of \d+ snapshots: commits wait for WAL to be written(?:, [\d.,k]+\/s of \d+ rows? each)?$/,
+      /^\d+ of 14 sessions of ingest\/ingest_app wait for WALWrite \(LWLock\), most in INSERT INTO Event, \d+\.\d on average in \d+ of \d+ snapshots: commits wait for WAL to be written(?:, [\d.,k]+ commits\/s of \d+ rows? each)?$/,
     within_seconds: 20,
   },
   innocents: ['psql', 'shop', 'ingest'],

@@ -20,7 +20,7 @@ function directoryRow(state: WalState, slot: Holder | undefined, snapshot: Snaps
   const {directory, settings, rates} = state;
   const written =
     rates === undefined
-      ? 'the rate is available after the next refresh'
+      ? 'rate available after the next refresh'
       : `${formatBytes(rates.written_bytes_per_second)}/s written`;
   const base = {id: 'directory', page: () => pageOf(state, slot, snapshot)};
   if (directory === null)

@@ -51,7 +51,7 @@ it('counts the sessions that write the WAL, and says how often commits come and 
     {
       subject: 'lwlock:WALWrite',
       summary:
-        '4 of 10 sessions of ingest/shop_app wait for WALWrite (LWLock), most in INSERT INTO events, 4.0 on average in 8 of 8 snapshots: commits wait for WAL to be written, 300/s of 2 rows each',
+        '4 of 10 sessions of ingest/shop_app wait for WALWrite (LWLock), most in INSERT INTO events, 4.0 on average in 8 of 8 snapshots: commits wait for WAL to be written, 300 commits/s of 2 rows each',
       evidence: {sessions: 4, commits_per_second: 300, rows_per_commit: 2},
     },
   ]);

@@ -29,7 +29,7 @@ export const situations: Situation[] = [
       ...(session === 0 && second % 2 === 0 ? idle(50) : active(0, 0)),
       ...reporting(session, {waiting: 34, wait_p95_ms: 1200}),
     }),
-    /^34 requests wait for its pool of 5 (p95 wait 1.20s); the server has 92 free slots: the/,
+    /^34 requests wait for its pool of 5 \(p95 wait 1\.20s\); the server has 92 free slots: the/,
   ],
   [
     'requests that wait in one of two instances',
