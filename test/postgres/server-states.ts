@@ -149,7 +149,7 @@ export function statesOf(servers: Servers, {showsHost}: {showsHost: boolean}): S
       line: [
         'autovacuum',
         'warning',
-        /^public\.orders is due \(\d+k dead rows, threshold 8\.\dk(?:, score [\d.]+)?\), not vacuumed in \w+: (?:no worker was seen on it|\d+ workers? left it unfinished)/,
+        /^public\.orders is due \(\d+k dead rows, threshold 8\.\dk(?:, score [\d.]+)?\), not vacuumed in \w+: (?:no worker was seen vacuuming it|\d+ workers? left it unfinished)/,
       ],
       end: ending,
     },

@@ -83,7 +83,7 @@ type Counters = {at_ms: number; xact_commit: number; xact_rollback: number};
  */
 const countedWithin_s = 2;
 
-/** The readings at which the counters were read anew: before PostgreSQL 15 that is not each one. */
+/** The readings at which the counters were read again: before PostgreSQL 15 that is not each one. */
 function countersOf(datname: string, samples: readonly Sample[]): Counters[] {
   const readings: Counters[] = [];
   for (const {at_ms, databases} of samples) {
