@@ -37,7 +37,7 @@ INSERT INTO "Redemption" ("code") SELECT 'C' || n FROM generate_series(1, 500) n
     cause: 'failing-statement',
     recipe: null,
     summary:
-      /^coupons_api\/coupons: [\d.]+ rollbacks\/s, \d+% of app's transactions; INSERT INTO public\.Redemption began \d+ times in the readings and never completed/,
+      /^coupons_api\/coupons: [\d.]+ rollbacks\/s, \d+% of app's transactions; INSERT INTO public\.Redemption began \d+ times in the snapshots and never completed/,
     within_seconds: 15,
   },
   innocents: ['psql', 'shop_api'],
