@@ -136,9 +136,7 @@ describe("a run's detail", () => {
     expect(screen).toMatch(/steps +2 of 3 started/);
     expect(screen).toMatch(/before +used 54, headroom 3\n +after +used 53, headroom 4/);
     expect(screen).toMatch(/ended +failed: one was refused/);
-    expect(screen).toMatch(
-      /1 {2}terminate 4711 .*\n +✔ verified, 12\.0ms, 1 row, 00:00:01Z, backend:4711/,
-    );
+    expect(screen).toMatch(/1 {2}terminate 4711 .*\n +✔ verified, 12\.0ms, 1 row, 00:00:01Z, backend:4711/);
     expect(screen).toContain('SELECT pg_catalog.pg_terminate_backend($1)\n      $1 = 4711');
     expect(screen).toMatch(/✖ failed 42501, 3\.00ms, 0 rows, .*\n +permission denied/);
     expect(screen).toContain('lock: none; cannot be undone');

@@ -117,9 +117,7 @@ describeMainMajor('run, undo and journal', major => {
     const show = await runProgram(['journal', 'show', run.slice(0, 4)], {home});
     expect([show.code, show.stdout]).toEqual([
       0,
-      expect.stringMatching(
-        /^1\. terminate .*\n {3}on backend:\d+\n {3}SELECT [\s\S]* verified, \d/m,
-      ),
+      expect.stringMatching(/^1\. terminate .*\n {3}on backend:\d+\n {3}SELECT [\s\S]* verified, \d/m),
     ]);
     expect(show.stdout).toContain(`\nexecuted as oncall on PostgreSQL ${major}.`);
     const verdict = JSON.parse((await runProgram(['journal', 'verify', '--json'], {home})).stdout);

@@ -188,9 +188,7 @@ describe('steps of one statement', () => {
       'steps 1 to 3, with one statement: 2 verified, 1 failed; `poolctl journal show r5`',
     );
     expect(text.match(/SELECT pg_catalog.pg_terminate_backend/g)).toHaveLength(1);
-    expect(text).toMatch(
-      /- \*\*2\.\*\* `terminate 5001 .*` at 20\S+ \S+Z: `failed: permission denied/,
-    );
+    expect(text).toMatch(/- \*\*2\.\*\* `terminate 5001 .*` at 20\S+ \S+Z: `failed: permission denied/);
     expect(text).toContain('**4.** `limit the role`');
     const html = htmlOf(await reported(), utcClock);
     expect(html.match(/<details>/g)).toHaveLength(1);

@@ -40,9 +40,7 @@ describe('preview', () => {
     const steps = [createStep(4001), createStep(4002), createStep(4002), createStep(4003)];
     const recipes = [createRecipe({findings: () => findings, plan: () => createPlan(0, {steps})})];
     const opened = press(play(open(80, 40, {recipes}), read(createSnapshot())).state, 'a', 'enter');
-    expect(screenOf(opened)).toMatch(
-      /> 1 \[x\] terminate 4001[\s\S]*\n +4 \[x\] terminate 4003/,
-    );
+    expect(screenOf(opened)).toMatch(/> 1 \[x\] terminate 4001[\s\S]*\n +4 \[x\] terminate 4003/);
     expect(rowsOf(opened).at(-1)).toContain('Space choose');
     const second = press(opened, 'tab', 'space');
     expect(screenOf(second)).toMatch(/2 steps; skipped: 3/);

@@ -172,7 +172,9 @@ describe('examineWrites', () => {
     const measured = {...context.snapshot, server: {wal: {...createWal(), rates}}};
     const summaries = examineWrites({...context, snapshot: measured}).map(({summary}) => summary);
     expect(summaries).toEqual([
-      expect.stringContaining('multixacts are left until the server refuses writes (in 1 h at the measured rate'),
+      expect.stringContaining(
+        'multixacts are left until the server refuses writes (in 1 h at the measured rate',
+      ),
       expect.stringContaining('is invalidated after 477M more WAL (in 8 min)'),
     ]);
   });
