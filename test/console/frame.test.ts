@@ -255,7 +255,7 @@ describe('tabs', () => {
   it('say that the order is frozen, by a sign where words would cost the counts', () => {
     expect(tabs(132)).toMatch(/2 Sessions 43 .* order frozen$/);
     expect(tabs(118)).toMatch(/2 Sessions 43 .*0 Server +≡$/);
-    expect(tabs(110)).toMatch(/^1 Overview 1! 2 Sessions 3 Statements .*9 Waits 0 Server +≡$/);
+    expect(tabs(108)).toMatch(/^1 Overview 1! 2 Sessions 3 Statements .*9 Waits 0 Server +≡$/);
     expect(tabs(100)).toMatch(/^1Overview 1! 2Sessions 3Statements .*9Waits 0Server +≡$/);
     expect(tabs(88)).toMatch(/^1 Over 1! 2 Sessions .*9 Wait 0 Serv +≡$/);
     expect(tabs(74)).toMatch(/^1 Ove 1! 2 Sessions .*9 Wai 0 Ser +≡$/);
