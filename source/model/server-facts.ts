@@ -162,12 +162,20 @@ export type MissingPartition = {
 export type Obstacles = {
   privileges: MissingPrivilege[];
   /** Tables that lost a column, and how many transactions ago; the server keeps no name of it. */
-  dropped_columns: {schema: string; table: string; xmin_age: number}[];
+  dropped_columns: {schema: string; table: string; is_only_name: boolean; xmin_age: number}[];
   /** NOT NULL, without a default and not filled by a trigger: an INSERT has to name them. */
-  required_columns: {schema: string; table: string; name: string}[];
+  required_columns: RequiredColumn[];
 };
 
-/** What a role with a session in the database may not use at all. */
+export type RequiredColumn = {
+  schema: string;
+  table: string;
+  name: string;
+  /** No other relation of any schema has the table's name. */
+  is_only_name: boolean;
+};
+
+/** What a role with a session in the database may not use at all; not of roles that may become another one with more rights. */
 export type MissingPrivilege = {
   role: string;
   kind: 'schema' | 'table' | 'sequence';
@@ -176,6 +184,11 @@ export type MissingPrivilege = {
   name: string;
   /** The table that the role may insert into and whose default takes its value from the sequence. */
   table: string | null;
+  table_schema: string | null;
+  /** The column of that default. */
+  column: string | null;
+  /** No other relation of any schema has the table's name. */
+  is_only_name: boolean;
 };
 
 /** A foreign key whose columns no index of its table begins with. */

@@ -1,15 +1,12 @@
 import type {Act, Finding} from '../../../model/recipe.ts';
-import type {MissingPrivilege} from '../../../model/server-facts.ts';
+import type {MissingPrivilege, RequiredColumn} from '../../../model/server-facts.ts';
 import {quotedName} from '../../server/maintenance.ts';
+import {insertIn, type NamedRelation, relationsIn} from '../../sql/named-relations.ts';
 import {quoteIdentifier} from '../../sql/quote.ts';
-import {type SqlToken, sqlTokens} from '../../sql/tokens.ts';
 import {counted} from '../../text/format.ts';
-import {memoize} from '../../text/memoize.ts';
 import type {Context} from '../context.ts';
-import {tablesOf} from '../statement-history.ts';
 import {advice, nameStatement} from './failing-part.ts';
 import type {UncountedStatement} from './failing-signs.ts';
-import {insertsInto} from './sequence-state.ts';
 
 /** Why a statement fails each time, as the catalog has it. */
 export type Obstacle = Pick<Finding, 'recipe' | 'cause' | 'confidence'> & {
@@ -26,26 +23,40 @@ export function obstaclesTo(statements: readonly UncountedStatement[], {facts}: 
   return statements.flatMap(statement => {
     const privilege = privileges.find(each => isLackedBy(each, statement));
     if (privilege !== undefined) return privilegeObstacle(statement, privilege);
-    const named = insertedColumns(statement.query);
-    const missing = required_columns.filter(
-      ({schema, table, name}) =>
-        named !== null && !named.has(name) && insertsInto(statement.query, {schema, name: table}),
-    );
+    const missing = required_columns.filter(column => leavesOut(statement.query, column));
     return missing.length === 0 ? [] : columnObstacle(statement, missing);
   });
 }
 
 /** A missing privilege on a schema is an error before the statement is planned: it has no id then. */
-function isLackedBy({role, kind, schema, name, table}: MissingPrivilege, statement: UncountedStatement) {
-  if (role !== statement.usename || kind === 'schema') return false;
-  if (kind === 'sequence') return insertsInto(statement.query, {schema, name: table ?? ''});
-  return tablesOf(statement.query).has(name) && namesSchema(statement.query, schema, name);
+function isLackedBy(privilege: MissingPrivilege, {usename, query}: UncountedStatement): boolean {
+  const {role, kind, column} = privilege;
+  if (role !== usename || kind === 'schema') return false;
+  if (kind === 'table') return namesRelation(query, privilege);
+  return column !== null && leavesOut(query, {...privilege, ...ofTable(privilege), name: column});
 }
 
-/** The table is written with this schema, or without one. */
-function namesSchema(query: string, schema: string, name: string): boolean {
-  const text = query.replaceAll('"', '');
-  return text.includes(`${schema}.${name}`) || !text.includes(`.${name}`);
+/** Of a sequence, the table whose column takes its value from it. */
+function ofTable({table_schema, table}: MissingPrivilege): {schema: string; table: string} {
+  return {schema: table_schema ?? '', table: table ?? ''};
+}
+
+type Known = {schema: string; name: string; is_only_name: boolean};
+
+/** A name without a schema is that relation's if no other one has it: search_path may lead to any. */
+function isSame(named: NamedRelation, {schema, name, is_only_name}: Known): boolean {
+  return named.name === name && (named.schema === null ? is_only_name : named.schema === schema);
+}
+
+/** Whether a statement reads or changes the relation, for certain. */
+export function namesRelation(query: string, known: Known): boolean {
+  return relationsIn(query).some(named => isSame(named, known));
+}
+
+/** It inserts into the table, and names columns, but not this one. */
+function leavesOut(query: string, {table, name, ...of}: RequiredColumn): boolean {
+  const insert = insertIn(query);
+  return insert?.columns != null && isSame(insert, {...of, name: table}) && !insert.columns.has(name);
 }
 
 function privilegeObstacle(statement: UncountedStatement, privilege: MissingPrivilege): Obstacle {
@@ -78,29 +89,35 @@ export function obstructed(
     Obstacle,
     ...Obstacle[],
   ];
-  const {recipe, cause, confidence, acts, text} = first;
-  const more = others.length === 0 ? '' : `; ${counted(others.length, 'other statement')} alike`;
+  const {recipe, cause, confidence, text} = first;
+  const acts = new Map<string, Act>();
+  for (const each of [first, ...others])
+    for (const act of each.acts) if (acts.size < mostNamed) acts.set(act.title, act);
+  const more =
+    others.length === 0
+      ? ''
+      : `; ${counted(others.length, 'other statement')} ${others.length === 1 ? 'fails' : 'fail'}, too`;
   return {
     recipe,
     ...(cause && {cause}),
     ...(confidence && {confidence}),
     summary: `${before}${text}${more}`,
     reasons: [...new Set([first, ...others].map(({reason}) => reason))].slice(0, mostNamed),
-    acts,
+    acts: [...acts.values()],
   };
 }
 
 const mostNamed = 5;
 
 /** What gives a role what it lacks, now and for what is created later. */
-export function grantActs({role, kind, schema, ...object}: MissingPrivilege): Act[] {
+export function grantActs({role, kind, schema, name}: MissingPrivilege): Act[] {
   const to = quoteIdentifier(role);
   const on =
     kind === 'schema'
       ? `USAGE ON SCHEMA ${quoteIdentifier(schema)}`
       : kind === 'sequence'
-        ? `USAGE ON SEQUENCE ${quotedName({schema, ...object})}`
-        : `SELECT, INSERT, UPDATE, DELETE ON ${quotedName({schema, ...object})}`;
+        ? `USAGE ON SEQUENCE ${quotedName({schema, name})}`
+        : `SELECT, INSERT, UPDATE, DELETE ON ${quotedName({schema, name})}`;
   return [
     advice(`GRANT ${on} TO ${to}`, {
       frees: 'the failing statements work again immediately',
@@ -113,10 +130,7 @@ export function grantActs({role, kind, schema, ...object}: MissingPrivilege): Ac
   ];
 }
 
-function columnObstacle(
-  statement: UncountedStatement,
-  missing: readonly {schema: string; table: string; name: string}[],
-): Obstacle {
+function columnObstacle(statement: UncountedStatement, missing: readonly RequiredColumn[]): Obstacle {
   const names = missing.map(({name}) => name).join(', ');
   const [{schema, table, name} = {schema: '', table: '', name: ''}] = missing;
   return {
@@ -140,31 +154,4 @@ function columnObstacle(
       }),
     ],
   };
-}
-
-/** The columns that an INSERT names; null where it names none, or its text is cut off. */
-const insertedColumns = memoize((query: string): ReadonlySet<string> | null => {
-  const tokens = sqlTokens(query.slice(0, maxRead)).filter(
-    ({kind}) => kind !== 'space' && kind !== 'comment',
-  );
-  const into = tokens.findIndex(({text}) => text.toLowerCase() === 'into');
-  if (into < 0) return null;
-  let at = into + 2;
-  while (tokens[at]?.text === '.') at += 2;
-  if (tokens[at]?.text !== '(') return null;
-  const end = tokens.findIndex(({text}, index) => index > at && text === ')');
-  const words = tokens.slice(at + 1, end < 0 ? at + 1 : end);
-  const isList = words.every((token, index) => (index % 2 === 0 ? isName(token) : token.text === ','));
-  return end < 0 || words.length === 0 || !isList ? null : new Set(words.map(nameOf));
-}, 1000);
-
-/** Characters of a statement; it may be megabytes long. */
-const maxRead = 8000;
-
-function isName({kind}: SqlToken): boolean {
-  return kind === 'word' || kind === 'quoted';
-}
-
-function nameOf({kind, text}: SqlToken): string {
-  return kind === 'quoted' ? text.slice(1, -1).replaceAll('""', '"') : text.toLowerCase();
 }

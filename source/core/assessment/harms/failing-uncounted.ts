@@ -34,7 +34,7 @@ export function examineUncounted(context: Context): Finding[] {
 }
 
 /** It still begins, in several readings and many times: more than chance, a slow statement or one that is cancelled. */
-function isLasting({query_id, seen, is_certain}: UncountedStatement, {samples}: Context): boolean {
+export function isLasting({query_id, seen, is_certain}: UncountedStatement, {samples}: Context): boolean {
   const recent = recentOf(samples).filter(({begun}) => begun.some(each => each.query_id === query_id));
   return is_certain && seen >= leastSeen && recent.length >= leastReadings;
 }

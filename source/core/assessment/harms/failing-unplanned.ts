@@ -1,16 +1,16 @@
 import type {PoolSample} from '../../../model/assessment.ts';
-import type {AssessmentFacts} from '../../../model/assessment-facts.ts';
-import type {Act, Finding} from '../../../model/recipe.ts';
+import type {Act, Confidence, Finding} from '../../../model/recipe.ts';
 import type {SettingOverride} from '../../../model/recipe-data.ts';
+import type {Obstacles} from '../../../model/server-facts.ts';
 import type {Backend} from '../../../model/snapshot.ts';
 import {describeWhere, effectiveOverride} from '../../roles/role-settings.ts';
+import {relationsIn} from '../../sql/named-relations.ts';
 import {statementName} from '../../sql/statement-name.ts';
 import {counted} from '../../text/format.ts';
 import {averageOf, type Context, heldSince, poolName, poolSubject, shareOf} from '../context.ts';
 import {poolIn, poolKey} from '../sample.ts';
-import {tablesOf} from '../statement-history.ts';
 import {isUnplanned} from '../unplanned.ts';
-import {grantActs, missingPrivilege} from './failing-obstacles.ts';
+import {grantActs, missingPrivilege, namesRelation} from './failing-obstacles.ts';
 import {advice} from './failing-part.ts';
 import {recentOf} from './failing-signs.ts';
 import {resetActs, settingSubject} from './settings.ts';
@@ -58,9 +58,12 @@ function findingOf(pool: PoolSample, average: number, {samples, snapshot, facts}
   const {application_name, usename: role, datname: database} = pool;
   const override = effectiveOverride(facts.setting_overrides ?? [], {role, database, name: 'search_path'});
   const isConnected = snapshot.target.database === database;
-  const {cause, why, reasons, acts} =
-    (isConnected ? obstacleOf(sessions, facts) : null) ??
-    (override === null ? unknownError : searchPath(override, sessions));
+  const obstacles = isConnected ? facts.obstacles : undefined;
+  const {cause, confidence, why, reasons, acts} =
+    lackedSchema(sessions, obstacles) ??
+    (override === null ? null : searchPath(override, sessions)) ??
+    lostColumn(sessions, obstacles) ??
+    unknownError;
   const isSeen = (sample: (typeof samples)[number]) => (poolIn(sample, poolKey(pool))?.unplanned ?? 0) > 0;
   return {
     recipe: acts[0]?.recipe ?? cause,
@@ -87,7 +90,7 @@ function findingOf(pool: PoolSample, average: number, {samples, snapshot, facts}
       `database:${database}/rollbacks`,
       ...(cause === 'search-path' && override !== null ? [settingSubject(override)] : []),
     ],
-    confidence: cause === 'search-path' ? 'possible' : 'likely',
+    confidence,
     reasons: [
       `The last statement of these sessions has no query id, which a statement gets when its tables and columns are known; others of the server have one.`,
       ...reasons,
@@ -96,10 +99,11 @@ function findingOf(pool: PoolSample, average: number, {samples, snapshot, facts}
   };
 }
 
-type Reason = {cause: string; why: string; reasons: string[]; acts: Act[]};
+type Reason = {cause: string; confidence: Confidence; why: string; reasons: string[]; acts: Act[]};
 
 const unknownError: Reason = {
   cause: 'unplanned-statement',
+  confidence: 'likely',
   why: 'an unknown table (42P01), column (42703) or function (42883); the server log has the error',
   reasons: [],
   acts: [
@@ -115,6 +119,7 @@ function searchPath(override: SettingOverride, [first, ...others]: readonly Back
   const application_name = first?.application_name ?? '';
   return {
     cause: 'search-path',
+    confidence: 'possible',
     why: `search_path = ${override.value} is set for ${describeWhere(override)}`,
     reasons: [],
     acts: resetActs(
@@ -124,30 +129,31 @@ function searchPath(override: SettingOverride, [first, ...others]: readonly Back
   };
 }
 
-/** What the catalog has against the statements that failed: a schema that the role may not use, a column that is gone. */
-function obstacleOf(sessions: readonly Backend[], {obstacles}: AssessmentFacts): Reason | null {
+/** A schema that the statements name and that their role may not use. */
+function lackedSchema(sessions: readonly Backend[], obstacles: Obstacles | undefined): Reason | null {
   const failed = sessions.filter(isUnplanned);
-  const texts = failed.map(({query}) => query ?? '');
-  const schema = obstacles?.privileges.find(
-    ({kind, role, name}) =>
-      kind === 'schema' && role === failed[0]?.usename && texts.some(text => inSchema(text, name)),
+  const schemas = new Set(failed.flatMap(({query}) => relationsIn(query ?? '').map(({schema}) => schema)));
+  const lacked = obstacles?.privileges.find(
+    ({kind, role, name}) => kind === 'schema' && role === failed[0]?.usename && schemas.has(name),
   );
-  if (schema !== undefined)
-    return {
-      ...missingPrivilege,
-      why: `role ${schema.role} may not use schema ${schema.name} (42501)`,
-      reasons: [`Role ${schema.role} has no USAGE on schema ${schema.name}, which the statements name.`],
-      acts: grantActs(schema),
-    };
-  const named = new Set(texts.flatMap(text => [...tablesOf(text)]));
-  const dropped = obstacles?.dropped_columns.find(
-    ({table, xmin_age}) => named.has(table) && xmin_age < mostTransactions,
-  );
-  return dropped === undefined ? null : droppedColumn(dropped, sessions);
+  if (lacked === undefined) return null;
+  return {
+    cause: missingPrivilege.cause,
+    confidence: 'likely',
+    why: `role ${lacked.role} may not use schema ${lacked.name} (42501)`,
+    reasons: [`Role ${lacked.role} has no USAGE on schema ${lacked.name}, which the statements name.`],
+    acts: grantActs(lacked),
+  };
 }
 
-function inSchema(query: string, schema: string): boolean {
-  return query.replaceAll('"', '').toLowerCase().includes(` ${schema.toLowerCase()}.`);
+/** A column that is gone of a table that the statements name; after pg_upgrade each dropped column looks as if it were new. */
+function lostColumn(sessions: readonly Backend[], obstacles: Obstacles | undefined): Reason | null {
+  const texts = sessions.filter(isUnplanned).map(({query}) => query ?? '');
+  const dropped = obstacles?.dropped_columns.find(
+    ({table, xmin_age, ...of}) =>
+      xmin_age < mostTransactions && texts.some(text => namesRelation(text, {...of, name: table})),
+  );
+  return dropped === undefined ? null : droppedColumn(dropped, sessions);
 }
 
 /** An older change is not why statements fail now. */
@@ -162,6 +168,7 @@ function droppedColumn(
   const working = addressesOf(others).filter(address => !failing.includes(address));
   return {
     cause: 'dropped-column',
+    confidence: 'possible',
     why: `a column of ${table} was dropped ${counted(xmin_age, 'transaction')} ago, which they may still name (42703)`,
     reasons: [
       'The server keeps neither the name nor the time of a dropped column. Prisma names every column of a model in its statements.',

@@ -1,4 +1,5 @@
 import type {Finding} from '../../../model/recipe.ts';
+import {thresholds} from '../../health/thresholds.ts';
 import type {Context} from '../context.ts';
 import {deadlocksPerSecond} from './failing-deadlocks.ts';
 import {serializationFailures, unknownErrors} from './failing-errors.ts';
@@ -16,6 +17,7 @@ import {
 } from './failing-part.ts';
 import {roleSettings} from './failing-settings.ts';
 import {abortedPools, recentOf, rollbacksOf, uncountedStatements, writersIn} from './failing-signs.ts';
+import {isLasting} from './failing-uncounted.ts';
 import {nameError, recentErrors} from './logged.ts';
 import {actsOf} from './sequence-acts.ts';
 import {
@@ -69,16 +71,27 @@ export function examineFailing(context: Context): Finding[] {
 
 /** The catalog, which is read in the connected database only, says why its statements fail. */
 function impossible(failure: Failure): Finding[] {
-  const {context, rollbacks, statements} = failure;
+  const {context, rollbacks, aborted} = failure;
   if (context.snapshot.target.database !== rollbacks.datname) return [];
+  const {rollback_ratio, rollbacks_per_second} = thresholds;
+  /** An application may end its reads with ROLLBACK; a statement that fails beside them does so on its own evidence. */
+  const isRollingBack =
+    rollbacks.ratio >= rollback_ratio.warning &&
+    (aborted.size > 0 || rollbacks.least_unasked_per_second >= rollbacks_per_second.warning);
+  const statements = failure.statements.filter(each =>
+    isRollingBack ? each.is_certain : isLasting(each, context),
+  );
   const [first, ...others] = obstaclesTo(statements, context);
   if (first === undefined) return [];
   const pools = distinct([first, ...others].map(({statement}) => statement));
-  const part = obstructed([first, ...others], `${namesOf(pools)}: ${rateOf(failure)}; `);
+  const part = obstructed(
+    [first, ...others],
+    `${namesOf(pools)}: ${isRollingBack ? `${rateOf(failure)}; ` : ''}`,
+  );
   return [
     {
       ...failing(failure, pools),
-      severity: 'critical',
+      severity: isRollingBack ? 'critical' : 'warning',
       evidence: evidenceOf(failure),
       explains: [databaseSubject(failure)],
       ...part,
