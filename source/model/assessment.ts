@@ -96,6 +96,8 @@ export type Sample = {
     pid: number;
     at_ms: number;
     statement: string;
+    /** Its whole text, masked: two changes of one table have the same name. */
+    query: string | null;
     application_name: string;
     usename: string | null;
   }[];

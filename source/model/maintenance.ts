@@ -22,12 +22,14 @@ export type RowPolicy = {
   schema: string;
   table: string;
   name: string;
+  /** No other relation has the table's name. */
+  is_only_name: boolean;
   /** The table's columns that its condition reads. */
   columns: string[];
   /** An index begins with one of them. */
   is_indexed: boolean;
-  /** It does not apply to this role; null: it applies to the owner, too. */
-  exempt_role: string | null;
+  /** Of the roles with sessions, and those that these may become, the ones to which it applies. */
+  roles: string[];
 };
 
 export type RowTrigger = {

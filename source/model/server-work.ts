@@ -66,7 +66,7 @@ export type LockRates = {
     waits_per_second: number;
     /** Of one wait; null if none ended. */
     wait_ms: number | null;
-    /** Time of the waits that ended, by the time between the readings: sessions that wait, on average. */
+    /** Time of the waits that ended, each the time between the readings at most, by that time: sessions that wait, on average. */
     average_waiting: number;
     fastpath_exceeded_per_second: number;
   }[];

@@ -95,16 +95,8 @@ function poolsOf(backends: readonly Backend[], at_ms: number, sinceLast_ms: numb
         application_name: backend.application_name,
         usename: backend.usename ?? '',
         datname: backend.datname ?? '',
-        sessions: 0,
-        active: 0,
-        waiting_for_lock: 0,
-        idle: 0,
-        idle_in_transaction: 0,
-        aborted: 0,
-        clients: 0,
-        begun: 0,
-        unplanned: 0,
-        xact_ms: 0,
+        ...{sessions: 0, active: 0, waiting_for_lock: 0, idle: 0, idle_in_transaction: 0, aborted: 0},
+        ...{clients: 0, begun: 0, unplanned: 0, xact_ms: 0},
         addresses: {},
       };
       counting = {pool, own: []};
@@ -128,11 +120,10 @@ function poolsOf(backends: readonly Backend[], at_ms: number, sinceLast_ms: numb
     }
     if (backend_xid !== null && backend_start !== null && backend_start > (pool.newest_writer ?? ''))
       pool.newest_writer = backend_start;
-    // A hidden address is that of a client, and not the local socket's.
-    const address = isUnseen(backend) ? null : (backend.client_addr ?? '');
-    const known = address === null ? 0 : pool.addresses[address];
-    if (known === undefined || pool.clients === 0) pool.clients++;
-    if (address !== null) pool.addresses[address] = (known ?? 0) + 1;
+    if (!isUnseen(backend)) {
+      const address = backend.client_addr ?? '';
+      pool.addresses[address] = (pool.addresses[address] ?? 0) + 1;
+    }
   }
   return [...pools.values()].map(({pool, own}) => {
     const reporting = own.filter(isReporting);
@@ -140,6 +131,8 @@ function poolsOf(backends: readonly Backend[], at_ms: number, sinceLast_ms: numb
     const unseen = unseenUse(own);
     return {
       ...pool,
+      // Hidden sessions are those of some client, perhaps of one that is seen.
+      clients: Math.max(1, Object.keys(pool.addresses).length),
       ...(reporting.length > 0 && {reported: queueOf(reporting)}),
       ...(busy.length > 0 && {busy_instances: busy}),
       ...(unseen.length > 0 && {unseen}),
@@ -297,6 +290,7 @@ function schemaChangesOf(
     const isBegun = isActive(backend) && query_age_ms !== null && query_age_ms < sinceLast_ms;
     if (!isBegun || !isSchemaChange(query)) return [];
     const {application_name, usename} = backend;
-    return [{pid, at_ms: at_ms - query_age_ms, statement: statementName(query), application_name, usename}];
+    const statement = statementName(query);
+    return [{pid, at_ms: at_ms - query_age_ms, statement, query, application_name, usename}];
   });
 }

@@ -18,7 +18,11 @@ export function lockRates(
     };
   });
   const active_ms = now.active_time_ms - before.active_time_ms;
-  const waited_ms = over.reduce((sum, {wait_time_ms}) => sum + wait_time_ms, 0);
+  const waited_ms = over.reduce((sum, each) => sum + within(each), 0);
+  /** A wait is counted when it ends: what of it was before the interval is none of it. */
+  function within({waits, wait_time_ms}: {waits: number; wait_time_ms: number}): number {
+    return Math.min(wait_time_ms, waits * interval_ms);
+  }
   return {
     // Autovacuum workers wait, too, and are no sessions.
     wait_share: active_ms > 0 ? Math.min(1, waited_ms / active_ms) : null,
@@ -29,7 +33,7 @@ export function lockRates(
         locktype,
         waits_per_second: (waits * 1000) / interval_ms,
         wait_ms: waits > 0 ? wait_time_ms / waits : null,
-        average_waiting: wait_time_ms / interval_ms,
+        average_waiting: within({waits, wait_time_ms}) / interval_ms,
         fastpath_exceeded_per_second: (exceeded * 1000) / interval_ms,
       })),
   };

@@ -3,6 +3,9 @@ import type {AdviceStep, SqlStep, Verification} from '../../model/step.ts';
 import {thresholds} from '../health/thresholds.ts';
 import {quoteIdentifier, quoteLiteral} from '../sql/quote.ts';
 
+/** Tables that autovacuum has to do are counted up to so many. */
+export const mostDue = 10;
+
 /** `schema.name`. */
 export function nameOf({schema, name}: TableUpkeep): string {
   return `${schema}.${name}`;

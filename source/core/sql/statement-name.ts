@@ -47,7 +47,8 @@ const waits =
   /\b(?:pg_sleep(?:_for|_until)?|pg_advisory_(?:xact_)?lock(?:_shared)?|pg_(?:wal_replay_wait|promote))\s*\(/i;
 
 const maxRead = 2000;
-const maxWords = 40;
+/** A longer name is cut off. */
+export const maxWords = 40;
 
 const part = '(?:"(?:[^"]|"")+"|[\\w$]+)';
 /** A name as written, perhaps with its schema. */

@@ -1,3 +1,4 @@
+import {mostDue} from '../../core/server/maintenance.ts';
 import type {AutovacuumState, DueTable} from '../../model/server-state.ts';
 import type {BackgroundWorker} from '../../model/snapshot.ts';
 import {isoTime} from '../connect/client.ts';
@@ -157,7 +158,7 @@ JOIN pg_class c ON c.oid = s.relid
 JOIN pg_namespace n ON n.oid = c.relnamespace${from}
 WHERE ${where}
 ORDER BY ${most} DESC, c.oid
-LIMIT 10`;
+LIMIT ${mostDue + 1}`;
 
 const isOfUser = `c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND ${userSchema('n.nspname')}`;
 

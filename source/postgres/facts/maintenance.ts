@@ -5,6 +5,7 @@ import {redactSecrets} from '../../core/text/redact.ts';
 import type {Maintenance, TableFacts, TableUpkeep, XminHolder} from '../../model/maintenance.ts';
 import type {Connection} from '../connect/connect.ts';
 import {pickVariant, serverQuery, userSchema} from '../queries/query.ts';
+import {isOnlyName} from './obstacles.ts';
 
 type Asked = Pick<Connection, 'client' | 'server_version_num'>;
 
@@ -115,12 +116,21 @@ LIMIT 5`,
 /**
  * - pg_stats shows a role the statistics of what it may read, and none of a table of which row security hides rows; a column of a table that was never analyzed has none.
  * - tgtype (pg_trigger.h): 1 for each row, 4 INSERT, 8 DELETE, 16 UPDATE. Those of foreign keys are internal.
+ * - A policy does not apply to a superuser, a role with BYPASSRLS and, without FORCE, one with the owner's privileges (check_enable_rls in rls.c); its roles are 0 for PUBLIC.
  * - A policy depends on each column that its condition reads (CreatePolicy in policy.c).
  */
 export const tableFactsQuery = serverQuery(
   'poolctl_table_facts',
   `
-SELECT /* poolctl */
+WITH /* poolctl */ s AS MATERIALIZED (
+  SELECT DISTINCT usesysid AS oid FROM pg_stat_activity WHERE datname = current_database()),
+r AS MATERIALIZED (
+  SELECT oid, rolname
+  FROM pg_roles
+  WHERE NOT rolsuper AND NOT rolbypassrls AND rolname !~ '^pg_'
+    AND oid IN (SELECT oid FROM s UNION ALL SELECT m.roleid FROM pg_auth_members m JOIN s ON s.oid = m.member)
+  ORDER BY oid LIMIT ${mostFacts})
+SELECT
   coalesce((SELECT json_agg(t) FROM (
     SELECT n.nspname AS schema, c.relname AS name, c.reltuples::int8 AS rows
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -138,9 +148,14 @@ SELECT /* poolctl */
     WHERE NOT g.tgisinternal AND g.tgenabled IN ('O', 'A') AND g.tgtype & 1 > 0
     ORDER BY g.oid DESC LIMIT ${mostFacts}) t), '[]') AS row_triggers,
   coalesce((SELECT json_agg(t) FROM (
-    SELECT n.nspname AS schema, c.relname AS "table", p.polname AS name, coalesce(k.columns, '{}') AS columns,
+    SELECT n.nspname AS schema, c.relname AS "table", p.polname AS name,
+      ${isOnlyName} AS is_only_name, coalesce(k.columns, '{}') AS columns,
       EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indkey[0] = ANY (k.numbers)) AS is_indexed,
-      CASE WHEN NOT c.relforcerowsecurity THEN pg_get_userbyid(c.relowner) END AS exempt_role
+      ARRAY(
+        SELECT r.rolname FROM r
+        WHERE (0 = ANY (p.polroles) OR EXISTS (SELECT FROM unnest(p.polroles) o WHERE o <> 0 AND pg_has_role(r.oid, o, 'USAGE')))
+          AND (c.relforcerowsecurity OR NOT pg_has_role(r.oid, c.relowner, 'USAGE'))
+        ORDER BY 1) AS roles
     FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     CROSS JOIN LATERAL (
       SELECT array_agg(a.attname ORDER BY a.attnum) AS columns, array_agg(a.attnum) AS numbers

@@ -17,7 +17,7 @@ const most = 30;
 const mostBytes = 32 * 1024 * 1024;
 
 /** Of a table c: search_path cannot make its name mean another relation, a temporary one either. */
-const isOnlyName = `NOT EXISTS (
+export const isOnlyName = `NOT EXISTS (
     SELECT FROM pg_class o WHERE o.relname = c.relname AND o.oid <> c.oid AND o.relkind IN ('r', 'p', 'v', 'm', 'f'))`;
 
 /**

@@ -148,6 +148,11 @@ it('knows how long locks were waited for, and of which type', () => {
       },
     ],
   });
+  const long = locks(5000, 3, 25_000, 10);
+  expect(ioRates(reading(0, {locks: before}), reading(4, {locks: long}))?.locks).toMatchObject({
+    wait_share: 1,
+    types: [{wait_ms: 20_000, average_waiting: 1}],
+  });
   // Idle sessions have no share, and workers that wait are no sessions.
   expect(ioRates(reading(0, {locks: before}), reading(4, {locks: before}))?.locks?.wait_share).toBeNull();
   const more = locks(1001, 3, 9000, 10);

@@ -109,6 +109,12 @@ const due = (parts: Partial<DueTable>, workers: string[] = []): ServerState => (
     ],
   },
 });
+const manyDue = (count: number): ServerState => {
+  const state = due({due_ms: 0});
+  const [table] = state.autovacuum?.due ?? [];
+  if (state.autovacuum === undefined || table === undefined) throw new RangeError('no table');
+  return {...state, autovacuum: {...state.autovacuum, due: Array.from({length: count}, () => table)}};
+};
 const reading = (parts: Partial<ProcessIo>): ServerState =>
   io({
     processes: [
@@ -275,6 +281,13 @@ const states: [
     '0.5 lock waits/s longer than deadlock_timeout (1s), 4.00s each, 100% of it for transactionid',
   ],
   ['a wait on a quiet server', locks({wait_share: 0.9, types: [fewWaits]}), 'locks', 'ok', /for tuple$/],
+  [
+    'two long waits that ended',
+    locks({wait_share: 1, types: [{...waits, waits_per_second: 2 / 30, wait_ms: 60_000}]}),
+    'locks',
+    'ok',
+    /60s each|1m/,
+  ],
   ['lock waits of unknown share', locks({wait_share: null, types: [waits]}), 'locks', 'ok', /transactionid$/],
   [
     'some locks beyond the fast path',
@@ -340,6 +353,8 @@ const states: [
     'warning',
     /^public\.orders is due \(900 dead rows, threshold 50\), not vacuumed in 10m00s: no worker was seen vacuuming it/,
   ],
+  ['ten tables due', manyDue(10), 'autovacuum', 'ok', '0 of 3 workers busy, 10 tables due'],
+  ['eleven tables due', manyDue(11), 'autovacuum', 'ok', '0 of 3 workers busy, more than 10 tables due'],
   [
     'a table due for inserted rows',
     due({score: 2.5, is_for_wraparound: false}),

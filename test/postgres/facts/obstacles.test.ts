@@ -49,7 +49,15 @@ CREATE POLICY two ON served USING (tenant > 0);
 ALTER TABLE served ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE TABLE unused (tenant integer);
 CREATE POLICY three ON unused USING (tenant > 0);
-GRANT SELECT ON tenants, served, unused TO shop;`);
+GRANT SELECT ON tenants, served, unused TO shop;
+CREATE VIEW vault.served AS SELECT 1 AS tenant;
+CREATE ROLE tenant_a;
+CREATE ROLE owner;
+CREATE ROLE every_row BYPASSRLS;
+CREATE ROLE heir IN ROLE owner;
+GRANT tenant_a, owner, every_row, heir TO gateway;
+ALTER TABLE tenants OWNER TO owner;
+CREATE POLICY job ON tenants TO idle_role USING (kind <> 'job');`);
     session = await watch(server.url({user: 'shop', password: 'secret'}));
     connection = await watch(server.url({user: 'monitor', password: 'secret'}));
   });
@@ -107,20 +115,21 @@ DO $$ BEGIN FOR i IN 1..40 LOOP EXECUTE 'DROP TABLE extra_' || i; END LOOP; END 
     expect(names).toEqual(['placed.cents', 'seen.n', 'tenants.id']);
   });
 
-  it('are policies that filter what is read, with the columns and whether an index begins with one', async () => {
+  it('are policies that filter what is read, with the columns, whether an index begins with one, and for which roles', async () => {
     const {text} = pickVariant(tableFactsQuery, major * 10_000);
+    const pooled = await watch(server.url({user: 'gateway', password: 'secret'}));
     const {rows} = await connection.client.query<{row_policies: object[]}>({text});
-    const of = {schema: 'public'};
+    await pooled.close();
+    const of = {schema: 'public', is_only_name: true};
+    const roles = ['gateway', 'monitor', 'shop', 'team', 'tenant_a'];
     expect(rows[0]?.row_policies).toEqual([
-      {...of, table: 'served', name: 'two', columns: ['tenant'], is_indexed: true, exempt_role: null},
+      // No session is of its role.
+      {...of, table: 'tenants', name: 'job', columns: ['kind'], is_indexed: false, roles: []},
       {
-        ...of,
-        table: 'tenants',
-        name: 'one',
-        columns: ['tenant', 'kind'],
-        is_indexed: false,
-        exempt_role: 'postgres',
+        ...{...of, table: 'served', name: 'two', is_only_name: false, columns: ['tenant'], is_indexed: true},
+        roles: [...roles, 'heir', 'owner'].sort(),
       },
+      {...of, table: 'tenants', name: 'one', columns: ['tenant', 'kind'], is_indexed: false, roles},
     ]);
   });
 });

@@ -2,7 +2,7 @@ import type {Finding} from '../../../model/recipe.ts';
 import {quotedName} from '../../server/maintenance.ts';
 import {quoteIdentifier} from '../../sql/quote.ts';
 import type {Context} from '../context.ts';
-import {tablesOf} from '../statement-history.ts';
+import {namesRelation} from './failing-obstacles.ts';
 import {base, before, describe, explained, isSlower, type Slow} from './slow-finding.ts';
 import {scannedForFew} from './slow-tables.ts';
 
@@ -10,11 +10,13 @@ import {scannedForFew} from './slow-tables.ts';
 export function rowSecurity(slow: Slow, context: Context): Finding | null {
   const {query, usename} = slow.history.statement;
   const scanned = isSlower(slow.history) ? scannedForFew(slow) : null;
-  if (scanned === null) return null;
-  const tables = tablesOf(query);
+  if (scanned === null || query === null || usename === null) return null;
   const policy = (context.facts.maintenance?.table_facts?.row_policies ?? []).find(
-    ({table, columns, is_indexed, exempt_role}) =>
-      tables.has(table) && columns.length > 0 && !is_indexed && exempt_role !== usename,
+    ({schema, table, is_only_name, columns, is_indexed, roles}) =>
+      namesRelation(query, {schema, name: table, is_only_name}) &&
+      columns.length > 0 &&
+      !is_indexed &&
+      roles.includes(usename),
   );
   if (policy === undefined) return null;
   const {schema, table, name} = policy;
@@ -27,7 +29,7 @@ export function rowSecurity(slow: Slow, context: Context): Finding | null {
     explains: explained(slow),
     confidence: 'likely',
     reasons: [
-      `The condition of policy ${name} is added to each statement on ${table} that is not its owner's or a superuser's; the text of the statement does not show it.`,
+      `The condition of policy ${name} is added to each statement on ${table} by role ${usename}; the text of the statement does not show it.`,
       ...before(slow),
     ],
     acts: [

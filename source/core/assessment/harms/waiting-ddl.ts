@@ -35,7 +35,7 @@ export const explainDdlQueue: Explain = (jam, context) => {
   const root = oldestRoot(jam);
   if (root === undefined) return null;
   const {backend} = head;
-  const retries = retriesOn(head.relation ?? statementName(backend.query), context.samples);
+  const retries = retriesOn(head.relation ?? statementName(backend.query), context.samples, root.backend);
   if (retries?.last.pid === head.pid) return explainRetries(retries, root, jam, context);
   // A hidden one has no type.
   const isSession = (backend.backend_type ?? 'client backend') === 'client backend';
@@ -161,7 +161,7 @@ function cancelHeads(
         recipe: 'release-blockers',
         params: {pid: pids.join(',')},
         title: `cancel ${what}`,
-        frees: frees === null ? null : `${frees} immediately`,
+        frees: frees?.replace(/(?=;|$)/, ' immediately') ?? null,
         costs,
       }
     : {recipe: null, params: {}, title: `cancel ${what}: ${forbidden.reason}`, frees, costs};

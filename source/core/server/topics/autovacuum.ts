@@ -3,7 +3,7 @@ import type {AutovacuumState, DueTable} from '../../../model/server-state.ts';
 import type {Snapshot} from '../../../model/snapshot.ts';
 import {isBehind} from '../../assessment/harms/horizon.ts';
 import {counted, formatAge, formatCount, formatSpan} from '../../text/format.ts';
-import {holderOf, nameOf} from '../maintenance.ts';
+import {holderOf, mostDue, nameOf} from '../maintenance.ts';
 import {type Part, type TopicRow, topic, unknownTo} from './topic.ts';
 
 /** Whether autovacuum works, and the tables that it is behind on. */
@@ -48,12 +48,9 @@ function workersRow(state: AutovacuumState, snapshot: Snapshot): TopicRow {
   return {...base, verdict: isShort ? 'warning' : 'ok', text: text + against};
 }
 
-/** So many are read at most. */
-const mostDue = 10;
-
 function dueText(due: readonly DueTable[]): string {
   const [first] = due;
-  const count = due.length < mostDue ? counted(due.length, 'table') : `${due.length} or more tables`;
+  const count = due.length <= mostDue ? counted(due.length, 'table') : `more than ${mostDue} tables`;
   return first?.score === undefined
     ? `${count} due`
     : `${count} due, the highest score ${formatCount(first.score)} (${first.schema}.${first.name})`;

@@ -26,9 +26,10 @@ export const locks = topic({
   },
 });
 
-/** Of the time that sessions were active, and of sessions on average: a single wait on a quiet server is no load. */
+/** Of the time that sessions were active, of sessions on average, and of waits that ended: a single one on a quiet server is no load. */
 const muchShare = 0.5;
 const muchWaiting = 1;
+const manyWaits = 3;
 
 function waitsRow(
   {deadlock_timeout_ms}: LockCounters,
@@ -48,10 +49,11 @@ function waitsRow(
     };
   const average = sumOf(waited, each => each.average_waiting);
   const per_second = sumOf(waited, each => each.waits_per_second);
-  const each_ms = (average * 1000) / per_second;
-  const share = most.average_waiting / average;
-  const text = `${formatCount(per_second)} lock waits/s longer than ${limit}, ${formatMs(each_ms)} each, ${formatRatio(share, 0)} of it for ${most.locktype}`;
-  const isMuch = wait_share !== null && wait_share >= muchShare && average >= muchWaiting;
+  const waited_ms = sumOf(waited, waitedMs);
+  const share = waitedMs(most) / waited_ms;
+  const text = `${formatCount(per_second)} lock waits/s longer than ${limit}, ${formatMs(waited_ms / per_second)} each, ${formatRatio(share, 0)} of it for ${most.locktype}`;
+  const isLoad = Math.round((per_second * interval_ms) / 1000) >= manyWaits;
+  const isMuch = wait_share !== null && wait_share >= muchShare && average >= muchWaiting && isLoad;
   return {
     ...base,
     verdict: isMuch ? 'warning' : 'ok',
@@ -59,6 +61,11 @@ function waitsRow(
       ? `${text}: ${formatRatio(wait_share, 0)} of the time of active sessions over ${formatSpan(interval_ms)}`
       : text,
   };
+}
+
+/** Milliseconds in each second. */
+function waitedMs({wait_ms, waits_per_second}: LockRates['types'][number]): number {
+  return (wait_ms ?? 0) * waits_per_second;
 }
 
 /** Locks a second that have to go through the shared table: below, it costs little. */

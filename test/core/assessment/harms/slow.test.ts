@@ -321,9 +321,10 @@ describe('a statement that takes the server', () => {
         schema: 'public',
         table: 'event',
         name: 'tenant',
+        is_only_name: true,
         columns: ['tenant_id'],
         is_indexed: false,
-        exempt_role: 'owner',
+        roles: ['shop_app'],
       };
       const facts = (row_policies: RowPolicy[]): AssessmentFacts => ({
         maintenance: {
@@ -354,10 +355,17 @@ describe('a statement that takes the server', () => {
       it.each<[string, RowPolicy]>([
         ['has an index', {...policy, is_indexed: true}],
         ['is on another table', {...policy, table: 'events'}],
+        ['is on a table whose name another one has', {...policy, is_only_name: false}],
         ['reads no column', {...policy, columns: []}],
-        ['does not apply to the role', {...policy, exempt_role: 'shop_app'}],
+        ['does not apply to the role', {...policy, roles: ['analyst']}],
       ])('is not if the policy %s', (_, other) => {
         expect(examine(list, facts([other]))?.cause).toBe('plan-changed');
+      });
+
+      it('is not if it is on a table of another schema', () => {
+        const own = list.replace('event', '"archive"."event"');
+        expect(examine(own, facts([policy]))?.cause).not.toBe('row-security');
+        expect(examine(own, facts([{...policy, schema: 'archive'}]))?.cause).toBe('row-security');
       });
     });
 

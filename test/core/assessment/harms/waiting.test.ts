@@ -215,6 +215,16 @@ describe('a lock queue', () => {
     expect(finding?.params?.pid).toBe(pids[0]);
   });
 
+  it('frees only those at once that wait for nothing else', () => {
+    const sessions = {1: report, 2: alter, 3: {}, 4: {}, 5: {}, 8: report};
+    const [finding] = examine(
+      reading(sessions, [head, behind(3), behind(4), {...behind(5), blocked_by: [2, 8]}]),
+    );
+    expect(finding?.acts?.[0]?.frees).toMatch(
+      /2 of 3 waiting sessions,? immediately; the others wait for other sessions too$/,
+    );
+  });
+
   it('names all that hold the table, as ending one of them frees nothing', () => {
     const sessions = {1: report, 2: alter, 3: {}, 4: {}, 8: {...report, application_name: 'cron'}};
     const [finding] = examine(reading(sessions, [{...head, blocked_by: [1, 8]}, behind(3), behind(4)]));
