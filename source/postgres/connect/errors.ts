@@ -269,7 +269,7 @@ function byMessage({message}: Failure, request: ConnectionRequest): Explained | 
 }
 
 function failureOf(error: unknown): Failure {
-  // A name with several addresses fails with all their errors immediately; they rarely differ.
+  // A name with several addresses fails with all their errors together; they rarely differ.
   const first = error instanceof AggregateError && error.message === '' ? error.errors[0] : error;
   const fields = (first ?? {}) as {code?: unknown; message?: unknown; reason?: unknown};
   const outer = (error ?? {}) as {code?: unknown};

@@ -121,7 +121,7 @@ const shortestReadMs = 2000;
 
 /**
  * Runs a query read-only and rolls it back, which also reverts set_config(): in a transaction of its own, or in a
- * subtransaction of the step's. Sent immediately, so that the transaction ends whatever the query does. Throws RefusedStatement if it or
+ * subtransaction of the step's. Sent together, so that the transaction ends whatever the query does. Throws RefusedStatement if it or
  * one of `gated`, which run later, reaches other functions than theirs.
  */
 async function readOnly(

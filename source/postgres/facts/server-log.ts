@@ -12,7 +12,7 @@ const longestTail_bytes = 1024 * 1024;
 
 /**
  * The errors at the end of the server's log: of the file that the user named or, where poolctl runs on the server itself, of its
- * current log. Its queries are sent immediately. A log that cannot be read is a problem of it; throws the server's errors.
+ * current log. Its queries are sent together. A log that cannot be read is a problem of it; throws the server's errors.
  */
 export async function readServerLog(connection: LogConnection): Promise<ServerLog> {
   const {client, request} = connection;

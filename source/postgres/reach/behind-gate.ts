@@ -134,7 +134,7 @@ const token = new RegExp(
 
 /**
  * The rows of one query of a team recipe, in a read-only transaction with the settings of a read-only session. It
- * is rolled back, which also reverts set_config(). Sent immediately, so that on a shared, pipelined connection no other
+ * is rolled back, which also reverts set_config(). Sent together, so that on a shared, pipelined connection no other
  * query gets into it. `client` is a `Connection.rawClient`. Throws RefusedStatement for what is not a query, and for
  * one that reaches functions that may write or are not named in `functions`.
  */

@@ -134,7 +134,7 @@ export function createReadingClient(client: PgClient, {is_pooled, now}: ReadOpti
         refusedMs.set(text, now());
       }
     }
-    // Sent immediately, so that no other query gets in between.
+    // Sent together, so that no other query gets in between.
     const [, result] = await Promise.all([
       client.query(`SET client_encoding = 'SQL_ASCII'`),
       client.query<Row>(sent),

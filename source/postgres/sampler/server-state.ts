@@ -17,7 +17,7 @@ type ReadConnection = Pick<Connection, 'client' | 'features' | 'request' | 'serv
 
 type ReadPart = Exclude<keyof ServerState, 'sequences'>;
 
-/** A reader of each part: it sends its queries immediately, and gets what it read before. */
+/** A reader of each part: it sends its queries together, and gets what it read before. */
 type Readers = {
   [Part in ReadPart]-?: (
     connection: ReadConnection,

@@ -69,7 +69,11 @@ const weakLocks = (per_second: number) => ({
 const lockManager = Array.from({length: 4}, (_, pid) =>
   createBackend({pid, state: 'active', wait_event_type: 'LWLock', wait_event: 'LockManager'}),
 );
-const standby = (replay: Partial<ReplayPosition> | null | undefined, is_paused = false): ServerState => ({
+const standby = (
+  replay: Partial<ReplayPosition> | null | undefined,
+  is_paused = false,
+  status: string | null = 'streaming',
+): ServerState => ({
   replication: {slots: [], standbys: []},
   wal: {
     ...{
@@ -81,7 +85,7 @@ const standby = (replay: Partial<ReplayPosition> | null | undefined, is_paused =
     },
     recovery: {
       ...{is_paused, replay_lag_bytes: mega, last_replayed_age_ms: 60_000, conflicts: {}},
-      receiver: {status: 'streaming', sender: 'db1', slot: null},
+      receiver: {status, sender: status && 'db1', slot: null},
       ...(replay !== undefined && {
         replay: replay && {
           ...{promote_triggered: false, pause_state: 'not paused', last_replayed_tli: 2},
@@ -286,7 +290,7 @@ const states: [
     locks({wait_share: 1, types: [{...waits, waits_per_second: 2 / 30, wait_ms: 60_000}]}),
     'locks',
     'ok',
-    /60s each|1m/,
+    '0.1 lock waits/s longer than deadlock_timeout (1s), 1m00s each, 100% of it for transactionid',
   ],
   ['lock waits of unknown share', locks({wait_share: null, types: [waits]}), 'locks', 'ok', /transactionid$/],
   [
@@ -310,6 +314,13 @@ const states: [
     'warning',
     /^900 locks\/s .* indexes; 4 of 4 busy sessions wait for LWLock:LockManager$/,
     {backends: lockManager},
+  ],
+  [
+    'a standby whose receiver is hidden',
+    standby(undefined, false, null),
+    'replication',
+    'unknown',
+    /^this standby receives WAL: 1\.0M received and not replayed; from where is unknown; to see it: GRANT pg_monitor TO "\w+";$/,
   ],
   [
     'a standby that is promoted',

@@ -36,12 +36,6 @@ function behindOf({replay_lag_bytes}: Recovery): string {
 function receiverRow(recovery: Recovery, snapshot: Snapshot): TopicRow {
   const {receiver, is_paused, replay_lag_bytes, replay} = recovery;
   const behind = behindOf(recovery);
-  const from =
-    receiver === null
-      ? ''
-      : receiver.status === null
-        ? ` ${unknownTo(snapshot)}`
-        : ` from ${receiver.sender ?? '?'}`;
   const isLate = replay_lag_bytes >= thresholds.safe_wal_bytes.warning;
   const last = replay?.last_xact_at == null ? '' : ` at the transaction of ${utcClock(replay.last_xact_at)}`;
   const paused =
@@ -56,7 +50,9 @@ function receiverRow(recovery: Recovery, snapshot: Snapshot): TopicRow {
       ? `${paused}: ${behind}; pg_wal_replay_resume() ends it`
       : receiver === null
         ? `this standby receives nothing: no WAL receiver; it replays what its archive has (${behind})`
-        : `this standby receives${from}: ${behind}`,
+        : receiver.status === null
+          ? `this standby receives WAL: ${behind}; from where is ${unknownTo(snapshot)}`
+          : `this standby receives from ${receiver.sender ?? '?'}: ${behind}`,
     page: () => [
       {
         heading: 'this standby',
