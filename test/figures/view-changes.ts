@@ -123,7 +123,7 @@ function statements(seen: Seen): Expected[] {
     };
   });
   const rest = all.length - mostNamed;
-  const more = {kind: 'statement', what: `new: ${counted(rest, 'more statement')}`, figures: '', by: ''};
+  const more = {kind: 'statement', what: `new: ${counted(rest, 'other statement')}`, figures: '', by: ''};
   return [...withoutRepeats(found), ...(rest > 0 ? [{cells: more, ...read}] : [])];
 }
 

@@ -108,7 +108,7 @@ function expectHead(seen: Seen, busy: readonly Busy[]): void {
   const every = to - from < 1000 ? `${to - from}ms` : formatAge(to - from);
   const screen = rowsOf(seen.state);
   expect(screen).toContain(
-    `${(busy.length / readings).toFixed(1)} busy sessions on average of ${readings} readings in ${formatAge(to - from)} (samples of poolctl, every ${every})${hidden === 0 ? '' : `, and ${hidden.toFixed(1)} sessions whose state is hidden`}`,
+    `${(busy.length / readings).toFixed(1)} busy sessions on average of ${readings} snapshots in ${formatAge(to - from)} (samples of poolctl, every ${every})${hidden === 0 ? '' : `, and ${hidden.toFixed(1)} sessions whose state is hidden`}`,
   );
   const sums = loadClasses.flatMap(name => {
     const count = busy.filter(each => each.class === name).length / readings;
