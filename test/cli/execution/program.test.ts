@@ -266,7 +266,7 @@ describeMainMajor('run, undo and journal', major => {
     const args = argsFor('closed', 'oncall', '--yes', '--journal', file);
     const terminal = openProgram(args, {columns: 160, rows: 40});
     onTestFinished(() => terminal.close());
-    await terminal.waitFor('verified end session');
+    await terminal.waitFor('verified terminate');
     terminal.hangUp();
     await expect
       .poll(async () => (await openJournal(file).read()).at(-1))
