@@ -30,7 +30,8 @@ export function welcome(parameters: Record<string, string>): Buffer {
   return Buffer.concat([
     message('R', Buffer.alloc(4)),
     ...Object.entries(parameters).map(([name, value]) => message('S', Buffer.from(`${name}\0${value}\0`))),
-    message('K', Buffer.alloc(8)),
+    // As of process 4711: poolctl takes other numbers for a pooler's.
+    message('K', Buffer.from([0, 0, 0x12, 0x67, 0, 0, 0, 0])),
     message('Z', Buffer.from('I')),
   ]);
 }
