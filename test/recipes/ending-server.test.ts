@@ -194,7 +194,7 @@ describeEachMajor('sessions that others rely on', major => {
     expect(acting.document().steps).toEqual([]);
     expect(await acting.run('cancel-statements', {set: [`pid=${pid}`], yes: true})).toBe(0);
     expect(explanationOf(acting.document())).toContain(
-      `${pid} runs CREATE INDEX CONCURRENTLY of public.orders_again_idx (waiting for writers before build, waiting for session ${holding}). Stopped, it leaves an INVALID index`,
+      `${pid} runs CREATE INDEX CONCURRENTLY of public.orders_again_idx (waiting for writers before build, waiting for session ${holding}). If stopped, it leaves an INVALID index`,
     );
     expect(await failure).toBe('57014');
     expect(

@@ -71,7 +71,7 @@ describeEachMajor('release-blockers', major => {
     expect(events).toEqual(['run', 'intent', 'outcome', 'end']);
 
     // An ended session cannot be restored; undo says so.
-    expect(await acting.undo('r1', {yes: true})).toBe(0);
+    expect(await acting.undo('r1', {yes: true})).toBe(7);
     expect(acting.document()).toMatchObject({steps: [], skipped: [{reason: 'cannot be undone'}]});
   });
 
