@@ -98,7 +98,7 @@ describeEachMajor('abandoned-replication-slot', major => {
 
     expect(await acting.run('abandoned-replication-slot', {...flags, yes: true})).toBe(0);
     expect(acting.document()).toMatchObject({run: null, reason: 'nothing to do'});
-    expect(await acting.undo('r1')).toBe(0);
+    expect(await acting.undo('r1')).toBe(7);
     expect(acting.document().skipped).toMatchObject([{reason: 'cannot be undone'}]);
   });
 
