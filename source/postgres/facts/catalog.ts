@@ -79,7 +79,7 @@ ORDER BY p.pid`,
 export const hiddenBuildsQuery = serverQuery(
   'poolctl_hidden_builds',
   `
-SELECT DISTINCT /* poolctl */ l.relation::text
+SELECT /* poolctl */ DISTINCT l.relation::text
 FROM pg_stat_progress_create_index p
 JOIN pg_locks l ON l.pid = p.pid AND l.locktype = 'relation' AND l.mode IN ('ShareLock', 'ShareUpdateExclusiveLock')
 WHERE p.datname = current_database() AND l.database = p.datid AND p.relid IS NULL`,
