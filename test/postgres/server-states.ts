@@ -116,7 +116,7 @@ export function statesOf(servers: Servers, {showsHost}: {showsHost: boolean}): S
       line: [
         'horizon',
         'warning',
-        /^replication slot standby holds back \d+ transactions?: 40k dead rows of orders stay$/,
+        /^replication slot standby holds back vacuum by \d+ transactions?: 40k dead rows of orders stay$/,
       ],
       async end() {
         await ending();
