@@ -66,7 +66,7 @@ CREATE POLICY job ON tenants TO idle_role USING (kind <> 'job');`);
     await server?.stop();
   });
 
-  it('are privileges that a connected role lacks, whoever asks', async () => {
+  it('are privileges that a connected role lacks, read by any role', async () => {
     const {privileges} = await readObstacles(connection);
     const lack = {
       ...{role: 'shop', schema: 'public', table: null, table_schema: null, column: null},
