@@ -178,7 +178,7 @@ function droppedColumn(
     ],
     acts: [
       advice('finish the deploy: replace the instances of the old release, or add the column again', {
-        frees: 'their requests',
+        frees: 'their requests succeed again',
         costs: 'a column that is added again is empty; its values are in a backup only',
       }),
     ],

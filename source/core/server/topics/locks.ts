@@ -68,7 +68,7 @@ function waitedMs({wait_ms, waits_per_second}: LockRates['types'][number]): numb
   return (wait_ms ?? 0) * waits_per_second;
 }
 
-/** Locks a second that have to go through the shared table: below, it costs little. */
+/** Locks per second that have to go through the shared table: below, it costs little. */
 const manyExceeded = 10_000;
 
 /** Sessions that wait for that table just now, to be worth a warning, if they are half of the busy ones. */
