@@ -1,6 +1,6 @@
 import type {Executor} from '../../model/ports.ts';
 import type {SqlStep} from '../../model/step.ts';
-import {quoteIdentifier} from '../sql/quote.ts';
+import {quoteIdentifier, unquoteIdentifier} from '../sql/quote.ts';
 
 type RefusedStep = Pick<SqlStep, 'apply'>;
 type Reader = Pick<Executor, 'read'>;
@@ -34,7 +34,7 @@ async function findGrant(
 ): Promise<string | null> {
   if (/\bpg_(?:terminate|cancel)_backend\b/.test(text)) return grantSignal(message, executor);
   const [, role] = text.match(alterRole) ?? [];
-  if (role !== undefined) return grantRole(text, unquoted(role), executor);
+  if (role !== undefined) return grantRole(text, unquoteIdentifier(role), executor);
   if (/^(?:CREATE|ALTER) EXTENSION\b/i.test(text))
     return `A superuser, or the administrator of a managed service, has to run it: ${text};`;
   const [, schema] = message.match(/^permission denied for schema (.+)$/) ?? [];
@@ -59,10 +59,6 @@ const onRelation = new RegExp(
   `^(?:CREATE (?:UNIQUE )?INDEX (?:CONCURRENTLY )?(?:IF NOT EXISTS )?(?:${identifier} )?ON |DROP INDEX (?:CONCURRENTLY )?|ALTER (?:TABLE|INDEX|SEQUENCE) )(?:IF EXISTS )?(?:ONLY )?(${identifier}(?:\\.${identifier})?)`,
   'i',
 );
-
-function unquoted(name: string): string {
-  return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name.toLowerCase();
-}
 
 /** Null on a primary: there a setting of the role or database makes the transaction read-only. */
 async function onStandby(executor: Reader): Promise<string | null> {

@@ -1,4 +1,5 @@
 import {memoize} from '../text/memoize.ts';
+import {unquoteIdentifier} from './quote.ts';
 import {type SqlToken, sqlTokens} from './tokens.ts';
 
 /** A table or view as a statement writes it; without a schema, search_path decides which one it is. */
@@ -40,7 +41,11 @@ export const insertIn = memoize(
     const end = tokens.findIndex(({text}, index) => index > at && text === ')');
     const words = tokens[at]?.text === '(' && end >= 0 ? tokens.slice(at + 1, end) : [];
     const isList = words.every((token, index) => (index % 2 === 0 ? isName(token) : token.text === ','));
-    return {schema, name, columns: words.length === 0 || !isList ? null : new Set(words.map(nameOf))};
+    return {
+      schema,
+      name,
+      columns: words.length === 0 || !isList ? null : new Set(words.map(({text}) => unquoteIdentifier(text))),
+    };
   },
   1000,
 );
@@ -59,9 +64,9 @@ function meaningful(query: string): SqlToken[] {
 function relationAt(tokens: readonly SqlToken[], at: number): (NamedRelation & {end: number}) | null {
   const [first, point, second] = [tokens[at], tokens[at + 1], tokens[at + 2]];
   if (first === undefined || !isName(first)) return null;
-  if (point?.text !== '.') return {schema: null, name: nameOf(first), end: at + 1};
+  if (point?.text !== '.') return {schema: null, name: unquoteIdentifier(first.text), end: at + 1};
   if (second === undefined || !isName(second)) return null;
-  return {schema: nameOf(first), name: nameOf(second), end: at + 3};
+  return {schema: unquoteIdentifier(first.text), name: unquoteIdentifier(second.text), end: at + 3};
 }
 
 function isWord(token: SqlToken | undefined, ...words: readonly string[]): boolean {
@@ -74,8 +79,4 @@ function lower(token: SqlToken | undefined): string {
 
 function isName({kind}: SqlToken): boolean {
   return kind === 'word' || kind === 'quoted';
-}
-
-function nameOf({kind, text}: SqlToken): string {
-  return kind === 'quoted' ? text.slice(1, -1).replaceAll('""', '"') : text.toLowerCase();
 }

@@ -7,6 +7,11 @@ export function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
+/** The name of an identifier as a statement writes it: without its quotes, or in lower case. */
+export function unquoteIdentifier(written: string): string {
+  return written.startsWith('"') ? written.slice(1, -1).replaceAll('""', '"') : written.toLowerCase();
+}
+
 /** An SQL string literal, as quote_literal() writes it; for statements that take no parameters. */
 export function quoteLiteral(text: string): string {
   if (text.includes('\0')) throw new BugError('not a literal');

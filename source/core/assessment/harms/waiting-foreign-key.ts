@@ -4,7 +4,7 @@ import type {Backend} from '../../../model/snapshot.ts';
 import {btree, key as indexKey, nameFor} from '../../indexes/index-spec.ts';
 import {writeText} from '../../recipe/parameters.ts';
 import {isActive, isIdleInTransaction} from '../../sessions/session.ts';
-import {quoteIdentifier} from '../../sql/quote.ts';
+import {quoteIdentifier, unquoteIdentifier} from '../../sql/quote.ts';
 import {redactLiterals} from '../../sql/shown-sql.ts';
 import {statementName} from '../../sql/statement-name.ts';
 import {formatAge, formatCount} from '../../text/format.ts';
@@ -114,9 +114,5 @@ function setsOneOf(columns: readonly string[], sql: string): boolean {
   const [, row] = /^\(([^)]*)\)\s*=/.exec(list) ?? [];
   const targets = row === undefined ? [...list.matchAll(/(?:^|,)\s*("(?:[^"]|"")+"|[\w$]+)\s*=/g)] : [];
   const names = row === undefined ? targets.map(([, name = '']) => name) : row.split(',');
-  const plain = (name: string) => {
-    const written = name.trim();
-    return written.startsWith('"') ? written.slice(1, -1).replaceAll('""', '"') : written.toLowerCase();
-  };
-  return names.some(name => columns.includes(plain(name)));
+  return names.some(name => columns.includes(unquoteIdentifier(name.trim())));
 }
